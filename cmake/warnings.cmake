@@ -1,0 +1,15 @@
+# The flags of every target: warnings are errors; sanitizers where asked for.
+add_library(lilith_flags INTERFACE)
+target_compile_options(lilith_flags INTERFACE -Wall -Wextra -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these wrongly on inlined std::vector, std::variant and fmt code.
+  target_compile_options(lilith_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
+                         -Wno-array-bounds -Wno-restrict -Wno-stringop-overread)
+  target_compile_options(lilith_flags INTERFACE -Wno-missing-field-initializers)
+else()
+  target_compile_options(lilith_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+endif()
+foreach(sanitizer IN LISTS LILITH_SANITIZE)
+  target_compile_options(lilith_flags INTERFACE -fsanitize=${sanitizer} -fno-omit-frame-pointer)
+  target_link_options(lilith_flags INTERFACE -fsanitize=${sanitizer})
+endforeach()

@@ -1,0 +1,117 @@
+#pragma once
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lilith/op_def.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// One operation of a graph, as a value that can be looked at. Equal when it is the same node.
+class Node {
+ public:
+  Node() = default;
+  explicit Node(const Tensor& value);
+
+  const OpDef& op() const;
+  std::string_view op_name() const { return op().name; }
+  const Aval& aval() const;
+  const Shape& shape() const { return aval().shape; }
+  DType dtype() const { return aval().dtype; }
+  const Attrs& attrs() const;
+  std::vector<Node> inputs() const;
+  /// The user's line that made it; unknown for nodes without one.
+  Loc loc() const;
+  /// The name of an input ("conv1.weight"); empty for others.
+  std::string name() const;
+  /// The node as a value that further ops can use.
+  const Tensor& tensor() const { return value_; }
+  bool operator==(const Node& other) const { return value_.node() == other.value_.node(); }
+
+ private:
+  Tensor value_;
+};
+
+/// A traced function: inputs, and outputs in terms of them. A value: passes return a new one.
+class Graph {
+ public:
+  Graph() = default;
+  /// Inputs are nodes of the op "parameter", in order; every other leaf that the outputs reach is a constant.
+  Graph(std::vector<Tensor> inputs, std::vector<Tensor> outputs);
+
+  const std::vector<Tensor>& inputs() const { return inputs_; }
+  const std::vector<Tensor>& outputs() const { return outputs_; }
+  /// Every node that the outputs reach, and every input, in a topological order: inputs first.
+  std::vector<Node> nodes() const;
+  /// A hash of the structure: ops, attrs, avals and edges; neither names nor lines.
+  std::uint64_t hash() const;
+  /// The text form: "%7: f32[100,20,24,24] = conv_general(%x, %conv1.weight) {…}  # net.cpp:12".
+  std::string str(bool with_locs = true) const;
+  /// Throws InternalError when the graph is broken: avals that do not follow from the op's rule,
+  /// a leaf that is no input, a wrong arity.
+  void verify() const;
+  /// Calls the graph's function on these inputs: its outputs as lazy tensors.
+  std::vector<Tensor> operator()(const std::vector<Tensor>& inputs) const;
+
+ private:
+  std::vector<Tensor> inputs_, outputs_;
+};
+
+/// Rebuilds a graph bottom-up: `visit` gets each node with its new inputs and returns the
+/// replacement, or an undefined tensor to keep the op as it is.
+Graph transform(const Graph& g,
+                const std::function<Tensor(const Node& node, const std::vector<Tensor>& new_inputs)>& visit);
+
+std::ostream& operator<<(std::ostream& out, const Graph& g);
+/// Reads what Graph::str wrote; throws Error with the line and the reason.
+Graph parse_graph(std::string_view text);
+/// Writes Graphviz.
+void to_dot(const Graph& g, const std::string& path);
+
+/// A shape of nodes to look for. pattern("relu", pattern("add", any("x"), any("y"))): an op by name
+/// (or "*") over patterns of its inputs; any("x") matches everything and binds it; the same name twice
+/// must match the same node.
+class Pattern {
+ public:
+  std::string op;               // "" for any
+  std::string bind;             // the name that the match gives to this node
+  std::vector<Pattern> inputs;  // empty: inputs are not looked at
+  Pattern as(std::string name) && { bind = std::move(name); return std::move(*this); }
+  Pattern as(std::string name) const& { Pattern p = *this; p.bind = std::move(name); return p; }
+};
+Pattern any(std::string bind = "");
+template <class... P>
+Pattern pattern(std::string op, P... inputs) { return Pattern{std::move(op), "", {std::move(inputs)...}}; }
+
+/// What a pattern found: the node itself and what its names are bound to.
+class Match {
+ public:
+  Match(Node root, std::map<std::string, Tensor, std::less<>> bound)
+      : root_(std::move(root)), bound_(std::move(bound)) {}
+  const Node& root() const { return root_; }
+  /// The value bound to a name; Error when the pattern has none of that name.
+  const Tensor& operator[](std::string_view name) const;
+
+ private:
+  Node root_;
+  std::map<std::string, Tensor, std::less<>> bound_;
+};
+
+/// Replaces every match of the pattern by what `replace` builds (an undefined tensor leaves it). The
+/// replacement must have the same aval; Error otherwise.
+Graph rewrite(const Graph& g, const Pattern& p, const std::function<Tensor(Match)>& replace);
+
+/// A graph-to-graph step of the pipeline.
+struct PassDef {
+  std::string name;
+  std::string after;  // name of the pass it follows; empty: last
+  std::function<Graph(const Graph&)> run;
+};
+/// Adds a pass to the pipeline of every later compilation. Error when the name is taken or `after` unknown.
+void register_pass(PassDef pass);
+
+}  // namespace lilith

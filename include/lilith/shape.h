@@ -1,0 +1,48 @@
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace lilith {
+
+/// Sizes of a tensor, outermost first. Held inline (no allocation); rank at most kMaxRank.
+class Shape {
+ public:
+  static constexpr int kMaxRank = 12;
+
+  Shape() = default;
+  Shape(std::initializer_list<std::int64_t> dims) : Shape(dims.begin(), dims.size()) {}
+  Shape(const std::vector<std::int64_t>& dims) : Shape(dims.data(), dims.size()) {}
+  Shape(const std::int64_t* dims, std::size_t rank);  // Error when rank > kMaxRank
+
+  int rank() const { return rank_; }
+  std::size_t size() const { return static_cast<std::size_t>(rank_); }
+  bool empty() const { return rank_ == 0; }
+  std::int64_t operator[](int i) const { return dims_[i]; }
+  std::int64_t& operator[](int i) { return dims_[i]; }
+  std::int64_t back() const { return dims_[rank_ - 1]; }
+  const std::int64_t* begin() const { return dims_; }
+  const std::int64_t* end() const { return dims_ + rank_; }
+  std::int64_t* begin() { return dims_; }
+  std::int64_t* end() { return dims_ + rank_; }
+  void push_back(std::int64_t dim);  // Error when the rank would exceed kMaxRank
+  void insert(int at, std::int64_t dim);
+  void erase(int at);
+
+  /// Product of the sizes; 1 for a scalar.
+  std::int64_t numel() const;
+  /// Elements to step for each dimension of a dense row-major buffer.
+  Shape strides() const;
+  std::vector<std::int64_t> vec() const { return {begin(), end()}; }
+  /// "[2,3]"; "[]" for a scalar.
+  std::string str() const;
+
+  bool operator==(const Shape& other) const;
+
+ private:
+  std::int64_t dims_[kMaxRank] = {};
+  int rank_ = 0;
+};
+
+}  // namespace lilith

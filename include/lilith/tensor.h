@@ -1,0 +1,193 @@
+#pragma once
+#include <concepts>
+#include <cstring>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "lilith/aval.h"
+#include "lilith/error.h"
+
+namespace lilith {
+
+namespace ir {
+class NodeImpl;
+}
+class Arg;
+
+using SourceLocation = std::source_location;
+
+/// Options of the creating functions: zeros({2, 3}, {.dtype = kFloat64}).
+struct TensorOptions {
+  DType dtype = DType::F32;
+  Device device = {};
+};
+
+/// A lazy n-dimensional array: a cheap handle to a node of the graph. Arithmetic adds nodes; a value is
+/// computed when it is asked for. A value never changes under a handle. Distinct handles may be used
+/// from distinct threads.
+class Tensor {
+ public:
+  /// An undefined tensor: defined() is false.
+  Tensor() = default;
+  Tensor(const Tensor& other);
+  Tensor(Tensor&& other) noexcept : node_(other.node_) { other.node_ = nullptr; }
+  ~Tensor();
+  // Assignment is &-qualified: `x[i] = y` would silently change nothing, so it does not compile.
+  Tensor& operator=(const Tensor& other) &;
+  Tensor& operator=(Tensor&& other) & noexcept;
+
+  bool defined() const { return node_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+
+  const Aval& aval() const;  // Error when undefined, as all that follow
+  const Shape& shape() const { return aval().shape; }
+  DType dtype() const { return aval().dtype; }
+  Device device() const { return aval().device; }
+  /// Size of dimension d; negative d counts from the end.
+  std::int64_t size(int d, SourceLocation loc = SourceLocation::current()) const;
+  int ndim() const { return shape().rank(); }
+  std::int64_t numel() const { return shape().numel(); }
+
+  // ---- Reading a value: evaluates what is pending. ----
+  /// The value of a one-element tensor, converted to T.
+  template <class T>
+  T item(SourceLocation loc = SourceLocation::current()) const {
+    if constexpr (std::same_as<T, bool>) return item_f64(loc) != 0;
+    else if constexpr (std::integral<T>) return static_cast<T>(item_i64(loc));
+    else return static_cast<T>(item_f64(loc));
+  }
+  /// All elements in row-major order; T must be the dtype's host type.
+  template <class T>
+  std::vector<T> to_vector(SourceLocation loc = SourceLocation::current()) const {
+    const T* p = data<T>(loc);
+    return std::vector<T>(p, p + numel());
+  }
+  /// The elements in row-major order, in host memory; valid while this handle lives. T must be the
+  /// dtype's host type.
+  template <class T>
+  const T* data(SourceLocation loc = SourceLocation::current()) const {
+    return static_cast<const T*>(raw_data(dtype_of<T>, loc));
+  }
+  /// Evaluates and returns the bytes, unchecked.
+  const void* raw_data(SourceLocation loc = SourceLocation::current()) const;
+
+  // ---- Methods for the common ops; each is also a free function in lilith/ops.h. ----
+  Tensor to(DType dtype, SourceLocation loc = SourceLocation::current()) const;
+  Tensor to(Device device, SourceLocation loc = SourceLocation::current()) const;
+  Tensor reshape(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
+  Tensor view(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
+  /// Swaps two dimensions.
+  Tensor transpose(int a = -2, int b = -1, SourceLocation loc = SourceLocation::current()) const;
+  /// The 2-D transpose (1-D and 0-D tensors as they are).
+  Tensor t(SourceLocation loc = SourceLocation::current()) const;
+  Tensor permute(const std::vector<int>& dims, SourceLocation loc = SourceLocation::current()) const;
+  Tensor flatten(int start = 0, int end = -1, SourceLocation loc = SourceLocation::current()) const;
+  Tensor squeeze(SourceLocation loc = SourceLocation::current()) const;
+  Tensor squeeze(int dim, SourceLocation loc = SourceLocation::current()) const;
+  Tensor unsqueeze(int dim, SourceLocation loc = SourceLocation::current()) const;
+  Tensor expand(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
+  /// x[i]: the i-th slice of dimension 0 (negative i counts from the end).
+  Tensor operator[](std::int64_t i) const;
+  /// x[a:b:step] of dimension d; negative a and b count from the end, as in PyTorch.
+  Tensor slice(int d, std::int64_t a, std::int64_t b = INT64_MAX, std::int64_t step = 1,
+               SourceLocation loc = SourceLocation::current()) const;
+  Tensor sum(SourceLocation loc = SourceLocation::current()) const;
+  Tensor sum(const std::vector<int>& dims, bool keepdim = false,
+             SourceLocation loc = SourceLocation::current()) const;
+  Tensor mean(SourceLocation loc = SourceLocation::current()) const;
+  Tensor mean(const std::vector<int>& dims, bool keepdim = false,
+              SourceLocation loc = SourceLocation::current()) const;
+  Tensor max(SourceLocation loc = SourceLocation::current()) const;
+  Tensor min(SourceLocation loc = SourceLocation::current()) const;
+  Tensor argmax(std::optional<int> dim = {}, bool keepdim = false,
+                SourceLocation loc = SourceLocation::current()) const;
+  Tensor abs(SourceLocation loc = SourceLocation::current()) const;
+  Tensor exp(SourceLocation loc = SourceLocation::current()) const;
+  Tensor log(SourceLocation loc = SourceLocation::current()) const;
+  Tensor sqrt(SourceLocation loc = SourceLocation::current()) const;
+  Tensor pow(const Arg& exponent) const;
+  Tensor matmul(const Arg& other) const;
+
+  // In-place operators rebind this handle; the old value is untouched.
+  Tensor& operator+=(const Arg& other) &;
+  Tensor& operator-=(const Arg& other) &;
+  Tensor& operator*=(const Arg& other) &;
+  Tensor& operator/=(const Arg& other) &;
+
+  // ---- The graph side: for ops, passes and transforms. ----
+  explicit Tensor(ir::NodeImpl* node);  // takes a new reference
+  ir::NodeImpl* node() const { return node_; }
+
+ private:
+  double item_f64(SourceLocation loc) const;
+  std::int64_t item_i64(SourceLocation loc) const;
+  const void* raw_data(DType expected, SourceLocation loc) const;
+
+  ir::NodeImpl* node_ = nullptr;
+};
+
+/// A tensor that is state, not a parameter: no gradient, but saved, loaded and moved with the model
+/// (BatchNorm's running mean).
+class Buffer : public Tensor {
+ public:
+  Buffer() = default;
+  Buffer(const Tensor& t) : Tensor(t) {}
+  Buffer(const Buffer&) = default;
+  Buffer(Buffer&&) = default;
+  Buffer& operator=(const Buffer&) & = default;
+  Buffer& operator=(Buffer&&) & = default;
+};
+
+/// A host number whose dtype yields to the tensors it meets: `x * 2` keeps x's dtype.
+struct Scalar {
+  enum class Kind : std::uint8_t { Bool, Int, Float } kind = Kind::Int;
+  std::int64_t i = 0;
+  double f = 0;
+  double as_double() const { return kind == Kind::Float ? f : static_cast<double>(i); }
+};
+
+/// An operand: a tensor or a weak scalar, with the user's line. Public functions take operands by
+/// `const Arg&`, so that a converted argument captures where it was written.
+class Arg {
+ public:
+  Arg(const Tensor& t, SourceLocation loc = SourceLocation::current()) : tensor_(t), loc_(loc) {}
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Arg(T value, SourceLocation loc = SourceLocation::current()) : loc_(loc), is_scalar_(true) {
+    if constexpr (std::same_as<T, bool>) scalar_ = {Scalar::Kind::Bool, value, 0};
+    else if constexpr (std::integral<T>) scalar_ = {Scalar::Kind::Int, static_cast<std::int64_t>(value), 0};
+    else scalar_ = {Scalar::Kind::Float, 0, static_cast<double>(value)};
+  }
+
+  bool is_scalar() const { return is_scalar_; }
+  const Scalar& scalar() const { return scalar_; }
+  Loc loc() const { return loc_; }
+  /// The tensor; a weak scalar becomes a 0-d tensor of its default dtype (bool, i64 or f32).
+  Tensor tensor() const;
+  /// The tensor; a weak scalar becomes a 0-d tensor of `dtype`.
+  Tensor tensor(DType dtype) const;
+
+ private:
+  Tensor tensor_;
+  Loc loc_;
+  Scalar scalar_;
+  bool is_scalar_ = false;
+};
+
+std::ostream& operator<<(std::ostream& out, const Tensor& t);
+/// The values as PyTorch prints them: "tensor([[1., 2.], [3., 4.]])", dtype when it is not the default.
+std::string to_string(const Tensor& t);
+
+}  // namespace lilith
+
+template <>
+struct fmt::formatter<lilith::Tensor> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const lilith::Tensor& t, Context& ctx) const {
+    return fmt::formatter<std::string_view>::format(lilith::to_string(t), ctx);
+  }
+};

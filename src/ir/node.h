@@ -1,0 +1,80 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lilith/attrs.h"
+#include "lilith/aval.h"
+#include "lilith/error.h"
+#include "lilith/op_def.h"
+#include "lilith/tensor.h"
+#include "runtime/storage.h"
+
+namespace lilith::ir {
+
+/// A node of the graph IR. Immutable but for one step: once evaluated it becomes a leaf (make_leaf) and
+/// lets go of its inputs. Intrusively counted: `refs` counts every Tensor; `handles` those that are not
+/// held as another node's input (NodeImpl::inputs are counted in refs alone).
+class NodeImpl {
+ public:
+  NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc);
+  ~NodeImpl();
+
+  const OpDef* op;
+  Attrs attrs;
+  Aval aval;
+  Loc loc;
+  std::string name;        // of an input ("conv1.weight"); for printing alone
+  StoragePtr storage;      // the data of a leaf; null otherwise
+  std::vector<NodeImpl*> inputs;  // each counted in refs
+
+  bool is_leaf() const { return op->cls == OpClass::Leaf; }
+  Tensor input(int i) const { return Tensor(inputs[static_cast<std::size_t>(i)]); }
+
+  void retain() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release();
+  void retain_handle() { handles_.fetch_add(1, std::memory_order_relaxed); retain(); }
+  void release_handle() { handles_.fetch_sub(1, std::memory_order_relaxed); release(); }
+  /// Tensors of the user (or of the library's own locals) that hold it now.
+  int handles() const { return handles_.load(std::memory_order_relaxed); }
+  int refs() const { return refs_.load(std::memory_order_relaxed); }
+
+  /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs.
+  void make_leaf(StoragePtr storage);
+
+ private:
+  std::atomic<int> refs_{0}, handles_{0};
+};
+
+// ---- The leaves. ----
+// "data": a value in memory (attrs empty, storage set).
+// "scalar": a 0-d number that is a run-time input, never part of a key (storage set, host).
+// "constant": a value baked into the graph (attr "value": double or int64; any shape, filled with it).
+// "parameter": a traced function's input (attr "index"; no storage).
+const OpDef& data_op();
+const OpDef& scalar_op();
+const OpDef& constant_op();
+const OpDef& parameter_op();
+
+Tensor make_data(Aval aval, StoragePtr storage);
+/// A fresh parameter for a trace.
+Tensor make_parameter(Aval aval, std::int64_t index, std::string name);
+/// A tensor filled with one baked number.
+Tensor make_constant(Scalar value, Aval aval);
+/// A 0-d run-time scalar outside a trace, a constant inside one.
+Tensor make_scalar(Scalar value, DType dtype);
+
+/// Nodes that `outputs` reach, inputs before users, each once; leaves included. Iterative (deep graphs).
+std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs);
+
+/// Hooks that eval/ installs: the handle lives here, evaluation does not.
+struct EvalHooks {
+  void (*eval)(const std::vector<Tensor>& outputs) = nullptr;
+};
+EvalHooks& eval_hooks();
+
+/// Depth of tracing (compile, trace) of this thread; > 0 while a function is traced.
+int& trace_depth();
+
+}  // namespace lilith::ir
