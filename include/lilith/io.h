@@ -1,0 +1,20 @@
+#pragma once
+#include <map>
+#include <string>
+
+#include "lilith/tensor_dict.h"
+
+namespace lilith {
+
+/// Reads every tensor of a file of weights, in the order of the file, with its metadata. The format is
+/// found by what the file holds, not by its name. Tensors come to the CPU. safetensors: unsigned
+/// integers wider than 8 bits become the next wider signed dtype, 8- and 4-bit floats f32.
+/// Errors: Error that names the file and what is wrong with it.
+TensorDict load_tensors(const std::string& path);
+
+/// Writes tensors as safetensors, evaluating those that are pending; `tensors.metadata` goes along. The
+/// file is replaced as a whole or not at all. Errors: a name twice, an undefined tensor, a file that
+/// cannot be written.
+void save_tensors(const TensorDict& tensors, const std::string& path);
+
+}  // namespace lilith

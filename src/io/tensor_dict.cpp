@@ -1,0 +1,58 @@
+#include "lilith/tensor_dict.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace lilith {
+
+namespace {
+
+// Levenshtein distance, one row at a time.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, diagonal + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+TensorDict::TensorDict(std::initializer_list<Item> items) {
+  for (const Item& item : items) add(item.first, item.second);
+}
+
+TensorDict::TensorDict(const std::vector<Item>& items) {
+  for (const Item& item : items) add(item.first, item.second);
+}
+
+void TensorDict::add(std::string name, Tensor value) {
+  LILITH_CHECK(index_.emplace(name, items_.size()).second,
+               "TensorDict::add: the name '{}' is taken.", name);
+  items_.emplace_back(std::move(name), std::move(value));
+}
+
+const Tensor* TensorDict::find(std::string_view name) const {
+  const auto it = index_.find(std::string(name));
+  return it == index_.end() ? nullptr : &items_[it->second].second;
+}
+
+const Tensor& TensorDict::operator[](std::string_view name) const {
+  if (const Tensor* t = find(name)) return *t;
+  LILITH_CHECK(!items_.empty(), "TensorDict: no tensor '{}'; it is empty.", name);
+  const auto nearest = std::min_element(
+      items_.begin(), items_.end(), [&](const Item& a, const Item& b) {
+        return edit_distance(a.first, name) < edit_distance(b.first, name);
+      });
+  fail("TensorDict: no tensor '{}' among {}; the nearest is '{}'.", name, items_.size(),
+       nearest->first);
+}
+
+}  // namespace lilith
