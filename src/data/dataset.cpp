@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "data/random.h"
+#include "ir/node.h"
+#include "lilith/data.h"
+#include "runtime/storage.h"
+
+namespace lilith {
+
+DataSource::~DataSource() = default;
+
+namespace data {
+namespace {
+
+class TensorSource final : public DataSource {
+ public:
+  explicit TensorSource(std::vector<Tensor> tensors) : tensors_(std::move(tensors)) {
+    for (const Tensor& t : tensors_) {
+      Aval row = t.aval();
+      row.shape.erase(0);
+      row.device = {};
+      columns_.push_back(row);
+      bytes_.push_back(static_cast<const char*>(t.raw_data()));
+    }
+  }
+  std::int64_t size() const override { return tensors_[0].size(0); }
+  const std::vector<Aval>& columns() const override { return columns_; }
+  void read(const std::int64_t* rows, std::int64_t n, void* const* out) const override {
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (!out[c]) continue;
+      const std::size_t row_bytes = columns_[c].bytes();
+      char* to = static_cast<char*>(out[c]);
+      for (std::int64_t i = 0; i < n; ++i, to += row_bytes) {
+        std::memcpy(to, bytes_[c] + static_cast<std::size_t>(rows[i]) * row_bytes, row_bytes);
+      }
+    }
+  }
+
+ private:
+  std::vector<Tensor> tensors_;
+  std::vector<Aval> columns_;
+  std::vector<const char*> bytes_;
+};
+
+class SubsetSource final : public DataSource {
+ public:
+  SubsetSource(DataSourcePtr base, std::vector<std::int64_t> rows) : base_(std::move(base)), rows_(std::move(rows)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
+  const std::vector<Aval>& columns() const override { return base_->columns(); }
+  void read(const std::int64_t* rows, std::int64_t n, void* const* out) const override {
+    std::vector<std::int64_t> mapped(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < mapped.size(); ++i) mapped[i] = rows_[static_cast<std::size_t>(rows[i])];
+    base_->read(mapped.data(), n, out);
+  }
+
+ private:
+  DataSourcePtr base_;
+  std::vector<std::int64_t> rows_;
+};
+
+void check_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n) {
+  const std::int64_t size = source.size();
+  for (std::int64_t i = 0; i < n; ++i) {
+    LILITH_CHECK(rows[i] >= 0 && rows[i] < size, "Dataset: row {} is out of range; there are {} rows", rows[i], size);
+  }
+}
+
+std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_t* rows, std::int64_t n,
+                                     int columns) {
+  const auto& avals = source.columns();
+  std::vector<StoragePtr> storages;
+  std::vector<void*> out(avals.size(), nullptr);
+  std::vector<Tensor> tensors;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(columns); ++c) {
+    Aval batch = avals[c];
+    batch.shape.insert(0, n);
+    storages.push_back(Storage::allocate(batch.bytes()));
+    out[c] = storages.back()->data();
+    tensors.push_back(ir::make_data(batch, storages.back()));
+  }
+  source.read(rows, n, out.data());
+  return tensors;
+}
+
+}  // namespace
+
+std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n, int columns) {
+  LILITH_CHECK(columns >= 1 && static_cast<std::size_t>(columns) <= source.columns().size(),
+               "Dataset: {} columns asked for; there are {}", columns, source.columns().size());
+  check_rows(source, rows, n);
+  return gather_unchecked(source, rows, n, columns);
+}
+
+DataSourcePtr subset(DataSourcePtr source, std::vector<std::int64_t> rows) {
+  check_rows(*source, rows.data(), static_cast<std::int64_t>(rows.size()));
+  return std::make_shared<SubsetSource>(std::move(source), std::move(rows));
+}
+
+std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  HostRandom random(seed, 0x5eed);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return order;
+}
+
+std::vector<DataSourcePtr> split(const DataSourcePtr& source, const std::vector<std::int64_t>& sizes,
+                                 std::uint64_t seed) {
+  std::int64_t sum = 0;
+  for (std::int64_t s : sizes) {
+    LILITH_CHECK(s >= 0, "random_split: a part of {} rows; sizes are not negative", s);
+    sum += s;
+  }
+  LILITH_CHECK(sum == source->size(), "random_split: the parts sum to {} rows; the dataset has {}", sum,
+               source->size());
+  const auto order = permutation(sum, seed);
+  std::vector<DataSourcePtr> parts;
+  auto from = order.begin();
+  for (std::int64_t s : sizes) {
+    parts.push_back(std::make_shared<SubsetSource>(source, std::vector<std::int64_t>(from, from + s)));
+    from += s;
+  }
+  return parts;
+}
+
+DataSourcePtr from_tensors(std::vector<Tensor> columns) {
+  LILITH_CHECK(!columns.empty(), "TensorDataset: no tensors; need at least one");
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    LILITH_CHECK(columns[i].ndim() >= 1, "TensorDataset: tensor {} is a scalar; rows need a first dimension", i);
+    LILITH_CHECK(columns[i].size(0) == columns[0].size(0),
+                 "TensorDataset: tensor 0 is {}, tensor {} is {}; the first sizes must agree", columns[0].aval().str(),
+                 i, columns[i].aval().str());
+    if (columns[i].device() != Device{}) columns[i] = columns[i].to(cpu());
+  }
+  return std::make_shared<TensorSource>(std::move(columns));
+}
+
+void check_columns(const DataSourcePtr& source, int n) {
+  LILITH_CHECK(source != nullptr, "Dataset: no source");
+  LILITH_CHECK(static_cast<std::size_t>(n) == source->columns().size(),
+               "Dataset: the source has {} columns; the type says {}", source->columns().size(), n);
+}
+
+BatchStream::BatchStream(DataSourcePtr source, const DataLoaderOptions& options, int columns)
+    : source_(std::move(source)), options_(options), columns_(columns) {
+  LILITH_CHECK(options.batch_size >= 1, "DataLoader: batch_size is {}; need at least 1", options.batch_size);
+  const std::int64_t n = source_->size();
+  batches_ = options.drop_last ? n / options.batch_size : (n + options.batch_size - 1) / options.batch_size;
+  next_ = batches_;
+}
+
+void BatchStream::start(std::int64_t epoch, std::int64_t first) {
+  const std::int64_t n = source_->size();
+  if (options_.shuffle) {
+    HostRandom mix(options_.seed, static_cast<std::uint64_t>(epoch));
+    order_ = permutation(n, mix.next());
+  } else if (order_.empty()) {
+    order_.resize(static_cast<std::size_t>(n));
+    std::iota(order_.begin(), order_.end(), 0);
+  }
+  next_ = first;
+}
+
+std::int64_t BatchStream::rows() const {
+  return options_.drop_last ? batches_ * options_.batch_size : source_->size();
+}
+
+std::vector<Tensor> BatchStream::next() {
+  const std::int64_t from = next_ * options_.batch_size;
+  const std::int64_t n = std::min(options_.batch_size, source_->size() - from);
+  ++next_;
+  auto tensors = gather_unchecked(*source_, order_.data() + from, n, columns_);
+  if (options_.device != Device{}) {
+    for (Tensor& t : tensors) t = t.to(options_.device);
+  }
+  return tensors;
+}
+
+}  // namespace data
+}  // namespace lilith
