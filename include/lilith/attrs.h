@@ -36,7 +36,8 @@ class Attrs {
   std::uint64_t hash() const;
   /// "axes=[0,1] dtype=f32"
   std::string str() const;
-  bool operator==(const Attrs&) const = default;
+  /// Numbers are compared bit by bit: 0.0 and -0.0 differ, NaN equals itself.
+  bool operator==(const Attrs& other) const;
 
  private:
   std::vector<std::pair<std::string, Attr>> items_;

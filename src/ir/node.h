@@ -43,8 +43,12 @@ class NodeImpl {
   /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs.
   void make_leaf(StoragePtr storage);
 
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* p);
+
  private:
   std::atomic<int> refs_{0}, handles_{0};
+  NodeImpl* next_dead_ = nullptr;  // links nodes while release() frees a chain
 };
 
 // ---- The leaves. ----

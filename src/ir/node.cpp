@@ -1,0 +1,140 @@
+#include "ir/node.h"
+
+#include <cstdlib>
+#include <new>
+
+#include "ir/node_map.h"
+
+namespace lilith::ir {
+namespace {
+
+// Nodes come and go by the hundred each step: a free list per thread. Sanitizers see every one.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kMaxFree = 0;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr int kMaxFree = 0;
+#else
+constexpr int kMaxFree = 8192;
+#endif
+#else
+constexpr int kMaxFree = 8192;
+#endif
+
+struct FreeNode {
+  FreeNode* next;
+};
+// Trivially destructible, so that nodes freed late in a thread's exit still find them.
+thread_local FreeNode* free_list = nullptr;
+thread_local int num_free = 0;
+thread_local bool closed = false;
+
+struct FreeListGuard {
+  ~FreeListGuard() {
+    closed = true;
+    while (free_list) {
+      FreeNode* node = free_list;
+      free_list = node->next;
+      ::operator delete(node);
+    }
+  }
+};
+thread_local FreeListGuard guard;
+
+}  // namespace
+
+void* NodeImpl::operator new(std::size_t bytes) {
+  if (free_list) {
+    FreeNode* node = free_list;
+    free_list = node->next;
+    --num_free;
+    return node;
+  }
+  return ::operator new(bytes);
+}
+
+void NodeImpl::operator delete(void* p) {
+  if (num_free >= kMaxFree || closed) {
+    ::operator delete(p);
+    return;
+  }
+  static_cast<void>(&guard);  // touched, so that it is constructed
+  auto* node = static_cast<FreeNode*>(p);
+  node->next = free_list;
+  free_list = node;
+  ++num_free;
+}
+
+NodeImpl::NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc)
+    : op(op), attrs(std::move(attrs)), aval(aval), loc(loc) {
+  this->inputs.reserve(inputs.size());
+  for (const Tensor& t : inputs) {
+    t.node()->retain();
+    this->inputs.push_back(t.node());
+  }
+}
+
+NodeImpl::~NodeImpl() = default;
+
+void NodeImpl::release() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  // Iterative: a chain of a million nodes must not overflow the stack.
+  NodeImpl* dead = this;
+  next_dead_ = nullptr;
+  while (dead) {
+    NodeImpl* node = dead;
+    dead = node->next_dead_;
+    for (NodeImpl* input : node->inputs) {
+      if (input->refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
+      input->next_dead_ = dead;
+      dead = input;
+    }
+    delete node;
+  }
+}
+
+void NodeImpl::make_leaf(StoragePtr data) {
+  op = &data_op();
+  attrs = {};
+  storage = std::move(data);
+  std::vector<NodeImpl*> old;
+  old.swap(inputs);
+  for (NodeImpl* input : old) input->release();
+}
+
+std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs) {
+  struct Frame {
+    NodeImpl* node;
+    std::size_t next;
+  };
+  std::vector<NodeImpl*> order;
+  std::vector<Frame> stack;
+  NodeMap<char> seen(256);
+  for (const Tensor& output : outputs) {
+    if (!output.defined() || !seen.insert(output.node(), 1)) continue;
+    stack.push_back({output.node(), 0});
+    while (!stack.empty()) {
+      Frame& top = stack.back();
+      if (top.next == top.node->inputs.size()) {
+        order.push_back(top.node);
+        stack.pop_back();
+        continue;
+      }
+      NodeImpl* input = top.node->inputs[top.next++];
+      if (seen.insert(input, 1)) stack.push_back({input, 0});
+    }
+  }
+  return order;
+}
+
+EvalHooks& eval_hooks() {
+  static EvalHooks hooks;
+  return hooks;
+}
+
+int& trace_depth() {
+  thread_local int depth = 0;
+  return depth;
+}
+
+}  // namespace lilith::ir

@@ -1,0 +1,117 @@
+#include "ir/op_registry.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "ir/node.h"
+
+namespace lilith {
+namespace {
+
+struct Registry {
+  std::shared_mutex mutex;
+  std::map<std::string, std::unique_ptr<OpDef>, std::less<>> ops;
+  std::unordered_map<std::string_view, const OpDef*> by_name;
+};
+
+// A function-local static, never destroyed: definitions register from static initialisers.
+Registry& registry() {
+  static Registry* r = new Registry;
+  return *r;
+}
+
+bool has_own_schedule(OpClass cls) { return cls != OpClass::Elementwise && cls != OpClass::View; }
+
+bool is_name(std::string_view name) {
+  if (name.empty() || !((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+void check_definition(const OpDef& def) {
+  LILITH_CHECK(is_name(def.name),
+               "register_op: the name is '{}'; need lower-case letters, digits and '_'", def.name);
+  LILITH_CHECK(def.infer, "register_op: '{}' has no infer; every op needs a shape rule", def.name);
+  LILITH_CHECK(static_cast<bool>(def.vjp) == def.no_vjp_reason.empty(),
+               "register_op: '{}' has {}; need exactly one of vjp and no_vjp_reason", def.name,
+               def.vjp ? "both a vjp and a no_vjp_reason" : "neither a vjp nor a no_vjp_reason");
+  LILITH_CHECK(def.lower || has_own_schedule(def.cls),
+               "register_op: '{}' has no lower; elementwise and view ops need one", def.name);
+  LILITH_CHECK(def.arity >= -1, "register_op: '{}' has arity {}; need -1 (any) or more", def.name,
+               def.arity);
+}
+
+void check_inputs(const OpDef& op, const std::vector<Tensor>& inputs) {
+  LILITH_CHECK(op.arity < 0 || inputs.size() == static_cast<std::size_t>(op.arity),
+               "{}: got {} inputs; need {}", op.name, inputs.size(), op.arity);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    LILITH_CHECK(inputs[i].defined(), "{}: input {} is undefined", op.name, i);
+    LILITH_CHECK(inputs[i].device() == inputs[0].device(),
+                 "{}: inputs are on different devices: {} and {}; move one with x.to(device)",
+                 op.name, inputs[0].device().str(), inputs[i].device().str());
+  }
+}
+
+Aval infer_aval(const OpDef& op, const std::vector<Tensor>& inputs, const Attrs& attrs) {
+  constexpr std::size_t kInline = 4;
+  if (inputs.size() <= kInline) {
+    std::array<Aval, kInline> in;
+    for (std::size_t i = 0; i < inputs.size(); ++i) in[i] = inputs[i].aval();
+    return op.infer({op.name, {in.data(), inputs.size()}, attrs});
+  }
+  std::vector<Aval> in;
+  in.reserve(inputs.size());
+  for (const Tensor& t : inputs) in.push_back(t.aval());
+  return op.infer({op.name, in, attrs});
+}
+
+}  // namespace
+
+const OpDef& register_op(OpDef def) {
+  check_definition(def);
+  Registry& r = registry();
+  std::unique_lock lock(r.mutex);
+  LILITH_CHECK(!r.by_name.count(def.name), "register_op: there is an op '{}' already", def.name);
+  const std::string name = def.name;
+  const auto at = r.ops.emplace(name, std::make_unique<OpDef>(std::move(def))).first;
+  r.by_name.emplace(at->second->name, at->second.get());
+  return *at->second;
+}
+
+const OpDef& register_builtin(OpDef def) { return register_op(std::move(def)); }
+
+const OpDef* find_op(std::string_view name) {
+  Registry& r = registry();
+  std::shared_lock lock(r.mutex);
+  const auto at = r.by_name.find(name);
+  return at == r.by_name.end() ? nullptr : at->second;
+}
+
+std::vector<const OpDef*> all_ops() {
+  Registry& r = registry();
+  std::shared_lock lock(r.mutex);
+  std::vector<const OpDef*> out;
+  for (const auto& [name, op] : r.ops) out.push_back(op.get());
+  return out;
+}
+
+Tensor apply(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs) {
+  check_inputs(op, inputs);
+  Aval aval = infer_aval(op, inputs, attrs);
+  return Tensor(
+      new ir::NodeImpl(&op, std::move(inputs), std::move(attrs), aval, LocScope::current()));
+}
+
+Tensor apply(std::string_view op, std::vector<Tensor> inputs, Attrs attrs) {
+  const OpDef* def = find_op(op);
+  LILITH_CHECK(def, "apply: there is no op '{}'; register_op adds one", op);
+  return apply(*def, std::move(inputs), std::move(attrs));
+}
+
+}  // namespace lilith

@@ -1,0 +1,11 @@
+#pragma once
+#include "lilith/op_def.h"
+
+namespace lilith {
+
+/// register_op for the library's own definitions, as namespace-scope constants of a family file:
+///   const OpDef& exp_op = register_builtin({.name = "exp", …});
+/// Independent of the order of static initialisation.
+const OpDef& register_builtin(OpDef def);
+
+}  // namespace lilith

@@ -1,0 +1,208 @@
+#include "runtime/storage.h"
+
+#include <sys/mman.h>
+
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+
+#include "lilith/error.h"
+#include "lilith/memory.h"
+
+namespace lilith {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr int kSubclasses = 4;  // classes per power of two: at most 25 % waste
+constexpr int kNumClasses = 64 * kSubclasses;
+constexpr std::int64_t kMinCache = std::int64_t{64} << 20;
+
+struct SizeClass {
+  int index;
+  std::size_t bytes;
+};
+
+// 64, 80, 96, 112, 128, 160, … rounded up to the alignment; whole huge pages from 2 MiB on.
+SizeClass size_class(std::size_t bytes) {
+  if (bytes <= kAlignment) return {0, kAlignment};
+  const int exponent = std::bit_width(bytes - 1) - 1;
+  const std::size_t base = std::size_t{1} << exponent, step = base / kSubclasses;
+  const std::size_t sub = (bytes - base + step - 1) / step;  // 1 … kSubclasses
+  const std::size_t size = base + sub * step;
+  const std::size_t unit = size >= kHugePage ? kHugePage : kAlignment;
+  return {exponent * kSubclasses + static_cast<int>(sub), (size + unit - 1) / unit * unit};
+}
+
+void* system_allocate(std::size_t bytes) {
+  const bool huge = bytes >= kHugePage;
+  void* p = std::aligned_alloc(huge ? kHugePage : kAlignment, bytes);
+  if (p && huge) madvise(p, bytes, MADV_HUGEPAGE);
+  return p;
+}
+
+/// Free lists by size class: after the first step of a program no allocation reaches the system.
+class Pool {
+ public:
+  void* allocate(std::size_t bytes, bool count = true) {
+    const SizeClass c = size_class(bytes);
+    std::lock_guard lock(mutex_);
+    void* p = pop(c);
+    if (!p) p = system_allocate(c.bytes);
+    if (!p) {
+      release_cache();
+      p = system_allocate(c.bytes);
+    }
+    if (!p) {
+      throw DeviceError(
+          fmt::format("cpu: out of memory: {} bytes asked for, {} live", bytes, stats_.live_bytes),
+          LocScope::current());
+    }
+    if (count) {
+      stats_.live_bytes += static_cast<std::int64_t>(bytes);
+      if (stats_.live_bytes > stats_.peak_bytes) stats_.peak_bytes = stats_.live_bytes;
+    }
+    return p;
+  }
+
+  void free(void* p, std::size_t bytes, bool count = true) {
+    const SizeClass c = size_class(bytes);
+    std::lock_guard lock(mutex_);
+    if (count) stats_.live_bytes -= static_cast<std::int64_t>(bytes);
+    // A pattern that repeats never has more free than its peak.
+    const auto limit = stats_.peak_bytes + stats_.peak_bytes / 4 + kMinCache;
+    if (stats_.cached_bytes + static_cast<std::int64_t>(c.bytes) > limit) {
+      std::free(p);
+      return;
+    }
+    free_[static_cast<std::size_t>(c.index)] =
+        new (p) FreeBlock{free_[static_cast<std::size_t>(c.index)], c.bytes};
+    stats_.cached_bytes += static_cast<std::int64_t>(c.bytes);
+  }
+
+  MemoryStats stats() {
+    std::lock_guard lock(mutex_);
+    return stats_;
+  }
+  void reset_peak() {
+    std::lock_guard lock(mutex_);
+    stats_.peak_bytes = stats_.live_bytes;
+  }
+  void trim() {
+    std::lock_guard lock(mutex_);
+    release_cache();
+  }
+
+ private:
+  struct FreeBlock {
+    FreeBlock* next;
+    std::size_t bytes;
+  };
+
+  void* pop(const SizeClass& c) {
+    FreeBlock*& head = free_[static_cast<std::size_t>(c.index)];
+    FreeBlock* block = head;
+    if (!block) return nullptr;
+    head = block->next;
+    stats_.cached_bytes -= static_cast<std::int64_t>(c.bytes);
+    return block;
+  }
+
+  void release_cache() {
+    for (FreeBlock*& head : free_) {
+      while (head) {
+        FreeBlock* block = head;
+        head = block->next;
+        stats_.cached_bytes -= static_cast<std::int64_t>(block->bytes);
+        std::free(block);
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::array<FreeBlock*, kNumClasses + 1> free_{};
+  MemoryStats stats_;
+};
+
+// Never destroyed: tensors of static storage duration free into it.
+Pool& pool() {
+  static Pool* p = new Pool;
+  return *p;
+}
+
+/// For shared_ptr's control blocks, which come and go with the storages.
+template <class T>
+struct PoolAllocator {
+  using value_type = T;
+  PoolAllocator() = default;
+  template <class U>
+  PoolAllocator(const PoolAllocator<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(pool().allocate(n * sizeof(T), false)); }
+  void deallocate(T* p, std::size_t n) { pool().free(p, n * sizeof(T), false); }
+  bool operator==(const PoolAllocator&) const { return true; }
+};
+
+class PooledStorage final : public Storage {
+ public:
+  explicit PooledStorage(std::size_t bytes) {
+    data_ = pool().allocate(bytes);
+    bytes_ = bytes;
+  }
+  ~PooledStorage() override { pool().free(data_, bytes_); }
+};
+
+class BorrowedStorage final : public Storage {
+ public:
+  BorrowedStorage(void* data, std::size_t bytes, std::function<void()> deleter, Device device)
+      : deleter_(std::move(deleter)) {
+    data_ = data;
+    bytes_ = bytes;
+    device_ = device;
+    lend();
+  }
+  ~BorrowedStorage() override {
+    if (deleter_) deleter_();
+  }
+
+ private:
+  std::function<void()> deleter_;
+};
+
+void check_host(Device device) {
+  if (device.kind != Device::Kind::Cpu) {
+    throw DeviceError(fmt::format("storage: there is no device {}", device.str()),
+                      LocScope::current());
+  }
+}
+
+}  // namespace
+
+Storage::~Storage() = default;
+
+std::shared_ptr<Storage> Storage::allocate(std::size_t bytes, Device device) {
+  check_host(device);
+  return std::allocate_shared<PooledStorage>(PoolAllocator<PooledStorage>(), bytes);
+}
+
+std::shared_ptr<Storage> Storage::borrow(void* data, std::size_t bytes,
+                                         std::function<void()> deleter, Device device) {
+  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), device);
+}
+
+MemoryStats memory_stats(Device device) {
+  check_host(device);
+  return pool().stats();
+}
+
+void reset_peak_memory(Device device) {
+  check_host(device);
+  pool().reset_peak();
+}
+
+void release_cached_memory(Device device) {
+  check_host(device);
+  pool().trim();
+}
+
+}  // namespace lilith
