@@ -1,0 +1,176 @@
+#pragma once
+#include <functional>
+#include <initializer_list>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+namespace detail {
+Tensor tensor_from(const Shape& shape, const std::vector<double>& values, const TensorOptions& options,
+                   Loc loc);
+Tensor tensor_from(const Shape& shape, const std::vector<std::int64_t>& values,
+                   const TensorOptions& options, Loc loc);
+Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device device, Loc loc);
+Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter, Loc loc);
+[[noreturn]] void fail_ragged(Loc loc);
+
+/// Numbers written in braces: bool stays bool, integers are i64, floating literals f32.
+template <class T>
+constexpr DType literal_dtype() {
+  if constexpr (std::is_same_v<T, bool>) return DType::Bool;
+  else if constexpr (std::is_integral_v<T>) return DType::I64;
+  else return DType::F32;
+}
+template <class T>
+using Wide = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
+
+template <class T>
+void collect(T value, int, Shape&, std::vector<Wide<T>>& out, Loc) {
+  out.push_back(static_cast<Wide<T>>(value));
+}
+template <class T, class V>
+void collect(const std::initializer_list<T>& list, int depth, Shape& shape, std::vector<V>& out, Loc loc) {
+  const auto n = static_cast<std::int64_t>(list.size());
+  if (shape.rank() <= depth) shape.push_back(n);
+  else if (shape[depth] != n) fail_ragged(loc);
+  for (const T& item : list) collect(item, depth + 1, shape, out, loc);
+}
+template <class T, class List>
+Tensor from_list(const List& list, const TensorOptions& options, Loc loc) {
+  Shape shape;
+  std::vector<Wide<T>> values;
+  collect(list, 0, shape, values, loc);
+  return tensor_from(shape, values, options, loc);
+}
+template <class T>
+using List1 = std::initializer_list<T>;
+template <class T>
+using List2 = std::initializer_list<List1<T>>;
+template <class T>
+using List3 = std::initializer_list<List2<T>>;
+template <class T>
+using List4 = std::initializer_list<List3<T>>;
+}  // namespace detail
+
+/// A tensor with the numbers written: tensor({{1.f, 2.f}, {3.f, 4.f}}), up to four levels. bool, i64 or
+/// f32 by the kind of number. Errors: rows of different lengths.
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(std::initializer_list<T> v, SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> v,
+              SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> v,
+              SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(
+    std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> v,
+    SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
+}
+/// The same with the dtype and device of `options`.
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(std::initializer_list<T> v, const TensorOptions& options,
+              SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, options, loc);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> v, const TensorOptions& options,
+              SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, options, loc);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> v,
+              const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, options, loc);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(
+    std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> v,
+    const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, options, loc);
+}
+/// A 0-d tensor.
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(T value, SourceLocation loc = SourceLocation::current()) {
+  return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
+                             {.dtype = detail::literal_dtype<T>()}, loc);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(T value, const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
+  return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
+                             options, loc);
+}
+/// A 1-d tensor that copies the vector; the dtype is the host type's.
+template <class T>
+  requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
+Tensor tensor(const std::vector<T>& values, SourceLocation loc = SourceLocation::current()) {
+  return detail::copy_from(values.data(), {static_cast<std::int64_t>(values.size())}, dtype_of<T>, {}, loc);
+}
+/// A tensor that copies numel(shape) elements in row-major order.
+template <class T>
+Tensor from_data(const T* data, const Shape& shape, SourceLocation loc = SourceLocation::current()) {
+  return detail::copy_from(data, shape, dtype_of<T>, {}, loc);
+}
+/// A tensor that borrows the memory; `deleter` runs when the last tensor that uses it goes.
+template <class T>
+Tensor from_data(T* data, const Shape& shape, std::function<void()> deleter,
+                 SourceLocation loc = SourceLocation::current()) {
+  return detail::borrow_from(data, shape, dtype_of<T>, std::move(deleter), loc);
+}
+
+/// Filled with 0, with 1, with `value`. `empty` promises nothing about the values (they are 0).
+/// Errors: a negative size.
+Tensor zeros(const Shape& shape, const TensorOptions& options = {},
+             SourceLocation loc = SourceLocation::current());
+Tensor ones(const Shape& shape, const TensorOptions& options = {},
+            SourceLocation loc = SourceLocation::current());
+Tensor empty(const Shape& shape, const TensorOptions& options = {},
+             SourceLocation loc = SourceLocation::current());
+/// full: without options the dtype follows the number (bool, i64, f32).
+Tensor full(const Shape& shape, const Arg& value);
+Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options);
+/// With the shape, device and (unless given) dtype of x.
+Tensor zeros_like(const Arg& x, std::optional<DType> dtype = {});
+Tensor ones_like(const Arg& x, std::optional<DType> dtype = {});
+Tensor empty_like(const Arg& x, std::optional<DType> dtype = {});
+Tensor full_like(const Arg& x, const Arg& value, std::optional<DType> dtype = {});
+
+/// start, start + step, … below end; i64 when all are integers, else f32; step may be negative.
+/// Errors: step 0, or end on the wrong side of start.
+Tensor arange(const Arg& end);
+Tensor arange(const Arg& end, const TensorOptions& options);
+Tensor arange(const Arg& start, const Arg& end, const Arg& step = 1);
+Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options);
+/// `steps` numbers evenly spaced from start to end, both included.
+Tensor linspace(const Arg& start, const Arg& end, std::int64_t steps, const TensorOptions& options = {});
+/// base to the power of linspace(start, end, steps).
+Tensor logspace(const Arg& start, const Arg& end, std::int64_t steps, double base = 10,
+                const TensorOptions& options = {});
+/// The n x m matrix with ones on the diagonal; m defaults to n.
+Tensor eye(std::int64_t n, std::optional<std::int64_t> m = {}, const TensorOptions& options = {},
+           SourceLocation loc = SourceLocation::current());
+/// x as a leaf that shares nothing with its graph's future: the value itself.
+Tensor clone(const Arg& x);
+
+}  // namespace lilith

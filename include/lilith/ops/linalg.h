@@ -1,0 +1,49 @@
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "lilith/ops/int_list.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// [..., M, K] x [..., K, N] -> [..., M, N]; 1-d operands are vectors; batch dimensions broadcast.
+/// Errors: inner sizes differ, a 0-d operand, dtypes differ.
+Tensor matmul(const Arg& a, const Arg& b);
+/// [M, K] x [K, N].
+Tensor mm(const Arg& a, const Arg& b);
+/// [B, M, K] x [B, K, N].
+Tensor bmm(const Arg& a, const Arg& b);
+/// [M, K] x [K].
+Tensor mv(const Arg& a, const Arg& b);
+/// [K] x [K] -> [].
+Tensor dot(const Arg& a, const Arg& b);
+Tensor vdot(const Arg& a, const Arg& b);
+/// [..., K] x [..., K], the last dimensions contracted.
+Tensor inner(const Arg& a, const Arg& b);
+/// [M] x [N] -> [M, N].
+Tensor outer(const Arg& a, const Arg& b);
+/// beta x + alpha (a @ b). With beta = 0, x is not read.
+Tensor addmm(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
+Tensor addmv(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
+Tensor addr(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
+Tensor baddbmm(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
+/// beta x + alpha sum_b(a[b] @ b[b]).
+Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
+/// Contracts dims_a of a with dims_b of b: [a free, b free].
+Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntList& dims_b);
+/// The last `dims` dimensions of a with the first of b.
+Tensor tensordot(const Arg& a, const Arg& b, int dims = 2);
+/// Einstein's summation: einsum("bij,bjk->bik", {a, b}); "..." stands for broadcast dimensions.
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands,
+              SourceLocation loc = SourceLocation::current());
+/// The vector product along dim (of size 3).
+Tensor cross(const Arg& a, const Arg& b, int dim = -1);
+/// The general contraction: batch dimensions pair up, contracted ones are summed over:
+/// [batch, lhs free, rhs free].
+Tensor dot_general(const Tensor& lhs, const Tensor& rhs, const std::vector<std::int64_t>& lhs_batch,
+                   const std::vector<std::int64_t>& rhs_batch,
+                   const std::vector<std::int64_t>& lhs_contract,
+                   const std::vector<std::int64_t>& rhs_contract);
+
+}  // namespace lilith

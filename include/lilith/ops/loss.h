@@ -1,0 +1,90 @@
+#pragma once
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// What a loss does with the values of its elements.
+enum class Reduction : std::uint8_t { None, Mean, Sum };
+
+struct NLLLossOptions {
+  Tensor weight = {};  // [C]
+  std::int64_t ignore_index = -100;
+  Reduction reduction = Reduction::Mean;
+};
+/// -input[n, target[n]], weighted. input: log-probabilities [C], [N, C] or [N, C, d…]; target: integers
+/// [], [N] or [N, d…]. The mean is over the weights. Ref: torch.nn.functional.nll_loss.
+Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& options = {});
+struct CrossEntropyLossOptions {
+  Tensor weight = {};  // [C]
+  std::int64_t ignore_index = -100;
+  Reduction reduction = Reduction::Mean;
+  double label_smoothing = 0;
+};
+/// nll_loss of log_softmax; target: class indices, or probabilities of input's shape.
+Tensor cross_entropy_loss(const Arg& input, const Tensor& target, const CrossEntropyLossOptions& options = {});
+Tensor mse_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
+Tensor l1_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
+/// 0.5 d^2 / beta where |d| < beta, else |d| - 0.5 beta.
+Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean,
+                      double beta = 1);
+/// 0.5 d^2 where |d| <= delta, else delta (|d| - 0.5 delta).
+Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean,
+                  double delta = 1);
+/// -(t log(p) + (1 - t) log(1 - p)), the logs clamped at -100.
+Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight = {},
+                            Reduction reduction = Reduction::Mean);
+struct BCEWithLogitsLossOptions {
+  Tensor weight = {};
+  Reduction reduction = Reduction::Mean;
+  Tensor pos_weight = {};
+};
+Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target,
+                                        const BCEWithLogitsLossOptions& options = {});
+enum class KLDivReduction : std::uint8_t { None, Mean, Sum, BatchMean };
+/// target (log(target) - input), input holding log-probabilities.
+Tensor kl_div(const Arg& input, const Tensor& target, KLDivReduction reduction = KLDivReduction::Mean,
+              bool log_target = false);
+struct PoissonNLLLossOptions {
+  bool log_input = true;
+  bool full = false;
+  double eps = 1e-8;
+  Reduction reduction = Reduction::Mean;
+};
+Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLLLossOptions& options = {});
+struct GaussianNLLLossOptions {
+  bool full = false;
+  double eps = 1e-6;
+  Reduction reduction = Reduction::Mean;
+};
+Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
+                         const GaussianNLLLossOptions& options = {});
+/// log(1 + exp(-target input)).
+Tensor soft_margin_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
+/// input where target is 1, max(0, margin - input) where it is -1.
+Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margin = 1,
+                            Reduction reduction = Reduction::Mean);
+/// max(0, -target (a - b) + margin).
+Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin = 0,
+                           Reduction reduction = Reduction::Mean);
+Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin = 0,
+                             Reduction reduction = Reduction::Mean);
+struct TripletMarginLossOptions {
+  double margin = 1;
+  double p = 2;
+  double eps = 1e-6;
+  bool swap = false;
+  Reduction reduction = Reduction::Mean;
+};
+Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tensor& negative,
+                           const TripletMarginLossOptions& options = {});
+Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const Tensor& weight = {},
+                                   Reduction reduction = Reduction::Mean);
+struct MultiMarginLossOptions {
+  double p = 1;
+  double margin = 1;
+  Tensor weight = {};
+  Reduction reduction = Reduction::Mean;
+};
+Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarginLossOptions& options = {});
+
+}  // namespace lilith

@@ -1,0 +1,47 @@
+#pragma once
+#include <cstdint>
+#include <utility>
+
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// The state of this process's generator: a seed and the number of draws since.
+struct RngState {
+  std::uint64_t seed = 0;
+  std::uint64_t counter = 0;
+  bool operator==(const RngState&) const = default;
+};
+/// Restarts the generator. Draws are Philox: they depend on the seed and on the order of the calls, never
+/// on threads; element i of a draw depends on its row-major index alone.
+void manual_seed(std::uint64_t seed);
+RngState rng_state();
+void set_rng_state(const RngState& state);
+
+/// Uniform in [0, 1).
+Tensor rand(const Shape& shape, const TensorOptions& options = {},
+            SourceLocation loc = SourceLocation::current());
+/// Normal, mean 0 and variance 1.
+Tensor randn(const Shape& shape, const TensorOptions& options = {},
+             SourceLocation loc = SourceLocation::current());
+/// Integers in [low, high). Errors: low >= high.
+Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape,
+               const TensorOptions& options = {.dtype = DType::I64},
+               SourceLocation loc = SourceLocation::current());
+Tensor randint(std::int64_t high, const Shape& shape, const TensorOptions& options = {.dtype = DType::I64},
+               SourceLocation loc = SourceLocation::current());
+/// A random order of 0 … n - 1.
+Tensor randperm(std::int64_t n, const TensorOptions& options = {.dtype = DType::I64},
+                SourceLocation loc = SourceLocation::current());
+Tensor rand_like(const Arg& x);
+Tensor randn_like(const Arg& x);
+/// 1 with probability p (elementwise), else 0; in p's dtype.
+Tensor bernoulli(const Arg& p);
+/// Normal with these means and standard deviations, which broadcast.
+Tensor normal(const Arg& mean, const Arg& std);
+/// In training: zeros with probability p, the others divided by 1 - p; else x. Errors: p outside [0, 1].
+Tensor dropout(const Arg& x, double p = 0.5, bool training = true);
+/// dropout of whole channels: of the first two dimensions [N, C].
+Tensor feature_dropout(const Arg& x, double p = 0.5, bool training = true);
+
+}  // namespace lilith

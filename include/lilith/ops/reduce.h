@@ -1,0 +1,61 @@
+#pragma once
+#include <optional>
+#include <utility>
+
+#include "lilith/ops/int_list.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+// No `dims` reduces all dimensions. keepdim keeps the reduced ones with size 1.
+
+/// Integers and bools sum to i64.
+Tensor sum(const Arg& x, const IntList& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
+Tensor nansum(const Arg& x, const IntList& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
+/// Errors: x is not floating (give dtype).
+Tensor mean(const Arg& x, const IntList& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
+Tensor nanmean(const Arg& x, const IntList& dims = {}, bool keepdim = false,
+               std::optional<DType> dtype = {});
+Tensor prod(const Arg& x, std::optional<int> dim = {}, bool keepdim = false,
+            std::optional<DType> dtype = {});
+/// Divides by n - correction (PyTorch's unbiased = correction 1).
+Tensor var(const Arg& x, const IntList& dims = {}, double correction = 1, bool keepdim = false);
+Tensor std(const Arg& x, const IntList& dims = {}, double correction = 1, bool keepdim = false);
+std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims = {}, double correction = 1,
+                                   bool keepdim = false);
+std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims = {}, double correction = 1,
+                                   bool keepdim = false);
+/// Ties share the gradient evenly. NaN wins. Errors: an empty dimension.
+Tensor amax(const Arg& x, const IntList& dims = {}, bool keepdim = false);
+Tensor amin(const Arg& x, const IntList& dims = {}, bool keepdim = false);
+std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+/// The largest element; ties share the gradient evenly.
+Tensor max(const Arg& x);
+Tensor min(const Arg& x);
+/// Values and i64 indices (of the first); the gradient goes to the chosen element.
+std::pair<Tensor, Tensor> max(const Arg& x, int dim, bool keepdim = false);
+std::pair<Tensor, Tensor> min(const Arg& x, int dim, bool keepdim = false);
+/// maximum, minimum.
+Tensor max(const Arg& x, const Tensor& other);
+Tensor min(const Arg& x, const Tensor& other);
+/// The first index of the largest, in the flattened order without dim. i64.
+Tensor argmax(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+Tensor argmin(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+Tensor all(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+Tensor any(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+Tensor count_nonzero(const Arg& x, const IntList& dims = {});
+/// log(sum(exp(x))), without overflow.
+Tensor logsumexp(const Arg& x, const IntList& dims, bool keepdim = false);
+/// The p-norm over dims (flattened when none is given); p may be inf, -inf or 0.
+Tensor norm(const Arg& x, double p = 2, const IntList& dims = {}, bool keepdim = false);
+/// The p-norm of a - b.
+Tensor dist(const Arg& a, const Arg& b, double p = 2);
+/// Running sums and products along dim.
+Tensor cumsum(const Arg& x, int dim, std::optional<DType> dtype = {});
+Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype = {});
+Tensor logcumsumexp(const Arg& x, int dim);
+/// The n-th forward difference along dim.
+Tensor diff(const Arg& x, int n = 1, int dim = -1, const Tensor& prepend = {}, const Tensor& append = {});
+Tensor trapezoid(const Arg& y, const Arg& dx = 1, int dim = -1);
+
+}  // namespace lilith
