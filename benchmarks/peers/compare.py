@@ -1,0 +1,113 @@
+"""Runs Lilith and the peers in turn (A B C A B C …), checks that their loss curves agree, and prints
+a table of times. Results as JSON lines go to --out."""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+MODELS = ["cnn", "lenet", "vae"]
+
+
+def environment(unlock, venv):
+    env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    if unlock:
+        env["LD_PRELOAD"] = str(venv / "libmkl-unlocked.so")
+    return env
+
+
+def run(command, env):
+    """The JSON lines that a command printed."""
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.stderr.write(f"compare: {' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}\n")
+        return []
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def contestants(model, args, dump):
+    python = args.venv / "bin" / "python"
+    common = ["--threads", str(args.threads), "--runs", str(args.runs)]
+    if dump:
+        common += ["--dump", dump]
+    result = {}
+    if args.lilith.exists():
+        result["lilith"] = ([args.lilith, "bench", model, "--json", "--threads", str(args.threads)], False)
+    for variant in args.torch.split(","):
+        if variant:
+            command = [python, HERE / "torch_step.py", model, "--variant", variant, *common]
+            result[f"pytorch {variant}"] = (command, True)
+    if not args.no_jax:
+        result["jax"] = ([python, HERE / "jax_step.py", model, *common], False)
+    return result
+
+
+def check_curves(model, rows, tolerance):
+    """Every contestant must compute the same thing: losses within a relative tolerance that grows as
+    rounding spreads."""
+    reference, agree = None, True
+    for name, row in rows.items():
+        curve = row.get("losses")
+        if not curve:
+            print(f"  {model}: {name} reports no losses")
+            continue
+        if reference is None:
+            reference = (name, curve)
+            continue
+        worst = max(abs(a - b) / max(abs(b), 1e-3) for a, b in zip(curve, reference[1]))
+        if worst > tolerance:
+            print(f"  {model}: losses of {name} and {reference[0]} differ by {worst:.2%}")
+            agree = False
+    return agree
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", default=MODELS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--torch", default="eager,channels-last,channels-last-fused",
+                        help="variants, comma-separated; also fused, compile, compile-autotune")
+    parser.add_argument("--no-jax", action="store_true")
+    parser.add_argument("--lilith", type=pathlib.Path, default=ROOT / "build/release/bin/lilith")
+    parser.add_argument("--venv", type=pathlib.Path, default=ROOT / ".venv/peers")
+    parser.add_argument("--tolerance", type=float, default=0.01)
+    parser.add_argument("--out", type=pathlib.Path)
+    args = parser.parse_args()
+
+    agree = True
+    for model in args.models:
+        with tempfile.TemporaryDirectory() as folder:
+            dump = None
+            if args.lilith.exists() and run([args.lilith, "bench", model, "--json", "--dump", folder], os.environ):
+                dump = folder
+            field = contestants(model, args, dump)
+            times, rows = {name: [] for name in field}, {}
+            for _ in range(args.rounds):
+                for name, (command, unlock) in field.items():
+                    for row in run(command, environment(unlock, args.venv)):
+                        times[name] += row.get("times_ms", [row["median_ms"], row["min_ms"]])
+                        rows[name] = row
+                        if args.out:
+                            with args.out.open("a") as out:
+                                out.write(json.dumps(row) + "\n")
+        agree &= check_curves(model, rows, args.tolerance)
+        base = statistics.median(times["lilith"]) if times.get("lilith") else None
+        print(f"{model}, batch {next(iter(rows.values()))['batch']}, {args.threads} threads" if rows else model)
+        for name, samples in times.items():
+            if samples:
+                median = statistics.median(samples)
+                ratio = f"  {median / base:6.2f}x" if base else ""
+                print(f"  {name:<28} median {median:9.3f} ms   min {min(samples):9.3f} ms{ratio}")
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

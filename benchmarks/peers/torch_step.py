@@ -1,0 +1,91 @@
+"""One training step after another in PyTorch: cnn, lenet, vae."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import workload
+
+VARIANTS = ["eager", "channels-last", "fused", "channels-last-fused", "compile", "compile-autotune"]
+
+
+class Cnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
+        self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
+        self.conv3 = nn.Conv2d(32, 32, 3, padding=1)
+        self.fc = nn.Linear(288, 10)
+
+    def forward(self, x, y):
+        for conv in (self.conv1, self.conv2, self.conv3):
+            x = F.max_pool2d(F.relu(conv(x)), 2)
+        return F.nll_loss(F.log_softmax(self.fc(x.flatten(1)), 1), y)
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 20, 5)
+        self.conv2 = nn.Conv2d(20, 50, 5)
+        self.fc1 = nn.Linear(800, 500)
+        self.fc2 = nn.Linear(500, 10)
+
+    def forward(self, x, y):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        x = F.relu(self.fc1(x.flatten(1)))
+        return F.nll_loss(F.log_softmax(self.fc2(x), 1), y)
+
+
+class Vae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc1 = nn.Linear(784, 500)
+        self.enc2 = nn.Linear(500, 5)
+        self.enc3 = nn.Linear(500, 5)
+        self.dec1 = nn.Linear(5, 500)
+        self.dec2 = nn.Linear(500, 784)
+
+    def forward(self, x, eps):
+        x = x.flatten(1)
+        h = torch.tanh(self.enc1(x))
+        mu, log_var = self.enc2(h), self.enc3(h)
+        z = mu + eps * torch.exp(0.5 * log_var)
+        out = torch.sigmoid(self.dec2(torch.tanh(self.dec1(z))))
+        bce = F.binary_cross_entropy(out, x, reduction="sum")
+        kl = -0.5 * torch.sum(1 + log_var - mu * mu - torch.exp(log_var))
+        return bce + kl
+
+
+def main():
+    args = workload.arguments(VARIANTS)
+    torch.set_num_threads(args.threads)
+    torch.set_num_interop_threads(1)
+    weights, batches = workload.load(args.model, args.dump, 40)
+    model = {"cnn": Cnn, "lenet": LeNet, "vae": Vae}[args.model]()
+    model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+    layout = torch.channels_last if "channels-last" in args.variant else torch.contiguous_format
+    model = model.to(memory_format=layout)
+    second = "eps" if args.model == "vae" else "y"
+    data = [(torch.from_numpy(b["x"]).to(memory_format=layout), torch.from_numpy(b[second])) for b in batches]
+    opt = torch.optim.Adam(model.parameters(), lr=1e-3, fused="fused" in args.variant or None)
+    forward = model
+    if args.variant == "compile":
+        forward = torch.compile(model)
+    elif args.variant == "compile-autotune":
+        forward = torch.compile(model, mode="max-autotune")
+
+    def step(i):
+        x, y = data[i]
+        opt.zero_grad(set_to_none=True)
+        loss = forward(x, y)
+        loss.backward()
+        opt.step()
+        return loss.item()
+
+    workload.measure(args, "pytorch", torch.__version__, step, len(data))
+
+
+if __name__ == "__main__":
+    main()

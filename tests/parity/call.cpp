@@ -1,0 +1,167 @@
+#include "parity/call.h"
+
+#include <limits>
+
+namespace lilith::parity {
+namespace {
+
+double number(const Json& value) {
+  if (value.is_object() && value.contains("f")) {
+    const std::string text = value["f"];
+    if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
+    return (text[0] == '-' ? -1 : 1) * std::numeric_limits<double>::infinity();
+  }
+  if (value.is_boolean()) return value.get<bool>();
+  return value.get<double>();
+}
+
+DType torch_dtype(const std::string& name) {
+  static const std::map<std::string, DType> names = {
+      {"torch.bool", DType::Bool},    {"torch.uint8", DType::U8},    {"torch.int8", DType::I8},
+      {"torch.int16", DType::I16},    {"torch.int32", DType::I32},   {"torch.int64", DType::I64},
+      {"torch.float16", DType::F16},  {"torch.bfloat16", DType::BF16},
+      {"torch.float32", DType::F32},  {"torch.float64", DType::F64}};
+  const auto it = names.find(name);
+  if (it == names.end()) throw std::runtime_error("parity: no dtype " + name);
+  return it->second;
+}
+
+bool is_tensor_json(const Json& value) { return value.is_object() && value.contains("t"); }
+
+}  // namespace
+
+Call::Call(const Sample& sample, const GoldenFile& file, DType floating) : sample_(sample) {
+  collect(sample.args, file, floating);
+  collect(sample.kwargs, file, floating);
+}
+
+void Call::collect(const Json& value, const GoldenFile& file, DType floating) {
+  if (is_tensor_json(value)) {
+    const std::string key = value["t"];
+    inputs_.emplace(key, file.at(key).tensor(floating));
+  } else if (value.is_structured()) {
+    for (const Json& item : value) collect(item, file, floating);
+  }
+}
+
+const Json* Call::find(int position, const std::string& name) const {
+  const Json* found = nullptr;
+  if (position >= 0 && position < num_positional()) {
+    found = &sample_.args[static_cast<std::size_t>(position)];
+  } else if (const auto it = sample_.kwargs.find(name); it != sample_.kwargs.end()) {
+    found = &it.value();
+  }
+  return found != nullptr && found->is_null() ? nullptr : found;
+}
+
+const Json& Call::json(int position, const std::string& name) const {
+  const Json* value = find(position, name);
+  if (value == nullptr) throw std::runtime_error("parity: " + sample_.name + ": no argument " + name);
+  return *value;
+}
+
+const Tensor& Call::by_key(const std::string& key) const { return inputs_.at(key); }
+
+bool Call::has(int position, const std::string& name) const {
+  return find(position, name) != nullptr;
+}
+bool Call::is_tensor(int position, const std::string& name) const {
+  const Json* value = find(position, name);
+  return value != nullptr && is_tensor_json(*value);
+}
+bool Call::is_list(int position, const std::string& name) const {
+  const Json* value = find(position, name);
+  return value != nullptr && value->is_array();
+}
+bool Call::is_text(int position, const std::string& name) const {
+  const Json* value = find(position, name);
+  return value != nullptr && value->is_string();
+}
+
+Tensor Call::tensor(int position, const std::string& name) const {
+  return by_key(json(position, name)["t"]);
+}
+Tensor Call::maybe_tensor(int position, const std::string& name) const {
+  return is_tensor(position, name) ? tensor(position, name) : Tensor();
+}
+std::vector<Tensor> Call::tensors(int position, const std::string& name) const {
+  std::vector<Tensor> result;
+  if (is_list(position, name)) {
+    for (const Json& item : json(position, name)) result.push_back(by_key(item["t"]));
+  } else {
+    for (int i = position; i < num_positional(); ++i) result.push_back(tensor(i));
+  }
+  return result;
+}
+Arg Call::operand(int position, const std::string& name) const {
+  const Json& value = json(position, name);
+  if (is_tensor_json(value)) return by_key(value["t"]);
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  return number(value);
+}
+
+std::int64_t Call::integer(int position, const std::string& name) const {
+  const Json& value = json(position, name);
+  if (is_tensor_json(value)) return by_key(value["t"]).item<std::int64_t>();
+  return static_cast<std::int64_t>(number(value));
+}
+std::int64_t Call::integer(int position, const std::string& name, std::int64_t otherwise) const {
+  return has(position, name) ? integer(position, name) : otherwise;
+}
+double Call::real(int position, const std::string& name, double otherwise) const {
+  const Json* value = find(position, name);
+  return value == nullptr ? otherwise : number(*value);
+}
+bool Call::flag(int position, const std::string& name, bool otherwise) const {
+  const Json* value = find(position, name);
+  return value == nullptr ? otherwise : number(*value) != 0;
+}
+std::string Call::text(int position, const std::string& name, const std::string& otherwise) const {
+  const Json* value = find(position, name);
+  return value == nullptr ? otherwise : value->get<std::string>();
+}
+DType Call::dtype(int position, const std::string& name, DType otherwise) const {
+  const Json* value = find(position, name);
+  return value == nullptr ? otherwise : torch_dtype((*value)["dtype"].get<std::string>());
+}
+
+std::vector<std::int64_t> Call::longs(int position, const std::string& name) const {
+  const Json& value = json(position, name);
+  if (!value.is_array()) return {integer(position, name)};
+  std::vector<std::int64_t> result;
+  for (const Json& item : value) result.push_back(static_cast<std::int64_t>(number(item)));
+  return result;
+}
+std::vector<std::int64_t> Call::longs(int position, const std::string& name,
+                                      std::vector<std::int64_t> otherwise) const {
+  return has(position, name) ? longs(position, name) : otherwise;
+}
+std::vector<int> Call::ints(int position, const std::string& name) const {
+  const std::vector<std::int64_t> values = longs(position, name);
+  return {values.begin(), values.end()};
+}
+std::vector<int> Call::ints(int position, const std::string& name, std::vector<int> otherwise) const {
+  return has(position, name) ? ints(position, name) : otherwise;
+}
+
+Tensor Call::differentiable(const std::string& key) const {
+  const bool keyword = key.starts_with("gk.");
+  const Json* value = keyword ? &sample_.kwargs : &sample_.args;
+  std::size_t at = keyword ? 3 : 2;
+  while (at < key.size()) {
+    std::size_t used = 0;
+    const std::size_t index = std::stoul(key.substr(at), &used);
+    if (value->is_array()) {
+      value = &(*value)[index];
+    } else {
+      auto it = value->begin();
+      std::advance(it, static_cast<std::ptrdiff_t>(index));
+      value = &it.value();
+    }
+    at += used + 1;
+  }
+  return by_key((*value)["t"]);
+}
+
+}  // namespace lilith::parity

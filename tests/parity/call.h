@@ -1,0 +1,66 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parity/golden.h"
+
+namespace lilith::parity {
+
+/// The arguments of one sample, asked for by position and PyTorch's name, with PyTorch's default.
+class Call {
+ public:
+  Call(const Sample& sample, const GoldenFile& file, DType floating);
+
+  int num_positional() const { return static_cast<int>(sample_.args.size()); }
+  /// Given, and not None.
+  bool has(int position, const std::string& name = "") const;
+
+  Tensor tensor(int position, const std::string& name = "") const;
+  /// Undefined when absent or None.
+  Tensor maybe_tensor(int position, const std::string& name = "") const;
+  bool is_tensor(int position, const std::string& name = "") const;
+  /// A list of tensors, or the positional arguments from here on.
+  std::vector<Tensor> tensors(int position, const std::string& name = "") const;
+  /// A tensor or a number.
+  Arg operand(int position, const std::string& name = "") const;
+
+  std::int64_t integer(int position, const std::string& name) const;
+  std::int64_t integer(int position, const std::string& name, std::int64_t otherwise) const;
+  double real(int position, const std::string& name, double otherwise) const;
+  bool flag(int position, const std::string& name, bool otherwise) const;
+  std::string text(int position, const std::string& name, const std::string& otherwise) const;
+  DType dtype(int position, const std::string& name, DType otherwise) const;
+  /// A list of integers; a lone one is a list of one.
+  std::vector<std::int64_t> longs(int position, const std::string& name = "") const;
+  std::vector<std::int64_t> longs(int position, const std::string& name,
+                                  std::vector<std::int64_t> otherwise) const;
+  std::vector<int> ints(int position, const std::string& name = "") const;
+  std::vector<int> ints(int position, const std::string& name, std::vector<int> otherwise) const;
+  bool is_list(int position, const std::string& name = "") const;
+  bool is_text(int position, const std::string& name = "") const;
+  const Json& json(int position, const std::string& name = "") const;
+
+  /// The input whose gradient a golden key ("g.1", "g.0.2", "gk.0") names.
+  Tensor differentiable(const std::string& key) const;
+
+ private:
+  const Json* find(int position, const std::string& name) const;
+  const Tensor& by_key(const std::string& key) const;
+  void collect(const Json& value, const GoldenFile& file, DType floating);
+
+  const Sample& sample_;
+  std::map<std::string, Tensor> inputs_;
+};
+
+using Function = std::function<std::vector<Tensor>(const Call&)>;
+
+/// PyTorch's operators, by name, as calls of Lilith's functions.
+using Table = std::map<std::string, Function>;
+
+/// The whole table.
+Table bindings();
+
+}  // namespace lilith::parity
