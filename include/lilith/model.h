@@ -1,0 +1,161 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+
+#include "lilith/reflect.h"
+
+namespace lilith {
+
+/// A reference to any model (struct, container of structs, tensor): what functions over models take.
+class ModelRef {
+ public:
+  template <class T>
+    requires(!std::is_same_v<std::remove_cvref_t<T>, ModelRef>)
+  ModelRef(T&& m)
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(m)))),
+        walk_([](void* p, Visitor& v) { reflect::walk(*static_cast<std::remove_cvref_t<T>*>(p), v); }) {}
+  void visit(Visitor& v) const { walk_(object_, v); }
+
+ private:
+  void* object_;
+  void (*walk_)(void*, Visitor&);
+};
+
+/// Tensors by path ("conv1.weight"), sorted.
+using StateDict = std::map<std::string, Tensor>;
+
+/// f(path, tensor) for each defined parameter, in the order of declaration; f may assign. What a Shared
+/// holds comes once, under its first path.
+void for_each_parameter(ModelRef m, const std::function<void(const std::string& path, Tensor& t)>& f);
+/// f(path, buffer) for each defined buffer.
+void for_each_buffer(ModelRef m, const std::function<void(const std::string& path, Buffer& t)>& f);
+/// f(path, hyper) for each run-time number.
+void for_each_hyper(ModelRef m, const std::function<void(const std::string& path, Hyper& h)>& f);
+
+namespace reflect {
+template <class F>
+class FieldVisitor : public PathVisitor {
+ public:
+  explicit FieldVisitor(F& f) : f_(f) {}
+  void parameter(Tensor& t) override { call(t); }
+  void buffer(Buffer& t) override { call(t); }
+  void hyper(Hyper& h) override { call(h); }
+  void flag(bool& b) override { call(b); }
+  void integer(std::int64_t i) override { call(i); }
+  void real(double d) override { call(d); }
+  void text(std::string_view s) override { call(s); }
+
+ private:
+  template <class V>
+  void call(V& value) {
+    if constexpr (std::is_invocable_v<F&, const std::string&, V&>) f_(path(), value);
+  }
+  F& f_;
+};
+}  // namespace reflect
+
+/// f(path, field) for each field that f takes: Tensor&, Buffer&, Hyper&, bool&, int64, double, string_view.
+template <class F>
+void visit_fields(ModelRef m, F&& f) {
+  reflect::FieldVisitor<std::remove_reference_t<F>> v(f);
+  m.visit(v);
+}
+
+/// Every parameter and buffer by path, under PyTorch's keys. What a Shared holds is listed under each path.
+StateDict state_dict(ModelRef m);
+
+struct LoadOptions {
+  /// False: keys that only one side has are left alone. Shapes must agree in any case.
+  bool strict = true;
+};
+/// Assigns the dict's tensors to the model's, cast to the model's dtype and device. Error, listing
+/// missing, unexpected and misshapen keys side by side; the model is unchanged then.
+/// Ref: torch.nn.Module.load_state_dict.
+void load_state_dict(ModelRef m, const StateDict& dict, LoadOptions options = {});
+
+/// Number of elements of all parameters.
+std::int64_t num_parameters(ModelRef m);
+/// Sets every field `bool training` to true.
+void train_mode(ModelRef m);
+/// Sets every field `bool training` to false.
+void test_mode(ModelRef m);
+/// Puts every tensor of m on a device (in place).
+void move_to(Device device, ModelRef m);
+/// A hash of everything static: numbers, flags, texts, presence of optionals, sizes of containers.
+/// Equal for models whose programs may be shared. Not of tensors and Hypers.
+std::uint64_t static_hash(ModelRef m);
+/// The model as a tree, a line a layer: names, configuration, shapes.
+std::string tree(ModelRef m);
+
+namespace detail {
+void separate_shared(ModelRef m);
+std::ostream& print_tree(std::ostream& out, ModelRef m);
+/// Parameters of m in order, undefined ones too.
+std::vector<Tensor> parameter_list(ModelRef m);
+void assign_parameters(ModelRef m, const std::vector<Tensor>& values);
+}  // namespace detail
+
+/// A deep copy: unique_ptr and Shared fields too (sharing inside the copy stays). Tensors are values, so
+/// they are not copied until one side is assigned.
+template <class T>
+T clone(const T& m) {
+  T copy = reflect::copy_of(m);
+  detail::separate_shared(copy);
+  return copy;
+}
+
+/// m on a device: tensor, model or container.
+template <class T>
+std::remove_cvref_t<T> to(Device device, T&& m) {
+  if constexpr (std::is_lvalue_reference_v<T>) {
+    auto copy = lilith::clone(m);
+    move_to(device, copy);
+    return copy;
+  } else {
+    move_to(device, m);
+    return std::move(m);
+  }
+}
+/// device | net reads as "put on".
+template <class T>
+  requires(!std::is_arithmetic_v<std::remove_cvref_t<T>>)
+std::remove_cvref_t<T> operator|(Device device, T&& m) {
+  return lilith::to(device, std::forward<T>(m));
+}
+
+/// A model like `first` whose parameters are f(a, b, …) of the parameters of the models; a parameter that
+/// is undefined in any of them stays as in `first`. All models have one structure.
+template <class F, class T, class... Rest>
+T map_parameters(F&& f, const T& first, const Rest&... rest) {
+  T out = lilith::clone(first);
+  std::vector<Tensor> values = detail::parameter_list(out);
+  const std::array<std::vector<Tensor>, sizeof...(Rest)> others{detail::parameter_list(rest)...};
+  for (const auto& list : others)
+    LILITH_CHECK(list.size() == values.size(), "map_parameters: the models have {} and {} parameters",
+                 values.size(), list.size());
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    for (std::size_t k = 0; k < values.size(); ++k)
+      if ((values[k].defined() && ... && others[I][k].defined())) values[k] = f(values[k], others[I][k]...);
+  }(std::index_sequence_for<Rest...>{});
+  detail::assign_parameters(out, values);
+  return out;
+}
+
+/// Prints the tree of a model.
+template <Model T>
+  requires(!requires(const T& m) { m.begin(); })
+std::ostream& operator<<(std::ostream& out, const T& m) {
+  return detail::print_tree(out, m);
+}
+
+}  // namespace lilith
+
+template <lilith::Model T>
+  requires(!requires(const T& m) { m.begin(); })
+struct fmt::formatter<T> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const T& m, Context& ctx) const {
+    return fmt::formatter<std::string_view>::format(lilith::tree(m), ctx);
+  }
+};
