@@ -92,6 +92,8 @@ class Pool {
   Expr load(BufferId buffer, DType memory_dtype, Expr index, Expr mask = {});
   Expr read(RegId reg, DType dtype, std::vector<Expr> index = {});
   Expr make(Op op, DType dtype, std::vector<Expr> args);
+  /// The node as given, consed but not simplified; fills in its pool, id and bounds.
+  Expr intern(ExprNode node);
   Expr cast(Expr x, DType dtype);
   Expr bitcast(Expr x, DType dtype);  // same size
   Expr select(Expr cond, Expr a, Expr b);

@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+
+#include "kernel_ir/kir.h"
+
+// The meaning of every scalar operation on one value: constant folding, evaluate() and interpret() share it.
+namespace lilith::kir {
+
+/// A value of any dtype: integers and Bool in `i` (sign- or zero-extended), floats in `f`.
+struct Value {
+  std::int64_t i = 0;
+  double f = 0;
+};
+
+/// `v` wrapped into an integer dtype's range.
+std::int64_t wrap(std::int64_t v, DType dtype);
+/// Bits of a scalar of this dtype; Bool counts as 1.
+int bit_width(DType dtype);
+/// The smallest and largest value of an integer dtype (Bool: 0 and 1).
+std::int64_t min_value(DType dtype);
+std::int64_t max_value(DType dtype);
+/// Floor division and modulus of int64, total: x / 0 = 0, x % 0 = x, INT64_MIN / -1 wraps.
+std::int64_t floor_div_value(std::int64_t a, std::int64_t b);
+std::int64_t floor_mod_value(std::int64_t a, std::int64_t b);
+
+/// `op` applied to operands of dtype `operand` (Select: of the result's dtype, args[0] Bool).
+Value apply(Op op, DType result, DType operand, const Value* args);
+/// A value changed to another dtype: integers wrap, floats round, float to int saturates.
+Value convert(Value v, DType from, DType to);
+
+/// The dtype that values of a memory dtype have in expressions: F16 and BF16 appear as F32.
+inline DType value_dtype(DType memory) {
+  return memory == DType::F16 || memory == DType::BF16 ? DType::F32 : memory;
+}
+
+}  // namespace lilith::kir
