@@ -1,0 +1,149 @@
+// Readers of idx, MNIST and CSV files: what they read, and how they refuse what is broken.
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "lilith/data.h"
+
+namespace lilith {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DataFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = fs::temp_directory_path() / fmt::format("lilith-data-{}-{}", ::getpid(),
+                                                   testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(dir_);
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  std::string write(const std::string& name, const std::string& bytes) {
+    const fs::path path = dir_ / name;
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path.string();
+  }
+  static std::string be32(std::uint32_t v) {
+    return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
+  }
+  static std::string images(std::uint32_t n) {
+    std::string s = be32(2051) + be32(n) + be32(28) + be32(28);
+    for (std::uint32_t i = 0; i < n * 784; ++i) s += static_cast<char>(i % 256);
+    return s;
+  }
+  static std::string labels(const std::vector<int>& values) {
+    std::string s = be32(2049) + be32(static_cast<std::uint32_t>(values.size()));
+    for (int v : values) s += static_cast<char>(v);
+    return s;
+  }
+  static std::string gzip(const std::string& raw, const std::string& path) {
+    gzFile f = gzopen(path.c_str(), "wb");
+    gzwrite(f, raw.data(), static_cast<unsigned>(raw.size()));
+    gzclose(f);
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void expect_error(const std::function<void()>& f, const std::vector<std::string>& parts) {
+    try {
+      f();
+      FAIL() << "no error";
+    } catch (const Error& e) {
+      for (const auto& part : parts) {
+        EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what() << "\nlacks: " << part;
+      }
+    }
+  }
+  fs::path dir_;
+};
+
+TEST_F(DataFiles, ReadsMnistPlainAndGzipped) {
+  write("train-images-idx3-ubyte", images(3));
+  gzip(labels({7, 0, 9}), (dir_ / "train-labels-idx1-ubyte.gz").string());
+  const data::MNIST set(dir_.string(), data::Split::Train);
+  ASSERT_EQ(set.size(), 3);
+  const auto [x, y] = set.slice(0);
+  EXPECT_EQ(x.shape(), (Shape{3, 1, 28, 28}));
+  EXPECT_EQ(x.dtype(), kFloat32);
+  EXPECT_EQ(y.to_vector<std::int64_t>(), (std::vector<std::int64_t>{7, 0, 9}));
+  const float* p = x.data<float>();
+  for (int i = 0; i < 3 * 784; ++i) ASSERT_EQ(p[i], static_cast<float>(i % 256) / 255.0f);
+}
+
+TEST_F(DataFiles, RefusesBrokenIdx) {
+  const auto read = [](const std::string& path) { return [path] { data::read_idx(path); }; };
+  expect_error(read((dir_ / "none").string()), {"cannot open", "none"});
+  expect_error(read(dir_.string()), {"is a folder"});
+  expect_error(read(write("empty", "")), {"empty", "ends within the magic"});
+  expect_error(read(write("magic", "GIF89a--")), {"magic", "wrong magic 47494638"});
+  expect_error(read(write("type", std::string("\0\0\x07\x01", 4))), {"type", "wrong magic", "0x07"});
+  expect_error(read(write("rank", std::string("\0\0\x08\0", 4))), {"rank", "0 dimensions"});
+  expect_error(read(write("sizes", be32(2051) + be32(5))), {"sizes", "ends within the sizes"});
+  expect_error(read(write("huge", be32(2051) + be32(~0u) + be32(~0u) + be32(~0u))), {"huge", "too large"});
+  expect_error(read(write("short", images(4).substr(0, 1000))), {"short", "too short", "3136", "984"});
+  expect_error(read(write("long", images(1) + "x")), {"long", "more data than the 784 bytes"});
+  const std::string packed = gzip(images(50), (dir_ / "ok.gz").string());
+  EXPECT_EQ(data::read_idx((dir_ / "ok.gz").string()).shape, (Shape{50, 28, 28}));
+  expect_error(read(write("cut.gz", packed.substr(0, packed.size() / 2))), {"cut.gz", "truncated"});
+  std::string flipped = packed;
+  flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 0x55);
+  expect_error(read(write("flip.gz", flipped)), {"flip.gz"});
+}
+
+TEST_F(DataFiles, RefusesFilesThatDisagree) {
+  const auto load = [&] { data::MNIST(dir_.string(), data::Split::Test); };
+  expect_error([&] { data::MNIST((dir_ / "no").string(), data::Split::Test); }, {"is not a folder"});
+  expect_error(load, {"has neither t10k-images-idx3-ubyte nor"});
+  write("t10k-images-idx3-ubyte", images(2));
+  expect_error(load, {"t10k-labels-idx1-ubyte"});
+  write("t10k-labels-idx1-ubyte", labels({1, 2, 3}));
+  expect_error(load, {"2 images", "3 labels"});
+  write("t10k-labels-idx1-ubyte", labels({1, 10}));
+  expect_error(load, {"t10k-labels-idx1-ubyte", "label 10 at row 1"});
+  write("t10k-labels-idx1-ubyte", images(2));
+  expect_error(load, {"t10k-labels-idx1-ubyte", "wrong magic", "2049"});
+  write("t10k-images-idx3-ubyte", labels({1, 2}));
+  expect_error(load, {"t10k-images-idx3-ubyte", "wrong magic", "2051"});
+  write("t10k-images-idx3-ubyte", be32(2051) + be32(0) + be32(9) + be32(28));
+  expect_error(load, {"images of 9x28; need 28x28"});
+}
+
+TEST_F(DataFiles, ReadsCsv) {
+  const CsvDataset plain(write("plain.csv", "1,2,3\n4,5,6\r\n\n7,-8.5,9e1"));
+  ASSERT_EQ(plain.size(), 3);
+  const auto [x, y] = plain.slice(0);
+  EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2, 4, 5, 7, -8.5f}));
+  EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{3, 6, 90}));
+  EXPECT_EQ(y.shape(), (Shape{3, 1}));
+
+  const std::string named = write("named.csv", "\"a\"; b ;\"c;d\"\n1;+2;\"3\"\n4; 5 ;6\n");
+  const CsvDataset chosen(named, {.separator = ';', .features = {"c;d", 0}, .targets = {"b"}});
+  EXPECT_EQ(chosen.slice(0)[0].to_vector<float>(), (std::vector<float>{3, 1, 6, 4}));
+  EXPECT_EQ(chosen.slice(0)[1].to_vector<float>(), (std::vector<float>{2, 5}));
+}
+
+TEST_F(DataFiles, RefusesBrokenCsv) {
+  const auto read = [](const std::string& path, CsvOptions options = {}) {
+    return [=] { CsvDataset(path, options); };
+  };
+  expect_error(read((dir_ / "none.csv").string()), {"cannot open", "none.csv"});
+  expect_error(read(write("empty.csv", "\n\n")), {"empty.csv", "no rows"});
+  expect_error(read(write("names.csv", "a,b\n")), {"names.csv", "no rows"});
+  expect_error(read(write("word.csv", "a,b\n1,2\n3,four\n")), {"word.csv:3", "column 1 (b) holds 'four'"});
+  expect_error(read(write("first.csv", "x,2\n1,2\n"), {.header = false}), {"first.csv:1", "'x'"});
+  expect_error(read(write("nan.csv", "1,2\nnan,2\n")), {"nan.csv:2", "'nan'", "no finite number"});
+  expect_error(read(write("hole.csv", "1,2\n,2\n")), {"hole.csv:2", "''"});
+  expect_error(read(write("ragged.csv", "1,2,3\n1,2,3\n1,2\n")), {"ragged.csv:3", "2 fields; the first line has 3"});
+  expect_error(read(write("quote.csv", "1,2\n\"3,4\n")), {"quote.csv:2", "quoted"});
+  expect_error(read(write("range.csv", "1,2\n"), {.targets = {2}}), {"range.csv", "column 2 is out of range"});
+  expect_error(read(write("name.csv", "a,b\n1,2\n"), {.targets = {"c"}}), {"no column 'c'", "a, b"});
+  expect_error(read(write("noname.csv", "1,2\n"), {.targets = {"c"}}), {"has no header"});
+  expect_error(read(write("one.csv", "1\n2\n")), {"no column is left for x"});
+  expect_error(read(dir_.string()), {"CSV"});
+}
+
+}  // namespace
+}  // namespace lilith
