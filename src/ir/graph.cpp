@@ -1,0 +1,149 @@
+#include "lilith/graph.h"
+
+#include <bit>
+
+#include "ir/hash.h"
+#include "ir/node_map.h"
+#include "ir/rebuild.h"
+
+namespace lilith {
+namespace {
+
+using ir::NodeImpl;
+
+/// The new value of each node of the old graph.
+using Values = ir::NodeMap<Tensor>;
+
+std::vector<Tensor> lookup(const Values& values, const NodeImpl& node) {
+  std::vector<Tensor> out;
+  out.reserve(node.inputs.size());
+  for (const NodeImpl* input : node.inputs) out.push_back(*values.find(input));
+  return out;
+}
+
+std::vector<Tensor> lookup(const Values& values, const std::vector<Tensor>& olds) {
+  std::vector<Tensor> out;
+  out.reserve(olds.size());
+  for (const Tensor& t : olds) out.push_back(*values.find(t.node()));
+  return out;
+}
+
+}  // namespace
+
+Node::Node(const Tensor& value) : value_(value) { static_cast<void>(value.aval()); }
+
+const OpDef& Node::op() const { return *value_.node()->op; }
+const Aval& Node::aval() const { return value_.aval(); }
+const Attrs& Node::attrs() const { return value_.node()->attrs; }
+Loc Node::loc() const { return value_.node()->loc; }
+std::string Node::name() const { return value_.node()->name; }
+
+std::vector<Node> Node::inputs() const {
+  std::vector<Node> out;
+  for (NodeImpl* input : value_.node()->inputs) out.emplace_back(Tensor(input));
+  return out;
+}
+
+Graph::Graph(std::vector<Tensor> inputs, std::vector<Tensor> outputs)
+    : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
+  ir::NodeMap<char> seen(inputs_.size());
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    LILITH_CHECK(inputs_[i].defined() && inputs_[i].node()->op == &ir::parameter_op(),
+                 "graph: input {} is no parameter; make one with trace", i);
+    LILITH_CHECK(seen.insert(inputs_[i].node(), 1), "graph: input {} appears twice", i);
+  }
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    LILITH_CHECK(outputs_[i].defined(), "graph: output {} is undefined", i);
+  }
+}
+
+std::vector<Node> Graph::nodes() const {
+  std::vector<Node> out;
+  ir::NodeMap<char> is_input(inputs_.size());
+  for (const Tensor& t : inputs_) {
+    is_input.insert(t.node(), 1);
+    out.emplace_back(t);
+  }
+  for (NodeImpl* node : ir::topological_order(outputs_)) {
+    if (!is_input.contains(node)) out.emplace_back(Tensor(node));
+  }
+  return out;
+}
+
+std::uint64_t Graph::hash() const {
+  ir::NodeMap<std::uint64_t> number(256);
+  std::uint64_t h = inputs_.size(), next = 0;
+  const auto mix_aval = [&h](const Aval& a) {
+    h = mix(h, static_cast<std::uint64_t>(a.dtype) |
+                   static_cast<std::uint64_t>(a.device.kind) << 8 |
+                   static_cast<std::uint64_t>(a.device.index) << 16 |
+                   static_cast<std::uint64_t>(a.shape.rank()) << 32);
+    for (std::int64_t d : a.shape) h = mix(h, static_cast<std::uint64_t>(d));
+  };
+  for (const Tensor& t : inputs_) {
+    number.insert(t.node(), next++);
+    mix_aval(t.aval());
+  }
+  for (const NodeImpl* node : ir::topological_order(outputs_)) {
+    if (!number.insert(node, next)) continue;
+    ++next;
+    h = mix(h, hash_text(node->op->name));
+    mix_aval(node->aval);
+    h = mix(h, node->attrs.hash());
+    for (const NodeImpl* input : node->inputs) h = mix(h, *number.find(input));
+  }
+  for (const Tensor& t : outputs_) h = mix(h, *number.find(t.node()));
+  return h;
+}
+
+std::vector<Tensor> Graph::operator()(const std::vector<Tensor>& inputs) const {
+  LILITH_CHECK(inputs.size() == inputs_.size(), "graph: got {} inputs; need {}", inputs.size(),
+               inputs_.size());
+  Values values(256);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    LILITH_CHECK(inputs[i].defined() && inputs[i].aval() == inputs_[i].aval(),
+                 "graph: input {} is {}; need {}", i,
+                 inputs[i].defined() ? inputs[i].aval().str() : "undefined",
+                 inputs_[i].aval().str());
+    values.insert(inputs_[i].node(), inputs[i]);
+  }
+  for (NodeImpl* node : ir::topological_order(outputs_)) {
+    if (!values.contains(node)) values.insert(node, ir::rebuild(node, lookup(values, *node)));
+  }
+  return lookup(values, outputs_);
+}
+
+Graph transform(const Graph& g,
+                const std::function<Tensor(const Node&, const std::vector<Tensor>&)>& visit) {
+  Values values(256);
+  for (NodeImpl* node : ir::topological_order(g.outputs())) {
+    const std::vector<Tensor> inputs = lookup(values, *node);
+    Tensor value;
+    {
+      LocScope::Override scope(node->loc);
+      value = visit(Node(Tensor(node)), inputs);
+    }
+    values.insert(node, value.defined() ? value : ir::rebuild(node, inputs));
+  }
+  return Graph(g.inputs(), lookup(values, g.outputs()));
+}
+
+namespace ir {
+
+Tensor rebuild(NodeImpl* node, const std::vector<Tensor>& new_inputs) {
+  bool same = true, same_avals = true;
+  for (std::size_t i = 0; i < new_inputs.size(); ++i) {
+    if (new_inputs[i].node() == node->inputs[i]) continue;
+    same = false;
+    same_avals = same_avals && new_inputs[i].aval() == node->inputs[i]->aval;
+  }
+  if (same) return Tensor(node);
+  if (same_avals) {
+    return Tensor(new NodeImpl(node->op, new_inputs, node->attrs, node->aval, node->loc));
+  }
+  LocScope::Override scope(node->loc);
+  return apply(*node->op, new_inputs, node->attrs);
+}
+
+}  // namespace ir
+}  // namespace lilith

@@ -1,0 +1,100 @@
+#include "ir/printer.h"
+
+#include <ostream>
+#include <unordered_set>
+
+#include "ir/host.h"
+#include "ir/node.h"
+#include "ir/text.h"
+
+namespace lilith {
+namespace ir {
+namespace {
+
+std::string clean(const std::string& name) {
+  std::string out = name;
+  for (char& c : out) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!plain && c != '.' && c != '_') c = '_';
+  }
+  // Only numbered nodes are called by a number.
+  if (out.find_first_not_of("0123456789") == out.npos) out = "_" + out;
+  return out;
+}
+
+std::string values_text(const NodeImpl& leaf) {
+  std::string out;
+  for (std::int64_t i = 0; i < leaf.aval.numel(); ++i) {
+    if (i) out += ',';
+    const void* data = leaf.storage->data();
+    out += is_floating(leaf.aval.dtype) ? real_text(read_f64(data, leaf.aval.dtype, i))
+                                        : std::to_string(read_i64(data, leaf.aval.dtype, i));
+  }
+  return out;
+}
+
+std::string attrs_text(const NodeImpl& node) {
+  // A parameter's index is its place; the values of small leaves stand for their memory.
+  if (node.op == &parameter_op()) return {};
+  if (node.op == &data_op() || node.op == &scalar_op()) {
+    if (!node.storage || node.aval.numel() > kMaxPrintedValues) return {};
+    return " {values=[" + values_text(node) + "]}";
+  }
+  return node.attrs.empty() ? std::string() : " {" + node.attrs.str() + "}";
+}
+
+}  // namespace
+
+std::unordered_map<const NodeImpl*, std::string> node_names(const std::vector<Node>& nodes) {
+  std::unordered_map<const NodeImpl*, std::string> names;
+  std::unordered_set<std::string> taken;
+  for (const Node& n : nodes) {
+    const NodeImpl* node = n.tensor().node();
+    if (node->name.empty() || !node->is_leaf()) continue;
+    const std::string base = clean(node->name);
+    std::string name = base;
+    for (int i = 1; !taken.insert(name).second; ++i) name = base + "_" + std::to_string(i);
+    names.emplace(node, std::move(name));
+  }
+  int next = 0;
+  for (const Node& n : nodes) {
+    const NodeImpl* node = n.tensor().node();
+    if (!names.count(node)) names.emplace(node, std::to_string(next++));
+  }
+  return names;
+}
+
+std::string aval_text(const Aval& aval) {
+  return aval.device == Device{} ? aval.str() : aval.str() + "@" + aval.device.str();
+}
+
+}  // namespace ir
+
+std::string Graph::str(bool with_locs) const {
+  const std::vector<Node> all = nodes();
+  const auto names = ir::node_names(all);
+  std::string out;
+  for (const Node& n : all) {
+    const ir::NodeImpl& node = *n.tensor().node();
+    out += "%" + names.at(&node) + ": " + ir::aval_text(node.aval) + " = " + node.op->name;
+    if (!node.is_leaf()) {
+      out += '(';
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        out += (i ? ", %" : "%") + names.at(node.inputs[i]);
+      }
+      out += ')';
+    }
+    out += ir::attrs_text(node);
+    if (with_locs && node.loc) out += "  # " + node.loc.str();
+    out += '\n';
+  }
+  out += "return";
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    out += (i ? ", %" : " %") + names.at(outputs_[i].node());
+  }
+  return out + "\n";
+}
+
+std::ostream& operator<<(std::ostream& out, const Graph& g) { return out << g.str(); }
+
+}  // namespace lilith
