@@ -179,7 +179,7 @@ class Arg {
 };
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
-/// The values as PyTorch prints them: "tensor([[1., 2.], [3., 4.]])", dtype when it is not the default.
+/// The values as PyTorch prints them: "tensor([[1., 2.], [3., 4.]])", dtype (f64) when it is not the default.
 std::string to_string(const Tensor& t);
 
 }  // namespace lilith

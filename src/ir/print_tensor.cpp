@@ -7,7 +7,7 @@
 #include "lilith/tensor.h"
 
 // The text of a tensor's values, as PyTorch prints them by default: 4 digits, 80 columns, more than
-// 1000 elements summarised to 3 at either end of each dimension.
+// 1000 elements summarised to 3 at either end of each dimension; dtypes by Lilith's names.
 namespace lilith {
 namespace {
 
@@ -141,14 +141,6 @@ class Printer {
   ElementFormat format_;
 };
 
-// PyTorch's name of a dtype.
-const char* long_name(DType dtype) {
-  constexpr const char* kNames[] = {"bool",    "uint8",   "int8",      "int16",
-                                    "int32",   "int64",   "float16",   "bfloat16",
-                                    "float32", "float64", "complex64", "complex128"};
-  return kNames[static_cast<int>(dtype)];
-}
-
 }  // namespace
 
 std::string to_string(const Tensor& t) {
@@ -161,11 +153,11 @@ std::string to_string(const Tensor& t) {
       for (int d = 0; d < t.ndim(); ++d) suffix += (d ? ", " : "") + std::to_string(t.shape()[d]);
       suffix += ")";
     }
-    if (dtype != DType::F32) suffix += std::string(", dtype=") + long_name(dtype);
+    if (dtype != DType::F32) suffix += ", dtype=" + std::string(name(dtype));
     return "tensor([]" + suffix + ")";
   }
   const bool implied = dtype == DType::F32 || dtype == DType::I64 || dtype == DType::Bool;
-  if (!implied) suffix += std::string(", dtype=") + long_name(dtype);
+  if (!implied) suffix += ", dtype=" + std::string(name(dtype));
   constexpr int kIndent = 7;  // of "tensor("
   return "tensor(" + Printer(t, t.raw_data()).text(kIndent) + suffix + ")";
 }

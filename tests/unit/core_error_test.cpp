@@ -1,0 +1,109 @@
+#include <gtest/gtest.h>
+
+#include "core/env.h"
+#include "lilith/device.h"
+#include "lilith/error.h"
+#include "lilith/shape.h"
+
+namespace lilith {
+namespace {
+
+Loc at(const char* file, std::uint32_t line) {
+  Loc loc;
+  loc.file = file;
+  loc.line = line;
+  return loc;
+}
+
+template <class F>
+std::string message_of(F f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Error, EndsWithTheUsersLine) {
+  LocScope scope(at("/home/u/train.cpp", 42));
+  EXPECT_EQ(message_of([] { fail("exp: got {}", 3); }), "exp: got 3 (train.cpp:42)");
+}
+
+TEST(Error, OutermostLocationWins) {
+  LocScope outer(at("a.cpp", 1));
+  {
+    LocScope inner(at("b.cpp", 2));
+    EXPECT_EQ(LocScope::current().str(), "a.cpp:1");
+    LocScope::Override other(at("c.cpp", 3));
+    EXPECT_EQ(LocScope::current().str(), "c.cpp:3");
+  }
+  EXPECT_EQ(LocScope::current().str(), "a.cpp:1");
+}
+
+TEST(Error, ScopeWithoutLocationLeavesRoomForAnInnerOne) {
+  LocScope outer{Loc()};
+  LocScope inner(at("b.cpp", 2));
+  EXPECT_EQ(LocScope::current().str(), "b.cpp:2");
+}
+
+TEST(Error, InternalErrorSaysWhoseFaultItIs) {
+  EXPECT_STREQ(InternalError("%1 is wrong").what(),
+               "internal error: %1 is wrong. This is a Lilith bug; rerun with LILITH_DUMP=dir.");
+  EXPECT_STREQ(InternalError("internal error after pass 'cse': bad").what(),
+               "internal error after pass 'cse': bad. This is a Lilith bug; rerun with "
+               "LILITH_DUMP=dir.");
+}
+
+TEST(Device, AbsentOnesListThosePresent) {
+  EXPECT_THROW(cuda(7), DeviceError);
+  EXPECT_EQ(message_of([] { opencl(3); }),
+            "opencl(3): there is no such device; the devices are: cpu");
+  EXPECT_EQ(best_available_device(), cpu());
+}
+
+TEST(Shape, EditsAndMeasures) {
+  Shape s{2, 3, 4};
+  EXPECT_EQ(s.str(), "[2,3,4]");
+  EXPECT_EQ(s.numel(), 24);
+  EXPECT_EQ(s.strides(), (Shape{12, 4, 1}));
+  s.insert(1, 7);
+  EXPECT_EQ(s, (Shape{2, 7, 3, 4}));
+  s.erase(0);
+  EXPECT_EQ(s, (Shape{7, 3, 4}));
+  EXPECT_EQ(Shape{}.numel(), 1);
+  EXPECT_EQ(message_of([] { Shape(std::vector<std::int64_t>(13, 1)); }),
+            "shape: 13 dimensions; at most 12 are supported");
+}
+
+struct EnvTest : testing::Test {
+  void TearDown() override {
+    env::set("LILITH_DEBUG", "");
+    env::set("LILITH_DISABLE", "");
+  }
+};
+
+TEST_F(EnvTest, DebugLevelsAreFilteredByTopic) {
+  env::set("LILITH_DEBUG", "1;5,codegen");
+  EXPECT_TRUE(env::debug(1));
+  EXPECT_FALSE(env::debug(2));
+  EXPECT_TRUE(env::debug(5, "codegen/llvm"));
+  EXPECT_FALSE(env::debug(6, "codegen/llvm"));
+  EXPECT_FALSE(env::debug(5, "passes"));
+}
+
+TEST_F(EnvTest, DisabledNamesAreAList) {
+  env::set("LILITH_DISABLE", "fuse, cse");
+  EXPECT_TRUE(env::disabled("fuse"));
+  EXPECT_TRUE(env::disabled("cse"));
+  EXPECT_FALSE(env::disabled("dce"));
+}
+
+TEST_F(EnvTest, WrongValuesAreErrors) {
+  EXPECT_EQ(message_of([] { env::set("LILITH_DEBUG", "high"); }),
+            "LILITH_DEBUG: 'high' is no whole number");
+  EXPECT_THROW(env::text("LILITH_NO_SUCH"), InternalError);
+}
+
+}  // namespace
+}  // namespace lilith
