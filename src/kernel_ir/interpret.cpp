@@ -1,0 +1,190 @@
+#include <cstring>
+#include <unordered_map>
+
+#include "kernel_ir/evaluate.h"
+#include "lilith/error.h"
+
+namespace lilith::kir {
+namespace {
+
+template <class T>
+T read_as(const void* p) {
+  T v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+void write_as(void* p, T v) {
+  std::memcpy(p, &v, sizeof v);
+}
+
+Value read_memory(const std::byte* p, DType dtype) {
+  switch (dtype) {
+    case DType::Bool: return {read_as<std::uint8_t>(p) != 0, 0};
+    case DType::U8: return {read_as<std::uint8_t>(p), 0};
+    case DType::I8: return {read_as<std::int8_t>(p), 0};
+    case DType::I16: return {read_as<std::int16_t>(p), 0};
+    case DType::I32: return {read_as<std::int32_t>(p), 0};
+    case DType::I64: return {read_as<std::int64_t>(p), 0};
+    case DType::F16: return {0, static_cast<float>(read_as<half>(p))};
+    case DType::BF16: return {0, static_cast<float>(read_as<bfloat16>(p))};
+    case DType::F32: return {0, read_as<float>(p)};
+    case DType::F64: return {0, read_as<double>(p)};
+    default: throw InternalError("kernel IR: memory of an unsupported dtype");
+  }
+}
+
+void write_memory(std::byte* p, DType dtype, Value v) {
+  switch (dtype) {
+    case DType::Bool: return write_as(p, static_cast<std::uint8_t>(v.i != 0));
+    case DType::U8: return write_as(p, static_cast<std::uint8_t>(v.i));
+    case DType::I8: return write_as(p, static_cast<std::int8_t>(v.i));
+    case DType::I16: return write_as(p, static_cast<std::int16_t>(v.i));
+    case DType::I32: return write_as(p, static_cast<std::int32_t>(v.i));
+    case DType::I64: return write_as(p, v.i);
+    case DType::F16: return write_as(p, half(static_cast<float>(v.f)));
+    case DType::BF16: return write_as(p, bfloat16(static_cast<float>(v.f)));
+    case DType::F32: return write_as(p, static_cast<float>(v.f));
+    case DType::F64: return write_as(p, v.f);
+    default: throw InternalError("kernel IR: memory of an unsupported dtype");
+  }
+}
+
+Op combine_op(Combine c) {
+  static constexpr Op kOps[] = {Op::Add, Op::Mul, Op::Max, Op::Min, Op::And, Op::Or};
+  return kOps[static_cast<int>(c)];
+}
+
+/// Runs a kernel as a team of one thread; statements in order, every loop serial.
+class Interpreter : public Leaves {
+ public:
+  Interpreter(const Kernel& k, const std::vector<void*>& params)
+      : kernel_(k), vars_(static_cast<std::size_t>(k.pool->num_vars())), regs_(k.regs.size()) {
+    std::size_t next = 0;
+    for (const BufferDecl& b : k.buffers) {
+      const std::size_t bytes = static_cast<std::size_t>(b.size) * size_of(b.dtype);
+      if (b.space == Space::Param) {
+        if (next >= params.size()) {
+          throw InternalError(fmt::format("kernel {}: {} parameters given, {} has none", k.name,
+                                          params.size(), b.name));
+        }
+        memory_.push_back(static_cast<std::byte*>(params[next++]));
+      } else {
+        scratch_.emplace_back(bytes, std::byte{0xCD});
+        memory_.push_back(scratch_.back().data());
+      }
+    }
+  }
+
+  void run() { block(kernel_.body); }
+
+  std::int64_t var(VarId id) override { return vars_[static_cast<std::size_t>(id)]; }
+  Value load(BufferId buffer, std::int64_t index) override {
+    return read_memory(address(buffer, index, "load"), decl(buffer).dtype);
+  }
+  Value reg(RegId id, std::span<const std::int64_t> index) override { return element(id, index); }
+
+ private:
+  const BufferDecl& decl(BufferId id) const { return kernel_.buffers[static_cast<std::size_t>(id)]; }
+
+  std::byte* address(BufferId id, std::int64_t index, const char* what) {
+    const BufferDecl& b = decl(id);
+    if (index < 0 || index >= b.size) {
+      throw InternalError(fmt::format("kernel {}: {} at {}[{}], size {}", kernel_.name, what, b.name,
+                                      index, b.size));
+    }
+    return memory_[static_cast<std::size_t>(id)] + static_cast<std::size_t>(index) * size_of(b.dtype);
+  }
+
+  Value& element(RegId id, std::span<const std::int64_t> index) {
+    const RegDecl& r = kernel_.regs[static_cast<std::size_t>(id)];
+    std::int64_t at = 0;
+    for (std::size_t d = 0; d < index.size(); ++d) {
+      if (index[d] < 0 || index[d] >= r.dims[d]) {
+        throw InternalError(fmt::format("kernel {}: index {} of register {}, dimension {} is {}",
+                                        kernel_.name, index[d], r.name, d, r.dims[d]));
+      }
+      at = at * r.dims[d] + index[d];
+    }
+    return regs_[static_cast<std::size_t>(id)].at(static_cast<std::size_t>(at));
+  }
+  Value& element(RegId id, const std::vector<Expr>& index) {
+    std::vector<std::int64_t> at;
+    for (Expr x : index) at.push_back(eval(x).i);
+    return element(id, at);
+  }
+
+  Value eval(Expr x) {
+    auto found = compiled_.find(x.node());
+    if (found == compiled_.end()) found = compiled_.emplace(x.node(), Evaluation(x)).first;
+    return found->second.run(*this);
+  }
+  bool holds(Expr mask) { return !mask || eval(mask).i != 0; }
+
+  void block(const Block& statements) {
+    for (const Stmt& s : statements) stmt(s);
+  }
+
+  void stmt(const Stmt& s) {
+    switch (s.kind) {
+      case Stmt::Kind::For:
+        for (std::int64_t i = 0; i < s.loop.extent; ++i) {
+          vars_[static_cast<std::size_t>(s.loop.var->i)] = i;
+          block(*s.loop.body);
+        }
+        return;
+      case Stmt::Kind::While:
+        while (holds(s.while_loop.cond)) block(*s.while_loop.body);
+        return;
+      case Stmt::Kind::If:
+        if (holds(s.branch.cond)) return block(*s.branch.then_body);
+        if (s.branch.else_body) block(*s.branch.else_body);
+        return;
+      case Stmt::Kind::Store:
+        if (!holds(s.store.mask)) return;
+        return write_memory(address(s.store.buffer, eval(s.store.index).i, "store"),
+                            decl(s.store.buffer).dtype, eval(s.store.value));
+      case Stmt::Kind::DeclReg: {
+        std::size_t n = 1;
+        const auto id = static_cast<std::size_t>(s.decl.reg);
+        for (std::int64_t d : kernel_.regs[id].dims) n *= static_cast<std::size_t>(d);
+        regs_[id].assign(n, eval(s.decl.init));
+        return;
+      }
+      case Stmt::Kind::SetReg: {
+        const Value v = eval(s.set.value);
+        element(s.set.reg, s.set.index) = v;
+        return;
+      }
+      case Stmt::Kind::Accumulate: return accumulate(s.acc);
+      case Stmt::Kind::Barrier: return;
+    }
+  }
+
+  void accumulate(const Accumulate& s) {
+    if (!holds(s.mask)) return;
+    const DType dtype = kernel_.regs[static_cast<std::size_t>(s.reg)].dtype;
+    const Value v = eval(s.value), a = s.a ? eval(s.a) : Value{};
+    Value& r = element(s.reg, s.index);
+    if (s.a) {
+      const Value args[3] = {a, v, r};
+      r = apply(Op::Fma, dtype, dtype, args);
+    } else {
+      const Value args[3] = {r, v, {}};
+      r = apply(combine_op(s.combine), dtype, dtype, args);
+    }
+  }
+
+  const Kernel& kernel_;
+  std::vector<std::byte*> memory_;
+  std::deque<std::vector<std::byte>> scratch_;
+  std::vector<std::int64_t> vars_;
+  std::vector<std::vector<Value>> regs_;
+  std::unordered_map<const ExprNode*, Evaluation> compiled_;
+};
+
+}  // namespace
+
+void interpret(const Kernel& k, const std::vector<void*>& params) { Interpreter(k, params).run(); }
+
+}  // namespace lilith::kir
