@@ -191,14 +191,34 @@ std::vector<std::int64_t> split_candidates(const Sum& sum, std::int64_t c) {
 /// Takes the multiples of c out of a sum whose value is known not to wrap: sum = c * result + sum'.
 Sum take_multiples(Sum& sum, std::int64_t c) {
   Sum q;
-  for (Term& t : sum.terms) {
-    if (t.k / c != 0) q.terms.push_back({t.atom, t.k / c});
-    t.k %= c;
+  for (const Term& t : sum.terms) {
+    if (t.k % c == 0) q.terms.push_back({t.atom, t.k / c});
   }
-  std::erase_if(sum.terms, [](const Term& t) { return t.k == 0; });
+  std::erase_if(sum.terms, [c](const Term& t) { return t.k % c == 0; });
   q.constant = floor_div_value(sum.constant, c);
   sum.constant = floor_mod_value(sum.constant, c);
   return q;
+}
+
+/// (q + y/a) / c = (a*q + y) / (a*c): one division instead of two. Null unless one quotient is in the sum.
+Expr merge_divisions(Pool& pool, const Sum& sum, std::int64_t c) {
+  const Term* inner = nullptr;
+  for (const Term& t : sum.terms) {
+    if (t.atom->op != Op::FloorDiv || t.k != 1 || !is_int(t.atom->args[1])) continue;
+    if (inner != nullptr) return {};
+    inner = &t;
+  }
+  if (inner == nullptr) return {};
+  const std::int64_t a = inner->atom->args[1]->i;
+  if (a <= 0 || a > (std::int64_t{1} << 30) / c) return {};
+  Sum merged;
+  for (const Term& t : sum.terms) {
+    if (&t != inner) merged.terms.push_back({t.atom, wrap_mul(t.k, a)});
+  }
+  merged.constant = wrap_mul(sum.constant, a);
+  add_scaled(merged, inner->atom->args[0], 1);
+  merge(merged);
+  return is_exact(merged) ? floor_div(build(pool, merged), a * c) : Expr{};
 }
 
 Expr divide_sum(Pool& pool, Expr x, std::int64_t c) {
@@ -214,7 +234,12 @@ Expr divide_sum(Pool& pool, Expr x, std::int64_t c) {
     add_scaled(quotient, whole, 1);
     return build(pool, quotient);
   }
-  if (quotient.terms.empty() && quotient.constant == 0) return {};
+  const bool nothing_taken = quotient.terms.empty() && quotient.constant == 0;
+  if (const Expr merged = merge_divisions(pool, rest, c)) {
+    add_scaled(quotient, merged, 1);
+    return build(pool, quotient);
+  }
+  if (nothing_taken) return {};
   add_scaled(quotient, floor_div(build(pool, rest), c), 1);
   return build(pool, quotient);
 }

@@ -49,6 +49,7 @@ TEST_F(KirIndex, DivAndModSplit) {
   EXPECT_EQ(floor_div(i * 96 + j * 12 + k, 24), i * 4 + floor_div(j, 2));
   EXPECT_EQ(floor_mod(i * 4, 8), floor_mod(i, 2) * 4);
   EXPECT_EQ(floor_div(floor_div(flat, 3), 4), floor_div(flat, 12));
+  EXPECT_EQ(floor_div(i * 2 + floor_div(j, 3), 4), floor_div(i * 6 + j, 12));
   EXPECT_EQ(floor_mod(floor_mod(flat, 12), 4), floor_mod(flat, 4));
 }
 
