@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 
+#include "lilith/model.h"
 #include "lilith/tensor_dict.h"
 
 namespace lilith {
@@ -16,5 +17,11 @@ TensorDict load_tensors(const std::string& path);
 /// file is replaced as a whole or not at all. Errors: a name twice, an undefined tensor, a file that
 /// cannot be written.
 void save_tensors(const TensorDict& tensors, const std::string& path);
+
+/// Writes every parameter and buffer of a model under its path ("conv1.weight"), as safetensors.
+void save(ModelRef model, const std::string& path);
+/// Assigns a file's tensors to the model, cast to the model's dtypes. Errors: missing, unexpected and
+/// misshapen keys, side by side (with strict = false only the last); the model is unchanged then.
+void load(ModelRef model, const std::string& path, LoadOptions options = {});
 
 }  // namespace lilith

@@ -68,6 +68,8 @@ StateDict state_dict(ModelRef m);
 struct LoadOptions {
   /// False: keys that only one side has are left alone. Shapes must agree in any case.
   bool strict = true;
+  /// Where the tensors come from, for the error's text: a file's name.
+  std::string source = {};
 };
 /// Assigns the dict's tensors to the model's, cast to the model's dtype and device. Error, listing
 /// missing, unexpected and misshapen keys side by side; the model is unchanged then.

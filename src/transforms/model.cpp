@@ -236,7 +236,11 @@ void load_state_dict(ModelRef m, const StateDict& dict, LoadOptions options) {
   if (options.strict)
     for (const auto& [path, t] : dict)
       if (!known.count(path)) rows.push_back({path, "-", t.aval().str(), "unexpected"});
-  LILITH_CHECK(rows.empty(), "load_state_dict: {} key{} not fit the model:{}", rows.size(),
+  if (rows.size() == 1 && rows[0].what == "misshapen" && !options.source.empty())
+    fail("load: '{}' is {} in {}, the model wants {}.", rows[0].key, rows[0].given, options.source,
+         rows[0].model);
+  const std::string op = options.source.empty() ? "load_state_dict" : "load: " + options.source;
+  LILITH_CHECK(rows.empty(), "{}: {} key{} not fit the model:{}", op, rows.size(),
                rows.size() == 1 ? " does" : "s do", table(rows));
   for (auto& [path, t] : v.slots) {
     const auto given = dict.find(path);

@@ -1,0 +1,116 @@
+#pragma once
+#include <array>
+
+#include "lilith/ops/int_list.h"
+#include "lilith/ops/shape.h"
+#include "lilith/reflect.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// Sizes are one number for all spatial dimensions or one for each; padding may be "same" or "valid".
+struct ConvOptions {
+  IntList stride = 1;
+  Padding padding = 0;
+  IntList dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+  PadMode padding_mode = PadMode::Constant;  // Constant pads with zeros
+  DType dtype = DType::F32;
+};
+
+struct ConvTransposeOptions {
+  IntList stride = 1;
+  IntList padding = 0;
+  IntList output_padding = 0;
+  std::int64_t groups = 1;
+  bool bias = true;
+  IntList dilation = 1;
+  DType dtype = DType::F32;
+};
+
+namespace detail {
+
+/// What Conv1d, Conv2d and Conv3d share. D: spatial dimensions.
+template <int D>
+class Conv {
+ public:
+  Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+       const ConvOptions& options = {});
+
+  Tensor weight;  // [out_channels, in_channels / groups, kernel…]
+  Tensor bias;    // [out_channels]
+  std::array<std::int64_t, D> stride, padding, dilation;
+  std::int64_t groups = 1;
+  bool same_padding = false;
+  PadMode padding_mode = PadMode::Constant;
+
+ protected:
+  Tensor forward(const Tensor& x) const;
+};
+
+template <int D>
+class ConvTranspose {
+ public:
+  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+                const ConvTransposeOptions& options = {});
+
+  Tensor weight;  // [in_channels, out_channels / groups, kernel…]
+  Tensor bias;    // [out_channels]
+  std::array<std::int64_t, D> stride, padding, output_padding, dilation;
+  std::int64_t groups = 1;
+
+ protected:
+  Tensor forward(const Tensor& x) const;
+};
+
+}  // namespace detail
+
+/// Cross-correlation with weight, plus bias. x [N, C, L] or [C, L]. Both are uniform in ±1/sqrt(fan_in).
+/// Errors: sizes below 1, channels that groups does not divide. Ref: torch.nn.Conv1d.
+class Conv1d : public detail::Conv<1> {
+ public:
+  using Conv::Conv;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(weight, bias, stride, padding, dilation, groups, same_padding, padding_mode)
+};
+
+/// The same for images: x [N, C, H, W] or [C, H, W]. Ref: torch.nn.Conv2d.
+class Conv2d : public detail::Conv<2> {
+ public:
+  using Conv::Conv;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(weight, bias, stride, padding, dilation, groups, same_padding, padding_mode)
+};
+
+/// The same for volumes: x [N, C, D, H, W] or [C, D, H, W]. Ref: torch.nn.Conv3d.
+class Conv3d : public detail::Conv<3> {
+ public:
+  using Conv::Conv;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(weight, bias, stride, padding, dilation, groups, same_padding, padding_mode)
+};
+
+/// The gradient of a convolution with respect to its input, as a layer. Ref: torch.nn.ConvTranspose1d.
+class ConvTranspose1d : public detail::ConvTranspose<1> {
+ public:
+  using ConvTranspose::ConvTranspose;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(weight, bias, stride, padding, output_padding, dilation, groups)
+};
+
+class ConvTranspose2d : public detail::ConvTranspose<2> {
+ public:
+  using ConvTranspose::ConvTranspose;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(weight, bias, stride, padding, output_padding, dilation, groups)
+};
+
+class ConvTranspose3d : public detail::ConvTranspose<3> {
+ public:
+  using ConvTranspose::ConvTranspose;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(weight, bias, stride, padding, output_padding, dilation, groups)
+};
+
+}  // namespace lilith

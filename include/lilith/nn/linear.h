@@ -1,0 +1,73 @@
+#pragma once
+#include "lilith/reflect.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+struct LinearOptions {
+  bool bias = true;
+  DType dtype = DType::F32;
+};
+
+/// x weight^T + bias. x [..., in_features] -> [..., out_features]; weight [out_features, in_features],
+/// bias [out_features], both uniform in ±1/sqrt(in_features). Ref: torch.nn.Linear.
+class Linear {
+ public:
+  Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options = {});
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+
+  Tensor weight, bias;
+  LILITH_FIELDS(weight, bias)
+};
+
+/// x1^T weight_k x2 + bias_k. x1 [..., in1], x2 [..., in2] -> [..., out]; weight [out, in1, in2], bias
+/// [out], both uniform in ±1/sqrt(in1). Ref: torch.nn.Bilinear.
+class Bilinear {
+ public:
+  Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
+           const LinearOptions& options = {});
+  Tensor operator()(const Tensor& x1, const Tensor& x2,
+                    SourceLocation loc = SourceLocation::current()) const;
+
+  Tensor weight, bias;
+  LILITH_FIELDS(weight, bias)
+};
+
+/// x as it is.
+struct Identity {
+  Tensor operator()(const Tensor& x) const { return x; }
+};
+
+/// Dimensions start_dim … end_dim as one; the batch dimension stays.
+struct Flatten {
+  int start_dim = 1;
+  int end_dim = -1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
+/// Dimension `dim` as several of these sizes, one of which may be -1.
+struct Unflatten {
+  int dim = 1;
+  Shape sizes;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
+struct EmbeddingOptions {
+  std::optional<std::int64_t> padding_idx = {};  // this row is zero and gets no gradient
+  DType dtype = DType::F32;
+};
+
+/// Rows of weight. x integers [...] -> [..., embedding_dim]; weight [num_embeddings, embedding_dim],
+/// normal(0, 1). Ref: torch.nn.Embedding.
+class Embedding {
+ public:
+  Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
+            const EmbeddingOptions& options = {});
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+
+  Tensor weight;
+  std::optional<std::int64_t> padding_idx;
+  LILITH_FIELDS(weight, padding_idx)
+};
+
+}  // namespace lilith

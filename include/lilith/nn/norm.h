@@ -1,0 +1,112 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "lilith/ops/int_list.h"
+#include "lilith/reflect.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+struct BatchNormOptions {
+  double eps = 1e-5;
+  std::optional<double> momentum = 0.1;  // none: the cumulative average
+  bool affine = true;
+  bool track_running_stats = true;
+  DType dtype = DType::F32;
+};
+
+namespace detail {
+class BatchNorm {
+ public:
+  explicit BatchNorm(std::int64_t num_features, const BatchNormOptions& options = {});
+
+  Tensor weight, bias;               // [num_features]: 1 and 0; undefined unless affine
+  Buffer running_mean, running_var;  // [num_features]: 0 and 1; undefined unless tracked
+  Buffer num_batches_tracked;        // i64 []
+  double eps = 1e-5;
+  std::optional<double> momentum;
+  bool training = true;
+
+ protected:
+  Tensor forward(const Tensor& x);
+};
+}  // namespace detail
+
+/// (x - mean) / sqrt(var + eps) * weight + bias per channel. In training mean and variance are the
+/// batch's, and running_mean and running_var follow them (the variance unbiased); else the running ones
+/// are used. x [N, C] or [N, C, L]. Errors: another rank. Ref: torch.nn.BatchNorm1d, arXiv:1502.03167.
+class BatchNorm1d : public detail::BatchNorm {
+ public:
+  using BatchNorm::BatchNorm;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+};
+/// The same for x [N, C, H, W].
+class BatchNorm2d : public detail::BatchNorm {
+ public:
+  using BatchNorm::BatchNorm;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+};
+/// The same for x [N, C, D, H, W].
+class BatchNorm3d : public detail::BatchNorm {
+ public:
+  using BatchNorm::BatchNorm;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+};
+
+struct LayerNormOptions {
+  double eps = 1e-5;
+  bool elementwise_affine = true;
+  bool bias = true;
+  DType dtype = DType::F32;
+};
+
+/// Normalises over the last dimensions, of sizes normalized_shape; weight and bias of that shape start as
+/// 1 and 0. Ref: torch.nn.LayerNorm, arXiv:1607.06450.
+class LayerNorm {
+ public:
+  explicit LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options = {});
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+
+  Tensor weight, bias;
+  std::vector<std::int64_t> normalized_shape;
+  double eps = 1e-5;
+  LILITH_FIELDS(weight, bias, normalized_shape, eps)
+};
+
+struct GroupNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+  DType dtype = DType::F32;
+};
+
+/// Normalises each of num_groups groups of channels. x [N, C, …]; weight and bias [C]. Errors: num_groups
+/// does not divide num_channels. Ref: torch.nn.GroupNorm, arXiv:1803.08494.
+class GroupNorm {
+ public:
+  GroupNorm(std::int64_t num_groups, std::int64_t num_channels, const GroupNormOptions& options = {});
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+
+  Tensor weight, bias;
+  std::int64_t num_groups = 1;
+  double eps = 1e-5;
+  LILITH_FIELDS(weight, bias, num_groups, eps)
+};
+
+/// In training: zeros with probability p, the others divided by 1 - p; else x. Ref: torch.nn.Dropout.
+struct Dropout {
+  double p = 0.5;
+  bool training = true;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+/// Dropout of whole channels: x [N, C, H, W]. Ref: torch.nn.Dropout2d.
+struct Dropout2d {
+  double p = 0.5;
+  bool training = true;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
+}  // namespace lilith

@@ -1,0 +1,137 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "lilith/ops/int_list.h"
+#include "lilith/reflect.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// An empty stride is the window's size.
+struct MaxPoolOptions {
+  IntList stride = {};
+  IntList padding = 0;
+  IntList dilation = 1;
+  bool ceil_mode = false;
+};
+struct AvgPoolOptions {
+  IntList stride = {};
+  IntList padding = 0;
+  bool ceil_mode = false;
+  bool count_include_pad = true;
+  std::optional<std::int64_t> divisor_override = {};  // 2d and 3d
+};
+
+namespace detail {
+class MaxPool {
+ public:
+  MaxPool(const IntList& kernel_size, const MaxPoolOptions& options = {});
+  MaxPool(const IntList& kernel_size, std::int64_t stride);
+
+  std::vector<std::int64_t> kernel_size, stride, padding, dilation;
+  bool ceil_mode = false;
+};
+class AvgPool {
+ public:
+  AvgPool(const IntList& kernel_size, const AvgPoolOptions& options = {});
+  AvgPool(const IntList& kernel_size, std::int64_t stride);
+
+  std::vector<std::int64_t> kernel_size, stride, padding;
+  bool ceil_mode = false;
+  bool count_include_pad = true;
+  std::optional<std::int64_t> divisor_override;
+};
+class AdaptivePool {
+ public:
+  explicit AdaptivePool(const IntList& output_size) : output_size(output_size.vec()) {}
+
+  std::vector<std::int64_t> output_size;  // -1 keeps a size
+};
+}  // namespace detail
+
+/// The largest of each window. x [N, C, L] or [C, L]. `MaxPool1d{3, {.stride = 2, .padding = 1}}`, or
+/// short `MaxPool1d{2, 2}`. Ref: torch.nn.MaxPool1d.
+class MaxPool1d : public detail::MaxPool {
+ public:
+  using MaxPool::MaxPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding, dilation, ceil_mode)
+};
+/// The same for images: x [N, C, H, W] or [C, H, W].
+class MaxPool2d : public detail::MaxPool {
+ public:
+  using MaxPool::MaxPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding, dilation, ceil_mode)
+};
+/// The same for volumes.
+class MaxPool3d : public detail::MaxPool {
+ public:
+  using MaxPool::MaxPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding, dilation, ceil_mode)
+};
+
+/// The mean of each window. x [N, C, L] or [C, L]. Ref: torch.nn.AvgPool1d.
+class AvgPool1d : public detail::AvgPool {
+ public:
+  using AvgPool::AvgPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding, ceil_mode, count_include_pad)
+};
+/// The same for images.
+class AvgPool2d : public detail::AvgPool {
+ public:
+  using AvgPool::AvgPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+};
+/// The same for volumes.
+class AvgPool3d : public detail::AvgPool {
+ public:
+  using AvgPool::AvgPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+};
+
+/// The mean of windows chosen so that the result has output_size. Ref: torch.nn.AdaptiveAvgPool1d.
+class AdaptiveAvgPool1d : public detail::AdaptivePool {
+ public:
+  using AdaptivePool::AdaptivePool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(output_size)
+};
+class AdaptiveAvgPool2d : public detail::AdaptivePool {
+ public:
+  using AdaptivePool::AdaptivePool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(output_size)
+};
+class AdaptiveAvgPool3d : public detail::AdaptivePool {
+ public:
+  using AdaptivePool::AdaptivePool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(output_size)
+};
+/// The largest of windows chosen so that the result has output_size. Ref: torch.nn.AdaptiveMaxPool1d.
+class AdaptiveMaxPool1d : public detail::AdaptivePool {
+ public:
+  using AdaptivePool::AdaptivePool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(output_size)
+};
+class AdaptiveMaxPool2d : public detail::AdaptivePool {
+ public:
+  using AdaptivePool::AdaptivePool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(output_size)
+};
+class AdaptiveMaxPool3d : public detail::AdaptivePool {
+ public:
+  using AdaptivePool::AdaptivePool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(output_size)
+};
+
+}  // namespace lilith

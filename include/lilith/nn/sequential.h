@@ -1,0 +1,115 @@
+#pragma once
+#include <concepts>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "lilith/reflect.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// Any callable from a tensor to a tensor, held by value: a layer, or a lambda that captures nothing.
+/// Copies are deep.
+class AnyLayer {
+ public:
+  template <class L>
+    requires(!std::same_as<std::remove_cvref_t<L>, AnyLayer> &&
+             std::is_invocable_r_v<Tensor, std::remove_cvref_t<L>&, const Tensor&>)
+  AnyLayer(L&& layer)
+      : self_(std::make_unique<Holder<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
+  AnyLayer(const AnyLayer& other) : self_(other.self_->clone()) {}
+  AnyLayer(AnyLayer&&) noexcept = default;
+  AnyLayer& operator=(const AnyLayer& other) {
+    self_ = other.self_->clone();
+    return *this;
+  }
+  AnyLayer& operator=(AnyLayer&&) noexcept = default;
+
+  Tensor operator()(const Tensor& x) { return self_->call(x); }
+  /// Error when the layer's operator() is not const.
+  Tensor operator()(const Tensor& x) const { return std::as_const(*self_).call(x); }
+
+  /// The layer as an L, or nullptr when it is of another type.
+  template <class L>
+  L* as() {
+    return self_->type() == &reflect::type_info<L> ? static_cast<L*>(self_->object()) : nullptr;
+  }
+  template <class L>
+  const L* as() const { return const_cast<AnyLayer*>(this)->as<L>(); }
+  const TypeInfo& type() const { return *self_->type(); }
+
+  void visit_fields(Visitor& v) { self_->visit(v); }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual std::unique_ptr<Base> clone() const = 0;
+    virtual Tensor call(const Tensor& x) = 0;
+    virtual Tensor call(const Tensor& x) const = 0;
+    virtual void visit(Visitor& v) = 0;
+    virtual void* object() = 0;
+    virtual const TypeInfo* type() const = 0;
+  };
+  template <class L>
+  struct Holder final : Base {
+    explicit Holder(L l) : layer(std::move(l)) {}
+    std::unique_ptr<Base> clone() const override {
+      return std::make_unique<Holder>(reflect::copy_of(layer));
+    }
+    Tensor call(const Tensor& x) override { return layer(x); }
+    Tensor call(const Tensor& x) const override {
+      if constexpr (std::is_invocable_v<const L&, const Tensor&>) return layer(x);
+      else fail_const(reflect::type_info<L>);
+    }
+    void visit(Visitor& v) override { reflect::walk(layer, v); }
+    void* object() override { return &layer; }
+    const TypeInfo* type() const override { return &reflect::type_info<L>; }
+    L layer;
+  };
+  [[noreturn]] static void fail_const(const TypeInfo& type);
+
+  std::unique_ptr<Base> self_;
+};
+
+/// Layers applied one after the other: Sequential{Linear{2, 3}, ReLU{}, [](Tensor x) { return x * 2; }}.
+/// Parameters are named as PyTorch names them: "0.weight". A lambda must capture nothing; write a struct
+/// with the tensors as fields instead. Ref: torch.nn.Sequential.
+class Sequential {
+ public:
+  Sequential() = default;
+  template <class First, class... Rest>
+    requires(std::constructible_from<AnyLayer, First> && ... && std::constructible_from<AnyLayer, Rest>) &&
+            (sizeof...(Rest) > 0 || !std::same_as<std::remove_cvref_t<First>, Sequential>)
+  Sequential(First&& first, Rest&&... rest) {
+    layers_.reserve(1 + sizeof...(Rest));
+    layers_.emplace_back(std::forward<First>(first));
+    (layers_.emplace_back(std::forward<Rest>(rest)), ...);
+  }
+
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+  /// Error when a layer keeps state (BatchNorm): its operator() is not const.
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+
+  template <class L>
+  void push_back(L&& layer) { layers_.emplace_back(std::forward<L>(layer)); }
+  /// Layer i; negative i counts from the end. Error when out of range.
+  AnyLayer& operator[](std::int64_t i) { return layers_[index(i)]; }
+  const AnyLayer& operator[](std::int64_t i) const { return layers_[index(i)]; }
+  std::size_t size() const { return layers_.size(); }
+  bool empty() const { return layers_.empty(); }
+  auto begin() { return layers_.begin(); }
+  auto end() { return layers_.end(); }
+  auto begin() const { return layers_.begin(); }
+  auto end() const { return layers_.end(); }
+
+  void visit_fields(Visitor& v);
+
+ private:
+  std::size_t index(std::int64_t i) const;
+
+  std::vector<AnyLayer> layers_;
+};
+
+}  // namespace lilith

@@ -1,0 +1,75 @@
+#include "lilith/nn/pool.h"
+
+#include "lilith/ops/nn.h"
+
+namespace lilith {
+
+namespace detail {
+
+MaxPool::MaxPool(const IntList& kernel_size, const MaxPoolOptions& options)
+    : kernel_size(kernel_size.vec()), stride(options.stride.vec()), padding(options.padding.vec()),
+      dilation(options.dilation.vec()), ceil_mode(options.ceil_mode) {}
+MaxPool::MaxPool(const IntList& kernel_size, std::int64_t stride)
+    : MaxPool(kernel_size, MaxPoolOptions{.stride = stride}) {}
+
+AvgPool::AvgPool(const IntList& kernel_size, const AvgPoolOptions& options)
+    : kernel_size(kernel_size.vec()), stride(options.stride.vec()), padding(options.padding.vec()),
+      ceil_mode(options.ceil_mode), count_include_pad(options.count_include_pad),
+      divisor_override(options.divisor_override) {}
+AvgPool::AvgPool(const IntList& kernel_size, std::int64_t stride)
+    : AvgPool(kernel_size, AvgPoolOptions{.stride = stride}) {}
+
+}  // namespace detail
+
+Tensor MaxPool1d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return max_pool1d(x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+Tensor MaxPool2d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+Tensor MaxPool3d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return max_pool3d(x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+Tensor AvgPool1d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return avg_pool1d(x, kernel_size, stride, padding, ceil_mode, count_include_pad);
+}
+Tensor AvgPool2d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return avg_pool2d(x, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                    divisor_override);
+}
+Tensor AvgPool3d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return avg_pool3d(x, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                    divisor_override);
+}
+Tensor AdaptiveAvgPool1d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return adaptive_avg_pool1d(x, output_size);
+}
+Tensor AdaptiveAvgPool2d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return adaptive_avg_pool2d(x, output_size);
+}
+Tensor AdaptiveAvgPool3d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return adaptive_avg_pool3d(x, output_size);
+}
+Tensor AdaptiveMaxPool1d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return adaptive_max_pool1d(x, output_size);
+}
+Tensor AdaptiveMaxPool2d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return adaptive_max_pool2d(x, output_size);
+}
+Tensor AdaptiveMaxPool3d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return adaptive_max_pool3d(x, output_size);
+}
+
+}  // namespace lilith

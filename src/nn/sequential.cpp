@@ -1,0 +1,42 @@
+#include "lilith/nn/sequential.h"
+
+namespace lilith {
+
+void AnyLayer::fail_const(const TypeInfo& type) {
+  fail("Sequential: {} keeps state, so the model that holds it cannot be called as const; "
+       "make its operator() and the argument of the loss non-const.",
+       type.name);
+}
+
+Tensor Sequential::operator()(const Tensor& x, SourceLocation loc) {
+  LocScope scope(loc);
+  Tensor y = x;
+  for (AnyLayer& layer : layers_) y = layer(y);
+  return y;
+}
+
+Tensor Sequential::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  Tensor y = x;
+  for (const AnyLayer& layer : layers_) y = layer(y);
+  return y;
+}
+
+void Sequential::visit_fields(Visitor& v) {
+  v.begin(reflect::type_info<Sequential>);
+  v.structure(static_cast<std::int64_t>(layers_.size()));
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    v.enter(i);
+    layers_[i].visit_fields(v);
+    v.leave();
+  }
+  v.end();
+}
+
+std::size_t Sequential::index(std::int64_t i) const {
+  const auto n = static_cast<std::int64_t>(layers_.size());
+  LILITH_CHECK(i >= -n && i < n, "Sequential: no layer {}; it has {}.", i, n);
+  return static_cast<std::size_t>(i < 0 ? i + n : i);
+}
+
+}  // namespace lilith
