@@ -130,7 +130,10 @@ std::vector<std::int64_t> Call::longs(int position, const std::string& name) con
   const Json& value = json(position, name);
   if (!value.is_array()) return {integer(position, name)};
   std::vector<std::int64_t> result;
-  for (const Json& item : value) result.push_back(static_cast<std::int64_t>(number(item)));
+  // None stands for "keep the size".
+  for (const Json& item : value) {
+    result.push_back(item.is_null() ? -1 : static_cast<std::int64_t>(number(item)));
+  }
   return result;
 }
 std::vector<std::int64_t> Call::longs(int position, const std::string& name,

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "lilith/ops/create.h"
+
 namespace lilith::parity {
 namespace {
 

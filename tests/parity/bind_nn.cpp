@@ -1,0 +1,148 @@
+#include "lilith/ops.h"
+#include "parity/bind.h"
+
+namespace lilith::parity {
+namespace {
+
+const std::string kPrefix = "nn.functional.";
+
+IntList list_of(const Call& c, int position, const std::string& name, std::vector<std::int64_t> otherwise) {
+  return c.longs(position, name, std::move(otherwise));
+}
+Padding padding_of(const Call& c) {
+  if (c.is_text(-1, "padding")) return c.text(-1, "padding", "").c_str();
+  return c.longs(-1, "padding", {0});
+}
+
+using Conv = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&, const Padding&,
+                        const IntList&, std::int64_t);
+using ConvTranspose = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&, const IntList&,
+                                 const IntList&, std::int64_t, const IntList&);
+using MaxPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&, const IntList&, bool);
+using AvgPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&, bool, bool,
+                           std::optional<std::int64_t>);
+using Adaptive = Tensor (*)(const Arg&, const IntList&);
+
+void bind_convolutions(Table& t) {
+  for (const auto& [name, f] :
+       {std::pair<const char*, Conv>{"conv1d", conv1d}, {"conv2d", conv2d}, {"conv3d", conv3d}}) {
+    t[kPrefix + name] = [f = f](const Call& c) {
+      return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"), list_of(c, -1, "stride", {1}),
+                   padding_of(c), list_of(c, -1, "dilation", {1}), c.integer(-1, "groups", 1)));
+    };
+  }
+  for (const auto& [name, f] : {std::pair<const char*, ConvTranspose>{"conv_transpose1d", conv_transpose1d},
+                                {"conv_transpose2d", conv_transpose2d},
+                                {"conv_transpose3d", conv_transpose3d}}) {
+    t[kPrefix + name] = [f = f](const Call& c) {
+      return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"), list_of(c, -1, "stride", {1}),
+                   list_of(c, -1, "padding", {0}), list_of(c, -1, "output_padding", {0}),
+                   c.integer(-1, "groups", 1), list_of(c, -1, "dilation", {1})));
+    };
+  }
+}
+
+void bind_pools(Table& t) {
+  for (const auto& [name, f] : {std::pair<const char*, MaxPool>{"max_pool1d", max_pool1d},
+                                {"max_pool2d", max_pool2d}, {"max_pool3d", max_pool3d}}) {
+    t[kPrefix + name] = [f = f](const Call& c) {
+      if (c.flag(-1, "return_indices", false)) throw Unsupported("return_indices");
+      return one(f(c.operand(0), list_of(c, -1, "kernel_size", {}), list_of(c, -1, "stride", {}),
+                   list_of(c, -1, "padding", {0}), list_of(c, -1, "dilation", {1}),
+                   c.flag(-1, "ceil_mode", false)));
+    };
+  }
+  t[kPrefix + "avg_pool1d"] = [](const Call& c) {
+    return one(avg_pool1d(c.operand(0), list_of(c, 1, "kernel_size", {}), list_of(c, 2, "stride", {}),
+                          list_of(c, 3, "padding", {0}), c.flag(4, "ceil_mode", false),
+                          c.flag(5, "count_include_pad", true)));
+  };
+  for (const auto& [name, f] :
+       {std::pair<const char*, AvgPool>{"avg_pool2d", avg_pool2d}, {"avg_pool3d", avg_pool3d}}) {
+    t[kPrefix + name] = [f = f](const Call& c) {
+      std::optional<std::int64_t> divisor;
+      if (c.has(6, "divisor_override")) divisor = c.integer(6, "divisor_override");
+      return one(f(c.operand(0), list_of(c, 1, "kernel_size", {}), list_of(c, 2, "stride", {}),
+                   list_of(c, 3, "padding", {0}), c.flag(4, "ceil_mode", false),
+                   c.flag(5, "count_include_pad", true), divisor));
+    };
+  }
+  const std::pair<const char*, Adaptive> adaptive[] = {
+      {"adaptive_avg_pool1d", adaptive_avg_pool1d}, {"adaptive_avg_pool2d", adaptive_avg_pool2d},
+      {"adaptive_avg_pool3d", adaptive_avg_pool3d}, {"adaptive_max_pool1d", adaptive_max_pool1d},
+      {"adaptive_max_pool2d", adaptive_max_pool2d}, {"adaptive_max_pool3d", adaptive_max_pool3d}};
+  for (const auto& [name, f] : adaptive) {
+    t[kPrefix + name] = [f = f](const Call& c) {
+      if (c.flag(2, "return_indices", false)) throw Unsupported("return_indices");
+      return one(f(c.operand(0), c.longs(1, "output_size")));
+    };
+  }
+}
+
+void bind_norms(Table& t) {
+  t[kPrefix + "batch_norm"] = [](const Call& c) {
+    return one(batch_norm(c.operand(0), c.maybe_tensor(1, "running_mean"), c.maybe_tensor(2, "running_var"),
+                          c.maybe_tensor(3, "weight"), c.maybe_tensor(4, "bias"),
+                          c.flag(5, "training", false), c.real(6, "momentum", 0.1), c.real(7, "eps", 1e-5)));
+  };
+  t[kPrefix + "layer_norm"] = [](const Call& c) {
+    return one(layer_norm(c.operand(0), c.longs(1, "normalized_shape"), c.maybe_tensor(2, "weight"),
+                          c.maybe_tensor(3, "bias"), c.real(4, "eps", 1e-5)));
+  };
+  t[kPrefix + "group_norm"] = [](const Call& c) {
+    return one(group_norm(c.operand(0), c.integer(1, "num_groups"), c.maybe_tensor(2, "weight"),
+                          c.maybe_tensor(3, "bias"), c.real(4, "eps", 1e-5)));
+  };
+  t[kPrefix + "instance_norm"] = [](const Call& c) {
+    return one(instance_norm(c.operand(0), c.maybe_tensor(1, "running_mean"), c.maybe_tensor(2, "running_var"),
+                             c.maybe_tensor(3, "weight"), c.maybe_tensor(4, "bias"),
+                             c.flag(5, "use_input_stats", true), c.real(6, "momentum", 0.1),
+                             c.real(7, "eps", 1e-5)));
+  };
+  t[kPrefix + "normalize"] = [](const Call& c) {
+    return one(normalize(c.operand(0), c.real(1, "p", 2), c.longs(2, "dim", {1}), c.real(3, "eps", 1e-12)));
+  };
+  t[kPrefix + "local_response_norm"] = [](const Call& c) {
+    return one(local_response_norm(c.operand(0), c.integer(1, "size"), c.real(2, "alpha", 1e-4),
+                                   c.real(3, "beta", 0.75), c.real(4, "k", 1)));
+  };
+}
+
+}  // namespace
+
+void bind_nn(Table& t) {
+  bind_convolutions(t);
+  bind_pools(t);
+  bind_norms(t);
+  t[kPrefix + "linear"] = [](const Call& c) {
+    return one(linear(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias")));
+  };
+  t[kPrefix + "bilinear"] = [](const Call& c) {
+    return one(bilinear(c.operand(0), c.tensor(1), c.tensor(2), c.maybe_tensor(3, "bias")));
+  };
+  // The samples are weight, indices.
+  t[kPrefix + "embedding"] = [](const Call& c) { return one(embedding(c.operand(1), c.tensor(0))); };
+  t[kPrefix + "cosine_similarity"] = [](const Call& c) {
+    return one(cosine_similarity(c.operand(0), c.operand(1), static_cast<int>(c.integer(2, "dim", 1)),
+                                 c.real(3, "eps", 1e-8)));
+  };
+  t[kPrefix + "pairwise_distance"] = [](const Call& c) {
+    return one(pairwise_distance(c.operand(0), c.operand(1), c.real(2, "p", 2), c.real(3, "eps", 1e-6),
+                                 c.flag(4, "keepdim", false)));
+  };
+  t[kPrefix + "pixel_shuffle"] = [](const Call& c) {
+    return one(pixel_shuffle(c.operand(0), c.integer(1, "upscale_factor")));
+  };
+  t[kPrefix + "pixel_unshuffle"] = [](const Call& c) {
+    return one(pixel_unshuffle(c.operand(0), c.integer(1, "downscale_factor")));
+  };
+  t[kPrefix + "_scaled_dot_product_attention"] = [](const Call& c) -> std::vector<Tensor> {
+    if (c.real(-1, "dropout_p", 0) != 0) throw Unsupported("drawn by another generator than PyTorch's");
+    if (c.flag(-1, "need_attn_weights", false)) throw Unsupported("need_attn_weights");
+    return {scaled_dot_product_attention(c.operand(0), c.tensor(1), c.tensor(2), c.maybe_tensor(3, "attn_mask"),
+                                         0, c.flag(-1, "is_causal", false)),
+            Tensor()};
+  };
+}
+
+}  // namespace lilith::parity
