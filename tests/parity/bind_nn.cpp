@@ -136,12 +136,9 @@ void bind_nn(Table& t) {
   t[kPrefix + "pixel_unshuffle"] = [](const Call& c) {
     return one(pixel_unshuffle(c.operand(0), c.integer(1, "downscale_factor")));
   };
-  t[kPrefix + "_scaled_dot_product_attention"] = [](const Call& c) -> std::vector<Tensor> {
-    if (c.real(-1, "dropout_p", 0) != 0) throw Unsupported("drawn by another generator than PyTorch's");
-    if (c.flag(-1, "need_attn_weights", false)) throw Unsupported("need_attn_weights");
-    return {scaled_dot_product_attention(c.operand(0), c.tensor(1), c.tensor(2), c.maybe_tensor(3, "attn_mask"),
-                                         0, c.flag(-1, "is_causal", false)),
-            Tensor()};
+  // The samples want the attention weights too; scaled_dot_product_attention gives the output alone.
+  t[kPrefix + "_scaled_dot_product_attention"] = [](const Call&) -> std::vector<Tensor> {
+    throw Unsupported("gives the attention weights too");
   };
 }
 

@@ -29,7 +29,7 @@ T read(const char* bytes, std::int64_t k) {
 }
 
 template <class T>
-Tensor leaf(const Stored& stored) {
+Tensor leaf_as(const Stored& stored) {
   const std::int64_t n = stored.shape.numel();
   auto values = std::make_unique<T[]>(static_cast<std::size_t>(n) + 1);
   for (std::int64_t k = 0; k < n; ++k) {
@@ -60,15 +60,16 @@ std::int64_t Stored::integer(std::int64_t k) const {
   }
 }
 
-Tensor Stored::tensor(DType floating) const {
-  switch (dtype) {
-    case DType::Bool: return leaf<bool>(*this);
-    case DType::U8: return leaf<std::uint8_t>(*this);
-    case DType::I8: return leaf<std::int8_t>(*this);
-    case DType::I16: return leaf<std::int16_t>(*this);
-    case DType::I32: return leaf<std::int32_t>(*this);
-    case DType::I64: return leaf<std::int64_t>(*this);
-    default: return floating == DType::F64 ? leaf<double>(*this) : leaf<float>(*this);
+Tensor Stored::leaf(DType to) const {
+  switch (to) {
+    case DType::Bool: return leaf_as<bool>(*this);
+    case DType::U8: return leaf_as<std::uint8_t>(*this);
+    case DType::I8: return leaf_as<std::int8_t>(*this);
+    case DType::I16: return leaf_as<std::int16_t>(*this);
+    case DType::I32: return leaf_as<std::int32_t>(*this);
+    case DType::I64: return leaf_as<std::int64_t>(*this);
+    case DType::F64: return leaf_as<double>(*this);
+    default: return leaf_as<float>(*this);
   }
 }
 

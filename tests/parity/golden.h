@@ -20,8 +20,10 @@ struct Stored {
   /// Element k, widened.
   double real(std::int64_t k) const;
   std::int64_t integer(std::int64_t k) const;
+  /// The values as a leaf of a dtype.
+  Tensor leaf(DType to) const;
   /// The values as a leaf; floating ones as `floating`.
-  Tensor tensor(DType floating) const;
+  Tensor tensor(DType floating) const { return leaf(is_floating(dtype) ? floating : dtype); }
 };
 
 /// One call of an operator: how it was called, and what came out.

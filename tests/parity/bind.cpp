@@ -1,0 +1,17 @@
+#include "parity/bind.h"
+
+namespace lilith::parity {
+
+Table bindings() {
+  Table table;
+  bind_elementwise(table);
+  bind_reductions(table);
+  bind_shapes(table);
+  bind_linalg(table);
+  bind_creation(table);
+  bind_nn(table);
+  bind_losses(table);
+  return table;
+}
+
+}  // namespace lilith::parity

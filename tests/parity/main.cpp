@@ -1,0 +1,182 @@
+// Runs every golden sample in f64 and in f32 and compares values and gradients with PyTorch's.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "ir/node.h"
+#include "ir/reference.h"
+#include "parity/bind.h"
+#include "parity/compare.h"
+#include "parity/gradients.h"
+
+namespace lilith::parity {
+namespace {
+
+struct Options {
+  std::string op;          // this operator alone
+  bool reference = false;  // by the reference interpreter, f64 alone
+  bool verbose = false;
+};
+
+struct Count {
+  int passed = 0, failed = 0, unsupported = 0;
+  std::string reason;  // of the first that did not pass
+};
+
+/// A value of the reference interpreter as a leaf of that dtype (floating ones as f64).
+Tensor leaf_of(const RefTensor& r) {
+  const Stored wide{r.floating() ? DType::F64 : DType::I64, r.aval.shape,
+                    r.floating() ? reinterpret_cast<const char*>(r.f.data())
+                                 : reinterpret_cast<const char*>(r.i.data())};
+  return wide.leaf(r.floating() ? DType::F64 : r.aval.dtype);
+}
+
+/// Evaluates all of them in one program. Undefined ones stay so.
+void evaluate(std::vector<Tensor>& values, const Options& options) {
+  std::vector<Tensor> defined;
+  for (const Tensor& t : values) {
+    if (t.defined()) defined.push_back(t);
+  }
+  if (!options.reference) {
+    ir::eval_hooks().eval(defined);
+    return;
+  }
+  const std::vector<RefTensor> results = ir::interpret(Graph({}, defined), {});
+  std::size_t k = 0;
+  for (Tensor& t : values) {
+    if (!t.defined()) continue;
+    t = leaf_of(results[k++]);
+  }
+}
+
+/// What differs in one sample at one precision; empty when it agrees.
+std::string run(const Sample& sample, const GoldenFile& file, const Function& function, DType floating,
+                const Options& options) {
+  const Tolerance& tolerance = floating == DType::F64 ? kF64 : kF32;
+  const auto tolerance_of = [&](const Stored& s) { return s.dtype == DType::F32 ? kF32 : tolerance; };
+  const Call call(sample, file, floating);
+  std::vector<Tensor> values = function(call);
+  if (values.size() != sample.outs.size()) {
+    return fmt::format("{} results, expected {}", values.size(), sample.outs.size());
+  }
+  std::vector<Tensor> outputs, cotangents, inputs;
+  for (std::size_t k = 0; k < sample.outs.size(); ++k) {
+    const auto it = sample.cot.find("out." + std::to_string(k));
+    if (it == sample.cot.end()) continue;
+    outputs.push_back(values[k]);
+    cotangents.push_back(file.at(it->get<std::string>()).tensor(floating).to(values[k].dtype()));
+  }
+  std::vector<const Stored*> expected;
+  std::vector<std::string> labels;
+  for (std::size_t k = 0; k < sample.outs.size(); ++k) {
+    expected.push_back(&file.at(sample.outs[k]));
+    labels.push_back("out." + std::to_string(k));
+  }
+  for (const auto& [key, stored] : sample.grad.items()) {
+    inputs.push_back(call.differentiable(key));
+    expected.push_back(&file.at(stored.get<std::string>()));
+    labels.push_back(key);
+  }
+  if (!inputs.empty()) {
+    for (Tensor& g : gradients(outputs, cotangents, inputs)) values.push_back(std::move(g));
+  }
+  evaluate(values, options);
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const std::string text = difference(values[k], *expected[k], tolerance_of(*expected[k]));
+    if (!text.empty()) return fmt::format("{} {}: {}", name(floating), labels[k], text);
+  }
+  return "";
+}
+
+void run_sample(const Sample& sample, const GoldenFile& file, const Table& table, const Options& options,
+                Count& count) {
+  const auto it = table.find(sample.op);
+  if (it == table.end()) {
+    ++count.unsupported;
+    count.reason = "no function";
+    return;
+  }
+  std::string text;
+  try {
+    text = run(sample, file, it->second, DType::F64, options);
+    if (text.empty() && !options.reference) text = run(sample, file, it->second, DType::F32, options);
+  } catch (const Unsupported& e) {
+    ++count.unsupported;
+    if (count.failed == 0) count.reason = e.what();
+    return;
+  } catch (const std::exception& e) {
+    text = e.what();
+  }
+  if (text.empty()) {
+    ++count.passed;
+    return;
+  }
+  if (count.failed++ == 0) count.reason = sample.name + ": " + text;
+  if (options.verbose) fmt::print("  FAILED {}: {}\n", sample.name, text);
+}
+
+int run_all(const std::filesystem::path& folder, const Options& options) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string file = entry.path().filename().string();
+    if (file.ends_with(".safetensors") && (file.starts_with("core_") || file.starts_with("nn_"))) {
+      paths.push_back(entry.path());
+    }
+  }
+  std::sort(paths.begin(), paths.end());
+  const Table table = bindings();
+  std::map<std::string, Count> counts;
+  for (const auto& path : paths) {
+    const GoldenFile file(path.string());
+    for (const Sample& sample : file.samples()) {
+      if (!options.op.empty() && sample.op != options.op) continue;
+      run_sample(sample, file, table, options, counts[sample.op]);
+    }
+  }
+  Count total;
+  for (const auto& [op, count] : counts) {
+    fmt::print("{:<48} {:3} passed {:3} failed {:3} unsupported{}{}\n", op, count.passed, count.failed,
+               count.unsupported, count.reason.empty() ? "" : "  ", count.reason);
+    total.passed += count.passed;
+    total.failed += count.failed;
+    total.unsupported += count.unsupported;
+  }
+  fmt::print("parity: {} passed, {} failed, {} unsupported\n", total.passed, total.failed, total.unsupported);
+  return total.failed == 0 ? 0 : 1;
+}
+
+std::filesystem::path golden_folder() {
+  if (const char* path = std::getenv("LILITH_GOLDEN")) return path;
+  const char* shared = std::getenv("LILITH_SHARED");
+  const std::filesystem::path root =
+      shared != nullptr ? std::filesystem::path(shared)
+                        : std::filesystem::path(LILITH_PROJECT_ROOT).parent_path() / "shared";
+  return root / "golden" / "torch";
+}
+
+}  // namespace
+}  // namespace lilith::parity
+
+int main(int argc, char** argv) {
+  lilith::parity::Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--reference") {
+      options.reference = true;
+    } else if (argument == "--verbose") {
+      options.verbose = true;
+    } else if (argument == "--op" && i + 1 < argc) {
+      options.op = argv[++i];
+    } else {
+      fmt::print("usage: parity [--op NAME] [--verbose] [--reference]\n"
+                 "Golden files: $LILITH_GOLDEN, else $LILITH_SHARED/golden/torch.\n");
+      return argument == "--help" ? 0 : 2;
+    }
+  }
+  const auto folder = lilith::parity::golden_folder();
+  if (!std::filesystem::exists(folder)) {
+    fmt::print("parity: SKIPPED, {} is absent; set LILITH_GOLDEN\n", folder.string());
+    return 77;
+  }
+  return lilith::parity::run_all(folder, options);
+}
