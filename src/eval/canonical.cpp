@@ -1,0 +1,135 @@
+#include "eval/canonical.h"
+
+#include "ir/hash.h"
+#include "ir/node_map.h"
+#include "transforms/markers.h"
+
+namespace lilith::driver {
+
+void Key::add(std::uint64_t x) {
+  a = mix(a, x);
+  b = mix(b, x ^ 0xa4093822299f31d0u);
+}
+
+void Key::add(const Aval& aval) {
+  add(static_cast<std::uint64_t>(aval.dtype) | static_cast<std::uint64_t>(aval.device.kind) << 8 |
+      static_cast<std::uint64_t>(aval.device.index) << 16 |
+      static_cast<std::uint64_t>(aval.shape.rank()) << 24);
+  for (std::int64_t d : aval.shape) add(static_cast<std::uint64_t>(d));
+}
+
+bool is_input(const ir::NodeImpl& node) {
+  if (node.op == &ir::constant_op()) return false;
+  return node.storage || node.op == &ir::parameter_op();
+}
+
+namespace {
+
+enum Tag : std::uint64_t { kInput = 1, kConstant, kSeed, kOp, kOutput };
+
+// True when the walk does not go below the node.
+bool stops(const ir::NodeImpl& node) {
+  return node.is_leaf() || node.storage || node.op == &ir::seed_op();
+}
+
+void add_to_key(Key& key, const ir::NodeImpl& node) {
+  if (is_input(node)) {
+    key.add(kInput);
+  } else if (node.op == &ir::constant_op()) {
+    key.add(kConstant);
+    key.add(node.attrs.hash());
+  } else if (node.op == &ir::seed_op()) {
+    key.add(kSeed);
+  } else {
+    key.add(kOp);
+    key.add(reinterpret_cast<std::uintptr_t>(node.op));
+    key.add(node.attrs.hash());
+  }
+  key.add(node.aval);
+}
+
+class Walk {
+ public:
+  Canonical run(const std::vector<ir::NodeImpl*>& outputs) {
+    for (ir::NodeImpl* output : outputs) {
+      ir::NodeImpl* root = ir::see_through(output);
+      visit(root);
+      out_.outputs.push_back(*ids_.find(root));
+    }
+    out_.key.add(kOutput);
+    for (std::uint32_t o : out_.outputs) out_.key.add(o);
+    return std::move(out_);
+  }
+
+ private:
+  struct Frame {
+    ir::NodeImpl* node;
+    std::size_t next;
+  };
+
+  void visit(ir::NodeImpl* root) {
+    if (!ids_.insert(root, kOpen)) return;
+    stack_.push_back({root, 0});
+    while (!stack_.empty()) {
+      Frame& top = stack_.back();
+      if (stops(*top.node) || top.next == top.node->inputs.size()) {
+        finish(top.node);
+        stack_.pop_back();
+        continue;
+      }
+      ir::NodeImpl* input = ir::see_through(top.node->inputs[top.next++]);
+      if (ids_.insert(input, kOpen)) stack_.push_back({input, 0});
+    }
+  }
+
+  void finish(ir::NodeImpl* node) {
+    const auto id = static_cast<std::uint32_t>(out_.items.size());
+    ids_[node] = id;
+    Canonical::Item item{node, static_cast<std::uint32_t>(out_.edges.size()), 0};
+    add_to_key(out_.key, *node);
+    if (is_input(*node)) {
+      out_.inputs.push_back(id);
+    } else if (!stops(*node)) {
+      item.num_edges = static_cast<std::uint32_t>(node->inputs.size());
+      for (ir::NodeImpl* input : node->inputs) {
+        out_.edges.push_back(*ids_.find(ir::see_through(input)));
+        out_.key.add(out_.edges.back());
+      }
+    }
+    out_.items.push_back(item);
+  }
+
+  static constexpr std::uint32_t kOpen = 0xffffffffu;
+  Canonical out_;
+  ir::NodeMap<std::uint32_t> ids_{256};
+  std::vector<Frame> stack_;
+};
+
+}  // namespace
+
+Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs) { return Walk().run(outputs); }
+
+Graph build_graph(const Canonical& c) {
+  std::vector<Tensor> made(c.items.size()), inputs, outputs;
+  for (std::size_t k = 0; k < c.items.size(); ++k) {
+    const auto& item = c.items[k];
+    const ir::NodeImpl& node = *item.node;
+    if (is_input(node)) {
+      made[k] = ir::make_parameter(node.aval, static_cast<std::int64_t>(inputs.size()), node.name);
+      inputs.push_back(made[k]);
+      continue;
+    }
+    if (node.op == &ir::seed_op()) {
+      made[k] = ir::make_constant({Scalar::Kind::Int, 1, 0}, node.aval);
+      continue;
+    }
+    std::vector<Tensor> args;
+    args.reserve(item.num_edges);
+    for (std::uint32_t e = 0; e < item.num_edges; ++e) args.push_back(made[c.edges[item.first_edge + e]]);
+    made[k] = Tensor(new ir::NodeImpl(node.op, std::move(args), node.attrs, node.aval, node.loc));
+  }
+  for (std::uint32_t o : c.outputs) outputs.push_back(made[o]);
+  return Graph(std::move(inputs), std::move(outputs));
+}
+
+}  // namespace lilith::driver

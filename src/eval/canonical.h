@@ -1,0 +1,42 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "ir/node.h"
+#include "lilith/graph.h"
+
+namespace lilith::driver {
+
+/// 128 bits of a structure: ops, attrs, avals and edges. Process-local (ops by address).
+struct Key {
+  std::uint64_t a = 0x243f6a8885a308d3u, b = 0x13198a2e03707344u;
+  void add(std::uint64_t x);
+  void add(const Aval& aval);
+  bool operator==(const Key&) const = default;
+};
+struct KeyHash {
+  std::size_t operator()(const Key& k) const { return k.a; }
+};
+
+/// What a set of outputs computes, numbered in the order of a depth-first walk. Marker ops are gone; nodes
+/// that hold a value are inputs. Pointers stay valid while the outputs are held.
+struct Canonical {
+  struct Item {
+    ir::NodeImpl* node;
+    std::uint32_t first_edge, num_edges;  // in edges
+  };
+  std::vector<Item> items;              // inputs before users
+  std::vector<std::uint32_t> edges;     // indices of items
+  std::vector<std::uint32_t> inputs;    // items that are run-time inputs, in order of first visit
+  std::vector<std::uint32_t> outputs;   // one per output
+  Key key;
+};
+
+/// True for a node whose value is in memory, or that is an input of a trace.
+bool is_input(const ir::NodeImpl& node);
+
+Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs);
+/// The graph of it: inputs become parameters (named as their nodes).
+Graph build_graph(const Canonical& c);
+
+}  // namespace lilith::driver

@@ -1,0 +1,112 @@
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "eval/program.h"
+#include "ir/host.h"
+#include "ir/node.h"
+#include "ir/node_map.h"
+#include "ir/reference.h"
+
+namespace lilith {
+namespace {
+
+RefTensor widen(const Aval& aval, const Storage& storage) {
+  RefTensor out(aval);
+  const std::int64_t n = aval.numel();
+  for (std::int64_t k = 0; k < n; ++k) {
+    const auto at = static_cast<std::size_t>(k);
+    if (out.floating()) out.f[at] = ir::read_f64(storage.data(), aval.dtype, k);
+    else out.i[at] = ir::read_i64(storage.data(), aval.dtype, k);
+  }
+  return out;
+}
+
+void narrow(const RefTensor& x, Storage& storage) {
+  const std::int64_t n = x.aval.numel();
+  for (std::int64_t k = 0; k < n; ++k) {
+    const auto at = static_cast<std::size_t>(k);
+    if (x.floating()) ir::write_f64(storage.data(), x.aval.dtype, k, x.f[at]);
+    else ir::write_i64(storage.data(), x.aval.dtype, k, x.i[at]);
+  }
+}
+
+/// The graph of one node, for ops that have no reference of their own.
+Graph single_op(const Node& node) {
+  std::vector<Tensor> inputs;
+  for (const Node& in : node.inputs())
+    inputs.push_back(ir::make_parameter(in.aval(), static_cast<std::int64_t>(inputs.size()), ""));
+  Tensor out(new ir::NodeImpl(&node.op(), inputs, node.attrs(), node.aval(), node.loc()));
+  return Graph(inputs, {out});
+}
+
+class EagerProgram final : public Program {
+ public:
+  explicit EagerProgram(const Graph& g) : graph_(g), nodes_(g.nodes()) {
+    ir::NodeMap<int> ids(nodes_.size());
+    for (std::size_t k = 0; k < nodes_.size(); ++k) {
+      ids.insert(nodes_[k].tensor().node(), static_cast<int>(k));
+      std::vector<int> in;
+      for (const Node& i : nodes_[k].inputs()) in.push_back(*ids.find(i.tensor().node()));
+      edges_.push_back(std::move(in));
+    }
+    for (const Tensor& t : g.inputs()) inputs_.push_back(*ids.find(t.node()));
+    for (const Tensor& t : g.outputs()) outputs_.push_back(*ids.find(t.node()));
+  }
+
+  void run(std::span<const StoragePtr> inputs, std::span<const char>,
+           std::span<StoragePtr> outputs) override {
+    std::vector<std::optional<RefTensor>> values(nodes_.size());
+    for (std::size_t k = 0; k < inputs_.size(); ++k) {
+      const auto id = static_cast<std::size_t>(inputs_[k]);
+      values[id] = widen(nodes_[id].aval(), *inputs[k]);
+    }
+    for (std::size_t k = 0; k < nodes_.size(); ++k)
+      if (!values[k]) values[k] = compute(k, values);
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      const RefTensor& x = *values[static_cast<std::size_t>(outputs_[k])];
+      if (!outputs[k]) outputs[k] = Storage::allocate(x.aval.bytes(), x.aval.device);
+      narrow(x, *outputs[k]);
+    }
+  }
+
+  ProgramStats stats() const override {
+    ProgramStats s;
+    s.num_nodes = static_cast<std::int64_t>(nodes_.size());
+    s.num_kernels = s.num_nodes - static_cast<std::int64_t>(inputs_.size());
+    s.text = "interpreted, one op at a time\n" + graph_.str();
+    return s;
+  }
+
+ private:
+  RefTensor compute(std::size_t k, const std::vector<std::optional<RefTensor>>& values) const {
+    const Node& node = nodes_[k];
+    LocScope::Override loc(node.loc());
+    if (node.tensor().node()->is_leaf()) return ir::to_reference(node.tensor());
+    std::vector<const RefTensor*> in;
+    for (int e : edges_[k]) in.push_back(&*values[static_cast<std::size_t>(e)]);
+    RefTensor out(node.aval());
+    if (node.op().reference) {
+      RefCtx ctx{in, out, node.attrs()};
+      node.op().reference(ctx);
+    } else {
+      std::vector<RefTensor> copies;
+      for (const RefTensor* x : in) copies.push_back(*x);
+      out = ir::interpret(single_op(node), copies)[0];
+    }
+    if (out.floating())
+      for (double& v : out.f) v = ir::round_to(v, out.aval.dtype);
+    return out;
+  }
+
+  Graph graph_;
+  std::vector<Node> nodes_;
+  std::vector<std::vector<int>> edges_;
+  std::vector<int> inputs_, outputs_;
+};
+
+}  // namespace
+
+std::shared_ptr<Program> make_eager_program(const Graph& g) { return std::make_shared<EagerProgram>(g); }
+
+}  // namespace lilith

@@ -1,0 +1,157 @@
+#include "eval/lazy.h"
+
+#include <mutex>
+
+#include "eval/canonical.h"
+#include "eval/program_cache.h"
+#include "ir/host.h"
+#include "ir/node_map.h"
+#include "lilith/compile.h"
+#include "transforms/markers.h"
+
+namespace lilith::driver {
+namespace {
+
+// Recursive: a custom_call may ask for a value.
+std::recursive_mutex& lazy_mutex() {
+  static auto* m = new std::recursive_mutex;
+  return *m;
+}
+
+bool pending(const ir::NodeImpl& node) { return !node.storage && !node.is_leaf(); }
+
+/// Cheaper to compute again than to store: markers and views of what is in memory.
+bool trivial(const ir::NodeImpl& node) {
+  if (node.op == &ir::alias_op() || node.op == &ir::seed_op()) return true;
+  if (node.op->cls != OpClass::View) return false;
+  for (const ir::NodeImpl* input : node.inputs)
+    if (pending(*input)) return false;
+  return true;
+}
+
+/// Pending nodes that the outputs reach, inputs first; markers included.
+std::vector<ir::NodeImpl*> pending_nodes(const std::vector<ir::NodeImpl*>& outputs) {
+  struct Frame {
+    ir::NodeImpl* node;
+    std::size_t next;
+  };
+  std::vector<ir::NodeImpl*> order;
+  std::vector<Frame> stack;
+  ir::NodeMap<char> seen(256);
+  for (ir::NodeImpl* output : outputs) {
+    if (!pending(*output) || !seen.insert(output, 1)) continue;
+    stack.push_back({output, 0});
+    while (!stack.empty()) {
+      Frame& top = stack.back();
+      if (top.next == top.node->inputs.size()) {
+        order.push_back(top.node);
+        stack.pop_back();
+        continue;
+      }
+      ir::NodeImpl* input = top.node->inputs[top.next++];
+      if (pending(*input) && seen.insert(input, 1)) stack.push_back({input, 0});
+    }
+  }
+  return order;
+}
+
+/// Which inputs nobody needs after this evaluation: leaves whose every reference is an edge of a node that
+/// lets go of its inputs, being stored or dying with its last user.
+std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>& order,
+                            const ir::NodeMap<char>& stored) {
+  std::vector<char> donated(c.inputs.size(), 0);
+  if (differentiation_depth() > 0) return donated;
+  ir::NodeMap<int> gone(order.size() * 2);  // edges that vanish, by the node they lead to
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    const ir::NodeImpl& node = **at;
+    const int* edges = gone.find(&node);
+    const bool lets_go = stored.contains(&node) || (node.handles() == 0 && edges && *edges == node.refs());
+    if (!lets_go) continue;
+    for (const ir::NodeImpl* input : node.inputs) ++gone[input];
+  }
+  for (std::size_t k = 0; k < c.inputs.size(); ++k) {
+    const ir::NodeImpl& leaf = *c.items[c.inputs[k]].node;
+    const int* edges = gone.find(&leaf);
+    donated[k] = leaf.op == &ir::data_op() && leaf.handles() == 0 && edges && *edges == leaf.refs() &&
+                 leaf.storage.use_count() == 1 && !leaf.storage->lent();
+  }
+  return donated;
+}
+
+void check_no_tracers(const Canonical& c) {
+  for (std::uint32_t k : c.inputs) {
+    const ir::NodeImpl& node = *c.items[k].node;
+    LILITH_CHECK(node.op != &ir::parameter_op(),
+                 "eval: the value depends on '{}', an input of a function that was traced; it has no value "
+                 "outside of that function. Return it from the function instead.",
+                 node.name.empty() ? node.aval.str() : node.name);
+  }
+}
+
+void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeImpl*>& order) {
+  ir::NodeMap<char> stored(targets.size());
+  for (ir::NodeImpl* t : targets) stored.insert(t, 1);
+  const Canonical c = canonicalise(targets);
+  check_no_tracers(c);
+  const std::shared_ptr<Program> program = ProgramCache::instance().get(c);
+  const std::vector<char> donated = donations(c, order, stored);
+  std::vector<StoragePtr> inputs, outputs(targets.size());
+  inputs.reserve(c.inputs.size());
+  std::int64_t num_donated = 0;
+  for (std::uint32_t k : c.inputs) inputs.push_back(c.items[k].node->storage);
+  for (char d : donated) num_donated += d;
+  program->run(inputs, donated, outputs);
+  count_run(num_donated);
+  const bool keep_inputs = differentiation_depth() > 0;
+  for (std::size_t k = 0; k < targets.size(); ++k) {
+    if (keep_inputs) targets[k]->storage = std::move(outputs[k]);
+    else targets[k]->make_leaf(std::move(outputs[k]));
+  }
+}
+
+}  // namespace
+
+int& differentiation_depth() {
+  thread_local int depth = 0;
+  return depth;
+}
+
+void evaluate(const std::vector<Tensor>& outputs) {
+  std::lock_guard lock(lazy_mutex());
+  std::vector<ir::NodeImpl*> roots, targets;
+  for (const Tensor& t : outputs)
+    if (t.defined() && pending(*t.node())) roots.push_back(t.node());
+  if (roots.empty()) return;
+  const std::vector<ir::NodeImpl*> order = pending_nodes(roots);
+  ir::NodeMap<char> wanted(roots.size());
+  for (ir::NodeImpl* r : roots)
+    if (wanted.insert(r, 1)) targets.push_back(r);
+  for (ir::NodeImpl* node : order)
+    if (node->handles() > 0 && !trivial(*node) && wanted.insert(node, 1)) targets.push_back(node);
+  run(targets, order);
+}
+
+void make_real(const Tensor& constant) {
+  std::lock_guard lock(lazy_mutex());
+  ir::NodeImpl& node = *constant.node();
+  if (node.op != &ir::constant_op()) return;
+  StoragePtr storage = node.storage;
+  if (!storage) {
+    const Attr& value = *node.attrs.find("value");
+    const Scalar s = std::holds_alternative<double>(value)
+                         ? Scalar{Scalar::Kind::Float, 0, std::get<double>(value)}
+                         : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
+    storage = Storage::allocate(node.aval.bytes(), node.aval.device);
+    ir::fill(storage->data(), node.aval.dtype, node.aval.numel(), s);
+  }
+  node.make_leaf(std::move(storage));
+}
+
+namespace {
+struct InstallHooks {
+  InstallHooks() { ir::eval_hooks().eval = evaluate; }
+};
+const InstallHooks install_hooks;
+}  // namespace
+
+}  // namespace lilith::driver

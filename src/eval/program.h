@@ -1,0 +1,47 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lilith/graph.h"
+#include "runtime/storage.h"
+
+namespace lilith {
+
+/// What a compilation may assume.
+struct ProgramOptions {
+  /// Per input: it may be donated at run time, so an output may be planned into its memory. Empty: none.
+  std::vector<char> donatable;
+};
+
+/// What a program is made of, for `explain` and tests.
+struct ProgramStats {
+  std::int64_t num_kernels = 0, num_nodes = 0;
+  std::int64_t arena_bytes = 0;
+  double compile_ms = 0;
+  std::string text;  // what `explain` prints
+};
+
+/// A compiled graph. Immutable; may be run from many threads at once.
+class Program {
+ public:
+  /// Compiles an (optimised) graph. Outputs may repeat, and may be inputs or constants.
+  static std::shared_ptr<Program> compile(const Graph& g, const ProgramOptions& options = {});
+  virtual ~Program();
+
+  /// Runs it. inputs: one storage an input. donated[i]: nobody reads input i afterwards, the program may
+  /// write there (empty: none). outputs[i]: null, or memory of the right size that nobody reads and that
+  /// the program should write to; on return the memory of output i: that one, a donated input's, or new.
+  /// No two outputs share memory. Errors of the run (an index out of range) are thrown.
+  virtual void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
+                   std::span<StoragePtr> outputs) = 0;
+  virtual ProgramStats stats() const = 0;
+};
+
+/// The program that interprets the graph one op at a time, rounding each result to its dtype:
+/// LILITH_EAGER=1, and the oracle of compiled programs.
+std::shared_ptr<Program> make_eager_program(const Graph& g);
+
+}  // namespace lilith
