@@ -1,0 +1,107 @@
+#include <dlfcn.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "codegen/codegen.h"
+#include "core/env.h"
+#include "lilith/error.h"
+
+namespace lilith::codegen {
+namespace {
+
+CompileFn* load_code_generator() {
+  Dl_info self{};
+  std::string path = "liblilith-codegen.so";
+  if (dladdr(reinterpret_cast<void*>(&load_code_generator), &self) != 0 && self.dli_fname) {
+    const std::string file = self.dli_fname;
+    const std::size_t slash = file.rfind('/');
+    if (slash != std::string::npos) path = file.substr(0, slash + 1) + path;
+  }
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) library = dlopen("liblilith-codegen.so", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    throw DeviceError(fmt::format("cpu: cannot load the code generator: {}", dlerror()));
+  }
+  void* symbol = dlsym(library, "lilith_codegen_compile");
+  if (symbol == nullptr) throw DeviceError(fmt::format("cpu: {} is no code generator", path));
+  return reinterpret_cast<CompileFn*>(symbol);
+}
+
+struct Cache {
+  std::mutex mutex;
+  std::unordered_map<std::string, CompiledKernel> kernels;
+};
+
+Cache& cache() {
+  static Cache* c = new Cache;  // outlives every static that still holds code
+  return *c;
+}
+
+/// One kernel that has to be compiled, and what came of it.
+struct Job {
+  const kir::Kernel* kernel;
+  std::string key;
+  CompiledKernel result;
+  std::exception_ptr error;
+};
+
+void report(const Job& job) {
+  if (!env::debug(1, "codegen")) return;
+  fmt::print(stderr, "codegen: {} {:016x}: {} statements, {} bytes of code, {:.2f} ms\n",
+             job.kernel->name, kir::hash(*job.kernel), job.kernel->body.size(),
+             job.result.code_bytes, job.result.compile_ms);
+}
+
+void run_jobs(std::vector<Job>& jobs, const TargetInfo& info) {
+  static CompileFn* const generate = load_code_generator();
+  std::atomic<std::size_t> next{0};
+  auto work = [&] {
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      try {
+        std::shared_ptr<const KernelObject> object(generate(*jobs[i].kernel, info));
+        jobs[i].result = load_object(std::move(object));
+        report(jobs[i]);
+      } catch (...) {
+        jobs[i].error = std::current_exception();
+      }
+    }
+  };
+  if (jobs.size() > 1) {
+    std::jthread second(work);
+    work();
+  } else {
+    work();
+  }
+  for (const Job& job : jobs) {
+    if (job.error) std::rethrow_exception(job.error);
+  }
+}
+
+}  // namespace
+
+std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
+                                            const TargetInfo& info) {
+  std::vector<std::string> keys;
+  std::vector<Job> jobs;
+  {
+    std::unordered_map<std::string, bool> seen;
+    std::lock_guard lock(cache().mutex);
+    for (const kir::Kernel* k : kernels) {
+      keys.push_back(info.cpu + '\0' + canonical_form(*k));
+      if (cache().kernels.contains(keys.back()) || !seen.emplace(keys.back(), true).second) continue;
+      jobs.push_back({k, keys.back(), {}, {}});
+    }
+  }
+  if (!jobs.empty()) run_jobs(jobs, info);
+  std::lock_guard lock(cache().mutex);
+  for (Job& job : jobs) cache().kernels.try_emplace(std::move(job.key), std::move(job.result));
+  std::vector<CompiledKernel> out;
+  for (const std::string& key : keys) out.push_back(cache().kernels.at(key));
+  return out;
+}
+
+}  // namespace lilith::codegen

@@ -1,0 +1,97 @@
+#include <cpuid.h>
+
+#include "codegen/codegen.h"
+#include "core/env.h"
+#include "lilith/error.h"
+
+namespace lilith::codegen {
+namespace {
+
+struct CpuFacts {
+  bool sse42 = false, avx2 = false, avx512 = false;
+  std::string vendor;
+  unsigned family = 0, model = 0;
+};
+
+/// Which register files the operating system saves (XCR0).
+std::uint64_t enabled_state() {
+  std::uint32_t low = 0, high = 0;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (std::uint64_t{high} << 32) | low;
+}
+
+void read_name(CpuFacts& facts) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(0, &a, &b, &c, &d) == 0) return;
+  for (unsigned word : {b, d, c}) {
+    for (int byte = 0; byte < 4; ++byte) facts.vendor += static_cast<char>(word >> (8 * byte));
+  }
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return;
+  facts.family = (a >> 8) & 15;
+  if (facts.family == 15) facts.family += (a >> 20) & 255;
+  facts.model = ((a >> 4) & 15) | ((a >> 12) & 0xF0);
+}
+
+CpuFacts read_cpu() {
+  CpuFacts facts;
+  read_name(facts);
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return facts;
+  const bool fma = (c & bit_FMA) != 0, f16c = (c & bit_F16C) != 0;
+  facts.sse42 = (c & bit_SSE4_2) != 0 && (c & bit_POPCNT) != 0;
+  const std::uint64_t saved = (c & bit_OSXSAVE) != 0 ? enabled_state() : 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return facts;
+  const bool bmi = (b & bit_BMI) != 0 && (b & bit_BMI2) != 0;
+  facts.avx2 = (b & bit_AVX2) != 0 && fma && f16c && bmi && (saved & 0x6) == 0x6;
+  const unsigned wanted = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL | bit_AVX512CD;
+  facts.avx512 = facts.avx2 && (b & wanted) == wanted && (saved & 0xE6) == 0xE6;
+  return facts;
+}
+
+const CpuFacts& cpu() {
+  static const CpuFacts facts = read_cpu();
+  return facts;
+}
+
+const char* isa_name(Isa isa) {
+  return isa == Isa::Avx512 ? "avx512" : isa == Isa::Avx2 ? "avx2" : "baseline";
+}
+
+Isa best_isa() {
+  return cpu().avx512 ? Isa::Avx512 : cpu().avx2 ? Isa::Avx2 : Isa::Baseline;
+}
+
+TargetInfo choose_target() {
+  const std::string& asked = env::text("LILITH_CPU");
+  if (asked.empty()) return target_for(best_isa());
+  for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512}) {
+    if (asked != isa_name(isa)) continue;
+    LILITH_CHECK(can_run(isa), "LILITH_CPU: this CPU has no {}; its best is {}", asked,
+                 isa_name(best_isa()));
+    return target_for(isa);
+  }
+  fail("LILITH_CPU: got '{}'; the rule: avx512, avx2 or baseline", asked);
+}
+
+}  // namespace
+
+bool can_run(Isa isa) {
+  return isa == Isa::Avx512 ? cpu().avx512 : isa == Isa::Avx2 ? cpu().avx2 : cpu().sse42;
+}
+
+TargetInfo target_for(Isa isa) {
+  TargetInfo info;
+  info.isa = isa;
+  info.vector_bytes = isa == Isa::Avx512 ? 64 : isa == Isa::Avx2 ? 32 : 16;
+  info.num_vector_registers = isa == Isa::Avx512 ? 32 : 16;
+  info.native = isa == best_isa() && isa != Isa::Baseline;
+  info.cpu = fmt::format("{}-{}-{}-{}", isa_name(isa), cpu().vendor, cpu().family, cpu().model);
+  return info;
+}
+
+const TargetInfo& target() {
+  static const TargetInfo info = choose_target();
+  return info;
+}
+
+}  // namespace lilith::codegen
