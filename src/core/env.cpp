@@ -27,6 +27,7 @@ std::vector<Row> read_table() {
       {"LILITH_EAGER", "1: evaluate one op at a time", {}},
       {"LILITH_CHECK_NAN", "1: name the op and the line that first make a NaN", {}},
       {"LILITH_SHARED", "the folder of real data and goldens for tests", {}},
+      {"LILITH_CPU", "code for avx512, avx2 or baseline; unset: the best this CPU runs", {}},
       {"LILITH_CACHE", "the folder of compiled programs; 0: none", {}},
       {"LILITH_NUM_THREADS", "threads of the team; unset: the cores this process may use", {}},
       {"LILITH_SPIN", "0: idle workers sleep at once", {}},
