@@ -4,10 +4,10 @@
 
 #include "eval/canonical.h"
 #include "eval/program_cache.h"
-#include "ir/host.h"
 #include "ir/node_map.h"
 #include "lilith/compile.h"
 #include "transforms/markers.h"
+#include "transforms/settle.h"
 
 namespace lilith::driver {
 namespace {
@@ -60,7 +60,7 @@ std::vector<ir::NodeImpl*> pending_nodes(const std::vector<ir::NodeImpl*>& outpu
 std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>& order,
                             const ir::NodeMap<char>& stored) {
   std::vector<char> donated(c.inputs.size(), 0);
-  if (differentiation_depth() > 0) return donated;
+  if (ir::differentiation_depth() > 0) return donated;
   ir::NodeMap<int> gone(order.size() * 2);  // edges that vanish, by the node they lead to
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     const ir::NodeImpl& node = **at;
@@ -102,7 +102,7 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
   for (char d : donated) num_donated += d;
   program->run(inputs, donated, outputs);
   count_run(num_donated);
-  const bool keep_inputs = differentiation_depth() > 0;
+  const bool keep_inputs = ir::differentiation_depth() > 0;
   for (std::size_t k = 0; k < targets.size(); ++k) {
     if (keep_inputs) targets[k]->storage = std::move(outputs[k]);
     else targets[k]->make_leaf(std::move(outputs[k]));
@@ -110,11 +110,6 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
 }
 
 }  // namespace
-
-int& differentiation_depth() {
-  thread_local int depth = 0;
-  return depth;
-}
 
 void evaluate(const std::vector<Tensor>& outputs) {
   std::lock_guard lock(lazy_mutex());
@@ -129,22 +124,6 @@ void evaluate(const std::vector<Tensor>& outputs) {
   for (ir::NodeImpl* node : order)
     if (node->handles() > 0 && !trivial(*node) && wanted.insert(node, 1)) targets.push_back(node);
   run(targets, order);
-}
-
-void make_real(const Tensor& constant) {
-  std::lock_guard lock(lazy_mutex());
-  ir::NodeImpl& node = *constant.node();
-  if (node.op != &ir::constant_op()) return;
-  StoragePtr storage = node.storage;
-  if (!storage) {
-    const Attr& value = *node.attrs.find("value");
-    const Scalar s = std::holds_alternative<double>(value)
-                         ? Scalar{Scalar::Kind::Float, 0, std::get<double>(value)}
-                         : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
-    storage = Storage::allocate(node.aval.bytes(), node.aval.device);
-    ir::fill(storage->data(), node.aval.dtype, node.aval.numel(), s);
-  }
-  node.make_leaf(std::move(storage));
 }
 
 namespace {

@@ -1,0 +1,273 @@
+#pragma once
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "lilith/graph.h"
+#include "lilith/model.h"
+
+namespace lilith {
+
+struct GradOptions {
+  /// Parameters with no path to the value get an undefined gradient instead of an Error.
+  bool allow_unused = false;
+};
+
+namespace detail {
+
+/// One differentiation: substitutes fresh nodes for the arguments, and walks back from the value.
+class Tape {
+ public:
+  explicit Tape(const char* what);
+  ~Tape();
+  Tape(const Tape&) = delete;
+
+  /// Makes pending fields of a model real before it is traced, so that the first step's program is the
+  /// one of all steps.
+  void settle(ModelRef model) const;
+
+  /// Replaces the floating parameters of a (copied) argument by fresh nodes.
+  void watch(ModelRef copy, std::size_t index, bool is_model);
+  /// Assigns the buffers that the function changed to the original, with the cotangent cut.
+  void write_back(ModelRef original, ModelRef copy, std::size_t index);
+  /// Walks back from a scalar; companions: what else was returned.
+  void solve_scalar(const Tensor& value, ModelRef companions, const GradOptions& options);
+  /// Walks back from any values, given their cotangents.
+  void solve(ModelRef values, ModelRef cts, const GradOptions& options);
+  /// Turns the copy of argument `index` into its gradient: undefined where not differentiable.
+  void fill_gradient(ModelRef copy, std::size_t index) const;
+
+ private:
+  struct Watched {
+    std::size_t index;
+    std::vector<std::string> paths;
+    std::vector<Tensor> nodes;      // undefined for parameters that are not floating
+    std::vector<Tensor> gradients;  // after solve
+    std::vector<const ir::NodeImpl*> buffers;  // as they were
+  };
+  void distribute(const std::vector<Tensor>& gradients, const GradOptions& options);
+  std::vector<Tensor> wanted() const;
+
+  const char* what_;
+  std::vector<Watched> watched_;
+};
+
+template <class A>
+inline constexpr bool is_writable =
+    std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>;
+/// How a differentiated argument is passed: non-const where the caller's object is.
+template <class A>
+using Pass =
+    std::conditional_t<is_writable<A>, std::remove_cvref_t<A>&, const std::remove_cvref_t<A>&>;
+
+/// The position of K in I..., or their number.
+template <std::size_t K, std::size_t... I>
+constexpr std::size_t position_of() {
+  std::size_t found = sizeof...(I), at = 0;
+  ((found = I == K && found == sizeof...(I) ? at : found, ++at), ...);
+  return found;
+}
+
+/// The arguments of a differentiated call: copies of those of index I, the caller's own elsewhere.
+template <class All, std::size_t... I>
+class Arguments {
+ public:
+  Arguments(Tape& tape, All& all) : tape_(tape), all_(all), copies_(settled<I>()...) { watch(std::make_index_sequence<sizeof...(I)>{}); }
+
+  template <class F>
+  auto call(F& f) {
+    return [&]<std::size_t... K>(std::index_sequence<K...>) {
+      return std::invoke(f, pick<K>()...);
+    }(std::make_index_sequence<std::tuple_size_v<All>>{});
+  }
+  void write_back() { (write_back_one<I>(), ...); }
+  auto gradients() {
+    (tape_.fill_gradient(copy<I>(), I), ...);
+    return std::move(copies_);
+  }
+
+ private:
+  template <std::size_t K>
+  using Element = std::tuple_element_t<K, All>;
+  template <std::size_t K>
+  using Value = std::remove_cvref_t<Element<K>>;
+  template <std::size_t K>
+  static constexpr bool is_model = !std::is_base_of_v<Tensor, Value<K>>;
+
+  template <std::size_t K>
+  Value<K> settled() {
+    if constexpr (is_model<K>) tape_.settle(std::get<K>(all_));
+    return lilith::clone(std::get<K>(all_));
+  }
+  template <std::size_t... J>
+  void watch(std::index_sequence<J...>) {
+    (tape_.watch(std::get<J>(copies_), I, is_model<I>), ...);
+  }
+  template <std::size_t K>
+  auto& copy() { return std::get<position_of<K, I...>()>(copies_); }
+  template <std::size_t K>
+  decltype(auto) pick() {
+    if constexpr (position_of<K, I...>() < sizeof...(I)) return static_cast<Pass<Element<K>>>(copy<K>());
+    else return static_cast<Element<K>>(std::get<K>(all_));
+  }
+  template <std::size_t K>
+  void write_back_one() {
+    if constexpr (is_writable<Element<K>>) tape_.write_back(std::get<K>(all_), copy<K>(), K);
+  }
+
+  Tape& tape_;
+  All& all_;
+  std::tuple<Value<I>...> copies_;
+};
+
+template <std::size_t... I, class F, class Finish, class... A>
+auto differentiate(std::index_sequence<I...>, Tape& tape, F& f, Finish&& finish, A&&... args) {
+  static_assert(((I < sizeof...(A)) && ...), "grad: there is no argument of that index");
+  auto all = std::forward_as_tuple(std::forward<A>(args)...);
+  Arguments<decltype(all), I...> arguments(tape, all);
+  auto out = arguments.call(f);
+  arguments.write_back();
+  return finish(out, [&] { return arguments.gradients(); });
+}
+
+template <class T>
+concept ScalarResult = std::is_base_of_v<Tensor, std::remove_cvref_t<T>>;
+
+template <std::size_t... I, class F, class... A>
+auto grad_impl(std::index_sequence<I...> which, const GradOptions& options, F& f, A&&... args) {
+  Tape tape("grad");
+  return differentiate(
+      which, tape, f,
+      [&]<class R>(R& value, auto&& gradients) {
+        static_assert(ScalarResult<R>,
+                      "grad: the function must return one scalar Tensor; grad_aux takes a pair (loss, aux)");
+        tape.solve_scalar(value, std::tuple<>(), options);
+        return std::tuple_cat(std::tuple<Tensor>(std::move(value)), gradients());
+      },
+      std::forward<A>(args)...);
+}
+
+template <std::size_t... I, class F, class... A>
+auto grad_aux_impl(std::index_sequence<I...> which, const GradOptions& options, F& f, A&&... args) {
+  Tape tape("grad_aux");
+  return differentiate(
+      which, tape, f,
+      [&]<class R>(R& out, auto&& gradients) {
+        static_assert(requires { out.first; out.second; },
+                      "grad_aux: the function must return std::pair(loss, aux)");
+        tape.solve_scalar(out.first, out.second, options);
+        return std::tuple_cat(std::tuple<Tensor>(out.first), gradients(),
+                              std::make_tuple(std::move(out.second)));
+      },
+      std::forward<A>(args)...);
+}
+
+template <class R>
+auto pair_of(R&& tuple) {
+  if constexpr (std::tuple_size_v<std::remove_cvref_t<R>> == 2)
+    return std::pair(std::get<0>(std::move(tuple)), std::get<1>(std::move(tuple)));
+  else return std::move(tuple);
+}
+
+}  // namespace detail
+
+/// (value, gradient of the first argument). f: args -> a scalar floating Tensor. The gradient has the
+/// argument's type: a struct that holds gradients, with undefined tensors for integers and Buffers.
+/// grad<0, 2>(f, …) gives (value, gradient of 0, gradient of 2). A model that f takes by non-const
+/// reference has its Buffers written back. Nests to any order.
+/// Errors: the value is no scalar; an op on the way has no vjp; a parameter has no path to the value.
+template <std::size_t... I, class F, class... A>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, GradOptions>)
+auto grad(F&& f, A&&... args) {
+  using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
+  return detail::pair_of(detail::grad_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...));
+}
+/// grad({.allow_unused = true}, f, args…).
+template <std::size_t... I, class F, class... A>
+auto grad(const GradOptions& options, F&& f, A&&... args) {
+  using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
+  return detail::pair_of(detail::grad_impl(Which{}, options, f, std::forward<A>(args)...));
+}
+
+/// (value, gradient of the first argument, aux). f returns std::pair(scalar, aux); aux is any tensor,
+/// tuple or struct and is not differentiated.
+template <std::size_t... I, class F, class... A>
+auto grad_aux(F&& f, A&&... args) {
+  using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
+  return detail::grad_aux_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...);
+}
+
+/// A function of f's arguments that returns grad(f, args…).
+template <class F>
+auto value_and_grad(F f) {
+  return [f = std::move(f)]<class... A>(A&&... args) { return grad(f, std::forward<A>(args)...); };
+}
+
+/// (f(x, args…), the vector-Jacobian product ct · df/dx). ct: like f's result (tensor, tuple, struct).
+template <class F, class Ct, class... A>
+auto vjp(F&& f, const Ct& ct, A&&... args) {
+  detail::Tape tape("vjp");
+  return detail::differentiate(
+      std::index_sequence<0>{}, tape, f,
+      [&]<class R>(R& out, auto&& gradients) {
+        tape.solve(out, ct, {.allow_unused = true});
+        return std::pair(std::move(out), std::get<0>(gradients()));
+      },
+      std::forward<A>(args)...);
+}
+
+namespace detail {
+using Rule = std::function<std::vector<Tensor>(const std::vector<Tensor>& in, const Tensor& out, const Tensor& ct)>;
+std::int64_t add_rule(Rule rule);
+Tensor with_rule(std::int64_t rule, const Tensor& out, const std::vector<Tensor>& in);
+}  // namespace detail
+
+/// f with a gradient rule of its own. f: Tensors -> Tensor. rule(inputs, output, ct) gives one cotangent an
+/// input, as a vector (undefined: none flows); it builds graph, so that gradients nest. Make it once, not in a loop: the rule is
+/// kept for ever. Ref: jax.custom_vjp.
+template <class F>
+auto custom_vjp(F f, detail::Rule rule) {
+  const std::int64_t id = detail::add_rule(std::move(rule));
+  return [f = std::move(f), id](const auto&... in) {
+    return detail::with_rule(id, f(static_cast<const Tensor&>(in)...), {static_cast<const Tensor&>(in)...});
+  };
+}
+
+/// f(op, input, cotangent) replaces what each vjp rule gives; an empty function removes it. For tests that
+/// must see a wrong rule fail.
+void set_vjp_hook(std::function<Tensor(const OpDef& op, int input, Tensor ct)> f);
+
+struct GradcheckOptions {
+  double eps = 1e-6, atol = 1e-5, rtol = 1e-3;
+  /// Arguments with at most so many elements are checked element by element, larger ones in random
+  /// directions.
+  std::int64_t max_full = 64;
+};
+
+namespace detail {
+using FlatFunction = std::function<std::vector<Tensor>()>;
+bool gradcheck_flat(const GradcheckOptions& options, ModelRef args,
+                    const std::function<std::vector<Tensor>()>& call);
+std::vector<Tensor> all_tensors(ModelRef m);
+}  // namespace detail
+
+/// Compares the gradients of every floating parameter of the arguments with central differences. All must
+/// be f64. True, or an Error that names the argument, the element and both values. f returns a tensor,
+/// tuple or struct of any shapes. Ref: torch.autograd.gradcheck.
+template <class F, class... A>
+bool gradcheck(const GradcheckOptions& options, F&& f, const A&... args) {
+  std::tuple<A...> copies(lilith::clone(args)...);
+  return detail::gradcheck_flat(options, copies, [&] {
+    auto out = std::apply([&](auto&... a) { return f(a...); }, copies);
+    return detail::all_tensors(out);
+  });
+}
+template <class F, class... A>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, GradcheckOptions>)
+bool gradcheck(F&& f, const A&... args) {
+  return gradcheck(GradcheckOptions{}, f, args...);
+}
+
+}  // namespace lilith

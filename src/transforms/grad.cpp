@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <set>
+
+#include "ir/node.h"
+#include "lilith/transforms.h"
+#include "transforms/custom_rules.h"
+#include "transforms/markers.h"
+#include "transforms/settle.h"
+#include "transforms/vjp.h"
+
+namespace lilith {
+namespace detail {
+namespace {
+
+struct WatchVisitor final : PathVisitor {
+  std::vector<std::pair<std::string, Tensor*>> parameters;
+  std::vector<Buffer*> buffers;
+  void parameter(Tensor& t) override { parameters.emplace_back(path(), &t); }
+  void buffer(Buffer& t) override { buffers.push_back(&t); }
+};
+
+bool differentiable(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
+
+struct AllVisitor final : Visitor {
+  std::vector<Tensor> tensors;
+  void parameter(Tensor& t) override { tensors.push_back(t); }
+  void buffer(Buffer& t) override { tensors.push_back(t); }
+};
+
+std::string list(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 8;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    out += (i ? ", '" : "'") + names[i] + "'";
+  if (names.size() > kShown) out += fmt::format(" and {} more", names.size() - kShown);
+  return out;
+}
+
+}  // namespace
+
+std::vector<Tensor> all_tensors(ModelRef m) {
+  AllVisitor v;
+  m.visit(v);
+  return v.tensors;
+}
+
+Tape::Tape(const char* what) : what_(what) { ++ir::differentiation_depth(); }
+Tape::~Tape() { --ir::differentiation_depth(); }
+
+void Tape::settle(ModelRef model) const {
+  // Inside another trace fields are tracers, and stay so.
+  if (ir::trace_depth() == 0 && ir::differentiation_depth() == 1) ir::settle({&model, 1});
+}
+
+void Tape::watch(ModelRef copy, std::size_t index, bool is_model) {
+  WatchVisitor v;
+  copy.visit(v);
+  Watched& w = watched_.emplace_back();
+  w.index = index;
+  for (auto& [path, t] : v.parameters) {
+    LILITH_CHECK(is_model || differentiable(*t), "{}: argument {} is {}; need a floating dtype to differentiate",
+                 what_, index, t->defined() ? t->aval().str() : "undefined");
+    w.paths.push_back(path.empty() ? fmt::format("argument {}", index) : path);
+    w.nodes.emplace_back();
+    if (!differentiable(*t)) continue;
+    const Tensor node = ir::make_alias(*t);
+    node.node()->name = path;
+    w.nodes.back() = node;
+    *t = node;
+  }
+  for (const Buffer* b : v.buffers) w.buffers.push_back(b->node());
+}
+
+void Tape::write_back(ModelRef original, ModelRef copy, std::size_t index) {
+  WatchVisitor to, from;
+  original.visit(to);
+  copy.visit(from);
+  const auto w = std::find_if(watched_.begin(), watched_.end(), [&](auto& x) { return x.index == index; });
+  const std::size_t n = std::min({to.buffers.size(), from.buffers.size(), w->buffers.size()});
+  for (std::size_t i = 0; i < n; ++i) {
+    const Buffer& now = *from.buffers[i];
+    if (now.node() == w->buffers[i]) continue;
+    *to.buffers[i] = now.defined() ? Buffer(apply("stop_gradient", {now})) : Buffer();
+  }
+}
+
+std::vector<Tensor> Tape::wanted() const {
+  std::vector<Tensor> out;
+  for (const Watched& w : watched_)
+    for (const Tensor& t : w.nodes)
+      if (t.defined()) out.push_back(t);
+  return out;
+}
+
+void Tape::distribute(const std::vector<Tensor>& gradients, const GradOptions& options) {
+  std::size_t next = 0;
+  std::vector<std::string> unused;
+  for (Watched& w : watched_) {
+    for (std::size_t i = 0; i < w.nodes.size(); ++i) {
+      w.gradients.push_back(w.nodes[i].defined() ? gradients[next++] : Tensor());
+      if (w.nodes[i].defined() && !w.gradients.back().defined()) unused.push_back(w.paths[i]);
+    }
+  }
+  LILITH_CHECK(options.allow_unused || unused.empty(),
+               "{}: the value does not depend on {} in a differentiable way; {{.allow_unused = true}} as the "
+               "first argument leaves such gradients undefined",
+               what_, list(unused));
+}
+
+void Tape::solve_scalar(const Tensor& value, ModelRef companions, const GradOptions& options) {
+  LILITH_CHECK(value.defined(), "{}: the function returned an undefined tensor; need a scalar", what_);
+  LILITH_CHECK(value.numel() == 1 && is_floating(value.dtype()),
+               "{}: the function's value is {}; need a floating scalar, as sum() or mean() give", what_,
+               value.aval().str());
+  std::vector<Tensor> returned{value};
+  for (Tensor& t : all_tensors(companions))
+    if (t.defined()) returned.push_back(t);
+  const Tensor seed(new ir::NodeImpl(&ir::seed_op(), std::move(returned), {}, value.aval(), LocScope::current()));
+  distribute(backpropagate({value}, {seed}, wanted(), what_), options);
+}
+
+void Tape::solve(ModelRef values, ModelRef cts, const GradOptions& options) {
+  std::vector<Tensor> outputs, seeds;
+  const std::vector<Tensor> out = all_tensors(values), ct = all_tensors(cts);
+  LILITH_CHECK(out.size() == ct.size(), "{}: the function returns {} tensors, the cotangent has {}", what_,
+               out.size(), ct.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (!out[i].defined() || !ct[i].defined()) continue;
+    LILITH_CHECK(out[i].aval() == ct[i].aval(), "{}: output {} is {}, its cotangent {}; need the same", what_, i,
+                 out[i].aval().str(), ct[i].aval().str());
+    outputs.push_back(out[i]);
+    seeds.push_back(ct[i]);
+  }
+  distribute(backpropagate(outputs, seeds, wanted(), what_), options);
+}
+
+void Tape::fill_gradient(ModelRef copy, std::size_t index) const {
+  WatchVisitor v;
+  copy.visit(v);
+  const auto w = std::find_if(watched_.begin(), watched_.end(), [&](auto& x) { return x.index == index; });
+  LILITH_CHECK(v.parameters.size() == w->gradients.size(),
+               "{}: the function changed the structure of argument {}: {} parameters, now {}", what_, index,
+               w->gradients.size(), v.parameters.size());
+  for (std::size_t i = 0; i < v.parameters.size(); ++i) *v.parameters[i].second = w->gradients[i];
+  for (Buffer* b : v.buffers) *b = Buffer();
+}
+
+std::int64_t add_rule(Rule rule) { return add_custom_rule(std::move(rule)); }
+
+Tensor with_rule(std::int64_t rule, const Tensor& out, const std::vector<Tensor>& in) {
+  std::vector<Tensor> inputs{out};
+  inputs.insert(inputs.end(), in.begin(), in.end());
+  return apply(ir::custom_vjp_op(), std::move(inputs), {{"rule", rule}});
+}
+
+}  // namespace detail
+}  // namespace lilith
