@@ -1,0 +1,5 @@
+#pragma once
+// Optimisers and learning-rate schedules, as torch.optim names them.
+#include "lilith/optim/algorithms.h"
+#include "lilith/optim/optimizer.h"
+#include "lilith/optim/scheduler.h"

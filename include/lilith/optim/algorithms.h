@@ -1,0 +1,161 @@
+#pragma once
+#include <array>
+
+#include "lilith/optim/optimizer.h"
+
+namespace lilith {
+
+// torch.optim's algorithms, options and defaults. Whether a state exists at all (momentum = 0, amsgrad)
+// is decided when the optimiser is made; every number can be changed at any time with `hyper`.
+
+struct SGDOptions {
+  double lr = 1e-3;
+  double momentum = 0;
+  double dampening = 0;
+  double weight_decay = 0;
+  bool nesterov = false;
+  bool maximize = false;
+};
+/// Stochastic gradient descent. Errors: nesterov without momentum or with dampening. Ref: torch.optim.SGD.
+class SGD : public Optimizer {
+ public:
+  explicit SGD(const SGDOptions& options = {});
+};
+
+struct AdamOptions {
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  bool amsgrad = false;
+  bool maximize = false;
+};
+/// Kingma and Ba, arXiv:1412.6980; weight decay is added to the gradient. Ref: torch.optim.Adam.
+class Adam : public Optimizer {
+ public:
+  explicit Adam(const AdamOptions& options = {});
+};
+
+struct AdamWOptions {
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 1e-2;
+  bool amsgrad = false;
+  bool maximize = false;
+};
+/// Adam with decoupled weight decay. Loshchilov and Hutter, arXiv:1711.05101. Ref: torch.optim.AdamW.
+class AdamW : public Optimizer {
+ public:
+  explicit AdamW(const AdamWOptions& options = {});
+};
+
+struct RMSpropOptions {
+  double lr = 1e-2;
+  double alpha = 0.99;
+  double eps = 1e-8;
+  double weight_decay = 0;
+  double momentum = 0;
+  bool centered = false;
+  bool maximize = false;
+};
+/// Ref: torch.optim.RMSprop.
+class RMSprop : public Optimizer {
+ public:
+  explicit RMSprop(const RMSpropOptions& options = {});
+};
+
+struct AdagradOptions {
+  double lr = 1e-2;
+  double lr_decay = 0;
+  double weight_decay = 0;
+  double initial_accumulator_value = 0;
+  double eps = 1e-10;
+  bool maximize = false;
+};
+/// Duchi, Hazan and Singer 2011. Ref: torch.optim.Adagrad.
+class Adagrad : public Optimizer {
+ public:
+  explicit Adagrad(const AdagradOptions& options = {});
+};
+
+struct AdadeltaOptions {
+  double lr = 1;
+  double rho = 0.9;
+  double eps = 1e-6;
+  double weight_decay = 0;
+  bool maximize = false;
+};
+/// Zeiler, arXiv:1212.5701. Ref: torch.optim.Adadelta.
+class Adadelta : public Optimizer {
+ public:
+  explicit Adadelta(const AdadeltaOptions& options = {});
+};
+
+struct AdamaxOptions {
+  double lr = 2e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  bool maximize = false;
+};
+/// Adam with the infinity norm. Ref: torch.optim.Adamax.
+class Adamax : public Optimizer {
+ public:
+  explicit Adamax(const AdamaxOptions& options = {});
+};
+
+struct NAdamOptions {
+  double lr = 2e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  double momentum_decay = 4e-3;
+  bool maximize = false;
+};
+/// Adam with Nesterov's momentum. Dozat 2016. Ref: torch.optim.NAdam.
+class NAdam : public Optimizer {
+ public:
+  explicit NAdam(const NAdamOptions& options = {});
+};
+
+struct RAdamOptions {
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  bool maximize = false;
+};
+/// Rectified Adam. Liu et al., arXiv:1908.03265. Ref: torch.optim.RAdam.
+class RAdam : public Optimizer {
+ public:
+  explicit RAdam(const RAdamOptions& options = {});
+};
+
+struct ASGDOptions {
+  double lr = 1e-2;
+  double lambd = 1e-4;
+  double alpha = 0.75;
+  double t0 = 1e6;
+  double weight_decay = 0;
+  bool maximize = false;
+};
+/// Averaged SGD; the average is the state "ax". Polyak and Juditsky 1992. Ref: torch.optim.ASGD.
+class ASGD : public Optimizer {
+ public:
+  explicit ASGD(const ASGDOptions& options = {});
+};
+
+struct RpropOptions {
+  double lr = 1e-2;
+  std::array<double, 2> etas = {0.5, 1.2};
+  std::array<double, 2> step_sizes = {1e-6, 50};
+  bool maximize = false;
+};
+/// Resilient backpropagation. Ref: torch.optim.Rprop.
+class Rprop : public Optimizer {
+ public:
+  explicit Rprop(const RpropOptions& options = {});
+};
+
+}  // namespace lilith
