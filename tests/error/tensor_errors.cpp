@@ -1,0 +1,114 @@
+#include "error/expect_error.h"
+#include "ir/node.h"
+#include "lilith/device.h"
+#include "lilith/graph.h"
+#include "lilith/op_def.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+namespace {
+
+Tensor leaf(const Shape& shape, DType dtype = DType::F32) {
+  const Aval aval{shape, dtype, {}};
+  return ir::make_data(aval, Storage::allocate(aval.bytes()));
+}
+
+TEST(TensorErrors, Undefined) {
+  Tensor t;
+  EXPECT_ERROR(t.shape(), "tensor: it is undefined (default-constructed or moved from); need a value");
+  EXPECT_ERROR_HERE(t.size(0), "tensor: it is undefined (default-constructed or moved from); need a value");
+}
+
+TEST(TensorErrors, Size) {
+  const Tensor t = leaf({2, 3});
+  EXPECT_ERROR_HERE(t.size(2), "size: dimension 2 of f32[2,3]; need -2 <= d < 2");
+  EXPECT_ERROR_HERE(t.size(-3), "size: dimension -3 of f32[2,3]; need -2 <= d < 2");
+}
+
+TEST(TensorErrors, Item) {
+  EXPECT_ERROR_HERE(leaf({2}).item<float>(), "item: the tensor is f32[2]; need exactly one element");
+  EXPECT_ERROR_HERE(leaf({0}).item<int>(), "item: the tensor is f32[0]; need exactly one element");
+}
+
+TEST(TensorErrors, HostType) {
+  const Tensor t = leaf({2}, DType::I64);
+  EXPECT_ERROR_HERE(t.data<float>(), "data<float>: the tensor is i64[2]; need data<int64_t>, or x.to(dtype) first");
+  EXPECT_ERROR_HERE(t.to_vector<double>(), "data<double>: the tensor is i64[2]; need data<int64_t>, or x.to(dtype) first");
+}
+
+TEST(TensorErrors, Traced) {
+  const Tensor t = ir::make_parameter({{}, DType::F32, {}}, 0, "x");
+  EXPECT_ERROR_HERE(t.item<float>(), "item: the tensor is an input of a traced function and has no value; return it from the function instead");
+}
+
+TEST(TensorErrors, Rank) {
+  EXPECT_ERROR(Shape(std::vector<std::int64_t>(13, 1)), "shape: 13 dimensions; at most 12 are supported");
+}
+
+TEST(TensorErrors, DTypeName) {
+  EXPECT_ERROR(dtype_from_name("f33"),
+               "dtype: there is none named 'f33'; need one of bool, u8, i8, i16, i32, i64, f16, bf16, f32, f64");
+}
+
+TEST(DeviceErrors, Absent) {
+  EXPECT_ERROR(cuda(99), "cuda(99): there is no such device; the devices are: " + [] {
+    std::string all;
+    for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
+    return all;
+  }());
+}
+
+OpDef toy(const std::string& name) {
+  OpDef op;
+  op.name = name;
+  op.cls = OpClass::Opaque;
+  op.infer = [](const InferCtx& c) { return c.in[0]; };
+  op.no_vjp_reason = "a toy";
+  return op;
+}
+
+TEST(OpErrors, Register) {
+  EXPECT_ERROR(register_op(toy("Toy Op")), "register_op: the name is 'Toy Op'; need lower-case letters, digits and '_'");
+  OpDef no_infer = toy("toy_a");
+  no_infer.infer = nullptr;
+  EXPECT_ERROR(register_op(no_infer), "register_op: 'toy_a' has no infer; every op needs a shape rule");
+  OpDef no_rule = toy("toy_b");
+  no_rule.no_vjp_reason.clear();
+  EXPECT_ERROR(register_op(no_rule),
+               "register_op: 'toy_b' has neither a vjp nor a no_vjp_reason; need exactly one of vjp and no_vjp_reason");
+  OpDef no_lower = toy("toy_c");
+  no_lower.cls = OpClass::Elementwise;
+  EXPECT_ERROR(register_op(no_lower), "register_op: 'toy_c' has no lower; elementwise and view ops need one");
+  register_op(toy("toy_d"));
+  EXPECT_ERROR(register_op(toy("toy_d")), "register_op: there is an op 'toy_d' already");
+  OpDef negative = toy("toy_e");
+  negative.arity = -2;
+  EXPECT_ERROR(register_op(negative), "register_op: 'toy_e' has arity -2; need -1 (any) or more");
+}
+
+TEST(OpErrors, Apply) {
+  EXPECT_ERROR(apply("no_such_op", {}), "apply: there is no op 'no_such_op'; register_op adds one");
+  const OpDef& op = register_op(toy("toy_f"));
+  EXPECT_ERROR(apply(op, {}), "toy_f: got 0 inputs; need 1");
+  EXPECT_ERROR(apply(op, {Tensor()}), "toy_f: input 0 is undefined");
+}
+
+TEST(GraphErrors, Construction) {
+  const Tensor x = ir::make_parameter({{2}, DType::F32, {}}, 0, "x");
+  EXPECT_ERROR(Graph({leaf({2})}, {}), "graph: input 0 is no parameter; make one with trace");
+  EXPECT_ERROR(Graph({x, x}, {}), "graph: input 1 appears twice");
+  EXPECT_ERROR(Graph({x}, {Tensor()}), "graph: output 0 is undefined");
+  const Graph g({x}, {x});
+  EXPECT_ERROR(g({}), "graph: got 0 inputs; need 1");
+  EXPECT_ERROR(g({leaf({3})}), "graph: input 0 is f32[3]; need f32[2]");
+}
+
+TEST(GraphErrors, Rewrite) {
+  const Tensor x = ir::make_parameter({{2}, DType::F32, {}}, 0, "x");
+  const Graph g({x}, {x});
+  EXPECT_ERROR(rewrite(g, pattern("no_such_op"), [](Match) { return Tensor(); }),
+               "rewrite: the pattern names the op 'no_such_op', which does not exist");
+}
+
+}  // namespace
+}  // namespace lilith
