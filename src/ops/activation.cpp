@@ -1,0 +1,192 @@
+#include "lilith/ops/activation.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/reduce.h"
+#include "lilith/ops/shape.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Activations. Pieces are chosen by select, so that the side not taken passes no inf or NaN back.
+namespace lilith {
+
+using namespace ops;
+
+namespace {
+
+Tensor operand(const char* op, const Arg& x) {
+  const Tensor t = x.tensor();
+  LILITH_CHECK(is_floating(t.dtype()), "{}: got {}; need a floating dtype", op, t.aval().str());
+  return t;
+}
+
+// a where x > 0, else b(x held at 0): b is never computed where it could overflow.
+template <class F>
+Tensor positive_or(const Tensor& x, const Tensor& a, F&& b) {
+  const Tensor positive = compare("gt", x, 0);
+  return make_select(positive, a, b(make_select(positive, full_as(x, 0), x)));
+}
+
+}  // namespace
+
+Tensor relu(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(t.dtype() != DType::Bool, "relu: got {}; need numbers", t.aval().str());
+  return make_select(compare("le", t, 0), full_as(t, 0), t);
+}
+Tensor leaky_relu(const Arg& x, double negative_slope) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("leaky_relu", x);
+  return make_select(compare("gt", t, 0), t, scale(t, negative_slope));
+}
+Tensor prelu(const Arg& x, const Tensor& weight) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("prelu", x);
+  LILITH_CHECK(weight.ndim() <= 1, "prelu: weight is {}; need at most 1 dimension", weight.aval().str());
+  Tensor w;
+  if (weight.numel() == 1) {
+    w = make_broadcast(make_reshape(weight, {}), t.shape(), {});
+  } else {
+    LILITH_CHECK(t.ndim() >= 2 && t.size(1) == weight.numel(), "prelu: weight {} for {}; need one value, or one per channel (dimension 1)",
+                 weight.aval().str(), t.aval().str());
+    w = make_broadcast(weight, t.shape(), {1});
+  }
+  return make_select(compare("gt", t, 0), t, mul(w, t));
+}
+Tensor elu(const Arg& x, double alpha) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("elu", x);
+  return positive_or(t, t, [&](const Tensor& n) { return scale(expm1(n), alpha); });
+}
+Tensor selu(const Arg& x) {
+  LocScope scope(x.loc());
+  constexpr double kAlpha = 1.6732632423543772848170429916717, kScale = 1.0507009873554804934193349852946;
+  const Tensor t = operand("selu", x);
+  return positive_or(t, scale(t, kScale), [&](const Tensor& n) { return scale(expm1(n), kScale * kAlpha); });
+}
+Tensor celu(const Arg& x, double alpha) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("celu", x);
+  LILITH_CHECK(alpha != 0, "celu: alpha is 0; need another number");
+  return positive_or(t, t, [&](const Tensor& n) { return scale(expm1(scale(n, 1 / alpha)), alpha); });
+}
+Tensor gelu(const Arg& x, GeluApproximation approximate) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("gelu", x);
+  if (approximate == GeluApproximation::None) {
+    return mul(scale(t, 0.5), shift(erf(scale(t, 1 / std::numbers::sqrt2)), 1));
+  }
+  const double c = std::sqrt(2 / std::numbers::pi);
+  const Tensor inner = scale(add(t, scale(mul(t, mul(t, t)), 0.044715)), c);
+  return mul(scale(t, 0.5), shift(tanh(inner), 1));
+}
+Tensor silu(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("silu", x);
+  return mul(t, sigmoid(t));
+}
+Tensor mish(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("mish", x);
+  return mul(t, tanh(softplus(t)));
+}
+Tensor softplus(const Arg& x, double beta, double threshold) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("softplus", x);
+  const Tensor z = scale(t, beta);
+  const Tensor linear = compare("gt", z, threshold);
+  // max(z, 0) + log1p(exp(-|z|)): exp never overflows.
+  const Tensor held = masked(logical_not(linear), z);
+  const Tensor curve = add(relu(held), log1p(exp(neg(abs(held)))));
+  // Around 0 the two kinks cancel in value; the smooth form gives the slope.
+  const Tensor smooth = make_select(compare("lt", abs(held), 1), log1p(exp(masked(compare("lt", abs(held), 1), held))), curve);
+  return make_select(linear, t, scale(smooth, 1 / beta));
+}
+Tensor softsign(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("softsign", x);
+  return div(t, shift(abs(t), 1));
+}
+Tensor hardtanh(const Arg& x, double min_val, double max_val) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(min_val <= max_val, "hardtanh: min_val {} above max_val {}", min_val, max_val);
+  const Tensor low = make_select(compare("le", t, min_val), full_as(t, min_val), t);
+  return make_select(compare("ge", t, max_val), full_as(t, max_val), low);
+}
+Tensor relu6(const Arg& x) { return hardtanh(x, 0, 6); }
+Tensor hardswish(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("hardswish", x);
+  const Tensor middle = scale(mul(t, shift(t, 3)), 1.0 / 6);
+  return make_select(compare("lt", t, -3), full_as(t, 0), make_select(compare("gt", t, 3), t, middle));
+}
+Tensor hardsigmoid(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("hardsigmoid", x);
+  const Tensor middle = shift(scale(t, 1.0 / 6), 0.5);
+  return make_select(compare("le", t, -3), full_as(t, 0), make_select(compare("ge", t, 3), full_as(t, 1), middle));
+}
+Tensor hardshrink(const Arg& x, double lambd) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("hardshrink", x);
+  return make_select(logical_and(compare("ge", t, -lambd), compare("le", t, lambd)), full_as(t, 0), t);
+}
+Tensor softshrink(const Arg& x, double lambd) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("softshrink", x);
+  LILITH_CHECK(lambd >= 0, "softshrink: lambd is {}; need lambd >= 0", lambd);
+  return make_select(compare("gt", t, lambd), shift(t, -lambd), masked(compare("lt", t, -lambd), shift(t, lambd)));
+}
+Tensor logsigmoid(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("logsigmoid", x);
+  return neg(softplus(neg(t), 1, 1e30));
+}
+Tensor tanhshrink(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("tanhshrink", x);
+  return sub(t, tanh(t));
+}
+Tensor threshold(const Arg& x, double threshold, double value) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  return make_select(compare("le", t, threshold), full_as(t, value), t);
+}
+Tensor glu(const Arg& x, int dim) {
+  LocScope scope(x.loc());
+  const Tensor t = operand("glu", x);
+  LILITH_CHECK(t.ndim() > 0 && t.size(dim) % 2 == 0, "glu: dimension {} of {}; need an even size", dim, t.aval().str());
+  const auto halves = chunk(t, 2, dim);
+  return mul(halves[0], sigmoid(halves[1]));
+}
+
+Tensor softmax(const Arg& x, int dim, std::optional<DType> dtype) {
+  LocScope scope(x.loc());
+  const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
+  const int d = wrap_dim("softmax", dim, t.ndim());
+  if (t.ndim() == 0 || t.numel() == 0) return t.ndim() == 0 ? full_as(t, 1) : t;
+  const Tensor top = stop_gradient(make_reduce("reduce_max", t, {d}));
+  const Tensor e = exp(sub(t, broadcast_over(top, t.shape(), {d})));
+  return div(e, broadcast_over(make_reduce("reduce_sum", e, {d}), t.shape(), {d}));
+}
+Tensor softmin(const Arg& x, int dim, std::optional<DType> dtype) {
+  LocScope scope(x.loc());
+  const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
+  return softmax(neg(t), dim);
+}
+Tensor log_softmax(const Arg& x, int dim, std::optional<DType> dtype) {
+  LocScope scope(x.loc());
+  const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
+  const int d = wrap_dim("log_softmax", dim, t.ndim());
+  if (t.ndim() == 0 || t.numel() == 0) return t.ndim() == 0 ? full_as(t, 0) : t;
+  const Tensor top = stop_gradient(make_reduce("reduce_max", t, {d}));
+  const Tensor off = sub(t, broadcast_over(top, t.shape(), {d}));
+  const Tensor total = log(make_reduce("reduce_sum", exp(off), {d}));
+  return sub(off, broadcast_over(total, t.shape(), {d}));
+}
+
+}  // namespace lilith

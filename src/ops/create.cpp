@@ -1,0 +1,185 @@
+#include "lilith/ops/create.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "ir/host.h"
+#include "ir/node.h"
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/shape.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Tensors from numbers and from memory.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+void check_sizes(const char* op, const Shape& shape) {
+  for (I size : shape) LILITH_CHECK(size >= 0, "{}: shape {}; need sizes >= 0", op, shape.str());
+}
+
+StoragePtr allocate(const Aval& aval) { return Storage::allocate(aval.bytes(), aval.device); }
+
+Tensor filled(const char* op, const Shape& shape, const Scalar& value, const TensorOptions& options) {
+  check_sizes(op, shape);
+  return ir::make_constant(value, {.shape = shape, .dtype = options.dtype, .device = options.device});
+}
+
+Scalar scalar_of(const char* op, const Arg& value) {
+  if (value.is_scalar()) return value.scalar();
+  const Tensor t = value.tensor();
+  LILITH_CHECK(t.numel() == 1, "{}: got {}; need a number", op, t.aval().str());
+  if (is_floating(t.dtype())) return {Scalar::Kind::Float, 0, t.item<double>()};
+  return {t.dtype() == DType::Bool ? Scalar::Kind::Bool : Scalar::Kind::Int, t.item<I>(), 0};
+}
+
+constexpr DType default_dtype(Scalar::Kind kind) {
+  return kind == Scalar::Kind::Bool ? DType::Bool : kind == Scalar::Kind::Int ? DType::I64 : DType::F32;
+}
+
+Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step, const TensorOptions& options) {
+  const double a = start.as_double(), b = end.as_double(), s = step.as_double();
+  LILITH_CHECK(s != 0 && std::isfinite(a) && std::isfinite(b), "arange: from {} to {} in steps of {}; need finite bounds and a step other than 0",
+               a, b, s);
+  LILITH_CHECK((b - a) / s >= 0, "arange: from {} to {} in steps of {}; need the end on the step's side", a, b, s);
+  const auto n = static_cast<I>(std::ceil((b - a) / s));
+  const DType work = is_floating(options.dtype) && options.dtype != DType::F64 ? DType::F32 : options.dtype;
+  const bool integral = is_integral(options.dtype);
+  const Tensor count = make_iota({n}, 0, work, options.device);
+  const double first = integral ? std::trunc(a) : a, by = integral ? std::trunc(s) : s;
+  Tensor out = by == 1 ? count : scale(count, by);
+  if (first != 0) out = shift(out, first);
+  return make_cast(out, options.dtype);
+}
+
+}  // namespace
+
+namespace detail {
+
+void fail_ragged(Loc loc) {
+  throw Error("tensor: rows differ in length; need as many numbers in each pair of braces", loc);
+}
+
+Tensor tensor_from(const Shape& shape, const std::vector<double>& values, const TensorOptions& options, Loc loc) {
+  LocScope scope(loc);
+  const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
+  StoragePtr storage = allocate(aval);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ir::write_f64(storage->data(), aval.dtype, static_cast<I>(i), values[i]);
+  }
+  return ir::make_data(aval, std::move(storage));
+}
+
+Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const TensorOptions& options, Loc loc) {
+  LocScope scope(loc);
+  const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
+  StoragePtr storage = allocate(aval);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ir::write_i64(storage->data(), aval.dtype, static_cast<I>(i), values[i]);
+  }
+  return ir::make_data(aval, std::move(storage));
+}
+
+Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device device, Loc loc) {
+  LocScope scope(loc);
+  check_sizes("from_data", shape);
+  const Aval aval{.shape = shape, .dtype = dtype, .device = device};
+  LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}", shape.str());
+  StoragePtr storage = allocate(aval);
+  if (aval.numel() > 0) std::memcpy(storage->data(), data, aval.bytes());
+  return ir::make_data(aval, std::move(storage));
+}
+
+Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter, Loc loc) {
+  LocScope scope(loc);
+  check_sizes("from_data", shape);
+  const Aval aval{.shape = shape, .dtype = dtype};
+  LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}", shape.str());
+  return ir::make_data(aval, Storage::borrow(data, aval.bytes(), std::move(deleter)));
+}
+
+}  // namespace detail
+
+Tensor zeros(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  return filled("zeros", shape, {Scalar::Kind::Int, 0, 0}, options);
+}
+Tensor ones(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  return filled("ones", shape, {Scalar::Kind::Int, 1, 0}, options);
+}
+Tensor empty(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  return filled("empty", shape, {Scalar::Kind::Int, 0, 0}, options);
+}
+Tensor full(const Shape& shape, const Arg& value) {
+  LocScope scope(value.loc());
+  if (!value.is_scalar()) return expand(value, shape);
+  return full(shape, value, {.dtype = default_dtype(value.scalar().kind)});
+}
+Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options) {
+  LocScope scope(value.loc());
+  if (value.is_scalar()) return filled("full", shape, value.scalar(), options);
+  LILITH_CHECK(value.tensor().numel() == 1, "full: the value is {}; need a number", describe(value));
+  return expand(make_cast(make_reshape(value.tensor(), {}), options.dtype), shape);
+}
+Tensor zeros_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 0, dtype); }
+Tensor ones_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 1, dtype); }
+Tensor empty_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 0, dtype); }
+Tensor full_like(const Arg& x, const Arg& value, std::optional<DType> dtype) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  return full(t.shape(), value, {.dtype = dtype.value_or(t.dtype()), .device = t.device()});
+}
+
+Tensor arange(const Arg& end) { return arange(0, end, 1); }
+Tensor arange(const Arg& end, const TensorOptions& options) { return arange(0, end, 1, options); }
+Tensor arange(const Arg& start, const Arg& end, const Arg& step) {
+  LocScope scope(end.loc());
+  const Scalar a = scalar_of("arange", start), b = scalar_of("arange", end), s = scalar_of("arange", step);
+  const bool floating = a.kind == Scalar::Kind::Float || b.kind == Scalar::Kind::Float || s.kind == Scalar::Kind::Float;
+  return counted(a, b, s, {.dtype = floating ? DType::F32 : DType::I64});
+}
+Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options) {
+  LocScope scope(end.loc());
+  return counted(scalar_of("arange", start), scalar_of("arange", end), scalar_of("arange", step), options);
+}
+
+Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& options) {
+  LocScope scope(start.loc());
+  LILITH_CHECK(steps >= 0, "linspace: {} steps; need steps >= 0", steps);
+  const double a = scalar_of("linspace", start).as_double(), b = scalar_of("linspace", end).as_double();
+  // In f64, so that both ends are exact and integers truncate as PyTorch's do.
+  const Tensor i = make_iota({steps}, 0, DType::F64, options.device);
+  if (steps < 2) return make_cast(full_as(i, a), options.dtype);
+  const double step = (b - a) / static_cast<double>(steps - 1);
+  const Tensor up = shift(scale(i, step), a), down = shift(scale(shift(i, static_cast<double>(1 - steps)), step), b);
+  const Tensor first_half = compare("lt", i, static_cast<double>(steps / 2));
+  return make_cast(make_select(first_half, up, down), options.dtype);
+}
+
+Tensor logspace(const Arg& start, const Arg& end, I steps, double base, const TensorOptions& options) {
+  LocScope scope(start.loc());
+  const Tensor exponents = linspace(start, end, steps, {.dtype = DType::F64, .device = options.device});
+  return make_cast(pow(full_as(exponents, base), exponents), options.dtype);
+}
+
+Tensor eye(I n, std::optional<I> m, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  const I columns = m.value_or(n);
+  LILITH_CHECK(n >= 0 && columns >= 0, "eye: {} x {}; need sizes >= 0", n, columns);
+  const Tensor row = make_iota({n, columns}, 0, DType::I64, options.device);
+  const Tensor column = make_iota({n, columns}, 1, DType::I64, options.device);
+  return make_cast(eq(row, column), options.dtype);
+}
+
+Tensor clone(const Arg& x) {
+  LocScope scope(x.loc());
+  return x.tensor();
+}
+
+}  // namespace lilith

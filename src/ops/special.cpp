@@ -1,0 +1,129 @@
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "lilith/ops/elementwise.h"
+#include "ops/define.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Error functions and the gamma family.
+namespace lilith {
+namespace ops {
+namespace {
+
+using T = const Tensor&;
+constexpr double kPi = std::numbers::pi;
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+// Newton's steps on erf from a rational start (Winitzki), to full precision.
+double erfinv_reference(double y) {
+  if (y == 1) return kInf;
+  if (y == -1) return -kInf;
+  if (!(std::fabs(y) < 1)) return NAN;
+  const double l = std::log1p(-y * y), a = 0.147, b = 2 / (kPi * a) + l / 2;
+  double x = std::copysign(std::sqrt(std::sqrt(b * b - l / a) - b), y);
+  for (int i = 0; i < 8; ++i) {
+    const double error = std::fabs(y) > 0.5 ? std::copysign(1, y) * ((1 - std::fabs(y)) - std::erfc(std::fabs(x)))
+                                            : std::erf(x) - y;
+    const double slope = 2 / std::sqrt(kPi) * std::exp(-x * x);
+    if (slope == 0) break;
+    x -= error / slope;
+  }
+  return x;
+}
+
+// Recurrence up to 10, then the asymptotic series; reflection for x < 0.
+double digamma_reference(double x) {
+  if (x == 0) return std::copysign(kInf, -x);
+  if (x < 0) {
+    if (x == std::floor(x)) return NAN;
+    return digamma_reference(1 - x) - kPi / std::tan(kPi * (x - std::floor(x)));
+  }
+  double sum = 0;
+  for (; x < 10; x += 1) sum -= 1 / x;
+  const double r = 1 / (x * x);
+  const double tail =
+      r * (1.0 / 12 - r * (1.0 / 120 - r * (1.0 / 252 - r * (1.0 / 240 - r * (1.0 / 132)))));
+  return sum + std::log(x) - 0.5 / x - tail;
+}
+
+Tensor gaussian(T x) { return exp(neg(mul(x, x))); }
+
+const OpDef& erf_op = define(FloatUnary{
+    "erf", [](double x) { return std::erf(x); }, kir::erf,
+    [](T x, T, T ct) { return mul(ct, scale(gaussian(x), 2 / std::sqrt(kPi))); }});
+const OpDef& erfc_op = define(FloatUnary{
+    "erfc", [](double x) { return std::erfc(x); }, kir::erfc,
+    [](T x, T, T ct) { return mul(ct, scale(gaussian(x), -2 / std::sqrt(kPi))); }});
+const OpDef& erfinv_op = define(FloatUnary{
+    "erfinv", erfinv_reference, kir::erfinv,
+    [](T, T y, T ct) { return mul(ct, scale(exp(mul(y, y)), std::sqrt(kPi) / 2)); }, 30});
+const OpDef& lgamma_op = define(FloatUnary{
+    "lgamma", [](double x) { return std::lgamma(x); }, kir::lgamma,
+    [](T x, T, T ct) { return mul(ct, digamma(x)); }, 40});
+const OpDef& digamma_op = define(FloatUnary{
+    "digamma", digamma_reference, kir::digamma,
+    [](T x, T, T ct) { return mul(ct, polygamma(1, x)); }, 40});
+
+// sum_{k >= 0} (x + k)^-s for x > 0: the first terms, then Euler and Maclaurin's formula.
+Tensor hurwitz_zeta(int s, const Tensor& x) {
+  constexpr int kTerms = 12;
+  // B_2j / (2j)!
+  constexpr double kBernoulli[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160};
+  const auto inverse_power = [](const Tensor& v, int n) { return pow(v, full_as(v, -n)); };
+  Tensor sum = inverse_power(x, s);
+  for (int k = 1; k < kTerms; ++k) sum = add(sum, inverse_power(shift(x, k), s));
+  const Tensor a = shift(x, kTerms);
+  sum = add(sum, scale(inverse_power(a, s - 1), 1.0 / (s - 1)));
+  sum = add(sum, scale(inverse_power(a, s), 0.5));
+  double rising = s;  // s (s + 1) … (s + 2j - 2)
+  for (int j = 1; j <= 5; ++j) {
+    sum = add(sum, scale(inverse_power(a, s + 2 * j - 1), kBernoulli[j - 1] * rising));
+    rising *= (s + 2.0 * j - 1) * (s + 2.0 * j);
+  }
+  return sum;
+}
+
+}  // namespace
+}  // namespace ops
+
+using namespace ops;
+
+Tensor erf(const Arg& x) {
+  LocScope scope(x.loc());
+  return apply(erf_op, {floating(x)});
+}
+Tensor erfc(const Arg& x) {
+  LocScope scope(x.loc());
+  return apply(erfc_op, {floating(x)});
+}
+Tensor erfinv(const Arg& x) {
+  LocScope scope(x.loc());
+  return apply(erfinv_op, {floating(x)});
+}
+Tensor lgamma(const Arg& x) {
+  LocScope scope(x.loc());
+  return apply(lgamma_op, {floating(x)});
+}
+Tensor digamma(const Arg& x) {
+  LocScope scope(x.loc());
+  return apply(digamma_op, {floating(x)});
+}
+
+Tensor polygamma(int n, const Arg& x) {
+  LocScope scope(x.loc());
+  LILITH_CHECK(n >= 0, "polygamma: n is {}; need n >= 0", n);
+  if (n == 0) return digamma(x);
+  const Tensor t = floating(x);
+  const double factor = std::tgamma(n + 1.0) * (n % 2 ? 1 : -1);
+  if (n > 1) return scale(hurwitz_zeta(n + 1, t), factor);
+  // Reflection: psi'(x) = pi^2 / sin^2(pi x) - psi'(1 - x) for x < 0.
+  const Tensor negative = compare("lt", t, 0);
+  const Tensor zeta = hurwitz_zeta(2, make_select(negative, sub(full_as(t, 1), t), t));
+  const Tensor sine = make_select(negative, sin(scale(t, kPi)), full_as(t, 1));
+  const Tensor over = div(full_as(t, kPi * kPi), mul(sine, sine));
+  return make_select(negative, sub(over, zeta), zeta);
+}
+
+}  // namespace lilith
