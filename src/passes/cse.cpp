@@ -1,0 +1,65 @@
+// Common subexpressions: equal nodes become one.
+//
+//   %1: f32[4] = exp(%x)                   |  %1: f32[4] = exp(%x)
+//   %2: f32[4] = exp(%x)                   |  %2: f32[4] = add(%1, %1)
+//   %3: f32[4] = add(%1, %2)               |  return %2
+//   return %3                              |
+#include <algorithm>
+#include <array>
+
+#include "ir/hash.h"
+#include "ir/rebuild.h"
+#include "passes/pipeline.h"
+#include "passes/rules.h"
+
+namespace lilith::passes {
+namespace {
+
+using ir::NodeImpl;
+
+// a op b is b op a, to the last bit.
+bool is_commutative(const NodeImpl& n) {
+  static constexpr std::array<std::string_view, 9> kOps = {"add", "and", "eq", "maximum", "minimum",
+                                                           "mul", "ne",  "or", "xor"};
+  return n.inputs.size() == 2 && std::binary_search(kOps.begin(), kOps.end(), n.op->name);
+}
+
+bool same_inputs(const NodeImpl& a, const NodeImpl& b) {
+  if (a.inputs == b.inputs) return true;
+  return is_commutative(a) && a.inputs[0] == b.inputs[1] && a.inputs[1] == b.inputs[0];
+}
+
+bool same_value(const NodeImpl& a, const NodeImpl& b) {
+  return a.op == b.op && a.inputs.size() == b.inputs.size() && same_inputs(a, b) &&
+         a.aval == b.aval && a.attrs == b.attrs;
+}
+
+std::uint64_t hash_of(const NodeImpl& n) {
+  std::uint64_t h = mix(reinterpret_cast<std::uintptr_t>(n.op), n.attrs.hash());
+  // A sum over the inputs, so that the order of commutative ones does not matter.
+  std::uint64_t inputs = 0;
+  for (const NodeImpl* input : n.inputs) inputs += mix(7, reinterpret_cast<std::uintptr_t>(input));
+  return mix(h, inputs + static_cast<std::uint64_t>(n.aval.numel()));
+}
+
+// Leaves but constants are values given at run time: each is its own.
+bool may_merge(const NodeImpl& n) { return n.op->pure && (!n.is_leaf() || is_constant(n)); }
+
+}  // namespace
+
+Graph cse(const Graph& g) {
+  std::unordered_multimap<std::uint64_t, Tensor> seen;
+  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) {
+    Tensor current = ir::rebuild(node.tensor().node(), inputs);
+    if (!may_merge(*current.node())) return current;
+    const std::uint64_t h = hash_of(*current.node());
+    const auto [first, last] = seen.equal_range(h);
+    for (auto it = first; it != last; ++it) {
+      if (same_value(*it->second.node(), *current.node())) return it->second;
+    }
+    seen.emplace(h, current);
+    return current;
+  });
+}
+
+}  // namespace lilith::passes

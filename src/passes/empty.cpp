@@ -1,0 +1,96 @@
+// Tensors without elements and combinations of none, so that a schedule never sees them.
+//
+//   %x: f32[3,0] = parameter                     |  %x: f32[3,0] = parameter
+//   %y: f32[0,4] = parameter                     |  %y: f32[0,4] = parameter
+//   %1: f32[3,4] = dot_general(%x, %y) {…}       |  %0: f32[3,4] = constant {value=0.0}
+//   return %1                                    |  return %0
+#include <algorithm>
+#include <limits>
+
+#include "ir/rebuild.h"
+#include "passes/pipeline.h"
+#include "passes/rules.h"
+
+namespace lilith::passes {
+namespace {
+
+using ir::NodeImpl;
+
+bool is_empty(const NodeImpl* n) { return n->aval.numel() == 0; }
+
+// What reductions start from.
+double least(DType dtype) {
+  switch (dtype) {
+    case DType::Bool:
+    case DType::U8:
+      return 0;
+    case DType::I8:
+      return std::numeric_limits<std::int8_t>::min();
+    case DType::I16:
+      return std::numeric_limits<std::int16_t>::min();
+    case DType::I32:
+      return std::numeric_limits<std::int32_t>::min();
+    case DType::I64:
+      return static_cast<double>(std::numeric_limits<std::int64_t>::min());
+    default:
+      return -std::numeric_limits<double>::infinity();
+  }
+}
+
+double greatest(DType dtype) {
+  switch (dtype) {
+    case DType::Bool:
+      return 1;
+    case DType::U8:
+      return std::numeric_limits<std::uint8_t>::max();
+    case DType::I8:
+      return std::numeric_limits<std::int8_t>::max();
+    case DType::I16:
+      return std::numeric_limits<std::int16_t>::max();
+    case DType::I32:
+      return std::numeric_limits<std::int32_t>::max();
+    case DType::I64:
+      return static_cast<double>(std::numeric_limits<std::int64_t>::max());
+    default:
+      return std::numeric_limits<double>::infinity();
+  }
+}
+
+// concat leaves out pieces without elements.
+Tensor without_empty_pieces(const NodeImpl& n) {
+  std::vector<Tensor> pieces;
+  for (NodeImpl* piece : n.inputs) {
+    if (!is_empty(piece)) pieces.emplace_back(Tensor(piece));
+  }
+  return pieces.size() == 1 ? pieces[0] : apply("concat", std::move(pieces), n.attrs);
+}
+
+// The value of an op whose result has elements while an input has none.
+Tensor of_nothing(const NodeImpl& n) {
+  if (is(n, "concat")) return without_empty_pieces(n);
+  if (is(n, "scatter_add")) return is_empty(n.inputs[0]) ? Tensor() : n.input(0);
+  if (is(n, "pad")) return constant(n.attrs.real("value"), n.aval);
+  if (is(n, "reduce_prod")) return constant(1, n.aval);
+  if (is(n, "reduce_max") || is(n, "reduce_window_max"))
+    return constant(least(n.aval.dtype), n.aval);
+  if (is(n, "reduce_min")) return constant(greatest(n.aval.dtype), n.aval);
+  const bool sum = is(n, "reduce_sum") || is(n, "dot_general") || is(n, "conv_general") ||
+                   is(n, "reduce_window_sum") || is(n, "unpool") || is(n, "window_argmax");
+  return sum ? constant(0, n.aval) : Tensor();
+}
+
+}  // namespace
+
+Graph empty(const Graph& g) {
+  return transform(g, [](const Node& node, const std::vector<Tensor>& inputs) {
+    Tensor current = ir::rebuild(node.tensor().node(), inputs);
+    const NodeImpl& n = *current.node();
+    if (n.is_leaf()) return current;
+    if (is_empty(&n) && n.op->pure) return constant(0, n.aval);
+    if (std::none_of(n.inputs.begin(), n.inputs.end(), is_empty)) return current;
+    Tensor value = of_nothing(n);
+    return value.defined() ? value : current;
+  });
+}
+
+}  // namespace lilith::passes

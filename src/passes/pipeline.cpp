@@ -1,0 +1,133 @@
+#include "passes/pipeline.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <mutex>
+
+#include "core/env.h"
+#include "ir/verify.h"
+
+namespace lilith {
+namespace passes {
+namespace {
+
+/// The list, in order. Dead nodes need no pass: a graph is what its outputs reach.
+std::vector<PassDef> builtin_passes() {
+  return {
+      {"empty", "", empty},                        // tensors without elements, sums over none
+      {"simplify", "", simplify},                  // exact identities
+      {"constant_folding", "", constant_folding},  // ops on constants
+      {"transposes", "", transposes},              // move transposes until they meet and cancel
+      {"cse", "", cse},                            // equal nodes become one
+  };
+}
+
+constexpr int kMaxRounds = 4;
+
+struct Registered {
+  std::mutex mutex;
+  std::vector<PassDef> passes;
+};
+Registered& registered() {
+  static Registered* r = new Registered;
+  return *r;
+}
+
+bool is_builtin(const std::string& name) {
+  const auto all = builtin_passes();
+  return std::any_of(all.begin(), all.end(), [&](const PassDef& p) { return p.name == name; });
+}
+
+void write_dump(const PassDef& pass, const Graph& g) {
+  static std::atomic<int> number{0};
+  const std::string path = fmt::format("{}/{:04d}_{}.txt", env::dump_dir(), number++, pass.name);
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  LILITH_CHECK(file, "LILITH_DUMP: cannot write {}", path);
+  std::fputs(g.str().c_str(), file);
+  std::fclose(file);
+}
+
+void report(const PassDef& pass, const Graph& before, const Graph& after, double us) {
+  const bool changed = !same_program(before, after);
+  if (env::debug(2, "passes")) {
+    fmt::print(stderr, "pass {:<18} {:8.1f} us  {:5} -> {:5} nodes  {}\n", pass.name, us,
+               before.nodes().size(), after.nodes().size(), changed ? "changed" : "unchanged");
+  }
+  if (changed && env::debug(3, "passes")) fmt::print(stderr, "{}", after.str());
+  if (changed && !env::dump_dir().empty()) write_dump(pass, after);
+}
+
+}  // namespace
+
+bool same_program(const Graph& a, const Graph& b) {
+  const auto same_node = [](const Tensor& x, const Tensor& y) { return x.node() == y.node(); };
+  if (std::equal(a.outputs().begin(), a.outputs().end(), b.outputs().begin(), b.outputs().end(),
+                 same_node)) {
+    return true;
+  }
+  return a.hash() == b.hash();
+}
+
+Graph run_pass(const PassDef& pass, const Graph& g) {
+  if (env::disabled(pass.name)) return g;
+  const auto start = std::chrono::steady_clock::now();
+  Graph out = pass.run(g);
+  const std::chrono::duration<double, std::micro> us = std::chrono::steady_clock::now() - start;
+  if (env::debug(2, "passes") || !env::dump_dir().empty()) report(pass, g, out, us.count());
+  if (env::verify()) {
+    if (const std::string fault = ir::find_fault(out); !fault.empty()) {
+      throw InternalError(fmt::format("internal error after pass '{}': {}", pass.name, fault));
+    }
+  }
+  return out;
+}
+
+std::vector<PassDef> pipeline() {
+  std::vector<PassDef> all = builtin_passes();
+  std::lock_guard lock(registered().mutex);
+  for (const PassDef& pass : registered().passes) {
+    auto at = all.end();
+    if (!pass.after.empty()) {
+      at = std::find_if(all.begin(), all.end(),
+                        [&](const PassDef& p) { return p.name == pass.after; });
+      if (at != all.end()) ++at;
+    }
+    all.insert(at, pass);
+  }
+  return all;
+}
+
+}  // namespace passes
+
+Graph run_passes(const Graph& g) {
+  Graph current = g;
+  const std::vector<PassDef> all = passes::pipeline();
+  for (int round = 0; round < passes::kMaxRounds; ++round) {
+    const Graph before = current;
+    for (const PassDef& pass : all) {
+      // A registered pass need not reach a fixed point: it runs once.
+      if (round > 0 && !passes::is_builtin(pass.name)) continue;
+      current = passes::run_pass(pass, current);
+    }
+    if (passes::same_program(before, current)) break;
+  }
+  return current;
+}
+
+void register_pass(PassDef pass) {
+  LILITH_CHECK(!pass.name.empty() && pass.run, "register_pass: need a name and a run function");
+  const auto all = passes::pipeline();
+  const auto exists = [&](const std::string& name) {
+    return std::any_of(all.begin(), all.end(), [&](const PassDef& p) { return p.name == name; });
+  };
+  LILITH_CHECK(!exists(pass.name), "register_pass: there is a pass '{}' already", pass.name);
+  LILITH_CHECK(pass.after.empty() || exists(pass.after),
+               "register_pass: '{}' is to follow '{}', which does not exist", pass.name,
+               pass.after);
+  std::lock_guard lock(passes::registered().mutex);
+  passes::registered().passes.push_back(std::move(pass));
+}
+
+}  // namespace lilith

@@ -1,0 +1,91 @@
+#include "passes/rules.h"
+
+#include <numeric>
+
+#include "ir/host.h"
+#include "ir/rebuild.h"
+
+namespace lilith::passes {
+namespace {
+
+// A rule that keeps fitting its own result is a mistake; stop rather than hang.
+constexpr int kMaxRewrites = 32;
+
+Tensor first_fit(const Rules& rules, ir::NodeImpl& node) {
+  const auto at = rules.find(node.op->name);
+  if (at == rules.end()) return {};
+  for (Rule rule : at->second) {
+    if (Tensor out = rule(node); out.defined()) {
+      if (!(out.aval() == node.aval)) {
+        throw InternalError("a rule turned " + node.op->name + " " + node.aval.str() + " into " +
+                            out.aval().str());
+      }
+      return out;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Graph apply_rules(const Graph& g, const Rules& rules) {
+  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) {
+    Tensor current = ir::rebuild(node.tensor().node(), inputs);
+    for (int i = 0; i < kMaxRewrites; ++i) {
+      Tensor next = first_fit(rules, *current.node());
+      if (!next.defined()) break;
+      current = std::move(next);
+    }
+    return current;
+  });
+}
+
+std::optional<double> constant_value(const ir::NodeImpl& node) {
+  if (!is_constant(node)) return std::nullopt;
+  const Attr& value = *node.attrs.find("value");
+  if (const double* f = std::get_if<double>(&value)) return ir::round_to(*f, node.aval.dtype);
+  return static_cast<double>(std::get<std::int64_t>(value));
+}
+
+Tensor constant(double value, const Aval& aval) {
+  return ir::make_constant({Scalar::Kind::Float, 0, value}, aval);
+}
+
+Tensor constant_like(const ir::NodeImpl& node, const Aval& aval) {
+  const Attr& value = *node.attrs.find("value");
+  if (const double* f = std::get_if<double>(&value)) return constant(*f, aval);
+  return ir::make_constant({Scalar::Kind::Int, std::get<std::int64_t>(value), 0}, aval);
+}
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  return x.shape() == shape ? x : apply("reshape", {x}, {{"shape", shape.vec()}});
+}
+
+Tensor transpose(const Tensor& x, const Ints& perm) {
+  return is_identity(perm) ? x : apply("transpose", {x}, {{"perm", perm}});
+}
+
+bool is_identity(const Ints& perm) {
+  for (std::size_t i = 0; i < perm.size(); ++i) {
+    if (perm[i] != static_cast<std::int64_t>(i)) return false;
+  }
+  return true;
+}
+
+Ints inverse(const Ints& perm) {
+  Ints out(perm.size());
+  for (std::size_t i = 0; i < perm.size(); ++i) {
+    out[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  }
+  return out;
+}
+
+Ints compose(const Ints& first, const Ints& second) { return permuted(first, second); }
+
+Ints permuted(const Ints& list, const Ints& perm) {
+  Ints out(perm.size());
+  for (std::size_t i = 0; i < perm.size(); ++i) out[i] = list[static_cast<std::size_t>(perm[i])];
+  return out;
+}
+
+}  // namespace lilith::passes

@@ -1,0 +1,268 @@
+// Transposes move until they meet and cancel: down through ops whose operands all come transposed,
+// into the dimension numbers of dot_general, and up where that leaves fewer bytes to transpose.
+//
+//   %1: f32[4,3] = transpose(%x) {perm=[1,0]}       |
+//   %2: f32[4,3] = exp(%1)                          |  %0: f32[3,4] = exp(%x)
+//   %3: f32[3,4] = transpose(%2) {perm=[1,0]}       |  return %0
+//   return %3                                       |
+#include <algorithm>
+#include <numeric>
+
+#include "ir/node_map.h"
+#include "ir/rebuild.h"
+#include "passes/movable.h"
+#include "passes/pipeline.h"
+
+namespace lilith::passes {
+namespace {
+
+using ir::NodeImpl;
+
+constexpr int kMaxDepth = 16;
+
+std::int64_t bytes_of(const NodeImpl& n) { return static_cast<std::int64_t>(n.aval.bytes()); }
+
+bool is_increasing(const Ints& list) { return std::is_sorted(list.begin(), list.end()); }
+
+// The order that sorts a list of distinct numbers: list[order[0]] < list[order[1]] < …
+Ints sorting_order(const Ints& list) {
+  Ints order(list.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    return list[static_cast<std::size_t>(a)] < list[static_cast<std::size_t>(b)];
+  });
+  return order;
+}
+
+// Where transpose(perm) puts the dimensions that a broadcast's input has.
+Ints moved_dims(const NodeImpl& broadcast, const Ints& perm) {
+  return permuted(inverse(perm), ints(broadcast, "dims"));
+}
+
+/// Transposing a value by taking the transpose further up. Costs are in bytes that a transpose
+/// would write; a transpose that vanishes counts negative.
+class Puller {
+ public:
+  /// With a count of uses, ops used once may be recomputed in the other order.
+  explicit Puller(const ir::NodeMap<int>* uses) : uses_(uses) {}
+
+  std::int64_t cost(const NodeImpl& x, const Ints& perm, int depth = 0) const {
+    if (is_identity(perm) || is_constant(x) || is(x, "iota") || x.aval.numel() <= 1) return 0;
+    if (is(x, "transpose")) {
+      const std::int64_t saved = used_once(x) ? bytes_of(x) : 0;
+      return cost(*x.inputs[0], compose(ints(x, "perm"), perm), depth) - saved;
+    }
+    if (is(x, "broadcast")) {
+      const Ints order = sorting_order(moved_dims(x, perm));
+      return is_identity(order) ? 0 : cost(*x.inputs[0], order, depth + 1);
+    }
+    if (!may_recompute(x, perm, depth)) return bytes_of(x);
+    return std::min(bytes_of(x), cost_of_inputs(x, perm, depth));
+  }
+
+  /// The value of transpose(x, perm), at that cost.
+  Tensor pull(const Tensor& value, const Ints& perm, int depth = 0) const {
+    NodeImpl& x = *value.node();
+    if (is_identity(perm)) return value;
+    const Shape shape(permuted(x.aval.shape.vec(), perm));
+    if (is_constant(x)) return constant_like(x, {shape, x.aval.dtype, x.aval.device});
+    if (is(x, "iota")) return pull_iota(x, shape, perm);
+    if (x.aval.numel() <= 1) return reshape(value, shape);
+    if (is(x, "transpose")) return pull(x.input(0), compose(ints(x, "perm"), perm), depth);
+    if (is(x, "broadcast")) return pull_broadcast(x, shape, perm, depth);
+    if (may_recompute(x, perm, depth) && cost_of_inputs(x, perm, depth) < bytes_of(x)) {
+      return pull_inputs(x, perm, depth);
+    }
+    return transpose(value, perm);
+  }
+
+  std::int64_t cost_of_inputs(const NodeImpl& x, const Ints& perm, int depth) const {
+    std::int64_t total = 0;
+    for (const NodeImpl* input : x.inputs) total += cost(*input, perm, depth + 1);
+    return total;
+  }
+
+  /// The op on inputs that are transposed themselves.
+  Tensor pull_inputs(NodeImpl& x, const Ints& perm, int depth) const {
+    std::vector<Tensor> inputs;
+    for (NodeImpl* input : x.inputs) inputs.push_back(pull(Tensor(input), perm, depth + 1));
+    LocScope::Override scope(x.loc);
+    return apply(*x.op, std::move(inputs), *moved_attrs(x, perm));
+  }
+
+ private:
+  bool used_once(const NodeImpl& x) const {
+    const int* count = uses_ ? uses_->find(&x) : nullptr;
+    return count && *count == 1;
+  }
+
+  bool may_recompute(const NodeImpl& x, const Ints& perm, int depth) const {
+    return depth < kMaxDepth && !x.is_leaf() && used_once(x) && moved_attrs(x, perm).has_value();
+  }
+
+  static Tensor pull_iota(const NodeImpl& x, const Shape& shape, const Ints& perm) {
+    Attrs attrs = x.attrs;
+    attrs.set("shape", shape.vec());
+    attrs.set("dim", inverse(perm)[static_cast<std::size_t>(x.attrs.integer("dim"))]);
+    return apply("iota", {}, std::move(attrs));
+  }
+
+  Tensor pull_broadcast(NodeImpl& x, const Shape& shape, const Ints& perm, int depth) const {
+    Ints dims = moved_dims(x, perm);
+    const Tensor source = pull(x.input(0), sorting_order(dims), depth + 1);
+    std::sort(dims.begin(), dims.end());
+    return apply("broadcast", {source}, {{"shape", shape.vec()}, {"dims", dims}});
+  }
+
+  const ir::NodeMap<int>* uses_;
+};
+
+// ---- Down. ----
+
+// op(transpose(x), transpose(y)) = transpose(op(x, y)); constants and broadcasts follow for
+// nothing.
+Tensor sink(NodeImpl& n) {
+  const auto at = std::find_if(n.inputs.begin(), n.inputs.end(),
+                               [](NodeImpl* input) { return is(*input, "transpose"); });
+  if (at == n.inputs.end() || is(n, "transpose")) return {};
+  const Ints perm = ints(**at, "perm"), undo = inverse(perm);
+  if (!moved_attrs(n, undo)) return {};
+  const Puller puller(nullptr);
+  for (const NodeImpl* input : n.inputs) {
+    if (puller.cost(*input, undo) > 0) return {};
+  }
+  return transpose(puller.pull_inputs(n, undo, 0), perm);
+}
+
+// reduce(transpose(x), axes) = transpose(reduce(x, axes'))
+Tensor sink_through_reduction(NodeImpl& n) {
+  const NodeImpl& x = *n.inputs[0];
+  if (!is(x, "transpose")) return {};
+  const Ints &perm = ints(x, "perm"), &axes = ints(n, "axes");
+  Ints kept;  // dimensions of the untransposed input, in the order of the result
+  for (std::int64_t d = 0; d < static_cast<std::int64_t>(perm.size()); ++d) {
+    if (std::find(axes.begin(), axes.end(), d) == axes.end())
+      kept.push_back(perm[static_cast<std::size_t>(d)]);
+  }
+  Ints moved = permuted(perm, axes);
+  std::sort(moved.begin(), moved.end());
+  const Tensor reduced = apply(*n.op, {x.input(0)}, {{"axes", moved}});
+  return transpose(reduced, inverse(sorting_order(kept)));
+}
+
+// ---- Into dot_general. ----
+
+// The dimensions that are neither batch nor contracted, in order.
+Ints free_dims(std::size_t rank, const Ints& batch, const Ints& contract) {
+  Ints out;
+  for (std::int64_t d = 0; d < static_cast<std::int64_t>(rank); ++d) {
+    const bool used = std::find(batch.begin(), batch.end(), d) != batch.end() ||
+                      std::find(contract.begin(), contract.end(), d) != contract.end();
+    if (!used) out.push_back(d);
+  }
+  return out;
+}
+
+Tensor absorb_operand(NodeImpl& n, int side, const char* batch_key, const char* contract_key) {
+  const NodeImpl& x = *n.inputs[static_cast<std::size_t>(side)];
+  if (!is(x, "transpose")) return {};
+  const Ints &perm = ints(x, "perm"), &batch = ints(n, batch_key),
+             &contract = ints(n, contract_key);
+  if (!is_increasing(permuted(perm, free_dims(perm.size(), batch, contract)))) return {};
+  Attrs attrs = n.attrs;
+  attrs.set(batch_key, permuted(perm, batch));
+  attrs.set(contract_key, permuted(perm, contract));
+  std::vector<Tensor> inputs = {n.input(0), n.input(1)};
+  inputs[static_cast<std::size_t>(side)] = x.input(0);
+  return apply(*n.op, std::move(inputs), std::move(attrs));
+}
+
+Tensor absorb_lhs(NodeImpl& n) { return absorb_operand(n, 0, "lhs_batch", "lhs_contract"); }
+Tensor absorb_rhs(NodeImpl& n) { return absorb_operand(n, 1, "rhs_batch", "rhs_contract"); }
+
+// transpose(dot_general(a, b)) = dot_general(b, a) where it swaps their free dimensions as blocks
+Tensor swap_operands(NodeImpl& n) {
+  const NodeImpl& dot = *n.inputs[0];
+  if (!is(dot, "dot_general")) return {};
+  const Ints& perm = ints(n, "perm");
+  const auto rank = static_cast<std::int64_t>(perm.size());
+  const auto batch = static_cast<std::int64_t>(ints(dot, "lhs_batch").size());
+  const std::int64_t lhs_free = dot.inputs[0]->aval.shape.rank() - batch -
+                                static_cast<std::int64_t>(ints(dot, "lhs_contract").size());
+  for (std::int64_t d = 0; d < rank; ++d) {
+    const std::int64_t rhs_free = rank - batch - lhs_free;
+    const std::int64_t swapped = d < batch ? d : d < batch + rhs_free ? d + lhs_free : d - rhs_free;
+    if (perm[static_cast<std::size_t>(d)] != swapped) return {};
+  }
+  return apply(*dot.op, {dot.input(1), dot.input(0)},
+               {{"lhs_batch", ints(dot, "rhs_batch")},
+                {"rhs_batch", ints(dot, "lhs_batch")},
+                {"lhs_contract", ints(dot, "rhs_contract")},
+                {"rhs_contract", ints(dot, "lhs_contract")}});
+}
+
+// transpose of what transposes for nothing: another transpose, a constant, iota, a broadcast
+Tensor merge(NodeImpl& n) {
+  const NodeImpl& x = *n.inputs[0];
+  const bool fits = is(x, "transpose") || is(x, "broadcast") || is_constant(x) || is(x, "iota");
+  return fits ? Puller(nullptr).pull(n.input(0), ints(n, "perm")) : Tensor();
+}
+
+Graph move_down(const Graph& g) {
+  return transform(g, [](const Node& node, const std::vector<Tensor>& inputs) {
+    Tensor current = ir::rebuild(node.tensor().node(), inputs);
+    for (bool changed = true; changed;) {
+      NodeImpl& n = *current.node();
+      Tensor next;
+      if (is(n, "transpose")) {
+        next = merge(n);
+        if (!next.defined()) next = swap_operands(n);
+      } else if (is(n, "dot_general")) {
+        next = absorb_lhs(n);
+        if (!next.defined()) next = absorb_rhs(n);
+      } else if (n.op->cls == OpClass::Reduction && n.attrs.items().size() == 1 &&
+                 n.attrs.has("axes")) {
+        next = sink_through_reduction(n);
+      } else if (!n.is_leaf()) {
+        next = sink(n);
+      }
+      changed = next.defined();
+      if (changed) current = std::move(next);
+    }
+    return current;
+  });
+}
+
+// ---- Up. ----
+
+ir::NodeMap<int> count_uses(const Graph& g) {
+  ir::NodeMap<int> uses(256);
+  for (const NodeImpl* node : ir::topological_order(g.outputs())) {
+    for (const NodeImpl* input : node->inputs) ++uses[input];
+  }
+  for (const Tensor& t : g.outputs()) uses[t.node()] += 1;
+  return uses;
+}
+
+// Looks at one transpose at a time, since each move changes the uses.
+Graph move_up(const Graph& g) {
+  const ir::NodeMap<int> uses = count_uses(g);
+  const Puller puller(&uses);
+  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) -> Tensor {
+    NodeImpl& n = *node.tensor().node();
+    // A node whose inputs were replaced below is left to the next round.
+    if (!is(n, "transpose") || inputs[0].node() != n.inputs[0]) return {};
+    const NodeImpl& x = *n.inputs[0];
+    const int* count = uses.find(&x);
+    const Ints& perm = ints(n, "perm");
+    if (x.is_leaf() || !count || *count != 1 || !moved_attrs(x, perm)) return {};
+    if (puller.cost_of_inputs(x, perm, 0) >= bytes_of(n)) return {};
+    return puller.pull_inputs(*n.inputs[0], perm, 0);
+  });
+}
+
+}  // namespace
+
+Graph transposes(const Graph& g) { return move_up(move_down(g)); }
+
+}  // namespace lilith::passes
