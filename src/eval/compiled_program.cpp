@@ -1,0 +1,269 @@
+#include "eval/compiled_program.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+#include "codegen/codegen.h"
+#include "core/env.h"
+#include "runtime/memory_limit.h"
+#include "runtime/thread_team.h"
+#include "schedule/plan.h"
+#include "schedule/prepare.h"
+
+namespace lilith {
+namespace {
+
+using schedule::BufferPlan;
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+struct Launch {
+  codegen::CompiledKernel::Fn fn;
+  std::size_t params;  // where its pointers begin
+  bool barrier_before, single;
+};
+
+// What one run writes to; pooled, so that runs allocate nothing.
+struct Instance {
+  std::vector<char*> buffers;       // base of every buffer of the plan
+  std::vector<void*> params;        // the launches' parameters, one after another
+  std::vector<StoragePtr> scratch;  // one a thread
+};
+
+class CompiledProgram final : public Program {
+ public:
+  CompiledProgram(const Graph& g, const ProgramOptions& options) {
+    const auto start = Clock::now();
+    schedule::PlanOptions plan_options;
+    const codegen::TargetInfo& target = codegen::target();
+    plan_options.target.vector_bytes = target.vector_bytes;
+    plan_options.target.vector_registers = target.num_vector_registers;
+    plan_options.target.threads = runtime::ThreadTeam::instance().size();
+    plan_options.donated.assign(options.donatable.begin(), options.donatable.end());
+    plan_ = schedule::make_plan(schedule::prepare(g), plan_options);
+    check_memory();
+    compile();
+    stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
+    stats_.num_nodes = static_cast<std::int64_t>(g.nodes().size());
+    stats_.arena_bytes = static_cast<std::int64_t>(plan_.arena_bytes);
+    stats_.compile_ms = ms_since(start);
+    stats_.text = plan_.str();
+    for (schedule::LaunchPlan& l : plan_.launches) l.kernel = {};  // compiled: no longer needed
+  }
+
+  void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
+           std::span<StoragePtr> outputs) override {
+    std::unique_ptr<Instance> instance = acquire();
+    const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
+    place(*instance, arena, inputs, donated, outputs);
+    Context context{this, instance.get()};
+    if (env::debug(1, "run")) {
+      run_timed(context);
+    } else if (all_single_) {
+      run_thread(context, 0, 1);
+    } else {
+      runtime::ThreadTeam::instance().run(
+          [](void* c, int thread, int n) {
+            auto& ctx = *static_cast<Context*>(c);
+            ctx.program->run_thread(ctx, thread, n);
+          },
+          &context);
+    }
+    copy_repeated(inputs, outputs);
+    release(std::move(instance));
+  }
+
+  ProgramStats stats() const override { return stats_; }
+
+ private:
+  struct Context {
+    CompiledProgram* program;
+    Instance* instance;
+  };
+
+  void check_memory() const {
+    std::int64_t bytes = static_cast<std::int64_t>(plan_.arena_bytes);
+    for (const BufferPlan& b : plan_.buffers) {
+      if (b.kind != BufferPlan::Kind::Arena) bytes += static_cast<std::int64_t>(b.bytes);
+    }
+    const std::int64_t limit = runtime::memory_limit_bytes();
+    if (bytes <= limit) return;
+    throw DeviceError(
+        fmt::format(
+            "eval: the program needs {:.1f} GiB (temporaries {:.1f} GiB, inputs and outputs {:.1f} "
+            "GiB), this machine grants {:.1f} GiB",
+            static_cast<double>(bytes) / (1 << 30),
+            static_cast<double>(plan_.arena_bytes) / (1 << 30),
+            (static_cast<double>(bytes) - static_cast<double>(plan_.arena_bytes)) / (1 << 30),
+            static_cast<double>(limit) / (1 << 30)),
+        LocScope::current());
+  }
+
+  void compile() {
+    codegen::set_barrier_function([](std::int64_t, std::int64_t n) {
+      if (n > 1) runtime::ThreadTeam::instance().barrier();
+    });
+    std::vector<const kir::Kernel*> kernels;
+    for (const schedule::LaunchPlan& l : plan_.launches) {
+      if (env::debug(4, "schedule")) {
+        fmt::print(stderr, "{}\n  {}\n{}\n", l.what, l.how, kir::to_string(l.kernel));
+      }
+      kernels.push_back(&l.kernel);
+    }
+    if (env::debug(4, "schedule")) fmt::print(stderr, "{}\n", plan_.str());
+    compiled_ = codegen::compile_kernels(kernels);
+    std::size_t params = 0;
+    for (std::size_t i = 0; i < compiled_.size(); ++i) {
+      const schedule::LaunchPlan& l = plan_.launches[i];
+      launches_.push_back({compiled_[i].fn, params, l.barrier_before, l.single});
+      params += l.buffers.size();
+      scratch_bytes_ =
+          std::max(scratch_bytes_, static_cast<std::size_t>(compiled_[i].scratch_bytes));
+      all_single_ = all_single_ && l.single;
+    }
+    num_params_ = params;
+  }
+
+  std::unique_ptr<Instance> acquire() {
+    std::lock_guard lock(pool_mutex_);
+    std::unique_ptr<Instance> i;
+    if (!pool_.empty()) {
+      i = std::move(pool_.back());
+      pool_.pop_back();
+    } else {
+      i = std::make_unique<Instance>();
+      i->buffers.resize(plan_.buffers.size());
+      i->params.resize(num_params_);
+      pool_.reserve(8);
+    }
+    const auto threads = static_cast<std::size_t>(runtime::ThreadTeam::instance().size());
+    while (scratch_bytes_ > 0 && i->scratch.size() < threads)
+      i->scratch.push_back(Storage::allocate(scratch_bytes_));
+    return i;
+  }
+  void release(std::unique_ptr<Instance> i) {
+    std::lock_guard lock(pool_mutex_);
+    pool_.push_back(std::move(i));
+  }
+
+  // Decides where every buffer lies in this run.
+  void place(Instance& instance, const StoragePtr& arena, std::span<const StoragePtr> inputs,
+             std::span<const char> donated, std::span<StoragePtr> outputs) {
+    for (std::size_t b = 0; b < plan_.buffers.size(); ++b) {
+      const BufferPlan& p = plan_.buffers[b];
+      if (p.kind == BufferPlan::Kind::Arena)
+        instance.buffers[b] = arena ? static_cast<char*>(arena->data()) + p.offset : nullptr;
+      if (p.kind == BufferPlan::Kind::Input)
+        instance.buffers[b] = static_cast<char*>(inputs[static_cast<std::size_t>(p.index)]->data());
+      if (p.kind == BufferPlan::Kind::Output) instance.buffers[b] = nullptr;
+    }
+    for (std::size_t i = 0; i < plan_.outputs.size(); ++i) {
+      const auto b = static_cast<std::size_t>(plan_.outputs[i]);
+      const BufferPlan& p = plan_.buffers[b];
+      if (p.kind == BufferPlan::Kind::Output && !instance.buffers[b]) {
+        const int donor = p.donor < 0 ? -1 : plan_.buffers[static_cast<std::size_t>(p.donor)].index;
+        if (donor >= 0 && !donated.empty() && donated[static_cast<std::size_t>(donor)]) {
+          outputs[i] = inputs[static_cast<std::size_t>(donor)];
+        } else if (!outputs[i]) {
+          outputs[i] = Storage::allocate(p.bytes);
+        }
+        instance.buffers[b] = static_cast<char*>(outputs[i]->data());
+      } else if (!outputs[i]) {
+        outputs[i] = Storage::allocate(p.bytes);
+      }
+    }
+    std::size_t k = 0;
+    for (const schedule::LaunchPlan& l : plan_.launches) {
+      for (const int b : l.buffers)
+        instance.params[k++] = instance.buffers[static_cast<std::size_t>(b)];
+    }
+  }
+
+  // Outputs that are inputs, or repeat an earlier output, are copies.
+  void copy_repeated(std::span<const StoragePtr> inputs, std::span<StoragePtr> outputs) {
+    for (std::size_t i = 0; i < plan_.outputs.size(); ++i) {
+      const BufferPlan& p = plan_.buffers[static_cast<std::size_t>(plan_.outputs[i])];
+      const void* from = nullptr;
+      if (p.kind == BufferPlan::Kind::Input)
+        from = inputs[static_cast<std::size_t>(p.index)]->data();
+      for (std::size_t j = 0; j < i && !from; ++j) {
+        if (plan_.outputs[j] == plan_.outputs[i]) from = outputs[j]->data();
+      }
+      if (from && from != outputs[i]->data()) std::memcpy(outputs[i]->data(), from, p.bytes);
+    }
+  }
+
+  void run_thread(const Context& c, int thread, int num_threads) const {
+    void* scratch = c.instance->scratch.empty()
+                        ? nullptr
+                        : c.instance->scratch[static_cast<std::size_t>(thread)]->data();
+    for (const Launch& l : launches_) {
+      if (l.barrier_before && num_threads > 1) runtime::ThreadTeam::instance().barrier();
+      if (l.single && thread != 0) continue;
+      l.fn(c.instance->params.data() + l.params, l.single ? 0 : thread, l.single ? 1 : num_threads,
+           scratch);
+    }
+  }
+
+  // One line a kernel: its time, and how fast it moved its data.
+  void run_timed(Context& context) {
+    struct Timed {
+      Context* c;
+      std::vector<double> ms;
+    } timed{&context, std::vector<double>(launches_.size())};
+    runtime::ThreadTeam::instance().run(
+        [](void* p, int thread, int n) {
+          auto& t = *static_cast<Timed*>(p);
+          const CompiledProgram& program = *t.c->program;
+          auto& team = runtime::ThreadTeam::instance();
+          void* scratch = t.c->instance->scratch.empty()
+                              ? nullptr
+                              : t.c->instance->scratch[static_cast<std::size_t>(thread)]->data();
+          for (std::size_t i = 0; i < program.launches_.size(); ++i) {
+            const Launch& l = program.launches_[i];
+            team.barrier();
+            const auto start = Clock::now();
+            if (!l.single || thread == 0) {
+              l.fn(t.c->instance->params.data() + l.params, l.single ? 0 : thread, l.single ? 1 : n,
+                   scratch);
+            }
+            team.barrier();
+            if (thread == 0) t.ms[i] = ms_since(start);
+          }
+        },
+        &timed);
+    for (std::size_t i = 0; i < launches_.size(); ++i) {
+      const schedule::LaunchPlan& l = plan_.launches[i];
+      fmt::print(
+          stderr,
+          "kernel {:3} {:8.4f} ms {:7.1f} GFLOP/s {:6.1f} GB/s  compiled in {:.1f} ms  {}  [{}]\n",
+          i, timed.ms[i], l.flops / 1e6 / timed.ms[i], l.bytes / 1e6 / timed.ms[i],
+          compiled_[i].compile_ms, l.what, l.how);
+    }
+  }
+
+  schedule::Plan plan_;
+  std::vector<codegen::CompiledKernel> compiled_;
+  std::vector<Launch> launches_;
+  std::size_t num_params_ = 0, scratch_bytes_ = 0;
+  bool all_single_ = true;
+  ProgramStats stats_;
+  std::mutex pool_mutex_;
+  std::vector<std::unique_ptr<Instance>> pool_;
+};
+
+}  // namespace
+
+std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
+  return std::make_shared<CompiledProgram>(g, options);
+}
+
+}  // namespace lilith

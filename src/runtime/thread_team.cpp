@@ -1,0 +1,131 @@
+#include "runtime/thread_team.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+#include "lilith/error.h"
+#include "lilith/runtime.h"
+
+namespace lilith::runtime {
+namespace {
+
+// A pause is some 20-60 ns: about 50 µs of spinning inside a program before the core is offered to
+// others, about 200 µs between programs.
+constexpr int kSpinsInside = 1 << 10;
+constexpr int kSpinsBetween = 1 << 12;
+
+inline void cpu_pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Waits until `word` differs from `old`: spins, then sleeps in the kernel.
+void wait_while_equal(std::atomic<std::uint32_t>& word, std::uint32_t old, int spins) {
+  for (int i = 0; i < spins; ++i) {
+    if (word.load(std::memory_order_acquire) != old) return;
+    cpu_pause();
+  }
+  while (word.load(std::memory_order_acquire) == old) word.wait(old, std::memory_order_acquire);
+}
+
+// CPUs that the cgroup's quota grants ("max 100000" or "200000 100000" in cpu.max); 0 when
+// unlimited.
+int cgroup_cpus() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (file >> quota >> period && period > 0) return std::max(1, static_cast<int>(quota / period));
+  return 0;
+}
+
+}  // namespace
+
+int available_cores() {
+  int cores = static_cast<int>(std::thread::hardware_concurrency());
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
+  if (const int limit = cgroup_cpus()) cores = std::min(cores, limit);
+  return std::max(1, cores);
+}
+
+ThreadTeam& ThreadTeam::instance() {
+  // Never destroyed: other statics' destructors may still run programs; its threads die with the
+  // process.
+  static ThreadTeam* team = new ThreadTeam;
+  return *team;
+}
+
+ThreadTeam::ThreadTeam() { start(available_cores()); }
+ThreadTeam::~ThreadTeam() { stop(); }
+
+void ThreadTeam::start(int n) {
+  stopping_ = false;
+  size_ = n;
+  const std::uint32_t now = epoch_.load(std::memory_order_relaxed);
+  for (int i = 1; i < n; ++i) workers_.emplace_back([this, i, now] { work(i, now); });
+}
+
+void ThreadTeam::stop() {
+  stopping_ = true;
+  epoch_.fetch_add(1, std::memory_order_release);
+  epoch_.notify_all();
+  for (std::thread& w : workers_) w.join();
+  workers_.clear();
+}
+
+void ThreadTeam::resize(int n) {
+  LILITH_CHECK(n >= 1, "set_num_threads: got {}; need at least 1", n);
+  std::lock_guard lock(turn_);
+  if (n == size()) return;
+  stop();
+  start(n);
+}
+
+void ThreadTeam::work(int thread, std::uint32_t seen) {
+  for (;;) {
+    wait_while_equal(epoch_, seen, spin_.load(std::memory_order_relaxed) ? kSpinsBetween : 0);
+    seen = epoch_.load(std::memory_order_acquire);
+    if (stopping_.load(std::memory_order_acquire)) return;
+    task_(context_, thread, size());
+    barrier();
+  }
+}
+
+void ThreadTeam::run(Task task, void* context) {
+  std::lock_guard lock(turn_);
+  if (size() == 1) return task(context, 0, 1);
+  task_ = task;
+  context_ = context;
+  epoch_.fetch_add(1, std::memory_order_release);
+  epoch_.notify_all();
+  task(context, 0, size());
+  barrier();
+}
+
+void ThreadTeam::barrier() {
+  const auto n = static_cast<std::uint32_t>(size());
+  if (n == 1) return;
+  const std::uint32_t phase = phase_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {
+    arrived_.store(0, std::memory_order_relaxed);
+    phase_.fetch_add(1, std::memory_order_release);
+    phase_.notify_all();
+  } else {
+    wait_while_equal(phase_, phase, kSpinsInside);
+  }
+}
+
+}  // namespace lilith::runtime
+
+namespace lilith {
+
+void set_num_threads(int n) { runtime::ThreadTeam::instance().resize(n); }
+int num_threads() { return runtime::ThreadTeam::instance().size(); }
+void set_spin(bool spin) { runtime::ThreadTeam::instance().set_spin(spin); }
+
+}  // namespace lilith

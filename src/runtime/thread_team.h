@@ -1,0 +1,52 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace lilith::runtime {
+
+/// The threads that run programs. One program at a time; its caller is thread 0. Threads spin
+/// inside a program, linger a moment after it, then sleep. A spin gives the core away after a
+/// while, so an oversubscribed machine makes progress.
+class ThreadTeam {
+ public:
+  using Task = void (*)(void* context, int thread, int num_threads);
+
+  static ThreadTeam& instance();
+  ~ThreadTeam();
+
+  /// Runs task on every thread and returns when all are done. Calls from several threads take
+  /// turns.
+  void run(Task task, void* context);
+  /// All threads of the running task meet here.
+  void barrier();
+
+  int size() const { return size_.load(std::memory_order_relaxed); }
+  void resize(int n);
+  void set_spin(bool spin) { spin_.store(spin, std::memory_order_relaxed); }
+
+ private:
+  ThreadTeam();
+  void start(int n);
+  void stop();
+  void work(int thread, std::uint32_t seen);  // seen: the last epoch that is not its business
+
+  std::mutex turn_;  // held by the caller of run
+  std::vector<std::thread> workers_;
+  std::atomic<int> size_{1};
+  std::atomic<bool> spin_{true};
+
+  Task task_ = nullptr;
+  void* context_ = nullptr;
+  alignas(64) std::atomic<std::uint32_t> epoch_{0};  // counts tasks; workers wait for it to change
+  alignas(64) std::atomic<std::uint32_t> arrived_{0};  // threads that reached the current barrier
+  alignas(64) std::atomic<std::uint32_t> phase_{0};    // counts barriers
+  std::atomic<bool> stopping_{false};
+};
+
+/// Cores this process may use: its affinity mask, cut by the cgroup's CPU quota.
+int available_cores();
+
+}  // namespace lilith::runtime

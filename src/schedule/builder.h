@@ -1,0 +1,44 @@
+#pragma once
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "schedule/fusion.h"
+#include "schedule/lowering.h"
+#include "schedule/plan.h"
+
+namespace lilith::schedule {
+
+/// The plan while it grows: which value lies in which buffer.
+struct Builder {
+  const Analysis& analysis;
+  const Fusion& fusion;
+  const Target target;
+  Plan plan;
+  std::unordered_map<const ir::NodeImpl*, int> buffer_of;
+
+  /// The buffer of a stored value made so far; -1 when there is none.
+  int buffer(const ir::NodeImpl* n) const {
+    const auto it = buffer_of.find(n);
+    return it == buffer_of.end() ? -1 : it->second;
+  }
+  /// A buffer for a stored value. Outputs are row-major whatever `layout` says.
+  int add_value(const ir::NodeImpl* n, const Layout& layout);
+  /// Scratch memory shared by the team.
+  int add_scratch(std::string name, DType dtype, std::int64_t elements);
+  /// Ends a kernel: names its parameters' buffers, works out barriers later.
+  void launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, std::string how,
+              double flops);
+};
+
+/// "add+maximum -> %12 f32[3,4]": what a group computes, for people.
+std::string describe(const Builder& b, const Group& g);
+
+void build_map(Builder& b, const Group& g);
+void build_contraction(Builder& b, const Group& g);
+void build_scatter(Builder& b, const Group& g);
+
+/// A Parallel loop over `extent` tasks, or no loop when there is but one.
+kir::Stmt parallel_for(kir::Expr var, kir::Block body);
+
+}  // namespace lilith::schedule

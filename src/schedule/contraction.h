@@ -1,0 +1,46 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "schedule/builder.h"
+
+namespace lilith::schedule {
+
+/// One loop of a contraction: how far a step moves in the memory of a, of b, and in the result's
+/// index. A batch axis moves all three, a row axis a and the result, a column axis b and the
+/// result, a summed axis a and b.
+struct Axis {
+  std::string name;
+  std::int64_t extent = 1;
+  std::int64_t a = 0, b = 0;
+  int out_dim = -1;           // of the result's logical dimensions; -1: summed
+  std::int64_t out_step = 0;  // in that dimension's index
+  bool summed() const { return out_dim < 0; }
+};
+
+/// dot_general and conv_general as one thing: out[Σ] = sum over the summed axes of a[Σ] * b[Σ],
+/// where every place is an offset plus strides times axes.
+struct ContractionSpec {
+  std::vector<Axis> axes;
+  int a_buffer = -1, b_buffer = -1;
+  std::int64_t a_offset = 0, b_offset = 0;
+};
+ContractionSpec make_spec(const Builder& b, ir::NodeImpl* core);
+
+/// The chosen shape of the loops.
+struct ContractionSchedule {
+  int vector_axis = -1;          // runs in SIMD lanes: contiguous in b and in the result
+  bool swap = false;             // a and b change places, so that the vector axis is b's
+  std::int64_t vector_tile = 0;  // elements of the vector axis in one tile
+  std::vector<int> row_axes;     // at most two, the last innermost
+  std::vector<std::int64_t> row_tiles;
+  bool pack_b = false;          // b is copied into panels [tile][k][vector_tile] first
+  std::vector<int> split_axes;  // summed axes outside of the tiles, their first cut into chunks
+  std::int64_t chunks = 1;
+  double cycles = 0;  // the model's estimate on one thread
+};
+ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& target, DType dtype,
+                                    const Shape& out);
+
+}  // namespace lilith::schedule

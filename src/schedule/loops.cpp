@@ -1,0 +1,134 @@
+#include "schedule/loops.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <unordered_set>
+
+namespace lilith::schedule {
+namespace {
+
+using kir::Expr;
+
+template <class F>
+void walk(Expr x, std::unordered_set<const kir::ExprNode*>* seen, F&& visit) {
+  if (!seen->insert(x.node()).second) return;
+  if (!visit(x)) return;
+  for (const Expr& arg : x->args) {
+    if (arg) walk(arg, seen, visit);
+  }
+}
+
+}  // namespace
+
+std::vector<Access> loads_of(const std::vector<Expr>& roots, const kir::Kernel& kernel) {
+  std::vector<Access> loads;
+  std::unordered_set<const kir::ExprNode*> seen;
+  for (const Expr& root : roots) {
+    walk(root, &seen, [&](Expr x) {
+      if (x->op == kir::Op::Load) {
+        const kir::BufferDecl& b = kernel.buffers[static_cast<std::size_t>(x->i)];
+        loads.push_back(
+            {x->args[0], static_cast<double>(b.size) * static_cast<double>(size_of(b.dtype))});
+      }
+      return true;
+    });
+  }
+  return loads;
+}
+
+std::vector<bool> pinned_vars(const std::vector<Expr>& roots) {
+  std::vector<bool> pinned;
+  const auto pin = [&](const Expr& x) {
+    std::unordered_set<const kir::ExprNode*> seen;
+    walk(x, &seen, [&](Expr e) {
+      if (e->op == kir::Op::Var) {
+        const auto id = static_cast<std::size_t>(e->i);
+        if (pinned.size() <= id) pinned.resize(id + 1);
+        pinned[id] = true;
+      }
+      return true;
+    });
+  };
+  std::unordered_set<const kir::ExprNode*> seen;
+  for (const Expr& root : roots) {
+    walk(root, &seen, [&](Expr x) {
+      if (x->op == kir::Op::Var) pin(x);
+      if (x->op != kir::Op::Load) return true;
+      if (!kir::affine(x->args[0])) pin(x->args[0]);
+      if (x->args.size() > 1 && x->args[1]) pin(x->args[1]);
+      // An indirect address holds loads whose own addresses are affine; they were pinned with it.
+      return false;
+    });
+  }
+  return pinned;
+}
+
+std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain,
+                              const std::vector<Access>& accesses) {
+  const auto rank = static_cast<std::size_t>(domain.rank());
+  std::vector<int> row_major(rank);
+  std::iota(row_major.begin(), row_major.end(), 0);
+  // Per access the coefficient of every dimension; empty when it is not affine.
+  std::vector<std::vector<std::int64_t>> strides;
+  for (const Access& a : accesses) {
+    strides.emplace_back();
+    const auto form = kir::affine(a.address);
+    if (!form) continue;
+    for (std::size_t d = 0; d < rank; ++d) {
+      const bool is_var = vars[d]->op == kir::Op::Var;
+      strides.back().push_back(is_var ? form->coefficient(static_cast<kir::VarId>(vars[d]->i)) : 0);
+    }
+  }
+  std::vector<std::vector<int>> candidates{row_major};
+  for (const auto& s : strides) {
+    if (s.empty()) continue;
+    std::vector<int> order = row_major;
+    std::stable_sort(order.begin(), order.end(), [&](int x, int y) {
+      // A dimension that the access does not walk along goes outside.
+      const auto key = [&](int d) {
+        const std::int64_t c = std::abs(s[static_cast<std::size_t>(d)]);
+        return c == 0 ? INT64_MAX : c;
+      };
+      return key(x) > key(y);
+    });
+    candidates.push_back(std::move(order));
+  }
+  const auto penalty = [&](const std::vector<int>& order) {
+    int inner = -1;
+    for (const int d : order) {
+      if (domain[d] > 1) inner = d;
+    }
+    double total = 0;
+    for (std::size_t k = 0; k < strides.size(); ++k) {
+      if (strides[k].empty() || inner < 0 || !accesses[k].fixed) continue;
+      const std::int64_t step = std::abs(strides[k][static_cast<std::size_t>(inner)]);
+      // A short innermost loop fills few lanes.
+      const double lanes = domain[inner] < 8 ? 2.0 : 1.0;
+      total += accesses[k].bytes * (step <= 1 ? lanes : 4.0);
+    }
+    return total;
+  };
+  return *std::min_element(candidates.begin(), candidates.end(),
+                           [&](const auto& x, const auto& y) { return penalty(x) < penalty(y); });
+}
+
+void split_index(Expr index, const std::vector<LoopDim>& dims, std::vector<Expr>* by) {
+  std::int64_t inner = 1;
+  std::int64_t total = 1;
+  for (const LoopDim& d : dims) total *= d.extent;
+  for (auto it = dims.rbegin(); it != dims.rend(); ++it) {
+    Expr part = inner == 1 ? index : kir::floor_div(index, inner);
+    inner *= it->extent;
+    if (inner != total) part = kir::floor_mod(part, it->extent);
+    const auto id = static_cast<std::size_t>(it->var->i);
+    if (by->size() <= id) by->resize(id + 1);
+    (*by)[id] = part;
+  }
+}
+
+kir::Stmt parallel_for(Expr var, kir::Block body) {
+  return kir::make_for(var, kir::LoopKind::Parallel, std::move(body));
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,33 @@
+#pragma once
+#include <vector>
+
+#include "schedule/builder.h"
+
+namespace lilith::schedule {
+
+/// One loop dimension of a map: a dimension of the domain, or several merged.
+struct LoopDim {
+  kir::Expr var;
+  std::int64_t extent = 1;
+  bool reduced = false;
+};
+
+/// A memory access of a map: its address and how much memory it walks over.
+struct Access {
+  kir::Expr address;
+  double bytes = 0;
+  bool fixed = true;  // its layout is given; a store may still choose
+};
+
+/// Every load below these expressions, each once.
+std::vector<Access> loads_of(const std::vector<kir::Expr>& roots, const kir::Kernel& kernel);
+/// Variables that appear outside of affine addresses: they cannot be merged.
+std::vector<bool> pinned_vars(const std::vector<kir::Expr>& roots);
+/// The order of a domain's dimensions (outermost first) that lets the most bytes be walked in line.
+std::vector<int> choose_order(const std::vector<kir::Expr>& vars, const Shape& domain,
+                              const std::vector<Access>& accesses);
+
+/// Splits one loop index over the product of several loops' extents; sets their variables in `by`.
+void split_index(kir::Expr index, const std::vector<LoopDim>& dims, std::vector<kir::Expr>* by);
+
+}  // namespace lilith::schedule

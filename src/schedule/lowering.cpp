@@ -1,0 +1,81 @@
+#include "schedule/lowering.h"
+
+#include "schedule/lower.h"
+
+namespace lilith::schedule {
+
+DType compute_dtype(DType d) { return d == DType::F16 || d == DType::BF16 ? DType::F32 : d; }
+
+std::size_t Lowerer::KeyHash::operator()(const Key& k) const {
+  std::size_t h = std::hash<const void*>{}(k.node) * 31 + std::hash<const void*>{}(k.guard);
+  for (const kir::ExprNode* e : k.at) h = h * 1000003 + std::hash<const void*>{}(e);
+  return h;
+}
+
+kir::BufferId Lowerer::param(int buffer) {
+  if (const auto it = param_of_.find(buffer); it != param_of_.end()) return it->second;
+  const BufferPlan& b = plan_.buffers[static_cast<std::size_t>(buffer)];
+  const kir::BufferId id = kernel_.add_buffer(b.name, b.dtype, b.shape.numel());
+  params_.push_back(buffer);
+  param_of_.emplace(buffer, id);
+  return id;
+}
+
+kir::Expr Lowerer::address(int buffer, const Index& at) {
+  const BufferPlan& b = plan_.buffers[static_cast<std::size_t>(buffer)];
+  const auto strides = b.layout.strides(b.shape);
+  kir::Expr sum = kernel_.pool->integer(0);
+  for (std::size_t d = 0; d < at.size(); ++d) {
+    sum = sum + at[d] * kernel_.pool->integer(strides[d]);
+  }
+  return sum;
+}
+
+kir::Expr Lowerer::value(ir::NodeImpl* node, const Index& at, kir::Expr guard) {
+  Key key{node, {}, guard.node()};
+  key.at.reserve(at.size());
+  for (const kir::Expr& e : at) key.at.push_back(e.node());
+  if (const auto it = memo_.find(key); it != memo_.end()) return it->second;
+  const kir::Expr result = compute(node, at, guard);
+  memo_.emplace(std::move(key), result);
+  return result;
+}
+
+kir::Expr Lowerer::compute(ir::NodeImpl* node, const Index& at, kir::Expr guard) {
+  if (const auto it = bound_.find(node); it != bound_.end()) return it->second(at);
+  const DType dtype = compute_dtype(node->aval.dtype);
+  if (node->op == &ir::constant_op()) {
+    const Attr* value = node->attrs.find("value");
+    if (const auto* f = std::get_if<double>(value)) return kernel_.pool->constant(dtype, *f);
+    if (const auto* b = std::get_if<bool>(value)) return kernel_.pool->integer(*b, dtype);
+    const std::int64_t i = std::get<std::int64_t>(*value);
+    return is_floating(dtype) ? kernel_.pool->constant(dtype, static_cast<double>(i))
+                              : kernel_.pool->integer(i, dtype);
+  }
+  if (const int buffer = stored_(node); buffer >= 0) {
+    const BufferPlan& b = plan_.buffers[static_cast<std::size_t>(buffer)];
+    const kir::BufferId id = param(buffer);
+    const kir::Expr raw = kernel_.pool->load(id, b.dtype, address(buffer, at), guard);
+    return raw.dtype() == dtype ? raw : kernel_.pool->cast(raw, dtype);
+  }
+  if (!node->op->lower) {
+    throw InternalError(
+        fmt::format("schedule: '{}' is neither stored nor has a lowering", node->op->name));
+  }
+  std::vector<Aval> in;
+  in.reserve(node->inputs.size());
+  for (const ir::NodeImpl* input : node->inputs) in.push_back(input->aval);
+  LowerCtx ctx{*kernel_.pool, node->attrs, node->aval, in, at, {}, {}};
+  ctx.element = [&](int i, std::vector<kir::Expr> index) {
+    return value(node->inputs[static_cast<std::size_t>(i)], index, guard);
+  };
+  ctx.guarded = [&](int i, std::vector<kir::Expr> index, kir::Expr inside) {
+    ir::NodeImpl* input = node->inputs[static_cast<std::size_t>(i)];
+    const kir::Expr v = value(input, index, kir::logical_and(guard, inside));
+    if (v->op == kir::Op::Load) return v;  // a masked load is 0 where the mask is false
+    return kernel_.pool->select(inside, v, v.like(0));
+  };
+  return node->op->lower(ctx);
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,178 @@
+#include "schedule/memory_plan.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+// Interval packing: the largest buffers first, each at the lowest offset where nothing that lives
+// at the same time lies. Lifetimes are rounded to the stretches between barriers: launches that no
+// barrier parts may run at the same time.
+namespace lilith::schedule {
+namespace {
+
+constexpr std::size_t kAlign = 64;
+
+std::size_t round_up(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
+
+void find_lifetimes(Plan* plan) {
+  int stretch = 0;
+  for (const LaunchPlan& l : plan->launches) {
+    if (l.barrier_before) ++stretch;
+    for (const int id : l.buffers) {
+      BufferPlan& b = plan->buffers[static_cast<std::size_t>(id)];
+      if (b.first < 0) b.first = stretch;
+      b.last = stretch;
+    }
+  }
+}
+
+// Every load of buffer `in`, and every store to buffer `out`, in program order.
+struct Access {
+  kir::Expr index;
+  bool store = false;
+  const kir::Block* block = nullptr;
+};
+
+void collect_loads(const kir::Expr& x, kir::BufferId in, const kir::Block* block,
+                   std::unordered_set<const kir::ExprNode*>* seen, std::vector<Access>* list) {
+  if (!x || !seen->insert(x.node()).second) return;
+  if (x->op == kir::Op::Load && x->i == in) list->push_back({x->args[0], false, block});
+  for (const kir::Expr& a : x->args) collect_loads(a, in, block, seen, list);
+}
+
+void collect(const kir::Block& block, kir::BufferId in, kir::BufferId out,
+             std::vector<Access>* list) {
+  for (const kir::Stmt& s : block) {
+    std::unordered_set<const kir::ExprNode*> seen;
+    const auto loads = [&](const kir::Expr& x) { collect_loads(x, in, &block, &seen, list); };
+    switch (s.kind) {
+      case kir::Stmt::Kind::For:
+        collect(*s.loop.body, in, out, list);
+        break;
+      case kir::Stmt::Kind::While:
+        loads(s.while_loop.cond);
+        collect(*s.while_loop.body, in, out, list);
+        break;
+      case kir::Stmt::Kind::If:
+        loads(s.branch.cond);
+        collect(*s.branch.then_body, in, out, list);
+        if (s.branch.else_body) collect(*s.branch.else_body, in, out, list);
+        break;
+      case kir::Stmt::Kind::Store:
+        loads(s.store.index);
+        loads(s.store.value);
+        loads(s.store.mask);
+        if (s.store.buffer == out) list->push_back({s.store.index, true, &block});
+        break;
+      case kir::Stmt::Kind::DeclReg:
+        loads(s.decl.init);
+        break;
+      case kir::Stmt::Kind::SetReg:
+        loads(s.set.value);
+        break;
+      case kir::Stmt::Kind::Accumulate:
+        loads(s.acc.value);
+        loads(s.acc.a);
+        loads(s.acc.mask);
+        break;
+      case kir::Stmt::Kind::Barrier:
+        break;
+    }
+  }
+}
+
+// Whether `in` may lie where `out` does: each element is read through `in`, in the statements up to
+// the store to the same place, and nowhere else. (A value that was read once is kept in a
+// register.)
+bool same_place(const kir::Kernel& k, kir::BufferId in, kir::BufferId out) {
+  std::vector<Access> list;
+  collect(k.body, in, out, &list);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].store) {
+      // Read no later than written.
+      const bool read = std::any_of(
+          list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i), [&](const Access& a) {
+            return !a.store && a.block == list[i].block && a.index == list[i].index;
+          });
+      if (!read) return false;
+      continue;
+    }
+    const bool written_here = std::any_of(list.begin(), list.end(), [&](const Access& a) {
+      return a.store && a.block == list[i].block && a.index == list[i].index;
+    });
+    if (!written_here) return false;
+  }
+  return true;
+}
+
+kir::BufferId param_of(const LaunchPlan& l, int buffer) {
+  const auto it = std::find(l.buffers.begin(), l.buffers.end(), buffer);
+  return it == l.buffers.end() ? -1 : static_cast<kir::BufferId>(it - l.buffers.begin());
+}
+
+// Whether output `out` may be written where input `in` lies.
+bool may_replace(const Plan& plan, int in, int out) {
+  int writer = -1, last_reader = -1;
+  for (std::size_t k = 0; k < plan.launches.size(); ++k) {
+    if (param_of(plan.launches[k], out) >= 0) {
+      if (writer >= 0) return false;  // written once, and not read back
+      writer = static_cast<int>(k);
+    }
+    if (param_of(plan.launches[k], in) >= 0) last_reader = static_cast<int>(k);
+  }
+  if (writer < 0 || last_reader > writer) return false;
+  const LaunchPlan& l = plan.launches[static_cast<std::size_t>(writer)];
+  const kir::BufferId reads = param_of(l, in), writes = param_of(l, out);
+  return reads < 0 || same_place(l.kernel, reads, writes);
+}
+
+}  // namespace
+
+void choose_donors(Plan* plan, const std::vector<bool>& donated) {
+  std::vector<bool> taken(plan->buffers.size(), false);
+  for (const int out : plan->outputs) {
+    BufferPlan& o = plan->buffers[static_cast<std::size_t>(out)];
+    if (o.kind != BufferPlan::Kind::Output || o.donor >= 0) continue;
+    for (std::size_t i = 0; i < donated.size() && o.donor < 0; ++i) {
+      const int in = plan->inputs[i];
+      const BufferPlan& b = plan->buffers[static_cast<std::size_t>(in)];
+      const bool passed_through =
+          std::find(plan->outputs.begin(), plan->outputs.end(), in) != plan->outputs.end();
+      if (!donated[i] || taken[static_cast<std::size_t>(in)] || passed_through ||
+          b.bytes != o.bytes || b.dtype != o.dtype || !may_replace(*plan, in, out)) {
+        continue;
+      }
+      o.donor = in;
+      taken[static_cast<std::size_t>(in)] = true;
+    }
+  }
+}
+
+void plan_memory(Plan* plan, std::size_t guard_bytes) {
+  find_lifetimes(plan);
+  std::vector<BufferPlan*> order;
+  for (BufferPlan& b : plan->buffers) {
+    if (b.kind == BufferPlan::Kind::Arena && b.first >= 0) order.push_back(&b);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const BufferPlan* a, const BufferPlan* b) { return a->bytes > b->bytes; });
+  std::vector<BufferPlan*> placed;
+  for (BufferPlan* b : order) {
+    std::vector<const BufferPlan*> live;
+    for (const BufferPlan* p : placed) {
+      if (p->first <= b->last && b->first <= p->last) live.push_back(p);
+    }
+    std::sort(live.begin(), live.end(),
+              [](const auto* x, const auto* y) { return x->offset < y->offset; });
+    std::size_t at = 0;
+    const std::size_t need = round_up(b->bytes + guard_bytes);
+    for (const BufferPlan* p : live) {
+      if (at + need <= p->offset) break;
+      at = std::max(at, p->offset + round_up(p->bytes + guard_bytes));
+    }
+    b->offset = at;
+    plan->arena_bytes = std::max(plan->arena_bytes, at + need);
+    placed.push_back(b);
+  }
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,16 @@
+#pragma once
+#include <vector>
+
+#include "schedule/plan.h"
+
+namespace lilith::schedule {
+
+/// Lets outputs take over the memory of donated inputs, where every element is read for the last
+/// time just before it is written.
+void choose_donors(Plan* plan, const std::vector<bool>& donated);
+
+/// Gives every arena buffer an offset such that buffers that live at the same time do not overlap.
+/// `guard_bytes` > 0 leaves a band after each buffer, for tests.
+void plan_memory(Plan* plan, std::size_t guard_bytes);
+
+}  // namespace lilith::schedule

@@ -1,0 +1,79 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel_ir/kir.h"
+#include "lilith/graph.h"
+
+namespace lilith::schedule {
+
+/// What the schedule knows of the target. Nothing above this asks which device it is for.
+struct Target {
+  int vector_bytes = 64;
+  int vector_registers = 32;
+  int threads = 1;
+  std::int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20;
+  int lanes(DType dtype) const {
+    return vector_bytes / static_cast<int>(size_of(dtype) < 4 ? 4 : size_of(dtype));
+  }
+};
+
+/// Where the elements of a value lie: the order of its dimensions in memory, outermost first.
+/// Inputs and outputs of a program are row-major.
+struct Layout {
+  std::vector<int> order;
+  static Layout row_major(int rank);
+  bool is_row_major() const;
+  /// Elements to step for each (logical) dimension.
+  std::vector<std::int64_t> strides(const Shape& shape) const;
+  std::string str() const;  // "[0,2,3,1]"
+};
+
+/// A block of memory of a program.
+struct BufferPlan {
+  enum class Kind : std::uint8_t { Input, Output, Arena };
+  Kind kind = Kind::Arena;
+  int index = 0;     // of the program's input
+  std::string name;  // for printing
+  Shape shape;
+  DType dtype = DType::F32;  // in memory: may be narrower than the node's (offsets of a window)
+  Layout layout;
+  std::size_t bytes = 0;
+  std::size_t offset = 0;     // in the arena
+  int first = -1, last = -1;  // launches that touch it
+  int donor = -1;             // output: the input buffer whose memory it may take over, or -1
+};
+
+/// One kernel launch: a kernel, the buffers that its parameters are, and what it computes.
+struct LaunchPlan {
+  kir::Kernel kernel;
+  std::vector<int> buffers;  // per Param of the kernel, an index into Plan::buffers
+  std::string what;          // "conv_general+add+maximum -> %12 f32[100,16,28,28]"
+  std::string how;           // "rows 14 (dim 3), vectors 2 (dim 1), k-split 2"
+  double flops = 0;
+  double bytes = 0;
+  bool barrier_before = false;  // it touches what a launch since the last barrier touched
+  bool single = false;          // too small to share: one thread runs it
+};
+
+/// A scheduled program: launches in order, over buffers.
+struct Plan {
+  std::vector<BufferPlan> buffers;
+  std::vector<LaunchPlan> launches;
+  std::vector<int> inputs, outputs;  // buffer of each program input and output
+  std::size_t arena_bytes = 0;
+  std::string str() const;  // the fusion decisions, for people
+};
+
+struct PlanOptions {
+  Target target;
+  std::vector<bool> donated;    // per input: its memory may be written; empty: none
+  std::size_t guard_bytes = 0;  // an unused band after each arena buffer, for tests
+};
+
+/// Chooses what is computed where, stored where, in which layout and tile; plans memory.
+Plan make_plan(const Graph& g, const PlanOptions& options);
+
+}  // namespace lilith::schedule

@@ -1,0 +1,111 @@
+#include "schedule/prepare.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "ir/node.h"
+
+namespace lilith::schedule {
+namespace {
+
+bool all_equal(const std::vector<std::int64_t>& v, std::int64_t x) {
+  return std::all_of(v.begin(), v.end(), [x](std::int64_t y) { return y == x; });
+}
+
+// %y = conv_general(%x, %w) {lo=[1,1] hi=[1,1]}   ->   %p = pad(%x); %y = conv_general(%p, %w)
+// {lo=[0,0] …}
+Tensor explicit_padding(const Node& n, const std::vector<Tensor>& in) {
+  if (n.op_name() != "conv_general") return {};
+  const Attrs& a = n.attrs();
+  const auto &lo = a.ints("lo"), &hi = a.ints("hi"), &dilation = a.ints("lhs_dilation"),
+             &spec = a.ints("lhs_spec");
+  if (all_equal(lo, 0) && all_equal(hi, 0) && all_equal(dilation, 1)) return {};
+  const auto rank = in[0].shape().size();
+  std::vector<std::int64_t> pad_lo(rank, 0), pad_hi(rank, 0), interior(rank, 0);
+  std::vector<std::int64_t> start(rank, 0), limit = in[0].shape().vec();
+  bool cut = false;
+  for (std::size_t s = 0; s < lo.size(); ++s) {
+    const auto d = static_cast<std::size_t>(spec[2 + s]);
+    interior[d] = dilation[s] - 1;
+    pad_lo[d] = std::max<std::int64_t>(0, lo[s]);
+    pad_hi[d] = std::max<std::int64_t>(0, hi[s]);
+    start[d] = std::max<std::int64_t>(0, -lo[s]);
+    limit[d] = (limit[d] - 1) * dilation[s] + 1 + pad_lo[d] + pad_hi[d] -
+               std::max<std::int64_t>(0, -hi[s]);
+    cut = cut || lo[s] < 0 || hi[s] < 0;
+  }
+  for (std::size_t d = 0; d < rank; ++d) {
+    if (std::find(spec.begin() + 2, spec.end(), static_cast<std::int64_t>(d)) == spec.end())
+      limit[d] = in[0].shape()[static_cast<int>(d)];
+  }
+  Tensor x = apply("pad", {in[0]},
+                   {{"lo", pad_lo}, {"hi", pad_hi}, {"interior", interior}, {"value", 0.0}});
+  // A negative padding cuts.
+  if (cut)
+    x = apply("slice", {x},
+              {{"start", start}, {"limit", limit}, {"stride", std::vector<std::int64_t>(rank, 1)}});
+  Attrs attrs = a;
+  const std::vector<std::int64_t> zeros(lo.size(), 0), ones(lo.size(), 1);
+  attrs.set("lo", zeros);
+  attrs.set("hi", zeros);
+  attrs.set("lhs_dilation", ones);
+  return apply(n.op(), {x, in[1]}, attrs);
+}
+
+bool is_zero(const ir::NodeImpl* n) {
+  while (n->op->name == "broadcast" || n->op->name == "reshape") n = n->inputs[0];
+  if (n->op != &ir::constant_op()) return false;
+  const Attr* v = n->attrs.find("value");
+  if (const auto* f = std::get_if<double>(v)) return *f == 0;
+  if (const auto* i = std::get_if<std::int64_t>(v)) return *i == 0;
+  return false;
+}
+
+// %m = le(%a, 0); %r = select(%m, 0, %a); other uses of %m   ->   le(%r, 0): the same truth, and %a
+// need not be kept. With gt, %r = select(gt(%a, 0), %a, 0) and other uses become gt(%r, 0).
+Graph test_the_output(const Graph& g) {
+  std::unordered_map<const ir::NodeImpl*, const ir::NodeImpl*> relu_of;  // mask -> its select
+  for (const Node& n : g.nodes()) {
+    if (n.op_name() != "select") continue;
+    const ir::NodeImpl* s = n.tensor().node();
+    const ir::NodeImpl *m = s->inputs[0], *yes = s->inputs[1], *no = s->inputs[2];
+    if (m->inputs.size() != 2 || !is_zero(m->inputs[1])) continue;
+    const bool le = m->op->name == "le" && no == m->inputs[0] && is_zero(yes);
+    const bool gt = m->op->name == "gt" && yes == m->inputs[0] && is_zero(no);
+    if (le || gt) relu_of.emplace(m, s);
+  }
+  if (relu_of.empty()) return g;
+  std::unordered_map<const ir::NodeImpl*, Tensor> relu;     // old select -> new select
+  std::unordered_map<const ir::NodeImpl*, Tensor> mask_of;  // new mask node -> old mask
+  std::unordered_map<const ir::NodeImpl*, const ir::NodeImpl*> old_mask;
+  return transform(g, [&](const Node& n, const std::vector<Tensor>& in) -> Tensor {
+    const ir::NodeImpl* old = n.tensor().node();
+    std::vector<Tensor> inputs = in;
+    bool changed = false;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const ir::NodeImpl* mask = old->inputs[i];
+      const auto it = relu_of.find(mask);
+      if (it == relu_of.end() || it->second == old) continue;
+      const auto made = relu.find(it->second);
+      if (made == relu.end()) continue;  // used before the ReLU is built: keep the mask
+      inputs[i] = apply(*mask->op, {made->second, inputs[i].node()->input(1)}, mask->attrs);
+      changed = true;
+    }
+    Tensor result;
+    if (changed) result = apply(n.op(), inputs, n.attrs());
+    for (const auto& [mask, select] : relu_of) {
+      if (select == old) {
+        if (!result.defined()) result = apply(n.op(), inputs, n.attrs());
+        relu[old] = result;
+        break;
+      }
+    }
+    return result;
+  });
+}
+
+}  // namespace
+
+Graph prepare(const Graph& g) { return test_the_output(transform(g, explicit_padding)); }
+
+}  // namespace lilith::schedule

@@ -1,0 +1,114 @@
+#pragma once
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <vector>
+
+#include "eval/compiled_program.h"
+#include "eval/program.h"
+#include "ir/node.h"
+#include "lilith/graph.h"
+#include "lilith/ops.h"
+
+namespace lilith::testing {
+
+using Inputs = std::vector<Tensor>;
+
+inline StoragePtr random_storage(const Aval& aval, std::mt19937& rng, double low, double high) {
+  StoragePtr s = Storage::allocate(std::max<std::size_t>(1, aval.bytes()));
+  std::uniform_real_distribution<double> real(low, high);
+  for (std::int64_t i = 0; i < aval.numel(); ++i) {
+    const double v = real(rng);
+    switch (aval.dtype) {
+      case DType::F32:
+        static_cast<float*>(s->data())[i] = static_cast<float>(v);
+        break;
+      case DType::F64:
+        static_cast<double*>(s->data())[i] = v;
+        break;
+      case DType::I64:
+        static_cast<std::int64_t*>(s->data())[i] = static_cast<std::int64_t>(std::floor(v));
+        break;
+      case DType::I32:
+        static_cast<std::int32_t*>(s->data())[i] = static_cast<std::int32_t>(std::floor(v));
+        break;
+      case DType::Bool:
+        static_cast<bool*>(s->data())[i] = v > (low + high) / 2;
+        break;
+      default:
+        std::memset(s->data(), 0, aval.bytes());
+    }
+  }
+  return s;
+}
+
+inline double element(const StoragePtr& s, DType dtype, std::int64_t i) {
+  switch (dtype) {
+    case DType::F32:
+      return static_cast<const float*>(s->data())[i];
+    case DType::F64:
+      return static_cast<const double*>(s->data())[i];
+    case DType::I64:
+      return static_cast<double>(static_cast<const std::int64_t*>(s->data())[i]);
+    case DType::I32:
+      return static_cast<const std::int32_t*>(s->data())[i];
+    case DType::U8:
+      return static_cast<const std::uint8_t*>(s->data())[i];
+    case DType::Bool:
+      return static_cast<const bool*>(s->data())[i];
+    default:
+      return 0;
+  }
+}
+
+/// Builds f's graph over parameters of these avals and compares the compiled program with the
+/// interpreter on random inputs; returns the compiled program.
+inline std::shared_ptr<Program> check_program(const std::vector<Aval>& avals,
+                                              const std::function<Inputs(const Inputs&)>& f,
+                                              double tolerance = 1e-5, double low = -2,
+                                              double high = 2) {
+  Inputs params;
+  for (std::size_t i = 0; i < avals.size(); ++i) {
+    params.push_back(
+        ir::make_parameter(avals[i], static_cast<std::int64_t>(i), "x" + std::to_string(i)));
+  }
+  ++ir::trace_depth();  // numbers are constants
+  const Graph g(params, f(params));
+  --ir::trace_depth();
+  std::mt19937 rng(7);
+  std::vector<StoragePtr> in;
+  for (const Aval& a : avals) in.push_back(random_storage(a, rng, low, high));
+  const auto compiled = make_compiled_program(g, {});
+  const auto eager = make_eager_program(g);
+  std::vector<StoragePtr> got(g.outputs().size()), want(g.outputs().size());
+  compiled->run(in, {}, got);
+  eager->run(in, {}, want);
+  for (std::size_t o = 0; o < g.outputs().size(); ++o) {
+    const Aval& aval = g.outputs()[o].aval();
+    double scale = 1;
+    for (std::int64_t i = 0; i < aval.numel(); ++i) {
+      const double w = element(want[o], aval.dtype, i);
+      if (std::isfinite(w)) scale = std::max(scale, std::abs(w));
+    }
+    int bad = 0;
+    for (std::int64_t i = 0; i < aval.numel() && bad < 4; ++i) {
+      const double w = element(want[o], aval.dtype, i), c = element(got[o], aval.dtype, i);
+      if (std::isnan(w) && std::isnan(c)) continue;
+      if (w == c) continue;
+      if (!(std::abs(w - c) <= tolerance * scale)) {
+        ADD_FAILURE() << "output " << o << " " << aval.str() << " element " << i << ": compiled "
+                      << c << ", reference " << w << "\n"
+                      << (bad == 0 ? g.str() + compiled->stats().text : "");
+        ++bad;
+      }
+    }
+  }
+  return compiled;
+}
+
+inline Aval f32(const Shape& s) { return {s, DType::F32}; }
+
+}  // namespace lilith::testing
