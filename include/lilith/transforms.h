@@ -34,10 +34,10 @@ class Tape {
   void write_back(ModelRef original, ModelRef copy, std::size_t index);
   /// Walks back from a scalar; companions: what else was returned.
   void solve_scalar(const Tensor& value, ModelRef companions, const GradOptions& options);
-  /// Walks back from any values, given their cotangents.
-  void solve(ModelRef values, ModelRef cts, const GradOptions& options);
   /// Turns the copy of argument `index` into its gradient: undefined where not differentiable.
   void fill_gradient(ModelRef copy, std::size_t index) const;
+  /// The fresh nodes of all parameters in order, undefined where not floating.
+  std::vector<Tensor> slots() const;
 
  private:
   struct Watched {
@@ -48,7 +48,6 @@ class Tape {
     std::vector<const ir::NodeImpl*> buffers;  // as they were
   };
   void distribute(const std::vector<Tensor>& gradients, const GradOptions& options);
-  std::vector<Tensor> wanted() const;
 
   const char* what_;
   std::vector<Watched> watched_;
@@ -87,6 +86,7 @@ class Arguments {
     (tape_.fill_gradient(copy<I>(), I), ...);
     return std::move(copies_);
   }
+  auto take() { return std::move(copies_); }
 
  private:
   template <std::size_t K>
@@ -129,7 +129,14 @@ auto differentiate(std::index_sequence<I...>, Tape& tape, F& f, Finish&& finish,
   Arguments<decltype(all), I...> arguments(tape, all);
   auto out = arguments.call(f);
   arguments.write_back();
-  return finish(out, [&] { return arguments.gradients(); });
+  return finish(out, arguments);
+}
+
+/// The only element of a tuple of one, else the tuple.
+template <class... G>
+auto one_or_all(std::tuple<G...> gradients) {
+  if constexpr (sizeof...(G) == 1) return std::get<0>(std::move(gradients));
+  else return gradients;
 }
 
 template <class T>
@@ -140,11 +147,11 @@ auto grad_impl(std::index_sequence<I...> which, const GradOptions& options, F& f
   Tape tape("grad");
   return differentiate(
       which, tape, f,
-      [&]<class R>(R& value, auto&& gradients) {
+      [&]<class R>(R& value, auto& arguments) {
         static_assert(ScalarResult<R>,
                       "grad: the function must return one scalar Tensor; grad_aux takes a pair (loss, aux)");
         tape.solve_scalar(value, std::tuple<>(), options);
-        return std::tuple_cat(std::tuple<Tensor>(std::move(value)), gradients());
+        return std::pair(Tensor(value), one_or_all(arguments.gradients()));
       },
       std::forward<A>(args)...);
 }
@@ -154,44 +161,36 @@ auto grad_aux_impl(std::index_sequence<I...> which, const GradOptions& options, 
   Tape tape("grad_aux");
   return differentiate(
       which, tape, f,
-      [&]<class R>(R& out, auto&& gradients) {
+      [&]<class R>(R& out, auto& arguments) {
         static_assert(requires { out.first; out.second; },
                       "grad_aux: the function must return std::pair(loss, aux)");
         tape.solve_scalar(out.first, out.second, options);
-        return std::tuple_cat(std::tuple<Tensor>(out.first), gradients(),
-                              std::make_tuple(std::move(out.second)));
+        return std::tuple(Tensor(out.first), std::move(out.second), one_or_all(arguments.gradients()));
       },
       std::forward<A>(args)...);
-}
-
-template <class R>
-auto pair_of(R&& tuple) {
-  if constexpr (std::tuple_size_v<std::remove_cvref_t<R>> == 2)
-    return std::pair(std::get<0>(std::move(tuple)), std::get<1>(std::move(tuple)));
-  else return std::move(tuple);
 }
 
 }  // namespace detail
 
 /// (value, gradient of the first argument). f: args -> a scalar floating Tensor. The gradient has the
 /// argument's type: a struct that holds gradients, with undefined tensors for integers and Buffers.
-/// grad<0, 2>(f, …) gives (value, gradient of 0, gradient of 2). A model that f takes by non-const
+/// grad<0, 2>(f, …) gives (value, tuple of the gradients of 0 and 2). A model that f takes by non-const
 /// reference has its Buffers written back. Nests to any order.
 /// Errors: the value is no scalar; an op on the way has no vjp; a parameter has no path to the value.
 template <std::size_t... I, class F, class... A>
   requires(!std::is_same_v<std::remove_cvref_t<F>, GradOptions>)
 auto grad(F&& f, A&&... args) {
   using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
-  return detail::pair_of(detail::grad_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...));
+  return detail::grad_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...);
 }
 /// grad({.allow_unused = true}, f, args…).
 template <std::size_t... I, class F, class... A>
 auto grad(const GradOptions& options, F&& f, A&&... args) {
   using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
-  return detail::pair_of(detail::grad_impl(Which{}, options, f, std::forward<A>(args)...));
+  return detail::grad_impl(Which{}, options, f, std::forward<A>(args)...);
 }
 
-/// (value, gradient of the first argument, aux). f returns std::pair(scalar, aux); aux is any tensor,
+/// (value, aux, gradient of the first argument). f returns std::pair(scalar, aux); aux is any tensor,
 /// tuple or struct and is not differentiated.
 template <std::size_t... I, class F, class... A>
 auto grad_aux(F&& f, A&&... args) {
@@ -205,33 +204,50 @@ auto value_and_grad(F f) {
   return [f = std::move(f)]<class... A>(A&&... args) { return grad(f, std::forward<A>(args)...); };
 }
 
-/// (f(x, args…), the vector-Jacobian product ct · df/dx). ct: like f's result (tensor, tuple, struct).
-template <class F, class Ct, class... A>
-auto vjp(F&& f, const Ct& ct, A&&... args) {
+namespace detail {
+/// The part of a graph between placeholders and outputs, kept apart from what is evaluated meanwhile.
+class Linearised {
+ public:
+  Linearised(ModelRef outputs, const Tape& tape);
+  /// Turns copies of the arguments into their cotangents.
+  void pull_back(ModelRef cts, ModelRef copies) const;
+
+ private:
+  std::vector<Tensor> outputs_, slots_;  // slots: undefined where not floating
+};
+}  // namespace detail
+
+/// (f(args…), pullback). pullback(ct) is the vector-Jacobian product: the cotangents of the arguments (of
+/// the only one, else a tuple), undefined where nothing flows. ct: like f's result. Ref: jax.vjp.
+template <class F, class... A>
+auto vjp(F&& f, A&&... args) {
   detail::Tape tape("vjp");
   return detail::differentiate(
-      std::index_sequence<0>{}, tape, f,
-      [&]<class R>(R& out, auto&& gradients) {
-        tape.solve(out, ct, {.allow_unused = true});
-        return std::pair(std::move(out), std::get<0>(gradients()));
+      std::index_sequence_for<A...>{}, tape, f,
+      [&]<class R>(R& out, auto& arguments) {
+        auto pullback = [linear = detail::Linearised(out, tape), like = arguments.take()](const R& ct) {
+          auto cotangents = lilith::clone(like);
+          linear.pull_back(ct, cotangents);
+          return detail::one_or_all(std::move(cotangents));
+        };
+        return std::pair(std::move(out), std::move(pullback));
       },
       std::forward<A>(args)...);
 }
 
 namespace detail {
-using Rule = std::function<std::vector<Tensor>(const std::vector<Tensor>& in, const Tensor& out, const Tensor& ct)>;
-std::int64_t add_rule(Rule rule);
-Tensor with_rule(std::int64_t rule, const Tensor& out, const std::vector<Tensor>& in);
+using Rule = std::function<std::vector<Tensor>(const std::vector<Tensor>& in, const Tensor& out,
+                                               const Tensor& ct)>;
+Tensor with_rule(Rule rule, const Tensor& out, const std::vector<Tensor>& in);
 }  // namespace detail
 
 /// f with a gradient rule of its own. f: Tensors -> Tensor. rule(inputs, output, ct) gives one cotangent an
-/// input, as a vector (undefined: none flows); it builds graph, so that gradients nest. Make it once, not in a loop: the rule is
-/// kept for ever. Ref: jax.custom_vjp.
+/// input, as a vector (undefined: none flows); it builds graph, so gradients nest. Ref: jax.custom_vjp.
 template <class F>
 auto custom_vjp(F f, detail::Rule rule) {
-  const std::int64_t id = detail::add_rule(std::move(rule));
-  return [f = std::move(f), id](const auto&... in) {
-    return detail::with_rule(id, f(static_cast<const Tensor&>(in)...), {static_cast<const Tensor&>(in)...});
+  return [f = std::move(f), rule = std::move(rule)](const auto&... in) {
+    return detail::with_rule(rule, f(static_cast<const Tensor&>(in)...),
+                             {static_cast<const Tensor&>(in)...});
   };
 }
 
@@ -248,8 +264,8 @@ struct GradcheckOptions {
 
 namespace detail {
 using FlatFunction = std::function<std::vector<Tensor>()>;
-bool gradcheck_flat(const GradcheckOptions& options, ModelRef args,
-                    const std::function<std::vector<Tensor>()>& call);
+bool gradcheck_flat(const GradcheckOptions& options, ModelRef args, const FlatFunction& call);
+/// Parameters and buffers in order, undefined ones too.
 std::vector<Tensor> all_tensors(ModelRef m);
 }  // namespace detail
 

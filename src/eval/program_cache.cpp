@@ -4,6 +4,7 @@
 
 #include "core/env.h"
 #include "lilith/compile.h"
+#include "passes/pipeline.h"
 
 namespace lilith {
 namespace {
@@ -75,7 +76,7 @@ std::shared_ptr<Program> compile_program(const Graph& g) {
   if (env::eager()) return make_eager_program(g);
   ProgramOptions options;
   options.donatable.assign(g.inputs().size(), 1);
-  return Program::compile(g, options);
+  return Program::compile(run_passes(g), options);
 }
 
 }  // namespace driver

@@ -1,43 +1,47 @@
 #include "transforms/custom_rules.h"
 
-#include <deque>
-#include <mutex>
+#include "transforms/markers.h"
 
 namespace lilith {
 namespace {
 
-struct Rules {
-  std::mutex mutex;
-  std::deque<CustomRule> list;  // addresses stay valid
+/// Holds a rule as the memory of a leaf, so that it lives as long as the nodes that use it.
+class RuleStorage final : public Storage {
+ public:
+  explicit RuleStorage(CustomRule r) : rule(std::move(r)) {
+    data_ = &byte_;
+    bytes_ = 1;
+    lend();
+  }
+  CustomRule rule;
+
+ private:
+  char byte_ = 0;
 };
-Rules& rules() {
-  static Rules* r = new Rules;
-  return *r;
-}
 
 }  // namespace
 
-std::int64_t add_custom_rule(CustomRule rule) {
-  std::lock_guard lock(rules().mutex);
-  rules().list.push_back(std::move(rule));
-  return static_cast<std::int64_t>(rules().list.size()) - 1;
+Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Tensor>& in) {
+  LILITH_CHECK(out.defined(), "custom_vjp: the function returned an undefined tensor");
+  const Aval aval{{}, DType::Bool, out.device()};
+  std::vector<Tensor> inputs{out};
+  inputs.insert(inputs.end(), in.begin(), in.end());
+  inputs.push_back(ir::make_data(aval, std::make_shared<RuleStorage>(std::move(rule))));
+  return apply(ir::custom_vjp_op(), std::move(inputs));
 }
 
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
-  const CustomRule* rule = nullptr;
-  {
-    std::lock_guard lock(rules().mutex);
-    rule = &rules().list[static_cast<std::size_t>(c.attrs.integer("rule"))];
-  }
-  const std::vector<Tensor> in(c.in.begin() + 1, c.in.end());
-  std::vector<Tensor> cts = (*rule)(in, c.out, ct);
-  LILITH_CHECK(cts.size() == in.size(), "custom_vjp: the rule gave {} cotangents; need one for each of {} inputs",
-               cts.size(), in.size());
+  const auto& holder = static_cast<const RuleStorage&>(*c.in.back().node()->storage);
+  const std::vector<Tensor> in(c.in.begin() + 1, c.in.end() - 1);
+  std::vector<Tensor> cts = holder.rule(in, c.out, ct);
+  LILITH_CHECK(cts.size() == in.size(),
+               "custom_vjp: the rule gave {} cotangents; need one for each of {} inputs", cts.size(), in.size());
   for (std::size_t i = 0; i < in.size(); ++i)
-    LILITH_CHECK(!cts[i].defined() || cts[i].shape() == in[i].shape(),
-                 "custom_vjp: the rule's cotangent of input {} is {}; need the input's shape, {}", i,
+    LILITH_CHECK(!cts[i].defined() || cts[i].aval() == in[i].aval(),
+                 "custom_vjp: the rule's cotangent of input {} is {}; need {}, as the input", i,
                  cts[i].aval().str(), in[i].aval().str());
-  cts.insert(cts.begin(), Tensor());
+  cts.insert(cts.begin(), Tensor());  // the value's own gradient is replaced
+  cts.emplace_back();                 // the rule
   return cts;
 }
 

@@ -10,9 +10,9 @@ namespace lilith {
 using CustomRule =
     std::function<std::vector<Tensor>(const std::vector<Tensor>& in, const Tensor& out, const Tensor& ct)>;
 
-/// Keeps a rule for ever; its number goes into the attrs of the nodes that have it.
-std::int64_t add_custom_rule(CustomRule rule);
-/// The vjp of "custom_vjp": input 0 is the value itself, which gets no cotangent.
+/// `out`, computed from `in`, with this rule in place of its own gradient.
+Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Tensor>& in);
+/// The vjp of "custom_vjp" (out, in…, rule).
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct);
 
 }  // namespace lilith

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "ir/node.h"
+#include "ir/node_map.h"
 #include "lilith/transforms.h"
 #include "transforms/custom_rules.h"
 #include "transforms/markers.h"
@@ -84,11 +85,9 @@ void Tape::write_back(ModelRef original, ModelRef copy, std::size_t index) {
   }
 }
 
-std::vector<Tensor> Tape::wanted() const {
+std::vector<Tensor> Tape::slots() const {
   std::vector<Tensor> out;
-  for (const Watched& w : watched_)
-    for (const Tensor& t : w.nodes)
-      if (t.defined()) out.push_back(t);
+  for (const Watched& w : watched_) out.insert(out.end(), w.nodes.begin(), w.nodes.end());
   return out;
 }
 
@@ -97,7 +96,7 @@ void Tape::distribute(const std::vector<Tensor>& gradients, const GradOptions& o
   std::vector<std::string> unused;
   for (Watched& w : watched_) {
     for (std::size_t i = 0; i < w.nodes.size(); ++i) {
-      w.gradients.push_back(w.nodes[i].defined() ? gradients[next++] : Tensor());
+      w.gradients.push_back(gradients[next++]);
       if (w.nodes[i].defined() && !w.gradients.back().defined()) unused.push_back(w.paths[i]);
     }
   }
@@ -116,22 +115,7 @@ void Tape::solve_scalar(const Tensor& value, ModelRef companions, const GradOpti
   for (Tensor& t : all_tensors(companions))
     if (t.defined()) returned.push_back(t);
   const Tensor seed(new ir::NodeImpl(&ir::seed_op(), std::move(returned), {}, value.aval(), LocScope::current()));
-  distribute(backpropagate({value}, {seed}, wanted(), what_), options);
-}
-
-void Tape::solve(ModelRef values, ModelRef cts, const GradOptions& options) {
-  std::vector<Tensor> outputs, seeds;
-  const std::vector<Tensor> out = all_tensors(values), ct = all_tensors(cts);
-  LILITH_CHECK(out.size() == ct.size(), "{}: the function returns {} tensors, the cotangent has {}", what_,
-               out.size(), ct.size());
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (!out[i].defined() || !ct[i].defined()) continue;
-    LILITH_CHECK(out[i].aval() == ct[i].aval(), "{}: output {} is {}, its cotangent {}; need the same", what_, i,
-                 out[i].aval().str(), ct[i].aval().str());
-    outputs.push_back(out[i]);
-    seeds.push_back(ct[i]);
-  }
-  distribute(backpropagate(outputs, seeds, wanted(), what_), options);
+  distribute(backpropagate({value}, {seed}, slots(), what_), options);
 }
 
 void Tape::fill_gradient(ModelRef copy, std::size_t index) const {
@@ -145,12 +129,61 @@ void Tape::fill_gradient(ModelRef copy, std::size_t index) const {
   for (Buffer* b : v.buffers) *b = Buffer();
 }
 
-std::int64_t add_rule(Rule rule) { return add_custom_rule(std::move(rule)); }
+namespace {
 
-Tensor with_rule(std::int64_t rule, const Tensor& out, const std::vector<Tensor>& in) {
-  std::vector<Tensor> inputs{out};
-  inputs.insert(inputs.end(), in.begin(), in.end());
-  return apply(ir::custom_vjp_op(), std::move(inputs), {{"rule", rule}});
+/// Copies of the nodes between `stops` and the outputs: evaluation turns nodes into leaves in place, and a
+/// pullback must outlive that.
+std::vector<Tensor> copy_between(const std::vector<Tensor>& outputs, const std::vector<Tensor>& stops) {
+  ir::NodeMap<Tensor> copies(256);
+  for (const Tensor& t : stops)
+    if (t.defined()) copies.insert(t.node(), t);
+  // Below the stops nothing is copied: only nodes that depend on one change.
+  for (ir::NodeImpl* node : ir::topological_order(outputs)) {
+    if (copies.contains(node)) continue;
+    bool changed = false;
+    std::vector<Tensor> inputs;
+    for (ir::NodeImpl* input : node->inputs) {
+      const Tensor* copy = copies.find(input);
+      changed |= copy != nullptr;
+      inputs.push_back(copy ? *copy : Tensor(input));
+    }
+    if (changed)
+      copies.insert(node, Tensor(new ir::NodeImpl(node->op, std::move(inputs), node->attrs, node->aval, node->loc)));
+  }
+  std::vector<Tensor> out;
+  for (const Tensor& t : outputs) {
+    const Tensor* copy = t.defined() ? copies.find(t.node()) : nullptr;
+    out.push_back(copy ? *copy : t);
+  }
+  return out;
+}
+
+}  // namespace
+
+Linearised::Linearised(ModelRef outputs, const Tape& tape)
+    : outputs_(copy_between(all_tensors(outputs), tape.slots())), slots_(tape.slots()) {}
+
+void Linearised::pull_back(ModelRef cts, ModelRef copies) const {
+  const std::vector<Tensor> ct = all_tensors(cts);
+  LILITH_CHECK(ct.size() == outputs_.size(), "vjp: the function returns {} tensors, the cotangent has {}",
+               outputs_.size(), ct.size());
+  std::vector<Tensor> outputs, seeds;
+  for (std::size_t i = 0; i < ct.size(); ++i) {
+    if (!ct[i].defined() || !outputs_[i].defined()) continue;
+    LILITH_CHECK(ct[i].aval() == outputs_[i].aval(), "vjp: output {} is {}, its cotangent {}; need the same", i,
+                 outputs_[i].aval().str(), ct[i].aval().str());
+    outputs.push_back(outputs_[i]);
+    seeds.push_back(ct[i]);
+  }
+  const std::vector<Tensor> gradients = backpropagate(outputs, seeds, slots_, "vjp");
+  WatchVisitor v;
+  copies.visit(v);
+  for (std::size_t i = 0; i < v.parameters.size(); ++i) *v.parameters[i].second = gradients[i];
+  for (Buffer* b : v.buffers) *b = Buffer();
+}
+
+Tensor with_rule(Rule rule, const Tensor& out, const std::vector<Tensor>& in) {
+  return make_custom_vjp(std::move(rule), out, in);
 }
 
 }  // namespace detail

@@ -78,8 +78,7 @@ class Check {
         cts.push_back(write(y.aval(), w));
         weights_.push_back(std::move(w));
       }
-      tape.solve(outputs, cts, {.allow_unused = true});
-      tape.fill_gradient(args_, 0);
+      Linearised(outputs, tape).pull_back(cts, args_);
     }
     for (Slot& s : slots_) {
       s.gradient = *s.tensor;

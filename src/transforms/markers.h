@@ -10,7 +10,7 @@ const OpDef& alias_op();
 /// "grad_seed" (value, companions…): 1 with the aval of value. Evaluating a gradient then reaches the
 /// value (and what else the call returned), so that those that are still held are stored by the same program.
 const OpDef& seed_op();
-/// "custom_vjp" (y, inputs…) {rule}: y, with the gradient rule of that number.
+/// "custom_vjp" (y, inputs…, rule): y, with a gradient rule of its own (held by the leaf `rule`).
 const OpDef& custom_vjp_op();
 
 Tensor make_alias(const Tensor& x);

@@ -23,7 +23,8 @@ class Backward {
  public:
   Backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wanted, const char* what)
       : wanted_(wanted), what_(what) {
-    for (const Tensor& w : wanted) index_.insert(w.node(), kWanted);
+    for (const Tensor& w : wanted)
+      if (w.defined()) index_.insert(w.node(), kWanted);
     for (const Tensor& o : outputs) visit(o.node());
     mark_dependent();
   }
@@ -33,7 +34,7 @@ class Backward {
     for (auto at = order_.rbegin(); at != order_.rend(); ++at) step(*at);
     std::vector<Tensor> out;
     for (const Tensor& w : wanted_) {
-      const Tensor* ct = cts_.find(w.node());
+      const Tensor* ct = w.defined() ? cts_.find(w.node()) : nullptr;
       out.push_back(ct ? *ct : Tensor());
     }
     return out;

@@ -1,0 +1,177 @@
+#include "lilith/transforms.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "ir/node.h"
+#include "lilith/compile.h"
+#include "lilith/ops.h"
+
+namespace lilith {
+namespace {
+
+Tensor f64(std::vector<double> values) {
+  const auto n = static_cast<std::int64_t>(values.size());
+  return from_data(values.data(), Shape{n});
+}
+double item(const Tensor& t) { return t.item<double>(); }
+std::vector<double> values(const Tensor& t) { return t.to(kFloat64).to_vector<double>(); }
+
+struct Affine {
+  Tensor weight, bias;
+  std::int64_t calls = 3;
+};
+struct Stateful {
+  Tensor weight;
+  Buffer mean;
+};
+
+TEST(Grad, OfAFunctionOfTensors) {
+  const Tensor x = f64({1, 2}), y = f64({3, 4});
+  auto [value, g] = grad([](Tensor x, Tensor y) { return (x * x * y).sum(); }, x, y);
+  EXPECT_EQ(item(value), 19);
+  EXPECT_EQ(values(g), (std::vector<double>{6, 16}));
+  auto [again, both] = grad<0, 1>([](Tensor x, Tensor y) { return (x * x * y).sum(); }, x, y);
+  EXPECT_EQ(values(std::get<1>(both)), (std::vector<double>{1, 4}));
+  EXPECT_EQ(values(grad<1>([](Tensor x, Tensor y) { return (x * x * y).sum(); }, x, y).second),
+            (std::vector<double>{1, 4}));
+}
+
+TEST(Grad, OfTheSameTensorTwice) {
+  const Tensor a = f64({2, 3});
+  auto [value, g] = grad([](Tensor x, Tensor y) { return (x * x * y).sum(); }, a, a);
+  EXPECT_EQ(values(g), (std::vector<double>{8, 18}));
+}
+
+TEST(Grad, OfAStruct) {
+  const Affine m{f64({2, 3}), f64({1, 1})};
+  const Tensor x = f64({5, 7});
+  auto [value, g] = grad([](const Affine& m, Tensor x) { return (m.weight * x + m.bias).sum(); }, m, x);
+  EXPECT_EQ(item(value), 33);
+  EXPECT_EQ(values(g.weight), (std::vector<double>{5, 7}));
+  EXPECT_EQ(values(g.bias), (std::vector<double>{1, 1}));
+  EXPECT_EQ(g.calls, 3);
+  EXPECT_EQ(values(m.weight), (std::vector<double>{2, 3}));
+}
+
+TEST(Grad, OfTheThirdOrder) {
+  auto f = [](Tensor x) { return x * x * x * x; };
+  auto d1 = [&](Tensor x) { return grad(f, x).second; };
+  auto d2 = [&](Tensor x) { return grad(d1, x).second; };
+  const Tensor x = f64({3})[0];
+  EXPECT_EQ(item(d1(x)), 108);
+  EXPECT_EQ(item(d2(x)), 108);
+  EXPECT_EQ(item(grad(d2, x).second), 72);
+}
+
+TEST(Grad, InnerVariablesAreNotConfused) {
+  // d/dx [x * d/dy (x + y)] = 1, not 2.
+  auto outer = [](Tensor x) { return x * grad([&](Tensor y) { return x + y; }, f64({1})[0]).second; };
+  EXPECT_EQ(item(grad(outer, f64({1})[0]).second), 1);
+}
+
+TEST(Grad, BuffersAreWrittenBackWithoutGradient) {
+  Stateful m{f64({2, 4}), f64({0, 0})};
+  auto f = [](Stateful& m, Tensor x) {
+    m.mean = m.mean * 0.5 + m.weight;
+    return (m.weight * x).sum();
+  };
+  auto [value, g] = grad(f, m, f64({1, 1}));
+  EXPECT_EQ(values(m.mean), (std::vector<double>{2, 4}));
+  EXPECT_FALSE(g.mean.defined());
+  EXPECT_EQ(values(m.weight), (std::vector<double>{2, 4}));
+  auto mean_of = [&](Tensor w) {
+    Stateful s{w, f64({0, 0})};
+    grad(f, s, f64({1, 1}));
+    return s.mean.sum();
+  };
+  EXPECT_THROW(grad(mean_of, f64({1, 2})), Error);
+}
+
+TEST(Grad, AuxIsReturned) {
+  auto [value, aux, g] = grad_aux([](Tensor x) { return std::pair(x.sum(), x * 2); }, f64({1, 2}));
+  EXPECT_EQ(item(value), 3);
+  EXPECT_EQ(values(aux), (std::vector<double>{2, 4}));
+  EXPECT_EQ(values(g), (std::vector<double>{1, 1}));
+}
+
+TEST(Grad, ControlFlowThatForcesAValue) {
+  auto f = [](Tensor x) {
+    Tensor y = x * x;
+    if (y.sum().item<double>() > 1) y = y * 3;
+    return y.sum();
+  };
+  EXPECT_EQ(values(grad(f, f64({2})).second), (std::vector<double>{12}));
+  EXPECT_EQ(values(grad(f, f64({0.5})).second), (std::vector<double>{1}));
+}
+
+TEST(Grad, StopGradientCuts) {
+  auto f = [](Tensor x) { return (x * stop_gradient(x)).sum(); };
+  EXPECT_EQ(values(grad(f, f64({3})).second), (std::vector<double>{3}));
+}
+
+TEST(Grad, UnusedParametersAreNamed) {
+  const Affine m{f64({2}), f64({1})};
+  auto f = [](const Affine& m) { return m.weight.sum(); };
+  try {
+    grad(f, m);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("grad: the value does not depend on 'bias'"), std::string::npos) << e.what();
+  }
+  auto [value, g] = grad({.allow_unused = true}, f, m);
+  EXPECT_FALSE(g.bias.defined());
+  EXPECT_TRUE(g.weight.defined());
+}
+
+TEST(Grad, RefusesWhatIsNoScalar) {
+  EXPECT_THROW(grad([](Tensor x) { return x * 2; }, f64({1, 2})), Error);
+  EXPECT_THROW(grad([](Tensor x) { return x.sum(); }, ones({2}, {.dtype = kInt64})), Error);
+}
+
+TEST(Grad, OneProgramGivesValueAndGradient) {
+  const Tensor x = f64({1, 2, 3});
+  auto [value, g] = grad([](Tensor x) { return (x * x).sum(); }, x);
+  const auto before = cache_stats().runs;
+  eval(g);
+  EXPECT_NE(value.node()->storage, nullptr);
+  EXPECT_EQ(item(value), 14);
+  EXPECT_EQ(cache_stats().runs, before + 1);
+}
+
+TEST(Vjp, PullbackAfterTheValueWasRead) {
+  auto [y, pullback] = vjp([](Tensor x) { return x * x; }, f64({3, 4}));
+  EXPECT_EQ(values(y), (std::vector<double>{9, 16}));
+  EXPECT_EQ(values(pullback(f64({1, 10}))), (std::vector<double>{6, 80}));
+  auto [out, pull] = vjp([](Tensor a, Tensor b) { return std::pair(a * b, a + b); }, f64({2}), f64({5}));
+  auto [da, db] = pull({f64({1}), f64({100})});
+  EXPECT_EQ(values(da), (std::vector<double>{105}));
+  EXPECT_EQ(values(db), (std::vector<double>{102}));
+  EXPECT_THROW(pullback(f64({1})), Error);
+}
+
+TEST(CustomVjp, ReplacesTheRule) {
+  auto clipped = custom_vjp([](Tensor x) { return x * x; },
+                            [](const std::vector<Tensor>& in, const Tensor&, const Tensor& ct) {
+                              return std::vector<Tensor>{ct * in[0] * 100};
+                            });
+  auto f = [&](Tensor x) { return clipped(x).sum(); };
+  EXPECT_EQ(values(clipped(f64({3}))), (std::vector<double>{9}));
+  EXPECT_EQ(values(grad(f, f64({3})).second), (std::vector<double>{300}));
+  auto second = [&](Tensor x) { return grad(f, x).second.sum(); };
+  EXPECT_EQ(values(grad(second, f64({3})).second), (std::vector<double>{100}));
+}
+
+TEST(Gradcheck, AcceptsRightAndRefusesWrongRules) {
+  auto f = [](Tensor x, Tensor y) { return std::pair((sin(x) * y).sum(), x.exp()); };
+  EXPECT_TRUE(gradcheck(f, f64({0.5, 1.5}), f64({1, 2})));
+  EXPECT_TRUE(gradcheck([](const Affine& m) { return m.weight * m.bias; }, Affine{f64({1, 2}), f64({3, 4})}));
+  set_vjp_hook([](const OpDef& op, int, Tensor ct) { return op.name == "sin" ? ct * 1.01 : ct; });
+  EXPECT_THROW(gradcheck(f, f64({0.5, 1.5}), f64({1, 2})), Error);
+  set_vjp_hook({});
+  EXPECT_THROW(gradcheck([](Tensor x) { return x; }, ones({2})), Error);  // f32
+}
+
+}  // namespace
+}  // namespace lilith
