@@ -36,6 +36,7 @@ struct Instance {
   std::vector<char*> buffers;       // base of every buffer of the plan
   std::vector<void*> params;        // the launches' parameters, one after another
   std::vector<StoragePtr> scratch;  // one a thread
+  std::vector<char> flags;          // what the checks of indices say
 };
 
 class CompiledProgram final : public Program {
@@ -48,7 +49,9 @@ class CompiledProgram final : public Program {
     plan_options.target.vector_registers = target.num_vector_registers;
     plan_options.target.threads = runtime::ThreadTeam::instance().size();
     plan_options.donated.assign(options.donatable.begin(), options.donatable.end());
-    plan_ = schedule::make_plan(schedule::prepare(g), plan_options);
+    schedule::Prepared prepared = schedule::prepare(g);
+    checks_ = std::move(prepared.checks);
+    plan_ = schedule::make_plan(prepared.graph, plan_options);
     check_memory();
     compile();
     stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
@@ -78,7 +81,9 @@ class CompiledProgram final : public Program {
           &context);
     }
     copy_repeated(inputs, outputs);
+    const std::size_t failed = failed_check(*instance);
     release(std::move(instance));
+    if (failed < checks_.size()) throw Error(checks_[failed].message, checks_[failed].loc);
   }
 
   ProgramStats stats() const override { return stats_; }
@@ -142,6 +147,7 @@ class CompiledProgram final : public Program {
       i = std::make_unique<Instance>();
       i->buffers.resize(plan_.buffers.size());
       i->params.resize(num_params_);
+      i->flags.resize(checks_.size());
       pool_.reserve(8);
     }
     const auto threads = static_cast<std::size_t>(runtime::ThreadTeam::instance().size());
@@ -165,7 +171,12 @@ class CompiledProgram final : public Program {
         instance.buffers[b] = static_cast<char*>(inputs[static_cast<std::size_t>(p.index)]->data());
       if (p.kind == BufferPlan::Kind::Output) instance.buffers[b] = nullptr;
     }
-    for (std::size_t i = 0; i < plan_.outputs.size(); ++i) {
+    for (std::size_t i = 0; i < checks_.size(); ++i) {
+      const auto b = static_cast<std::size_t>(plan_.outputs[outputs.size() + i]);
+      if (plan_.buffers[b].kind == BufferPlan::Kind::Output)
+        instance.buffers[b] = &instance.flags[i];
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
       const auto b = static_cast<std::size_t>(plan_.outputs[i]);
       const BufferPlan& p = plan_.buffers[b];
       if (p.kind == BufferPlan::Kind::Output && !instance.buffers[b]) {
@@ -187,9 +198,19 @@ class CompiledProgram final : public Program {
     }
   }
 
+  // The first check whose flag was raised, or checks_.size().
+  std::size_t failed_check(const Instance& instance) const {
+    for (std::size_t i = 0; i < checks_.size(); ++i) {
+      if (*instance.buffers[static_cast<std::size_t>(
+              plan_.outputs[plan_.outputs.size() - checks_.size() + i])])
+        return i;
+    }
+    return checks_.size();
+  }
+
   // Outputs that are inputs, or repeat an earlier output, are copies.
   void copy_repeated(std::span<const StoragePtr> inputs, std::span<StoragePtr> outputs) {
-    for (std::size_t i = 0; i < plan_.outputs.size(); ++i) {
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
       const BufferPlan& p = plan_.buffers[static_cast<std::size_t>(plan_.outputs[i])];
       const void* from = nullptr;
       if (p.kind == BufferPlan::Kind::Input)
@@ -251,6 +272,7 @@ class CompiledProgram final : public Program {
   }
 
   schedule::Plan plan_;
+  std::vector<schedule::Prepared::Check> checks_;
   std::vector<codegen::CompiledKernel> compiled_;
   std::vector<Launch> launches_;
   std::size_t num_params_ = 0, scratch_bytes_ = 0;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "lilith/compile.h"
+#include "ir/node.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/optim/optimizer.h"
 #include "optim/rule.h"
@@ -21,6 +21,18 @@ class Slots : public PathVisitor {
   void parameter(Tensor& t) override { all.emplace_back(path(), &t); }
   void buffer(Buffer&) override {}
   std::vector<std::pair<std::string, Tensor*>> all;
+};
+
+class Pending : public Visitor {
+ public:
+  void parameter(Tensor& t) override { add(t); }
+  void buffer(Buffer& t) override { add(t); }
+  std::vector<Tensor> all;
+
+ private:
+  void add(const Tensor& t) {
+    if (t.defined() && !t.node()->is_leaf()) all.push_back(t);
+  }
 };
 
 void check_gradient(const std::string& path, const Tensor& param, const Tensor& grad) {
@@ -69,7 +81,8 @@ void OptimizerAccess::apply(Optimizer& opt, const std::string& path, Tensor& par
 
 void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
                     const UpdateOptions& options) {
-  if (!tracing()) opt.prepare(model);
+  const bool traced = ir::trace_depth() > 0;
+  if (!traced) opt.prepare(model);
   Slots params, gradients;
   model.visit(params);
   grads.visit(gradients);
@@ -91,7 +104,11 @@ void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume
       OptimizerAccess::apply(opt, path, *param, std::move(grad), scalars, ticked);
     }
   }
-  eval_pending(model, opt);
+  if (traced) return;
+  Pending pending;
+  model.visit(pending);
+  opt.visit_fields(pending);
+  if (!pending.all.empty()) ir::eval_hooks().eval(pending.all);
 }
 
 }  // namespace lilith

@@ -267,6 +267,8 @@ Rules elementwise_rules() {
       {"select", {select_known, select_negated, select_of_select}},
       {"cast", {cast_nothing, cast_of_cast}},
       {"stop_gradient", {its_input}},
+      {"grad_alias", {its_input}},
+      {"custom_vjp", {its_input}},
   };
 }
 

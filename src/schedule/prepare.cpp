@@ -1,9 +1,14 @@
 #include "schedule/prepare.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include "ir/node.h"
+#include "passes/pipeline.h"
 
 namespace lilith::schedule {
 namespace {
@@ -104,8 +109,37 @@ Graph test_the_output(const Graph& g) {
   });
 }
 
+// gather(%x, %i): any(%i < 0 or %i >= n) tells of an index outside.
+void add_checks(Prepared* p) {
+  std::map<std::pair<const ir::NodeImpl*, std::int64_t>, bool> done;
+  std::vector<Tensor> outputs = p->graph.outputs();
+  for (const Node& n : p->graph.nodes()) {
+    if (n.op_name() != "gather" && n.op_name() != "scatter_add") continue;
+    const Tensor index = n.tensor().node()->input(1);
+    const Aval& x = n.tensor().node()->inputs[0]->aval;
+    const std::int64_t size = x.shape[static_cast<int>(n.attrs().integer("axis"))];
+    if (!done.emplace(std::pair(index.node(), size), true).second) continue;
+    const auto bound = [&](std::int64_t v) {
+      return ir::make_constant({Scalar::Kind::Int, v, 0}, index.aval());
+    };
+    const Tensor outside =
+        apply("or", {apply("lt", {index, bound(0)}), apply("ge", {index, bound(size)})});
+    std::vector<std::int64_t> axes(index.shape().size());
+    std::iota(axes.begin(), axes.end(), 0);
+    outputs.push_back(axes.empty() ? outside : apply("reduce_max", {outside}, {{"axes", axes}}));
+    p->checks.push_back({fmt::format("{}: an index is outside of [0, {}) along dimension {} of {}",
+                                     n.op_name(), size, n.attrs().integer("axis"), x.str()),
+                         n.loc()});
+  }
+  p->graph = Graph(p->graph.inputs(), std::move(outputs));
+}
+
 }  // namespace
 
-Graph prepare(const Graph& g) { return test_the_output(transform(g, explicit_padding)); }
+Prepared prepare(const Graph& g) {
+  Prepared p{test_the_output(passes::cse(transform(g, explicit_padding))), {}};
+  add_checks(&p);
+  return p;
+}
 
 }  // namespace lilith::schedule

@@ -1,4 +1,8 @@
 #pragma once
+#include <string>
+#include <vector>
+
+#include "lilith/error.h"
 #include "lilith/graph.h"
 
 namespace lilith::schedule {
@@ -6,6 +10,15 @@ namespace lilith::schedule {
 /// Last rewrites before scheduling: what the schedule wants said in the graph.
 ///   conv_general with padding or lhs dilation -> conv_general(pad(x))
 ///   a mask that a backward pass tests on a ReLU's input -> the same test on its stored output
-Graph prepare(const Graph& g);
+///   an index that only the run knows -> one more output, true when it is out of range
+struct Prepared {
+  Graph graph;  // its outputs: the program's, then one bool a check
+  struct Check {
+    std::string message;
+    Loc loc;
+  };
+  std::vector<Check> checks;
+};
+Prepared prepare(const Graph& g);
 
 }  // namespace lilith::schedule

@@ -72,18 +72,15 @@ void build_scatter(Builder& b, const Group& g) {
   kernel.body.push_back(parallel(copy_dims, std::move(copy), true));
   kernel.body.push_back(kir::Barrier{});
 
-  // A negative index counts from the end; what is still outside is left out (and reported by the
-  // check).
-  const Expr size = pool.integer(out_shape[static_cast<int>(axis)]);
-  const Expr wrapped = pool.select(kir::lt(index, pool.integer(0)), index + size, index);
-  const Expr inside = kir::logical_and(kir::le(pool.integer(0), wrapped), kir::lt(wrapped, size));
+  // An index outside is clamped, as gather's is; the run reports it.
+  const Expr last = pool.integer(out_shape[static_cast<int>(axis)] - 1);
   Index to = at;
-  to[axis] = wrapped;
+  to[axis] = kir::min(kir::max(index, pool.integer(0)), last);
   const Expr address = lower.address(buffer, to);
-  const Expr old = pool.load(out, n->aval.dtype, address, inside);
+  const Expr old = pool.load(out, n->aval.dtype, address);
   Block add;
-  add.push_back(kir::Store{out, address,
-                           (old.dtype() == dtype ? old : pool.cast(old, dtype)) + source, inside});
+  add.push_back(
+      kir::Store{out, address, (old.dtype() == dtype ? old : pool.cast(old, dtype)) + source, {}});
   // One element after another along the axis; lanes run over the innermost other dimension.
   Block along;
   const bool lanes = axis + 1 != at.size() && !dims.empty();
