@@ -22,6 +22,18 @@ int main() {
   std::cout << explain(f);
   to_dot(g, "g.dot");
 
+  const OpDef& swish = register_op(
+      {.name = "swish",
+       .infer = [](const InferCtx& c) { return c.in[0]; },
+       .vjp = [](const VjpCtx& c, const Tensor& ct) {
+         Tensor s = sigmoid(c.in[0]);
+         return std::vector<Tensor>{ct * (s + c.out * (1 - s))};
+       },
+       .lower = [](LowerCtx& c) { return c[0] * kir::sigmoid(c[0]); },
+       .cost = 20});
+  auto activation = [&](Tensor x) { return apply(swish, {x}).sum(); };
+  expect(gradcheck(activation, tensor({-1.0, 0.5, 2.0}, {.dtype = kFloat64})), "a registered op has its gradient");
+
   register_pass({.name = "count_nodes", .after = "cse", .run = [](const Graph& graph) {
                    fmt::print("{} nodes\n", graph.nodes().size());
                    return graph;

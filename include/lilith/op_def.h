@@ -12,7 +12,7 @@ namespace lilith {
 namespace kir {
 class Expr;
 }
-struct LowerCtx;  // src/schedule/lower.h
+struct LowerCtx;  // lilith/lower.h
 struct RefCtx;    // src/ir/reference.h
 
 /// What a shape rule sees. It returns the aval of the result and throws Error on misuse.
@@ -57,7 +57,7 @@ struct OpDef {
   /// Why there is no vjp; shown in the error. Exactly one of vjp and no_vjp_reason is set.
   std::string no_vjp_reason;
   /// The value of one element of the output as a scalar expression over elements of the inputs
-  /// (src/schedule/lower.h). Unset for leaves and for classes that have a schedule of their own.
+  /// (lilith/lower.h). Unset for leaves and for classes that have a schedule of their own.
   std::function<kir::Expr(LowerCtx&)> lower;
   /// Computes the node in float64 / int64 on the host: the tests' oracle (src/ir/reference.h). A
   /// registered elementwise op without one is interpreted from `lower`.

@@ -1,0 +1,16 @@
+#pragma once
+// All of Lilith.
+#include "lilith/compile.h"
+#include "lilith/data.h"
+#include "lilith/graph.h"
+#include "lilith/init.h"
+#include "lilith/io.h"
+#include "lilith/lower.h"
+#include "lilith/memory.h"
+#include "lilith/model.h"
+#include "lilith/nn.h"
+#include "lilith/ops.h"
+#include "lilith/optim.h"
+#include "lilith/plot.h"
+#include "lilith/runtime.h"
+#include "lilith/transforms.h"
