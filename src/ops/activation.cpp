@@ -98,11 +98,10 @@ Tensor softplus(const Arg& x, double beta, double threshold) {
   const Tensor t = operand("softplus", x);
   const Tensor z = scale(t, beta);
   const Tensor linear = compare("gt", z, threshold);
-  // max(z, 0) + log1p(exp(-|z|)): exp never overflows.
-  const Tensor held = masked(logical_not(linear), z);
-  const Tensor curve = add(relu(held), log1p(exp(neg(abs(held)))));
-  // Around 0 the two kinks cancel in value; the smooth form gives the slope.
-  const Tensor smooth = make_select(compare("lt", abs(held), 1), log1p(exp(masked(compare("lt", abs(held), 1), held))), curve);
+  // max(z, 0) + log1p(exp(-|z|)): exp never overflows; the selects give the slope 1/2 at 0.
+  const Tensor held = masked(logical_not(linear), z), positive = compare("gt", held, 0);
+  const Tensor small = exp(make_select(positive, neg(held), held));
+  const Tensor smooth = add(masked(positive, held), log1p(small));
   return make_select(linear, t, scale(smooth, 1 / beta));
 }
 Tensor softsign(const Arg& x) {

@@ -1,0 +1,269 @@
+#include <algorithm>
+
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
+#include "lilith/ops/reduce.h"
+#include "lilith/ops/shape.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Picking and writing at indices; triangles and diagonals.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+void check_index(const char* op, const Tensor& index) {
+  LILITH_CHECK(is_integral(index.dtype()), "{}: the index is {}; need integers", op, index.aval().str());
+}
+
+// Whole slices: the index repeated over the other dimensions.
+Tensor spread_index(const Tensor& index, const Shape& shape, int dim) {
+  Shape wide = shape;
+  wide[dim] = index.numel();
+  return make_broadcast(make_reshape(index, {index.numel()}), wide, {dim});
+}
+
+int checked_dim(const char* op, const Tensor& x, int dim, const Tensor& index) {
+  check_index(op, index);
+  LILITH_CHECK(index.ndim() <= 1, "{}: the index is {}; need at most 1 dimension", op, index.aval().str());
+  return wrap_dim(op, dim, x.ndim());
+}
+
+// True where column - row compares with `diagonal`.
+Tensor triangle(const char* op, const char* comparison, const Arg& x, int diagonal) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(t.ndim() >= 2, "{}: got {}; need at least 2 dimensions", op, t.aval().str());
+  const Shape& s = t.shape();
+  const Tensor row = make_iota(s, s.rank() - 2, DType::I64, t.device());
+  const Tensor column = make_iota(s, s.rank() - 1, DType::I64, t.device());
+  return masked(compare(comparison, sub(column, row), diagonal), t);
+}
+
+}  // namespace
+
+Tensor gather(const Arg& x, int dim, const Tensor& index) {
+  LocScope scope(x.loc());
+  Tensor t = x.tensor();
+  check_index("gather", index);
+  const int d = wrap_dim("gather", dim, t.ndim());
+  if (t.ndim() == 0 || index.ndim() == 0) {
+    LILITH_CHECK(t.ndim() <= 1 && index.ndim() <= 1, "gather: x {}, index {}; need as many dimensions", t.aval().str(),
+                 index.aval().str());
+    return make_reshape(gather(make_reshape(t, {t.numel()}), 0, make_reshape(index, {index.numel()})), index.shape());
+  }
+  LILITH_CHECK(index.ndim() == t.ndim(), "gather: x {}, index {}; need as many dimensions", t.aval().str(),
+               index.aval().str());
+  for (int i = 0; i < t.ndim(); ++i) {
+    if (i == d) continue;
+    LILITH_CHECK(index.shape()[i] <= t.shape()[i], "gather: index {} is larger than x {} in dimension {}; need at most {}",
+                 index.aval().str(), t.aval().str(), i, t.shape()[i]);
+    t = slice_dim(t, i, 0, index.shape()[i]);
+  }
+  return make_gather(t, d, index);
+}
+
+Tensor scatter_add(const Arg& x, int dim, const Tensor& index, const Tensor& src) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  check_index("scatter_add", index);
+  LILITH_CHECK(src.dtype() == t.dtype(), "scatter_add: x {}, src {}; need equal dtypes", t.aval().str(), src.aval().str());
+  if (t.ndim() == 0) {
+    const Tensor flat = scatter_add(make_reshape(t, {1}), 0, make_reshape(index, {index.numel()}), make_reshape(src, {src.numel()}));
+    return make_reshape(flat, {});
+  }
+  const int d = wrap_dim("scatter_add", dim, t.ndim());
+  if (index.ndim() <= 1 && src.ndim() <= 1 && t.ndim() == 1 && (index.ndim() == 0 || src.ndim() == 0)) {
+    return scatter_add(t, 0, make_reshape(index, {index.numel()}), make_reshape(src, {src.numel()}));
+  }
+  LILITH_CHECK(index.ndim() == t.ndim() && src.ndim() == t.ndim(), "scatter_add: x {}, index {}, src {}; need as many dimensions",
+               t.aval().str(), index.aval().str(), src.aval().str());
+  if (index.numel() == 0) return t;
+  Tensor from = src, part = t;
+  bool whole = true;
+  for (int i = 0; i < t.ndim(); ++i) {
+    const I n = index.shape()[i];
+    LILITH_CHECK(n <= src.shape()[i] && (i == d || n <= t.shape()[i]), "scatter_add: index {} is larger than src {} or x {} in dimension {}",
+                 index.aval().str(), src.aval().str(), t.aval().str(), i);
+    from = slice_dim(from, i, 0, n);
+    if (i == d || n == t.shape()[i]) continue;
+    part = slice_dim(part, i, 0, n);
+    whole = false;
+  }
+  if (whole) return make_scatter_add(t, d, index, from);
+  // A smaller index touches a corner of x: what it adds there, padded to the whole.
+  Tensor added = make_scatter_add(full_as(part, 0), d, index, from);
+  for (int i = 0; i < t.ndim(); ++i) added = pad_dim(added, i, 0, t.shape()[i] - added.shape()[i]);
+  return add(t, added);
+}
+
+Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<int> dim) {
+  LocScope scope(x.loc());
+  check_index("take_along_dim", index);
+  const Tensor t = x.tensor();
+  if (!dim) return make_gather(make_reshape(t, {t.numel()}), 0, make_reshape(index, {index.numel()}));
+  LILITH_CHECK(t.ndim() == index.ndim(), "take_along_dim: x {}, index {}; need as many dimensions", t.aval().str(),
+               index.aval().str());
+  const int d = wrap_dim("take_along_dim", *dim, t.ndim());
+  if (t.ndim() == 0) return gather(t, 0, index);
+  Shape of_x = t.shape(), of_index = index.shape();
+  of_x[d] = of_index[d] = 1;
+  const Tensor stand_ins[] = {make_full(of_x, 0, t.dtype(), t.device()), make_full(of_index, 0, t.dtype(), t.device())};
+  of_x = of_index = broadcast_shapes("take_along_dim", stand_ins);
+  of_x[d] = t.shape()[d];
+  of_index[d] = index.shape()[d];
+  return make_gather(broadcast_last(t, of_x), d, broadcast_last(index, of_index));
+}
+
+Tensor take(const Arg& x, const Tensor& index) {
+  LocScope scope(x.loc());
+  check_index("take", index);
+  const Tensor t = x.tensor();
+  const Tensor i = make_cast(make_reshape(index, {index.numel()}), DType::I64);
+  const Tensor wrapped = make_select(compare("lt", i, 0), shift(i, static_cast<double>(t.numel())), i);
+  return make_reshape(make_gather(make_reshape(t, {t.numel()}), 0, wrapped), index.shape());
+}
+
+Tensor index_select(const Arg& x, int dim, const Tensor& index) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  const int d = checked_dim("index_select", t, dim, index);
+  if (t.ndim() == 0) return make_reshape(gather(t, 0, make_reshape(index, {index.numel()})), {});
+  return make_gather(t, d, spread_index(index, t.shape(), d));
+}
+
+Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source, double alpha) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  const int d = checked_dim("index_add", t, dim, index);
+  LILITH_CHECK(source.dtype() == t.dtype(), "index_add: x {}, source {}; need equal dtypes", t.aval().str(),
+               source.aval().str());
+  const Tensor src = alpha == 1 ? source : scale(source, alpha);
+  if (t.ndim() == 0) return add(t, sum(src));
+  Shape expected = t.shape();
+  expected[d] = index.numel();
+  LILITH_CHECK(src.numel() == expected.numel(), "index_add: source is {}; need shape {}", src.aval().str(), expected.str());
+  return make_scatter_add(t, d, spread_index(index, t.shape(), d), make_reshape(src, expected));
+}
+
+Tensor index_fill(const Arg& x, int dim, const Tensor& index, const Arg& value) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  const int d = checked_dim("index_fill", t, dim, index);
+  const Tensor at = make_reshape(make_cast(index, DType::I64), {index.numel()});
+  if (t.ndim() == 0) return index.numel() > 0 ? make_cast(value.tensor(t.dtype()), t.dtype()) : t;
+  const I n = t.shape()[d];
+  const Tensor wrapped = make_select(compare("lt", at, 0), shift(at, static_cast<double>(n)), at);
+  const Tensor hits = make_scatter_add(make_full({n}, 0, DType::I64, t.device()), 0, wrapped, full_as(wrapped, 1));
+  return masked_fill(t, make_broadcast(compare("gt", hits, 0), t.shape(), {d}), value);
+}
+
+Tensor embedding(const Arg& index, const Tensor& weight, std::optional<I> padding_idx) {
+  LocScope scope(index.loc());
+  const Tensor at = index.tensor();
+  check_index("embedding", at);
+  LILITH_CHECK(weight.ndim() == 2, "embedding: weight is {}; need [rows, features]", weight.aval().str());
+  Tensor table = weight;
+  if (padding_idx) {
+    const I row = *padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx;
+    LILITH_CHECK(row >= 0 && row < weight.size(0), "embedding: padding_idx {} of {} rows", *padding_idx, weight.size(0));
+    const Tensor is_padding = compare("eq", make_iota(weight.shape(), 0, DType::I64, weight.device()), static_cast<double>(row));
+    table = make_select(is_padding, stop_gradient(weight), weight);
+  }
+  Shape out = at.shape();
+  out.push_back(weight.size(1));
+  return make_reshape(make_gather(table, 0, spread_index(at, weight.shape(), 0)), out);
+}
+
+Tensor one_hot(const Arg& x, I num_classes) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  check_index("one_hot", t);
+  LILITH_CHECK(num_classes >= 1, "one_hot: num_classes is {}; need num_classes >= 1", num_classes);
+  Shape shape = t.shape();
+  shape.push_back(num_classes);
+  const Tensor wide = make_broadcast(make_cast(t, DType::I64), shape, range(t.ndim()));
+  return make_cast(apply("eq", {wide, make_iota(shape, t.ndim(), DType::I64, t.device())}), DType::I64);
+}
+
+Tensor tril(const Arg& x, int diagonal) { return triangle("tril", "le", x, diagonal); }
+Tensor triu(const Arg& x, int diagonal) { return triangle("triu", "ge", x, diagonal); }
+
+Tensor diagonal(const Arg& x, int offset, int dim1, int dim2) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(t.ndim() >= 2, "diagonal: got {}; need at least 2 dimensions", t.aval().str());
+  const int a = wrap_dim("diagonal", dim1, t.ndim()), b = wrap_dim("diagonal", dim2, t.ndim());
+  LILITH_CHECK(a != b, "diagonal: dim1 and dim2 are both {}", a);
+  const I rows = t.shape()[a], columns = t.shape()[b];
+  const I start_row = std::max<I>(-offset, 0), start_column = std::max<I>(offset, 0);
+  const I n = std::max<I>(std::min(rows - start_row, columns - start_column), 0);
+  Ints perm = other_dims(t.ndim(), Ints{a, b});
+  perm.push_back(a);
+  perm.push_back(b);
+  Tensor m = make_transpose(t, perm);
+  const int last = t.ndim() - 1;
+  if (n == 0) {
+    Shape none(m.shape().begin(), static_cast<std::size_t>(last - 1));
+    none.push_back(0);
+    return make_full(none, 0, t.dtype(), t.device());
+  }
+  // Column i + offset of row i: gathered along the last dimension.
+  m = slice_dim(m, last - 1, start_row, start_row + n);
+  Shape index_shape = m.shape();
+  index_shape[last] = 1;
+  const Tensor index = shift(make_iota(index_shape, last - 1, DType::I64, t.device()), static_cast<double>(start_column));
+  return squeeze(make_gather(m, last, index), last);
+}
+
+Tensor diag_embed(const Arg& x, int offset, int dim1, int dim2) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(t.ndim() >= 1, "diag_embed: got a 0-d tensor; need at least 1 dimension");
+  const int rank = t.ndim() + 1;
+  const int a = wrap_dim("diag_embed", dim1, rank), b = wrap_dim("diag_embed", dim2, rank);
+  LILITH_CHECK(a != b, "diag_embed: dim1 and dim2 are both {}", a);
+  const I n = t.size(-1) + std::abs(offset);
+  const I before = std::max<I>(-offset, 0), after = n - before - t.size(-1);
+  Shape wide = t.shape();
+  wide[rank - 2] = n;
+  wide.push_back(n);
+  const Tensor rows = pad_dim(t, rank - 2, before, after);
+  const Tensor spread = make_broadcast(rows, wide, range(rank - 1));
+  const Tensor row = make_iota(wide, rank - 2, DType::I64, t.device()), column = make_iota(wide, rank - 1, DType::I64, t.device());
+  const Tensor m = masked(compare("eq", sub(column, row), offset), spread);
+  return movedim(m, {rank - 2, rank - 1}, {a, b});
+}
+
+Tensor diag(const Arg& x, int offset) {
+  LocScope scope(x.loc());
+  const int rank = x.tensor().ndim();
+  LILITH_CHECK(rank == 1 || rank == 2, "diag: got {}; need 1 or 2 dimensions", describe(x));
+  return rank == 1 ? diag_embed(x, offset) : diagonal(x, offset);
+}
+Tensor diagflat(const Arg& x, int offset) {
+  LocScope scope(x.loc());
+  return diag_embed(ravel(x), offset);
+}
+Tensor trace(const Arg& x) {
+  LocScope scope(x.loc());
+  LILITH_CHECK(x.tensor().ndim() == 2, "trace: got {}; need 2 dimensions", describe(x));
+  return sum(diagonal(x));
+}
+Tensor select_scatter(const Arg& x, const Tensor& src, int dim, I index) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(t.ndim() > 0, "select_scatter: got a 0-d tensor; need at least 1 dimension");
+  const int d = wrap_dim("select_scatter", dim, t.ndim());
+  const I n = t.shape()[d], i = index < 0 ? index + n : index;
+  LILITH_CHECK(i >= 0 && i < n, "select_scatter: index {} of dimension {} of {}", index, d, t.aval().str());
+  LILITH_CHECK(src.shape() == without(t.shape(), {d}), "select_scatter: src is {}; need shape {}", src.aval().str(),
+               without(t.shape(), {d}).str());
+  const Tensor here = compare("eq", make_iota(t.shape(), d, DType::I64, t.device()), static_cast<double>(i));
+  return make_select(here, broadcast_over(make_cast(src, t.dtype()), t.shape(), {d}), t);
+}
+
+}  // namespace lilith

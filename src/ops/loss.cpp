@@ -1,0 +1,284 @@
+#include "lilith/ops/loss.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "lilith/ops/activation.h"
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
+#include "lilith/ops/nn.h"
+#include "lilith/ops/reduce.h"
+#include "lilith/ops/shape.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// The losses of torch.nn.functional.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+Tensor reduced(const Tensor& x, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::None: return x;
+    case Reduction::Sum: return sum(x);
+    case Reduction::Mean: break;
+  }
+  return mean(x);
+}
+
+// Both operands, floating, of one dtype and shape.
+Operands pair(const char* op, const Arg& input, const Tensor& target) {
+  const Arg t(target);
+  return broadcast_operands(op, input, t, floating_type(ops::result_type({&input, &t})));
+}
+
+Tensor at_least_zero(const Tensor& x) { return clamp_min(x, full_as(x, 0)); }
+
+void check_classes(const char* op, const Tensor& x, const Tensor& target) {
+  Shape expected = x.shape();
+  expected.erase(x.ndim() == 1 ? 0 : 1);
+  LILITH_CHECK(is_integral(target.dtype()) && target.shape() == expected, "{}: target is {}; input {} needs integers of shape {}",
+               op, target.aval().str(), x.aval().str(), expected.str());
+}
+
+void check_weight(const char* op, const Tensor& weight, I classes) {
+  LILITH_CHECK(!weight.defined() || (weight.ndim() == 1 && weight.numel() == classes), "{}: weight is {}; need [{}]", op,
+               weight.defined() ? weight.aval().str() : "", classes);
+}
+
+// Class-index targets over dimension 1 of x (0 when x is 1-d): which targets count, a safe index, the
+// weight of each target.
+struct Targets {
+  Tensor counts, index, weight;
+};
+Targets targets_of(const Tensor& x, const Tensor& target, const Tensor& weight, I ignore_index) {
+  const Tensor t = make_cast(target, DType::I64);
+  const Tensor counts = compare("ne", t, static_cast<double>(ignore_index));
+  const Tensor index = masked(counts, t);
+  Tensor w = make_cast(counts, x.dtype());
+  if (weight.defined()) {
+    const Tensor flat = make_reshape(index, {index.numel()});
+    const Tensor chosen = make_gather(make_cast(weight, x.dtype()), 0, flat);
+    w = masked(counts, make_reshape(chosen, index.shape()));
+  }
+  return {counts, index, w};
+}
+
+Tensor picked(const Tensor& x, const Tensor& index) {
+  const int d = x.ndim() == 1 ? 0 : 1;
+  return make_reshape(make_gather(x, d, unsqueeze(index, d)), index.shape());
+}
+
+// Over the sum of the weights, as nll_loss's mean is.
+Tensor weighted(const Tensor& values, const Tensor& weight, Reduction reduction) {
+  if (reduction == Reduction::None) return values;
+  const Tensor total = sum(values);
+  return reduction == Reduction::Sum ? total : div(total, sum(weight));
+}
+
+Tensor nll(const char* op, const Tensor& x, const Tensor& target, const Tensor& weight, I ignore_index, Reduction reduction) {
+  LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1, "{}: input is {}; need floating [C], [N, C] or [N, C, d...]", op,
+               x.aval().str());
+  check_classes(op, x, target);
+  check_weight(op, weight, x.shape()[x.ndim() == 1 ? 0 : 1]);
+  const Targets t = targets_of(x, target, weight, ignore_index);
+  const Tensor minus = neg(picked(x, t.index));
+  const Tensor values = masked(t.counts, weight.defined() ? mul(minus, t.weight) : minus);
+  return weighted(values, t.weight, reduction);
+}
+
+}  // namespace
+
+Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& o) {
+  LocScope scope(input.loc());
+  return nll("nll_loss", input.tensor(), target, o.weight, o.ignore_index, o.reduction);
+}
+
+Tensor cross_entropy_loss(const Arg& input, const Tensor& target, const CrossEntropyLossOptions& o) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1, "cross_entropy_loss: input is {}; need floating [C], [N, C] or [N, C, d...]",
+               x.aval().str());
+  LILITH_CHECK(o.label_smoothing >= 0 && o.label_smoothing <= 1, "cross_entropy_loss: label_smoothing is {}; need 0 to 1",
+               o.label_smoothing);
+  const int d = x.ndim() == 1 ? 0 : 1;
+  const I classes = x.shape()[d];
+  check_weight("cross_entropy_loss", o.weight, classes);
+  const Tensor logp = log_softmax(x, d);
+  const double smoothing = o.label_smoothing, each = smoothing / static_cast<double>(classes);
+  const Tensor class_weight = o.weight.defined() ? make_broadcast(make_cast(o.weight, x.dtype()), x.shape(), {d}) : Tensor();
+  if (is_floating(target.dtype())) {
+    LILITH_CHECK(target.shape() == x.shape(), "cross_entropy_loss: probabilities {} for input {}; need the same shape",
+                 target.aval().str(), x.aval().str());
+    Tensor p = make_cast(target, x.dtype());
+    if (smoothing > 0) p = shift(scale(p, 1 - smoothing), each);
+    Tensor values = mul(logp, p);
+    if (class_weight.defined()) values = mul(values, class_weight);
+    const Tensor losses = neg(sum(values, d));
+    if (o.reduction == Reduction::None) return losses;
+    const Tensor total = sum(losses);
+    return o.reduction == Reduction::Sum ? total : scale(total, 1 / static_cast<double>(x.numel() / std::max<I>(classes, 1)));
+  }
+  const Tensor chosen = nll("cross_entropy_loss", logp, target, o.weight, o.ignore_index, o.reduction);
+  if (smoothing == 0) return chosen;
+  const Targets t = targets_of(x, target, o.weight, o.ignore_index);
+  const Tensor all = neg(sum(class_weight.defined() ? mul(logp, class_weight) : logp, d));
+  const Tensor spread = weighted(masked(t.counts, all), t.weight, o.reduction);
+  return add(scale(chosen, 1 - smoothing), scale(spread, each));
+}
+
+Tensor mse_loss(const Arg& input, const Tensor& target, Reduction reduction) {
+  LocScope scope(input.loc());
+  const Operands o = pair("mse_loss", input, target);
+  const Tensor d = sub(o.a, o.b);
+  return reduced(mul(d, d), reduction);
+}
+Tensor l1_loss(const Arg& input, const Tensor& target, Reduction reduction) {
+  LocScope scope(input.loc());
+  const Operands o = pair("l1_loss", input, target);
+  return reduced(abs(sub(o.a, o.b)), reduction);
+}
+Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reduction, double beta) {
+  LocScope scope(input.loc());
+  LILITH_CHECK(beta >= 0, "smooth_l1_loss: beta is {}; need beta >= 0", beta);
+  if (beta == 0) return l1_loss(input, target, reduction);
+  const Operands o = pair("smooth_l1_loss", input, target);
+  const Tensor d = sub(o.a, o.b), z = abs(d);
+  return reduced(make_select(compare("lt", z, beta), scale(mul(d, d), 0.5 / beta), shift(z, -0.5 * beta)), reduction);
+}
+Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction, double delta) {
+  LocScope scope(input.loc());
+  LILITH_CHECK(delta > 0, "huber_loss: delta is {}; need delta > 0", delta);
+  const Operands o = pair("huber_loss", input, target);
+  const Tensor d = sub(o.a, o.b), z = abs(d);
+  const Tensor far = scale(shift(z, -0.5 * delta), delta);
+  return reduced(make_select(compare("le", z, delta), scale(mul(d, d), 0.5), far), reduction);
+}
+
+Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight, Reduction reduction) {
+  LocScope scope(input.loc());
+  const Operands o = pair("binary_cross_entropy", input, target);
+  const auto bounded = [](const Tensor& l) { return clamp_min(l, full_as(l, -100)); };
+  const Tensor one = full_as(o.a, 1);
+  const Tensor hit = mul(o.b, bounded(log(o.a))), miss = mul(sub(one, o.b), bounded(log(sub(one, o.a))));
+  Tensor values = neg(add(hit, miss));
+  if (weight.defined()) values = mul(values, weight);
+  return reduced(values, reduction);
+}
+Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target, const BCEWithLogitsLossOptions& opt) {
+  LocScope scope(input.loc());
+  const Operands o = pair("binary_cross_entropy_with_logits", input, target);
+  Tensor tail = softplus(neg(o.a), 1, INFINITY);
+  if (opt.pos_weight.defined()) tail = mul(tail, shift(mul(shift(opt.pos_weight, -1), o.b), 1));
+  Tensor values = add(mul(sub(full_as(o.b, 1), o.b), o.a), tail);
+  if (opt.weight.defined()) values = mul(values, opt.weight);
+  return reduced(values, opt.reduction);
+}
+
+Tensor kl_div(const Arg& input, const Tensor& target, KLDivReduction reduction, bool log_target) {
+  LocScope scope(input.loc());
+  const Operands o = pair("kl_div", input, target);
+  const Tensor values = log_target ? mul(exp(o.b), sub(o.b, o.a)) : sub(xlogy(o.b, o.b), mul(o.b, o.a));
+  switch (reduction) {
+    case KLDivReduction::None: return values;
+    case KLDivReduction::Sum: return sum(values);
+    case KLDivReduction::Mean: return mean(values);
+    case KLDivReduction::BatchMean: break;
+  }
+  LILITH_CHECK(values.ndim() > 0, "kl_div: batchmean of a 0-d input; need at least 1 dimension");
+  return scale(sum(values), 1 / static_cast<double>(values.shape()[0]));
+}
+
+Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLLLossOptions& opt) {
+  LocScope scope(input.loc());
+  const Operands o = pair("poisson_nll_loss", input, target);
+  Tensor values = opt.log_input ? sub(exp(o.a), mul(o.b, o.a)) : sub(o.a, mul(o.b, log(shift(o.a, opt.eps))));
+  if (opt.full) {
+    // Stirling's formula for log(target!), where target > 1.
+    const Tensor big = compare("gt", o.b, 1), t = make_select(big, o.b, full_as(o.b, 2));
+    const Tensor stirling = add(sub(mul(t, log(t)), t), scale(log(scale(t, 2 * std::numbers::pi)), 0.5));
+    values = add(values, masked(big, stirling));
+  }
+  return reduced(values, opt.reduction);
+}
+Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var, const GaussianNLLLossOptions& opt) {
+  LocScope scope(input.loc());
+  const Operands o = pair("gaussian_nll_loss", input, target);
+  Tensor v = make_cast(var, o.a.dtype());
+  if (v.ndim() == o.a.ndim() - 1) v = unsqueeze(v, -1);
+  // Held at eps in value; the gradient passes as if it were not.
+  v = add(v, stop_gradient(sub(clamp_min(v, full_as(v, opt.eps)), v)));
+  const Tensor d = sub(o.a, o.b);
+  Tensor values = scale(add(log(v), div(mul(d, d), v)), 0.5);
+  if (opt.full) values = shift(values, 0.5 * std::log(2 * std::numbers::pi));
+  return reduced(values, opt.reduction);
+}
+
+Tensor soft_margin_loss(const Arg& input, const Tensor& target, Reduction reduction) {
+  LocScope scope(input.loc());
+  const Operands o = pair("soft_margin_loss", input, target);
+  return reduced(softplus(neg(mul(o.b, o.a)), 1, INFINITY), reduction);
+}
+Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margin, Reduction reduction) {
+  LocScope scope(input.loc());
+  const Operands o = pair("hinge_embedding_loss", input, target);
+  const Tensor gap = at_least_zero(shift(neg(o.a), margin));
+  const Tensor values = add(masked(compare("ne", o.b, 1), gap), masked(compare("ne", o.b, -1), o.a));
+  return reduced(values, reduction);
+}
+Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
+  LocScope scope(a.loc());
+  const Tensor gap = shift(mul(neg(target), sub(a, b)), margin);
+  return reduced(at_least_zero(gap), reduction);
+}
+Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
+  LocScope scope(a.loc());
+  constexpr double kEps = 1e-12;
+  const Operands o = pair("cosine_embedding_loss", a, b);
+  const int dim = target.ndim() == 0 ? 0 : 1;
+  const Tensor squares = mul(shift(sum(mul(o.a, o.a), dim), kEps), shift(sum(mul(o.b, o.b), dim), kEps));
+  const Tensor cosine = div(sum(mul(o.a, o.b), dim), sqrt(squares));
+  const Tensor t = broadcast_last(make_cast(target, cosine.dtype()), cosine.shape());
+  const Tensor alike = masked(compare("eq", t, 1), sub(full_as(cosine, 1), cosine));
+  const Tensor unlike = masked(compare("eq", t, -1), at_least_zero(shift(cosine, -margin)));
+  return reduced(add(alike, unlike), reduction);
+}
+Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tensor& negative,
+                           const TripletMarginLossOptions& o) {
+  LocScope scope(anchor.loc());
+  const Tensor near = pairwise_distance(anchor, positive, o.p, o.eps);
+  Tensor far = pairwise_distance(anchor, negative, o.p, o.eps);
+  if (o.swap) far = minimum(far, pairwise_distance(positive, negative, o.p, o.eps));
+  return reduced(at_least_zero(shift(sub(near, far), o.margin)), o.reduction);
+}
+Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const Tensor& weight, Reduction reduction) {
+  LocScope scope(input.loc());
+  const Operands o = pair("multilabel_soft_margin_loss", input, target);
+  Tensor values = neg(add(mul(o.b, logsigmoid(o.a)), mul(sub(full_as(o.b, 1), o.b), logsigmoid(neg(o.a)))));
+  if (weight.defined()) values = mul(values, weight);
+  return reduced(mean(values, -1), reduction);
+}
+Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarginLossOptions& o) {
+  LocScope scope(input.loc());
+  Tensor x = input.tensor();
+  const bool single = x.ndim() == 1;
+  if (single) x = unsqueeze(x, 0);
+  const Tensor t = make_reshape(make_cast(target, DType::I64), {target.numel()});
+  LILITH_CHECK(x.ndim() == 2 && x.size(0) == t.numel(), "multi_margin_loss: input {}, target {}; need [N, C] and [N]",
+               x.aval().str(), target.aval().str());
+  LILITH_CHECK(o.p == 1 || o.p == 2, "multi_margin_loss: p is {}; need 1 or 2", o.p);
+  check_weight("multi_margin_loss", o.weight, x.size(1));
+  const Tensor own = make_broadcast(picked(x, t), x.shape(), {0});
+  Tensor gap = at_least_zero(shift(sub(x, own), o.margin));
+  if (o.p == 2) gap = mul(gap, gap);
+  if (o.weight.defined()) gap = mul(gap, make_broadcast(make_gather(make_cast(o.weight, x.dtype()), 0, t), x.shape(), {0}));
+  const Tensor index = make_broadcast(t, x.shape(), {0});
+  const Tensor others = apply("ne", {index, make_iota(x.shape(), 1, DType::I64, x.device())});
+  const Tensor losses = scale(sum(masked(others, gap), 1), 1 / static_cast<double>(x.size(1)));
+  return reduced(single ? squeeze(losses, 0) : losses, o.reduction);
+}
+
+}  // namespace lilith

@@ -1,0 +1,200 @@
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "lilith/ops/elementwise.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Elementwise functions made of the primitives.
+namespace lilith {
+
+using namespace ops;
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+Tensor zero_where(const Tensor& cond, const Tensor& x) { return masked(logical_not(cond), x); }
+
+double largest(DType d) {
+  switch (d) {
+    case DType::F16: return 65504;
+    case DType::BF16: return 3.3895313892515355e38;
+    case DType::F32: return std::numeric_limits<float>::max();
+    default: return std::numeric_limits<double>::max();
+  }
+}
+
+// max + log1p(base^-|a - b|), with the slope 1/2 where a = b; infinities of one sign stay.
+template <class Exp, class Log>
+Tensor log_sum(const char* op, const Arg& a, const Arg& b, Exp&& exponential, Log&& log_of) {
+  const Operands o = broadcast_operands(op, a, b, floating_type(ops::result_type({&a, &b})));
+  const Tensor a_wins = gt(o.a, o.b);
+  const Tensor top = make_select(a_wins, o.a, o.b), low = make_select(a_wins, o.b, o.a);
+  const Tensor same_infinity = logical_and(eq(o.a, o.b), isinf(o.a));
+  const Tensor gap = zero_where(same_infinity, sub(zero_where(same_infinity, low), zero_where(same_infinity, top)));
+  return make_select(same_infinity, o.a, add(top, log_of(exponential(gap))));
+}
+
+}  // namespace
+
+Tensor reciprocal(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = floating(x);
+  return div(full_as(t, 1), t);
+}
+Tensor square(const Arg& x) {
+  LocScope scope(x.loc());
+  return pow(x.tensor(), 2);
+}
+Tensor frac(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(is_floating(t.dtype()), "frac: got {}; need a floating dtype", t.aval().str());
+  return sub(t, trunc(t));
+}
+Tensor logit(const Arg& x, std::optional<double> eps) {
+  LocScope scope(x.loc());
+  Tensor t = floating(x);
+  if (eps) t = clamp(t, full_as(t, *eps), full_as(t, 1 - *eps));
+  return log(div(t, sub(full_as(t, 1), t)));
+}
+Tensor sinc(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = scale(floating(x), std::numbers::pi);
+  const Tensor zero = compare("eq", t, 0);
+  const Tensor safe = make_select(zero, full_as(t, 1), t);
+  return make_select(zero, full_as(t, 1), div(sin(safe), safe));
+}
+Tensor deg2rad(const Arg& x) {
+  LocScope scope(x.loc());
+  return scale(floating(x), std::numbers::pi / 180);
+}
+Tensor rad2deg(const Arg& x) {
+  LocScope scope(x.loc());
+  return scale(floating(x), 180 / std::numbers::pi);
+}
+Tensor signbit(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  if (!is_floating(t.dtype())) return compare("lt", t, 0);
+  // 1 / -0 = -inf tells the zeros apart.
+  return logical_or(compare("lt", t, 0), logical_and(compare("eq", t, 0), compare("lt", reciprocal(t), 0)));
+}
+Tensor nan_to_num(const Arg& x, double nan, std::optional<double> posinf, std::optional<double> neginf) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  if (!is_floating(t.dtype())) return t;
+  const double high = posinf.value_or(largest(t.dtype())), low = neginf.value_or(-largest(t.dtype()));
+  Tensor out = make_select(ne(t, t), full_as(t, nan), t);
+  out = make_select(compare("eq", t, kInf), full_as(t, high), out);
+  return make_select(compare("eq", t, -kInf), full_as(t, low), out);
+}
+
+Tensor fmax(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  const Operands o = broadcast_operands("fmax", a, b, ops::result_type({&a, &b}));
+  if (!is_floating(o.a.dtype())) return maximum(o.a, o.b);
+  return make_select(logical_or(ge(o.a, o.b), isnan(o.b)), o.a, o.b);
+}
+Tensor fmin(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  const Operands o = broadcast_operands("fmin", a, b, ops::result_type({&a, &b}));
+  if (!is_floating(o.a.dtype())) return minimum(o.a, o.b);
+  return make_select(logical_or(le(o.a, o.b), isnan(o.b)), o.a, o.b);
+}
+Tensor hypot(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  const Operands o = broadcast_operands("hypot", a, b, floating_type(ops::result_type({&a, &b})));
+  return sqrt(add(mul(o.a, o.a), mul(o.b, o.b)));
+}
+Tensor copysign(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  const Operands o = broadcast_operands("copysign", a, b, floating_type(ops::result_type({&a, &b})));
+  const Tensor size = abs(o.a);
+  return make_select(signbit(o.b), neg(size), size);
+}
+Tensor logaddexp(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  return log_sum("logaddexp", a, b, [](const Tensor& t) { return exp(t); }, [](const Tensor& t) { return log1p(t); });
+}
+Tensor logaddexp2(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  return log_sum("logaddexp2", a, b, [](const Tensor& t) { return exp2(t); },
+                 [](const Tensor& t) { return scale(log1p(t), 1 / std::numbers::ln2); });
+}
+Tensor xlogy(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  const Operands o = broadcast_operands("xlogy", a, b, floating_type(ops::result_type({&a, &b})));
+  const Tensor zero = logical_and(compare("eq", o.a, 0), eq(o.b, o.b));
+  return zero_where(zero, mul(o.a, log(o.b)));
+}
+Tensor xlog1py(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  const Operands o = broadcast_operands("xlog1py", a, b, floating_type(ops::result_type({&a, &b})));
+  const Tensor zero = logical_and(compare("eq", o.a, 0), eq(o.b, o.b));
+  return zero_where(zero, mul(o.a, log1p(o.b)));
+}
+Tensor ldexp(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  return mul(a, pow(full_as(floating(b), 2), b));
+}
+Tensor heaviside(const Arg& x, const Arg& values) {
+  LocScope scope(x.loc());
+  const Operands o = broadcast_operands("heaviside", x, values, ops::result_type({&x, &values}));
+  return make_select(compare("eq", o.a, 0), o.b, make_cast(compare("gt", o.a, 0), o.a.dtype()));
+}
+Tensor lerp(const Arg& start, const Arg& end, const Arg& weight) {
+  LocScope scope(start.loc());
+  return add(start, mul(weight, sub(end, start)));
+}
+Tensor addcmul(const Arg& x, const Arg& a, const Arg& b, const Arg& value) {
+  LocScope scope(x.loc());
+  const Tensor product = mul(a, b);
+  return add(x, constant_value(value) == 1.0 ? product : mul(product, value));
+}
+Tensor addcdiv(const Arg& x, const Arg& a, const Arg& b, const Arg& value) {
+  LocScope scope(x.loc());
+  const Tensor quotient = div(a, b);
+  return add(x, constant_value(value) == 1.0 ? quotient : mul(quotient, value));
+}
+
+Tensor isnan(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  return apply("ne", {t, t});
+}
+Tensor isposinf(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  return is_floating(t.dtype()) ? compare("eq", t, kInf) : make_full(t.shape(), 0, DType::Bool, t.device());
+}
+Tensor isneginf(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  return is_floating(t.dtype()) ? compare("eq", t, -kInf) : make_full(t.shape(), 0, DType::Bool, t.device());
+}
+Tensor isinf(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  return is_floating(t.dtype()) ? compare("eq", abs(t), kInf) : isposinf(t);
+}
+Tensor isfinite(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  return is_floating(t.dtype()) ? compare("lt", abs(t), kInf) : make_full(t.shape(), 1, DType::Bool, t.device());
+}
+Tensor isclose(const Arg& a, const Arg& b, double rtol, double atol, bool equal_nan) {
+  LocScope scope(a.loc());
+  const DType dtype = ops::result_type({&a, &b});
+  const Operands o = broadcast_operands("isclose", a, b, dtype);
+  Tensor close = eq(o.a, o.b);
+  if (equal_nan) close = logical_or(close, logical_and(isnan(o.a), isnan(o.b)));
+  if (rtol == 0 && atol == 0) return close;
+  const Tensor x = floating(o.a), y = floating(o.b);
+  const Tensor allowed = shift(abs(scale(y, rtol)), atol), off = abs(sub(x, y));
+  return logical_or(close, logical_and(isfinite(off), le(off, allowed)));
+}
+
+}  // namespace lilith

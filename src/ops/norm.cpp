@@ -1,0 +1,229 @@
+#include <cmath>
+
+#include "lilith/ops/activation.h"
+#include "lilith/ops/create.h"
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
+#include "lilith/ops/linalg.h"
+#include "lilith/ops/nn.h"
+#include "lilith/ops/random.h"
+#include "lilith/ops/reduce.h"
+#include "lilith/ops/shape.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Normalisations, similarities and attention.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+Tensor operand(const char* op, const Arg& x, int min_rank) {
+  const Tensor t = x.tensor();
+  LILITH_CHECK(is_floating(t.dtype()) && t.ndim() >= min_rank, "{}: got {}; need a floating dtype and at least {} dimensions",
+               op, t.aval().str(), min_rank);
+  return t;
+}
+
+struct Moments {
+  Tensor mean, var;  // axes kept with size 1; the biased variance
+  Tensor centred;
+  double count;
+};
+Moments moments(const Tensor& x, const Ints& axes) {
+  double n = 1;
+  for (I a : axes) n *= static_cast<double>(x.shape()[static_cast<int>(a)]);
+  const Tensor mean = scale(make_reduce_keep("reduce_sum", x, axes), 1 / n);
+  const Tensor centred = sub(x, broadcast_last(mean, x.shape()));
+  const Tensor var = scale(make_reduce_keep("reduce_sum", mul(centred, centred), axes), 1 / n);
+  return {mean, var, centred, n};
+}
+Tensor normalised(const Tensor& centred, const Tensor& var, double eps) {
+  return mul(centred, broadcast_last(rsqrt(shift(var, eps)), centred.shape()));
+}
+
+Tensor per_channel(const char* op, const char* what, const Tensor& v, const Tensor& x) {
+  LILITH_CHECK(v.numel() == x.shape()[1], "{}: {} is {}; need one value per channel of {}", op, what, v.aval().str(),
+               x.aval().str());
+  return make_broadcast(make_cast(make_reshape(v, {v.numel()}), x.dtype()), x.shape(), {1});
+}
+// x * weight + bias per channel, where given.
+Tensor affine_channels(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  Tensor y = x;
+  if (weight.defined()) y = mul(y, per_channel(op, "weight", weight, x));
+  if (bias.defined()) y = add(y, per_channel(op, "bias", bias, x));
+  return y;
+}
+Tensor with_statistics(const char* op, const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,
+                       const Tensor& bias, double eps) {
+  LILITH_CHECK(mean.defined() && var.defined(), "{}: running_mean and running_var are needed outside of training", op);
+  const Tensor centred = sub(x, per_channel(op, "running_mean", mean, x));
+  const Tensor factor = rsqrt(shift(make_cast(var, x.dtype()), eps));
+  return affine_channels(op, mul(centred, per_channel(op, "running_var", factor, x)), weight, bias);
+}
+Tensor blended(const Tensor& running, const Tensor& batch, double momentum) {
+  const Tensor now = stop_gradient(make_cast(make_reshape(batch, running.shape()), running.dtype()));
+  return add(scale(running, 1 - momentum), scale(now, momentum));
+}
+
+}  // namespace
+
+BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean, const Tensor& running_var,
+                                 const Tensor& weight, const Tensor& bias, double momentum, double eps) {
+  LocScope scope(input.loc());
+  const Tensor x = operand("batch_norm", input, 2);
+  const Ints axes = other_dims(x.ndim(), Ints{1});
+  const Moments m = moments(x, axes);
+  LILITH_CHECK(m.count > 1, "batch_norm: {} has one value per channel; training needs more", x.aval().str());
+  BatchNormResult r;
+  r.output = affine_channels("batch_norm", normalised(m.centred, m.var, eps), weight, bias);
+  if (running_mean.defined()) r.running_mean = blended(running_mean, m.mean, momentum);
+  if (running_var.defined()) {
+    r.running_var = blended(running_var, scale(m.var, m.count / (m.count - 1)), momentum);
+  }
+  return r;
+}
+
+Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                  const Tensor& bias, bool training, double momentum, double eps) {
+  LocScope scope(input.loc());
+  if (training) return batch_norm_train(input, {}, {}, weight, bias, momentum, eps).output;
+  const Tensor x = operand("batch_norm", input, 2);
+  return with_statistics("batch_norm", x, running_mean, running_var, weight, bias, eps);
+}
+
+Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
+  LocScope scope(input.loc());
+  const Tensor x = operand("layer_norm", input, 1);
+  const int n = static_cast<int>(normalized_shape.size());
+  LILITH_CHECK(n >= 1 && n <= x.ndim(), "layer_norm: {} normalized sizes for {}", n, x.aval().str());
+  const Shape tail(x.shape().end() - n, static_cast<std::size_t>(n));
+  LILITH_CHECK(tail == Shape(normalized_shape.vec()), "layer_norm: {} does not end in normalized_shape {}", x.aval().str(),
+               Shape(normalized_shape.vec()).str());
+  Ints axes = range(n);
+  for (I& a : axes) a += x.ndim() - n;
+  const Moments m = moments(x, axes);
+  Tensor y = normalised(m.centred, m.var, eps);
+  const auto check = [&](const char* what, const Tensor& v) {
+    LILITH_CHECK(v.shape() == tail, "layer_norm: {} is {}; need shape {}", what, v.aval().str(), tail.str());
+    return broadcast_last(make_cast(v, x.dtype()), x.shape());
+  };
+  if (weight.defined()) y = mul(y, check("weight", weight));
+  if (bias.defined()) y = add(y, check("bias", bias));
+  return y;
+}
+
+Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Tensor& bias, double eps) {
+  LocScope scope(input.loc());
+  const Tensor x = operand("group_norm", input, 2);
+  LILITH_CHECK(num_groups >= 1 && x.size(1) % num_groups == 0, "group_norm: {} channels of {} do not divide by {} groups",
+               x.size(1), x.aval().str(), num_groups);
+  Shape split = x.shape();
+  split[1] /= num_groups;
+  split.insert(1, num_groups);
+  const Tensor grouped = make_reshape(x, split);
+  const Moments m = moments(grouped, other_dims(grouped.ndim(), Ints{0, 1}));
+  return affine_channels("group_norm", make_reshape(normalised(m.centred, m.var, eps), x.shape()), weight, bias);
+}
+
+Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                     const Tensor& bias, bool use_input_stats, double, double eps) {
+  LocScope scope(input.loc());
+  const Tensor x = operand("instance_norm", input, 3);
+  if (!use_input_stats) return with_statistics("instance_norm", x, running_mean, running_var, weight, bias, eps);
+  const Moments m = moments(x, other_dims(x.ndim(), Ints{0, 1}));
+  return affine_channels("instance_norm", normalised(m.centred, m.var, eps), weight, bias);
+}
+
+Tensor normalize(const Arg& input, double p, const IntList& dim, double eps) {
+  LocScope scope(input.loc());
+  const Tensor x = operand("normalize", input, 0);
+  const Tensor size = clamp_min(norm(x, p, dim, true), make_full({}, eps, x.dtype(), x.device()));
+  return div(x, broadcast_last(size, x.shape()));
+}
+
+Tensor local_response_norm(const Arg& input, I size, double alpha, double beta, double k) {
+  LocScope scope(input.loc());
+  const Tensor x = operand("local_response_norm", input, 3);
+  LILITH_CHECK(size >= 1, "local_response_norm: size is {}; need size >= 1", size);
+  const auto rank = x.shape().size();
+  Ints lo(rank, 0), hi(rank, 0), zeros(rank, 0);
+  lo[1] = size / 2;
+  hi[1] = (size - 1) / 2;
+  const Tensor padded = make_pad(mul(x, x), lo, hi, zeros, 0);
+  Tensor total;
+  for (I i = 0; i < size; ++i) {
+    const Tensor part = slice_dim(padded, 1, i, i + x.size(1));
+    total = total.defined() ? add(total, part) : part;
+  }
+  const Tensor base = shift(scale(total, alpha / static_cast<double>(size)), k);
+  return div(x, pow(base, full_as(base, beta)));
+}
+
+Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, double eps) {
+  LocScope scope(a.loc());
+  const Operands o = broadcast_operands("cosine_similarity", a, b, floating_type(ops::result_type({&a, &b})));
+  const Tensor least = make_full({}, eps, o.a.dtype(), o.a.device());
+  const auto unit = [&](const Tensor& t) {
+    return div(t, broadcast_last(clamp_min(norm(t, 2, dim, true), least), t.shape()));
+  };
+  return sum(mul(unit(o.a), unit(o.b)), dim);
+}
+
+Tensor pairwise_distance(const Arg& a, const Arg& b, double p, double eps, bool keepdim) {
+  LocScope scope(a.loc());
+  return norm(shift(sub(a, b), eps), p, -1, keepdim);
+}
+
+Tensor pixel_shuffle(const Arg& input, I r) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  LILITH_CHECK(x.ndim() >= 3 && r >= 1 && x.size(-3) % (r * r) == 0, "pixel_shuffle: {} by {}; need [..., C r^2, H, W]",
+               x.aval().str(), r);
+  const int lead = x.ndim() - 3;
+  const I c = x.size(-3) / (r * r), h = x.size(-2), w = x.size(-1);
+  Shape split(x.shape().begin(), static_cast<std::size_t>(lead)), out = split;
+  for (I s : {c, r, r, h, w}) split.push_back(s);
+  for (I s : {c, h * r, w * r}) out.push_back(s);
+  Ints perm = range(lead);
+  for (I d : {0, 3, 1, 4, 2}) perm.push_back(lead + d);
+  return make_reshape(make_transpose(make_reshape(x, split), perm), out);
+}
+
+Tensor pixel_unshuffle(const Arg& input, I r) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  LILITH_CHECK(x.ndim() >= 3 && r >= 1 && x.size(-2) % r == 0 && x.size(-1) % r == 0,
+               "pixel_unshuffle: {} by {}; need [..., C, H r, W r]", x.aval().str(), r);
+  const int lead = x.ndim() - 3;
+  const I c = x.size(-3), h = x.size(-2) / r, w = x.size(-1) / r;
+  Shape split(x.shape().begin(), static_cast<std::size_t>(lead)), out = split;
+  for (I s : {c, h, r, w, r}) split.push_back(s);
+  for (I s : {c * r * r, h, w}) out.push_back(s);
+  Ints perm = range(lead);
+  for (I d : {0, 2, 4, 1, 3}) perm.push_back(lead + d);
+  return make_reshape(make_transpose(make_reshape(x, split), perm), out);
+}
+
+Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask,
+                                    double dropout_p, bool is_causal) {
+  LocScope scope(query.loc());
+  const Tensor q = operand("scaled_dot_product_attention", query, 2);
+  LILITH_CHECK(key.ndim() >= 2 && value.ndim() >= 2 && q.size(-1) == key.size(-1) && key.size(-2) == value.size(-2),
+               "scaled_dot_product_attention: got q {}, k {}, v {}; need [..., L, E], [..., S, E], [..., S, Ev]",
+               q.aval().str(), key.aval().str(), value.aval().str());
+  LILITH_CHECK(!(is_causal && attn_mask.defined()), "scaled_dot_product_attention: attn_mask and is_causal; give one of them");
+  const Tensor scaled = scale(q, 1 / std::sqrt(static_cast<double>(q.size(-1))));
+  Tensor scores = matmul(scaled, transpose(key, -2, -1));
+  const Tensor lowest = make_full({}, -INFINITY, scores.dtype(), scores.device());
+  if (is_causal) {
+    scores = masked_fill(scores, logical_not(tril(ones({q.size(-2), key.size(-2)}, {.dtype = DType::Bool}))), lowest);
+  } else if (attn_mask.defined()) {
+    scores = attn_mask.dtype() == DType::Bool ? masked_fill(scores, logical_not(attn_mask), lowest) : add(scores, attn_mask);
+  }
+  return matmul(dropout(softmax(scores, -1), dropout_p), value);
+}
+
+}  // namespace lilith

@@ -1,0 +1,201 @@
+#include <algorithm>
+
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/nn.h"
+#include "lilith/ops/reduce.h"
+#include "lilith/ops/shape.h"
+#include "ops/operand.h"
+#include "ops/window.h"
+
+// Pooling over the last n dimensions.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+struct Pool {
+  const char* op;
+  int n;
+  Ints size, stride, pad, dilation;
+  bool ceil_mode;
+};
+
+Pool make_pool(const char* op, int n, const IntList& kernel_size, const IntList& stride, const IntList& padding,
+               const IntList& dilation, bool ceil_mode) {
+  Pool p{op, n, per_dim(op, "kernel_size", kernel_size, n), {}, per_dim(op, "padding", padding, n),
+         per_dim(op, "dilation", dilation, n), ceil_mode};
+  p.stride = stride.empty() ? p.size : per_dim(op, "stride", stride, n);
+  for (std::size_t d = 0; d < p.size.size(); ++d) {
+    LILITH_CHECK(p.size[d] >= 1 && p.stride[d] >= 1 && p.dilation[d] >= 1, "{}: kernel_size {}, stride {}, dilation {}; need each >= 1",
+                 op, p.size[d], p.stride[d], p.dilation[d]);
+    LILITH_CHECK(p.pad[d] >= 0 && 2 * p.pad[d] <= (p.size[d] - 1) * p.dilation[d] + 1,
+                 "{}: padding {} with kernel_size {}; need at most half of the window", op, p.pad[d], p.size[d]);
+  }
+  return p;
+}
+
+void check_input(const char* op, int n, const Tensor& x) {
+  LILITH_CHECK(x.ndim() == n + 1 || x.ndim() == n + 2, "{}: input is {}; need [N, C, {} sizes] or [C, {} sizes]", op,
+               x.aval().str(), n, n);
+}
+
+// The number of windows: with ceil_mode the last may hang over, if it starts inside.
+I output_size(const Pool& p, std::size_t d, I n) {
+  const I room = n + 2 * p.pad[d] - (p.size[d] - 1) * p.dilation[d] - 1;
+  I out = (room + (p.ceil_mode ? p.stride[d] - 1 : 0)) / p.stride[d] + 1;
+  if (room < 0 && !(p.ceil_mode && room + p.stride[d] - 1 >= 0)) out = 0;
+  if (p.ceil_mode && (out - 1) * p.stride[d] >= n + p.pad[d]) --out;
+  return out;
+}
+
+Window window_over(const Pool& p, const Tensor& x) {
+  const std::size_t rank = x.shape().size(), lead = rank - static_cast<std::size_t>(p.n);
+  Window w{Ints(rank, 1), Ints(rank, 1), Ints(rank, 0), Ints(rank, 0), Ints(rank, 1)};
+  for (std::size_t d = 0; d < p.size.size(); ++d) {
+    const I n = x.shape()[static_cast<int>(lead + d)], out = output_size(p, d, n);
+    LILITH_CHECK(out >= 1, "{}: the window of {} is larger than the padded input: dimension {} of {}", p.op, p.size[d],
+                 lead + d, x.aval().str());
+    w.size[lead + d] = p.size[d];
+    w.stride[lead + d] = p.stride[d];
+    w.dilation[lead + d] = p.dilation[d];
+    w.lo[lead + d] = p.pad[d];
+    w.hi[lead + d] = (out - 1) * p.stride[d] + (p.size[d] - 1) * p.dilation[d] + 1 - n - p.pad[d];
+  }
+  return w;
+}
+
+Tensor max_pool(const Pool& p, const Arg& input) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  check_input(p.op, p.n, x);
+  return make_window("reduce_window_max", x, window_over(p, x));
+}
+
+// How many elements each window along a dimension averages: a vector, or one number when all are equal.
+Ints window_counts(const Pool& p, std::size_t d, I n, I windows, bool include_pad) {
+  Ints out;
+  for (I o = 0; o < windows; ++o) {
+    I start = o * p.stride[d] - p.pad[d], end = std::min(start + p.size[d], n + p.pad[d]);
+    if (!include_pad) {
+      start = std::max<I>(start, 0);
+      end = std::min(end, n);
+    }
+    out.push_back(end - start);
+  }
+  return out;
+}
+
+// The same counts as a graph: clamped differences of a counter.
+Tensor counts_tensor(const Pool& p, std::size_t d, I n, const Tensor& like, int dim, bool include_pad) {
+  const Tensor o = make_iota(like.shape(), dim, like.dtype(), like.device());
+  Tensor start = shift(scale(o, static_cast<double>(p.stride[d])), static_cast<double>(-p.pad[d]));
+  Tensor end = shift(start, static_cast<double>(p.size[d]));
+  end = minimum(end, full_as(end, static_cast<double>(include_pad ? n + p.pad[d] : n)));
+  if (!include_pad) start = maximum(start, full_as(start, 0));
+  return sub(end, start);
+}
+
+Tensor avg_pool(const Pool& p, const Arg& input, bool include_pad, std::optional<I> divisor) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  check_input(p.op, p.n, x);
+  LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype", p.op, x.aval().str());
+  LILITH_CHECK(!divisor || *divisor != 0, "{}: divisor_override is 0", p.op);
+  Tensor y = make_window("reduce_window_sum", x, window_over(p, x));
+  if (divisor) return scale(y, 1.0 / static_cast<double>(*divisor));
+  double constant = 1;
+  for (std::size_t d = 0; d < p.size.size(); ++d) {
+    const int dim = x.ndim() - p.n + static_cast<int>(d);
+    const I n = x.shape()[dim];
+    const Ints counts = window_counts(p, d, n, y.shape()[dim], include_pad);
+    if (std::all_of(counts.begin(), counts.end(), [&](I v) { return v == counts[0]; })) {
+      constant *= static_cast<double>(counts[0]);
+    } else {
+      y = div(y, counts_tensor(p, d, n, y, dim, include_pad));
+    }
+  }
+  return scale(y, 1 / constant);
+}
+
+// One dimension: output i is f of the indices [floor(i n / out), ceil((i + 1) n / out)).
+template <class F>
+Tensor adaptive_dim(const Tensor& x, int dim, I out, F&& f) {
+  const I n = x.shape()[dim];
+  std::vector<Tensor> parts;
+  for (I i = 0; i < out; ++i) parts.push_back(f(slice_dim(x, dim, i * n / out, ((i + 1) * n + out - 1) / out)));
+  return make_concat(parts, dim);
+}
+
+template <class Even, class Uneven>
+Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& output_size, Even&& even, Uneven&& uneven) {
+  LocScope scope(input.loc());
+  Tensor x = input.tensor();
+  check_input(op, n, x);
+  Ints out = per_dim(op, "output_size", output_size, n);
+  Ints kernel(out.size());
+  bool divides = true;
+  for (std::size_t d = 0; d < out.size(); ++d) {
+    const I size = x.shape()[x.ndim() - n + static_cast<int>(d)];
+    if (out[d] == -1) out[d] = size;
+    LILITH_CHECK(out[d] >= 1 && size >= 1, "{}: output_size {} for {}; need sizes >= 1 (-1 keeps a size)", op, out[d],
+                 x.aval().str());
+    divides = divides && size % out[d] == 0;
+    kernel[d] = size / out[d];
+  }
+  if (divides) return even(x, make_pool(op, n, kernel, {}, 0, 1, false));
+  for (int d = 0; d < n; ++d) {
+    const int dim = x.ndim() - n + d;
+    x = adaptive_dim(x, dim, out[static_cast<std::size_t>(d)], [&](const Tensor& t) { return uneven(t, dim); });
+  }
+  return x;
+}
+
+Tensor adaptive_avg(const char* op, int n, const Arg& x, const IntList& output_size) {
+  return adaptive_pool(
+      op, n, x, output_size, [](const Tensor& t, const Pool& p) { return avg_pool(p, t, true, {}); },
+      [](const Tensor& t, int dim) { return mean(t, dim, true); });
+}
+Tensor adaptive_max(const char* op, int n, const Arg& x, const IntList& output_size) {
+  return adaptive_pool(
+      op, n, x, output_size, [](const Tensor& t, const Pool& p) { return max_pool(p, t); },
+      [](const Tensor& t, int dim) { return max(t, dim, true).first; });
+}
+
+}  // namespace
+
+Tensor max_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                  const IntList& dilation, bool ceil_mode) {
+  return max_pool(make_pool("max_pool1d", 1, kernel_size, stride, padding, dilation, ceil_mode), x);
+}
+Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                  const IntList& dilation, bool ceil_mode) {
+  return max_pool(make_pool("max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode), x);
+}
+Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                  const IntList& dilation, bool ceil_mode) {
+  return max_pool(make_pool("max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode), x);
+}
+Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                  bool ceil_mode, bool count_include_pad) {
+  return avg_pool(make_pool("avg_pool1d", 1, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad, {});
+}
+Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                  bool ceil_mode, bool count_include_pad, std::optional<I> divisor_override) {
+  return avg_pool(make_pool("avg_pool2d", 2, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad,
+                  divisor_override);
+}
+Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                  bool ceil_mode, bool count_include_pad, std::optional<I> divisor_override) {
+  return avg_pool(make_pool("avg_pool3d", 3, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad,
+                  divisor_override);
+}
+Tensor adaptive_avg_pool1d(const Arg& x, const IntList& s) { return adaptive_avg("adaptive_avg_pool1d", 1, x, s); }
+Tensor adaptive_avg_pool2d(const Arg& x, const IntList& s) { return adaptive_avg("adaptive_avg_pool2d", 2, x, s); }
+Tensor adaptive_avg_pool3d(const Arg& x, const IntList& s) { return adaptive_avg("adaptive_avg_pool3d", 3, x, s); }
+Tensor adaptive_max_pool1d(const Arg& x, const IntList& s) { return adaptive_max("adaptive_max_pool1d", 1, x, s); }
+Tensor adaptive_max_pool2d(const Arg& x, const IntList& s) { return adaptive_max("adaptive_max_pool2d", 2, x, s); }
+Tensor adaptive_max_pool3d(const Arg& x, const IntList& s) { return adaptive_max("adaptive_max_pool3d", 3, x, s); }
+
+}  // namespace lilith

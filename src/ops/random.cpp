@@ -1,0 +1,270 @@
+#include "lilith/ops/random.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <mutex>
+#include <numbers>
+
+#include "ir/node.h"
+#include "lilith/ops/create.h"
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
+#include "lilith/ops/shape.h"
+#include "ops/define.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+#include "ops/random_key.h"
+
+// Random numbers: Philox bits under a key that is a run-time input. Salmon et al., "Parallel random
+// numbers: as easy as 1, 2, 3" (SC 2011).
+namespace lilith {
+namespace ops {
+namespace {
+
+using I = std::int64_t;
+using U32 = std::uint32_t;
+using U64 = std::uint64_t;
+
+// Philox4x32-10: the block at a counter under a key.
+std::array<U32, 4> philox(U64 key, U64 counter) {
+  std::array<U32, 4> c{static_cast<U32>(counter), static_cast<U32>(counter >> 32), 0, 0};
+  U32 k0 = static_cast<U32>(key), k1 = static_cast<U32>(key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const U64 p0 = U64{0xD2511F53u} * c[0], p1 = U64{0xCD9E8D57u} * c[2];
+    c = {static_cast<U32>(p1 >> 32) ^ c[1] ^ k0, static_cast<U32>(p1), static_cast<U32>(p0 >> 32) ^ c[3] ^ k1,
+         static_cast<U32>(p0)};
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return c;
+}
+
+const OpDef& random_bits_op = register_builtin(
+    {.name = "random_bits",
+     .cls = OpClass::View,
+     .infer =
+         [](const InferCtx& c) {
+           LILITH_CHECK(c.in[0].dtype == DType::I64 && c.in[0].shape.empty(), "random_bits: the key is {}; need i64[]",
+                        c.in[0].str());
+           for (I size : c.attrs.ints("shape")) LILITH_CHECK(size >= 0, "random_bits: a size is {}; need sizes >= 0", size);
+           return Aval{.shape = c.attrs.ints("shape"), .dtype = DType::I32, .device = c.in[0].device};
+         },
+     .no_vjp_reason = "bits do not depend on anything differentiable",
+     .lower =
+         [](LowerCtx& c) {
+           kir::Expr linear = c.integer(0);
+           for (std::size_t d = 0; d < c.index.size(); ++d) {
+             linear = linear * c.integer(c.out.shape[static_cast<int>(d)]) + c.index[d];
+           }
+           return kir::philox(c.element(0, {}), kir::floor_div(linear, 4), kir::floor_mod(linear, 4));
+         },
+     .reference =
+         [](RefCtx& c) {
+           const auto key = static_cast<U64>(c.in[0]->i[0]);
+           for (I k = 0; k < c.out.aval.numel(); ++k) {
+             const auto block = philox(key, static_cast<U64>(k / 4));
+             c.out.set_int(k, static_cast<std::int32_t>(block[static_cast<std::size_t>(k % 4)]));
+           }
+         },
+     .cost = 60});
+
+struct Generator {
+  std::mutex mutex;
+  RngState state{};
+};
+Generator& generator() {
+  static Generator* g = new Generator;
+  return *g;
+}
+thread_local KeyScope* current_scope = nullptr;
+
+Tensor key_leaf(I key) {
+  const Aval aval{.shape = {}, .dtype = DType::I64};
+  StoragePtr storage = Storage::allocate(aval.bytes());
+  *static_cast<I*>(storage->data()) = key;
+  return ir::make_data(aval, std::move(storage));
+}
+
+// Uniform in [0, 1): the high bits as a multiple of 2^-24 (f32) or, from two words, 2^-53 (f64).
+Tensor uniform(const Shape& shape, DType dtype) {
+  const Tensor key = next_key();
+  const auto bits = [&](const Tensor& k) {
+    const Tensor words = make_cast(apply(random_bits_op, {k}, {{"shape", shape.vec()}}), DType::I64);
+    return apply("and", {words, full_as(words, 4294967295.0)});
+  };
+  if (dtype != DType::F64) {
+    const Tensor high = apply("shr", {bits(key), make_full(shape, 8, DType::I64, {})});
+    return scale(make_cast(high, DType::F32), 0x1p-24);
+  }
+  const Tensor high = apply("shr", {bits(key), make_full(shape, 5, DType::I64, {})});
+  const Tensor low = apply("shr", {bits(fold_in(key, 1)), make_full(shape, 6, DType::I64, {})});
+  return scale(add(scale(make_cast(high, DType::F64), 67108864.0), make_cast(low, DType::F64)), 0x1p-53);
+}
+
+DType work_type(DType dtype) { return dtype == DType::F64 ? DType::F64 : DType::F32; }
+
+void check(const char* op, const Shape& shape, DType dtype) {
+  LILITH_CHECK(is_floating(dtype), "{}: dtype {}; need a floating dtype", op, name(dtype));
+  for (I size : shape) LILITH_CHECK(size >= 0, "{}: shape {}; need sizes >= 0", op, shape.str());
+}
+
+// sqrt(2) erfinv(2 u - 1), u at the middle of its cell: never 0 or 1.
+Tensor gaussian(const Shape& shape, DType dtype) {
+  const DType work = work_type(dtype);
+  const double half_cell = work == DType::F64 ? 0x1p-54 : 0x1p-25;
+  const Tensor u = uniform(shape, dtype);
+  // 2 u - 1 is exact in u's cells; the half cell is added after, where it still counts.
+  const Tensor centred = shift(shift(scale(u, 2), -1), 2 * half_cell);
+  return scale(erfinv(centred), std::numbers::sqrt2);
+}
+
+std::vector<I> host_ranks(I key, I n) {
+  std::vector<std::int32_t> words(static_cast<std::size_t>(n));
+  for (I k = 0; k < n; ++k) {
+    words[static_cast<std::size_t>(k)] =
+        static_cast<std::int32_t>(philox(static_cast<U64>(key), static_cast<U64>(k / 4))[static_cast<std::size_t>(k % 4)]);
+  }
+  Ints order = range(n), rank(order.size());
+  std::stable_sort(order.begin(), order.end(), [&](I a, I b) {
+    return words[static_cast<std::size_t>(a)] < words[static_cast<std::size_t>(b)];
+  });
+  for (I i = 0; i < n; ++i) rank[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = i;
+  return rank;
+}
+bool traced_keys() { return current_scope != nullptr; }
+
+// True with probability p.
+Tensor coin(const Shape& shape, const Tensor& p) { return lt(uniform(shape, p.dtype()), make_cast(p, work_type(p.dtype()))); }
+
+}  // namespace
+
+KeyScope::KeyScope(KeyProvider provider) : provider_(std::move(provider)), outer_(current_scope) { current_scope = this; }
+KeyScope::~KeyScope() { current_scope = outer_; }
+
+I fold_in(I key, I data) {
+  const auto block = philox(static_cast<U64>(key), static_cast<U64>(data));
+  return static_cast<I>(U64{block[0]} | U64{block[1]} << 32);
+}
+
+Tensor fold_in(const Tensor& key, const Tensor& data) {
+  // The first words of the block under a key made of both.
+  const Tensor mixed = apply("xor", {key, apply("mul", {make_cast(data, DType::I64), full_as(key, 2654435769.0)})});
+  const Tensor words = make_cast(apply(random_bits_op, {mixed}, {{"shape", Ints{2}}}), DType::I64);
+  const Tensor low = make_reshape(slice_dim(words, 0, 0, 1), {}), high = make_reshape(slice_dim(words, 0, 1, 2), {});
+  const Tensor low_bits = apply("and", {low, full_as(low, 4294967295.0)});
+  return apply("or", {low_bits, apply("shl", {high, full_as(high, 32)})});
+}
+Tensor fold_in(const Tensor& key, I data) { return fold_in(key, full_as(key, static_cast<double>(data + 1))); }
+
+I take_host_key() {
+  Generator& g = generator();
+  std::lock_guard lock(g.mutex);
+  return fold_in(static_cast<I>(g.state.seed), static_cast<I>(g.state.counter++));
+}
+
+Tensor next_key() {
+  if (KeyScope* scope = current_scope) return scope->provider_(scope->draws_++);
+  return key_leaf(take_host_key());
+}
+
+}  // namespace ops
+
+using namespace ops;
+
+void manual_seed(std::uint64_t seed) { set_rng_state({seed, 0}); }
+RngState rng_state() {
+  Generator& g = generator();
+  std::lock_guard lock(g.mutex);
+  return g.state;
+}
+void set_rng_state(const RngState& state) {
+  Generator& g = generator();
+  std::lock_guard lock(g.mutex);
+  g.state = state;
+}
+
+Tensor rand(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  check("rand", shape, options.dtype);
+  return make_cast(uniform(shape, options.dtype), options.dtype);
+}
+Tensor randn(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  check("randn", shape, options.dtype);
+  return make_cast(gaussian(shape, options.dtype), options.dtype);
+}
+Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
+  check("randint", shape, DType::F64);
+  // 53 bits of a uniform number: exact for every range that fits them.
+  const Tensor u = uniform(shape, DType::F64);
+  const Tensor k = make_cast(floor(scale(u, static_cast<double>(high - low))), DType::I64);
+  return make_cast(shift(k, static_cast<double>(low)), options.dtype);
+}
+Tensor randint(I high, const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+  return randint(0, high, shape, options, loc);
+}
+// The ranks of random numbers are a random order: sorted on the host where the key is known, counted in
+// the graph (n^2 comparisons) where it is not. Both give the same order for a key.
+Tensor randperm(I n, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope{Loc(loc)};
+  LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
+  if (!traced_keys()) return make_cast(tensor(host_ranks(take_host_key(), n)), options.dtype);
+  const Tensor words = make_cast(apply(random_bits_op, {next_key()}, {{"shape", Ints{n}}}), DType::I64);
+  const Shape square{n, n};
+  const Tensor mine = make_broadcast(words, square, {0}), other = make_broadcast(words, square, {1});
+  const Tensor earlier = lt(make_iota(square, 1, DType::I64, {}), make_iota(square, 0, DType::I64, {}));
+  const Tensor before = logical_or(lt(other, mine), logical_and(eq(other, mine), earlier));
+  return make_cast(make_reduce("reduce_sum", make_cast(before, DType::I64), {1}), options.dtype);
+}
+Tensor rand_like(const Arg& x) {
+  LocScope scope(x.loc());
+  return rand(x.tensor().shape(), {.dtype = x.tensor().dtype()});
+}
+Tensor randn_like(const Arg& x) {
+  LocScope scope(x.loc());
+  return randn(x.tensor().shape(), {.dtype = x.tensor().dtype()});
+}
+Tensor bernoulli(const Arg& p) {
+  LocScope scope(p.loc());
+  const Tensor t = floating(p);
+  return make_cast(coin(t.shape(), t), t.dtype());
+}
+Tensor normal(const Arg& mean, const Arg& std) {
+  LocScope scope(mean.loc());
+  const Operands o = broadcast_operands("normal", mean, std, floating_type(ops::result_type({&mean, &std})));
+  const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), o.a.dtype());
+  return add(o.a, mul(o.b, z));
+}
+
+namespace {
+
+// x / (1 - p) where a coin of `shape` says so, else 0. shape broadcasts to x's.
+Tensor dropped(const char* op, const Arg& input, double p, bool training, const Shape& shape) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  LILITH_CHECK(p >= 0 && p <= 1, "{}: p is {}; need 0 <= p <= 1", op, p);
+  LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype", op, x.aval().str());
+  if (!training || p == 0) return x;
+  if (p == 1) return full_as(x, 0);
+  const Tensor keep = coin(shape, make_full(shape, 1 - p, work_type(x.dtype()), x.device()));
+  return masked(broadcast_last(keep, x.shape()), scale(x, 1 / (1 - p)));
+}
+
+}  // namespace
+
+Tensor dropout(const Arg& x, double p, bool training) {
+  return dropped("dropout", x, p, training, x.tensor().shape());
+}
+Tensor feature_dropout(const Arg& x, double p, bool training) {
+  const Tensor t = x.tensor();
+  LILITH_CHECK(t.ndim() >= 2, "feature_dropout: got {}; need [N, C, ...]", t.aval().str());
+  Shape shape(Ints(t.shape().size(), 1));
+  shape[0] = t.shape()[0];
+  shape[1] = t.shape()[1];
+  return dropped("feature_dropout", x, p, training, shape);
+}
+
+}  // namespace lilith

@@ -1,0 +1,39 @@
+#pragma once
+#include <functional>
+
+#include "lilith/tensor.h"
+
+// Where the keys of random draws come from.
+namespace lilith::ops {
+
+/// The key of the next draw: an i64 0-d tensor. Outside of a trace it is a leaf made of the process's
+/// generator, which advances; inside, what the thread's provider gives.
+Tensor next_key();
+
+/// What a tracer installs to make keys of hidden inputs: `site` counts the draws since the scope began.
+using KeyProvider = std::function<Tensor(std::int64_t site)>;
+
+/// Draws of this thread ask `provider` while the scope lives.
+class KeyScope {
+ public:
+  explicit KeyScope(KeyProvider provider);
+  ~KeyScope();
+  KeyScope(const KeyScope&) = delete;
+
+  std::int64_t draws() const { return draws_; }
+
+ private:
+  friend Tensor next_key();
+  KeyProvider provider_;
+  std::int64_t draws_ = 0;
+  KeyScope* outer_;
+};
+
+/// A key that depends on both: in the graph, and on the host.
+Tensor fold_in(const Tensor& key, std::int64_t data);
+Tensor fold_in(const Tensor& key, const Tensor& data);
+std::int64_t fold_in(std::int64_t key, std::int64_t data);
+/// The key that the process's generator hands out next; advances it.
+std::int64_t take_host_key();
+
+}  // namespace lilith::ops

@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ops/primitives.h"
+
+namespace lilith::ops {
+
+/// A window over every dimension of a tensor: output element o covers the elements
+/// o * stride + k * dilation - lo for k in [0, window), as far as they exist. `hi` decides with lo how
+/// many windows there are; lo and hi may be negative (elements that no window sees).
+struct Window {
+  Ints size, stride, lo, hi, dilation;
+
+  static Window of(const Attrs& attrs);
+  Attrs attrs() const;
+  std::int64_t volume() const;
+  /// The windows that fit along dimension d of extent n; < 0 where the padded extent is too small.
+  std::int64_t count(std::size_t d, std::int64_t n) const;
+};
+
+/// reduce_window_sum, reduce_window_max, window_argmax.
+Tensor make_window(std::string_view op, const Tensor& x, const Window& w);
+/// Writes ct at the offsets inside each window; zeros elsewhere; overlaps add up.
+Tensor make_unpool(const Tensor& ct, const Tensor& offsets, const Window& w, const Shape& shape);
+/// The element of each window at the offset; 0 where it lies outside.
+Tensor make_window_gather(const Tensor& x, const Tensor& offsets, const Window& w);
+
+}  // namespace lilith::ops
