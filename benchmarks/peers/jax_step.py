@@ -51,9 +51,7 @@ def vae(p, x, eps):
     mu, log_var = linear(p, "enc2", h), linear(p, "enc3", h)
     z = mu + eps * jnp.exp(0.5 * log_var)
     logits = linear(p, "dec2", jnp.tanh(linear(p, "dec1", z)))
-    out = jax.nn.sigmoid(logits)
-    log, log1m = jnp.maximum(jnp.log(out), -100), jnp.maximum(jnp.log1p(-out), -100)
-    bce = -jnp.sum(x * log + (1 - x) * log1m)
+    bce = jnp.sum(optax.sigmoid_binary_cross_entropy(logits, x))
     kl = -0.5 * jnp.sum(1 + log_var - mu * mu - jnp.exp(log_var))
     return bce + kl
 

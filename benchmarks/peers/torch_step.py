@@ -52,8 +52,8 @@ class Vae(nn.Module):
         h = torch.tanh(self.enc1(x))
         mu, log_var = self.enc2(h), self.enc3(h)
         z = mu + eps * torch.exp(0.5 * log_var)
-        out = torch.sigmoid(self.dec2(torch.tanh(self.dec1(z))))
-        bce = F.binary_cross_entropy(out, x, reduction="sum")
+        logits = self.dec2(torch.tanh(self.dec1(z)))
+        bce = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
         kl = -0.5 * torch.sum(1 + log_var - mu * mu - torch.exp(log_var))
         return bce + kl
 

@@ -43,8 +43,12 @@ struct Step {
   /// A scalar that is derived from hyper-parameters and the count, cast to param's dtype.
   template <class F>
   Tensor derived(const std::string& name, F make) {
-    return scalars.get(clock + ':' + std::string(lilith::name(param.dtype())) + ':' + name,
-                       [&] { return Tensor(make()).to(param.dtype()); });
+    const std::string key =
+        clock + ':' + std::string(lilith::name(param.dtype())) + '@' + param.device().str() + ':' + name;
+    return scalars.get(key, [&] {
+      const Tensor value = Tensor(make()).to(param.dtype());
+      return value.device() == param.device() ? value : value.to(param.device());
+    });
   }
   /// A hyper-parameter in param's dtype.
   Tensor value(const std::string& name) {

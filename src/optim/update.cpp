@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "ir/node.h"
+#include "lilith/compile.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/optim/optimizer.h"
 #include "optim/rule.h"
@@ -21,18 +21,6 @@ class Slots : public PathVisitor {
   void parameter(Tensor& t) override { all.emplace_back(path(), &t); }
   void buffer(Buffer&) override {}
   std::vector<std::pair<std::string, Tensor*>> all;
-};
-
-class Pending : public Visitor {
- public:
-  void parameter(Tensor& t) override { add(t); }
-  void buffer(Buffer& t) override { add(t); }
-  std::vector<Tensor> all;
-
- private:
-  void add(const Tensor& t) {
-    if (t.defined() && !t.node()->is_leaf()) all.push_back(t);
-  }
 };
 
 void check_gradient(const std::string& path, const Tensor& param, const Tensor& grad) {
@@ -81,8 +69,7 @@ void OptimizerAccess::apply(Optimizer& opt, const std::string& path, Tensor& par
 
 void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
                     const UpdateOptions& options) {
-  const bool traced = ir::trace_depth() > 0;
-  if (!traced) opt.prepare(model);
+  if (!tracing()) opt.prepare(model);
   Slots params, gradients;
   model.visit(params);
   grads.visit(gradients);
@@ -104,11 +91,7 @@ void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume
       OptimizerAccess::apply(opt, path, *param, std::move(grad), scalars, ticked);
     }
   }
-  if (traced) return;
-  Pending pending;
-  model.visit(pending);
-  opt.visit_fields(pending);
-  if (!pending.all.empty()) ir::eval_hooks().eval(pending.all);
+  eval_pending(model, opt);
 }
 
 }  // namespace lilith

@@ -30,9 +30,7 @@ using ReduceDims = Tensor (*)(const Arg&, const IntList&, bool);
 using ReduceDim = Tensor (*)(const Arg&, std::optional<int>, bool);
 using PairDim = std::pair<Tensor, Tensor> (*)(const Arg&, int, bool);
 
-}  // namespace
-
-void bind_reductions(Table& t) {
+void bind_sums(Table& t) {
   for (const auto& [name, f] : {std::pair<const char*, Reduce>{"sum", sum},
                                 {"nansum", nansum}, {"mean", mean}, {"nanmean", nanmean}}) {
     t[name] = [f = f](const Call& c) {
@@ -79,6 +77,9 @@ void bind_reductions(Table& t) {
   }
   t["max__binary"] = [](const Call& c) { return one(max(c.operand(0), c.tensor(1))); };
   t["min__binary"] = [](const Call& c) { return one(min(c.operand(0), c.tensor(1))); };
+}
+
+void bind_norms_and_scans(Table& t) {
   t["count_nonzero"] = [](const Call& c) { return one(count_nonzero(c.operand(0), dims_of(c, 1))); };
   t["logsumexp"] = [](const Call& c) {
     return one(logsumexp(c.operand(0), dims_of(c, 1), keepdim_of(c, 2)));
@@ -108,6 +109,13 @@ void bind_reductions(Table& t) {
     return one(trapezoid(c.operand(0), c.has(-1, "dx") ? c.operand(-1, "dx") : Arg(1),
                          static_cast<int>(c.integer(-1, "dim", -1))));
   };
+}
+
+}  // namespace
+
+void bind_reductions(Table& t) {
+  bind_sums(t);
+  bind_norms_and_scans(t);
 }
 
 }  // namespace lilith::parity

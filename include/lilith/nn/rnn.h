@@ -1,0 +1,163 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lilith/reflect.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+struct RNNOptions {
+  std::int64_t num_layers = 1;
+  std::string_view nonlinearity = "tanh";  // or "relu"
+  bool bias = true;
+  bool batch_first = false;  // x and output are [N, T, …] instead of [T, N, …]
+  double dropout = 0;        // on the output of each layer but the last, in training
+  bool bidirectional = false;
+  DType dtype = DType::F32;
+};
+struct GRUOptions {
+  std::int64_t num_layers = 1;
+  bool bias = true;
+  bool batch_first = false;
+  double dropout = 0;
+  bool bidirectional = false;
+  DType dtype = DType::F32;
+};
+struct LSTMOptions {
+  std::int64_t num_layers = 1;
+  bool bias = true;
+  bool batch_first = false;
+  double dropout = 0;
+  bool bidirectional = false;
+  std::int64_t proj_size = 0;  // > 0: h is projected to this size
+  DType dtype = DType::F32;
+};
+
+/// output [T, N, D H] (D: directions), state: h of the last step, [layers D, N, H].
+struct RNNResult {
+  Tensor output, state;
+};
+struct LSTMState {
+  Tensor h, c;
+};
+struct LSTMResult {
+  Tensor output;
+  LSTMState state;
+};
+
+namespace detail {
+
+/// What RNN, GRU and LSTM share: weights named "weight_ih_l0", "bias_hh_l1_reverse", … as PyTorch's.
+class Recurrent {
+ public:
+  struct Weights {
+    Tensor weight_ih;           // [gates H, input]
+    Tensor weight_hh;           // [gates H, H or proj_size]
+    Tensor bias_ih, bias_hh;    // [gates H]
+    Tensor weight_hr;           // [proj_size, H]
+  };
+  struct Config {
+    std::int64_t input_size, hidden_size, num_layers, proj_size;
+    bool bias, batch_first, bidirectional;
+    double dropout;
+    DType dtype;
+  };
+  Recurrent(const char* name, std::int64_t gates, const Config& config);
+
+  /// One entry for each layer and direction: layer * directions + direction.
+  std::vector<Weights> weights;
+  std::int64_t input_size, hidden_size, num_layers, proj_size;
+  bool batch_first, bidirectional;
+  double dropout;
+  bool training = true;
+
+  std::int64_t directions() const { return bidirectional ? 2 : 1; }
+  /// Size of h.
+  std::int64_t output_size() const { return proj_size > 0 ? proj_size : hidden_size; }
+  /// Zeros [layers D, N, size].
+  Tensor zero_state(std::int64_t batch, std::int64_t size) const;
+
+ protected:
+  /// One step: gates of x [N, gates H] and the state, which it replaces. c is undefined but for LSTM.
+  using Cell = void (*)(const Tensor& gates, const Weights& w, Tensor& h, Tensor& c);
+  LSTMResult run(const char* name, Cell cell, const Tensor& x, const LSTMState& state,
+                 bool has_c) const;
+  void visit_as(const TypeInfo& type, Visitor& v, bool* relu = nullptr);
+};
+
+}  // namespace detail
+
+/// Elman's network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh). x [T, N, input_size] (or [T, input_size]);
+/// state [layers D, N, hidden_size], zeros when undefined. All weights are uniform in
+/// ±1/sqrt(hidden_size). Errors: sizes that do not fit. Ref: torch.nn.RNN.
+class RNN : public detail::Recurrent {
+ public:
+  RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
+  RNNResult operator()(const Tensor& x, const Tensor& state = {},
+                       SourceLocation loc = SourceLocation::current()) const;
+  bool relu = false;
+  void visit_fields(Visitor& v);
+};
+
+/// Gates r, z, n; n takes r times the hidden part with its bias. Cho et al., arXiv:1406.1078.
+/// Ref: torch.nn.GRU.
+class GRU : public detail::Recurrent {
+ public:
+  GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
+  RNNResult operator()(const Tensor& x, const Tensor& state = {},
+                       SourceLocation loc = SourceLocation::current()) const;
+  void visit_fields(Visitor& v) { visit_as(reflect::type_info<GRU>, v); }
+};
+
+/// Gates i, f, g, o. Hochreiter and Schmidhuber 1997. Ref: torch.nn.LSTM.
+class LSTM : public detail::Recurrent {
+ public:
+  LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {});
+  LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
+                        SourceLocation loc = SourceLocation::current()) const;
+  void visit_fields(Visitor& v) { visit_as(reflect::type_info<LSTM>, v); }
+};
+
+/// Zeros, to start from with a batch of this size.
+Tensor init_hidden(const RNN& rnn, std::int64_t batch);
+Tensor init_hidden(const GRU& rnn, std::int64_t batch);
+LSTMState init_hidden(const LSTM& rnn, std::int64_t batch);
+
+struct CellOptions {
+  bool bias = true;
+  std::string_view nonlinearity = "tanh";  // RNNCell alone
+  DType dtype = DType::F32;
+};
+
+/// One step of an RNN: x [N, input_size] or [input_size], h [N, hidden_size]. Ref: torch.nn.RNNCell.
+class RNNCell {
+ public:
+  RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  Tensor operator()(const Tensor& x, const Tensor& h = {},
+                    SourceLocation loc = SourceLocation::current()) const;
+  Tensor weight_ih, weight_hh, bias_ih, bias_hh;
+  bool relu = false;
+  LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh, relu)
+};
+/// One step of a GRU. Ref: torch.nn.GRUCell.
+class GRUCell {
+ public:
+  GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  Tensor operator()(const Tensor& x, const Tensor& h = {},
+                    SourceLocation loc = SourceLocation::current()) const;
+  Tensor weight_ih, weight_hh, bias_ih, bias_hh;
+  LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh)
+};
+/// One step of an LSTM. Ref: torch.nn.LSTMCell.
+class LSTMCell {
+ public:
+  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  LSTMState operator()(const Tensor& x, const LSTMState& state = {},
+                       SourceLocation loc = SourceLocation::current()) const;
+  Tensor weight_ih, weight_hh, bias_ih, bias_hh;
+  LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh)
+};
+
+}  // namespace lilith

@@ -1,0 +1,267 @@
+#include "lilith/nn/rnn.h"
+
+#include "lilith/ops/activation.h"
+#include "lilith/ops/create.h"
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/nn.h"
+#include "lilith/ops/random.h"
+#include "lilith/ops/shape.h"
+#include "nn/default_init.h"
+
+namespace lilith {
+
+namespace {
+
+using detail::Recurrent;
+
+void rnn_step(bool with_relu, const Tensor& gates, const Recurrent::Weights& w, Tensor& h) {
+  const Tensor sum = gates + linear(h, w.weight_hh, w.bias_hh);
+  h = with_relu ? relu(sum) : tanh(sum);
+}
+void tanh_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor&) {
+  rnn_step(false, gates, w, h);
+}
+void relu_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor&) {
+  rnn_step(true, gates, w, h);
+}
+
+void gru_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor&) {
+  const auto x = chunk(gates, 3, -1), y = chunk(linear(h, w.weight_hh, w.bias_hh), 3, -1);
+  const Tensor r = sigmoid(x[0] + y[0]), z = sigmoid(x[1] + y[1]);
+  const Tensor n = tanh(x[2] + r * y[2]);
+  h = n + z * (h - n);
+}
+
+void lstm_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor& c) {
+  const auto g = chunk(gates + linear(h, w.weight_hh, w.bias_hh), 4, -1);
+  c = sigmoid(g[1]) * c + sigmoid(g[0]) * tanh(g[2]);
+  h = sigmoid(g[3]) * tanh(c);
+  if (w.weight_hr.defined()) h = linear(h, w.weight_hr);
+}
+
+bool is_relu(const char* layer, std::string_view nonlinearity) {
+  LILITH_CHECK(nonlinearity == "tanh" || nonlinearity == "relu",
+               "{}: nonlinearity is '{}'; need 'tanh' or 'relu'.", layer, nonlinearity);
+  return nonlinearity == "relu";
+}
+
+Tensor zeros_beside(const Shape& shape, const Tensor& like) {
+  return zeros(shape, {.dtype = like.dtype(), .device = like.device()});
+}
+
+}  // namespace
+
+namespace detail {
+
+Recurrent::Recurrent(const char* name, std::int64_t gates, const Config& c)
+    : input_size(c.input_size), hidden_size(c.hidden_size), num_layers(c.num_layers),
+      proj_size(c.proj_size), batch_first(c.batch_first), bidirectional(c.bidirectional),
+      dropout(c.dropout) {
+  LILITH_CHECK(input_size > 0 && hidden_size > 0 && num_layers > 0,
+               "{}: input_size, hidden_size and num_layers must be positive; got {}, {} and {}.", name,
+               input_size, hidden_size, num_layers);
+  LILITH_CHECK(proj_size >= 0 && proj_size < hidden_size,
+               "{}: proj_size must lie in [0, hidden_size); got {} of {}.", name, proj_size,
+               hidden_size);
+  LILITH_CHECK(dropout >= 0 && dropout <= 1, "{}: dropout must lie in [0, 1]; got {}.", name, dropout);
+  const std::int64_t rows = gates * hidden_size;
+  const auto draw = [&](const Shape& shape) { return nn::fan_in_uniform(shape, hidden_size, c.dtype); };
+  for (std::int64_t layer = 0; layer < num_layers; ++layer)
+    for (std::int64_t d = 0; d < directions(); ++d) {
+      Weights& w = weights.emplace_back();
+      w.weight_ih = draw({rows, layer == 0 ? input_size : directions() * output_size()});
+      w.weight_hh = draw({rows, output_size()});
+      if (c.bias) w.bias_ih = draw({rows});
+      if (c.bias) w.bias_hh = draw({rows});
+      if (proj_size > 0) w.weight_hr = draw({proj_size, hidden_size});
+    }
+}
+
+Tensor Recurrent::zero_state(std::int64_t batch, std::int64_t size) const {
+  return zeros_beside({num_layers * directions(), batch, size}, weights[0].weight_ih);
+}
+
+LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& x, const LSTMState& state,
+                          bool has_c) const {
+  LILITH_CHECK((x.ndim() == 2 || x.ndim() == 3) && x.shape().back() == input_size,
+               "{}: x is {}; need {} with {} features.", name, x.aval().str(),
+               batch_first ? "[N,T,C]" : "[T,N,C]", input_size);
+  const bool batched = x.ndim() == 3;
+  // seq: [T, N, C]
+  Tensor seq = !batched ? unsqueeze(x, 1) : batch_first ? transpose(x, 0, 1) : x;
+  const std::int64_t steps = seq.size(0), batch = seq.size(1);
+  LILITH_CHECK(steps > 0, "{}: x has no time step.", name);
+  const auto start = [&](const Tensor& given, std::int64_t size, const char* what) {
+    const Shape full{num_layers * directions(), batch, size};
+    if (!given.defined()) return zeros_beside(full, x);
+    const Tensor s = batched ? given : unsqueeze(given, 1);
+    LILITH_CHECK(s.shape() == full, "{}: {} is {}; need {}.", name, what, given.aval().str(),
+                 full.str());
+    return s;
+  };
+  const Tensor h0 = start(state.h, output_size(), "h"),
+               c0 = has_c ? start(state.c, hidden_size, "c") : Tensor();
+  std::vector<Tensor> last_h, last_c;
+  for (std::int64_t layer = 0; layer < num_layers; ++layer) {
+    std::vector<Tensor> sides;
+    for (std::int64_t d = 0; d < directions(); ++d) {
+      const std::int64_t k = layer * directions() + d;
+      const Weights& w = weights[static_cast<std::size_t>(k)];
+      const Tensor gates = linear(seq, w.weight_ih, w.bias_ih);  // all steps at once
+      Tensor h = select(h0, 0, k), c = has_c ? select(c0, 0, k) : Tensor();
+      std::vector<Tensor> outputs(static_cast<std::size_t>(steps));
+      for (std::int64_t i = 0; i < steps; ++i) {
+        const std::int64_t t = d == 0 ? i : steps - 1 - i;
+        cell(select(gates, 0, t), w, h, c);
+        outputs[static_cast<std::size_t>(t)] = h;
+      }
+      sides.push_back(stack(outputs));
+      last_h.push_back(h);
+      if (has_c) last_c.push_back(c);
+    }
+    seq = sides.size() == 1 ? sides[0] : cat(sides, -1);
+    if (layer + 1 < num_layers) seq = lilith::dropout(seq, dropout, training);
+  }
+  const auto finish = [&](const std::vector<Tensor>& parts) {
+    return batched ? stack(parts) : squeeze(stack(parts), 1);
+  };
+  LSTMResult out;
+  out.output = !batched ? squeeze(seq, 1) : batch_first ? transpose(seq, 0, 1) : seq;
+  out.state.h = finish(last_h);
+  if (has_c) out.state.c = finish(last_c);
+  return out;
+}
+
+void Recurrent::visit_as(const TypeInfo& type, Visitor& v, bool* relu) {
+  v.begin(type);
+  const auto field = [&](const std::string& name, auto& value) {
+    v.enter(std::string_view(name));
+    reflect::walk(value, v);
+    v.leave();
+  };
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const auto d = static_cast<std::size_t>(directions());
+    const std::string suffix = fmt::format("_l{}{}", i / d, i % d == 1 ? "_reverse" : "");
+    Weights& w = weights[i];
+    field("weight_ih" + suffix, w.weight_ih);
+    field("weight_hh" + suffix, w.weight_hh);
+    field("bias_ih" + suffix, w.bias_ih);
+    field("bias_hh" + suffix, w.bias_hh);
+    field("weight_hr" + suffix, w.weight_hr);
+  }
+  field("input_size", input_size);
+  field("hidden_size", hidden_size);
+  field("num_layers", num_layers);
+  field("proj_size", proj_size);
+  field("batch_first", batch_first);
+  field("bidirectional", bidirectional);
+  field("dropout", dropout);
+  field("training", training);
+  if (relu != nullptr) field("relu", *relu);
+  v.end();
+}
+
+}  // namespace detail
+
+RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& o)
+    : Recurrent("RNN", 1,
+                {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
+                 o.dropout, o.dtype}),
+      relu(is_relu("RNN", o.nonlinearity)) {}
+RNNResult RNN::operator()(const Tensor& x, const Tensor& state, SourceLocation loc) const {
+  LocScope scope(loc);
+  LSTMResult r = run("RNN", relu ? relu_cell : tanh_cell, x, {state, {}}, false);
+  return {r.output, r.state.h};
+}
+void RNN::visit_fields(Visitor& v) { visit_as(reflect::type_info<RNN>, v, &relu); }
+
+GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& o)
+    : Recurrent("GRU", 3,
+                {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
+                 o.dropout, o.dtype}) {}
+RNNResult GRU::operator()(const Tensor& x, const Tensor& state, SourceLocation loc) const {
+  LocScope scope(loc);
+  LSTMResult r = run("GRU", gru_cell, x, {state, {}}, false);
+  return {r.output, r.state.h};
+}
+
+LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& o)
+    : Recurrent("LSTM", 4,
+                {input_size, hidden_size, o.num_layers, o.proj_size, o.bias, o.batch_first,
+                 o.bidirectional, o.dropout, o.dtype}) {}
+LSTMResult LSTM::operator()(const Tensor& x, const LSTMState& state, SourceLocation loc) const {
+  LocScope scope(loc);
+  return run("LSTM", lstm_cell, x, state, true);
+}
+
+Tensor init_hidden(const RNN& rnn, std::int64_t batch) { return rnn.zero_state(batch, rnn.hidden_size); }
+Tensor init_hidden(const GRU& rnn, std::int64_t batch) { return rnn.zero_state(batch, rnn.hidden_size); }
+LSTMState init_hidden(const LSTM& rnn, std::int64_t batch) {
+  return {rnn.zero_state(batch, rnn.output_size()), rnn.zero_state(batch, rnn.hidden_size)};
+}
+
+namespace {
+
+// Fills the four tensors of a cell and checks the sizes.
+template <class C>
+void init_cell(C& cell, const char* name, std::int64_t gates, std::int64_t input_size,
+               std::int64_t hidden_size, const CellOptions& o) {
+  LILITH_CHECK(input_size > 0 && hidden_size > 0,
+               "{}: input_size and hidden_size must be positive; got {} and {}.", name, input_size,
+               hidden_size);
+  const std::int64_t rows = gates * hidden_size;
+  cell.weight_ih = nn::fan_in_uniform({rows, input_size}, hidden_size, o.dtype);
+  cell.weight_hh = nn::fan_in_uniform({rows, hidden_size}, hidden_size, o.dtype);
+  if (!o.bias) return;
+  cell.bias_ih = nn::fan_in_uniform({rows}, hidden_size, o.dtype);
+  cell.bias_hh = nn::fan_in_uniform({rows}, hidden_size, o.dtype);
+}
+
+template <class C>
+void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&, Tensor&, Tensor&),
+               const Tensor& x, Tensor& h, Tensor& c) {
+  Shape shape = x.shape();
+  LILITH_CHECK(shape.rank() > 0 && shape.back() == cell.weight_ih.size(1),
+               "{}: x is {}; need [N,C] or [C] with {} features.", reflect::type_info<C>.name,
+               x.aval().str(), cell.weight_ih.size(1));
+  shape[shape.rank() - 1] = cell.weight_hh.size(1);
+  if (!h.defined()) h = zeros_beside(shape, x);
+  if (!c.defined()) c = zeros_beside(shape, x);
+  const Recurrent::Weights w{cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, {}};
+  f(linear(x, cell.weight_ih, cell.bias_ih), w, h, c);
+}
+
+}  // namespace
+
+RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options)
+    : relu(is_relu("RNNCell", options.nonlinearity)) {
+  init_cell(*this, "RNNCell", 1, input_size, hidden_size, options);
+}
+Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc) const {
+  LocScope scope(loc);
+  Tensor out = h, unused;
+  step_cell(*this, relu ? relu_cell : tanh_cell, x, out, unused);
+  return out;
+}
+
+GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options) {
+  init_cell(*this, "GRUCell", 3, input_size, hidden_size, options);
+}
+Tensor GRUCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc) const {
+  LocScope scope(loc);
+  Tensor out = h, unused;
+  step_cell(*this, gru_cell, x, out, unused);
+  return out;
+}
+
+LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options) {
+  init_cell(*this, "LSTMCell", 4, input_size, hidden_size, options);
+}
+LSTMState LSTMCell::operator()(const Tensor& x, const LSTMState& state, SourceLocation loc) const {
+  LocScope scope(loc);
+  LSTMState out = state;
+  step_cell(*this, lstm_cell, x, out.h, out.c);
+  return out;
+}
+
+}  // namespace lilith
