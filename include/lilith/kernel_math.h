@@ -9,31 +9,31 @@ Expr exp(Expr x);       // <= 2 ulp; any x, inf at overflow, 0 at underflow (den
 Expr exp2(Expr x);      // <= 2 ulp
 Expr expm1(Expr x);     // <= 3 ulp
 Expr log(Expr x);       // <= 2 ulp; log(0) = -inf, log(<0) = nan
-Expr log2(Expr x);
-Expr log10(Expr x);
+Expr log2(Expr x);      // <= 2 ulp
+Expr log10(Expr x);     // <= 2 ulp
 Expr log1p(Expr x);     // <= 3 ulp
 Expr sin(Expr x);       // <= 2 ulp, any finite x
 Expr cos(Expr x);       // <= 2 ulp
 Expr tan(Expr x);       // <= 4 ulp
-Expr asin(Expr x);
-Expr acos(Expr x);
-Expr atan(Expr x);
-Expr atan2(Expr y, Expr x);
-Expr sinh(Expr x);
-Expr cosh(Expr x);
+Expr asin(Expr x);      // <= 3 ulp
+Expr acos(Expr x);      // <= 3 ulp
+Expr atan(Expr x);      // <= 3 ulp
+Expr atan2(Expr y, Expr x);  // <= 3 ulp; C99's special cases
+Expr sinh(Expr x);      // <= 3 ulp
+Expr cosh(Expr x);      // <= 3 ulp
 Expr tanh(Expr x);      // <= 3 ulp
-Expr asinh(Expr x);
-Expr acosh(Expr x);
-Expr atanh(Expr x);
+Expr asinh(Expr x);     // <= 3 ulp
+Expr acosh(Expr x);     // <= 3 ulp
+Expr atanh(Expr x);     // <= 3 ulp
 Expr erf(Expr x);       // <= 3 ulp
-Expr erfc(Expr x);
-Expr erfinv(Expr x);
-Expr lgamma(Expr x);
-Expr digamma(Expr x);
+Expr erfc(Expr x);      // <= 6 ulp, tail and denormals included
+Expr erfinv(Expr x);    // <= 4 ulp
+Expr lgamma(Expr x);    // <= 2 ulp in F32; absolute 1e-13 near its roots in F64
+Expr digamma(Expr x);   // as lgamma; NaN at the negative integers
 Expr pow(Expr x, Expr y);  // <= 4 ulp; C99's special cases
-Expr sigmoid(Expr x);
-Expr rsqrt(Expr x);
-Expr fmod(Expr x, Expr y);
+Expr sigmoid(Expr x);   // <= 4 ulp
+Expr rsqrt(Expr x);     // <= 2 ulp
+Expr fmod(Expr x, Expr y);  // exact (Op::Rem)
 Expr isnan(Expr x);     // Bool
 
 /// Philox4x32-10: word `word` (0..3) of the block at counter (I64) under the key (I64), as I32 bits.

@@ -57,13 +57,16 @@ Interval infer_bounds(const ExprNode& n) {
   if (is_floating(n.dtype)) return {};
   const Interval whole{min_value(n.dtype), max_value(n.dtype)};
   switch (n.op) {
-    case Op::Const: return {n.i, n.i};
+    case Op::Const:
+      return {n.i, n.i};
     case Op::Add:
       return fit(Wide{n.args[0]->lo} + n.args[1]->lo, Wide{n.args[0]->hi} + n.args[1]->hi, n.dtype);
     case Op::Sub:
       return fit(Wide{n.args[0]->lo} - n.args[1]->hi, Wide{n.args[0]->hi} - n.args[1]->lo, n.dtype);
-    case Op::Mul: return product(of(n.args[0]), of(n.args[1]), n.dtype);
-    case Op::Neg: return fit(-Wide{n.args[0]->hi}, -Wide{n.args[0]->lo}, n.dtype);
+    case Op::Mul:
+      return product(of(n.args[0]), of(n.args[1]), n.dtype);
+    case Op::Neg:
+      return fit(-Wide{n.args[0]->hi}, -Wide{n.args[0]->lo}, n.dtype);
     case Op::Abs: {
       const Interval a = of(n.args[0]);
       if (a.lo >= 0) return a;
@@ -73,22 +76,27 @@ Interval infer_bounds(const ExprNode& n) {
     case Op::Div:
     case Op::Rem:
     case Op::FloorDiv:
-    case Op::FloorMod: return divide(n, whole);
+    case Op::FloorMod:
+      return divide(n, whole);
     case Op::Min:
       return {std::min(n.args[0]->lo, n.args[1]->lo), std::min(n.args[0]->hi, n.args[1]->hi)};
     case Op::Max:
       return {std::max(n.args[0]->lo, n.args[1]->lo), std::max(n.args[0]->hi, n.args[1]->hi)};
     case Op::Select:
       return {std::min(n.args[1]->lo, n.args[2]->lo), std::max(n.args[1]->hi, n.args[2]->hi)};
-    case Op::And: return bit_and(of(n.args[0]), of(n.args[1]), whole);
+    case Op::And:
+      return bit_and(of(n.args[0]), of(n.args[1]), whole);
     case Op::UShr:
-    case Op::SShr: return shift_right(n, whole);
+    case Op::SShr:
+      return shift_right(n, whole);
     case Op::Ctz:
-    case Op::PopCount: return {0, bit_width(n.args[0]->dtype)};
+    case Op::PopCount:
+      return {0, bit_width(n.args[0]->dtype)};
     case Op::Cast:
       if (is_floating(n.args[0]->dtype)) return whole;
       return fit(n.args[0]->lo, n.args[0]->hi, n.dtype);
-    default: return whole;
+    default:
+      return whole;
   }
 }
 

@@ -54,10 +54,17 @@ Value Evaluation::run(Leaves& leaves) {
   for (std::size_t n = 0; n < steps_.size(); ++n) {
     const Step& s = steps_[n];
     switch (s.op) {
-      case Op::Const: break;
-      case Op::Var: values_[n].i = leaves.var(static_cast<VarId>(s.id)); break;
-      case Op::Load: values_[n] = load(s, leaves); break;
-      case Op::RegRead: values_[n] = read(s, leaves); break;
+      case Op::Const:
+        break;
+      case Op::Var:
+        values_[n].i = leaves.var(static_cast<VarId>(s.id));
+        break;
+      case Op::Load:
+        values_[n] = load(s, leaves);
+        break;
+      case Op::RegRead:
+        values_[n] = read(s, leaves);
+        break;
       default: {
         Value args[3];
         for (std::size_t k = 0; k < s.args.size(); ++k) {

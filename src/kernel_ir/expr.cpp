@@ -9,16 +9,16 @@ namespace {
 
 Expr binary(Op op, Expr a, Expr b) {
   if (a->dtype != b->dtype) {
-    throw InternalError(fmt::format("kernel IR: {} of {} and {}", op_name(op), name(a->dtype),
-                                    name(b->dtype)));
+    throw InternalError(
+        fmt::format("kernel IR: {} of {} and {}", op_name(op), name(a->dtype), name(b->dtype)));
   }
   return a.pool().make(op, a->dtype, {a, b});
 }
 
 Expr compare(Op op, Expr a, Expr b) {
   if (a->dtype != b->dtype) {
-    throw InternalError(fmt::format("kernel IR: {} of {} and {}", op_name(op), name(a->dtype),
-                                    name(b->dtype)));
+    throw InternalError(
+        fmt::format("kernel IR: {} of {} and {}", op_name(op), name(a->dtype), name(b->dtype)));
   }
   return a.pool().make(op, DType::Bool, {a, b});
 }
@@ -27,11 +27,10 @@ Expr compare(Op op, Expr a, Expr b) {
 
 const char* op_name(Op op) {
   static constexpr const char* kNames[kNumOps] = {
-      "const", "var",  "load",  "reg",    "add",  "sub",  "mul",      "div",   "rem",
-      "fdiv",  "fmod", "neg",   "abs",    "min",  "max",  "fma",      "sqrt",  "floor",
-      "ceil",  "trunc", "round", "and",   "or",   "xor",  "not",      "shl",   "ushr",
-      "sshr",  "umulhi", "ctz", "popcount", "eq", "ne",   "lt",       "le",    "ult",
-      "select", "cast", "bitcast"};
+      "const",    "var", "load", "reg", "add", "sub", "mul",    "div",   "rem",    "fdiv",
+      "fmod",     "neg", "abs",  "min", "max", "fma", "sqrt",   "floor", "ceil",   "trunc",
+      "round",    "and", "or",   "xor", "not", "shl", "ushr",   "sshr",  "umulhi", "ctz",
+      "popcount", "eq",  "ne",   "lt",  "le",  "ult", "select", "cast",  "bitcast"};
   return kNames[static_cast<int>(op)];
 }
 

@@ -20,33 +20,55 @@ void write_as(void* p, T v) {
 
 Value read_memory(const std::byte* p, DType dtype) {
   switch (dtype) {
-    case DType::Bool: return {read_as<std::uint8_t>(p) != 0, 0};
-    case DType::U8: return {read_as<std::uint8_t>(p), 0};
-    case DType::I8: return {read_as<std::int8_t>(p), 0};
-    case DType::I16: return {read_as<std::int16_t>(p), 0};
-    case DType::I32: return {read_as<std::int32_t>(p), 0};
-    case DType::I64: return {read_as<std::int64_t>(p), 0};
-    case DType::F16: return {0, static_cast<float>(read_as<half>(p))};
-    case DType::BF16: return {0, static_cast<float>(read_as<bfloat16>(p))};
-    case DType::F32: return {0, read_as<float>(p)};
-    case DType::F64: return {0, read_as<double>(p)};
-    default: throw InternalError("kernel IR: memory of an unsupported dtype");
+    case DType::Bool:
+      return {read_as<std::uint8_t>(p) != 0, 0};
+    case DType::U8:
+      return {read_as<std::uint8_t>(p), 0};
+    case DType::I8:
+      return {read_as<std::int8_t>(p), 0};
+    case DType::I16:
+      return {read_as<std::int16_t>(p), 0};
+    case DType::I32:
+      return {read_as<std::int32_t>(p), 0};
+    case DType::I64:
+      return {read_as<std::int64_t>(p), 0};
+    case DType::F16:
+      return {0, static_cast<float>(read_as<half>(p))};
+    case DType::BF16:
+      return {0, static_cast<float>(read_as<bfloat16>(p))};
+    case DType::F32:
+      return {0, read_as<float>(p)};
+    case DType::F64:
+      return {0, read_as<double>(p)};
+    default:
+      throw InternalError("kernel IR: memory of an unsupported dtype");
   }
 }
 
 void write_memory(std::byte* p, DType dtype, Value v) {
   switch (dtype) {
-    case DType::Bool: return write_as(p, static_cast<std::uint8_t>(v.i != 0));
-    case DType::U8: return write_as(p, static_cast<std::uint8_t>(v.i));
-    case DType::I8: return write_as(p, static_cast<std::int8_t>(v.i));
-    case DType::I16: return write_as(p, static_cast<std::int16_t>(v.i));
-    case DType::I32: return write_as(p, static_cast<std::int32_t>(v.i));
-    case DType::I64: return write_as(p, v.i);
-    case DType::F16: return write_as(p, half(static_cast<float>(v.f)));
-    case DType::BF16: return write_as(p, bfloat16(static_cast<float>(v.f)));
-    case DType::F32: return write_as(p, static_cast<float>(v.f));
-    case DType::F64: return write_as(p, v.f);
-    default: throw InternalError("kernel IR: memory of an unsupported dtype");
+    case DType::Bool:
+      return write_as(p, static_cast<std::uint8_t>(v.i != 0));
+    case DType::U8:
+      return write_as(p, static_cast<std::uint8_t>(v.i));
+    case DType::I8:
+      return write_as(p, static_cast<std::int8_t>(v.i));
+    case DType::I16:
+      return write_as(p, static_cast<std::int16_t>(v.i));
+    case DType::I32:
+      return write_as(p, static_cast<std::int32_t>(v.i));
+    case DType::I64:
+      return write_as(p, v.i);
+    case DType::F16:
+      return write_as(p, half(static_cast<float>(v.f)));
+    case DType::BF16:
+      return write_as(p, bfloat16(static_cast<float>(v.f)));
+    case DType::F32:
+      return write_as(p, static_cast<float>(v.f));
+    case DType::F64:
+      return write_as(p, v.f);
+    default:
+      throw InternalError("kernel IR: memory of an unsupported dtype");
   }
 }
 
@@ -85,15 +107,18 @@ class Interpreter : public Leaves {
   Value reg(RegId id, std::span<const std::int64_t> index) override { return element(id, index); }
 
  private:
-  const BufferDecl& decl(BufferId id) const { return kernel_.buffers[static_cast<std::size_t>(id)]; }
+  const BufferDecl& decl(BufferId id) const {
+    return kernel_.buffers[static_cast<std::size_t>(id)];
+  }
 
   std::byte* address(BufferId id, std::int64_t index, const char* what) {
     const BufferDecl& b = decl(id);
     if (index < 0 || index >= b.size) {
-      throw InternalError(fmt::format("kernel {}: {} at {}[{}], size {}", kernel_.name, what, b.name,
-                                      index, b.size));
+      throw InternalError(fmt::format("kernel {}: {} at {}[{}], size {}", kernel_.name, what,
+                                      b.name, index, b.size));
     }
-    return memory_[static_cast<std::size_t>(id)] + static_cast<std::size_t>(index) * size_of(b.dtype);
+    return memory_[static_cast<std::size_t>(id)] +
+           static_cast<std::size_t>(index) * size_of(b.dtype);
   }
 
   Value& element(RegId id, std::span<const std::int64_t> index) {
@@ -156,8 +181,10 @@ class Interpreter : public Leaves {
         element(s.set.reg, s.set.index) = v;
         return;
       }
-      case Stmt::Kind::Accumulate: return accumulate(s.acc);
-      case Stmt::Kind::Barrier: return;
+      case Stmt::Kind::Accumulate:
+        return accumulate(s.acc);
+      case Stmt::Kind::Barrier:
+        return;
     }
   }
 

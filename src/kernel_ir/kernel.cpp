@@ -16,7 +16,8 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t v) {
 bool block_has_barrier(const Block& block) {
   for (const Stmt& s : block) {
     switch (s.kind) {
-      case Stmt::Kind::Barrier: return true;
+      case Stmt::Kind::Barrier:
+        return true;
       case Stmt::Kind::For:
         if (block_has_barrier(*s.loop.body)) return true;
         break;
@@ -27,13 +28,15 @@ bool block_has_barrier(const Block& block) {
         if (block_has_barrier(*s.branch.then_body)) return true;
         if (s.branch.else_body && block_has_barrier(*s.branch.else_body)) return true;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return false;
 }
 
-/// Hashes what a kernel computes: nodes by structure, variables by the order in which loops bind them.
+/// Hashes what a kernel computes: nodes by structure, variables by the order in which loops bind
+/// them.
 class Hasher {
  public:
   explicit Hasher(const Kernel& k) : kernel_(k) {}
@@ -112,7 +115,8 @@ class Hasher {
         add(s.acc.a);
         add(s.acc.mask);
         break;
-      case Stmt::Kind::Barrier: break;
+      case Stmt::Kind::Barrier:
+        break;
     }
   }
 

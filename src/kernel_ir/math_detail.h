@@ -42,8 +42,8 @@ Expr nan(Expr like);
 struct ExpParts {
   Expr scale, tail;
 };
-/// Exact to 1 ulp for x within the range where neither over- nor underflow is beyond repair: |x| < 110
-/// in F32, 760 in F64.
+/// Exact to 1 ulp for x within the range where neither over- nor underflow is beyond repair: |x| <
+/// 110 in F32, 760 in F64.
 ExpParts exp_parts(Expr x);
 /// e^x - 1 where exp_parts holds; -0 gives +0.
 Expr expm1_core(Expr x);

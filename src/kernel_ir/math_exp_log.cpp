@@ -6,8 +6,8 @@ namespace lilith::kir {
 
 using namespace detail;
 
-// Reduction by an even multiple of ln 2 gives one power of two that is used twice: results down to the
-// smallest denormal and up to overflow come out of two plain multiplications.
+// Reduction by an even multiple of ln 2 gives one power of two that is used twice: results down to
+// the smallest denormal and up to overflow come out of two plain multiplications.
 Expr exp(Expr x) {
   const bool single = is_f32(x);
   const ExpParts p = exp_parts(at_least(at_most(x, single ? 89 : 710), single ? -104 : -746));
@@ -42,20 +42,19 @@ Expr sigmoid(Expr x) {
 
 namespace {
 
-/// A logarithm's base: 1/ln(base) and log_base(2), each in two parts (high parts of few bits where they
-/// multiply the exponent), and for F32 (log_base(1+f) - f/ln(base)) / f^2 as a polynomial.
+/// A logarithm's base: 1/ln(base) and log_base(2), each in two parts (high parts of few bits where
+/// they multiply the exponent), and for F32 (log_base(1+f) - f/ln(base)) / f^2 as a polynomial.
 struct Base {
   double scale[2][2];  // [F32, F64][high, low]
   double two[2][2];
   std::initializer_list<double> tail;
 };
 
-const Base kNatural = {
-    {{1, 0}, {1, 0}},
-    {{0x1.62e4p-1, 0x1.7f7d1cp-20}, {0x1.62e42fefa38p-1, 0x1.ef35793c7673p-45}},
-    {-0.49999988079071045, 0.3333333432674408, -0.25001633167266846, 0.20001411437988281,
-     -0.16607047617435455, 0.14191989600658417, -0.13273052871227264, 0.12850719690322876,
-     -0.074762329459190369}};
+const Base kNatural = {{{1, 0}, {1, 0}},
+                       {{0x1.62e4p-1, 0x1.7f7d1cp-20}, {0x1.62e42fefa38p-1, 0x1.ef35793c7673p-45}},
+                       {-0.49999988079071045, 0.3333333432674408, -0.25001633167266846,
+                        0.20001411437988281, -0.16607047617435455, 0.14191989600658417,
+                        -0.13273052871227264, 0.12850719690322876, -0.074762329459190369}};
 const Base kBinary = {
     {{0x1.715476p+0, 0x1.4ae0cp-26}, {0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56}},
     {{1, 0}, {1, 0}},
@@ -121,8 +120,8 @@ Expr log1p(Expr x) {
   Pool& pool = x.pool();
   const bool single = is_f32(x);
   const int mantissa_bits = single ? 23 : 52;
-  // u = 1 + x gives the exponent alone; the mantissa f = (1 + x) / 2^e - 1 is formed from x in one Fma.
-  // All by 1/4, so that 2^-e is normal for the largest x.
+  // u = 1 + x gives the exponent alone; the mantissa f = (1 + x) / 2^e - 1 is formed from x in one
+  // Fma. All by 1/4, so that 2^-e is normal for the largest x.
   const Expr u = x + 1;
   const Expr half_root = pool.integer(single ? 0x3f3504f3 : 0x3fe6a09e667f3bcd, bits_dtype(x));
   const Expr e_bits = shift_right(to_bits(u) - half_root, mantissa_bits);
@@ -135,6 +134,14 @@ Expr log1p(Expr x) {
 
 namespace {
 
+/// (log2((1+s)/(1-s)) - 2/ln2 * s - c s^3) / s^5, where c is near 2/(3 ln 2), of s^2.
+Expr log2_series(Expr s2) {
+  return is_f32(s2) ? polynomial(s2, {0.5770920515060425, 0.41115066409111023, 0.3502718508243561})
+                    : polynomial(s2, {0.5770780163555844, 0.412198583111568, 0.32059889787557694,
+                                      0.2623082021623684, 0.22195207560285207, 0.19240765977846508,
+                                      0.1683398303615221, 0.17364039270068665});
+}
+
 /// log2(x) for x > 0 to about twice the precision of x: high + low.
 struct TwoPart {
   Expr high, low;
@@ -146,17 +153,20 @@ TwoPart log2_parts(Expr x) {
   const Expr f = p.m - 1, d = p.m + 1, d_low = p.m - (d - 1);
   const Expr inverse = 1.0 / d, s = f * inverse;
   const Expr s_low = (pool.fma(-s, d, f) - s * d_low) * inverse;
-  // log2(m) = 2/ln2 * (s + s^3/3 + …).
+  // log2(m) = 2/ln2 * (s + s^3/3 + …). s^3 too is taken in two parts: y * log2(x) magnifies its
+  // error.
   const Expr k = pick(x, 0x1.715476p+1, 0x1.71547652b82fep+1);
   const Expr k_low = pick(x, 0x1.4ae0cp-25, 0x1.777d0ffda0d24p-55);
-  const Expr s2 = s * s;
-  const Expr series =
-      is_f32(x) ? polynomial(s2, {0.66666662693023682, 0.40000972151756287, 0.2849879264831543,
-                                  0.24278995394706726})
-                : atanh_tail(s2);
-  const Expr tail = s * s2 * series * (k * 0.5);
-  const Expr a = s * k;
-  const Expr a_low = pool.fma(s, k, -a) + (pool.fma(s_low, k, s * k_low) + tail);
+  const Expr a0 = s * k, a0_low = pool.fma(s, k, -a0) + pool.fma(s_low, k, s * k_low);
+  const Expr s2 = s * s, s2_low = pool.fma(s, s, -s2) + s * s_low * 2;
+  const Expr c = pick(x, 0x1.ec709c0000000p-1, 0x1.ec709dc3a03fdp-1);
+  const Expr c_low = pick(x, -0x1.4682f00000000p-28, 0x1.d27f05548af0cp-55);
+  const Expr more = s2 * s2 * log2_series(s2);
+  const Expr cubic = s2 * c, u = cubic + more;
+  const Expr u_low =
+      (cubic - u) + more + (pool.fma(s2, c, -cubic) + pool.fma(s2_low, c, s2 * c_low));
+  const Expr b = s * u, b_low = pool.fma(s, u, -b) + pool.fma(s, u_low, s_low * u);
+  const Expr a = a0 + b, a_low = (a0 - a) + b + (a0_low + b_low);
   const Expr high = p.e + a, low = (p.e - high) + a + a_low;
   const Expr sum = high + low;
   return {sum, low - (sum - high)};
@@ -168,6 +178,10 @@ Expr is_integer(Expr y) { return eq(y, floor(y)); }
 
 Expr pow(Expr x, Expr y) {
   Pool& pool = x.pool();
+  if (y.is_const(1)) return x;
+  if (y.is_const(2)) return x * x;
+  if (y.is_const(3)) return x * x * x;
+  if (y.is_const(-1)) return 1.0 / x;
   const bool single = is_f32(x);
   const Expr zero = x.like(0), one = x.like(1), ax = abs(x);
   const TwoPart l = log2_parts(ax);

@@ -8,7 +8,8 @@ using namespace detail;
 
 namespace {
 
-/// x as quadrant * pi/2 + r, |r| <= pi/4 (a little more at the edges); bits 0 and 1 of `quadrant` count.
+/// x as quadrant * pi/2 + r, |r| <= pi/4 (a little more at the edges); bits 0 and 1 of `quadrant`
+/// count.
 struct Reduced {
   Expr r, quadrant;
 };
@@ -25,12 +26,12 @@ Reduced quarters(Expr high, Expr low) {
   return {((low ? rest + low : rest)) * 0x1.921fb54442d18p+2, to_bits(t)};
 }
 
-// 1/(2 pi) in pieces of 29 bits: 24-bit x times a piece is exact in F64, and so is its fraction. The
-// pieces reach 2^-203, 75 bits below the largest F32's integers.
+// 1/(2 pi) in pieces of 29 bits: 24-bit x times a piece is exact in F64, and so is its fraction.
+// The pieces reach 2^-203, 75 bits below the largest F32's integers.
 Reduced reduce_single(Expr x) {
-  static constexpr std::array<double, 7> kPieces = {
-      0x517cc1bp-29,  0xe4e4415p-58,  0x53f84eap-87, 0x1f47d4d3p-116,
-      0xee06db1p-145, 0x95993c4p-174, 0x72083fcp-203};
+  static constexpr std::array<double, 7> kPieces = {0x517cc1bp-29,   0xe4e4415p-58,  0x53f84eap-87,
+                                                    0x1f47d4d3p-116, 0xee06db1p-145, 0x95993c4p-174,
+                                                    0x72083fcp-203};
   const Expr wide = x.pool().cast(x, DType::F64);
   Expr turns;
   for (std::size_t k = kPieces.size(); k-- > 0;) {
@@ -40,8 +41,9 @@ Reduced reduce_single(Expr x) {
   return quarters(turns, {});
 }
 
-// F64: products with 53-bit pieces of 1/(2 pi) as high and low parts, fractions summed in two parts. Nine
-// pieces matter for any one x; x's exponent selects which: those that only make whole turns are left out.
+// F64: products with 53-bit pieces of 1/(2 pi) as high and low parts, fractions summed in two
+// parts. Nine pieces matter for any one x; x's exponent selects which: those that only make whole
+// turns are left out.
 Reduced reduce_double(Expr x) {
   static constexpr int kStep = 5, kGroups = 4, kWindow = 9;
   static constexpr std::array<double, kStep*(kGroups - 1) + kWindow> kPieces = {
@@ -55,8 +57,8 @@ Reduced reduce_double(Expr x) {
   Pool& pool = x.pool();
   const Expr a = abs(x);
   // Group g leaves out 5g pieces: whole turns once x's last bit is worth 2^(53 * 5g).
-  const std::array<Expr, kGroups> in_group = {Expr{}, le(x.like(0x1p317), a), le(x.like(0x1p582), a),
-                                              le(x.like(0x1p847), a)};
+  const std::array<Expr, kGroups> in_group = {Expr{}, le(x.like(0x1p317), a),
+                                              le(x.like(0x1p582), a), le(x.like(0x1p847), a)};
   const auto by_group = [&](auto value) {
     Expr v = x.like(value(0));
     for (int g = 1; g < kGroups; ++g) {
@@ -78,8 +80,8 @@ Reduced reduce_double(Expr x) {
   double unit = 1;
   for (int k = 0; k < kWindow; ++k) {
     unit *= 0x1p-53;
-    const Expr piece = by_group(
-        [&](int g) { return kPieces[static_cast<std::size_t>(kStep * g + k)] * unit; });
+    const Expr piece =
+        by_group([&](int g) { return kPieces[static_cast<std::size_t>(kStep * g + k)] * unit; });
     const Expr high = scaled * piece, low = pool.fma(scaled, piece, -high);
     add(fraction(high));
     add(fraction(low));
@@ -101,21 +103,21 @@ Reduced reduce(Expr x) {
 
 Expr sin_polynomial(Expr r) {
   const Expr z = r * r;
-  const Expr p = is_f32(r) ? polynomial(z, {-0.16666655242443085, 0.0083321845158934593,
-                                            -0.00019517206237651408})
-                           : polynomial(z, {-0.1666666666666663, 0.0083333333333218684,
-                                            -0.00019841269829352841, 2.7557313528113262e-6,
-                                            -2.5050731612389257e-8, 1.5895213670761581e-10});
+  const Expr p =
+      is_f32(r)
+          ? polynomial(z, {-0.16666655242443085, 0.0083321845158934593, -0.00019517206237651408})
+          : polynomial(z, {-0.1666666666666663, 0.0083333333333218684, -0.00019841269829352841,
+                           2.7557313528113262e-6, -2.5050731612389257e-8, 1.5895213670761581e-10});
   return r.pool().fma(r * z, p, r);
 }
 
 Expr cos_polynomial(Expr r) {
   const Expr z = r * r;
-  const Expr p = is_f32(r) ? polynomial(z, {0.041666645556688309, -0.0013887301320210099,
-                                            2.4430670237052254e-5})
-                           : polynomial(z, {0.041666666666666595, -0.0013888888888873387,
-                                            2.480158728900169e-5, -2.7557314208077215e-7,
-                                            2.0875702981910409e-9, -1.135856438078006e-11});
+  const Expr p =
+      is_f32(r)
+          ? polynomial(z, {0.041666645556688309, -0.0013887301320210099, 2.4430670237052254e-5})
+          : polynomial(z, {0.041666666666666595, -0.0013888888888873387, 2.480158728900169e-5,
+                           -2.7557314208077215e-7, 2.0875702981910409e-9, -1.135856438078006e-11});
   return r.pool().fma(z, r.pool().fma(z, p, r.like(-0.5)), r.like(1));
 }
 
@@ -204,17 +206,17 @@ namespace {
 Expr arc_tangent(Expr t) {
   const Expr z = t * t;
   const Expr p =
-      is_f32(t) ? polynomial(z, {-0.33333298563957214, 0.19998529553413391, -0.14264015853404999,
-                                 0.10950881242752075, -0.083993136882781982, 0.057881638407707214,
-                                 -0.031097125262022018, 0.010868421755731106,
-                                 -0.0017825980903580785})
-                : polynomial(z, {-0.3333333333333186, 0.19999999999755022, -0.14285714271334984,
-                                 0.11111110678754335, -0.090909012354886076, 0.076922129316289153,
-                                 -0.066658603718574475, 0.058773078218040571, -0.052392332179901878,
-                                 0.046739503009306169, -0.040926398947822878, 0.034067841638466156,
-                                 -0.025826839824732464, 0.016978081565389113, -0.0091845953144338646,
-                                 0.0038559954310451528, -0.0011640796862356999,
-                                 0.00022302426028454546, -2.0258753210364561e-5});
+      is_f32(t)
+          ? polynomial(z, {-0.33333298563957214, 0.19998529553413391, -0.14264015853404999,
+                           0.10950881242752075, -0.083993136882781982, 0.057881638407707214,
+                           -0.031097125262022018, 0.010868421755731106, -0.0017825980903580785})
+          : polynomial(z, {-0.3333333333333186, 0.19999999999755022, -0.14285714271334984,
+                           0.11111110678754335, -0.090909012354886076, 0.076922129316289153,
+                           -0.066658603718574475, 0.058773078218040571, -0.052392332179901878,
+                           0.046739503009306169, -0.040926398947822878, 0.034067841638466156,
+                           -0.025826839824732464, 0.016978081565389113, -0.0091845953144338646,
+                           0.0038559954310451528, -0.0011640796862356999, 0.00022302426028454546,
+                           -2.0258753210364561e-5});
   return t.pool().fma(t * z, p, t);
 }
 

@@ -40,8 +40,10 @@ bool is_commutative(Op op) {
     case Op::Xor:
     case Op::UMulHi:
     case Op::Eq:
-    case Op::Ne: return true;
-    default: return false;
+    case Op::Ne:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -3,35 +3,54 @@
 #include "kernel_ir/kir.h"
 #include "lilith/error.h"
 
-// The text form. A subexpression that a statement uses more than once gets a line of its own, %0, %1, …
+// The text form. A subexpression that a statement uses more than once gets a line of its own, %0,
+// %1, …
 namespace lilith::kir {
 namespace {
 
 const char* infix(Op op) {
   switch (op) {
-    case Op::Add: return "+";
-    case Op::Sub: return "-";
-    case Op::Mul: return "*";
-    case Op::Div: return "/";
-    case Op::FloorDiv: return "//";
-    case Op::FloorMod: return "%";
-    case Op::And: return "&";
-    case Op::Or: return "|";
-    case Op::Xor: return "^";
-    case Op::Eq: return "==";
-    case Op::Ne: return "!=";
-    case Op::Lt: return "<";
-    case Op::Le: return "<=";
-    default: return nullptr;
+    case Op::Add:
+      return "+";
+    case Op::Sub:
+      return "-";
+    case Op::Mul:
+      return "*";
+    case Op::Div:
+      return "/";
+    case Op::FloorDiv:
+      return "//";
+    case Op::FloorMod:
+      return "%";
+    case Op::And:
+      return "&";
+    case Op::Or:
+      return "|";
+    case Op::Xor:
+      return "^";
+    case Op::Eq:
+      return "==";
+    case Op::Ne:
+      return "!=";
+    case Op::Lt:
+      return "<";
+    case Op::Le:
+      return "<=";
+    default:
+      return nullptr;
   }
 }
 
 const char* loop_name(LoopKind kind) {
   switch (kind) {
-    case LoopKind::Serial: return "for";
-    case LoopKind::Parallel: return "parallel";
-    case LoopKind::Vector: return "vector";
-    default: return "unroll";
+    case LoopKind::Serial:
+      return "for";
+    case LoopKind::Parallel:
+      return "parallel";
+    case LoopKind::Vector:
+      return "vector";
+    default:
+      return "unroll";
   }
 }
 
@@ -97,7 +116,8 @@ class Printer {
         if (!s.branch.else_body) return;
         line("else");
         return nested(*s.branch.else_body);
-      case Stmt::Kind::Store: return store(s.store);
+      case Stmt::Kind::Store:
+        return store(s.store);
       case Stmt::Kind::DeclReg: {
         begin({s.decl.init});
         const RegDecl& r = kernel_->regs.at(static_cast<std::size_t>(s.decl.reg));
@@ -108,8 +128,10 @@ class Printer {
       case Stmt::Kind::SetReg:
         begin(s.set.index, {s.set.value});
         return line("{} = {}", reg(s.set.reg, s.set.index), text(s.set.value));
-      case Stmt::Kind::Accumulate: return accumulate(s.acc);
-      case Stmt::Kind::Barrier: return line("barrier");
+      case Stmt::Kind::Accumulate:
+        return accumulate(s.acc);
+      case Stmt::Kind::Barrier:
+        return line("barrier");
     }
   }
 
@@ -121,9 +143,8 @@ class Printer {
 
   void accumulate(const Accumulate& s) {
     begin(s.index, {s.a, s.value, s.mask});
-    const std::string value =
-        s.a ? fmt::format("fma {}, {}", text(s.a), text(s.value))
-            : fmt::format("{} {}", combine_name(s.combine), text(s.value));
+    const std::string value = s.a ? fmt::format("fma {}, {}", text(s.a), text(s.value))
+                                  : fmt::format("{} {}", combine_name(s.combine), text(s.value));
     line("{} <- {}{}", reg(s.reg, s.index), value, s.mask ? " where " + text(s.mask) : "");
   }
 
@@ -151,17 +172,22 @@ class Printer {
     const auto named = names_.find(x.node());
     if (named != names_.end()) return fmt::format("%{}", named->second);
     switch (x->op) {
-      case Op::Const: return constant(x);
-      case Op::Var: return x.pool().var_name(static_cast<VarId>(x->i));
+      case Op::Const:
+        return constant(x);
+      case Op::Var:
+        return x.pool().var_name(static_cast<VarId>(x->i));
       case Op::Load: {
-        const std::string at = fmt::format("{}[{}]", buffer(static_cast<int>(x->i)), text(x->args[0]));
+        const std::string at =
+            fmt::format("{}[{}]", buffer(static_cast<int>(x->i)), text(x->args[0]));
         return x->args.size() < 2 ? at : fmt::format("({} where {})", at, text(x->args[1]));
       }
-      case Op::RegRead: return reg(static_cast<RegId>(x->i), x->args);
+      case Op::RegRead:
+        return reg(static_cast<RegId>(x->i), x->args);
       case Op::Cast:
       case Op::Bitcast:
         return fmt::format("{}_{}({})", op_name(x->op), name(x->dtype), text(x->args[0]));
-      default: break;
+      default:
+        break;
     }
     if (const char* sign = infix(x->op)) {
       return fmt::format("({} {} {})", text(x->args[0]), sign, text(x->args[1]));

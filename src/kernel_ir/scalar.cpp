@@ -25,8 +25,7 @@ std::int64_t rem_value(std::int64_t a, std::int64_t b) {
 }
 
 std::int64_t umulhi(std::int64_t a, std::int64_t b, DType dtype) {
-  const unsigned __int128 p =
-      static_cast<unsigned __int128>(bits_of(a, dtype)) * bits_of(b, dtype);
+  const unsigned __int128 p = static_cast<unsigned __int128>(bits_of(a, dtype)) * bits_of(b, dtype);
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(p >> bit_width(dtype)));
 }
 
@@ -42,32 +41,52 @@ std::int64_t shift(Op op, std::int64_t a, std::int64_t count, DType dtype) {
 std::int64_t apply_int(Op op, DType t, std::int64_t a, std::int64_t b, std::int64_t c) {
   const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
   switch (op) {
-    case Op::Add: return static_cast<std::int64_t>(ua + ub);
-    case Op::Sub: return static_cast<std::int64_t>(ua - ub);
-    case Op::Mul: return static_cast<std::int64_t>(ua * ub);
-    case Op::Fma: return static_cast<std::int64_t>(ua * ub + static_cast<std::uint64_t>(c));
-    case Op::Div: return div_value(a, b);
-    case Op::Rem: return rem_value(a, b);
-    case Op::FloorDiv: return floor_div_value(a, b);
-    case Op::FloorMod: return floor_mod_value(a, b);
-    case Op::Neg: return static_cast<std::int64_t>(0 - ua);
-    case Op::Abs: return a < 0 ? static_cast<std::int64_t>(0 - ua) : a;
-    case Op::Min: return a < b ? a : b;
-    case Op::Max: return a > b ? a : b;
-    case Op::And: return a & b;
-    case Op::Or: return a | b;
-    case Op::Xor: return a ^ b;
-    case Op::Not: return ~a;
+    case Op::Add:
+      return static_cast<std::int64_t>(ua + ub);
+    case Op::Sub:
+      return static_cast<std::int64_t>(ua - ub);
+    case Op::Mul:
+      return static_cast<std::int64_t>(ua * ub);
+    case Op::Fma:
+      return static_cast<std::int64_t>(ua * ub + static_cast<std::uint64_t>(c));
+    case Op::Div:
+      return div_value(a, b);
+    case Op::Rem:
+      return rem_value(a, b);
+    case Op::FloorDiv:
+      return floor_div_value(a, b);
+    case Op::FloorMod:
+      return floor_mod_value(a, b);
+    case Op::Neg:
+      return static_cast<std::int64_t>(0 - ua);
+    case Op::Abs:
+      return a < 0 ? static_cast<std::int64_t>(0 - ua) : a;
+    case Op::Min:
+      return a < b ? a : b;
+    case Op::Max:
+      return a > b ? a : b;
+    case Op::And:
+      return a & b;
+    case Op::Or:
+      return a | b;
+    case Op::Xor:
+      return a ^ b;
+    case Op::Not:
+      return ~a;
     case Op::Shl:
     case Op::UShr:
-    case Op::SShr: return shift(op, a, b, t);
-    case Op::UMulHi: return umulhi(a, b, t);
+    case Op::SShr:
+      return shift(op, a, b, t);
+    case Op::UMulHi:
+      return umulhi(a, b, t);
     case Op::Ctz: {
       const std::uint64_t bits = bits_of(a, t);
       return bits == 0 ? bit_width(t) : std::countr_zero(bits);
     }
-    case Op::PopCount: return std::popcount(bits_of(a, t));
-    default: return a;  // Floor, Ceil, Trunc, RoundEven of an integer
+    case Op::PopCount:
+      return std::popcount(bits_of(a, t));
+    default:
+      return a;  // Floor, Ceil, Trunc, RoundEven of an integer
   }
 }
 
@@ -81,40 +100,65 @@ T min_float(T a, T b) {
 template <class T>
 T apply_float(Op op, T a, T b, T c) {
   switch (op) {
-    case Op::Add: return a + b;
-    case Op::Sub: return a - b;
-    case Op::Mul: return a * b;
-    case Op::Div: return a / b;
-    case Op::Rem: return std::fmod(a, b);
-    case Op::Neg: return -a;
-    case Op::Abs: return std::fabs(a);
-    case Op::Min: return min_float(a, b);
-    case Op::Max: return -min_float(-a, -b);
-    case Op::Fma: return std::fma(a, b, c);
-    case Op::Sqrt: return std::sqrt(a);
-    case Op::Floor: return std::floor(a);
-    case Op::Ceil: return std::ceil(a);
-    case Op::Trunc: return std::trunc(a);
-    case Op::RoundEven: return std::nearbyint(a);
-    default: return std::numeric_limits<T>::quiet_NaN();
+    case Op::Add:
+      return a + b;
+    case Op::Sub:
+      return a - b;
+    case Op::Mul:
+      return a * b;
+    case Op::Div:
+      return a / b;
+    case Op::Rem:
+      return std::fmod(a, b);
+    case Op::Neg:
+      return -a;
+    case Op::Abs:
+      return std::fabs(a);
+    case Op::Min:
+      return min_float(a, b);
+    case Op::Max:
+      return -min_float(-a, -b);
+    case Op::Fma:
+      return std::fma(a, b, c);
+    case Op::Sqrt:
+      return std::sqrt(a);
+    case Op::Floor:
+      return std::floor(a);
+    case Op::Ceil:
+      return std::ceil(a);
+    case Op::Trunc:
+      return std::trunc(a);
+    case Op::RoundEven:
+      return std::nearbyint(a);
+    default:
+      return std::numeric_limits<T>::quiet_NaN();
   }
 }
 
 bool compare(Op op, DType operand, const Value* v) {
   if (is_floating(operand)) {
     switch (op) {
-      case Op::Eq: return v[0].f == v[1].f;
-      case Op::Ne: return v[0].f != v[1].f;
-      case Op::Lt: return v[0].f < v[1].f;
-      default: return v[0].f <= v[1].f;
+      case Op::Eq:
+        return v[0].f == v[1].f;
+      case Op::Ne:
+        return v[0].f != v[1].f;
+      case Op::Lt:
+        return v[0].f < v[1].f;
+      default:
+        return v[0].f <= v[1].f;
     }
   }
   switch (op) {
-    case Op::Eq: return v[0].i == v[1].i;
-    case Op::Ne: return v[0].i != v[1].i;
-    case Op::Lt: return v[0].i < v[1].i;
-    case Op::Le: return v[0].i <= v[1].i;
-    default: return bits_of(v[0].i, operand) < bits_of(v[1].i, operand);
+    case Op::Eq:
+      return v[0].i == v[1].i;
+    case Op::Ne:
+      return v[0].i != v[1].i;
+    case Op::Lt:
+      return v[0].i < v[1].i;
+    case Op::Le:
+      return v[0].i <= v[1].i;
+    default:
+      return bits_of(v[0].i, operand) < bits_of(v[1].i, operand);
   }
 }
 
@@ -134,12 +178,18 @@ Value reinterpret(Value v, DType from, DType to) {
 
 std::int64_t wrap(std::int64_t v, DType dtype) {
   switch (dtype) {
-    case DType::Bool: return v & 1;
-    case DType::U8: return static_cast<std::uint8_t>(v);
-    case DType::I8: return static_cast<std::int8_t>(v);
-    case DType::I16: return static_cast<std::int16_t>(v);
-    case DType::I32: return static_cast<std::int32_t>(v);
-    default: return v;
+    case DType::Bool:
+      return v & 1;
+    case DType::U8:
+      return static_cast<std::uint8_t>(v);
+    case DType::I8:
+      return static_cast<std::int8_t>(v);
+    case DType::I16:
+      return static_cast<std::int16_t>(v);
+    case DType::I32:
+      return static_cast<std::int32_t>(v);
+    default:
+      return v;
   }
 }
 
@@ -149,22 +199,33 @@ int bit_width(DType dtype) {
 
 std::int64_t min_value(DType dtype) {
   switch (dtype) {
-    case DType::I8: return INT8_MIN;
-    case DType::I16: return INT16_MIN;
-    case DType::I32: return INT32_MIN;
-    case DType::I64: return INT64_MIN;
-    default: return 0;
+    case DType::I8:
+      return INT8_MIN;
+    case DType::I16:
+      return INT16_MIN;
+    case DType::I32:
+      return INT32_MIN;
+    case DType::I64:
+      return INT64_MIN;
+    default:
+      return 0;
   }
 }
 
 std::int64_t max_value(DType dtype) {
   switch (dtype) {
-    case DType::Bool: return 1;
-    case DType::U8: return UINT8_MAX;
-    case DType::I8: return INT8_MAX;
-    case DType::I16: return INT16_MAX;
-    case DType::I32: return INT32_MAX;
-    default: return INT64_MAX;
+    case DType::Bool:
+      return 1;
+    case DType::U8:
+      return UINT8_MAX;
+    case DType::I8:
+      return INT8_MAX;
+    case DType::I16:
+      return INT16_MAX;
+    case DType::I32:
+      return INT32_MAX;
+    default:
+      return INT64_MAX;
   }
 }
 
@@ -197,15 +258,20 @@ Value convert(Value v, DType from, DType to) {
 
 Value apply(Op op, DType result, DType operand, const Value* args) {
   switch (op) {
-    case Op::Select: return args[0].i != 0 ? args[1] : args[2];
-    case Op::Cast: return convert(args[0], operand, result);
-    case Op::Bitcast: return reinterpret(args[0], operand, result);
+    case Op::Select:
+      return args[0].i != 0 ? args[1] : args[2];
+    case Op::Cast:
+      return convert(args[0], operand, result);
+    case Op::Bitcast:
+      return reinterpret(args[0], operand, result);
     case Op::Eq:
     case Op::Ne:
     case Op::Lt:
     case Op::Le:
-    case Op::ULt: return {compare(op, operand, args), 0};
-    default: break;
+    case Op::ULt:
+      return {compare(op, operand, args), 0};
+    default:
+      break;
   }
   if (result == DType::Bool) {  // sums saturate: add is or, mul is and
     if (op == Op::Add || op == Op::Max) op = Op::Or;

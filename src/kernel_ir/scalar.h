@@ -3,7 +3,8 @@
 
 #include "kernel_ir/kir.h"
 
-// The meaning of every scalar operation on one value: constant folding, evaluate() and interpret() share it.
+// The meaning of every scalar operation on one value: constant folding, evaluate() and interpret()
+// share it.
 namespace lilith::kir {
 
 /// A value of any dtype: integers and Bool in `i` (sign- or zero-extended), floats in `f`.

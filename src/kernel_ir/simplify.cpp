@@ -51,7 +51,8 @@ Expr simplify_float(Pool& pool, Op op, DType dtype, const std::vector<Expr>& arg
       if (a->op == Op::Neg) return pool.make(Op::Abs, dtype, {a->args[0]});
       return {};
     case Op::Min:
-    case Op::Max: return a == b ? a : Expr{};
+    case Op::Max:
+      return a == b ? a : Expr{};
     case Op::Fma:
       if (is_real(b, 1)) return a + args[2];
       if (is_real(a, 1)) return b + args[2];
@@ -62,7 +63,8 @@ Expr simplify_float(Pool& pool, Op op, DType dtype, const std::vector<Expr>& arg
     case Op::Trunc:
     case Op::RoundEven:
       return a->op >= Op::Floor && a->op <= Op::RoundEven ? a : Expr{};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -74,28 +76,40 @@ Expr simplify_integer(Pool& pool, Op op, DType dtype, const std::vector<Expr>& a
     case Op::Add:
     case Op::Shl:
     case Op::UShr:
-    case Op::SShr: return is(0) ? a : Expr{};
-    case Op::Sub: return is(0) ? a : a == b ? integer(0) : Expr{};
-    case Op::Mul: return is(0) ? b : is(1) ? a : Expr{};
+    case Op::SShr:
+      return is(0) ? a : Expr{};
+    case Op::Sub:
+      return is(0) ? a : a == b ? integer(0) : Expr{};
+    case Op::Mul:
+      return is(0) ? b : is(1) ? a : Expr{};
     case Op::Div:
-    case Op::FloorDiv: return is(1) ? a : is(0) ? b : Expr{};
+    case Op::FloorDiv:
+      return is(1) ? a : is(0) ? b : Expr{};
     case Op::Rem:
-    case Op::FloorMod: return is(1) ? integer(0) : is(0) ? a : Expr{};
+    case Op::FloorMod:
+      return is(1) ? integer(0) : is(0) ? a : Expr{};
     case Op::Neg:
-    case Op::Not: return a->op == op ? a->args[0] : Expr{};
-    case Op::Abs: return a->lo >= 0 ? a : Expr{};
+    case Op::Not:
+      return a->op == op ? a->args[0] : Expr{};
+    case Op::Abs:
+      return a->lo >= 0 ? a : Expr{};
     case Op::Min:
       return a == b || a->hi <= b->lo ? a : b->hi <= a->lo ? b : Expr{};
     case Op::Max:
       return a == b || a->lo >= b->hi ? a : b->lo >= a->hi ? b : Expr{};
-    case Op::And: return a == b ? a : is(0) ? b : is(wrap(-1, dtype)) ? a : Expr{};
-    case Op::Or: return a == b || is(0) ? a : is(wrap(-1, dtype)) ? b : Expr{};
-    case Op::Xor: return a == b ? integer(0) : is(0) ? a : Expr{};
+    case Op::And:
+      return a == b ? a : is(0) ? b : is(wrap(-1, dtype)) ? a : Expr{};
+    case Op::Or:
+      return a == b || is(0) ? a : is(wrap(-1, dtype)) ? b : Expr{};
+    case Op::Xor:
+      return a == b ? integer(0) : is(0) ? a : Expr{};
     case Op::Floor:
     case Op::Ceil:
     case Op::Trunc:
-    case Op::RoundEven: return a;
-    default: return {};
+    case Op::RoundEven:
+      return a;
+    default:
+      return {};
   }
 }
 
@@ -128,7 +142,8 @@ bool chain_has(Op op, Expr x, Expr part) {
   return x == part;
 }
 
-/// Of two upper (or two lower) bounds on the same integer by constants, the one that implies the other.
+/// Of two upper (or two lower) bounds on the same integer by constants, the one that implies the
+/// other.
 Expr tighter(Expr a, Expr b) {
   if (a->op != Op::Lt || b->op != Op::Lt || is_floating(a->args[0]->dtype)) return {};
   const Expr al = a->args[0], ar = a->args[1], bl = b->args[0], br = b->args[1];
@@ -153,9 +168,11 @@ Expr simplify_bool(Pool& pool, Op op, const std::vector<Expr>& args) {
   const bool b_const = b && b->op == Op::Const;
   switch (op) {
     case Op::Mul:
-    case Op::Min: return logical_and(a, b);
+    case Op::Min:
+      return logical_and(a, b);
     case Op::Add:
-    case Op::Max: return logical_or(a, b);
+    case Op::Max:
+      return logical_or(a, b);
     case Op::And: {
       if (b_const) return b->i != 0 ? a : b;
       if (chain_has(Op::And, a, b)) return a;
@@ -184,7 +201,8 @@ Expr simplify_bool(Pool& pool, Op op, const std::vector<Expr>& args) {
         return pool.make(flipped, DType::Bool, {a->args[1], a->args[0]});
       }
       return {};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -207,7 +225,8 @@ Expr simplify_select(Pool& pool, DType dtype, const std::vector<Expr>& args) {
 
 Expr simplify_cast(Pool& pool, DType dtype, Expr x) {
   if (dtype == DType::Bool) {
-    const Expr zero = is_floating(x->dtype) ? pool.constant(x->dtype, 0) : pool.integer(0, x->dtype);
+    const Expr zero =
+        is_floating(x->dtype) ? pool.constant(x->dtype, 0) : pool.integer(0, x->dtype);
     return ne(x, zero);
   }
   if (x->op != Op::Cast) return {};

@@ -1,8 +1,8 @@
 #pragma once
 #include "kernel_ir/kir.h"
 
-// What Pool::make does before it makes a node. Each function returns the simplified expression, or null
-// when no rule of its applies.
+// What Pool::make does before it makes a node. Each function returns the simplified expression, or
+// null when no rule of its applies.
 namespace lilith::kir {
 
 struct Interval {

@@ -7,9 +7,9 @@
 #include "kernel_ir/scalar.h"
 #include "kernel_ir/simplify.h"
 
-// I64 arithmetic. A canonical sum is a left-leaning chain of Add: terms in the order of their ids, each
-// `atom` or `atom * constant`, then the constant. Ring identities hold under wrapping; rules that divide or
-// compare first prove, in 128 bits, that nothing wraps.
+// I64 arithmetic. A canonical sum is a left-leaning chain of Add: terms in the order of their ids,
+// each `atom` or `atom * constant`, then the constant. Ring identities hold under wrapping; rules
+// that divide or compare first prove, in 128 bits, that nothing wraps.
 namespace lilith::kir {
 namespace {
 
@@ -51,7 +51,8 @@ void add_scaled(Sum& sum, Expr x, std::int64_t k) {
 
 void merge(Sum& sum) {
   auto& t = sum.terms;
-  std::sort(t.begin(), t.end(), [](const Term& a, const Term& b) { return a.atom->id < b.atom->id; });
+  std::sort(t.begin(), t.end(),
+            [](const Term& a, const Term& b) { return a.atom->id < b.atom->id; });
   std::size_t n = 0;
   for (std::size_t i = 0; i < t.size();) {
     Term term = t[i++];
@@ -72,8 +73,8 @@ void drop(Sum& sum, Expr a, Expr b) {
   std::erase_if(sum.terms, [&](const Term& t) { return t.atom == a || t.atom == b; });
 }
 
-/// Undoes a split into quotient and remainder: (x/a)*a*k + (x%a)*k -> x*k, and the same where the quotient
-/// is itself reduced, ((x/a)%b)*a*k + (x%a)*k -> (x%(a*b))*k. True when a pair was found.
+/// Undoes a split into quotient and remainder: (x/a)*a*k + (x%a)*k -> x*k, and the same where the
+/// quotient is itself reduced, ((x/a)%b)*a*k + (x%a)*k -> (x%(a*b))*k. True when a pair was found.
 bool recombine_once(Sum& sum) {
   for (const Term& t : sum.terms) {
     if (t.atom->op != Op::FloorMod || !is_int(t.atom->args[1])) continue;
@@ -151,8 +152,8 @@ Wide floor_div_wide(Wide a, Wide b) {
   return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
 }
 
-/// sum = g * whole + rest, where rest lies in one window [s*g, (s+1)*g): whole then includes s and rest is
-/// shifted into [0, g). Nothing when no such split is proven.
+/// sum = g * whole + rest, where rest lies in one window [s*g, (s+1)*g): whole then includes s and
+/// rest is shifted into [0, g). Nothing when no such split is proven.
 struct Split {
   Sum whole, rest;
 };
@@ -200,7 +201,8 @@ Sum take_multiples(Sum& sum, std::int64_t c) {
   return q;
 }
 
-/// (q + y/a) / c = (a*q + y) / (a*c): one division instead of two. Null unless one quotient is in the sum.
+/// (q + y/a) / c = (a*q + y) / (a*c): one division instead of two. Null unless one quotient is in
+/// the sum.
 Expr merge_divisions(Pool& pool, const Sum& sum, std::int64_t c) {
   const Term* inner = nullptr;
   for (const Term& t : sum.terms) {
@@ -305,7 +307,8 @@ Expr multiply(Pool& pool, Expr a, Expr b) {
   return k == 1 ? product : raw(pool, Op::Mul, DType::I64, {product, pool.integer(k)});
 }
 
-/// difference < 0 (or == 0), undecided by its bounds, as a comparison of two sums with positive coefficients.
+/// difference < 0 (or == 0), undecided by its bounds, as a comparison of two sums with positive
+/// coefficients.
 Expr compare_sum(Pool& pool, const Sum& difference, bool equality) {
   // difference < 0 (or == 0)  <=>  sum of terms < bound (or == bound).
   Sum terms = difference;
@@ -408,19 +411,28 @@ Expr simplify_index(Pool& pool, Op op, const std::vector<Expr>& args) {
       Sum sum = decompose(a, -1);
       return build(pool, sum);
     }
-    case Op::Fma: return a * b + args[2];
-    case Op::Mul: return multiply(pool, a, b);
-    case Op::Div: return is_int(b) && b->i > 0 && a->lo >= 0 ? floor_div(a, b->i) : Expr{};
-    case Op::Rem: return is_int(b) && b->i > 0 && a->lo >= 0 ? floor_mod(a, b->i) : Expr{};
-    case Op::FloorDiv: return is_int(b) ? simplify_floor_div(pool, a, b->i) : Expr{};
-    case Op::FloorMod: return is_int(b) ? simplify_floor_mod(pool, a, b->i) : Expr{};
+    case Op::Fma:
+      return a * b + args[2];
+    case Op::Mul:
+      return multiply(pool, a, b);
+    case Op::Div:
+      return is_int(b) && b->i > 0 && a->lo >= 0 ? floor_div(a, b->i) : Expr{};
+    case Op::Rem:
+      return is_int(b) && b->i > 0 && a->lo >= 0 ? floor_mod(a, b->i) : Expr{};
+    case Op::FloorDiv:
+      return is_int(b) ? simplify_floor_div(pool, a, b->i) : Expr{};
+    case Op::FloorMod:
+      return is_int(b) ? simplify_floor_mod(pool, a, b->i) : Expr{};
     case Op::Min:
-    case Op::Max: return min_max(op, a, b);
+    case Op::Max:
+      return min_max(op, a, b);
     case Op::Eq:
     case Op::Ne:
     case Op::Lt:
-    case Op::Le: return compare(pool, op, a, b);
-    default: return {};
+    case Op::Le:
+      return compare(pool, op, a, b);
+    default:
+      return {};
   }
 }
 

@@ -15,7 +15,8 @@ template <class... Args>
 int arity(Op op) {
   switch (op) {
     case Op::Const:
-    case Op::Var: return 0;
+    case Op::Var:
+      return 0;
     case Op::Neg:
     case Op::Abs:
     case Op::Sqrt:
@@ -27,10 +28,13 @@ int arity(Op op) {
     case Op::Ctz:
     case Op::PopCount:
     case Op::Cast:
-    case Op::Bitcast: return 1;
+    case Op::Bitcast:
+      return 1;
     case Op::Fma:
-    case Op::Select: return 3;
-    default: return 2;
+    case Op::Select:
+      return 3;
+    default:
+      return 2;
   }
 }
 
@@ -71,7 +75,8 @@ class Verifier {
 
   void stmt(const Stmt& s) {
     switch (s.kind) {
-      case Stmt::Kind::For: return loop(s.loop);
+      case Stmt::Kind::For:
+        return loop(s.loop);
       case Stmt::Kind::While:
         if (in_vector_) broken("a while loop inside a vector loop");
         condition(s.while_loop.cond, "while");
@@ -81,13 +86,16 @@ class Verifier {
         body(s.branch.then_body.get(), "if");
         if (s.branch.else_body) body(s.branch.else_body.get(), "if");
         return;
-      case Stmt::Kind::Store: return store(s.store);
-      case Stmt::Kind::DeclReg: return decl(s.decl);
+      case Stmt::Kind::Store:
+        return store(s.store);
+      case Stmt::Kind::DeclReg:
+        return decl(s.decl);
       case Stmt::Kind::SetReg: {
         const RegDecl& r = access(s.set.reg, s.set.index, "set");
         return value(s.set.value, r.dtype, r.name);
       }
-      case Stmt::Kind::Accumulate: return accumulate(s.acc);
+      case Stmt::Kind::Accumulate:
+        return accumulate(s.acc);
       case Stmt::Kind::Barrier:
         if (depth_ > 0) broken("a barrier inside a loop or a branch");
     }
@@ -166,7 +174,8 @@ class Verifier {
   }
   const RegDecl& access(RegId id, const std::vector<Expr>& index, const char* what) {
     const RegDecl& r = reg(id);
-    if (!live_[static_cast<std::size_t>(id)]) broken("{} of register {} outside its life", what, r.name);
+    if (!live_[static_cast<std::size_t>(id)])
+      broken("{} of register {} outside its life", what, r.name);
     if (index.size() != r.dims.size()) {
       broken("{} of register {}: {} indices for {} dimensions", what, r.name, index.size(),
              r.dims.size());
@@ -198,19 +207,23 @@ class Verifier {
       expr(a);
     }
     switch (x->op) {
-      case Op::Const: return;
+      case Op::Const:
+        return;
       case Op::Var:
         if (bound_.count(static_cast<VarId>(x->i)) == 0) {
           broken("variable {} outside its loop", kernel_.pool->var_name(static_cast<VarId>(x->i)));
         }
         return;
-      case Op::Load: return load(x);
+      case Op::Load:
+        return load(x);
       case Op::RegRead: {
         const RegDecl& r = access_read(x);
-        if (r.dtype != x->dtype) broken("register {} is {}, read as {}", r.name, name(r.dtype), name(x->dtype));
+        if (r.dtype != x->dtype)
+          broken("register {} is {}, read as {}", r.name, name(r.dtype), name(x->dtype));
         return;
       }
-      default: return operation(x);
+      default:
+        return operation(x);
     }
   }
 
@@ -219,7 +232,8 @@ class Verifier {
     if (value_dtype(b.dtype) != x->dtype) {
       broken("a load of {} ({}) as {}", b.name, name(b.dtype), name(x->dtype));
     }
-    if (x->args.empty() || x->args[0]->dtype != DType::I64) broken("load of {}: index is no i64", b.name);
+    if (x->args.empty() || x->args[0]->dtype != DType::I64)
+      broken("load of {}: index is no i64", b.name);
     if (x->args.size() > 2 || (x->args.size() == 2 && x->args[1]->dtype != DType::Bool)) {
       broken("load of {}: the mask is no bool", b.name);
     }
@@ -227,9 +241,11 @@ class Verifier {
 
   const RegDecl& access_read(Expr x) const {
     const RegDecl& r = reg(static_cast<RegId>(x->i));
-    if (!live_[static_cast<std::size_t>(x->i)]) broken("read of register {} outside its life", r.name);
+    if (!live_[static_cast<std::size_t>(x->i)])
+      broken("read of register {} outside its life", r.name);
     if (x->args.size() != r.dims.size()) {
-      broken("read of register {}: {} indices for {} dimensions", r.name, x->args.size(), r.dims.size());
+      broken("read of register {}: {} indices for {} dimensions", r.name, x->args.size(),
+             r.dims.size());
     }
     return r;
   }
@@ -237,12 +253,14 @@ class Verifier {
   static void operation(Expr x) {
     const Op op = x->op;
     const char* n = op_name(op);
-    if (static_cast<int>(x->args.size()) != arity(op)) broken("{} of {} operands", n, x->args.size());
+    if (static_cast<int>(x->args.size()) != arity(op))
+      broken("{} of {} operands", n, x->args.size());
     if (x->dtype == DType::F16 || x->dtype == DType::BF16) broken("{} of {}", n, name(x->dtype));
     const DType first = x->args[0]->dtype;
     if (op == Op::Cast) return;
     if (op == Op::Bitcast) {
-      if (size_of(first) != size_of(x->dtype)) broken("bitcast of {} to {}", name(first), name(x->dtype));
+      if (size_of(first) != size_of(x->dtype))
+        broken("bitcast of {} to {}", name(first), name(x->dtype));
       return;
     }
     if (op == Op::Select && first != DType::Bool) broken("select by {}", name(first));
@@ -253,7 +271,8 @@ class Verifier {
         broken("{} of {} has an operand of {}", n, name(operand), name(x->args[k]->dtype));
       }
     }
-    const bool integers = is_bitwise(op) || op == Op::FloorDiv || op == Op::FloorMod || op == Op::ULt;
+    const bool integers =
+        is_bitwise(op) || op == Op::FloorDiv || op == Op::FloorMod || op == Op::ULt;
     if (integers && is_floating(operand)) broken("{} of {}", n, name(operand));
     if (is_rounding(op) && !is_floating(operand)) broken("{} of {}", n, name(operand));
   }

@@ -102,7 +102,8 @@ class Twins {
 
   std::pair<Expr, Expr> number(int depth) {
     const int kind = depth == 0 ? roll(2) : roll(12);
-    if (kind == 0) return twin(vars_[static_cast<std::size_t>(roll(static_cast<int>(vars_.size())))]);
+    if (kind == 0)
+      return twin(vars_[static_cast<std::size_t>(roll(static_cast<int>(vars_.size())))]);
     if (kind == 1) return twin(pool_.integer(roll(40) - 12));
     if (kind < 6) return binary(kind < 5 ? Op::Add : Op::Sub, number(depth - 1), number(depth - 1));
     if (kind == 6) return binary(Op::Mul, number(depth - 1), twin(pool_.integer(roll(20) - 5)));
@@ -112,7 +113,8 @@ class Twins {
                     twin(pool_.integer(divisors[roll(12)])));
     }
     if (kind == 9) return binary(roll(2) ? Op::Min : Op::Max, number(depth - 1), number(depth - 1));
-    if (kind == 10) return binary(Op::Mul, number(depth - 1), number(depth - 2 < 0 ? 0 : depth - 2));
+    if (kind == 10)
+      return binary(Op::Mul, number(depth - 1), number(depth - 2 < 0 ? 0 : depth - 2));
     const auto c = boolean(depth - 1), a = number(depth - 1), b = number(depth - 1);
     return {pool_.select(c.first, a.first, b.first),
             as_given(Op::Select, DType::I64, {c.second, a.second, b.second})};
@@ -122,8 +124,8 @@ class Twins {
     const int kind = roll(depth > 0 ? 7 : 4);
     if (kind < 4) {
       static constexpr Op kOps[] = {Op::Eq, Op::Ne, Op::Lt, Op::Le};
-      return binary(kOps[kind], number(depth > 0 ? depth - 1 : 0), number(depth > 0 ? depth - 1 : 0),
-                    DType::Bool);
+      return binary(kOps[kind], number(depth > 0 ? depth - 1 : 0),
+                    number(depth > 0 ? depth - 1 : 0), DType::Bool);
     }
     const auto a = boolean(depth - 1);
     if (kind == 6) {
@@ -163,7 +165,9 @@ TEST(KirIndexProperty, SimplifiedEqualsAsGiven) {
     for (std::int64_t v = 0; v < 60; ++v) {
       at.values = {v % 3, v / 3 % 4, v / 12};
       const std::int64_t got = a.run(at).i, want = b.run(at).i;
-      ASSERT_EQ(got, want) << "seed " << seed << "\n" << to_string(given) << "\n" << to_string(simple);
+      ASSERT_EQ(got, want) << "seed " << seed << "\n"
+                           << to_string(given) << "\n"
+                           << to_string(simple);
       ASSERT_LE(simple->lo, got) << "seed " << seed << "\n" << to_string(simple);
       ASSERT_GE(simple->hi, got) << "seed " << seed << "\n" << to_string(simple);
     }
@@ -172,8 +176,8 @@ TEST(KirIndexProperty, SimplifiedEqualsAsGiven) {
 
 // Row-major unravelling through a chain of shapes and back is the identity.
 TEST(KirIndexProperty, ReshapesCancel) {
-  const std::vector<std::vector<std::int64_t>> shapes{
-      {2, 3, 4, 5}, {6, 20}, {120}, {24, 5}, {2, 12, 5}, {4, 30}, {8, 3, 5}};
+  const std::vector<std::vector<std::int64_t>> shapes{{2, 3, 4, 5}, {6, 20}, {120},    {24, 5},
+                                                      {2, 12, 5},   {4, 30}, {8, 3, 5}};
   for (const auto& from : shapes) {
     for (const auto& to : shapes) {
       Pool pool;
