@@ -204,30 +204,33 @@ Tensor swap_operands(NodeImpl& n) {
 // transpose of what transposes for nothing: another transpose, a constant, iota, a broadcast
 Tensor merge(NodeImpl& n) {
   const NodeImpl& x = *n.inputs[0];
+  if (is_identity(ints(n, "perm"))) return n.input(0);
   const bool fits = is(x, "transpose") || is(x, "broadcast") || is_constant(x) || is(x, "iota");
   return fits ? Puller(nullptr).pull(n.input(0), ints(n, "perm")) : Tensor();
+}
+
+Tensor move_one_down(NodeImpl& n) {
+  if (is(n, "transpose")) {
+    Tensor merged = merge(n);
+    return merged.defined() ? merged : swap_operands(n);
+  }
+  if (is(n, "dot_general")) {
+    Tensor absorbed = absorb_lhs(n);
+    return absorbed.defined() ? absorbed : absorb_rhs(n);
+  }
+  const bool has_axes_alone = n.attrs.items().size() == 1 && n.attrs.has("axes");
+  if (n.op->cls == OpClass::Reduction && has_axes_alone) return sink_through_reduction(n);
+  return n.is_leaf() ? Tensor() : sink(n);
 }
 
 Graph move_down(const Graph& g) {
   return transform(g, [](const Node& node, const std::vector<Tensor>& inputs) {
     Tensor current = ir::rebuild(node.tensor().node(), inputs);
-    for (bool changed = true; changed;) {
-      NodeImpl& n = *current.node();
-      Tensor next;
-      if (is(n, "transpose")) {
-        next = merge(n);
-        if (!next.defined()) next = swap_operands(n);
-      } else if (is(n, "dot_general")) {
-        next = absorb_lhs(n);
-        if (!next.defined()) next = absorb_rhs(n);
-      } else if (n.op->cls == OpClass::Reduction && n.attrs.items().size() == 1 &&
-                 n.attrs.has("axes")) {
-        next = sink_through_reduction(n);
-      } else if (!n.is_leaf()) {
-        next = sink(n);
-      }
-      changed = next.defined();
-      if (changed) current = std::move(next);
+    constexpr int kMaxMoves = 32;
+    for (int i = 0; i < kMaxMoves; ++i) {
+      Tensor next = move_one_down(*current.node());
+      if (!next.defined()) break;
+      current = std::move(next);
     }
     return current;
   });
