@@ -7,11 +7,13 @@
 #include <random>
 #include <vector>
 
+#include "eval/canonical.h"
 #include "eval/compiled_program.h"
 #include "eval/program.h"
 #include "ir/node.h"
 #include "lilith/graph.h"
 #include "lilith/ops.h"
+#include "passes/pipeline.h"
 
 namespace lilith::testing {
 
@@ -76,13 +78,19 @@ inline std::shared_ptr<Program> check_program(const std::vector<Aval>& avals,
         ir::make_parameter(avals[i], static_cast<std::int64_t>(i), "x" + std::to_string(i)));
   }
   ++ir::trace_depth();  // numbers are constants
-  const Graph g(params, f(params));
+  const Inputs outputs = f(params);
   --ir::trace_depth();
+  std::vector<ir::NodeImpl*> roots;
+  for (const Tensor& t : outputs) roots.push_back(t.node());
+  const Graph traced = driver::build_graph(driver::canonicalise(roots));
+  const Graph g = run_passes(traced);
   std::mt19937 rng(7);
-  std::vector<StoragePtr> in;
-  for (const Aval& a : avals) in.push_back(random_storage(a, rng, low, high));
+  std::vector<StoragePtr> all, in;
+  for (const Aval& a : avals) all.push_back(random_storage(a, rng, low, high));
+  for (const Tensor& t : g.inputs())
+    in.push_back(all[static_cast<std::size_t>(std::stoi(Node(t).name().substr(1)))]);
   const auto compiled = make_compiled_program(g, {});
-  const auto eager = make_eager_program(g);
+  const auto eager = make_eager_program(traced);
   std::vector<StoragePtr> got(g.outputs().size()), want(g.outputs().size());
   compiled->run(in, {}, got);
   eager->run(in, {}, want);
