@@ -239,6 +239,8 @@ Tensor cast_of_cast(NodeImpl& n) {
 
 Tensor its_input(NodeImpl& n) { return in(n, 0); }
 
+Tensor ones(NodeImpl& n) { return constant(1, n.aval); }
+
 Rules elementwise_rules() {
   return {
       {"add", {constant_to_the_right, add_zero, add_negated}},
@@ -267,7 +269,9 @@ Rules elementwise_rules() {
       {"select", {select_known, select_negated, select_of_select}},
       {"cast", {cast_nothing, cast_of_cast}},
       {"stop_gradient", {its_input}},
+      // What transforms leave behind; no gradient is taken of a compiled graph.
       {"grad_alias", {its_input}},
+      {"grad_seed", {ones}},
       {"custom_vjp", {its_input}},
   };
 }

@@ -51,7 +51,8 @@ TEST(Tensor, HandlesAreCountedApartFromEdges) {
   EXPECT_EQ(a.node()->handles(), 2);
   Tensor d = std::move(c);
   EXPECT_FALSE(c.defined());
-  d = d;
+  const Tensor& itself = d;
+  d = itself;
   EXPECT_EQ(a.node()->handles(), 2);
 }
 

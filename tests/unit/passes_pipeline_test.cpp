@@ -38,14 +38,13 @@ TEST_F(PipelineTest, ABrokenPassIsNamed) {
 }
 
 TEST_F(PipelineTest, RegisteredPassesRunOnceInTheirPlace) {
-  static int runs = 0;
+  static std::vector<std::size_t> sizes;
   register_pass({"test_count", "cse", [](const Graph& g) {
-                   ++runs;
-                   EXPECT_LE(g.nodes().size(), 3u);
+                   sizes.push_back(g.nodes().size());
                    return g;
                  }});
   run_passes(parse_graph(kTwice));
-  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(sizes, std::vector<std::size_t>{3});
   EXPECT_THROW(register_pass({"test_count", "", [](const Graph& g) { return g; }}), Error);
   EXPECT_THROW(register_pass({"test_other", "no_such", [](const Graph& g) { return g; }}), Error);
   EXPECT_THROW(register_pass({"", "", nullptr}), Error);
