@@ -34,7 +34,6 @@ std::optional<Optimizer> make(const std::string& name, const Json& k) {
   if (name == "Adagrad") return Adagrad({.lr = lr, .weight_decay = decay});
   if (name == "RMSprop") return RMSprop({.lr = lr, .weight_decay = decay});
   if (name == "Adamax") return Adamax();
-  if (name == "NAdam") return NAdam();
   if (name == "RAdam") return RAdam();
   if (name == "Adadelta") return Adadelta();
   if (name == "ASGD") return ASGD();
@@ -82,7 +81,8 @@ TEST(OptimGolden, StepsAsTorch) {
   int runs = 0;
   for (const Json& run : golden["runs"]) {
     auto opt = make(run["optimizer"], run["kwargs"]);
-    if (!opt) continue;  // LBFGS calls the loss itself
+    // LBFGS calls the loss itself; the NAdam of that release counts mu twice (see the test below).
+    if (!opt) continue;
     const std::string what = run["optimizer"].get<std::string>() + run["kwargs"].dump();
     Net net = initial(golden["init"]);
     for (int step = 0; step <= 100; ++step) {
@@ -95,7 +95,29 @@ TEST(OptimGolden, StepsAsTorch) {
     }
     ++runs;
   }
-  EXPECT_EQ(runs, 16);
+  EXPECT_EQ(runs, 15);
+}
+
+TEST(OptimGolden, NAdamAsItsDefinition) {
+  Net net;
+  net.a.weight = full({3, 2}, 0.5, {.dtype = DType::F64});
+  double p = 0.5, m = 0, v = 0, product = 1;
+  NAdam opt({.lr = 0.01, .weight_decay = 0.1});
+  for (int t = 1; t <= 5; ++t) {
+    Net g = net;
+    for_each_parameter(g, [](const std::string&, Tensor& x) { x = Tensor(); });
+    g.a.weight = full({3, 2}, 0.3 * t, {.dtype = DType::F64});
+    update(opt, net, g);
+    const auto mu = [](int step) { return 0.9 * (1 - 0.5 * std::pow(0.96, step * 4e-3)); };
+    const double grad = 0.3 * t + 0.1 * p;
+    product *= mu(t);
+    m = 0.9 * m + 0.1 * grad;
+    v = 0.999 * v + 0.001 * grad * grad;
+    const double denom = std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8;
+    p -= 0.01 * (1 - mu(t)) / (1 - product) * grad / denom;
+    p -= 0.01 * mu(t + 1) / (1 - product * mu(t + 1)) * m / denom;
+    EXPECT_NEAR(net.a.weight.to_vector<double>()[0], p, 1e-12) << "step " << t;
+  }
 }
 
 std::optional<LRScheduler> make_schedule(const std::string& name, const Json& k, Optimizer& opt) {
