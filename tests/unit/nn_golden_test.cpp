@@ -31,6 +31,7 @@ struct Golden {
       if (a.is_object()) out.push_back(tensor(a["t"]));
       else
         for (const Json& e : a) out.push_back(tensor(e["t"]));
+    if (const Tensor input = named("input"); input.defined()) out.push_back(input);
     return out;
   }
   /// A tensor given by name, undefined when there is none.
@@ -126,6 +127,7 @@ void load_golden(const Golden& golden, L& layer) {
     if (is_floating(b.dtype())) b = b.to(DType::F64);
   });
   load_state_dict(layer, state);
+  test_mode(layer);  // as the producer's modules
 }
 
 template <class L>
@@ -141,12 +143,12 @@ void check(const Golden& golden, L layer) {
   if (!golden.info.contains("grad")) return;
   // Cotangents are listed in the order of the outputs that have one.
   std::map<std::string, Tensor> cot;
-  for (const auto& [key, at] : golden.info["cot"].items()) cot[at.get<std::string>()] = golden.tensor(at);
+  for (const auto& [key, at] : golden.info["cot"].items()) cot[std::string(at)] = golden.tensor(at);
   const auto loss_fn = [&](L& m, const Tensors& in) {
     const Tensors out = call(m, golden, in);
     Tensor total;
     for (std::size_t i = 0; i < out.size(); ++i) {
-      const std::string name = outs[i].get<std::string>();
+      const std::string name = outs[i];
       const auto slash = name.rfind('/') + 1;
       const auto it = cot.find(name.substr(0, slash) + "cot_" + name.substr(slash));
       if (it == cot.end()) continue;
@@ -155,8 +157,8 @@ void check(const Golden& golden, L layer) {
     }
     return total;
   };
-  auto [loss, of_layer, of_inputs] =
-      grad<0, 1>(GradOptions{.allow_unused = true}, loss_fn, layer, inputs);
+  auto [loss, gradients] = grad<0, 1>(GradOptions{.allow_unused = true}, loss_fn, layer, inputs);
+  auto& [of_layer, of_inputs] = gradients;
   Tensors differentiable;
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (is_floating(inputs[i].dtype())) differentiable.push_back(of_inputs[i]);
@@ -164,9 +166,13 @@ void check(const Golden& golden, L layer) {
   for_each_parameter(of_layer, [&](const std::string& path, Tensor& t) { parameters[path] = t; });
   for (const auto& [key, at] : golden.info["grad"].items()) {
     if (key.rfind("gk.", 0) == 0) continue;
-    const Tensor got = key.rfind("gp.", 0) == 0
-                           ? parameters[key.substr(3)]
-                           : differentiable.at(static_cast<std::size_t>(std::stoi(key.substr(2))));
+    // "g.1.1" is the second tensor of a list that is argument 1.
+    const std::size_t inner = key.find('.', 2);
+    const bool parameter = key.rfind("gp.", 0) == 0;
+    const int position = parameter || inner == key.npos ? 0 : std::stoi(key.substr(inner + 1));
+    const Tensor got =
+        parameter ? parameters[key.substr(3)]
+                  : differentiable.at(static_cast<std::size_t>(std::stoi(key.substr(2)) + position));
     expect_near(got, golden.tensor(at), golden.name + " " + key);
   }
 }
