@@ -112,9 +112,8 @@ Tensor softsign(const Arg& x) {
 Tensor hardtanh(const Arg& x, double min_val, double max_val) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  LILITH_CHECK(min_val <= max_val, "hardtanh: min_val {} above max_val {}", min_val, max_val);
   const Tensor low = make_select(compare("le", t, min_val), full_as(t, min_val), t);
-  return make_select(compare("ge", t, max_val), full_as(t, max_val), low);
+  return make_select(compare("ge", low, max_val), full_as(t, max_val), low);
 }
 Tensor relu6(const Arg& x) { return hardtanh(x, 0, 6); }
 Tensor hardswish(const Arg& x) {

@@ -264,8 +264,8 @@ Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const
 Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarginLossOptions& o) {
   LocScope scope(input.loc());
   Tensor x = input.tensor();
-  const bool single = x.ndim() == 1;
-  if (single) x = unsqueeze(x, 0);
+  const bool single = x.ndim() <= 1;
+  if (single) x = make_reshape(x, {1, x.numel()});
   const Tensor t = make_reshape(make_cast(target, DType::I64), {target.numel()});
   LILITH_CHECK(x.ndim() == 2 && x.size(0) == t.numel(), "multi_margin_loss: input {}, target {}; need [N, C] and [N]",
                x.aval().str(), target.aval().str());

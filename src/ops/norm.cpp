@@ -89,6 +89,7 @@ BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean, c
 Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, bool training, double momentum, double eps) {
   LocScope scope(input.loc());
+  if (input.tensor().numel() == 0) return input.tensor();
   if (training) return batch_norm_train(input, {}, {}, weight, bias, momentum, eps).output;
   const Tensor x = operand("batch_norm", input, 2);
   return with_statistics("batch_norm", x, running_mean, running_var, weight, bias, eps);

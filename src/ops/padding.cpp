@@ -30,7 +30,7 @@ std::vector<Sides> sides(const char* op, const Tensor& x, const std::vector<I>& 
   return out;
 }
 
-// One dimension: the mirrored, repeated or wrapped rows are slices of x.
+// One dimension, not cropped when it wraps: the mirrored, repeated or wrapped rows are slices of x.
 Tensor pad_dim_with(const Tensor& x, int d, Sides s, PadMode mode) {
   const I n = x.shape()[d];
   std::vector<Tensor> parts;
@@ -90,7 +90,11 @@ Tensor pad(const Arg& x, const std::vector<I>& pad, PadMode mode, const Arg& val
   Tensor t = x.tensor();
   const std::vector<Sides> all = sides("pad", t, pad);
   for (int d = 0; d < t.ndim(); ++d) {
-    const Sides s = all[static_cast<std::size_t>(d)];
+    Sides s = all[static_cast<std::size_t>(d)];
+    if (mode == PadMode::Circular && (s.lo < 0 || s.hi < 0)) {
+      t = pad_dim_with(t, d, {std::min<I>(s.lo, 0), std::min<I>(s.hi, 0)}, mode);
+      s = {std::max<I>(s.lo, 0), std::max<I>(s.hi, 0)};
+    }
     if (s.lo != 0 || s.hi != 0) t = pad_dim_with(t, d, s, mode);
   }
   return t;

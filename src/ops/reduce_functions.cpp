@@ -142,8 +142,12 @@ Tensor amin(const Arg& x, const IntList& dims, bool keepdim) {
   return reduce("reduce_min", "amin", x.tensor(), dims, keepdim);
 }
 std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<int> dim, bool keepdim) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  // PyTorch gives [1] here.
+  if (t.ndim() == 0 && dim && keepdim) return {make_reshape(t, {1}), make_reshape(t, {1})};
   const IntList dims = dim ? IntList(*dim) : IntList();
-  return {amin(x, dims, keepdim), amax(x, dims, keepdim)};
+  return {amin(t, dims, keepdim), amax(t, dims, keepdim)};
 }
 Tensor max(const Arg& x) { return amax(x); }
 Tensor min(const Arg& x) { return amin(x); }

@@ -68,7 +68,7 @@ const OpDef& digamma_op = define(FloatUnary{
 
 // sum_{k >= 0} (x + k)^-s for x > 0: the first terms, then Euler and Maclaurin's formula.
 Tensor hurwitz_zeta(int s, const Tensor& x) {
-  constexpr int kTerms = 12;
+  constexpr int kTerms = 24;
   // B_2j / (2j)!
   constexpr double kBernoulli[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160};
   const auto inverse_power = [](const Tensor& v, int n) { return pow(v, full_as(v, -n)); };
