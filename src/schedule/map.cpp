@@ -235,6 +235,10 @@ class MapBuilder {
     std::int64_t tasks = 1;
     for (const LoopDim& d : outer) tasks *= d.extent;
     const std::int64_t total = tasks * inner.extent;
+    if (total == 0) {  // an empty output has memory and nothing to write
+      how_ = "empty";
+      return;
+    }
     const int threads = total < kMinTask ? 1 : b_.target.threads;
     std::int64_t blocks = 1;
     if (tasks < 4 * threads)
