@@ -30,11 +30,11 @@ const TargetInfo& target();
 TargetInfo target_for(Isa isa);
 bool can_run(Isa isa);
 
-/// A kernel's object file: position-independent x86-64 ELF with one function, `lilith_kernel`.
+/// An object file: position-independent x86-64 ELF with the functions `lilith_kernel0`, `lilith_kernel1` ….
 struct KernelObject {
   std::string bytes;
-  std::int64_t scratch_bytes = 0;  // thread scratch that every call needs, 64-byte aligned
-  double compile_ms = 0;
+  std::vector<std::int64_t> scratch_bytes;  // by function: thread scratch of a call, 64-byte aligned
+  double compile_ms = 0;                    // of all of it
 };
 
 /// Machine code, ready to run. Copies share it; the last one frees it.
@@ -43,9 +43,10 @@ struct CompiledKernel {
                       void* scratch);
   Fn fn = nullptr;
   std::int64_t scratch_bytes = 0;
-  std::size_t code_bytes = 0;
+  std::size_t code_bytes = 0;  // of the object, like the time: kernels compiled together share one
   double compile_ms = 0;
   std::shared_ptr<const KernelObject> object;  // what a disk cache keeps
+  int function = 0;                            // which of its functions this is
   std::shared_ptr<const void> code;            // owns the memory fn points into
 };
 
@@ -55,8 +56,8 @@ struct CompiledKernel {
 /// Throws InternalError for a kernel that breaks the rules of kernel IR.
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
                                             const TargetInfo& info = target());
-/// Maps an object into executable memory. Error when it is damaged.
-CompiledKernel load_object(std::shared_ptr<const KernelObject> object);
+/// Maps an object into executable memory: its functions in order. Error when it is damaged.
+std::vector<CompiledKernel> load_object(std::shared_ptr<const KernelObject> object);
 
 /// The bytes that say all about a kernel but its names: equal exactly for kernels that compile alike.
 std::string canonical_form(const kir::Kernel& kernel);
@@ -67,6 +68,6 @@ void set_barrier_function(BarrierFn fn);
 
 /// How liblilith-codegen is called: its only symbol, `lilith_codegen_compile`, has this type. The caller
 /// owns the result.
-using CompileFn = KernelObject*(const kir::Kernel& kernel, const TargetInfo& info);
+using CompileFn = KernelObject*(std::span<const kir::Kernel* const> kernels, const TargetInfo& info);
 
 }  // namespace lilith::codegen

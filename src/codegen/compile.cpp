@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -51,23 +52,33 @@ struct Job {
 
 void report(const Job& job) {
   if (!env::debug(1, "codegen")) return;
-  fmt::print(stderr, "codegen: {} {:016x}: {} statements, {} bytes of code, {:.2f} ms\n",
-             job.kernel->name, kir::hash(*job.kernel), job.kernel->body.size(),
-             job.result.code_bytes, job.result.compile_ms);
+  fmt::print(stderr, "codegen: {} {:016x}: function {} of {}, {} bytes of code, {:.2f} ms\n",
+             job.kernel->name, kir::hash(*job.kernel), job.result.function + 1,
+             job.result.object->scratch_bytes.size(), job.result.code_bytes, job.result.compile_ms);
+}
+
+/// Compiles jobs [begin, end) as one object: setting LLVM up costs as much as a small kernel.
+void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const TargetInfo& info) {
+  static CompileFn* const generate = load_code_generator();
+  try {
+    std::vector<const kir::Kernel*> kernels;
+    for (std::size_t i = begin; i < end; ++i) kernels.push_back(jobs[i].kernel);
+    const auto code = load_object(std::shared_ptr<const KernelObject>(generate(kernels, info)));
+    for (std::size_t i = begin; i < end; ++i) {
+      jobs[i].result = code[i - begin];
+      report(jobs[i]);
+    }
+  } catch (...) {
+    jobs[begin].error = std::current_exception();
+  }
 }
 
 void run_jobs(std::vector<Job>& jobs, const TargetInfo& info) {
-  static CompileFn* const generate = load_code_generator();
+  const std::size_t batch = std::clamp<std::size_t>(jobs.size() / 4, 1, 8);
   std::atomic<std::size_t> next{0};
   auto work = [&] {
-    for (std::size_t i = next++; i < jobs.size(); i = next++) {
-      try {
-        std::shared_ptr<const KernelObject> object(generate(*jobs[i].kernel, info));
-        jobs[i].result = load_object(std::move(object));
-        report(jobs[i]);
-      } catch (...) {
-        jobs[i].error = std::current_exception();
-      }
+    for (std::size_t i = next.fetch_add(batch); i < jobs.size(); i = next.fetch_add(batch)) {
+      run_batch(jobs, i, std::min(i + batch, jobs.size()), info);
     }
   };
   if (jobs.size() > 1) {

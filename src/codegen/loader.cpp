@@ -61,7 +61,7 @@ class Loader {
  public:
   explicit Loader(const std::string& bytes) : bytes_(bytes) {}
 
-  CompiledKernel run() {
+  std::vector<CompiledKernel> run(std::size_t functions) {
     read_header();
     const std::size_t loaded = place_sections();
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
@@ -79,10 +79,14 @@ class Loader {
     if (mprotect(code_->base, code_->bytes, PROT_READ | PROT_EXEC) != 0) {
       throw DeviceError("cpu: the system refuses executable memory");
     }
-    CompiledKernel out;
-    out.fn = reinterpret_cast<CompiledKernel::Fn>(reinterpret_cast<void*>(entry()));
-    out.code_bytes = loaded;
-    out.code = code_;
+    std::vector<CompiledKernel> out(functions);
+    for (std::size_t i = 0; i < functions; ++i) {
+      void* entry = function("lilith_kernel" + std::to_string(i));
+      out[i].fn = reinterpret_cast<CompiledKernel::Fn>(entry);
+      out[i].function = static_cast<int>(i);
+      out[i].code_bytes = loaded;
+      out[i].code = code_;
+    }
     return out;
   }
 
@@ -144,11 +148,11 @@ class Loader {
     return names_.c_str() + s.st_name;
   }
 
-  std::byte* entry() const {
+  std::byte* function(const std::string& name) const {
     for (const Elf64_Sym& s : symbols_) {
-      if (s.st_shndx != SHN_UNDEF && symbol_name(s) == "lilith_kernel") return address(s);
+      if (s.st_shndx != SHN_UNDEF && symbol_name(s) == name) return address(s);
     }
-    damaged("no lilith_kernel");
+    damaged("a function is missing");
   }
 
   std::byte* address(const Elf64_Sym& s) const {
@@ -213,11 +217,13 @@ void set_barrier_function(BarrierFn fn) {
   barrier_function.store(fn, std::memory_order_release);
 }
 
-CompiledKernel load_object(std::shared_ptr<const KernelObject> object) {
-  CompiledKernel out = Loader(object->bytes).run();
-  out.scratch_bytes = object->scratch_bytes;
-  out.compile_ms = object->compile_ms;
-  out.object = std::move(object);
+std::vector<CompiledKernel> load_object(std::shared_ptr<const KernelObject> object) {
+  std::vector<CompiledKernel> out = Loader(object->bytes).run(object->scratch_bytes.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i].scratch_bytes = object->scratch_bytes[i];
+    out[i].compile_ms = object->compile_ms;
+    out[i].object = object;
+  }
   return out;
 }
 

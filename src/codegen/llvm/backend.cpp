@@ -2,7 +2,7 @@
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/MC/TargetRegistry.h>
-#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
@@ -33,7 +33,7 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const TargetInfo& info) {
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
       triple, cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      llvm::CodeGenOptLevel::Default, true));
+      llvm::CodeGenOptLevel::Less, true));
   if (machine == nullptr) throw DeviceError("cpu: LLVM cannot make code for " + cpu);
   return machine;
 }
@@ -63,8 +63,16 @@ class Machines {
   std::vector<std::unique_ptr<llvm::TargetMachine>> free_[3];
 };
 
+/// Addresses are in their final form already: strength reduction would cost a sixth of the time.
+void skip_strength_reduction() {
+  auto& options = llvm::cl::getRegisteredOptions();
+  auto it = options.find("disable-lsr");
+  if (it != options.end()) static_cast<llvm::cl::opt<bool>*>(it->second)->setValue(true);
+}
+
 Machines& machines() {
   static Machines* m = [] {
+    skip_strength_reduction();
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
     return new Machines;
@@ -90,9 +98,10 @@ std::string write(llvm::Module& module, llvm::TargetMachine& machine, llvm::Code
   return std::string(bytes.begin(), bytes.end());
 }
 
-void build(llvm::Module& module, const kir::Kernel& kernel, const TargetInfo& info) {
+void build(llvm::Module& module, const kir::Kernel& kernel, const std::string& name,
+           const TargetInfo& info) {
   Emitter emitter(module, kernel, info);
-  llvm::Function* f = emitter.run();
+  llvm::Function* f = emitter.run(name);
   if (env::verify()) {
     std::string error;
     llvm::raw_string_ostream out(error);
@@ -107,25 +116,28 @@ void build(llvm::Module& module, const kir::Kernel& kernel, const TargetInfo& in
 
 }  // namespace
 
-extern "C" KernelObject* lilith_codegen_compile(const kir::Kernel& kernel, const TargetInfo& info);
+using KernelList = std::span<const kir::Kernel* const>;
+extern "C" KernelObject* lilith_codegen_compile(KernelList kernels, const TargetInfo& info);
 
-KernelObject* lilith_codegen_compile(const kir::Kernel& kernel, const TargetInfo& info) {
+KernelObject* lilith_codegen_compile(KernelList kernels, const TargetInfo& info) {
   const auto begin = std::chrono::steady_clock::now();
   auto machine = machines().take(info);
   llvm::LLVMContext context;
   context.setDiscardValueNames(!env::debug(5, "codegen/llvm"));
-  llvm::Module module(kernel.name, context);
+  llvm::Module module("lilith", context);
   module.setDataLayout(machine->createDataLayout());
   module.setTargetTriple(machine->getTargetTriple().str());
-  build(module, kernel, info);
+  auto object = std::make_unique<KernelObject>();
+  for (const kir::Kernel* k : kernels) {
+    build(module, *k, "lilith_kernel" + std::to_string(object->scratch_bytes.size()), info);
+    object->scratch_bytes.push_back(k->thread_scratch_bytes());
+  }
   if (env::debug(5, "codegen/llvm")) fmt::print(stderr, "{}\n", text_of(module));
   if (env::debug(6, "codegen/llvm")) {
     std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
     fmt::print(stderr, "{}\n", write(*copy, *machine, llvm::CodeGenFileType::AssemblyFile));
   }
-  auto object = std::make_unique<KernelObject>();
   object->bytes = write(module, *machine, llvm::CodeGenFileType::ObjectFile);
-  object->scratch_bytes = kernel.thread_scratch_bytes();
   machines().give(info, std::move(machine));
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
   object->compile_ms = took.count();

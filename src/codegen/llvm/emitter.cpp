@@ -17,11 +17,11 @@ Emitter::Emitter(llvm::Module& module, const kir::Kernel& kernel, const TargetIn
       regs_(kernel.regs.size()),
       last_change_(kernel.regs.size() + kernel.buffers.size()) {}
 
-llvm::Function* Emitter::run() {
+llvm::Function* Emitter::run(const std::string& name) {
   Type* pointer = b_.getPtrTy();
   Type* args[] = {pointer, b_.getInt64Ty(), b_.getInt64Ty(), pointer};
   auto* type = llvm::FunctionType::get(b_.getVoidTy(), args, false);
-  function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, "lilith_kernel", module_);
+  function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
   const std::string width = std::to_string(target_.vector_bytes * 8);
   function_->addFnAttr("prefer-vector-width", width);

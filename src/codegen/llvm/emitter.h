@@ -22,6 +22,7 @@ struct Binding {
   std::int64_t offset = 0;
   int lanes = 0;   // 0: a scalar
   int active = 0;  // lanes that exist; the rest are masked off
+  llvm::Value* mask = nullptr;  // the same where it differs between iterations
 };
 
 /// An emitted value is known by its expression, what written-out variables were, and its form.
@@ -82,8 +83,7 @@ struct VectorLoop {
 class Emitter {
  public:
   Emitter(llvm::Module& module, const kir::Kernel& kernel, const TargetInfo& target);
-  /// Writes the function `lilith_kernel`.
-  llvm::Function* run();
+  llvm::Function* run(const std::string& name);
   const std::vector<llvm::AllocaInst*>& promotable() const { return promotable_; }
 
  private:
@@ -197,6 +197,7 @@ class Emitter {
   void emit_for(const kir::For& s);
   void emit_parallel(const kir::For& s);
   void emit_vector(const kir::For& s);
+  void emit_masked_loop(const kir::For& s, int lanes);
   void emit_while(const kir::While& s);
   void emit_if(const kir::If& s);
   void emit_varying_if(const kir::If& s, int lanes);

@@ -138,6 +138,7 @@ llvm::Value* Emitter::lane_mask(int lanes) {
   Value* mask = scopes_[static_cast<std::size_t>(current_)].exec;
   if (vector_ == nullptr || lanes == 0) return mask;
   const Binding& b = bindings_[static_cast<std::size_t>(vector_->loop->var->i)];
+  if (b.mask != nullptr) return and_mask(mask, b.mask);
   if (b.active == b.lanes) return mask;
   llvm::SmallVector<llvm::Constant*, 64> bits;
   for (int i = 0; i < lanes; ++i) bits.push_back(b_.getInt1(i < b.active));

@@ -68,12 +68,12 @@ void Emitter::emit_for(const kir::For& s) {
     emit_vector(s);
   } else if (s.kind == LoopKind::Serial && s.extent > 1) {
     loop(i64(0), i64(s.extent), 1, *s.body, [&](Value* i) {
-      bindings_[var] = {current_, i, 0, 0, 0};
+      bindings_[var] = {current_, i};
       emit_block(*s.body);
     });
   } else {
     for (std::int64_t i = 0; i < s.extent; ++i) {
-      bindings_[var] = {0, nullptr, i, 0, 0};
+      bindings_[var] = {0, nullptr, i};
       emit_block(*s.body);
     }
   }
@@ -107,7 +107,7 @@ void Emitter::emit_parallel(const kir::For& s) {
   b_.SetInsertPoint(some);
   push_scope(before, s.body.get(), true);
   loop(begin, end, 1, *s.body, [&](Value* i) {
-    bindings_[static_cast<std::size_t>(s.var->i)] = {current_, i, 0, 0, 0};
+    bindings_[static_cast<std::size_t>(s.var->i)] = {current_, i};
     emit_block(*s.body);
   });
   pop_scope();
@@ -122,17 +122,25 @@ void Emitter::emit_vector(const kir::For& s) {
   const bool written_out = analysis_.is_written_out(s);
   const bool totals = totals_lanes(*s.body, analysis_, s);
   const std::int64_t full = s.extent / v.lanes;
+  // Large bodies are not worth a second copy for the tail where masks cost next to nothing.
+  const bool masked = !written_out && full > 0 && s.extent % v.lanes != 0 &&
+                      target_.isa == Isa::Avx512 && analysis_.body_size(*s.body) > 48;
   if (totals) {
     // A place for the totals' initial values.
     llvm::BasicBlock* next = new_block("lanes");
     v.before = b_.CreateBr(next);
     b_.SetInsertPoint(next);
-    if (!written_out && full >= 4 && !analysis_.has_inner_loop(*s.body)) {
+    if (!written_out && !masked && full >= 4 && !analysis_.has_inner_loop(*s.body)) {
       const std::size_t size = analysis_.body_size(*s.body);
       v.copies = size <= 24 ? 4 : size <= 60 ? 2 : 1;
     }
   }
   vector_ = &v;
+  if (masked) {
+    emit_masked_loop(s, v.lanes);
+    vector_ = nullptr;
+    return finish_totals(v);
+  }
   const std::int64_t step = std::int64_t{v.lanes} * v.copies;
   const std::int64_t looped = written_out ? 0 : s.extent / step * step;
   if (looped > step) {
@@ -153,6 +161,18 @@ void Emitter::emit_vector(const kir::For& s) {
   }
   vector_ = nullptr;
   finish_totals(v);
+}
+
+/// Every iteration under a mask that is full but in the last one.
+void Emitter::emit_masked_loop(const kir::For& s, int lanes) {
+  const auto var = static_cast<std::size_t>(s.var->i);
+  loop(i64(0), i64(s.extent), lanes, *s.body, [&](Value* i) {
+    bindings_[var] = {current_, i, 0, lanes, lanes};
+    const bool narrow = analysis_.is_narrow(s.var);
+    Value* end = i64(s.extent);
+    bindings_[var].mask = b_.CreateICmpULT(eval(s.var), splat(narrow ? fit_width(end, true) : end, lanes));
+    emit_block(*s.body);
+  });
 }
 
 void Emitter::emit_while(const kir::While& s) {
