@@ -21,6 +21,7 @@ std::vector<PassDef> builtin_passes() {
       {"constant_folding", "", constant_folding},  // ops on constants
       {"transposes", "", transposes},              // move transposes until they meet and cancel
       {"cse", "", cse},                            // equal nodes become one
+      {"one_hot", "", one_hot},                    // scatters of one value per row
   };
 }
 

@@ -22,6 +22,7 @@ Graph simplify(const Graph& g);
 Graph constant_folding(const Graph& g);
 Graph transposes(const Graph& g);
 Graph cse(const Graph& g);
+Graph one_hot(const Graph& g);
 
 }  // namespace passes
 }  // namespace lilith

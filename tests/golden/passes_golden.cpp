@@ -71,7 +71,7 @@ TEST_P(PassGolden, GivesTheExpectedGraph) {
 
 INSTANTIATE_TEST_SUITE_P(Passes, PassGolden,
                          ::testing::Values("empty", "simplify", "constant_folding", "transposes",
-                                           "cse", "pipeline"),
+                                           "cse", "one_hot", "pipeline"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
