@@ -16,6 +16,7 @@ class ModelRef {
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(m)))),
         walk_([](void* p, Visitor& v) { reflect::walk(*static_cast<std::remove_cvref_t<T>*>(p), v); }) {}
   void visit(Visitor& v) const { walk_(object_, v); }
+  const void* address() const { return object_; }
 
  private:
   void* object_;

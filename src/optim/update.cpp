@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "eval/retrace.h"
 #include "lilith/compile.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/optim/optimizer.h"
@@ -9,6 +10,9 @@ namespace lilith {
 
 /// Reaches an optimiser's state.
 struct OptimizerAccess {
+  static bool has_state(const Optimizer& opt, const std::string& path) {
+    return opt.state_.count(path) != 0;
+  }
   static void apply(Optimizer& opt, const std::string& path, Tensor& param, Tensor grad,
                     optim::Scalars& scalars, std::vector<bool>& ticked);
 };
@@ -38,16 +42,20 @@ void check_ignored(const std::vector<std::string>& ignore,
                  "update: ignore names '{}', which is no parameter of the model.", prefix);
 }
 
+// A trace cannot make state: compile is asked to make it before it traces again.
+[[noreturn]] void request_state(Optimizer& opt, const ModelRef& model) {
+  throw driver::RetraceAfter{
+      {&opt, model.address()},
+      [&opt, model] { opt.prepare(model); },
+      "update: the optimiser has no state for this model yet, and a traced function cannot make it; "
+      "pass both as non-const arguments, or call prepare(model) of the optimiser before."};
+}
+
 }  // namespace
 
 void OptimizerAccess::apply(Optimizer& opt, const std::string& path, Tensor& param, Tensor grad,
                             optim::Scalars& scalars, std::vector<bool>& ticked) {
-  const auto it = opt.state_.find(path);
-  LILITH_CHECK(it != opt.state_.end(),
-               "update: {} has no state for '{}', and a traced function cannot make it; call "
-               "prepare(model) of the optimiser before.",
-               opt.name(), path);
-  auto& state = it->second;
+  auto& state = opt.state_.at(path);
   const auto g = static_cast<std::size_t>(state.group);
   ParamGroup& group = opt.param_groups_[g];
   const auto own = state.tensors.find("step");
@@ -77,19 +85,27 @@ void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume
                "update: the model has {} parameters, the gradients have {}.", params.all.size(),
                gradients.all.size());
   check_ignored(options.ignore, params.all);
+  std::vector<std::size_t> updated;
+  for (std::size_t i = 0; i < params.all.size(); ++i) {
+    const auto& [path, param] = params.all[i];
+    const Tensor& grad = *gradients.all[i].second;
+    const bool ignored =
+        std::any_of(options.ignore.begin(), options.ignore.end(),
+                    [&](const auto& prefix) { return optim::covers(prefix, path); });
+    if (!param->defined() || !grad.defined() || ignored) continue;
+    check_gradient(path, *param, grad);
+    if (!OptimizerAccess::has_state(opt, path)) request_state(opt, model);
+    updated.push_back(i);
+  }
   {
     optim::Scalars scalars;
     std::vector<bool> ticked(opt.param_groups().size(), false);
-    for (std::size_t i = 0; i < params.all.size(); ++i) {
-      auto& [path, param] = params.all[i];
-      Tensor grad = *gradients.all[i].second;
-      if (consume) *gradients.all[i].second = Tensor();
-      const bool ignored = std::any_of(options.ignore.begin(), options.ignore.end(),
-                                       [&](const auto& prefix) { return optim::covers(prefix, path); });
-      if (!param->defined() || !grad.defined() || ignored) continue;
-      check_gradient(path, *param, grad);
-      OptimizerAccess::apply(opt, path, *param, std::move(grad), scalars, ticked);
+    for (const std::size_t i : updated) {
+      const auto& [path, param] = params.all[i];
+      OptimizerAccess::apply(opt, path, *param, *gradients.all[i].second, scalars, ticked);
     }
+    if (consume)
+      for (auto& [path, grad] : gradients.all) *grad = Tensor();
   }
   eval_pending(model, opt);
 }
