@@ -1,5 +1,10 @@
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "lilith/graph.h"
@@ -44,6 +49,201 @@ template <class... M>
 void eval_pending(const M&... models) {
   const ModelRef refs[] = {ModelRef(models)...};
   detail::eval_pending_models(refs, sizeof...(M));
+}
+
+// ---- compile and trace ----
+
+namespace driver {
+class Session;
+class Signature;
+}  // namespace driver
+
+namespace detail {
+
+/// An argument of a traced function.
+struct ArgRef {
+  ModelRef model;
+  const void* address;
+  std::size_t bytes;
+  bool writable;  // given by non-const reference: what the function assigns is written back
+  bool is_tensor;
+};
+template <class A>
+ArgRef arg_ref(A&& a) {
+  using T = std::remove_cvref_t<A>;
+  return {ModelRef(a), std::addressof(a), sizeof(T),
+          std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>,
+          std::is_base_of_v<Tensor, T>};
+}
+
+/// What a traced function returned: the form of later results.
+class ResultBox {
+ public:
+  virtual ~ResultBox();
+  virtual ModelRef model() = 0;
+};
+template <class R>
+class ResultOf final : public ResultBox {
+ public:
+  explicit ResultOf(R r) : value(std::move(r)) {}
+  ModelRef model() override { return ModelRef(value); }
+  R value;
+};
+
+/// What the call of a user's function sees of its trace.
+class Tracer {
+ public:
+  explicit Tracer(driver::Session& session) : session_(session) {}
+  void substitute(std::size_t arg, ModelRef copy);
+
+ private:
+  driver::Session& session_;
+};
+using TraceFunction = std::function<std::unique_ptr<ResultBox>(Tracer&)>;
+
+/// How arguments reach the function: writable ones as they are, others as constants.
+template <class A>
+using TracedArg = std::conditional_t<
+    std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>,
+    std::remove_cvref_t<A>&, const std::remove_cvref_t<A>&>;
+template <class A>
+using HeldArg = std::conditional_t<
+    std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>,
+    std::remove_cvref_t<A>&, std::remove_cvref_t<A>>;
+template <class A>
+HeldArg<A> hold(std::remove_reference_t<A>& a) {
+  if constexpr (std::is_reference_v<HeldArg<A>>) return a;
+  else return lilith::clone(a);
+}
+
+template <class R, class F, class... A>
+std::unique_ptr<ResultBox> trace_call(Tracer& tracer, F& f, std::remove_reference_t<A>&... args) {
+  std::tuple<HeldArg<A>...> held(hold<A>(args)...);
+  return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::unique_ptr<ResultBox> {
+    ((std::is_reference_v<HeldArg<A>> ? void() : tracer.substitute(I, std::get<I>(held))), ...);
+    if constexpr (std::is_void_v<R>) {
+      std::invoke(f, static_cast<TracedArg<A>>(std::get<I>(held))...);
+      return std::make_unique<ResultOf<std::tuple<>>>(std::tuple<>());
+    } else {
+      return std::make_unique<ResultOf<R>>(std::invoke(f, static_cast<TracedArg<A>>(std::get<I>(held))...));
+    }
+  }(std::index_sequence_for<A...>{});
+}
+
+class CompiledImpl;
+struct CallState;
+
+/// The type-erased part of a compiled function: one entry a signature.
+class CompiledBase {
+ public:
+  CompiledBase();
+  /// Kernels, fusion, memory of each signature compiled so far.
+  std::string explain() const;
+
+ protected:
+  using TraceTrampoline = std::unique_ptr<ResultBox> (*)(void* context, Tracer& tracer);
+  /// True inside traces and differentiation: the function is then part of what surrounds it.
+  static bool runs_inline();
+
+  /// One call: looks the signature up (tracing on a miss), runs, writes state back.
+  class Call {
+   public:
+    Call(const CompiledBase& f, const ArgRef* args, std::size_t n, TraceTrampoline trace, void* context);
+    ~Call();
+    Call(const Call&) = delete;
+    ResultBox& prototype() const;
+    void fill(ModelRef result) const;
+
+   private:
+    CompiledImpl& impl_;
+    CallState* state_;
+  };
+
+ private:
+  std::shared_ptr<CompiledImpl> impl_;
+};
+
+}  // namespace detail
+
+/// A function that is traced once per signature (shapes, dtypes and static fields of its arguments) and then
+/// runs as one program.
+template <class F>
+class Compiled : public detail::CompiledBase {
+ public:
+  explicit Compiled(F f) : f_(std::make_shared<F>(std::move(f))) {}
+
+  template <class... A>
+  auto operator()(A&&... args) const {
+    using R = std::decay_t<std::invoke_result_t<F&, detail::TracedArg<A>...>>;
+    if (runs_inline()) return static_cast<R>(std::invoke(*f_, static_cast<detail::TracedArg<A>>(args)...));
+    const detail::ArgRef refs[sizeof...(A) + 1] = {detail::arg_ref(std::forward<A>(args))..., detail::arg_ref(kNone)};
+    auto trace = [&](detail::Tracer& t) { return detail::trace_call<R, F, A...>(t, *f_, args...); };
+    const Call call(
+        *this, refs, sizeof...(A),
+        [](void* context, detail::Tracer& t) { return (*static_cast<decltype(trace)*>(context))(t); }, &trace);
+    if constexpr (!std::is_void_v<R>) {
+      R result = reflect::copy_of(static_cast<detail::ResultOf<R>&>(call.prototype()).value);
+      call.fill(result);
+      return result;
+    }
+  }
+
+ private:
+  static constexpr std::tuple<> kNone{};
+  std::shared_ptr<F> f_;
+};
+
+/// Compiles a function of tensors, models, optimisers and numbers. The first call of each signature traces f;
+/// later ones run its program. Arguments given by non-const reference are state: the fields that f assigns
+/// are written back. Numbers are part of the signature, Hypers are run-time inputs; captured numbers are
+/// constants. Call it from many threads. Inside grad or another compile it is a plain call of f.
+/// Errors: f uses a captured tensor, asks for a value, keeps a tensor outside, changes a static field.
+template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
+Compiled<std::decay_t<F>> compile(F&& f) {
+  return Compiled<std::decay_t<F>>(std::forward<F>(f));
+}
+
+/// A compiled graph: call it with its inputs, in order.
+class CompiledGraph {
+ public:
+  explicit CompiledGraph(Graph g);
+  /// The outputs. Errors: avals that differ from the graph's inputs.
+  std::vector<Tensor> operator()(const std::vector<Tensor>& inputs) const;
+  /// The only output. Error when there are several.
+  template <class... T>
+    requires(sizeof...(T) > 0 && (std::is_base_of_v<Tensor, T> && ...))
+  Tensor operator()(const T&... inputs) const {
+    return single({static_cast<const Tensor&>(inputs)...});
+  }
+  std::string explain() const;
+
+ private:
+  struct Impl;
+  Tensor single(const std::vector<Tensor>& inputs) const;
+  std::shared_ptr<const Impl> impl_;
+};
+CompiledGraph compile(const Graph& g);
+
+/// What a compiled function or graph runs: kernels and what each fuses, bytes, flops, memory plan.
+template <class F>
+  requires requires(const F& f) { { f.explain() } -> std::convertible_to<std::string>; }
+std::string explain(const F& f) { return f.explain(); }
+
+namespace detail {
+Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f);
+}  // namespace detail
+
+/// The graph of f on these arguments: inputs are their tensors, named by path ("conv1.weight"; x, y, z for
+/// tensors); outputs are what f returns, then the fields that it assigned. Captured tensors are data.
+template <class F, class... A>
+Graph trace(F&& f, A&&... args) {
+  using Fn = std::remove_reference_t<F>;
+  using R = std::decay_t<std::invoke_result_t<Fn&, detail::TracedArg<A>...>>;
+  const detail::ArgRef refs[] = {detail::arg_ref(std::forward<A>(args))...};
+  return detail::trace_graph(refs, sizeof...(A), [&](detail::Tracer& t) {
+    return detail::trace_call<R, Fn, A...>(t, f, args...);
+  });
 }
 
 }  // namespace lilith

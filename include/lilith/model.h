@@ -94,6 +94,8 @@ std::string tree(ModelRef m);
 namespace detail {
 void separate_shared(ModelRef m);
 std::ostream& print_tree(std::ostream& out, ModelRef m);
+/// Parameters and buffers of m in order, undefined ones too.
+std::vector<Tensor> all_tensors(ModelRef m);
 /// Parameters of m in order, undefined ones too.
 std::vector<Tensor> parameter_list(ModelRef m);
 void assign_parameters(ModelRef m, const std::vector<Tensor>& values);

@@ -265,8 +265,6 @@ struct GradcheckOptions {
 namespace detail {
 using FlatFunction = std::function<std::vector<Tensor>()>;
 bool gradcheck_flat(const GradcheckOptions& options, ModelRef args, const FlatFunction& call);
-/// Parameters and buffers in order, undefined ones too.
-std::vector<Tensor> all_tensors(ModelRef m);
 }  // namespace detail
 
 /// Compares the gradients of every floating parameter of the arguments with central differences. All must

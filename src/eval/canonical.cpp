@@ -109,27 +109,54 @@ class Walk {
 
 Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs) { return Walk().run(outputs); }
 
+namespace {
+
+Tensor copy_node(const Canonical& c, const Canonical::Item& item, const std::vector<Tensor>& made) {
+  const ir::NodeImpl& node = *item.node;
+  if (node.op == &ir::seed_op()) return ir::make_constant({Scalar::Kind::Int, 1, 0}, node.aval);
+  std::vector<Tensor> args;
+  args.reserve(item.num_edges);
+  for (std::uint32_t e = 0; e < item.num_edges; ++e) args.push_back(made[c.edges[item.first_edge + e]]);
+  return Tensor(new ir::NodeImpl(node.op, std::move(args), node.attrs, node.aval, node.loc));
+}
+
+std::vector<Tensor> pick(const std::vector<Tensor>& made, const std::vector<std::uint32_t>& which) {
+  std::vector<Tensor> out;
+  for (std::uint32_t k : which) out.push_back(made[k]);
+  return out;
+}
+
+}  // namespace
+
 Graph build_graph(const Canonical& c) {
-  std::vector<Tensor> made(c.items.size()), inputs, outputs;
-  for (std::size_t k = 0; k < c.items.size(); ++k) {
-    const auto& item = c.items[k];
-    const ir::NodeImpl& node = *item.node;
-    if (is_input(node)) {
-      made[k] = ir::make_parameter(node.aval, static_cast<std::int64_t>(inputs.size()), node.name);
-      inputs.push_back(made[k]);
-      continue;
+  std::vector<Tensor> made, inputs;
+  made.reserve(c.items.size());
+  for (const auto& item : c.items) {
+    if (is_input(*item.node)) {
+      const auto index = static_cast<std::int64_t>(inputs.size());
+      inputs.push_back(ir::make_parameter(item.node->aval, index, item.node->name));
+      made.push_back(inputs.back());
+    } else {
+      made.push_back(copy_node(c, item, made));
     }
-    if (node.op == &ir::seed_op()) {
-      made[k] = ir::make_constant({Scalar::Kind::Int, 1, 0}, node.aval);
-      continue;
-    }
-    std::vector<Tensor> args;
-    args.reserve(item.num_edges);
-    for (std::uint32_t e = 0; e < item.num_edges; ++e) args.push_back(made[c.edges[item.first_edge + e]]);
-    made[k] = Tensor(new ir::NodeImpl(node.op, std::move(args), node.attrs, node.aval, node.loc));
   }
-  for (std::uint32_t o : c.outputs) outputs.push_back(made[o]);
-  return Graph(std::move(inputs), std::move(outputs));
+  return Graph(std::move(inputs), pick(made, c.outputs));
+}
+
+Graph copy_graph(const Canonical& c, const std::vector<Tensor>& parameters) {
+  std::vector<Tensor> made, inputs;
+  ir::NodeMap<Tensor> fresh(parameters.size());
+  for (const Tensor& p : parameters) {
+    inputs.push_back(ir::make_parameter(p.aval(), static_cast<std::int64_t>(inputs.size()), p.node()->name));
+    fresh.insert(p.node(), inputs.back());
+  }
+  made.reserve(c.items.size());
+  for (const auto& item : c.items) {
+    const Tensor* input = fresh.find(item.node);
+    if (input) made.push_back(*input);
+    else made.push_back(is_input(*item.node) ? Tensor(item.node) : copy_node(c, item, made));
+  }
+  return Graph(std::move(inputs), pick(made, c.outputs));
 }
 
 }  // namespace lilith::driver

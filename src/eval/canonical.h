@@ -38,5 +38,7 @@ bool is_input(const ir::NodeImpl& node);
 Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs);
 /// The graph of it: inputs become parameters (named as their nodes).
 Graph build_graph(const Canonical& c);
+/// The same with these parameters of a trace as inputs, in this order; other inputs stay data leaves.
+Graph copy_graph(const Canonical& c, const std::vector<Tensor>& parameters);
 
 }  // namespace lilith::driver

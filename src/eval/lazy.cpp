@@ -127,8 +127,37 @@ void evaluate(const std::vector<Tensor>& outputs) {
 }
 
 namespace {
+
+/// Pending nodes that the root reaches, counted up to a limit.
+std::size_t count_pending(ir::NodeImpl* root, std::size_t limit) {
+  std::vector<ir::NodeImpl*> stack{root};
+  ir::NodeMap<char> seen(256);
+  while (!stack.empty() && seen.size() <= limit) {
+    ir::NodeImpl* node = stack.back();
+    stack.pop_back();
+    if (!pending(*node) || !seen.insert(node, 1)) continue;
+    for (ir::NodeImpl* input : node->inputs) stack.push_back(input);
+  }
+  return seen.size();
+}
+
+/// `total += loss` without end would hold every step's graph: looked at now and then (a prime, so that each
+/// line of a loop has its turn), what has grown too long is evaluated.
+void node_added(const Tensor& t) {
+  constexpr std::size_t kMaxPending = 10000;
+  constexpr int kPeriod = 997;
+  thread_local int until_check = kPeriod;
+  if (--until_check > 0) return;
+  until_check = kPeriod;
+  if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return;
+  if (count_pending(t.node(), kMaxPending) > kMaxPending) evaluate({t});
+}
+
 struct InstallHooks {
-  InstallHooks() { ir::eval_hooks().eval = evaluate; }
+  InstallHooks() {
+    ir::eval_hooks().eval = evaluate;
+    ir::eval_hooks().added = node_added;
+  }
 };
 const InstallHooks install_hooks;
 }  // namespace

@@ -65,6 +65,13 @@ std::shared_ptr<Program> ProgramCache::get(const Canonical& c) {
   return made;
 }
 
+std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
+  if (auto found = find(key)) return found;
+  auto made = compile_program(g);
+  insert(key, made);
+  return made;
+}
+
 void ProgramCache::clear() {
   std::lock_guard lock(mutex_);
   entries_.clear();

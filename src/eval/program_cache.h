@@ -16,6 +16,7 @@ class ProgramCache {
 
   /// The program of a canonical graph: from the cache, or compiled (passes, then Program::compile).
   std::shared_ptr<Program> get(const Canonical& c);
+  std::shared_ptr<Program> get(const Key& key, const Graph& g);
   void clear();
 
  private:

@@ -1,7 +1,216 @@
 #include "eval/trace.h"
 
-namespace lilith::driver {
+#include <cstring>
 
-void note_hyper_read(const Hyper&) {}
+#include "ir/hash.h"
+#include "ir/node.h"
+
+namespace lilith::driver {
+namespace {
+
+Session*& current() {
+  thread_local Session* session = nullptr;
+  return session;
+}
+
+/// Paths of slots and hypers, and every static value as "path = value".
+struct FactsVisitor final : PathVisitor {
+  std::string prefix;
+  std::vector<std::string> slots, facts;
+  bool only_static = false;
+
+  std::string here() const { return path().empty() ? prefix : prefix + (prefix.empty() ? "" : ".") + path(); }
+  void fact(const std::string& value) { facts.push_back(here() + " = " + value); }
+  void parameter(Tensor&) override { slots.push_back(here()); }
+  void buffer(Buffer&) override { slots.push_back(here()); }
+  void hyper(Hyper& h) override { fact(fmt::format("{}", HyperAccess::value(h))); }
+  void flag(bool& b) override { fact(b ? "true" : "false"); }
+  void integer(std::int64_t i) override { fact(fmt::format("{}", i)); }
+  void real(double d) override { fact(fmt::format("{}", d)); }
+  void text(std::string_view s) override { fact(fmt::format("\"{}\"", s)); }
+};
+
+/// Tensors are x, y, z; the first model's paths stand alone, later ones begin with their number.
+FactsVisitor facts_of(std::span<const detail::ArgRef> args, bool only_writable) {
+  FactsVisitor v;
+  std::size_t tensors = 0, models = 0;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    if (args[i].is_tensor) {
+      v.prefix = tensors < 3 ? std::string(1, static_cast<char>('x' + tensors)) : fmt::format("x{}", tensors);
+      ++tensors;
+    } else {
+      v.prefix = models++ == 0 ? "" : fmt::format("arg{}", i);
+    }
+    if (!only_writable || args[i].writable) args[i].model.visit(v);
+  }
+  return v;
+}
+
+}  // namespace
+
+void Signature::read(std::span<const detail::ArgRef> args) {
+  key = Key();
+  slots.clear();
+  writable.clear();
+  hypers.clear();
+  first.clear();
+  seen_.clear();
+  for (const detail::ArgRef& arg : args) {
+    first.push_back(slots.size());
+    writable_now_ = arg.writable;
+    key.add(arg.writable ? 7 : 8);
+    arg.model.visit(*this);
+  }
+}
+
+void Signature::slot(Tensor& t, std::uint64_t tag) {
+  slots.push_back(&t);
+  writable.push_back(writable_now_);
+  key.add(tag + (t.defined() ? 0 : 1));
+  if (t.defined()) key.add(t.node()->aval);
+}
+
+void Signature::hyper(Hyper& h) {
+  hypers.push_back(&h);
+  key.add(9);
+}
+
+void Signature::real(double d) {
+  std::uint64_t bits;
+  std::memcpy(&bits, &d, sizeof bits);
+  key.add(bits);
+}
+
+void Signature::text(std::string_view s) { key.add(hash_text(s)); }
+
+void note_hyper_read(const Hyper& h) {
+  Session* session = current();
+  Hyper copy = h;
+  if (!session || !HyperAccess::tracer(copy).defined()) return;
+  for (std::size_t i = 0; i < session->hypers_.size(); ++i)
+    if (session->hypers_[i].node() == HyperAccess::tracer(copy).node())
+      session->guards_.push_back({i, HyperAccess::value(h)});
+}
+
+Tensor hidden_input(const Aval& aval, std::string name, std::function<void(void*)> fill) {
+  Session* session = current();
+  if (!session) return {};
+  const auto index = static_cast<std::int64_t>(session->parameters_.size() + session->hypers_.size() +
+                                               session->hidden_.size());
+  session->hidden_.push_back({ir::make_parameter(aval, index, std::move(name)), std::move(fill)});
+  return session->hidden_.back().parameter;
+}
+
+Session::Session(std::span<const detail::ArgRef> args, const char* what, bool trace_hypers)
+    : args_(args), what_(what), outer_(current()) {
+  before_.read(args);
+  FactsVisitor v = facts_of(args, false);
+  paths_ = std::move(v.slots);
+  facts_ = facts_of(args, true).facts;
+  for (std::size_t k = 0; k < before_.slots.size(); ++k) {
+    const Tensor& t = *before_.slots[k];
+    originals_.push_back(t);
+    parameters_.push_back(
+        t.defined() ? ir::make_parameter(t.aval(), static_cast<std::int64_t>(k), paths_[k]) : Tensor());
+  }
+  if (!trace_hypers) return;
+  for (std::size_t k = 0; k < before_.hypers.size(); ++k)
+    hypers_.push_back(ir::make_parameter({{}, DType::F64, {}},
+                                         static_cast<std::int64_t>(before_.slots.size() + k), "hyper"));
+}
+
+Session::~Session() { restore(); }
+
+void Session::substitute(std::size_t arg, ModelRef copy) {
+  Signature s;
+  const detail::ArgRef ref{copy, nullptr, 0, false, false};
+  s.read({&ref, 1});
+  const std::size_t from = before_.first[arg];
+  const std::size_t to = arg + 1 < before_.first.size() ? before_.first[arg + 1] : parameters_.size();
+  LILITH_CHECK(s.slots.size() == to - from, "{}: the copy of argument {} has {} tensors, the argument {}", what_,
+               arg, s.slots.size(), to - from);
+  for (std::size_t k = 0; k < s.slots.size(); ++k) *s.slots[k] = parameters_[from + k];
+}
+
+void Session::restore() {
+  if (!substituted_) return;
+  substituted_ = false;
+  current() = outer_;
+  --ir::trace_depth();
+  for (std::size_t k = 0; k < originals_.size(); ++k)
+    if (before_.writable[k]) *before_.slots[k] = originals_[k];
+  for (std::size_t k = 0; k < hypers_.size(); ++k) HyperAccess::tracer(*before_.hypers[k]) = Tensor();
+}
+
+std::unique_ptr<detail::ResultBox> Session::run(const detail::TraceFunction& f) {
+  substituted_ = true;
+  current() = this;
+  ++ir::trace_depth();
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    if (!before_.writable[k]) continue;
+    // One object given twice: its second visit finds the tracer of the first.
+    if (originals_[k].defined() && before_.slots[k]->node() != originals_[k].node()) continue;
+    *before_.slots[k] = parameters_[k];
+  }
+  for (std::size_t k = 0; k < hypers_.size(); ++k) HyperAccess::tracer(*before_.hypers[k]) = hypers_[k];
+  detail::Tracer tracer(*this);
+  std::unique_ptr<detail::ResultBox> result = f(tracer);
+  check_static();
+  return result;
+}
+
+void Session::check_static() const {
+  const FactsVisitor now = facts_of(args_, true);
+  for (std::size_t k = 0; k < std::min(facts_.size(), now.facts.size()); ++k)
+    LILITH_CHECK(facts_[k] == now.facts[k],
+                 "{}: a static field changed while the function was traced, from {} to {}; the program would "
+                 "not repeat that. Make it a Tensor, or change it outside.",
+                 what_, facts_[k], now.facts[k]);
+  Signature after;
+  after.read(args_);
+  bool same = after.slots.size() == before_.slots.size() && facts_.size() == now.facts.size();
+  for (std::size_t k = 0; same && k < after.slots.size(); ++k) {
+    same = after.slots[k] == before_.slots[k];
+    LILITH_CHECK(!same || after.slots[k]->defined() || !parameters_[k].defined(),
+                 "{}: '{}' became undefined while the function was traced; do that outside", what_, paths_[k]);
+  }
+  LILITH_CHECK(same,
+               "{}: the structure of an argument changed while the function was traced (an optional was set, a "
+               "container grew); the program would not repeat that. Do it outside, before the call.",
+               what_);
+}
+
+std::vector<std::size_t> Session::changed() const {
+  std::vector<std::size_t> out;
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    if (!before_.writable[k]) continue;
+    const ir::NodeImpl* now = before_.slots[k]->node();
+    bool same = now == parameters_[k].node();
+    // The second visit of one object holds the tracer of the first.
+    for (std::size_t j = 0; !same && j < k; ++j)
+      same = before_.slots[j] == before_.slots[k] && now == parameters_[j].node();
+    if (!same) out.push_back(k);
+  }
+  return out;
+}
+
+bool Session::escaped() const {
+  auto held = [](const Tensor& t) { return t.defined() && t.node()->refs() > 1; };
+  for (const Tensor& t : parameters_)
+    if (held(t)) return true;
+  for (const Tensor& t : hypers_)
+    if (held(t)) return true;
+  for (const Hidden& h : hidden_)
+    if (held(h.parameter)) return true;
+  return false;
+}
 
 }  // namespace lilith::driver
+
+namespace lilith::detail {
+
+ResultBox::~ResultBox() = default;
+
+void Tracer::substitute(std::size_t arg, ModelRef copy) { session_.substitute(arg, copy); }
+
+}  // namespace lilith::detail

@@ -1,7 +1,96 @@
 #pragma once
-#include "lilith/hyper.h"
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eval/canonical.h"
+#include "lilith/compile.h"
 
 namespace lilith::driver {
+
 /// A traced function read the number of a Hyper: the trace holds for that value alone.
 void note_hyper_read(const Hyper& h);
-}
+
+/// Inside a compile trace, an input that is no argument: `fill` writes its value before each run. An
+/// undefined tensor outside of such a trace.
+Tensor hidden_input(const Aval& aval, std::string name, std::function<void(void* data)> fill);
+
+/// The tensors and run-time numbers of arguments, and a key of all that is static. Allocates nothing once
+/// its vectors have grown.
+class Signature final : public Visitor {
+ public:
+  void read(std::span<const detail::ArgRef> args);
+
+  Key key;
+  std::vector<Tensor*> slots;
+  std::vector<char> writable;      // per slot
+  std::vector<Hyper*> hypers;
+  std::vector<std::size_t> first;  // per argument: its first slot
+
+  void parameter(Tensor& t) override { slot(t, 1); }
+  void buffer(Buffer& t) override { slot(t, 3); }
+  void hyper(Hyper& h) override;
+  void flag(bool& b) override { key.add(b ? 5 : 6); }
+  void integer(std::int64_t i) override { key.add(static_cast<std::uint64_t>(i)); }
+  void real(double d) override;
+  void text(std::string_view s) override;
+  void structure(std::int64_t n) override { key.add(static_cast<std::uint64_t>(n)); }
+  void begin(const TypeInfo& type) override { key.add(reinterpret_cast<std::uintptr_t>(&type)); }
+
+ private:
+  void slot(Tensor& t, std::uint64_t tag);
+  bool writable_now_ = false;
+};
+
+/// One run of a user's function on tracers: arguments that can be written are substituted in place and put
+/// back by `restore`, others are substituted in copies.
+class Session {
+ public:
+  Session(std::span<const detail::ArgRef> args, const char* what, bool trace_hypers);
+  ~Session();
+  Session(const Session&) = delete;
+
+  /// Calls the function, and checks that it changed nothing static.
+  std::unique_ptr<detail::ResultBox> run(const detail::TraceFunction& f);
+  /// Substitutes in the copy of argument `arg`.
+  void substitute(std::size_t arg, ModelRef copy);
+  /// Gives the arguments their values back.
+  void restore();
+
+  struct Hidden {
+    Tensor parameter;
+    std::function<void(void*)> fill;
+  };
+  struct Guard {
+    std::size_t hyper;
+    double value;
+  };
+  const Signature& signature() const { return before_; }
+  const std::vector<Tensor>& parameters() const { return parameters_; }
+  const std::vector<Tensor>& hyper_parameters() const { return hypers_; }
+  const std::vector<Hidden>& hidden() const { return hidden_; }
+  const std::vector<Guard>& guards() const { return guards_; }
+  /// Slots that the function assigned, in order.
+  std::vector<std::size_t> changed() const;
+  /// The parameters that somebody still refers to after everything of the trace is gone.
+  bool escaped() const;
+
+ private:
+  friend void note_hyper_read(const Hyper& h);
+  friend Tensor hidden_input(const Aval& aval, std::string name, std::function<void(void*)> fill);
+  void check_static() const;
+
+  std::span<const detail::ArgRef> args_;
+  const char* what_;
+  Signature before_;
+  std::vector<std::string> paths_, facts_;
+  std::vector<Tensor> parameters_, originals_, hypers_;
+  std::vector<Hidden> hidden_;
+  std::vector<Guard> guards_;
+  Session* outer_;
+  bool substituted_ = false;
+};
+
+}  // namespace lilith::driver

@@ -75,6 +75,8 @@ std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs);
 /// Hooks that eval/ installs: the handle lives here, evaluation does not.
 struct EvalHooks {
   void (*eval)(const std::vector<Tensor>& outputs) = nullptr;
+  /// Told of each node that apply adds: evaluates it when too much is pending.
+  void (*added)(const Tensor& node) = nullptr;
 };
 EvalHooks& eval_hooks();
 

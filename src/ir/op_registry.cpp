@@ -104,8 +104,10 @@ std::vector<const OpDef*> all_ops() {
 Tensor apply(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs) {
   check_inputs(op, inputs);
   Aval aval = infer_aval(op, inputs, attrs);
-  return Tensor(
+  Tensor out(
       new ir::NodeImpl(&op, std::move(inputs), std::move(attrs), aval, LocScope::current()));
+  if (ir::eval_hooks().added) ir::eval_hooks().added(out);
+  return out;
 }
 
 Tensor apply(std::string_view op, std::vector<Tensor> inputs, Attrs attrs) {

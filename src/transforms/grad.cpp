@@ -22,12 +22,6 @@ struct WatchVisitor final : PathVisitor {
 
 bool differentiable(const Tensor& t) { return t.defined() && is_floating(t.dtype()); }
 
-struct AllVisitor final : Visitor {
-  std::vector<Tensor> tensors;
-  void parameter(Tensor& t) override { tensors.push_back(t); }
-  void buffer(Buffer& t) override { tensors.push_back(t); }
-};
-
 std::string list(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 8;
   std::string out;
@@ -38,12 +32,6 @@ std::string list(const std::vector<std::string>& names) {
 }
 
 }  // namespace
-
-std::vector<Tensor> all_tensors(ModelRef m) {
-  AllVisitor v;
-  m.visit(v);
-  return v.tensors;
-}
 
 Tape::Tape(const char* what) : what_(what) { ++ir::differentiation_depth(); }
 Tape::~Tape() { --ir::differentiation_depth(); }

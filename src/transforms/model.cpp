@@ -108,6 +108,12 @@ struct SeparateVisitor final : Visitor {
   }
 };
 
+struct AllVisitor final : Visitor {
+  std::vector<Tensor> tensors;
+  void parameter(Tensor& t) override { tensors.push_back(t); }
+  void buffer(Buffer& t) override { tensors.push_back(t); }
+};
+
 struct ListVisitor final : Visitor {
   std::vector<Tensor*> slots;
   void parameter(Tensor& t) override { slots.push_back(&t); }
@@ -297,6 +303,12 @@ void separate_shared(ModelRef m) {
 }
 
 std::ostream& print_tree(std::ostream& out, ModelRef m) { return out << tree(m); }
+
+std::vector<Tensor> all_tensors(ModelRef m) {
+  AllVisitor v;
+  m.visit(v);
+  return v.tensors;
+}
 
 std::vector<Tensor> parameter_list(ModelRef m) {
   std::vector<Tensor> out;

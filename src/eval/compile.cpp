@@ -1,0 +1,269 @@
+#include "lilith/compile.h"
+
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "eval/lazy.h"
+#include "eval/program_cache.h"
+#include "eval/retrace.h"
+#include "eval/trace.h"
+#include "eval/trace_entry.h"
+#include "ir/host.h"
+#include "ir/node_map.h"
+#include "transforms/settle.h"
+
+namespace lilith {
+namespace detail {
+
+using driver::Entry;
+
+/// What one call needs; kept and used again, so that a call allocates nothing.
+struct CallState {
+  driver::Signature signature;
+  std::shared_ptr<Entry> entry;
+  std::vector<StoragePtr> inputs, outputs, hypers;
+  std::vector<char> donated;
+  std::vector<Tensor> values;       // of the program's outputs
+  std::vector<Tensor> passed;       // of slots that an output only passes on
+  std::vector<Tensor> results;
+
+  void clear() {
+    inputs.clear();
+    for (StoragePtr& s : outputs) s.reset();
+    values.clear();
+    passed.clear();
+    results.clear();
+  }
+};
+
+class CompiledImpl {
+ public:
+  CallState* acquire() {
+    std::lock_guard lock(pool_mutex_);
+    if (free_.empty()) {
+      all_.push_back(std::make_unique<CallState>());
+      free_.reserve(all_.size());
+      return all_.back().get();
+    }
+    CallState* state = free_.back();
+    free_.pop_back();
+    return state;
+  }
+  void release(CallState* state) {
+    state->clear();
+    std::lock_guard lock(pool_mutex_);
+    free_.push_back(state);
+  }
+
+  std::shared_ptr<Entry> find(const driver::Signature& s) {
+    std::shared_lock lock(mutex_);
+    const auto at = entries_.find(s.key);
+    if (at == entries_.end()) return nullptr;
+    for (const auto& entry : at->second) {
+      if (!entry->accepts(s)) continue;
+      entry->last_used.store(++clock_, std::memory_order_relaxed);
+      return entry;
+    }
+    return nullptr;
+  }
+  void insert(std::shared_ptr<Entry> entry) {
+    std::unique_lock lock(mutex_);
+    if (count_ >= kMaxEntries) evict();
+    entry->last_used = ++clock_;
+    entries_[entry->key].push_back(std::move(entry));
+    ++count_;
+  }
+  std::string explain() const {
+    std::shared_lock lock(mutex_);
+    std::string out;
+    for (const auto& [key, list] : entries_)
+      for (const auto& entry : list) out += entry->explain();
+    return out.empty() ? "not called yet: nothing is compiled\n" : out;
+  }
+
+  std::mutex trace_mutex;  // one trace at a time: the user's function may keep state of its own
+
+ private:
+  static constexpr std::size_t kMaxEntries = 64;
+
+  void evict() {
+    auto oldest = entries_.begin();
+    for (auto at = entries_.begin(); at != entries_.end(); ++at)
+      if (at->second.front()->last_used < oldest->second.front()->last_used) oldest = at;
+    count_ -= oldest->second.size();
+    entries_.erase(oldest);
+  }
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<driver::Key, std::vector<std::shared_ptr<Entry>>, driver::KeyHash> entries_;
+  std::size_t count_ = 0;
+  std::atomic<std::uint64_t> clock_{0};
+  std::mutex pool_mutex_;
+  std::vector<std::unique_ptr<CallState>> all_;
+  std::vector<CallState*> free_;
+};
+
+namespace {
+
+/// Makes every slot that is an input real. Allocates only when something is pending.
+void settle_inputs(const CallState& s) {
+  std::vector<Tensor> pending;
+  for (const Entry::Input& in : s.entry->inputs) {
+    if (in.kind != Entry::Input::Slot) continue;
+    const Tensor& t = *s.signature.slots[in.index];
+    if (t.node()->storage && t.node()->op != &ir::constant_op()) continue;
+    LILITH_CHECK(t.node()->op != &ir::parameter_op(),
+                 "compile: an argument belongs to a function that is being traced");
+    if (t.node()->op == &ir::constant_op()) ir::make_real(t);
+    else pending.push_back(t);
+  }
+  if (!pending.empty()) driver::evaluate(pending);
+}
+
+void gather_inputs(CallState& s) {
+  const Entry& entry = *s.entry;
+  std::size_t next_scalar = 0;
+  auto scalar = [&]() -> const StoragePtr& {
+    if (next_scalar == s.hypers.size()) s.hypers.push_back(Storage::allocate(64));
+    return s.hypers[next_scalar++];
+  };
+  for (const Entry::Input& in : entry.inputs) {
+    switch (in.kind) {
+      case Entry::Input::Slot:
+        s.inputs.push_back(s.signature.slots[in.index]->node()->storage);
+        break;
+      case Entry::Input::Hyper: {
+        const StoragePtr& storage = scalar();
+        *static_cast<double*>(storage->data()) = HyperAccess::value(*s.signature.hypers[in.index]);
+        s.inputs.push_back(storage);
+        break;
+      }
+      case Entry::Input::Hidden: {
+        const StoragePtr& storage = scalar();
+        in.fill(storage->data());
+        s.inputs.push_back(storage);
+        break;
+      }
+      case Entry::Input::Fixed:
+        s.inputs.push_back(in.fixed);
+        break;
+    }
+  }
+  // After all are gathered: a storage that two slots hold shows in its count.
+  s.donated.assign(entry.inputs.size(), 0);
+  for (std::size_t k = 0; k < entry.inputs.size(); ++k) {
+    const Entry::Input& in = entry.inputs[k];
+    if (in.kind != Entry::Input::Slot || !in.dies) continue;
+    const ir::NodeImpl& node = *s.signature.slots[in.index]->node();
+    s.donated[k] = node.refs() == 1 && node.op == &ir::data_op() && s.inputs[k].use_count() == 2 &&
+                   !s.inputs[k]->lent();
+  }
+}
+
+const Tensor& output_value(const CallState& s, const Entry::Output& out) {
+  switch (out.kind) {
+    case Entry::Output::Program:
+      return s.values[out.index];
+    case Entry::Output::Passed:
+      return s.passed[out.index];
+    case Entry::Output::Fixed:
+      break;
+  }
+  return out.fixed;
+}
+
+void run_entry(CallState& s) {
+  const Entry& entry = *s.entry;
+  settle_inputs(s);
+  for (std::size_t slot : entry.passed_slots) s.passed.push_back(*s.signature.slots[slot]);
+  if (entry.program) {
+    gather_inputs(s);
+    s.outputs.resize(entry.output_avals.size());
+    entry.program->run(s.inputs, s.donated, s.outputs);
+    driver::count_run(std::count(s.donated.begin(), s.donated.end(), 1));
+    for (std::size_t k = 0; k < s.outputs.size(); ++k)
+      s.values.push_back(ir::make_data(entry.output_avals[k], std::move(s.outputs[k])));
+  }
+  for (const auto& [slot, out] : entry.state) *s.signature.slots[slot] = output_value(s, out);
+  for (const Entry::Output& out : entry.results) s.results.push_back(output_value(s, out));
+}
+
+/// Whether a RetraceAfter's objects are arguments, so that they are there after the trace is undone.
+bool are_arguments(const driver::RetraceAfter& request, std::span<const ArgRef> args) {
+  return std::all_of(request.objects.begin(), request.objects.end(), [&](const void* p) {
+    return std::any_of(args.begin(), args.end(), [&](const ArgRef& a) {
+      const auto* from = static_cast<const char*>(a.address);
+      return a.writable && p >= from && p < from + a.bytes;
+    });
+  });
+}
+
+std::shared_ptr<Entry> trace_entry(std::span<const ArgRef> args, const TraceFunction& f) {
+  constexpr int kMaxRetraces = 16;
+  for (int k = 0; k < kMaxRetraces; ++k) {
+    std::function<void()> action;
+    try {
+      driver::count_trace();
+      return driver::make_entry(args, f);
+    } catch (const driver::RetraceAfter& request) {
+      LILITH_CHECK(are_arguments(request, args), "{}", request.otherwise);
+      action = request.action;
+    }
+    action();
+  }
+  throw InternalError("compile: the trace asks to be repeated again and again");
+}
+
+}  // namespace
+
+CompiledBase::CompiledBase() : impl_(std::make_shared<CompiledImpl>()) {}
+
+std::string CompiledBase::explain() const { return impl_->explain(); }
+
+bool CompiledBase::runs_inline() { return ir::trace_depth() > 0 || ir::differentiation_depth() > 0; }
+
+CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t n, TraceTrampoline trace,
+                         void* context)
+    : impl_(*f.impl_), state_(impl_.acquire()) {
+  try {
+    CallState& s = *state_;
+    const std::span<const ArgRef> all(args, n);
+    s.signature.read(all);
+    s.entry = impl_.find(s.signature);
+    if (s.entry) {
+      driver::count_hit();
+    } else {
+      std::lock_guard lock(impl_.trace_mutex);
+      s.entry = impl_.find(s.signature);
+      if (!s.entry) {
+        s.entry = trace_entry(all, [&](Tracer& t) { return trace(context, t); });
+        impl_.insert(s.entry);
+        s.signature.read(all);  // what was made real before tracing belongs to it
+      }
+    }
+    run_entry(s);
+  } catch (...) {
+    impl_.release(state_);
+    throw;
+  }
+}
+
+CompiledBase::Call::~Call() { impl_.release(state_); }
+
+ResultBox& CompiledBase::Call::prototype() const { return *state_->entry->prototype; }
+
+void CompiledBase::Call::fill(ModelRef result) const {
+  struct Fill final : Visitor {
+    const std::vector<Tensor>& values;
+    std::size_t next = 0;
+    explicit Fill(const std::vector<Tensor>& v) : values(v) {}
+    void parameter(Tensor& t) override { t = values[next++]; }
+    void buffer(Buffer& t) override { t = values[next++]; }
+  } fill(state_->results);
+  result.visit(fill);
+}
+
+}  // namespace detail
+}  // namespace lilith

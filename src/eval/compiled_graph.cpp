@@ -1,0 +1,71 @@
+#include "eval/lazy.h"
+#include "eval/program_cache.h"
+#include "ir/node.h"
+#include "lilith/compile.h"
+#include "transforms/settle.h"
+
+namespace lilith {
+
+struct CompiledGraph::Impl {
+  Graph graph;
+  std::shared_ptr<Program> program;
+  // Per input of the program: the graph's input of that number, or a value of the graph's own.
+  struct Input {
+    std::size_t index;
+    StoragePtr fixed;
+  };
+  std::vector<Input> inputs;
+};
+
+CompiledGraph::CompiledGraph(Graph g) {
+  auto impl = std::make_shared<Impl>();
+  impl->graph = std::move(g);
+  std::vector<ir::NodeImpl*> outputs;
+  for (const Tensor& t : impl->graph.outputs()) outputs.push_back(t.node());
+  const driver::Canonical c = driver::canonicalise(outputs);
+  for (std::uint32_t k : c.inputs) {
+    const ir::NodeImpl* node = c.items[k].node;
+    Impl::Input in{0, node->storage};
+    const auto& all = impl->graph.inputs();
+    if (!in.fixed) {
+      while (in.index < all.size() && all[in.index].node() != node) ++in.index;
+      LILITH_CHECK(in.index < all.size(), "compile: the graph uses a parameter that is not among its inputs");
+    }
+    impl->inputs.push_back(std::move(in));
+  }
+  impl->program = driver::ProgramCache::instance().get(c);
+  impl_ = std::move(impl);
+}
+
+std::vector<Tensor> CompiledGraph::operator()(const std::vector<Tensor>& inputs) const {
+  const Graph& g = impl_->graph;
+  LILITH_CHECK(inputs.size() == g.inputs().size(), "graph: it has {} inputs; got {}", g.inputs().size(),
+               inputs.size());
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    LILITH_CHECK(inputs[k].aval() == g.inputs()[k].aval(), "graph: input {} is {}; it was traced with {}", k,
+                 inputs[k].aval().str(), g.inputs()[k].aval().str());
+  if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return g(inputs);
+  const ModelRef model(inputs);
+  ir::settle({&model, 1});
+  std::vector<StoragePtr> in, out(g.outputs().size());
+  for (const Impl::Input& i : impl_->inputs) in.push_back(i.fixed ? i.fixed : inputs[i.index].node()->storage);
+  impl_->program->run(in, {}, out);
+  driver::count_run(0);
+  std::vector<Tensor> results;
+  for (std::size_t k = 0; k < out.size(); ++k)
+    results.push_back(ir::make_data(g.outputs()[k].aval(), std::move(out[k])));
+  return results;
+}
+
+Tensor CompiledGraph::single(const std::vector<Tensor>& inputs) const {
+  LILITH_CHECK(impl_->graph.outputs().size() == 1,
+               "graph: it has {} outputs; call it with a vector of its inputs to get them all",
+               impl_->graph.outputs().size());
+  return (*this)(inputs)[0];
+}
+
+std::string CompiledGraph::explain() const { return impl_->program->stats().text; }
+
+CompiledGraph compile(const Graph& g) { return CompiledGraph(g); }
+
+}  // namespace lilith

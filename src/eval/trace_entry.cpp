@@ -1,0 +1,227 @@
+#include "eval/trace_entry.h"
+
+#include <algorithm>
+
+#include "eval/program_cache.h"
+#include "ir/node_map.h"
+#include "transforms/markers.h"
+#include "transforms/settle.h"
+
+namespace lilith::driver {
+namespace {
+
+std::string describe(const ir::NodeImpl& node) {
+  std::string out = node.aval.str();
+  if (!node.is_leaf()) out += fmt::format(", the result of {}", node.op->name);
+  if (node.loc) out += ", made at " + node.loc.str();
+  return out;
+}
+
+class Builder {
+ public:
+  Builder(Session& session, std::unique_ptr<detail::ResultBox> result)
+      : session_(session), result_(std::move(result)), entry_(std::make_shared<Entry>()) {}
+
+  std::shared_ptr<Entry> build() {
+    collect();
+    check_holders();
+    const Canonical c = route();
+    if (!c.outputs.empty()) {
+      bind_inputs(c);
+      key_ = c.key;
+      graph_ = build_graph(c);
+    }
+    entry_->guards = session_.guards();
+    entry_->prototype = std::move(result_);
+    return std::move(entry_);
+  }
+  const Graph& graph() const { return graph_; }
+  const Key& key() const { return key_; }
+
+ private:
+  // The nodes that results and assigned slots hold.
+  void collect() {
+    changed_ = session_.changed();
+    for (std::size_t k : changed_) {
+      const Tensor& t = *session_.signature().slots[k];
+      targets_.push_back(t.defined() ? t.node() : nullptr);
+    }
+    for (const Tensor& t : detail::all_tensors(result_->model()))
+      targets_.push_back(t.defined() ? t.node() : nullptr);
+  }
+
+  // Handles of the trace itself: arguments, results and the session's parameters.
+  ir::NodeMap<int> own_handles() {
+    ir::NodeMap<int> own(64);
+    for (const Tensor* t : session_.signature().slots)
+      if (t->defined()) ++own[t->node()];
+    for (const Tensor& t : session_.parameters())
+      if (t.defined()) ++own[t.node()];
+    for (const Tensor& t : session_.hyper_parameters()) own[t.node()] += 2;  // and the Hyper's own
+    for (const auto& h : session_.hidden()) ++own[h.parameter.node()];
+    for (std::size_t k = changed_.size(); k < targets_.size(); ++k)
+      if (targets_[k]) ++own[targets_[k]];
+    return own;
+  }
+
+  void check_holders() {
+    std::vector<ir::NodeImpl*> roots;
+    for (ir::NodeImpl* t : targets_)
+      if (t) roots.push_back(t);
+    const Canonical c = canonicalise(roots);
+    const ir::NodeMap<int> own = own_handles();
+    std::vector<char> depends(c.items.size(), 0);
+    for (std::size_t k = 0; k < c.items.size(); ++k) {
+      const auto& item = c.items[k];
+      depends[k] = item.node->op == &ir::parameter_op();
+      for (std::uint32_t e = 0; e < item.num_edges; ++e)
+        depends[k] |= depends[c.edges[item.first_edge + e]];
+    }
+    // Users first: of what was captured the last result is named.
+    for (std::size_t k = c.items.size(); k-- > 0;) {
+      const ir::NodeImpl& node = *c.items[k].node;
+      const int* mine = own.find(&node);
+      if (node.handles() <= (mine ? *mine : 0) || node.op == &ir::constant_op()) continue;
+      LILITH_CHECK(!depends[k],
+                   "compile: a tensor of the traced function is kept outside of it ({}); it has no value there. "
+                   "Return it from the function.",
+                   describe(node));
+      fail("compile: the function uses a tensor that is no argument ({}): the program would keep its present "
+           "value for ever. Pass it as an argument.",
+           describe(node));
+    }
+  }
+
+  // Decides where each output comes from; what is left for the program, in canonical form.
+  Canonical route() {
+    std::vector<ir::NodeImpl*> program_outputs;
+    ir::NodeMap<std::size_t> at(targets_.size());
+    for (std::size_t k = 0; k < targets_.size(); ++k) {
+      Entry::Output out{Entry::Output::Fixed, 0, {}};
+      if (targets_[k]) {
+        ir::NodeImpl* node = ir::see_through(targets_[k]);
+        const bool parameter = node->op == &ir::parameter_op();
+        const auto slot = parameter ? static_cast<std::size_t>(node->attrs.integer("index")) : 0;
+        if (parameter && slot < session_.parameters().size()) {
+          out = {Entry::Output::Passed, entry_->passed_slots.size(), {}};
+          entry_->passed_slots.push_back(slot);
+        } else if (node->is_leaf() && !parameter) {
+          out.fixed = Tensor(node);
+        } else {
+          if (at.insert(node, program_outputs.size())) {
+            program_outputs.push_back(node);
+            entry_->output_avals.push_back(node->aval);
+          }
+          out = {Entry::Output::Program, *at.find(node), {}};
+        }
+      }
+      if (k < changed_.size()) entry_->state.emplace_back(changed_[k], std::move(out));
+      else entry_->results.push_back(std::move(out));
+    }
+    return canonicalise(program_outputs);
+  }
+
+  void bind_inputs(const Canonical& c) {
+    const std::size_t slots = session_.parameters().size(), hypers = session_.hyper_parameters().size();
+    for (std::uint32_t k : c.inputs) {
+      const ir::NodeImpl& node = *c.items[k].node;
+      Entry::Input in{Entry::Input::Fixed};
+      if (node.op != &ir::parameter_op()) {
+        in.fixed = node.storage;
+      } else {
+        in.index = static_cast<std::size_t>(node.attrs.integer("index"));
+        LILITH_CHECK(owns(node, in.index),
+                     "compile: the function uses a tensor of another function that is being traced ({})",
+                     describe(node));
+        if (in.index < slots) {
+          in.kind = Entry::Input::Slot;
+          in.dies = std::find(changed_.begin(), changed_.end(), in.index) != changed_.end();
+        } else if (in.index < slots + hypers) {
+          in.kind = Entry::Input::Hyper;
+          in.index -= slots;
+        } else {
+          in.kind = Entry::Input::Hidden;
+          in.fill = session_.hidden()[in.index - slots - hypers].fill;
+        }
+      }
+      entry_->inputs.push_back(std::move(in));
+    }
+  }
+
+  bool owns(const ir::NodeImpl& node, std::size_t index) const {
+    const std::size_t slots = session_.parameters().size(), hypers = session_.hyper_parameters().size();
+    if (index < slots) return session_.parameters()[index].node() == &node;
+    if (index < slots + hypers) return session_.hyper_parameters()[index - slots].node() == &node;
+    const auto at = index - slots - hypers;
+    return at < session_.hidden().size() && session_.hidden()[at].parameter.node() == &node;
+  }
+
+  Session& session_;
+  std::unique_ptr<detail::ResultBox> result_;
+  std::shared_ptr<Entry> entry_;
+  Graph graph_;  // of the program
+  Key key_;
+  std::vector<std::size_t> changed_;     // slots, the first targets
+  std::vector<ir::NodeImpl*> targets_;   // then the results; null where undefined
+};
+
+struct ClearVisitor final : Visitor {
+  void parameter(Tensor& t) override { t = Tensor(); }
+  void buffer(Buffer& t) override { t = Buffer(); }
+};
+
+}  // namespace
+
+bool Entry::accepts(const Signature& s) const {
+  for (const Session::Guard& g : guards)
+    if (HyperAccess::value(*s.hypers[g.hyper]) != g.value) return false;
+  return true;
+}
+
+std::string Entry::explain() const {
+  std::string out = label + "\n";
+  out += program ? program->stats().text : "nothing to compute\n";
+  return out;
+}
+
+std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args, const detail::TraceFunction& f) {
+  std::vector<ModelRef> models;
+  for (const auto& arg : args) models.push_back(arg.model);
+  ir::settle(models);
+  Session session(args, "compile", true);
+  Builder builder(session, session.run(f));
+  std::shared_ptr<Entry> entry = builder.build();
+  session.restore();
+  ClearVisitor clear;
+  entry->prototype->model().visit(clear);
+  LILITH_CHECK(!session.escaped(),
+               "compile: a tensor of the traced function is kept outside of it (in a captured variable or a "
+               "static); it has no value there. Return it from the function.");
+  if (!builder.graph().outputs().empty())
+    entry->program = ProgramCache::instance().get(builder.key(), builder.graph());
+  entry->key = session.signature().key;
+  for (const Tensor& t : session.parameters())
+    if (t.defined()) entry->label += (entry->label.empty() ? "" : ", ") + t.node()->name + " " + t.aval().str();
+  return entry;
+}
+
+}  // namespace lilith::driver
+
+namespace lilith::detail {
+
+Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f) {
+  driver::Session session({args, n}, "trace", false);
+  const std::unique_ptr<ResultBox> result = session.run(f);
+  std::vector<ir::NodeImpl*> targets;
+  std::vector<Tensor> outputs = all_tensors(result->model());
+  for (std::size_t k : session.changed()) outputs.push_back(*session.signature().slots[k]);
+  session.restore();
+  for (const Tensor& t : outputs)
+    if (t.defined()) targets.push_back(t.node());
+  std::vector<Tensor> inputs;
+  for (const Tensor& t : session.parameters())
+    if (t.defined()) inputs.push_back(t);
+  return driver::copy_graph(driver::canonicalise(targets), inputs);
+}
+
+}  // namespace lilith::detail

@@ -1,0 +1,43 @@
+#pragma once
+#include <atomic>
+
+#include "eval/program.h"
+#include "eval/trace.h"
+
+namespace lilith::driver {
+
+/// One signature of a compiled function: its program, and where inputs come from and outputs go.
+struct Entry {
+  struct Input {
+    enum Kind : std::uint8_t { Slot, Hyper, Hidden, Fixed } kind;
+    std::size_t index = 0;  // of a slot or hyper
+    bool dies = false;      // a slot that the function assigns: its old value is not needed after
+    StoragePtr fixed = {};
+    std::function<void(void*)> fill = {};
+  };
+  struct Output {
+    enum Kind : std::uint8_t { Program, Passed, Fixed } kind;
+    std::size_t index = 0;  // of the program's outputs, or of passed_slots
+    Tensor fixed = {};
+  };
+
+  Key key;
+  std::vector<Session::Guard> guards;
+  std::vector<Input> inputs;
+  std::vector<Aval> output_avals;
+  std::vector<std::size_t> passed_slots;
+  std::vector<std::pair<std::size_t, Output>> state;
+  std::vector<Output> results;
+  std::shared_ptr<Program> program;  // null when nothing is computed
+  std::unique_ptr<detail::ResultBox> prototype;
+  std::string label;
+  std::atomic<std::uint64_t> last_used{0};
+
+  bool accepts(const Signature& s) const;
+  std::string explain() const;
+};
+
+/// Traces, checks and compiles.
+std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args, const detail::TraceFunction& f);
+
+}  // namespace lilith::driver
