@@ -98,10 +98,31 @@ bool recombine_once(Sum& sum) {
   return false;
 }
 
+/// x*k - (x/a)*a*k -> (x%a)*k, where every term of x is there. True when one was found.
+bool remainder_once(Sum& sum) {
+  for (const Term& t : sum.terms) {
+    if (t.atom->op != Op::FloorDiv || !is_int(t.atom->args[1])) continue;
+    const Expr quotient = t.atom, x = quotient->args[0];
+    const std::int64_t a = quotient->args[1]->i;
+    if (a <= 0 || t.k == INT64_MIN || t.k % a != 0) continue;
+    const std::int64_t k = -(t.k / a);
+    Sum dividend;
+    add_scaled(dividend, x, k);
+    bool all = !dividend.terms.empty();
+    for (const Term& d : dividend.terms) all = all && find(sum, d.atom, d.k) != nullptr;
+    if (!all) continue;
+    drop(sum, quotient, quotient);
+    add_scaled(sum, x, wrap_mul(k, -1));
+    add_scaled(sum, floor_mod(x, a), k);
+    return true;
+  }
+  return false;
+}
+
 Expr build(Pool& pool, Sum& sum) {
   merge(sum);
   if (sum.terms.size() >= 2) {
-    while (recombine_once(sum)) merge(sum);
+    while (recombine_once(sum) || remainder_once(sum)) merge(sum);
   }
   Expr out;
   for (const Term& t : sum.terms) {

@@ -59,6 +59,8 @@ TEST_F(KirIndex, SplitsRecombine) {
   const Expr a = floor_div(x, 60), b = floor_mod(floor_div(x, 5), 12), c = floor_mod(x, 5);
   EXPECT_EQ((a * 12 + b) * 5 + c, x);
   EXPECT_EQ(a * 60 + (b * 5 + c), x);
+  EXPECT_EQ(x - floor_div(x, 8) * 8.0, floor_mod(x, 8));
+  EXPECT_EQ((x + i) * 3.0 - floor_div(x + i, 8) * 24.0 + 1.0, floor_mod(x + i, 8) * 3.0 + 1.0);
   // Through a reshape of (a, b, c) to other dimensions and back.
   const Expr flat = (a * 12 + b) * 5 + c;
   EXPECT_EQ(floor_div(flat, 10) * 10 + floor_mod(flat, 10), x);
