@@ -191,10 +191,10 @@ Tensor logic(const OpDef& op, const Arg& a, const Arg& b) {
   const auto truth = [](const Arg& x) { return cast(x, DType::Bool); };
   return binary(op, truth(a), truth(b), DType::Bool);
 }
-Tensor integer_bits(const OpDef& op, const Arg& a, const Arg& b) {
+Tensor integer_bits(const char* what, const OpDef& op, const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const DType dtype = result_type({&a, &b});
-  LILITH_CHECK(!is_floating(dtype), "{}: got {} and {}; need bool or integer operands", op.name,
+  LILITH_CHECK(!is_floating(dtype), "{}: got {} and {}; need bool or integer operands", what,
                describe(a), describe(b));
   return binary(op, a, b, dtype);
 }
@@ -289,11 +289,11 @@ Tensor max(const Arg& x, const Tensor& other) { return binary(maximum_op, x, oth
 Tensor min(const Arg& x, const Tensor& other) { return binary(minimum_op, x, other); }
 Tensor atan2(const Arg& a, const Arg& b) { return binary_floating(atan2_op, a, b); }
 
-Tensor bitwise_and(const Arg& a, const Arg& b) { return integer_bits(and_op, a, b); }
-Tensor bitwise_or(const Arg& a, const Arg& b) { return integer_bits(or_op, a, b); }
-Tensor bitwise_xor(const Arg& a, const Arg& b) { return integer_bits(xor_op, a, b); }
-Tensor bitwise_left_shift(const Arg& a, const Arg& b) { return integer_bits(shl_op, a, b); }
-Tensor bitwise_right_shift(const Arg& a, const Arg& b) { return integer_bits(shr_op, a, b); }
+Tensor bitwise_and(const Arg& a, const Arg& b) { return integer_bits("bitwise_and", and_op, a, b); }
+Tensor bitwise_or(const Arg& a, const Arg& b) { return integer_bits("bitwise_or", or_op, a, b); }
+Tensor bitwise_xor(const Arg& a, const Arg& b) { return integer_bits("bitwise_xor", xor_op, a, b); }
+Tensor bitwise_left_shift(const Arg& a, const Arg& b) { return integer_bits("bitwise_left_shift", shl_op, a, b); }
+Tensor bitwise_right_shift(const Arg& a, const Arg& b) { return integer_bits("bitwise_right_shift", shr_op, a, b); }
 Tensor logical_and(const Arg& a, const Arg& b) { return logic(and_op, a, b); }
 Tensor logical_or(const Arg& a, const Arg& b) { return logic(or_op, a, b); }
 Tensor logical_xor(const Arg& a, const Arg& b) { return logic(xor_op, a, b); }

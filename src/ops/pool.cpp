@@ -167,27 +167,33 @@ Tensor adaptive_max(const char* op, int n, const Arg& x, const IntList& output_s
 
 Tensor max_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
                   const IntList& dilation, bool ceil_mode) {
+  LocScope scope(x.loc());
   return max_pool(make_pool("max_pool1d", 1, kernel_size, stride, padding, dilation, ceil_mode), x);
 }
 Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
                   const IntList& dilation, bool ceil_mode) {
+  LocScope scope(x.loc());
   return max_pool(make_pool("max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode), x);
 }
 Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
                   const IntList& dilation, bool ceil_mode) {
+  LocScope scope(x.loc());
   return max_pool(make_pool("max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode), x);
 }
 Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
                   bool ceil_mode, bool count_include_pad) {
+  LocScope scope(x.loc());
   return avg_pool(make_pool("avg_pool1d", 1, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad, {});
 }
 Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
                   bool ceil_mode, bool count_include_pad, std::optional<I> divisor_override) {
+  LocScope scope(x.loc());
   return avg_pool(make_pool("avg_pool2d", 2, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad,
                   divisor_override);
 }
 Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
                   bool ceil_mode, bool count_include_pad, std::optional<I> divisor_override) {
+  LocScope scope(x.loc());
   return avg_pool(make_pool("avg_pool3d", 3, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad,
                   divisor_override);
 }

@@ -25,20 +25,17 @@ TEST(GradErrors, Value) {
 
 TEST(GradErrors, Unused) {
   EXPECT_ERROR(grad([](Tensor, Tensor y) { return y.sum(); }, ones({2}), ones({2})),
-               "grad: the value does not depend on argument 0 in a differentiable way; {.allow_unused = true} "
+               "grad: the value does not depend on 'argument 0' in a differentiable way; {.allow_unused = true} "
                "as the first argument leaves such gradients undefined");
   const Pair m;
   EXPECT_ERROR(grad([](const Pair& m, Tensor x) { return m.a(x).sum(); }, m, ones({1, 2})),
-               "grad: the value does not depend on b.weight in a differentiable way; {.allow_unused = true} "
+               "grad: the value does not depend on 'b.weight' in a differentiable way; {.allow_unused = true} "
                "as the first argument leaves such gradients undefined");
 }
 
 TEST(GradErrors, Cotangents) {
-  const Tensor x = ones({3});
-  EXPECT_ERROR(vjp([](Tensor x) { return x * 2; }, ones({2}), x),
-               "vjp: output 0 is f32[3], its cotangent f32[2]; need the same");
-  EXPECT_ERROR(vjp([](Tensor x) { return std::pair(x, x); }, ones({3}), x),
-               "vjp: the function returns 2 tensors, the cotangent has 1");
+  auto doubled = vjp([](Tensor x) { return x * 2; }, ones({3}));
+  EXPECT_ERROR(doubled.second(ones({2})), "vjp: output 0 is f32[3], its cotangent f32[2]; need the same");
 }
 
 TEST(GradErrors, CustomRule) {
@@ -104,7 +101,7 @@ TEST(LayerErrors, Norm) {
   EXPECT_ERROR(BatchNorm2d(0), "BatchNorm: num_features must be positive; got 0.");
   EXPECT_ERROR(GroupNorm(3, 4), "GroupNorm: num_groups must divide num_channels; got 3 and 4.");
   BatchNorm2d norm(3);
-  EXPECT_ERROR(norm(ones({2, 3})), "BatchNorm2d: x is f32[2,3]; need [N, C, H, W].");
+  EXPECT_ERROR_HERE(norm(ones({2, 3})), "BatchNorm2d: x is f32[2,3]; need [N,C,H,W].");
 }
 
 TEST(LayerErrors, Init) {

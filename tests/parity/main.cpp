@@ -1,13 +1,16 @@
 // Runs every golden sample in f64 and in f32 and compares values and gradients with PyTorch's.
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
+#include <set>
 
 #include "ir/node.h"
 #include "ir/reference.h"
 #include "parity/bind.h"
 #include "parity/compare.h"
 #include "parity/gradients.h"
+#include "parity/jobs.h"
 
 namespace lilith::parity {
 namespace {
@@ -16,11 +19,6 @@ struct Options {
   std::string op;          // this operator alone
   bool reference = false;  // by the reference interpreter, f64 alone
   bool verbose = false;
-};
-
-struct Count {
-  int passed = 0, failed = 0, unsupported = 0;
-  std::string reason;  // of the first that did not pass
 };
 
 /// A value of the reference interpreter as a leaf of that dtype (floating ones as f64).
@@ -115,7 +113,21 @@ void run_sample(const Sample& sample, const GoldenFile& file, const Table& table
   if (options.verbose) fmt::print("  FAILED {}: {}\n", sample.name, text);
 }
 
-int run_all(const std::filesystem::path& folder, const Options& options) {
+/// All samples of one operator.
+Count run_op(const GoldenFile& file, const std::string& op, const Table& table, const Options& options) {
+  Count count;
+  for (const Sample& sample : file.samples()) {
+    if (sample.op == op) run_sample(sample, file, table, options, count);
+  }
+  return count;
+}
+
+int num_samples(const GoldenFile& file, const std::string& op) {
+  return static_cast<int>(std::count_if(file.samples().begin(), file.samples().end(),
+                                        [&](const Sample& s) { return s.op == op; }));
+}
+
+std::vector<std::filesystem::path> golden_files(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string file = entry.path().filename().string();
@@ -124,15 +136,27 @@ int run_all(const std::filesystem::path& folder, const Options& options) {
     }
   }
   std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+int run_all(const std::filesystem::path& folder, const Options& options) {
   const Table table = bindings();
   std::map<std::string, Count> counts;
-  for (const auto& path : paths) {
-    const GoldenFile file(path.string());
+  std::vector<Job> jobs;
+  std::deque<GoldenFile> files;
+  for (const auto& path : golden_files(folder)) {
+    const GoldenFile& file = files.emplace_back(path.string());
+    std::set<std::string> seen;
     for (const Sample& sample : file.samples()) {
       if (!options.op.empty() && sample.op != options.op) continue;
-      run_sample(sample, file, table, options, counts[sample.op]);
+      if (!seen.insert(sample.op).second) continue;
+      jobs.push_back({[&file, &table, &options, op = sample.op] { return run_op(file, op, table, options); },
+                      [&counts, &file, op = sample.op](std::optional<Count> count, const std::string& death) {
+                        counts[op] = count ? *count : Count{0, num_samples(file, op), 0, death};
+                      }});
     }
   }
+  run_jobs(std::move(jobs), options.op.empty());
   Count total;
   for (const auto& [op, count] : counts) {
     fmt::print("{:<48} {:3} passed {:3} failed {:3} unsupported{}{}\n", op, count.passed, count.failed,
