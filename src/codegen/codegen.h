@@ -20,6 +20,7 @@ struct TargetInfo {
   int vector_bytes = 16;
   int num_vector_registers = 16;
   bool native = false;  // the best this CPU can do: code may be tuned for it
+  bool slow_gather = false;  // gathers and scatters take longer than one access a lane
   std::string cpu;      // ISA, vendor, family and model: part of the key of every code cache
 };
 

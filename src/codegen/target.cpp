@@ -85,6 +85,7 @@ TargetInfo target_for(Isa isa) {
   info.vector_bytes = isa == Isa::Avx512 ? 64 : isa == Isa::Avx2 ? 32 : 16;
   info.num_vector_registers = isa == Isa::Avx512 ? 32 : 16;
   info.native = isa == best_isa() && isa != Isa::Baseline;
+  info.slow_gather = isa != Isa::Avx512 || cpu().vendor == "AuthenticAMD";
   info.cpu = fmt::format("{}-{}-{}-{}", isa_name(isa), cpu().vendor, cpu().family, cpu().model);
   return info;
 }

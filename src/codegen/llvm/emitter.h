@@ -151,6 +151,7 @@ class Emitter {
     Value* pointer = nullptr;  // of the first lane's element
     Value* index = nullptr;    // per lane, in elements from pointer; null: consecutive or one element
     bool is_vector = false;    // lanes are consecutive elements
+    std::int64_t stride = 0;   // elements between lanes, where index is that alone
     bool is_uniform() const { return !is_vector && index == nullptr; }
   };
   Place place(kir::BufferId buffer, kir::Expr index, int lanes);
@@ -161,6 +162,8 @@ class Emitter {
   Value* load_expr(kir::Expr e);
   Value* load_place(const Place& p, Type* type, int lanes, Value* mask);
   void store_place(const Place& p, Value* v, int lanes, Value* mask, bool non_temporal);
+  /// The lanes of a constant mask as scalar accesses, where that beats a gather; empty elsewhere.
+  std::vector<int> single_lanes(const Place& p, Type* element, int lanes, Value* mask);
   void store_non_temporal(Value* pointer, Value* v);
   Value* pointers(const Place& p, Type* element);
   /// Lanes in which code at the current scope runs: the tail's and the varying Ifs'. Null: all.

@@ -83,6 +83,7 @@ Emitter::Place Emitter::place_linear(Value* base, int base_id, const Linear& for
   Place place{p, nullptr, false};
   if (irregular || (stride != 0 && (stride != 1 || scale != 1))) {
     place.index = lane_index(form, scale, lanes);
+    place.stride = irregular ? 0 : stride * scale;
   } else {
     place.is_vector = stride == 1;
   }
@@ -155,6 +156,18 @@ llvm::Value* Emitter::safe_pointer(Value* pointer, Value* cond) {
   return b_.CreateSelect(cond, pointer, zero_line());
 }
 
+std::vector<int> Emitter::single_lanes(const Place& p, Type* element, int lanes, Value* mask) {
+  auto* known = llvm::dyn_cast_or_null<llvm::Constant>(mask);
+  const bool wanted = target_.slow_gather || element->getScalarSizeInBits() < 32;
+  std::vector<int> out;
+  if (p.stride == 0 || !wanted || (mask != nullptr && known == nullptr)) return out;
+  for (int i = 0; i < lanes; ++i) {
+    llvm::Constant* bit = known == nullptr ? nullptr : known->getAggregateElement(static_cast<unsigned>(i));
+    if (bit == nullptr || !bit->isNullValue()) out.push_back(i);
+  }
+  return out;
+}
+
 llvm::Value* Emitter::load_place(const Place& p, Type* type, int lanes, Value* mask) {
   const llvm::Align align = element_align(type);
   if (p.is_uniform()) return b_.CreateAlignedLoad(type, p.pointer, align);
@@ -163,6 +176,15 @@ llvm::Value* Emitter::load_place(const Place& p, Type* type, int lanes, Value* m
   if (p.is_vector) {
     if (mask == nullptr) return b_.CreateAlignedLoad(vector, p.pointer, align);
     return b_.CreateMaskedLoad(vector, p.pointer, align, mask, zero);
+  }
+  const std::vector<int> single = single_lanes(p, type, lanes, mask);
+  if (!single.empty()) {
+    Value* v = zero;
+    for (int i : single) {
+      Value* at = b_.CreateConstGEP1_64(type, p.pointer, static_cast<std::uint64_t>(i * p.stride));
+      v = b_.CreateInsertElement(v, b_.CreateAlignedLoad(type, at, align), static_cast<std::uint64_t>(i));
+    }
+    return v;
   }
   return b_.CreateMaskedGather(vector, pointers(p, type), align, mask, zero);
 }
@@ -222,9 +244,16 @@ void Emitter::store_non_temporal(Value* pointer, Value* v) {
 
 void Emitter::store_place(const Place& p, Value* v, int lanes, Value* mask, bool non_temporal) {
   const llvm::Align align = element_align(v->getType());
-  if (p.index != nullptr) {
+  Type* element = v->getType()->getScalarType();
+  const std::vector<int> single = single_lanes(p, element, lanes, mask);
+  if (!single.empty()) {
+    for (int i : single) {
+      Value* at = b_.CreateConstGEP1_64(element, p.pointer, static_cast<std::uint64_t>(i * p.stride));
+      b_.CreateAlignedStore(b_.CreateExtractElement(v, static_cast<std::uint64_t>(i)), at, align);
+    }
+  } else if (p.index != nullptr) {
     Value* all = mask == nullptr ? llvm::Constant::getAllOnesValue(value_type(DType::Bool, lanes)) : mask;
-    b_.CreateMaskedScatter(v, pointers(p, v->getType()->getScalarType()), align, all);
+    b_.CreateMaskedScatter(v, pointers(p, element), align, all);
   } else if (mask != nullptr) {
     b_.CreateMaskedStore(v, p.pointer, align, mask);
   } else if (const std::uint64_t bytes = v->getType()->getPrimitiveSizeInBits() / 8;
