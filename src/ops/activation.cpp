@@ -45,12 +45,14 @@ Tensor leaky_relu(const Arg& x, double negative_slope) {
 Tensor prelu(const Arg& x, const Tensor& weight) {
   LocScope scope(x.loc());
   const Tensor t = operand("prelu", x);
-  LILITH_CHECK(weight.ndim() <= 1, "prelu: weight is {}; need at most 1 dimension", weight.aval().str());
+  LILITH_CHECK(weight.ndim() <= 1, "prelu: weight is {}; need at most 1 dimension",
+               weight.aval().str());
   Tensor w;
   if (weight.numel() == 1) {
     w = make_broadcast(make_reshape(weight, {}), t.shape(), {});
   } else {
-    LILITH_CHECK(t.ndim() >= 2 && t.size(1) == weight.numel(), "prelu: weight {} for {}; need one value, or one per channel (dimension 1)",
+    LILITH_CHECK(t.ndim() >= 2 && t.size(1) == weight.numel(),
+                 "prelu: weight {} for {}; need one value, or one per channel (dimension 1)",
                  weight.aval().str(), t.aval().str());
     w = make_broadcast(weight, t.shape(), {1});
   }
@@ -63,15 +65,18 @@ Tensor elu(const Arg& x, double alpha) {
 }
 Tensor selu(const Arg& x) {
   LocScope scope(x.loc());
-  constexpr double kAlpha = 1.6732632423543772848170429916717, kScale = 1.0507009873554804934193349852946;
+  constexpr double kAlpha = 1.6732632423543772848170429916717,
+                   kScale = 1.0507009873554804934193349852946;
   const Tensor t = operand("selu", x);
-  return positive_or(t, scale(t, kScale), [&](const Tensor& n) { return scale(expm1(n), kScale * kAlpha); });
+  return positive_or(t, scale(t, kScale),
+                     [&](const Tensor& n) { return scale(expm1(n), kScale * kAlpha); });
 }
 Tensor celu(const Arg& x, double alpha) {
   LocScope scope(x.loc());
   const Tensor t = operand("celu", x);
   LILITH_CHECK(alpha != 0, "celu: alpha is 0; need another number");
-  return positive_or(t, t, [&](const Tensor& n) { return scale(expm1(scale(n, 1 / alpha)), alpha); });
+  return positive_or(t, t,
+                     [&](const Tensor& n) { return scale(expm1(scale(n, 1 / alpha)), alpha); });
 }
 Tensor gelu(const Arg& x, GeluApproximation approximate) {
   LocScope scope(x.loc());
@@ -120,24 +125,28 @@ Tensor hardswish(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor t = operand("hardswish", x);
   const Tensor middle = scale(mul(t, shift(t, 3)), 1.0 / 6);
-  return make_select(compare("lt", t, -3), full_as(t, 0), make_select(compare("gt", t, 3), t, middle));
+  return make_select(compare("lt", t, -3), full_as(t, 0),
+                     make_select(compare("gt", t, 3), t, middle));
 }
 Tensor hardsigmoid(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor t = operand("hardsigmoid", x);
   const Tensor middle = shift(scale(t, 1.0 / 6), 0.5);
-  return make_select(compare("le", t, -3), full_as(t, 0), make_select(compare("ge", t, 3), full_as(t, 1), middle));
+  return make_select(compare("le", t, -3), full_as(t, 0),
+                     make_select(compare("ge", t, 3), full_as(t, 1), middle));
 }
 Tensor hardshrink(const Arg& x, double lambd) {
   LocScope scope(x.loc());
   const Tensor t = operand("hardshrink", x);
-  return make_select(logical_and(compare("ge", t, -lambd), compare("le", t, lambd)), full_as(t, 0), t);
+  return make_select(logical_and(compare("ge", t, -lambd), compare("le", t, lambd)), full_as(t, 0),
+                     t);
 }
 Tensor softshrink(const Arg& x, double lambd) {
   LocScope scope(x.loc());
   const Tensor t = operand("softshrink", x);
   LILITH_CHECK(lambd >= 0, "softshrink: lambd is {}; need lambd >= 0", lambd);
-  return make_select(compare("gt", t, lambd), shift(t, -lambd), masked(compare("lt", t, -lambd), shift(t, lambd)));
+  return make_select(compare("gt", t, lambd), shift(t, -lambd),
+                     masked(compare("lt", t, -lambd), shift(t, lambd)));
 }
 Tensor logsigmoid(const Arg& x) {
   LocScope scope(x.loc());
@@ -157,7 +166,8 @@ Tensor threshold(const Arg& x, double threshold, double value) {
 Tensor glu(const Arg& x, int dim) {
   LocScope scope(x.loc());
   const Tensor t = operand("glu", x);
-  LILITH_CHECK(t.ndim() > 0 && t.size(dim) % 2 == 0, "glu: dimension {} of {}; need an even size", dim, t.aval().str());
+  LILITH_CHECK(t.ndim() > 0 && t.size(dim) % 2 == 0, "glu: dimension {} of {}; need an even size",
+               dim, t.aval().str());
   const auto halves = chunk(t, 2, dim);
   return mul(halves[0], sigmoid(halves[1]));
 }

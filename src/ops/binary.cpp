@@ -20,26 +20,26 @@ Tensor wanted(const VjpCtx& c, std::size_t i, const auto& make) {
   return c.wanted[i] ? make() : Tensor();
 }
 
-const OpDef& add_op = define(Binary{
-    "add", [](double a, double b) { return a + b; },
-    [](I a, I b) { return static_cast<I>(static_cast<U>(a) + static_cast<U>(b)); },
-    [](Expr a, Expr b) { return a.dtype() == DType::Bool ? kir::logical_or(a, b) : a + b; },
-    [](const VjpCtx&, const Tensor& ct) -> Cts { return {ct, ct}; }});
-const OpDef& sub_op = define(Binary{
-    "sub", [](double a, double b) { return a - b; },
-    [](I a, I b) { return static_cast<I>(static_cast<U>(a) - static_cast<U>(b)); },
-    [](Expr a, Expr b) { return a - b; },
-    [](const VjpCtx& c, const Tensor& ct) -> Cts {
-      return {ct, wanted(c, 1, [&] { return neg(ct); })};
-    }});
-const OpDef& mul_op = define(Binary{
-    "mul", [](double a, double b) { return a * b; },
-    [](I a, I b) { return static_cast<I>(static_cast<U>(a) * static_cast<U>(b)); },
-    [](Expr a, Expr b) { return a.dtype() == DType::Bool ? kir::logical_and(a, b) : a * b; },
-    [](const VjpCtx& c, const Tensor& ct) -> Cts {
-      return {wanted(c, 0, [&] { return mul(ct, c.in[1]); }),
-              wanted(c, 1, [&] { return mul(ct, c.in[0]); })};
-    }});
+const OpDef& add_op = define(
+    Binary{"add", [](double a, double b) { return a + b; },
+           [](I a, I b) { return static_cast<I>(static_cast<U>(a) + static_cast<U>(b)); },
+           [](Expr a, Expr b) { return a.dtype() == DType::Bool ? kir::logical_or(a, b) : a + b; },
+           [](const VjpCtx&, const Tensor& ct) -> Cts { return {ct, ct}; }});
+const OpDef& sub_op =
+    define(Binary{"sub", [](double a, double b) { return a - b; },
+                  [](I a, I b) { return static_cast<I>(static_cast<U>(a) - static_cast<U>(b)); },
+                  [](Expr a, Expr b) { return a - b; },
+                  [](const VjpCtx& c, const Tensor& ct) -> Cts {
+                    return {ct, wanted(c, 1, [&] { return neg(ct); })};
+                  }});
+const OpDef& mul_op = define(
+    Binary{"mul", [](double a, double b) { return a * b; },
+           [](I a, I b) { return static_cast<I>(static_cast<U>(a) * static_cast<U>(b)); },
+           [](Expr a, Expr b) { return a.dtype() == DType::Bool ? kir::logical_and(a, b) : a * b; },
+           [](const VjpCtx& c, const Tensor& ct) -> Cts {
+             return {wanted(c, 0, [&] { return mul(ct, c.in[1]); }),
+                     wanted(c, 1, [&] { return mul(ct, c.in[0]); })};
+           }});
 // x / 0 = 0 and MIN / -1 = MIN for integers, as in the kernel IR.
 I divide(I a, I b) { return b == 0 ? 0 : b == -1 ? static_cast<I>(-static_cast<U>(a)) : a / b; }
 const OpDef& div_op = define(Binary{
@@ -65,7 +65,8 @@ Expr pow_expr(Expr a, Expr b) {
   Expr result = one, square = a;
   const int bits = static_cast<int>(size_of(a.dtype())) * 8 - (a.dtype() == DType::U8 ? 0 : 1);
   for (int i = 0; i < bits; ++i) {
-    const Expr bit = p.make(kir::Op::And, a.dtype(), {p.make(kir::Op::UShr, a.dtype(), {b, a.like(i)}), one});
+    const Expr bit =
+        p.make(kir::Op::And, a.dtype(), {p.make(kir::Op::UShr, a.dtype(), {b, a.like(i)}), one});
     result = p.select(kir::ne(bit, zero), result * square, result);
     square = square * square;
   }
@@ -75,21 +76,22 @@ Expr pow_expr(Expr a, Expr b) {
       kir::eq(a, one), one, p.select(kir::eq(a, a.like(-1)), p.select(odd, a.like(-1), one), zero));
   return p.select(kir::lt(b, zero), negative, result);
 }
-const OpDef& pow_op = define(Binary{
-    "pow", [](double a, double b) { return std::pow(a, b); }, int_power, pow_expr,
-    [](const VjpCtx& c, const Tensor& ct) -> Cts {
-      const Tensor &a = c.in[0], &b = c.in[1];
-      return {wanted(c, 0,
-                     [&] {
-                       const Tensor slope = mul(b, apply("pow", {a, shift(b, -1)}));
-                       return masked(compare("ne", b, 0), mul(ct, slope));
-                     }),
-              wanted(c, 1, [&] {
-                const Tensor flat = logical_and(compare("eq", a, 0), compare("ge", b, 0));
-                return masked(logical_not(flat), mul(ct, mul(c.out, log(a))));
-              })};
-    },
-    "", 40});
+const OpDef& pow_op =
+    define(Binary{"pow", [](double a, double b) { return std::pow(a, b); }, int_power, pow_expr,
+                  [](const VjpCtx& c, const Tensor& ct) -> Cts {
+                    const Tensor &a = c.in[0], &b = c.in[1];
+                    return {wanted(c, 0,
+                                   [&] {
+                                     const Tensor slope = mul(b, apply("pow", {a, shift(b, -1)}));
+                                     return masked(compare("ne", b, 0), mul(ct, slope));
+                                   }),
+                            wanted(c, 1, [&] {
+                              const Tensor flat =
+                                  logical_and(compare("eq", a, 0), compare("ge", b, 0));
+                              return masked(logical_not(flat), mul(ct, mul(c.out, log(a))));
+                            })};
+                  },
+                  "", 40});
 
 // Equal operands get half of the cotangent each.
 Cts extremum_vjp(const VjpCtx& c, const Tensor& ct, const char* wins) {
@@ -103,35 +105,46 @@ Cts extremum_vjp(const VjpCtx& c, const Tensor& ct, const char* wins) {
   };
   return {side(0, a, b), side(1, b, a)};
 }
-double maximum_of(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b); }
-double minimum_of(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b); }
-const OpDef& maximum_op = define(Binary{
-    "maximum", maximum_of, [](I a, I b) { return a > b ? a : b; },
-    [](Expr a, Expr b) { return a.dtype() == DType::Bool ? kir::logical_or(a, b) : kir::max(a, b); },
-    [](const VjpCtx& c, const Tensor& ct) { return extremum_vjp(c, ct, "gt"); }});
-const OpDef& minimum_op = define(Binary{
-    "minimum", minimum_of, [](I a, I b) { return a < b ? a : b; },
-    [](Expr a, Expr b) { return a.dtype() == DType::Bool ? kir::logical_and(a, b) : kir::min(a, b); },
-    [](const VjpCtx& c, const Tensor& ct) { return extremum_vjp(c, ct, "lt"); }});
-const OpDef& fmod_op = define(Binary{
-    "fmod", [](double a, double b) { return std::fmod(a, b); },
-    [](I a, I b) { return b == 0 ? a : b == -1 ? 0 : a % b; },
-    [](Expr a, Expr b) {
-      return is_floating(a.dtype()) ? kir::fmod(a, b) : a.pool().make(kir::Op::Rem, a.dtype(), {a, b});
-    },
-    [](const VjpCtx& c, const Tensor& ct) -> Cts {
-      return {ct, wanted(c, 1, [&] { return neg(mul(ct, trunc(div(c.in[0], c.in[1])))); })};
-    },
-    "", 10});
-const OpDef& atan2_op = define(Binary{
-    "atan2", [](double a, double b) { return std::atan2(a, b); }, nullptr, kir::atan2,
-    [](const VjpCtx& c, const Tensor& ct) -> Cts {
-      const Tensor &a = c.in[0], &b = c.in[1];
-      const Tensor over = div(ct, add(mul(a, a), mul(b, b)));
-      return {wanted(c, 0, [&] { return mul(over, b); }),
-              wanted(c, 1, [&] { return neg(mul(over, a)); })};
-    },
-    "", 30});
+double maximum_of(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b);
+}
+double minimum_of(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b);
+}
+const OpDef& maximum_op =
+    define(Binary{"maximum", maximum_of, [](I a, I b) { return a > b ? a : b; },
+                  [](Expr a, Expr b) {
+                    return a.dtype() == DType::Bool ? kir::logical_or(a, b) : kir::max(a, b);
+                  },
+                  [](const VjpCtx& c, const Tensor& ct) { return extremum_vjp(c, ct, "gt"); }});
+const OpDef& minimum_op =
+    define(Binary{"minimum", minimum_of, [](I a, I b) { return a < b ? a : b; },
+                  [](Expr a, Expr b) {
+                    return a.dtype() == DType::Bool ? kir::logical_and(a, b) : kir::min(a, b);
+                  },
+                  [](const VjpCtx& c, const Tensor& ct) { return extremum_vjp(c, ct, "lt"); }});
+const OpDef& fmod_op = define(
+    Binary{"fmod", [](double a, double b) { return std::fmod(a, b); },
+           [](I a, I b) { return b == 0    ? a
+                                 : b == -1 ? 0
+                                           : a % b; },
+           [](Expr a, Expr b) {
+             return is_floating(a.dtype()) ? kir::fmod(a, b)
+                                           : a.pool().make(kir::Op::Rem, a.dtype(), {a, b});
+           },
+           [](const VjpCtx& c, const Tensor& ct) -> Cts {
+             return {ct, wanted(c, 1, [&] { return neg(mul(ct, trunc(div(c.in[0], c.in[1])))); })};
+           },
+           "", 10});
+const OpDef& atan2_op =
+    define(Binary{"atan2", [](double a, double b) { return std::atan2(a, b); }, nullptr, kir::atan2,
+                  [](const VjpCtx& c, const Tensor& ct) -> Cts {
+                    const Tensor &a = c.in[0], &b = c.in[1];
+                    const Tensor over = div(ct, add(mul(a, a), mul(b, b)));
+                    return {wanted(c, 0, [&] { return mul(over, b); }),
+                            wanted(c, 1, [&] { return neg(mul(over, a)); })};
+                  },
+                  "", 30});
 
 // ---- Bits. ----
 constexpr char kBits[] = "it is a function of bits";
@@ -139,33 +152,36 @@ template <kir::Op op>
 Expr bits(Expr a, Expr b) {
   return a.pool().make(op, a.dtype(), {a, b});
 }
-const OpDef& and_op =
-    define(Binary{"and", nullptr, [](I a, I b) { return a & b; }, bits<kir::Op::And>, nullptr, kBits});
-const OpDef& or_op =
-    define(Binary{"or", nullptr, [](I a, I b) { return a | b; }, bits<kir::Op::Or>, nullptr, kBits});
-const OpDef& xor_op =
-    define(Binary{"xor", nullptr, [](I a, I b) { return a ^ b; }, bits<kir::Op::Xor>, nullptr, kBits});
-const OpDef& shl_op = define(Binary{
-    "shl", nullptr, [](I a, I b) { return b < 0 || b > 63 ? 0 : static_cast<I>(static_cast<U>(a) << b); },
-    bits<kir::Op::Shl>, nullptr, kBits});
-const OpDef& shr_op = define(Binary{
-    "shr", nullptr, [](I a, I b) { return b < 0 || b > 63 ? (a < 0 ? -1 : 0) : a >> b; },
-    [](Expr a, Expr b) { return a.dtype() == DType::U8 ? bits<kir::Op::UShr>(a, b) : bits<kir::Op::SShr>(a, b); },
-    nullptr, kBits});
+const OpDef& and_op = define(
+    Binary{"and", nullptr, [](I a, I b) { return a & b; }, bits<kir::Op::And>, nullptr, kBits});
+const OpDef& or_op = define(
+    Binary{"or", nullptr, [](I a, I b) { return a | b; }, bits<kir::Op::Or>, nullptr, kBits});
+const OpDef& xor_op = define(
+    Binary{"xor", nullptr, [](I a, I b) { return a ^ b; }, bits<kir::Op::Xor>, nullptr, kBits});
+const OpDef& shl_op = define(
+    Binary{"shl", nullptr,
+           [](I a, I b) { return b < 0 || b > 63 ? 0 : static_cast<I>(static_cast<U>(a) << b); },
+           bits<kir::Op::Shl>, nullptr, kBits});
+const OpDef& shr_op = define(
+    Binary{"shr", nullptr, [](I a, I b) { return b < 0 || b > 63 ? (a < 0 ? -1 : 0) : a >> b; },
+           [](Expr a, Expr b) {
+             return a.dtype() == DType::U8 ? bits<kir::Op::UShr>(a, b) : bits<kir::Op::SShr>(a, b);
+           },
+           nullptr, kBits});
 
 // ---- Comparisons. ----
-const OpDef& eq_op = define(
-    Compare{"eq", [](double a, double b) { return a == b; }, [](I a, I b) { return a == b; }, kir::eq});
-const OpDef& ne_op = define(
-    Compare{"ne", [](double a, double b) { return a != b; }, [](I a, I b) { return a != b; }, kir::ne});
-const OpDef& lt_op =
-    define(Compare{"lt", [](double a, double b) { return a < b; }, [](I a, I b) { return a < b; }, kir::lt});
-const OpDef& le_op = define(
-    Compare{"le", [](double a, double b) { return a <= b; }, [](I a, I b) { return a <= b; }, kir::le});
-const OpDef& gt_op =
-    define(Compare{"gt", [](double a, double b) { return a > b; }, [](I a, I b) { return a > b; }, kir::gt});
-const OpDef& ge_op = define(
-    Compare{"ge", [](double a, double b) { return a >= b; }, [](I a, I b) { return a >= b; }, kir::ge});
+const OpDef& eq_op = define(Compare{"eq", [](double a, double b) { return a == b; },
+                                    [](I a, I b) { return a == b; }, kir::eq});
+const OpDef& ne_op = define(Compare{"ne", [](double a, double b) { return a != b; },
+                                    [](I a, I b) { return a != b; }, kir::ne});
+const OpDef& lt_op = define(Compare{"lt", [](double a, double b) { return a < b; },
+                                    [](I a, I b) { return a < b; }, kir::lt});
+const OpDef& le_op = define(Compare{"le", [](double a, double b) { return a <= b; },
+                                    [](I a, I b) { return a <= b; }, kir::le});
+const OpDef& gt_op = define(Compare{"gt", [](double a, double b) { return a > b; },
+                                    [](I a, I b) { return a > b; }, kir::gt});
+const OpDef& ge_op = define(Compare{"ge", [](double a, double b) { return a >= b; },
+                                    [](I a, I b) { return a >= b; }, kir::ge});
 
 Tensor binary(const OpDef& op, const Arg& a, const Arg& b, DType dtype) {
   const Operands x = broadcast_operands(op.name, a, b, dtype);
@@ -209,8 +225,8 @@ Tensor floor_quotient(const Tensor& a, const Tensor& b) {
   }
   const Tensor mod = apply(fmod_op, {a, b});
   const Tensor q = div(sub(a, mod), b);
-  const Tensor differ = logical_and(compare("ne", mod, 0),
-                                    logical_xor(compare("lt", mod, 0), compare("lt", b, 0)));
+  const Tensor differ =
+      logical_and(compare("ne", mod, 0), logical_xor(compare("lt", mod, 0), compare("lt", b, 0)));
   const Tensor exact = make_select(differ, shift(q, -1), q);
   const Tensor down = floor(exact);
   const Tensor near = make_select(compare("gt", sub(exact, down), 0.5), shift(down, 1), down);

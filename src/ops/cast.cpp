@@ -31,10 +31,14 @@ const OpDef& cast_op = register_builtin(
            const bool to_bool = c.out.aval.dtype == DType::Bool;
            for (std::int64_t k = 0; k < c.out.aval.numel(); ++k) {
              const auto j = static_cast<std::size_t>(k);
-             if (to_bool) c.out.i[j] = x.floating() ? x.f[j] != 0 : x.i[j] != 0;
-             else if (x.floating()) c.out.set(k, x.f[j]);
-             else if (c.out.floating()) c.out.f[j] = static_cast<double>(x.i[j]);
-             else c.out.set_int(k, x.i[j]);
+             if (to_bool)
+               c.out.i[j] = x.floating() ? x.f[j] != 0 : x.i[j] != 0;
+             else if (x.floating())
+               c.out.set(k, x.f[j]);
+             else if (c.out.floating())
+               c.out.f[j] = static_cast<double>(x.i[j]);
+             else
+               c.out.set_int(k, x.i[j]);
            }
          }});
 
@@ -45,7 +49,8 @@ const OpDef& select_op = register_builtin(
          [](const InferCtx& c) {
            LILITH_CHECK(c.in[0].dtype == DType::Bool && c.in[0].shape == c.in[1].shape &&
                             c.in[1].shape == c.in[2].shape && c.in[1].dtype == c.in[2].dtype,
-                        "select: got {}; need a bool condition and two operands of one dtype, all of one shape",
+                        "select: got {}; need a bool condition and two operands of one dtype, all "
+                        "of one shape",
                         describe(c));
            return c.in[1];
          },
@@ -58,7 +63,8 @@ const OpDef& select_op = register_builtin(
      .reference =
          [](RefCtx& c) {
            for (std::int64_t k = 0; k < c.out.aval.numel(); ++k) {
-             copy_element(c.out, k, c.in[0]->i[static_cast<std::size_t>(k)] ? *c.in[1] : *c.in[2], k);
+             copy_element(c.out, k, c.in[0]->i[static_cast<std::size_t>(k)] ? *c.in[1] : *c.in[2],
+                          k);
            }
          }});
 
@@ -77,7 +83,8 @@ Tensor cast(const Arg& x, DType dtype) {
 Tensor where(const Arg& cond, const Arg& a, const Arg& b) {
   LocScope scope(cond.loc());
   const Tensor mask = cond.tensor();
-  LILITH_CHECK(mask.dtype() == DType::Bool, "where: the condition is {}; need bool", mask.aval().str());
+  LILITH_CHECK(mask.dtype() == DType::Bool, "where: the condition is {}; need bool",
+               mask.aval().str());
   const DType dtype = ops::result_type({&a, &b});
   const auto all = broadcast_all(
       "where", {mask, make_cast(a.tensor(dtype), dtype), make_cast(b.tensor(dtype), dtype)});
@@ -89,7 +96,8 @@ Tensor masked_fill(const Arg& x, const Arg& mask, const Arg& value) {
   const Tensor t = x.tensor(), m = mask.tensor();
   LILITH_CHECK(m.dtype() == DType::Bool, "masked_fill: the mask is {}; need bool", m.aval().str());
   const Tensor v = value.tensor(t.dtype());
-  LILITH_CHECK(v.ndim() == 0, "masked_fill: the value is {}; need a number or a 0-d tensor", v.aval().str());
+  LILITH_CHECK(v.ndim() == 0, "masked_fill: the value is {}; need a number or a 0-d tensor",
+               v.aval().str());
   const auto all = broadcast_all("masked_fill", {m, make_cast(v, t.dtype()), t});
   return apply(select_op, all);
 }

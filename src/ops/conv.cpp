@@ -5,17 +5,18 @@
 #include "ops/define.h"
 #include "ops/operand.h"
 
-// conv_general: cross-correlation over any layout, with strides, dilations and groups. Its two gradients
-// are convolutions again: stride and dilation change places, and groups become batch groups.
+// conv_general: cross-correlation over any layout, with strides, dilations and groups. Its two
+// gradients are convolutions again: stride and dilation change places, and groups become batch
+// groups.
 namespace lilith::ops {
 
 using I = std::int64_t;
 using Cts = std::vector<Tensor>;
 
 ConvSpec ConvSpec::of(const Attrs& a) {
-  return {a.ints("stride"),       a.ints("lo"),         a.ints("hi"),
-          a.ints("lhs_dilation"), a.ints("rhs_dilation"), a.integer("groups"),
-          a.integer("batch_groups"), a.ints("lhs_spec"), a.ints("rhs_spec"),
+  return {a.ints("stride"),          a.ints("lo"),           a.ints("hi"),
+          a.ints("lhs_dilation"),    a.ints("rhs_dilation"), a.integer("groups"),
+          a.integer("batch_groups"), a.ints("lhs_spec"),     a.ints("rhs_spec"),
           a.ints("out_spec")};
 }
 Attrs ConvSpec::attrs() const {
@@ -33,38 +34,46 @@ Attrs ConvSpec::attrs() const {
 
 namespace {
 
-I extent(const Shape& shape, const Ints& spec, std::size_t i) { return shape[static_cast<int>(spec[i])]; }
+I extent(const Shape& shape, const Ints& spec, std::size_t i) {
+  return shape[static_cast<int>(spec[i])];
+}
 I dilated(I n, I dilation) { return n == 0 ? 0 : (n - 1) * dilation + 1; }
 
 void check_spec(const Ints& spec, int rank) {
   Ints sorted = spec;
   std::sort(sorted.begin(), sorted.end());
-  LILITH_CHECK(sorted == range(rank), "conv_general: a spec is no permutation of {} dimensions", rank);
+  LILITH_CHECK(sorted == range(rank), "conv_general: a spec is no permutation of {} dimensions",
+               rank);
 }
 
 Aval infer_conv(const InferCtx& c) {
   const int rank = c.in[0].shape.rank();
   LILITH_CHECK(rank >= 2 && c.in[1].shape.rank() == rank && c.in[0].dtype == c.in[1].dtype,
                "conv_general: got {}; need two operands of one rank (>= 2) and dtype", describe(c));
-  for (const char* key : {"stride", "lo", "hi", "lhs_dilation", "rhs_dilation"}) ints_per_dim(c, key, rank - 2);
+  for (const char* key : {"stride", "lo", "hi", "lhs_dilation", "rhs_dilation"})
+    ints_per_dim(c, key, rank - 2);
   const ConvSpec s = ConvSpec::of(c.attrs);
   for (const Ints* spec : {&s.lhs, &s.rhs, &s.out}) check_spec(*spec, rank);
   LILITH_CHECK(s.groups >= 1 && s.batch_groups >= 1 && (s.groups == 1 || s.batch_groups == 1),
-               "conv_general: groups {}, batch_groups {}; need both >= 1 and one of them 1", s.groups, s.batch_groups);
+               "conv_general: groups {}, batch_groups {}; need both >= 1 and one of them 1",
+               s.groups, s.batch_groups);
   const Shape &lhs = c.in[0].shape, &rhs = c.in[1].shape;
-  const I features = extent(lhs, s.lhs, 1), out_features = extent(rhs, s.rhs, 0), batch = extent(lhs, s.lhs, 0);
-  LILITH_CHECK(extent(rhs, s.rhs, 1) * s.groups == features, "conv_general: got {}: {} input features, the kernel takes {} (groups={})",
+  const I features = extent(lhs, s.lhs, 1), out_features = extent(rhs, s.rhs, 0),
+          batch = extent(lhs, s.lhs, 0);
+  LILITH_CHECK(extent(rhs, s.rhs, 1) * s.groups == features,
+               "conv_general: got {}: {} input features, the kernel takes {} (groups={})",
                describe(c), features, extent(rhs, s.rhs, 1) * s.groups, s.groups);
-  LILITH_CHECK(out_features % (s.groups * s.batch_groups) == 0 && batch % s.batch_groups == 0,
-               "conv_general: got {}: {} output features or batch {} do not divide by groups {} x {}", describe(c),
-               out_features, batch, s.groups, s.batch_groups);
+  LILITH_CHECK(
+      out_features % (s.groups * s.batch_groups) == 0 && batch % s.batch_groups == 0,
+      "conv_general: got {}: {} output features or batch {} do not divide by groups {} x {}",
+      describe(c), out_features, batch, s.groups, s.batch_groups);
   Shape out = lhs;
   out[static_cast<int>(s.out[0])] = batch / s.batch_groups;
   out[static_cast<int>(s.out[1])] = out_features;
   for (std::size_t i = 0; i < s.stride.size(); ++i) {
     LILITH_CHECK(s.stride[i] >= 1 && s.lhs_dilation[i] >= 1 && s.rhs_dilation[i] >= 1,
-                 "conv_general: stride {}, dilations {} and {}; need each >= 1", s.stride[i], s.lhs_dilation[i],
-                 s.rhs_dilation[i]);
+                 "conv_general: stride {}, dilations {} and {}; need each >= 1", s.stride[i],
+                 s.lhs_dilation[i], s.rhs_dilation[i]);
     const I room = dilated(extent(lhs, s.lhs, i + 2), s.lhs_dilation[i]) + s.lo[i] + s.hi[i] -
                    dilated(extent(rhs, s.rhs, i + 2), s.rhs_dilation[i]);
     out[static_cast<int>(s.out[i + 2])] = room < 0 ? 0 : room / s.stride[i] + 1;
@@ -165,29 +174,35 @@ void reference_conv(RefCtx& c) {
       wi[at(s.rhs[1])] = ik[0];
       for (std::size_t i = 0; i < n; ++i) {
         const I p = to[at(s.out[i + 2])] * s.stride[i] + ik[i + 1] * s.rhs_dilation[i] - s.lo[i];
-        if (p < 0 || p % s.lhs_dilation[i] || p / s.lhs_dilation[i] >= extent(xs, s.lhs, i + 2)) return;
+        if (p < 0 || p % s.lhs_dilation[i] || p / s.lhs_dilation[i] >= extent(xs, s.lhs, i + 2))
+          return;
         xi[at(s.lhs[i + 2])] = p / s.lhs_dilation[i];
         wi[at(s.rhs[i + 2])] = ik[i + 1];
       }
       const auto a = at(linear_index(xs, xi)), b = at(linear_index(ws, wi));
-      if (x.floating()) sum += x.f[a] * w.f[b];
-      else int_sum += x.i[a] * w.i[b];
+      if (x.floating())
+        sum += x.f[a] * w.f[b];
+      else
+        int_sum += x.i[a] * w.i[b];
     });
-    if (c.out.floating()) c.out.f[at(k)] = sum;
-    else c.out.set_int(k, int_sum);
+    if (c.out.floating())
+      c.out.f[at(k)] = sum;
+    else
+      c.out.set_int(k, int_sum);
   });
 }
 
-const OpDef& conv_op = register_builtin({.name = "conv_general",
-                                         .arity = 2,
-                                         .cls = OpClass::Contraction,
-                                         .infer = infer_conv,
-                                         .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts {
-                                           const ConvSpec s = ConvSpec::of(c.attrs);
-                                           return {c.wanted[0] ? lhs_gradient(s, ct, c.in[0], c.in[1]) : Tensor(),
-                                                   c.wanted[1] ? rhs_gradient(s, ct, c.in[0], c.in[1]) : Tensor()};
-                                         },
-                                         .reference = reference_conv});
+const OpDef& conv_op =
+    register_builtin({.name = "conv_general",
+                      .arity = 2,
+                      .cls = OpClass::Contraction,
+                      .infer = infer_conv,
+                      .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts {
+                        const ConvSpec s = ConvSpec::of(c.attrs);
+                        return {c.wanted[0] ? lhs_gradient(s, ct, c.in[0], c.in[1]) : Tensor(),
+                                c.wanted[1] ? rhs_gradient(s, ct, c.in[0], c.in[1]) : Tensor()};
+                      },
+                      .reference = reference_conv});
 
 }  // namespace
 

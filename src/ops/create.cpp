@@ -24,9 +24,11 @@ void check_sizes(const char* op, const Shape& shape) {
 
 StoragePtr allocate(const Aval& aval) { return Storage::allocate(aval.bytes(), aval.device); }
 
-Tensor filled(const char* op, const Shape& shape, const Scalar& value, const TensorOptions& options) {
+Tensor filled(const char* op, const Shape& shape, const Scalar& value,
+              const TensorOptions& options) {
   check_sizes(op, shape);
-  return ir::make_constant(value, {.shape = shape, .dtype = options.dtype, .device = options.device});
+  return ir::make_constant(value,
+                           {.shape = shape, .dtype = options.dtype, .device = options.device});
 }
 
 Scalar scalar_of(const char* op, const Arg& value) {
@@ -38,16 +40,22 @@ Scalar scalar_of(const char* op, const Arg& value) {
 }
 
 constexpr DType default_dtype(Scalar::Kind kind) {
-  return kind == Scalar::Kind::Bool ? DType::Bool : kind == Scalar::Kind::Int ? DType::I64 : DType::F32;
+  return kind == Scalar::Kind::Bool  ? DType::Bool
+         : kind == Scalar::Kind::Int ? DType::I64
+                                     : DType::F32;
 }
 
-Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step, const TensorOptions& options) {
+Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step,
+               const TensorOptions& options) {
   const double a = start.as_double(), b = end.as_double(), s = step.as_double();
-  LILITH_CHECK(s != 0 && std::isfinite(a) && std::isfinite(b), "arange: from {} to {} in steps of {}; need finite bounds and a step other than 0",
+  LILITH_CHECK(s != 0 && std::isfinite(a) && std::isfinite(b),
+               "arange: from {} to {} in steps of {}; need finite bounds and a step other than 0",
                a, b, s);
-  LILITH_CHECK((b - a) / s >= 0, "arange: from {} to {} in steps of {}; need the end on the step's side", a, b, s);
+  LILITH_CHECK((b - a) / s >= 0,
+               "arange: from {} to {} in steps of {}; need the end on the step's side", a, b, s);
   const auto n = static_cast<I>(std::ceil((b - a) / s));
-  const DType work = is_floating(options.dtype) && options.dtype != DType::F64 ? DType::F32 : options.dtype;
+  const DType work =
+      is_floating(options.dtype) && options.dtype != DType::F64 ? DType::F32 : options.dtype;
   const bool integral = is_integral(options.dtype);
   const Tensor count = make_iota({n}, 0, work, options.device);
   const double first = integral ? std::trunc(a) : a, by = integral ? std::trunc(s) : s;
@@ -64,7 +72,8 @@ void fail_ragged(Loc loc) {
   throw Error("tensor: rows differ in length; need as many numbers in each pair of braces", loc);
 }
 
-Tensor tensor_from(const Shape& shape, const std::vector<double>& values, const TensorOptions& options, Loc loc) {
+Tensor tensor_from(const Shape& shape, const std::vector<double>& values,
+                   const TensorOptions& options, Loc loc) {
   LocScope scope(loc);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
   StoragePtr storage = allocate(aval);
@@ -74,7 +83,8 @@ Tensor tensor_from(const Shape& shape, const std::vector<double>& values, const 
   return ir::make_data(aval, std::move(storage));
 }
 
-Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const TensorOptions& options, Loc loc) {
+Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const TensorOptions& options,
+                   Loc loc) {
   LocScope scope(loc);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
   StoragePtr storage = allocate(aval);
@@ -88,17 +98,20 @@ Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device devic
   LocScope scope(loc);
   check_sizes("from_data", shape);
   const Aval aval{.shape = shape, .dtype = dtype, .device = device};
-  LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}", shape.str());
+  LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
+               shape.str());
   StoragePtr storage = allocate(aval);
   if (aval.numel() > 0) std::memcpy(storage->data(), data, aval.bytes());
   return ir::make_data(aval, std::move(storage));
 }
 
-Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter, Loc loc) {
+Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter,
+                   Loc loc) {
   LocScope scope(loc);
   check_sizes("from_data", shape);
   const Aval aval{.shape = shape, .dtype = dtype};
-  LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}", shape.str());
+  LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
+               shape.str());
   return ir::make_data(aval, Storage::borrow(data, aval.bytes(), std::move(deleter)));
 }
 
@@ -124,7 +137,8 @@ Tensor full(const Shape& shape, const Arg& value) {
 Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options) {
   LocScope scope(value.loc());
   if (value.is_scalar()) return filled("full", shape, value.scalar(), options);
-  LILITH_CHECK(value.tensor().numel() == 1, "full: the value is {}; need a number", describe(value));
+  LILITH_CHECK(value.tensor().numel() == 1, "full: the value is {}; need a number",
+               describe(value));
   return expand(make_cast(make_reshape(value.tensor(), {}), options.dtype), shape);
 }
 Tensor zeros_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 0, dtype); }
@@ -140,31 +154,38 @@ Tensor arange(const Arg& end) { return arange(0, end, 1); }
 Tensor arange(const Arg& end, const TensorOptions& options) { return arange(0, end, 1, options); }
 Tensor arange(const Arg& start, const Arg& end, const Arg& step) {
   LocScope scope(end.loc());
-  const Scalar a = scalar_of("arange", start), b = scalar_of("arange", end), s = scalar_of("arange", step);
-  const bool floating = a.kind == Scalar::Kind::Float || b.kind == Scalar::Kind::Float || s.kind == Scalar::Kind::Float;
+  const Scalar a = scalar_of("arange", start), b = scalar_of("arange", end),
+               s = scalar_of("arange", step);
+  const bool floating = a.kind == Scalar::Kind::Float || b.kind == Scalar::Kind::Float ||
+                        s.kind == Scalar::Kind::Float;
   return counted(a, b, s, {.dtype = floating ? DType::F32 : DType::I64});
 }
 Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options) {
   LocScope scope(end.loc());
-  return counted(scalar_of("arange", start), scalar_of("arange", end), scalar_of("arange", step), options);
+  return counted(scalar_of("arange", start), scalar_of("arange", end), scalar_of("arange", step),
+                 options);
 }
 
 Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& options) {
   LocScope scope(start.loc());
   LILITH_CHECK(steps >= 0, "linspace: {} steps; need steps >= 0", steps);
-  const double a = scalar_of("linspace", start).as_double(), b = scalar_of("linspace", end).as_double();
+  const double a = scalar_of("linspace", start).as_double(),
+               b = scalar_of("linspace", end).as_double();
   // In f64, so that both ends are exact and integers truncate as PyTorch's do.
   const Tensor i = make_iota({steps}, 0, DType::F64, options.device);
   if (steps < 2) return make_cast(full_as(i, a), options.dtype);
   const double step = (b - a) / static_cast<double>(steps - 1);
-  const Tensor up = shift(scale(i, step), a), down = shift(scale(shift(i, static_cast<double>(1 - steps)), step), b);
+  const Tensor up = shift(scale(i, step), a),
+               down = shift(scale(shift(i, static_cast<double>(1 - steps)), step), b);
   const Tensor first_half = compare("lt", i, static_cast<double>(steps / 2));
   return make_cast(make_select(first_half, up, down), options.dtype);
 }
 
-Tensor logspace(const Arg& start, const Arg& end, I steps, double base, const TensorOptions& options) {
+Tensor logspace(const Arg& start, const Arg& end, I steps, double base,
+                const TensorOptions& options) {
   LocScope scope(start.loc());
-  const Tensor exponents = linspace(start, end, steps, {.dtype = DType::F64, .device = options.device});
+  const Tensor exponents =
+      linspace(start, end, steps, {.dtype = DType::F64, .device = options.device});
   return make_cast(pow(full_as(exponents, base), exponents), options.dtype);
 }
 

@@ -6,7 +6,8 @@ namespace lilith::ops {
 namespace {
 
 Aval infer_floating(const InferCtx& c) {
-  LILITH_CHECK(is_floating(c.in[0].dtype), "{}: got {}; need a floating dtype", c.op, c.in[0].str());
+  LILITH_CHECK(is_floating(c.in[0].dtype), "{}: got {}; need a floating dtype", c.op,
+               c.in[0].str());
   return c.in[0];
 }
 
@@ -27,8 +28,9 @@ std::string describe(const InferCtx& c) {
 
 const std::vector<std::int64_t>& ints_per_dim(const InferCtx& c, std::string_view key, int rank) {
   const std::vector<std::int64_t>& v = c.attrs.ints(key);
-  LILITH_CHECK(static_cast<int>(v.size()) == rank, "{}: {} has {} entries for {}; need one per dimension",
-               c.op, key, v.size(), describe(c));
+  LILITH_CHECK(static_cast<int>(v.size()) == rank,
+               "{}: {} has {} entries for {}; need one per dimension", c.op, key, v.size(),
+               describe(c));
   return v;
 }
 
@@ -69,8 +71,8 @@ const OpDef& define(const Binary& r) {
   OpDef def{.name = r.name, .arity = 2};
   def.infer = [floats, integers](const InferCtx& c) {
     check_equal(c);
-    LILITH_CHECK(is_floating(c.in[0].dtype) ? floats : integers, "{}: got {}; need {} operands", c.op,
-                 describe(c), floats ? "floating" : "integer or bool");
+    LILITH_CHECK(is_floating(c.in[0].dtype) ? floats : integers, "{}: got {}; need {} operands",
+                 c.op, describe(c), floats ? "floating" : "integer or bool");
     return c.in[0];
   };
   if (r.vjp) def.vjp = r.vjp;
@@ -111,8 +113,10 @@ std::int64_t linear_index(const Shape& shape, const std::vector<std::int64_t>& a
 }
 
 void copy_element(RefTensor& out, std::int64_t k, const RefTensor& x, std::int64_t j) {
-  if (out.floating()) out.f[static_cast<std::size_t>(k)] = x.f[static_cast<std::size_t>(j)];
-  else out.i[static_cast<std::size_t>(k)] = x.i[static_cast<std::size_t>(j)];
+  if (out.floating())
+    out.f[static_cast<std::size_t>(k)] = x.f[static_cast<std::size_t>(j)];
+  else
+    out.i[static_cast<std::size_t>(k)] = x.i[static_cast<std::size_t>(j)];
 }
 
 void fill_element(RefTensor& out, std::int64_t k, double value) { out.set(k, value); }

@@ -35,8 +35,8 @@ struct AnyUnary {
 };
 const OpDef& define(const AnyUnary& rule);
 
-/// A function of two operands of equal avals that keeps the aval. Without a reference for floats or for
-/// integers it refuses such operands.
+/// A function of two operands of equal avals that keeps the aval. Without a reference for floats or
+/// for integers it refuses such operands.
 struct Binary {
   const char* name;
   double (*reference)(double, double);

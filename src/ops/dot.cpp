@@ -35,8 +35,10 @@ struct Spec {
 void check_side(const InferCtx& c, int side, const Ints& batch, const Ints& contract) {
   Ints dims = concat({batch, contract});
   std::sort(dims.begin(), dims.end());
-  const bool ok = std::adjacent_find(dims.begin(), dims.end()) == dims.end() &&
-                  (dims.empty() || (dims.front() >= 0 && dims.back() < c.in[static_cast<std::size_t>(side)].shape.rank()));
+  const bool ok =
+      std::adjacent_find(dims.begin(), dims.end()) == dims.end() &&
+      (dims.empty() ||
+       (dims.front() >= 0 && dims.back() < c.in[static_cast<std::size_t>(side)].shape.rank()));
   LILITH_CHECK(ok, "dot_general: dimensions of the {} operand {} are out of range or named twice",
                side == 0 ? "left" : "right", c.in[static_cast<std::size_t>(side)].str());
 }
@@ -44,24 +46,30 @@ void check_side(const InferCtx& c, int side, const Ints& batch, const Ints& cont
 Aval infer_dot(const InferCtx& c) {
   const Spec s(c.attrs);
   const Shape &a = c.in[0].shape, &b = c.in[1].shape;
-  LILITH_CHECK(c.in[0].dtype == c.in[1].dtype, "dot_general: dtypes differ: {}; need equal dtypes", describe(c));
-  LILITH_CHECK(s.lhs_batch.size() == s.rhs_batch.size() && s.lhs_contract.size() == s.rhs_contract.size(),
-               "dot_general: {} batch and {} contracted dimensions on the left, {} and {} on the right; need as many",
-               s.lhs_batch.size(), s.lhs_contract.size(), s.rhs_batch.size(), s.rhs_contract.size());
+  LILITH_CHECK(c.in[0].dtype == c.in[1].dtype, "dot_general: dtypes differ: {}; need equal dtypes",
+               describe(c));
+  LILITH_CHECK(
+      s.lhs_batch.size() == s.rhs_batch.size() && s.lhs_contract.size() == s.rhs_contract.size(),
+      "dot_general: {} batch and {} contracted dimensions on the left, {} and {} on the right; "
+      "need as many",
+      s.lhs_batch.size(), s.lhs_contract.size(), s.rhs_batch.size(), s.rhs_contract.size());
   check_side(c, 0, s.lhs_batch, s.lhs_contract);
   check_side(c, 1, s.rhs_batch, s.rhs_contract);
   const auto check_pairs = [&](const Ints& l, const Ints& r, const char* what) {
     for (std::size_t i = 0; i < l.size(); ++i) {
       const I m = a[static_cast<int>(l[i])], n = b[static_cast<int>(r[i])];
-      LILITH_CHECK(m == n, "dot_general: {} sizes differ: {}; need equal sizes ({} vs {})", what, describe(c), m, n);
+      LILITH_CHECK(m == n, "dot_general: {} sizes differ: {}; need equal sizes ({} vs {})", what,
+                   describe(c), m, n);
     }
   };
   check_pairs(s.lhs_batch, s.rhs_batch, "batch");
   check_pairs(s.lhs_contract, s.rhs_contract, "contracted");
   Shape out;
   for (I d : s.lhs_batch) out.push_back(a[static_cast<int>(d)]);
-  for (I d : free_dims(a.rank(), s.lhs_batch, s.lhs_contract)) out.push_back(a[static_cast<int>(d)]);
-  for (I d : free_dims(b.rank(), s.rhs_batch, s.rhs_contract)) out.push_back(b[static_cast<int>(d)]);
+  for (I d : free_dims(a.rank(), s.lhs_batch, s.lhs_contract))
+    out.push_back(a[static_cast<int>(d)]);
+  for (I d : free_dims(b.rank(), s.rhs_batch, s.rhs_contract))
+    out.push_back(b[static_cast<int>(d)]);
   return {.shape = out, .dtype = c.in[0].dtype, .device = c.in[0].device};
 }
 
@@ -79,13 +87,15 @@ Tensor operand_gradient(const Tensor& ct, const Tensor& x, const Tensor& other, 
   // The contracted dimensions come out in the order that they have in `other`.
   Ints order = range(static_cast<I>(other_contract.size()));
   std::sort(order.begin(), order.end(), [&](I i, I j) {
-    return other_contract[static_cast<std::size_t>(i)] < other_contract[static_cast<std::size_t>(j)];
+    return other_contract[static_cast<std::size_t>(i)] <
+           other_contract[static_cast<std::size_t>(j)];
   });
   Ints contracted;
   for (I i : order) contracted.push_back(x_contract[static_cast<std::size_t>(i)]);
   const Ints ct_first = concat({x_batch, x_free, contracted});
   const Ints other_first = concat({x_batch, contracted, x_free});
-  if (!std::is_sorted(ct_first.begin(), ct_first.end()) && std::is_sorted(other_first.begin(), other_first.end())) {
+  if (!std::is_sorted(ct_first.begin(), ct_first.end()) &&
+      std::is_sorted(other_first.begin(), other_first.end())) {
     return dot_general(other, ct, other_batch, ct_batch, other_free, ct_other);
   }
   const Tensor g = dot_general(ct, other, ct_batch, other_batch, ct_other, other_free);
@@ -104,7 +114,8 @@ void reference_dot(RefCtx& c) {
   for_each_index(c.out.aval.shape, [&](const Ints& to, I k) {
     std::size_t d = 0;
     for (std::size_t i = 0; i < s.lhs_batch.size(); ++i, ++d) {
-      ai[static_cast<std::size_t>(s.lhs_batch[i])] = bi[static_cast<std::size_t>(s.rhs_batch[i])] = to[d];
+      ai[static_cast<std::size_t>(s.lhs_batch[i])] = bi[static_cast<std::size_t>(s.rhs_batch[i])] =
+          to[d];
     }
     for (I f : a_free) ai[static_cast<std::size_t>(f)] = to[d++];
     for (I f : b_free) bi[static_cast<std::size_t>(f)] = to[d++];
@@ -112,14 +123,20 @@ void reference_dot(RefCtx& c) {
     U int_sum = 0;
     for_each_index(inner, [&](const Ints& at, I) {
       for (std::size_t i = 0; i < at.size(); ++i) {
-        ai[static_cast<std::size_t>(s.lhs_contract[i])] = bi[static_cast<std::size_t>(s.rhs_contract[i])] = at[i];
+        ai[static_cast<std::size_t>(s.lhs_contract[i])] =
+            bi[static_cast<std::size_t>(s.rhs_contract[i])] = at[i];
       }
-      const auto x = static_cast<std::size_t>(linear_index(as, ai)), y = static_cast<std::size_t>(linear_index(bs, bi));
-      if (a.floating()) sum += a.f[x] * b.f[y];
-      else int_sum += static_cast<U>(a.i[x]) * static_cast<U>(b.i[y]);
+      const auto x = static_cast<std::size_t>(linear_index(as, ai)),
+                 y = static_cast<std::size_t>(linear_index(bs, bi));
+      if (a.floating())
+        sum += a.f[x] * b.f[y];
+      else
+        int_sum += static_cast<U>(a.i[x]) * static_cast<U>(b.i[y]);
     });
-    if (c.out.floating()) c.out.f[static_cast<std::size_t>(k)] = sum;
-    else c.out.set_int(k, static_cast<I>(int_sum));
+    if (c.out.floating())
+      c.out.f[static_cast<std::size_t>(k)] = sum;
+    else
+      c.out.set_int(k, static_cast<I>(int_sum));
   });
 }
 
@@ -132,10 +149,12 @@ const OpDef& dot_general_op = register_builtin(
        const Spec s(c.attrs);
        Cts out(2);
        if (c.wanted[0]) {
-         out[0] = operand_gradient(ct, c.in[0], c.in[1], s.lhs_batch, s.lhs_contract, s.rhs_batch, s.rhs_contract, true);
+         out[0] = operand_gradient(ct, c.in[0], c.in[1], s.lhs_batch, s.lhs_contract, s.rhs_batch,
+                                   s.rhs_contract, true);
        }
        if (c.wanted[1]) {
-         out[1] = operand_gradient(ct, c.in[1], c.in[0], s.rhs_batch, s.rhs_contract, s.lhs_batch, s.lhs_contract, false);
+         out[1] = operand_gradient(ct, c.in[1], c.in[0], s.rhs_batch, s.rhs_contract, s.lhs_batch,
+                                   s.lhs_contract, false);
        }
        return out;
      },
@@ -145,7 +164,8 @@ const OpDef& dot_general_op = register_builtin(
 }  // namespace ops
 
 Tensor dot_general(const Tensor& lhs, const Tensor& rhs, const std::vector<std::int64_t>& lhs_batch,
-                   const std::vector<std::int64_t>& rhs_batch, const std::vector<std::int64_t>& lhs_contract,
+                   const std::vector<std::int64_t>& rhs_batch,
+                   const std::vector<std::int64_t>& lhs_contract,
                    const std::vector<std::int64_t>& rhs_contract) {
   return apply(ops::dot_general_op, {lhs, rhs},
                {{"lhs_batch", lhs_batch},

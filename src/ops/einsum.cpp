@@ -18,7 +18,8 @@ using I = std::int64_t;
 
 namespace {
 
-// A tensor and a label per dimension. The dimensions of "..." have labels below 'A', the last one 1.
+// A tensor and a label per dimension. The dimensions of "..." have labels below 'A', the last
+// one 1.
 struct Labelled {
   Tensor value;
   std::string labels;
@@ -42,13 +43,13 @@ std::string expand_term(std::string_view term, int rank, std::string_view equati
       out += ellipsis(std::max(rank - named, 0));
       i += 2;
     } else {
-      LILITH_CHECK(std::isalpha(static_cast<unsigned char>(term[i])), "einsum: '{}' in \"{}\"; need letters, '...', ',' and '->'",
-                   term[i], equation);
+      LILITH_CHECK(std::isalpha(static_cast<unsigned char>(term[i])),
+                   "einsum: '{}' in \"{}\"; need letters, '...', ',' and '->'", term[i], equation);
       out += term[i];
     }
   }
-  LILITH_CHECK(static_cast<int>(out.size()) == rank, "einsum: \"{}\" names {} dimensions of an operand with {}", term,
-               named, rank);
+  LILITH_CHECK(static_cast<int>(out.size()) == rank,
+               "einsum: \"{}\" names {} dimensions of an operand with {}", term, named, rank);
   return out;
 }
 
@@ -71,8 +72,10 @@ Labelled summed_to(Labelled x, const std::string& needed) {
   Ints axes;
   std::string kept;
   for (std::size_t d = 0; d < x.labels.size(); ++d) {
-    if (has(needed, x.labels[d])) kept += x.labels[d];
-    else axes.push_back(static_cast<I>(d));
+    if (has(needed, x.labels[d]))
+      kept += x.labels[d];
+    else
+      axes.push_back(static_cast<I>(d));
   }
   return {make_reduce("reduce_sum", x.value, axes), kept};
 }
@@ -84,8 +87,9 @@ void broadcast_labels(std::vector<Labelled>& terms, std::string_view equation) {
     for (std::size_t d = 0; d < t.labels.size(); ++d) {
       const I n = t.value.shape()[static_cast<int>(d)];
       I& size = sizes.try_emplace(t.labels[d], n).first->second;
-      LILITH_CHECK(size == n || size == 1 || n == 1, "einsum: sizes {} and {} of one label in \"{}\"; need equal sizes", size,
-                   n, equation);
+      LILITH_CHECK(size == n || size == 1 || n == 1,
+                   "einsum: sizes {} and {} of one label in \"{}\"; need equal sizes", size, n,
+                   equation);
       if (size == 1) size = n;
     }
   }
@@ -125,8 +129,10 @@ std::string implicit_output(const std::vector<std::string>& terms) {
   int dots = 0;
   for (const std::string& t : terms) {
     for (char c : t) {
-      if (c < 'A') dots = std::max(dots, static_cast<int>(c));
-      else ++count[c];
+      if (c < 'A')
+        dots = std::max(dots, static_cast<int>(c));
+      else
+        ++count[c];
     }
   }
   std::string out = ellipsis(dots);
@@ -149,12 +155,15 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands, So
   std::vector<std::string> names;
   std::size_t start = 0;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    LILITH_CHECK(start <= left.size(), "einsum: \"{}\" has fewer terms than the {} operands", equation, operands.size());
+    LILITH_CHECK(start <= left.size(), "einsum: \"{}\" has fewer terms than the {} operands",
+                 equation, operands.size());
     const std::size_t comma = std::min(left.find(',', start), left.size());
-    names.push_back(expand_term(std::string_view(left).substr(start, comma - start), operands[i].ndim(), equation));
+    names.push_back(expand_term(std::string_view(left).substr(start, comma - start),
+                                operands[i].ndim(), equation));
     start = comma + 1;
   }
-  LILITH_CHECK(start == left.size() + 1, "einsum: \"{}\" has more terms than the {} operands", equation, operands.size());
+  LILITH_CHECK(start == left.size() + 1, "einsum: \"{}\" has more terms than the {} operands",
+               equation, operands.size());
   int dots = 0;
   std::string all;
   for (const std::string& n : names) {
@@ -164,15 +173,19 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands, So
   std::string out = implicit_output(names);
   if (arrow != std::string::npos) {
     const std::string right = text.substr(arrow + 2);
-    const int named = static_cast<int>(right.size()) - (right.find("...") == std::string::npos ? 0 : 3);
-    out = expand_term(right, right.find("...") == std::string::npos ? named : named + dots, equation);
+    const int named =
+        static_cast<int>(right.size()) - (right.find("...") == std::string::npos ? 0 : 3);
+    out =
+        expand_term(right, right.find("...") == std::string::npos ? named : named + dots, equation);
   }
   for (char c : out) {
-    LILITH_CHECK(has(all, c) && std::count(out.begin(), out.end(), c) == 1, "einsum: label '{}' of the output of \"{}\" is in no operand, or there twice",
-                 c, equation);
+    LILITH_CHECK(has(all, c) && std::count(out.begin(), out.end(), c) == 1,
+                 "einsum: label '{}' of the output of \"{}\" is in no operand, or there twice", c,
+                 equation);
   }
   std::vector<Labelled> terms;
-  for (std::size_t i = 0; i < operands.size(); ++i) terms.push_back(without_repeats({operands[i], names[i]}));
+  for (std::size_t i = 0; i < operands.size(); ++i)
+    terms.push_back(without_repeats({operands[i], names[i]}));
   broadcast_labels(terms, equation);
   Labelled acc = terms[0];
   for (std::size_t i = 1; i < terms.size(); ++i) {

@@ -20,73 +20,64 @@ constexpr double kLn2 = std::numbers::ln2, kLn10 = std::numbers::ln10;
 Tensor one_minus_square(T x) { return sub(full_as(x, 1), mul(x, x)); }
 Tensor one_plus_square(T x) { return shift(mul(x, x), 1); }
 
-const OpDef& exp_op = define(FloatUnary{
-    "exp", [](double x) { return std::exp(x); }, kir::exp,
-    [](T, T y, T ct) { return mul(ct, y); }});
-const OpDef& exp2_op = define(FloatUnary{
-    "exp2", [](double x) { return std::exp2(x); }, kir::exp2,
-    [](T, T y, T ct) { return mul(ct, scale(y, kLn2)); }});
-const OpDef& expm1_op = define(FloatUnary{
-    "expm1", [](double x) { return std::expm1(x); }, kir::expm1,
-    [](T, T y, T ct) { return mul(ct, shift(y, 1)); }});
-const OpDef& log_op = define(FloatUnary{
-    "log", [](double x) { return std::log(x); }, kir::log, [](T x, T, T ct) { return div(ct, x); }});
-const OpDef& log2_op = define(FloatUnary{
-    "log2", [](double x) { return std::log2(x); }, kir::log2,
-    [](T x, T, T ct) { return div(ct, scale(x, kLn2)); }});
-const OpDef& log10_op = define(FloatUnary{
-    "log10", [](double x) { return std::log10(x); }, kir::log10,
-    [](T x, T, T ct) { return div(ct, scale(x, kLn10)); }});
-const OpDef& log1p_op = define(FloatUnary{
-    "log1p", [](double x) { return std::log1p(x); }, kir::log1p,
-    [](T x, T, T ct) { return div(ct, shift(x, 1)); }});
-const OpDef& sin_op = define(FloatUnary{
-    "sin", [](double x) { return std::sin(x); }, kir::sin,
-    [](T x, T, T ct) { return mul(ct, cos(x)); }});
-const OpDef& cos_op = define(FloatUnary{
-    "cos", [](double x) { return std::cos(x); }, kir::cos,
-    [](T x, T, T ct) { return neg(mul(ct, sin(x))); }});
-const OpDef& tan_op = define(FloatUnary{
-    "tan", [](double x) { return std::tan(x); }, kir::tan,
-    [](T, T y, T ct) { return mul(ct, one_plus_square(y)); }});
-const OpDef& asin_op = define(FloatUnary{
-    "asin", [](double x) { return std::asin(x); }, kir::asin,
-    [](T x, T, T ct) { return mul(ct, rsqrt(one_minus_square(x))); }});
-const OpDef& acos_op = define(FloatUnary{
-    "acos", [](double x) { return std::acos(x); }, kir::acos,
-    [](T x, T, T ct) { return neg(mul(ct, rsqrt(one_minus_square(x)))); }});
-const OpDef& atan_op = define(FloatUnary{
-    "atan", [](double x) { return std::atan(x); }, kir::atan,
-    [](T x, T, T ct) { return div(ct, one_plus_square(x)); }});
-const OpDef& sinh_op = define(FloatUnary{
-    "sinh", [](double x) { return std::sinh(x); }, kir::sinh,
-    [](T x, T, T ct) { return mul(ct, cosh(x)); }});
-const OpDef& cosh_op = define(FloatUnary{
-    "cosh", [](double x) { return std::cosh(x); }, kir::cosh,
-    [](T x, T, T ct) { return mul(ct, sinh(x)); }});
-const OpDef& tanh_op = define(FloatUnary{
-    "tanh", [](double x) { return std::tanh(x); }, kir::tanh,
-    [](T, T y, T ct) { return mul(ct, one_minus_square(y)); }});
-const OpDef& asinh_op = define(FloatUnary{
-    "asinh", [](double x) { return std::asinh(x); }, kir::asinh,
-    [](T x, T, T ct) { return mul(ct, rsqrt(one_plus_square(x))); }});
-const OpDef& acosh_op = define(FloatUnary{
-    "acosh", [](double x) { return std::acosh(x); }, kir::acosh,
-    [](T x, T, T ct) { return mul(ct, rsqrt(shift(mul(x, x), -1))); }});
-const OpDef& atanh_op = define(FloatUnary{
-    "atanh", [](double x) { return std::atanh(x); }, kir::atanh,
-    [](T x, T, T ct) { return div(ct, one_minus_square(x)); }});
-const OpDef& sqrt_op = define(FloatUnary{
-    "sqrt", [](double x) { return std::sqrt(x); },
-    [](Expr x) { return x.pool().make(kir::Op::Sqrt, x.dtype(), {x}); },
-    [](T, T y, T ct) { return div(scale(ct, 0.5), y); }, 6});
-const OpDef& rsqrt_op = define(FloatUnary{
-    "rsqrt", [](double x) { return 1 / std::sqrt(x); }, kir::rsqrt,
-    [](T, T y, T ct) { return mul(scale(ct, -0.5), mul(y, mul(y, y))); }, 8});
+const OpDef& exp_op = define(FloatUnary{"exp", [](double x) { return std::exp(x); }, kir::exp,
+                                        [](T, T y, T ct) { return mul(ct, y); }});
+const OpDef& exp2_op = define(FloatUnary{"exp2", [](double x) { return std::exp2(x); }, kir::exp2,
+                                         [](T, T y, T ct) { return mul(ct, scale(y, kLn2)); }});
+const OpDef& expm1_op =
+    define(FloatUnary{"expm1", [](double x) { return std::expm1(x); }, kir::expm1,
+                      [](T, T y, T ct) { return mul(ct, shift(y, 1)); }});
+const OpDef& log_op = define(FloatUnary{"log", [](double x) { return std::log(x); }, kir::log,
+                                        [](T x, T, T ct) { return div(ct, x); }});
+const OpDef& log2_op = define(FloatUnary{"log2", [](double x) { return std::log2(x); }, kir::log2,
+                                         [](T x, T, T ct) { return div(ct, scale(x, kLn2)); }});
+const OpDef& log10_op =
+    define(FloatUnary{"log10", [](double x) { return std::log10(x); }, kir::log10,
+                      [](T x, T, T ct) { return div(ct, scale(x, kLn10)); }});
+const OpDef& log1p_op =
+    define(FloatUnary{"log1p", [](double x) { return std::log1p(x); }, kir::log1p,
+                      [](T x, T, T ct) { return div(ct, shift(x, 1)); }});
+const OpDef& sin_op = define(FloatUnary{"sin", [](double x) { return std::sin(x); }, kir::sin,
+                                        [](T x, T, T ct) { return mul(ct, cos(x)); }});
+const OpDef& cos_op = define(FloatUnary{"cos", [](double x) { return std::cos(x); }, kir::cos,
+                                        [](T x, T, T ct) { return neg(mul(ct, sin(x))); }});
+const OpDef& tan_op = define(FloatUnary{"tan", [](double x) { return std::tan(x); }, kir::tan,
+                                        [](T, T y, T ct) { return mul(ct, one_plus_square(y)); }});
+const OpDef& asin_op =
+    define(FloatUnary{"asin", [](double x) { return std::asin(x); }, kir::asin,
+                      [](T x, T, T ct) { return mul(ct, rsqrt(one_minus_square(x))); }});
+const OpDef& acos_op =
+    define(FloatUnary{"acos", [](double x) { return std::acos(x); }, kir::acos,
+                      [](T x, T, T ct) { return neg(mul(ct, rsqrt(one_minus_square(x)))); }});
+const OpDef& atan_op = define(FloatUnary{"atan", [](double x) { return std::atan(x); }, kir::atan,
+                                         [](T x, T, T ct) { return div(ct, one_plus_square(x)); }});
+const OpDef& sinh_op = define(FloatUnary{"sinh", [](double x) { return std::sinh(x); }, kir::sinh,
+                                         [](T x, T, T ct) { return mul(ct, cosh(x)); }});
+const OpDef& cosh_op = define(FloatUnary{"cosh", [](double x) { return std::cosh(x); }, kir::cosh,
+                                         [](T x, T, T ct) { return mul(ct, sinh(x)); }});
+const OpDef& tanh_op =
+    define(FloatUnary{"tanh", [](double x) { return std::tanh(x); }, kir::tanh,
+                      [](T, T y, T ct) { return mul(ct, one_minus_square(y)); }});
+const OpDef& asinh_op =
+    define(FloatUnary{"asinh", [](double x) { return std::asinh(x); }, kir::asinh,
+                      [](T x, T, T ct) { return mul(ct, rsqrt(one_plus_square(x))); }});
+const OpDef& acosh_op =
+    define(FloatUnary{"acosh", [](double x) { return std::acosh(x); }, kir::acosh,
+                      [](T x, T, T ct) { return mul(ct, rsqrt(shift(mul(x, x), -1))); }});
+const OpDef& atanh_op =
+    define(FloatUnary{"atanh", [](double x) { return std::atanh(x); }, kir::atanh,
+                      [](T x, T, T ct) { return div(ct, one_minus_square(x)); }});
+const OpDef& sqrt_op =
+    define(FloatUnary{"sqrt", [](double x) { return std::sqrt(x); },
+                      [](Expr x) { return x.pool().make(kir::Op::Sqrt, x.dtype(), {x}); },
+                      [](T, T y, T ct) { return div(scale(ct, 0.5), y); }, 6});
+const OpDef& rsqrt_op =
+    define(FloatUnary{"rsqrt", [](double x) { return 1 / std::sqrt(x); }, kir::rsqrt,
+                      [](T, T y, T ct) { return mul(scale(ct, -0.5), mul(y, mul(y, y))); }, 8});
 const OpDef& sigmoid_op = define(FloatUnary{
-    "sigmoid", [](double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); },
-    kir::sigmoid,
-    [](T, T y, T ct) { return mul(ct, mul(y, sub(full_as(y, 1), y))); }});
+    "sigmoid",
+    [](double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); },
+    kir::sigmoid, [](T, T y, T ct) { return mul(ct, mul(y, sub(full_as(y, 1), y))); }});
 
 // ---- Kept dtype. ----
 
@@ -109,14 +100,15 @@ std::int64_t same(std::int64_t x) { return x; }
 // The derivative of a step function; explicit, as PyTorch gives it.
 Tensor flat(T x, T, T) { return full_as(x, 0); }
 
-const OpDef& neg_op = define(AnyUnary{
-    "neg", [](double x) { return -x; }, [](std::int64_t x) { return -x; }, [](Expr x) { return -x; },
-    [](T, T, T ct) { return neg(ct); }});
-const OpDef& abs_op = define(AnyUnary{
-    "abs", [](double x) { return std::fabs(x); }, [](std::int64_t x) { return x < 0 ? -x : x; }, abs_expr,
-    [](T x, T, T ct) {
-      return make_select(compare("gt", x, 0), ct, masked(compare("lt", x, 0), neg(ct)));
-    }});
+const OpDef& neg_op =
+    define(AnyUnary{"neg", [](double x) { return -x; }, [](std::int64_t x) { return -x; },
+                    [](Expr x) { return -x; }, [](T, T, T ct) { return neg(ct); }});
+const OpDef& abs_op = define(AnyUnary{"abs", [](double x) { return std::fabs(x); },
+                                      [](std::int64_t x) { return x < 0 ? -x : x; }, abs_expr,
+                                      [](T x, T, T ct) {
+                                        return make_select(compare("gt", x, 0), ct,
+                                                           masked(compare("lt", x, 0), neg(ct)));
+                                      }});
 const OpDef& sign_op = define(AnyUnary{
     "sign", [](double x) { return static_cast<double>((x > 0) - (x < 0)); },
     [](std::int64_t x) { return static_cast<std::int64_t>((x > 0) - (x < 0)); }, sign_expr, flat});
@@ -126,17 +118,17 @@ const OpDef& ceil_op = define(
     AnyUnary{"ceil", [](double x) { return std::ceil(x); }, same, rounded<kir::Op::Ceil>, flat});
 const OpDef& trunc_op = define(
     AnyUnary{"trunc", [](double x) { return std::trunc(x); }, same, rounded<kir::Op::Trunc>, flat});
-const OpDef& round_op = define(AnyUnary{
-    "round", [](double x) { return std::nearbyint(x); }, same, rounded<kir::Op::RoundEven>, flat});
-const OpDef& stop_gradient_op = define(AnyUnary{
-    "stop_gradient", [](double x) { return x; }, same, [](Expr x) { return x; },
-    [](T, T, T) { return Tensor(); }});
+const OpDef& round_op = define(AnyUnary{"round", [](double x) { return std::nearbyint(x); }, same,
+                                        rounded<kir::Op::RoundEven>, flat});
+const OpDef& stop_gradient_op =
+    define(AnyUnary{"stop_gradient", [](double x) { return x; }, same, [](Expr x) { return x; },
+                    [](T, T, T) { return Tensor(); }});
 const OpDef& not_op = register_builtin(
     {.name = "not",
      .infer =
          [](const InferCtx& c) {
-           LILITH_CHECK(!is_floating(c.in[0].dtype), "{}: got {}; need a bool or integer tensor", c.op,
-                        c.in[0].str());
+           LILITH_CHECK(!is_floating(c.in[0].dtype), "{}: got {}; need a bool or integer tensor",
+                        c.op, c.in[0].str());
            return c.in[0];
          },
      .no_vjp_reason = "it is a function of bits",

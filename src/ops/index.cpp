@@ -16,12 +16,14 @@ using Cts = std::vector<Tensor>;
 
 int check_axis(const InferCtx& c) {
   const I axis = c.attrs.integer("axis");
-  LILITH_CHECK(axis >= 0 && axis < c.in[0].shape.rank(), "{}: axis {} of {}", c.op, axis, c.in[0].str());
+  LILITH_CHECK(axis >= 0 && axis < c.in[0].shape.rank(), "{}: axis {} of {}", c.op, axis,
+               c.in[0].str());
   LILITH_CHECK(c.in[1].dtype == DType::I64, "{}: the index is {}; need i64", c.op, c.in[1].str());
   Shape expected = c.in[0].shape;
-  if (c.in[1].shape.rank() == expected.rank()) expected[static_cast<int>(axis)] = c.in[1].shape[static_cast<int>(axis)];
-  LILITH_CHECK(c.in[1].shape == expected, "{}: x {}, index {}; need equal sizes but along axis {}", c.op,
-               c.in[0].str(), c.in[1].str(), axis);
+  if (c.in[1].shape.rank() == expected.rank())
+    expected[static_cast<int>(axis)] = c.in[1].shape[static_cast<int>(axis)];
+  LILITH_CHECK(c.in[1].shape == expected, "{}: x {}, index {}; need equal sizes but along axis {}",
+               c.op, c.in[0].str(), c.in[1].str(), axis);
   return static_cast<int>(axis);
 }
 
@@ -34,13 +36,15 @@ const OpDef& gather_op = register_builtin(
      .infer =
          [](const InferCtx& c) {
            const int axis = check_axis(c);
-           LILITH_CHECK(c.in[0].shape[axis] > 0 || c.in[1].numel() == 0, "gather: axis {} of {} is empty", axis,
-                        c.in[0].str());
+           LILITH_CHECK(c.in[0].shape[axis] > 0 || c.in[1].numel() == 0,
+                        "gather: axis {} of {} is empty", axis, c.in[0].str());
            return Aval{.shape = c.in[1].shape, .dtype = c.in[0].dtype, .device = c.in[0].device};
          },
      .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts {
        if (!c.wanted[0]) return {Tensor(), Tensor()};
-       return {make_scatter_add(full_as(c.in[0], 0), static_cast<int>(c.attrs.integer("axis")), c.in[1], ct), Tensor()};
+       return {make_scatter_add(full_as(c.in[0], 0), static_cast<int>(c.attrs.integer("axis")),
+                                c.in[1], ct),
+               Tensor()};
      },
      .lower =
          [](LowerCtx& c) {
@@ -55,7 +59,8 @@ const OpDef& gather_op = register_builtin(
            const auto axis = static_cast<std::size_t>(c.attrs.integer("axis"));
            const Shape& in = c.in[0]->aval.shape;
            for_each_index(c.out.aval.shape, [&](Ints at, I k) {
-             at[axis] = clamped(c.in[1]->i[static_cast<std::size_t>(k)], in[static_cast<int>(axis)]);
+             at[axis] =
+                 clamped(c.in[1]->i[static_cast<std::size_t>(k)], in[static_cast<int>(axis)]);
              copy_element(c.out, k, *c.in[0], linear_index(in, at));
            });
          },
@@ -68,8 +73,10 @@ const OpDef& scatter_add_op = register_builtin(
      .infer =
          [](const InferCtx& c) {
            check_axis(c);
-           LILITH_CHECK(c.in[1].shape == c.in[2].shape && c.in[2].dtype == c.in[0].dtype,
-                        "scatter_add: got {}; need src of the index's shape and of the base's dtype", describe(c));
+           LILITH_CHECK(
+               c.in[1].shape == c.in[2].shape && c.in[2].dtype == c.in[0].dtype,
+               "scatter_add: got {}; need src of the index's shape and of the base's dtype",
+               describe(c));
            return c.in[0];
          },
      .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts {
@@ -87,8 +94,10 @@ const OpDef& scatter_add_op = register_builtin(
              const auto j = static_cast<std::size_t>(k);
              at[axis] = clamped(c.in[1]->i[j], shape[static_cast<int>(axis)]);
              const I to = linear_index(shape, at);
-             if (c.out.floating()) c.out.f[static_cast<std::size_t>(to)] += c.in[2]->f[j];
-             else c.out.set_int(to, c.out.i[static_cast<std::size_t>(to)] + c.in[2]->i[j]);
+             if (c.out.floating())
+               c.out.f[static_cast<std::size_t>(to)] += c.in[2]->f[j];
+             else
+               c.out.set_int(to, c.out.i[static_cast<std::size_t>(to)] + c.in[2]->i[j]);
            });
          }});
 

@@ -16,7 +16,8 @@ using I = std::int64_t;
 namespace {
 
 void check_index(const char* op, const Tensor& index) {
-  LILITH_CHECK(is_integral(index.dtype()), "{}: the index is {}; need integers", op, index.aval().str());
+  LILITH_CHECK(is_integral(index.dtype()), "{}: the index is {}; need integers", op,
+               index.aval().str());
 }
 
 // Whole slices: the index repeated over the other dimensions.
@@ -28,7 +29,8 @@ Tensor spread_index(const Tensor& index, const Shape& shape, int dim) {
 
 int checked_dim(const char* op, const Tensor& x, int dim, const Tensor& index) {
   check_index(op, index);
-  LILITH_CHECK(index.ndim() <= 1, "{}: the index is {}; need at most 1 dimension", op, index.aval().str());
+  LILITH_CHECK(index.ndim() <= 1, "{}: the index is {}; need at most 1 dimension", op,
+               index.aval().str());
   return wrap_dim(op, dim, x.ndim());
 }
 
@@ -51,15 +53,19 @@ Tensor gather(const Arg& x, int dim, const Tensor& index) {
   check_index("gather", index);
   const int d = wrap_dim("gather", dim, t.ndim());
   if (t.ndim() == 0 || index.ndim() == 0) {
-    LILITH_CHECK(t.ndim() <= 1 && index.ndim() <= 1, "gather: x {}, index {}; need as many dimensions", t.aval().str(),
+    LILITH_CHECK(t.ndim() <= 1 && index.ndim() <= 1,
+                 "gather: x {}, index {}; need as many dimensions", t.aval().str(),
                  index.aval().str());
-    return make_reshape(gather(make_reshape(t, {t.numel()}), 0, make_reshape(index, {index.numel()})), index.shape());
+    return make_reshape(
+        gather(make_reshape(t, {t.numel()}), 0, make_reshape(index, {index.numel()})),
+        index.shape());
   }
-  LILITH_CHECK(index.ndim() == t.ndim(), "gather: x {}, index {}; need as many dimensions", t.aval().str(),
-               index.aval().str());
+  LILITH_CHECK(index.ndim() == t.ndim(), "gather: x {}, index {}; need as many dimensions",
+               t.aval().str(), index.aval().str());
   for (int i = 0; i < t.ndim(); ++i) {
     if (i == d) continue;
-    LILITH_CHECK(index.shape()[i] <= t.shape()[i], "gather: index {} is larger than x {} in dimension {}; need at most {}",
+    LILITH_CHECK(index.shape()[i] <= t.shape()[i],
+                 "gather: index {} is larger than x {} in dimension {}; need at most {}",
                  index.aval().str(), t.aval().str(), i, t.shape()[i]);
     t = slice_dim(t, i, 0, index.shape()[i]);
   }
@@ -70,23 +76,29 @@ Tensor scatter_add(const Arg& x, int dim, const Tensor& index, const Tensor& src
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   check_index("scatter_add", index);
-  LILITH_CHECK(src.dtype() == t.dtype(), "scatter_add: x {}, src {}; need equal dtypes", t.aval().str(), src.aval().str());
+  LILITH_CHECK(src.dtype() == t.dtype(), "scatter_add: x {}, src {}; need equal dtypes",
+               t.aval().str(), src.aval().str());
   if (t.ndim() == 0) {
-    const Tensor flat = scatter_add(make_reshape(t, {1}), 0, make_reshape(index, {index.numel()}), make_reshape(src, {src.numel()}));
+    const Tensor flat = scatter_add(make_reshape(t, {1}), 0, make_reshape(index, {index.numel()}),
+                                    make_reshape(src, {src.numel()}));
     return make_reshape(flat, {});
   }
   const int d = wrap_dim("scatter_add", dim, t.ndim());
-  if (index.ndim() <= 1 && src.ndim() <= 1 && t.ndim() == 1 && (index.ndim() == 0 || src.ndim() == 0)) {
-    return scatter_add(t, 0, make_reshape(index, {index.numel()}), make_reshape(src, {src.numel()}));
+  if (index.ndim() <= 1 && src.ndim() <= 1 && t.ndim() == 1 &&
+      (index.ndim() == 0 || src.ndim() == 0)) {
+    return scatter_add(t, 0, make_reshape(index, {index.numel()}),
+                       make_reshape(src, {src.numel()}));
   }
-  LILITH_CHECK(index.ndim() == t.ndim() && src.ndim() == t.ndim(), "scatter_add: x {}, index {}, src {}; need as many dimensions",
-               t.aval().str(), index.aval().str(), src.aval().str());
+  LILITH_CHECK(index.ndim() == t.ndim() && src.ndim() == t.ndim(),
+               "scatter_add: x {}, index {}, src {}; need as many dimensions", t.aval().str(),
+               index.aval().str(), src.aval().str());
   if (index.numel() == 0) return t;
   Tensor from = src, part = t;
   bool whole = true;
   for (int i = 0; i < t.ndim(); ++i) {
     const I n = index.shape()[i];
-    LILITH_CHECK(n <= src.shape()[i] && (i == d || n <= t.shape()[i]), "scatter_add: index {} is larger than src {} or x {} in dimension {}",
+    LILITH_CHECK(n <= src.shape()[i] && (i == d || n <= t.shape()[i]),
+                 "scatter_add: index {} is larger than src {} or x {} in dimension {}",
                  index.aval().str(), src.aval().str(), t.aval().str(), i);
     from = slice_dim(from, i, 0, n);
     if (i == d || n == t.shape()[i]) continue;
@@ -104,14 +116,16 @@ Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<int> dim)
   LocScope scope(x.loc());
   check_index("take_along_dim", index);
   const Tensor t = x.tensor();
-  if (!dim) return make_gather(make_reshape(t, {t.numel()}), 0, make_reshape(index, {index.numel()}));
-  LILITH_CHECK(t.ndim() == index.ndim(), "take_along_dim: x {}, index {}; need as many dimensions", t.aval().str(),
-               index.aval().str());
+  if (!dim)
+    return make_gather(make_reshape(t, {t.numel()}), 0, make_reshape(index, {index.numel()}));
+  LILITH_CHECK(t.ndim() == index.ndim(), "take_along_dim: x {}, index {}; need as many dimensions",
+               t.aval().str(), index.aval().str());
   const int d = wrap_dim("take_along_dim", *dim, t.ndim());
   if (t.ndim() == 0) return gather(t, 0, index);
   Shape of_x = t.shape(), of_index = index.shape();
   of_x[d] = of_index[d] = 1;
-  const Tensor stand_ins[] = {make_full(of_x, 0, t.dtype(), t.device()), make_full(of_index, 0, t.dtype(), t.device())};
+  const Tensor stand_ins[] = {make_full(of_x, 0, t.dtype(), t.device()),
+                              make_full(of_index, 0, t.dtype(), t.device())};
   of_x = of_index = broadcast_shapes("take_along_dim", stand_ins);
   of_x[d] = t.shape()[d];
   of_index[d] = index.shape()[d];
@@ -123,7 +137,8 @@ Tensor take(const Arg& x, const Tensor& index) {
   check_index("take", index);
   const Tensor t = x.tensor();
   const Tensor i = make_cast(make_reshape(index, {index.numel()}), DType::I64);
-  const Tensor wrapped = make_select(compare("lt", i, 0), shift(i, static_cast<double>(t.numel())), i);
+  const Tensor wrapped =
+      make_select(compare("lt", i, 0), shift(i, static_cast<double>(t.numel())), i);
   return make_reshape(make_gather(make_reshape(t, {t.numel()}), 0, wrapped), index.shape());
 }
 
@@ -139,13 +154,14 @@ Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& sourc
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = checked_dim("index_add", t, dim, index);
-  LILITH_CHECK(source.dtype() == t.dtype(), "index_add: x {}, source {}; need equal dtypes", t.aval().str(),
-               source.aval().str());
+  LILITH_CHECK(source.dtype() == t.dtype(), "index_add: x {}, source {}; need equal dtypes",
+               t.aval().str(), source.aval().str());
   const Tensor src = alpha == 1 ? source : scale(source, alpha);
   if (t.ndim() == 0) return add(t, sum(src));
   Shape expected = t.shape();
   expected[d] = index.numel();
-  LILITH_CHECK(src.numel() == expected.numel(), "index_add: source is {}; need shape {}", src.aval().str(), expected.str());
+  LILITH_CHECK(src.numel() == expected.numel(), "index_add: source is {}; need shape {}",
+               src.aval().str(), expected.str());
   return make_scatter_add(t, d, spread_index(index, t.shape(), d), make_reshape(src, expected));
 }
 
@@ -157,7 +173,8 @@ Tensor index_fill(const Arg& x, int dim, const Tensor& index, const Arg& value) 
   if (t.ndim() == 0) return index.numel() > 0 ? make_cast(value.tensor(t.dtype()), t.dtype()) : t;
   const I n = t.shape()[d];
   const Tensor wrapped = make_select(compare("lt", at, 0), shift(at, static_cast<double>(n)), at);
-  const Tensor hits = make_scatter_add(make_full({n}, 0, DType::I64, t.device()), 0, wrapped, full_as(wrapped, 1));
+  const Tensor hits =
+      make_scatter_add(make_full({n}, 0, DType::I64, t.device()), 0, wrapped, full_as(wrapped, 1));
   return masked_fill(t, make_broadcast(compare("gt", hits, 0), t.shape(), {d}), value);
 }
 
@@ -165,12 +182,15 @@ Tensor embedding(const Arg& index, const Tensor& weight, std::optional<I> paddin
   LocScope scope(index.loc());
   const Tensor at = index.tensor();
   check_index("embedding", at);
-  LILITH_CHECK(weight.ndim() == 2, "embedding: weight is {}; need [rows, features]", weight.aval().str());
+  LILITH_CHECK(weight.ndim() == 2, "embedding: weight is {}; need [rows, features]",
+               weight.aval().str());
   Tensor table = weight;
   if (padding_idx) {
     const I row = *padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx;
-    LILITH_CHECK(row >= 0 && row < weight.size(0), "embedding: padding_idx {} of {} rows", *padding_idx, weight.size(0));
-    const Tensor is_padding = compare("eq", make_iota(weight.shape(), 0, DType::I64, weight.device()), static_cast<double>(row));
+    LILITH_CHECK(row >= 0 && row < weight.size(0), "embedding: padding_idx {} of {} rows",
+                 *padding_idx, weight.size(0));
+    const Tensor is_padding = compare(
+        "eq", make_iota(weight.shape(), 0, DType::I64, weight.device()), static_cast<double>(row));
     table = make_select(is_padding, stop_gradient(weight), weight);
   }
   Shape out = at.shape();
@@ -186,7 +206,8 @@ Tensor one_hot(const Arg& x, I num_classes) {
   Shape shape = t.shape();
   shape.push_back(num_classes);
   const Tensor wide = make_broadcast(make_cast(t, DType::I64), shape, range(t.ndim()));
-  return make_cast(apply("eq", {wide, make_iota(shape, t.ndim(), DType::I64, t.device())}), DType::I64);
+  return make_cast(apply("eq", {wide, make_iota(shape, t.ndim(), DType::I64, t.device())}),
+                   DType::I64);
 }
 
 Tensor tril(const Arg& x, int diagonal) { return triangle("tril", "le", x, diagonal); }
@@ -215,7 +236,8 @@ Tensor diagonal(const Arg& x, int offset, int dim1, int dim2) {
   m = slice_dim(m, last - 1, start_row, start_row + n);
   Shape index_shape = m.shape();
   index_shape[last] = 1;
-  const Tensor index = shift(make_iota(index_shape, last - 1, DType::I64, t.device()), static_cast<double>(start_column));
+  const Tensor index = shift(make_iota(index_shape, last - 1, DType::I64, t.device()),
+                             static_cast<double>(start_column));
   return squeeze(make_gather(m, last, index), last);
 }
 
@@ -233,7 +255,8 @@ Tensor diag_embed(const Arg& x, int offset, int dim1, int dim2) {
   wide.push_back(n);
   const Tensor rows = pad_dim(t, rank - 2, before, after);
   const Tensor spread = make_broadcast(rows, wide, range(rank - 1));
-  const Tensor row = make_iota(wide, rank - 2, DType::I64, t.device()), column = make_iota(wide, rank - 1, DType::I64, t.device());
+  const Tensor row = make_iota(wide, rank - 2, DType::I64, t.device()),
+               column = make_iota(wide, rank - 1, DType::I64, t.device());
   const Tensor m = masked(compare("eq", sub(column, row), offset), spread);
   return movedim(m, {rank - 2, rank - 1}, {a, b});
 }
@@ -259,10 +282,12 @@ Tensor select_scatter(const Arg& x, const Tensor& src, int dim, I index) {
   LILITH_CHECK(t.ndim() > 0, "select_scatter: got a 0-d tensor; need at least 1 dimension");
   const int d = wrap_dim("select_scatter", dim, t.ndim());
   const I n = t.shape()[d], i = index < 0 ? index + n : index;
-  LILITH_CHECK(i >= 0 && i < n, "select_scatter: index {} of dimension {} of {}", index, d, t.aval().str());
-  LILITH_CHECK(src.shape() == without(t.shape(), {d}), "select_scatter: src is {}; need shape {}", src.aval().str(),
-               without(t.shape(), {d}).str());
-  const Tensor here = compare("eq", make_iota(t.shape(), d, DType::I64, t.device()), static_cast<double>(i));
+  LILITH_CHECK(i >= 0 && i < n, "select_scatter: index {} of dimension {} of {}", index, d,
+               t.aval().str());
+  LILITH_CHECK(src.shape() == without(t.shape(), {d}), "select_scatter: src is {}; need shape {}",
+               src.aval().str(), without(t.shape(), {d}).str());
+  const Tensor here =
+      compare("eq", make_iota(t.shape(), d, DType::I64, t.device()), static_cast<double>(i));
   return make_select(here, broadcast_over(make_cast(src, t.dtype()), t.shape(), {d}), t);
 }
 

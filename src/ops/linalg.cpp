@@ -17,32 +17,35 @@ using I = std::int64_t;
 namespace {
 
 void check_ranks(const char* op, const Tensor& a, int rank_a, const Tensor& b, int rank_b) {
-  LILITH_CHECK(a.ndim() == rank_a && b.ndim() == rank_b, "{}: got a {}, b {}; need {} and {} dimensions", op,
-               a.aval().str(), b.aval().str(), rank_a, rank_b);
-  LILITH_CHECK(a.dtype() == b.dtype(), "{}: dtypes differ: a {}, b {}; need equal dtypes", op, a.aval().str(),
-               b.aval().str());
+  LILITH_CHECK(a.ndim() == rank_a && b.ndim() == rank_b,
+               "{}: got a {}, b {}; need {} and {} dimensions", op, a.aval().str(), b.aval().str(),
+               rank_a, rank_b);
+  LILITH_CHECK(a.dtype() == b.dtype(), "{}: dtypes differ: a {}, b {}; need equal dtypes", op,
+               a.aval().str(), b.aval().str());
 }
 
-void check_inner(const char* op, const Tensor& a, const Tensor& b, I from_a, I from_b, const char* rule) {
+void check_inner(const char* op, const Tensor& a, const Tensor& b, I from_a, I from_b,
+                 const char* rule) {
   if (from_a == from_b) return;
   const bool transposed = b.ndim() >= 2 && b.size(-1) == from_a;
-  fail("{}: inner sizes differ: a {}, b {}; need {} ({} vs {}).{}", op, a.aval().str(), b.aval().str(), rule,
-       from_a, from_b, transposed ? " b.transpose() fits." : "");
+  fail("{}: inner sizes differ: a {}, b {}; need {} ({} vs {}).{}", op, a.aval().str(),
+       b.aval().str(), rule, from_a, from_b, transposed ? " b.transpose() fits." : "");
 }
 
 // alpha (a @ b) + beta x, as the addmm family has it.
 Tensor accumulate(const Arg& x, const Tensor& product, double beta, double alpha) {
   const DType dtype = product.dtype();
   if (!is_floating(dtype)) {
-    LILITH_CHECK(alpha == static_cast<double>(static_cast<I>(alpha)) && beta == static_cast<double>(static_cast<I>(beta)),
+    LILITH_CHECK(alpha == static_cast<double>(static_cast<I>(alpha)) &&
+                     beta == static_cast<double>(static_cast<I>(beta)),
                  "addmm: alpha {} and beta {} with {}; integer operands need integers", alpha, beta,
                  product.aval().str());
   }
   const Tensor scaled = alpha == 1 ? product : scale(product, alpha);
   if (beta == 0) return scaled;
   const Tensor t = x.tensor(dtype);
-  LILITH_CHECK(t.dtype() == dtype, "addmm: dtypes differ: x {}, product {}; need equal dtypes", t.aval().str(),
-               product.aval().str());
+  LILITH_CHECK(t.dtype() == dtype, "addmm: dtypes differ: x {}, product {}; need equal dtypes",
+               t.aval().str(), product.aval().str());
   const Tensor added = expand(beta == 1 ? t : scale(t, beta), product.shape());
   return apply("add", {added, scaled});
 }
@@ -73,10 +76,11 @@ Tensor matmul_batched(const Tensor& a, const Tensor& b) {
 Tensor matmul(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Tensor x = a.tensor(), y = b.tensor();
-  LILITH_CHECK(x.ndim() > 0 && y.ndim() > 0, "matmul: got a {}, b {}; need at least 1 dimension each (use mul)",
-               x.aval().str(), y.aval().str());
-  LILITH_CHECK(x.dtype() == y.dtype(), "matmul: dtypes differ: a {}, b {}; need equal dtypes", x.aval().str(),
+  LILITH_CHECK(x.ndim() > 0 && y.ndim() > 0,
+               "matmul: got a {}, b {}; need at least 1 dimension each (use mul)", x.aval().str(),
                y.aval().str());
+  LILITH_CHECK(x.dtype() == y.dtype(), "matmul: dtypes differ: a {}, b {}; need equal dtypes",
+               x.aval().str(), y.aval().str());
   const bool vector_a = x.ndim() == 1, vector_b = y.ndim() == 1;
   check_inner("matmul", x, y, x.size(-1), vector_b ? y.size(0) : y.size(-2),
               vector_b ? "a.shape[-1] == b.shape[0]" : "a.shape[-1] == b.shape[-2]");
@@ -96,8 +100,8 @@ Tensor mm(const Arg& a, const Arg& b) {
 Tensor bmm(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   check_ranks("bmm", a.tensor(), 3, b.tensor(), 3);
-  LILITH_CHECK(a.tensor().size(0) == b.tensor().size(0), "bmm: batch sizes differ: a {}, b {}; need equal sizes",
-               describe(a), describe(b));
+  LILITH_CHECK(a.tensor().size(0) == b.tensor().size(0),
+               "bmm: batch sizes differ: a {}, b {}; need equal sizes", describe(a), describe(b));
   return matmul(a, b);
 }
 Tensor mv(const Arg& a, const Arg& b) {
@@ -122,8 +126,8 @@ Tensor inner(const Arg& a, const Arg& b) {
 Tensor outer(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Tensor x = a.tensor(), y = b.tensor();
-  LILITH_CHECK(x.ndim() == 1 && y.ndim() == 1, "outer: got a {}, b {}; need 1 dimension each", x.aval().str(),
-               y.aval().str());
+  LILITH_CHECK(x.ndim() == 1 && y.ndim() == 1, "outer: got a {}, b {}; need 1 dimension each",
+               x.aval().str(), y.aval().str());
   return mul(unsqueeze(x, 1), unsqueeze(y, 0));
 }
 
@@ -147,8 +151,8 @@ Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alph
   LocScope scope(x.loc());
   const Tensor p = a.tensor(), q = b.tensor();
   check_ranks("addbmm", p, 3, q, 3);
-  LILITH_CHECK(p.size(0) == q.size(0), "addbmm: batch sizes differ: a {}, b {}; need equal sizes", describe(a),
-               describe(b));
+  LILITH_CHECK(p.size(0) == q.size(0), "addbmm: batch sizes differ: a {}, b {}; need equal sizes",
+               describe(a), describe(b));
   check_inner("addbmm", p, q, p.size(2), q.size(1), "a.shape[-1] == b.shape[-2]");
   return accumulate(x, dot_general(p, q, {}, {}, {0, 2}, {0, 1}), beta, alpha);
 }
@@ -156,16 +160,17 @@ Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alph
 Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntList& dims_b) {
   LocScope scope(a.loc());
   const Tensor x = a.tensor(), y = b.tensor();
-  LILITH_CHECK(dims_a.size() == dims_b.size(), "tensordot: {} dims of a, {} of b; need as many", dims_a.size(),
-               dims_b.size());
+  LILITH_CHECK(dims_a.size() == dims_b.size(), "tensordot: {} dims of a, {} of b; need as many",
+               dims_a.size(), dims_b.size());
   if (dims_a.empty()) return dot_general(x, y, {}, {}, {}, {});
-  return dot_general(x, y, {}, {}, wrap_dims("tensordot", dims_a, x.ndim()), wrap_dims("tensordot", dims_b, y.ndim()));
+  return dot_general(x, y, {}, {}, wrap_dims("tensordot", dims_a, x.ndim()),
+                     wrap_dims("tensordot", dims_b, y.ndim()));
 }
 Tensor tensordot(const Arg& a, const Arg& b, int dims) {
   LocScope scope(a.loc());
   const int rank = a.tensor().ndim();
-  LILITH_CHECK(dims >= 0 && dims <= rank && dims <= b.tensor().ndim(), "tensordot: {} dims of a {}, b {}", dims,
-               describe(a), describe(b));
+  LILITH_CHECK(dims >= 0 && dims <= rank && dims <= b.tensor().ndim(),
+               "tensordot: {} dims of a {}, b {}", dims, describe(a), describe(b));
   Ints last = range(dims);
   for (I& d : last) d += rank - dims;
   return tensordot(a, b, last, range(dims));
@@ -175,7 +180,8 @@ Tensor cross(const Arg& a, const Arg& b, int dim) {
   LocScope scope(a.loc());
   const Operands o = broadcast_operands("cross", a, b, result_type({&a, &b}));
   const int d = wrap_dim("cross", dim, o.a.ndim());
-  LILITH_CHECK(o.a.ndim() > 0 && o.a.size(d) == 3, "cross: dimension {} of {}; need size 3", dim, o.a.aval().str());
+  LILITH_CHECK(o.a.ndim() > 0 && o.a.size(d) == 3, "cross: dimension {} of {}; need size 3", dim,
+               o.a.aval().str());
   const auto turned = [&](const Tensor& t, int by) { return roll(t, -by, d); };
   return sub(mul(turned(o.a, 1), turned(o.b, 2)), mul(turned(o.a, 2), turned(o.b, 1)));
 }

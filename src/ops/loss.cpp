@@ -22,9 +22,12 @@ namespace {
 
 Tensor reduced(const Tensor& x, Reduction reduction) {
   switch (reduction) {
-    case Reduction::None: return x;
-    case Reduction::Sum: return sum(x);
-    case Reduction::Mean: break;
+    case Reduction::None:
+      return x;
+    case Reduction::Sum:
+      return sum(x);
+    case Reduction::Mean:
+      break;
   }
   return mean(x);
 }
@@ -40,17 +43,19 @@ Tensor at_least_zero(const Tensor& x) { return clamp_min(x, full_as(x, 0)); }
 void check_classes(const char* op, const Tensor& x, const Tensor& target) {
   Shape expected = x.shape();
   expected.erase(x.ndim() == 1 ? 0 : 1);
-  LILITH_CHECK(is_integral(target.dtype()) && target.shape() == expected, "{}: target is {}; input {} needs integers of shape {}",
-               op, target.aval().str(), x.aval().str(), expected.str());
+  LILITH_CHECK(is_integral(target.dtype()) && target.shape() == expected,
+               "{}: target is {}; input {} needs integers of shape {}", op, target.aval().str(),
+               x.aval().str(), expected.str());
 }
 
 void check_weight(const char* op, const Tensor& weight, I classes) {
-  LILITH_CHECK(!weight.defined() || (weight.ndim() == 1 && weight.numel() == classes), "{}: weight is {}; need [{}]", op,
-               weight.defined() ? weight.aval().str() : "", classes);
+  LILITH_CHECK(!weight.defined() || (weight.ndim() == 1 && weight.numel() == classes),
+               "{}: weight is {}; need [{}]", op, weight.defined() ? weight.aval().str() : "",
+               classes);
 }
 
-// Class-index targets over dimension 1 of x (0 when x is 1-d): which targets count, a safe index, the
-// weight of each target.
+// Class-index targets over dimension 1 of x (0 when x is 1-d): which targets count, a safe index,
+// the weight of each target.
 struct Targets {
   Tensor counts, index, weight;
 };
@@ -79,9 +84,10 @@ Tensor weighted(const Tensor& values, const Tensor& weight, Reduction reduction)
   return reduction == Reduction::Sum ? total : div(total, sum(weight));
 }
 
-Tensor nll(const char* op, const Tensor& x, const Tensor& target, const Tensor& weight, I ignore_index, Reduction reduction) {
-  LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1, "{}: input is {}; need floating [C], [N, C] or [N, C, d...]", op,
-               x.aval().str());
+Tensor nll(const char* op, const Tensor& x, const Tensor& target, const Tensor& weight,
+           I ignore_index, Reduction reduction) {
+  LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1,
+               "{}: input is {}; need floating [C], [N, C] or [N, C, d...]", op, x.aval().str());
   check_classes(op, x, target);
   check_weight(op, weight, x.shape()[x.ndim() == 1 ? 0 : 1]);
   const Targets t = targets_of(x, target, weight, ignore_index);
@@ -97,21 +103,26 @@ Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& o)
   return nll("nll_loss", input.tensor(), target, o.weight, o.ignore_index, o.reduction);
 }
 
-Tensor cross_entropy_loss(const Arg& input, const Tensor& target, const CrossEntropyLossOptions& o) {
+Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
+                          const CrossEntropyLossOptions& o) {
   LocScope scope(input.loc());
   const Tensor x = input.tensor();
-  LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1, "cross_entropy_loss: input is {}; need floating [C], [N, C] or [N, C, d...]",
+  LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1,
+               "cross_entropy_loss: input is {}; need floating [C], [N, C] or [N, C, d...]",
                x.aval().str());
-  LILITH_CHECK(o.label_smoothing >= 0 && o.label_smoothing <= 1, "cross_entropy_loss: label_smoothing is {}; need 0 to 1",
-               o.label_smoothing);
+  LILITH_CHECK(o.label_smoothing >= 0 && o.label_smoothing <= 1,
+               "cross_entropy_loss: label_smoothing is {}; need 0 to 1", o.label_smoothing);
   const int d = x.ndim() == 1 ? 0 : 1;
   const I classes = x.shape()[d];
   check_weight("cross_entropy_loss", o.weight, classes);
   const Tensor logp = log_softmax(x, d);
   const double smoothing = o.label_smoothing, each = smoothing / static_cast<double>(classes);
-  const Tensor class_weight = o.weight.defined() ? make_broadcast(make_cast(o.weight, x.dtype()), x.shape(), {d}) : Tensor();
+  const Tensor class_weight = o.weight.defined()
+                                  ? make_broadcast(make_cast(o.weight, x.dtype()), x.shape(), {d})
+                                  : Tensor();
   if (is_floating(target.dtype())) {
-    LILITH_CHECK(target.shape() == x.shape(), "cross_entropy_loss: probabilities {} for input {}; need the same shape",
+    LILITH_CHECK(target.shape() == x.shape(),
+                 "cross_entropy_loss: probabilities {} for input {}; need the same shape",
                  target.aval().str(), x.aval().str());
     Tensor p = make_cast(target, x.dtype());
     if (smoothing > 0) p = shift(scale(p, 1 - smoothing), each);
@@ -120,9 +131,12 @@ Tensor cross_entropy_loss(const Arg& input, const Tensor& target, const CrossEnt
     const Tensor losses = neg(sum(values, d));
     if (o.reduction == Reduction::None) return losses;
     const Tensor total = sum(losses);
-    return o.reduction == Reduction::Sum ? total : scale(total, 1 / static_cast<double>(x.numel() / std::max<I>(classes, 1)));
+    return o.reduction == Reduction::Sum
+               ? total
+               : scale(total, 1 / static_cast<double>(x.numel() / std::max<I>(classes, 1)));
   }
-  const Tensor chosen = nll("cross_entropy_loss", logp, target, o.weight, o.ignore_index, o.reduction);
+  const Tensor chosen =
+      nll("cross_entropy_loss", logp, target, o.weight, o.ignore_index, o.reduction);
   if (smoothing == 0) return chosen;
   const Targets t = targets_of(x, target, o.weight, o.ignore_index);
   const Tensor all = neg(sum(class_weight.defined() ? mul(logp, class_weight) : logp, d));
@@ -147,7 +161,9 @@ Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reductio
   if (beta == 0) return l1_loss(input, target, reduction);
   const Operands o = pair("smooth_l1_loss", input, target);
   const Tensor d = sub(o.a, o.b), z = abs(d);
-  return reduced(make_select(compare("lt", z, beta), scale(mul(d, d), 0.5 / beta), shift(z, -0.5 * beta)), reduction);
+  return reduced(
+      make_select(compare("lt", z, beta), scale(mul(d, d), 0.5 / beta), shift(z, -0.5 * beta)),
+      reduction);
 }
 Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction, double delta) {
   LocScope scope(input.loc());
@@ -158,17 +174,20 @@ Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction, d
   return reduced(make_select(compare("le", z, delta), scale(mul(d, d), 0.5), far), reduction);
 }
 
-Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight, Reduction reduction) {
+Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight,
+                            Reduction reduction) {
   LocScope scope(input.loc());
   const Operands o = pair("binary_cross_entropy", input, target);
   const auto bounded = [](const Tensor& l) { return clamp_min(l, full_as(l, -100)); };
   const Tensor one = full_as(o.a, 1);
-  const Tensor hit = mul(o.b, bounded(log(o.a))), miss = mul(sub(one, o.b), bounded(log(sub(one, o.a))));
+  const Tensor hit = mul(o.b, bounded(log(o.a))),
+               miss = mul(sub(one, o.b), bounded(log(sub(one, o.a))));
   Tensor values = neg(add(hit, miss));
   if (weight.defined()) values = mul(values, weight);
   return reduced(values, reduction);
 }
-Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target, const BCEWithLogitsLossOptions& opt) {
+Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target,
+                                        const BCEWithLogitsLossOptions& opt) {
   LocScope scope(input.loc());
   const Operands o = pair("binary_cross_entropy_with_logits", input, target);
   Tensor tail = softplus(neg(o.a), 1, INFINITY);
@@ -181,12 +200,17 @@ Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target, 
 Tensor kl_div(const Arg& input, const Tensor& target, KLDivReduction reduction, bool log_target) {
   LocScope scope(input.loc());
   const Operands o = pair("kl_div", input, target);
-  const Tensor values = log_target ? mul(exp(o.b), sub(o.b, o.a)) : sub(xlogy(o.b, o.b), mul(o.b, o.a));
+  const Tensor values =
+      log_target ? mul(exp(o.b), sub(o.b, o.a)) : sub(xlogy(o.b, o.b), mul(o.b, o.a));
   switch (reduction) {
-    case KLDivReduction::None: return values;
-    case KLDivReduction::Sum: return sum(values);
-    case KLDivReduction::Mean: return mean(values);
-    case KLDivReduction::BatchMean: break;
+    case KLDivReduction::None:
+      return values;
+    case KLDivReduction::Sum:
+      return sum(values);
+    case KLDivReduction::Mean:
+      return mean(values);
+    case KLDivReduction::BatchMean:
+      break;
   }
   LILITH_CHECK(values.ndim() > 0, "kl_div: batchmean of a 0-d input; need at least 1 dimension");
   return scale(sum(values), 1 / static_cast<double>(values.shape()[0]));
@@ -195,16 +219,19 @@ Tensor kl_div(const Arg& input, const Tensor& target, KLDivReduction reduction, 
 Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLLLossOptions& opt) {
   LocScope scope(input.loc());
   const Operands o = pair("poisson_nll_loss", input, target);
-  Tensor values = opt.log_input ? sub(exp(o.a), mul(o.b, o.a)) : sub(o.a, mul(o.b, log(shift(o.a, opt.eps))));
+  Tensor values =
+      opt.log_input ? sub(exp(o.a), mul(o.b, o.a)) : sub(o.a, mul(o.b, log(shift(o.a, opt.eps))));
   if (opt.full) {
     // Stirling's formula for log(target!), where target > 1.
     const Tensor big = compare("gt", o.b, 1), t = make_select(big, o.b, full_as(o.b, 2));
-    const Tensor stirling = add(sub(mul(t, log(t)), t), scale(log(scale(t, 2 * std::numbers::pi)), 0.5));
+    const Tensor stirling =
+        add(sub(mul(t, log(t)), t), scale(log(scale(t, 2 * std::numbers::pi)), 0.5));
     values = add(values, masked(big, stirling));
   }
   return reduced(values, opt.reduction);
 }
-Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var, const GaussianNLLLossOptions& opt) {
+Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
+                         const GaussianNLLLossOptions& opt) {
   LocScope scope(input.loc());
   const Operands o = pair("gaussian_nll_loss", input, target);
   Tensor v = make_cast(var, o.a.dtype());
@@ -222,24 +249,29 @@ Tensor soft_margin_loss(const Arg& input, const Tensor& target, Reduction reduct
   const Operands o = pair("soft_margin_loss", input, target);
   return reduced(softplus(neg(mul(o.b, o.a)), 1, INFINITY), reduction);
 }
-Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margin, Reduction reduction) {
+Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margin,
+                            Reduction reduction) {
   LocScope scope(input.loc());
   const Operands o = pair("hinge_embedding_loss", input, target);
   const Tensor gap = at_least_zero(shift(neg(o.a), margin));
-  const Tensor values = add(masked(compare("ne", o.b, 1), gap), masked(compare("ne", o.b, -1), o.a));
+  const Tensor values =
+      add(masked(compare("ne", o.b, 1), gap), masked(compare("ne", o.b, -1), o.a));
   return reduced(values, reduction);
 }
-Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
+Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
+                           Reduction reduction) {
   LocScope scope(a.loc());
   const Tensor gap = shift(mul(neg(target), sub(a, b)), margin);
   return reduced(at_least_zero(gap), reduction);
 }
-Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
+Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
+                             Reduction reduction) {
   LocScope scope(a.loc());
   constexpr double kEps = 1e-12;
   const Operands o = pair("cosine_embedding_loss", a, b);
   const int dim = target.ndim() == 0 ? 0 : 1;
-  const Tensor squares = mul(shift(sum(mul(o.a, o.a), dim), kEps), shift(sum(mul(o.b, o.b), dim), kEps));
+  const Tensor squares =
+      mul(shift(sum(mul(o.a, o.a), dim), kEps), shift(sum(mul(o.b, o.b), dim), kEps));
   const Tensor cosine = div(sum(mul(o.a, o.b), dim), sqrt(squares));
   const Tensor t = broadcast_last(make_cast(target, cosine.dtype()), cosine.shape());
   const Tensor alike = masked(compare("eq", t, 1), sub(full_as(cosine, 1), cosine));
@@ -254,10 +286,12 @@ Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tens
   if (o.swap) far = minimum(far, pairwise_distance(positive, negative, o.p, o.eps));
   return reduced(at_least_zero(shift(sub(near, far), o.margin)), o.reduction);
 }
-Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const Tensor& weight, Reduction reduction) {
+Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const Tensor& weight,
+                                   Reduction reduction) {
   LocScope scope(input.loc());
   const Operands o = pair("multilabel_soft_margin_loss", input, target);
-  Tensor values = neg(add(mul(o.b, logsigmoid(o.a)), mul(sub(full_as(o.b, 1), o.b), logsigmoid(neg(o.a)))));
+  Tensor values =
+      neg(add(mul(o.b, logsigmoid(o.a)), mul(sub(full_as(o.b, 1), o.b), logsigmoid(neg(o.a)))));
   if (weight.defined()) values = mul(values, weight);
   return reduced(mean(values, -1), reduction);
 }
@@ -267,14 +301,17 @@ Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarg
   const bool single = x.ndim() <= 1;
   if (single) x = make_reshape(x, {1, x.numel()});
   const Tensor t = make_reshape(make_cast(target, DType::I64), {target.numel()});
-  LILITH_CHECK(x.ndim() == 2 && x.size(0) == t.numel(), "multi_margin_loss: input {}, target {}; need [N, C] and [N]",
-               x.aval().str(), target.aval().str());
+  LILITH_CHECK(x.ndim() == 2 && x.size(0) == t.numel(),
+               "multi_margin_loss: input {}, target {}; need [N, C] and [N]", x.aval().str(),
+               target.aval().str());
   LILITH_CHECK(o.p == 1 || o.p == 2, "multi_margin_loss: p is {}; need 1 or 2", o.p);
   check_weight("multi_margin_loss", o.weight, x.size(1));
   const Tensor own = make_broadcast(picked(x, t), x.shape(), {0});
   Tensor gap = at_least_zero(shift(sub(x, own), o.margin));
   if (o.p == 2) gap = mul(gap, gap);
-  if (o.weight.defined()) gap = mul(gap, make_broadcast(make_gather(make_cast(o.weight, x.dtype()), 0, t), x.shape(), {0}));
+  if (o.weight.defined())
+    gap =
+        mul(gap, make_broadcast(make_gather(make_cast(o.weight, x.dtype()), 0, t), x.shape(), {0}));
   const Tensor index = make_broadcast(t, x.shape(), {0});
   const Tensor others = apply("ne", {index, make_iota(x.shape(), 1, DType::I64, x.device())});
   const Tensor losses = scale(sum(masked(others, gap), 1), 1 / static_cast<double>(x.size(1)));

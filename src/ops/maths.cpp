@@ -19,10 +19,14 @@ Tensor zero_where(const Tensor& cond, const Tensor& x) { return masked(logical_n
 
 double largest(DType d) {
   switch (d) {
-    case DType::F16: return 65504;
-    case DType::BF16: return 3.3895313892515355e38;
-    case DType::F32: return std::numeric_limits<float>::max();
-    default: return std::numeric_limits<double>::max();
+    case DType::F16:
+      return 65504;
+    case DType::BF16:
+      return 3.3895313892515355e38;
+    case DType::F32:
+      return std::numeric_limits<float>::max();
+    default:
+      return std::numeric_limits<double>::max();
   }
 }
 
@@ -33,7 +37,8 @@ Tensor log_sum(const char* op, const Arg& a, const Arg& b, Exp&& exponential, Lo
   const Tensor a_wins = gt(o.a, o.b);
   const Tensor top = make_select(a_wins, o.a, o.b), low = make_select(a_wins, o.b, o.a);
   const Tensor same_infinity = logical_and(eq(o.a, o.b), isinf(o.a));
-  const Tensor gap = zero_where(same_infinity, sub(zero_where(same_infinity, low), zero_where(same_infinity, top)));
+  const Tensor gap = zero_where(
+      same_infinity, sub(zero_where(same_infinity, low), zero_where(same_infinity, top)));
   return make_select(same_infinity, o.a, add(top, log_of(exponential(gap))));
 }
 
@@ -80,13 +85,16 @@ Tensor signbit(const Arg& x) {
   const Tensor t = x.tensor();
   if (!is_floating(t.dtype())) return compare("lt", t, 0);
   // 1 / -0 = -inf tells the zeros apart.
-  return logical_or(compare("lt", t, 0), logical_and(compare("eq", t, 0), compare("lt", reciprocal(t), 0)));
+  return logical_or(compare("lt", t, 0),
+                    logical_and(compare("eq", t, 0), compare("lt", reciprocal(t), 0)));
 }
-Tensor nan_to_num(const Arg& x, double nan, std::optional<double> posinf, std::optional<double> neginf) {
+Tensor nan_to_num(const Arg& x, double nan, std::optional<double> posinf,
+                  std::optional<double> neginf) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   if (!is_floating(t.dtype())) return t;
-  const double high = posinf.value_or(largest(t.dtype())), low = neginf.value_or(-largest(t.dtype()));
+  const double high = posinf.value_or(largest(t.dtype())),
+               low = neginf.value_or(-largest(t.dtype()));
   Tensor out = make_select(ne(t, t), full_as(t, nan), t);
   out = make_select(compare("eq", t, kInf), full_as(t, high), out);
   return make_select(compare("eq", t, -kInf), full_as(t, low), out);
@@ -111,18 +119,22 @@ Tensor hypot(const Arg& a, const Arg& b) {
 }
 Tensor copysign(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const Operands o = broadcast_operands("copysign", a, b, floating_type(ops::result_type({&a, &b})));
+  const Operands o =
+      broadcast_operands("copysign", a, b, floating_type(ops::result_type({&a, &b})));
   const Tensor size = abs(o.a);
   return make_select(signbit(o.b), neg(size), size);
 }
 Tensor logaddexp(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  return log_sum("logaddexp", a, b, [](const Tensor& t) { return exp(t); }, [](const Tensor& t) { return log1p(t); });
+  return log_sum(
+      "logaddexp", a, b, [](const Tensor& t) { return exp(t); },
+      [](const Tensor& t) { return log1p(t); });
 }
 Tensor logaddexp2(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  return log_sum("logaddexp2", a, b, [](const Tensor& t) { return exp2(t); },
-                 [](const Tensor& t) { return scale(log1p(t), 1 / std::numbers::ln2); });
+  return log_sum(
+      "logaddexp2", a, b, [](const Tensor& t) { return exp2(t); },
+      [](const Tensor& t) { return scale(log1p(t), 1 / std::numbers::ln2); });
 }
 Tensor xlogy(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
@@ -168,12 +180,14 @@ Tensor isnan(const Arg& x) {
 Tensor isposinf(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  return is_floating(t.dtype()) ? compare("eq", t, kInf) : make_full(t.shape(), 0, DType::Bool, t.device());
+  return is_floating(t.dtype()) ? compare("eq", t, kInf)
+                                : make_full(t.shape(), 0, DType::Bool, t.device());
 }
 Tensor isneginf(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  return is_floating(t.dtype()) ? compare("eq", t, -kInf) : make_full(t.shape(), 0, DType::Bool, t.device());
+  return is_floating(t.dtype()) ? compare("eq", t, -kInf)
+                                : make_full(t.shape(), 0, DType::Bool, t.device());
 }
 Tensor isinf(const Arg& x) {
   LocScope scope(x.loc());
@@ -183,7 +197,8 @@ Tensor isinf(const Arg& x) {
 Tensor isfinite(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  return is_floating(t.dtype()) ? compare("lt", abs(t), kInf) : make_full(t.shape(), 1, DType::Bool, t.device());
+  return is_floating(t.dtype()) ? compare("lt", abs(t), kInf)
+                                : make_full(t.shape(), 1, DType::Bool, t.device());
 }
 Tensor isclose(const Arg& a, const Arg& b, double rtol, double atol, bool equal_nan) {
   LocScope scope(a.loc());

@@ -22,8 +22,9 @@ namespace {
 
 Tensor operand(const char* op, const Arg& x, int min_rank) {
   const Tensor t = x.tensor();
-  LILITH_CHECK(is_floating(t.dtype()) && t.ndim() >= min_rank, "{}: got {}; need a floating dtype and at least {} dimensions",
-               op, t.aval().str(), min_rank);
+  LILITH_CHECK(is_floating(t.dtype()) && t.ndim() >= min_rank,
+               "{}: got {}; need a floating dtype and at least {} dimensions", op, t.aval().str(),
+               min_rank);
   return t;
 }
 
@@ -45,8 +46,8 @@ Tensor normalised(const Tensor& centred, const Tensor& var, double eps) {
 }
 
 Tensor per_channel(const char* op, const char* what, const Tensor& v, const Tensor& x) {
-  LILITH_CHECK(v.numel() == x.shape()[1], "{}: {} is {}; need one value per channel of {}", op, what, v.aval().str(),
-               x.aval().str());
+  LILITH_CHECK(v.numel() == x.shape()[1], "{}: {} is {}; need one value per channel of {}", op,
+               what, v.aval().str(), x.aval().str());
   return make_broadcast(make_cast(make_reshape(v, {v.numel()}), x.dtype()), x.shape(), {1});
 }
 // x * weight + bias per channel, where given.
@@ -56,27 +57,31 @@ Tensor affine_channels(const char* op, const Tensor& x, const Tensor& weight, co
   if (bias.defined()) y = add(y, per_channel(op, "bias", bias, x));
   return y;
 }
-Tensor with_statistics(const char* op, const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,
-                       const Tensor& bias, double eps) {
-  LILITH_CHECK(mean.defined() && var.defined(), "{}: running_mean and running_var are needed outside of training", op);
+Tensor with_statistics(const char* op, const Tensor& x, const Tensor& mean, const Tensor& var,
+                       const Tensor& weight, const Tensor& bias, double eps) {
+  LILITH_CHECK(mean.defined() && var.defined(),
+               "{}: running_mean and running_var are needed outside of training", op);
   const Tensor centred = sub(x, per_channel(op, "running_mean", mean, x));
   const Tensor factor = rsqrt(shift(make_cast(var, x.dtype()), eps));
   return affine_channels(op, mul(centred, per_channel(op, "running_var", factor, x)), weight, bias);
 }
 Tensor blended(const Tensor& running, const Tensor& batch, double momentum) {
-  const Tensor now = stop_gradient(make_cast(make_reshape(batch, running.shape()), running.dtype()));
+  const Tensor now =
+      stop_gradient(make_cast(make_reshape(batch, running.shape()), running.dtype()));
   return add(scale(running, 1 - momentum), scale(now, momentum));
 }
 
 }  // namespace
 
-BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean, const Tensor& running_var,
-                                 const Tensor& weight, const Tensor& bias, double momentum, double eps) {
+BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean,
+                                 const Tensor& running_var, const Tensor& weight,
+                                 const Tensor& bias, double momentum, double eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("batch_norm", input, 2);
   const Ints axes = other_dims(x.ndim(), Ints{1});
   const Moments m = moments(x, axes);
-  LILITH_CHECK(m.count > 1, "batch_norm: {} has one value per channel; training needs more", x.aval().str());
+  LILITH_CHECK(m.count > 1, "batch_norm: {} has one value per channel; training needs more",
+               x.aval().str());
   BatchNormResult r;
   r.output = affine_channels("batch_norm", normalised(m.centred, m.var, eps), weight, bias);
   if (running_mean.defined()) r.running_mean = blended(running_mean, m.mean, momentum);
@@ -86,8 +91,9 @@ BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean, c
   return r;
 }
 
-Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
-                  const Tensor& bias, bool training, double momentum, double eps) {
+Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var,
+                  const Tensor& weight, const Tensor& bias, bool training, double momentum,
+                  double eps) {
   LocScope scope(input.loc());
   if (input.tensor().numel() == 0) return input.tensor();
   if (training) return batch_norm_train(input, {}, {}, weight, bias, momentum, eps).output;
@@ -95,20 +101,24 @@ Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& ru
   return with_statistics("batch_norm", x, running_mean, running_var, weight, bias, eps);
 }
 
-Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight,
+                  const Tensor& bias, double eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("layer_norm", input, 1);
   const int n = static_cast<int>(normalized_shape.size());
-  LILITH_CHECK(n >= 1 && n <= x.ndim(), "layer_norm: {} normalized sizes for {}", n, x.aval().str());
+  LILITH_CHECK(n >= 1 && n <= x.ndim(), "layer_norm: {} normalized sizes for {}", n,
+               x.aval().str());
   const Shape tail(x.shape().end() - n, static_cast<std::size_t>(n));
-  LILITH_CHECK(tail == Shape(normalized_shape.vec()), "layer_norm: {} does not end in normalized_shape {}", x.aval().str(),
+  LILITH_CHECK(tail == Shape(normalized_shape.vec()),
+               "layer_norm: {} does not end in normalized_shape {}", x.aval().str(),
                Shape(normalized_shape.vec()).str());
   Ints axes = range(n);
   for (I& a : axes) a += x.ndim() - n;
   const Moments m = moments(x, axes);
   Tensor y = normalised(m.centred, m.var, eps);
   const auto check = [&](const char* what, const Tensor& v) {
-    LILITH_CHECK(v.shape() == tail, "layer_norm: {} is {}; need shape {}", what, v.aval().str(), tail.str());
+    LILITH_CHECK(v.shape() == tail, "layer_norm: {} is {}; need shape {}", what, v.aval().str(),
+                 tail.str());
     return broadcast_last(make_cast(v, x.dtype()), x.shape());
   };
   if (weight.defined()) y = mul(y, check("weight", weight));
@@ -116,24 +126,29 @@ Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tenso
   return y;
 }
 
-Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Tensor& bias,
+                  double eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("group_norm", input, 2);
-  LILITH_CHECK(num_groups >= 1 && x.size(1) % num_groups == 0, "group_norm: {} channels of {} do not divide by {} groups",
-               x.size(1), x.aval().str(), num_groups);
+  LILITH_CHECK(num_groups >= 1 && x.size(1) % num_groups == 0,
+               "group_norm: {} channels of {} do not divide by {} groups", x.size(1),
+               x.aval().str(), num_groups);
   Shape split = x.shape();
   split[1] /= num_groups;
   split.insert(1, num_groups);
   const Tensor grouped = make_reshape(x, split);
   const Moments m = moments(grouped, other_dims(grouped.ndim(), Ints{0, 1}));
-  return affine_channels("group_norm", make_reshape(normalised(m.centred, m.var, eps), x.shape()), weight, bias);
+  return affine_channels("group_norm", make_reshape(normalised(m.centred, m.var, eps), x.shape()),
+                         weight, bias);
 }
 
-Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
-                     const Tensor& bias, bool use_input_stats, double, double eps) {
+Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, bool use_input_stats, double,
+                     double eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("instance_norm", input, 3);
-  if (!use_input_stats) return with_statistics("instance_norm", x, running_mean, running_var, weight, bias, eps);
+  if (!use_input_stats)
+    return with_statistics("instance_norm", x, running_mean, running_var, weight, bias, eps);
   const Moments m = moments(x, other_dims(x.ndim(), Ints{0, 1}));
   return affine_channels("instance_norm", normalised(m.centred, m.var, eps), weight, bias);
 }
@@ -165,7 +180,8 @@ Tensor local_response_norm(const Arg& input, I size, double alpha, double beta, 
 
 Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, double eps) {
   LocScope scope(a.loc());
-  const Operands o = broadcast_operands("cosine_similarity", a, b, floating_type(ops::result_type({&a, &b})));
+  const Operands o =
+      broadcast_operands("cosine_similarity", a, b, floating_type(ops::result_type({&a, &b})));
   const Tensor least = make_full({}, eps, o.a.dtype(), o.a.device());
   const auto unit = [&](const Tensor& t) {
     return div(t, broadcast_last(clamp_min(norm(t, 2, dim, true), least), t.shape()));
@@ -181,8 +197,8 @@ Tensor pairwise_distance(const Arg& a, const Arg& b, double p, double eps, bool 
 Tensor pixel_shuffle(const Arg& input, I r) {
   LocScope scope(input.loc());
   const Tensor x = input.tensor();
-  LILITH_CHECK(x.ndim() >= 3 && r >= 1 && x.size(-3) % (r * r) == 0, "pixel_shuffle: {} by {}; need [..., C r^2, H, W]",
-               x.aval().str(), r);
+  LILITH_CHECK(x.ndim() >= 3 && r >= 1 && x.size(-3) % (r * r) == 0,
+               "pixel_shuffle: {} by {}; need [..., C r^2, H, W]", x.aval().str(), r);
   const int lead = x.ndim() - 3;
   const I c = x.size(-3) / (r * r), h = x.size(-2), w = x.size(-1);
   Shape split(x.shape().begin(), static_cast<std::size_t>(lead)), out = split;
@@ -208,21 +224,27 @@ Tensor pixel_unshuffle(const Arg& input, I r) {
   return make_reshape(make_transpose(make_reshape(x, split), perm), out);
 }
 
-Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask,
-                                    double dropout_p, bool is_causal) {
+Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
+                                    const Tensor& attn_mask, double dropout_p, bool is_causal) {
   LocScope scope(query.loc());
   const Tensor q = operand("scaled_dot_product_attention", query, 2);
-  LILITH_CHECK(key.ndim() >= 2 && value.ndim() >= 2 && q.size(-1) == key.size(-1) && key.size(-2) == value.size(-2),
-               "scaled_dot_product_attention: got q {}, k {}, v {}; need [..., L, E], [..., S, E], [..., S, Ev]",
+  LILITH_CHECK(key.ndim() >= 2 && value.ndim() >= 2 && q.size(-1) == key.size(-1) &&
+                   key.size(-2) == value.size(-2),
+               "scaled_dot_product_attention: got q {}, k {}, v {}; need [..., L, E], [..., S, E], "
+               "[..., S, Ev]",
                q.aval().str(), key.aval().str(), value.aval().str());
-  LILITH_CHECK(!(is_causal && attn_mask.defined()), "scaled_dot_product_attention: attn_mask and is_causal; give one of them");
+  LILITH_CHECK(!(is_causal && attn_mask.defined()),
+               "scaled_dot_product_attention: attn_mask and is_causal; give one of them");
   const Tensor scaled = scale(q, 1 / std::sqrt(static_cast<double>(q.size(-1))));
   Tensor scores = matmul(scaled, transpose(key, -2, -1));
   const Tensor lowest = make_full({}, -INFINITY, scores.dtype(), scores.device());
   if (is_causal) {
-    scores = masked_fill(scores, logical_not(tril(ones({q.size(-2), key.size(-2)}, {.dtype = DType::Bool}))), lowest);
+    scores = masked_fill(
+        scores, logical_not(tril(ones({q.size(-2), key.size(-2)}, {.dtype = DType::Bool}))),
+        lowest);
   } else if (attn_mask.defined()) {
-    scores = attn_mask.dtype() == DType::Bool ? masked_fill(scores, logical_not(attn_mask), lowest) : add(scores, attn_mask);
+    scores = attn_mask.dtype() == DType::Bool ? masked_fill(scores, logical_not(attn_mask), lowest)
+                                              : add(scores, attn_mask);
   }
   return matmul(dropout(softmax(scores, -1), dropout_p), value);
 }

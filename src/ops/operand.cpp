@@ -29,8 +29,9 @@ int combine_kinds(int higher, int lower) {
 
 int wrap_dim(std::string_view op, std::int64_t dim, int rank) {
   const int n = std::max(rank, 1);
-  LILITH_CHECK(dim >= -n && dim < n, "{}: dimension {} is out of range for {} dimensions; need {} <= dim < {}",
-               op, dim, rank, -n, n);
+  LILITH_CHECK(dim >= -n && dim < n,
+               "{}: dimension {} is out of range for {} dimensions; need {} <= dim < {}", op, dim,
+               rank, -n, n);
   return static_cast<int>(dim < 0 ? dim + n : dim);
 }
 
@@ -47,7 +48,8 @@ std::vector<std::int64_t> wrap_dims(std::string_view op, const IntList& dims, in
   return out;
 }
 
-std::vector<std::int64_t> per_dim(std::string_view op, std::string_view what, const IntList& list, int n) {
+std::vector<std::int64_t> per_dim(std::string_view op, std::string_view what, const IntList& list,
+                                  int n) {
   if (list.size() == 1) return std::vector<std::int64_t>(static_cast<std::size_t>(n), list[0]);
   LILITH_CHECK(static_cast<int>(list.size()) == n, "{}: {} has {} entries; need 1 or {}", op, what,
                list.size(), n);
@@ -85,8 +87,10 @@ Shape broadcast_shapes(std::string_view op, std::span<const Tensor> tensors) {
       if (s[i] == size || s[i] == 1) continue;
       std::string all;
       for (const Tensor& each : tensors) all += (all.empty() ? "" : ", ") + each.aval().str();
-      fail("{}: shapes do not broadcast: {}; need equal sizes or 1, counted from the last dimension ({} vs {})",
-           op, all, size, s[i]);
+      fail(
+          "{}: shapes do not broadcast: {}; need equal sizes or 1, counted from the last dimension "
+          "({} vs {})",
+          op, all, size, s[i]);
     }
   }
   return out;
@@ -143,7 +147,8 @@ std::vector<std::int64_t> range(std::int64_t n) {
 
 std::vector<std::int64_t> inverse_permutation(std::span<const std::int64_t> perm) {
   std::vector<std::int64_t> out(perm.size());
-  for (std::size_t i = 0; i < perm.size(); ++i) out[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < perm.size(); ++i)
+    out[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
   return out;
 }
 

@@ -15,9 +15,11 @@ int wrap_dim(std::string_view op, std::int64_t dim, int rank);
 /// Several, each once, in the order given; all of them when the list is empty.
 std::vector<std::int64_t> wrap_dims(std::string_view op, const IntList& dims, int rank);
 /// An entry per dimension of a window: the list itself, or its one value `n` times.
-std::vector<std::int64_t> per_dim(std::string_view op, std::string_view what, const IntList& list, int n);
+std::vector<std::int64_t> per_dim(std::string_view op, std::string_view what, const IntList& list,
+                                  int n);
 
-/// PyTorch's result_type of operands: tensors with dimensions rank over 0-d ones, those over numbers.
+/// PyTorch's result_type of operands: tensors with dimensions rank over 0-d ones, those over
+/// numbers.
 DType result_type(std::initializer_list<const Arg*> args);
 /// The floating dtype of an operation on x: x's own, or f32 for integers and bools.
 inline DType floating_type(DType d) { return is_floating(d) ? d : DType::F32; }

@@ -24,9 +24,11 @@ struct Sides {
 
 std::vector<Sides> sides(const char* op, const Tensor& x, const std::vector<I>& pad) {
   LILITH_CHECK(pad.size() % 2 == 0 && pad.size() <= 2 * x.shape().size(),
-               "{}: {} sizes for {}; need two per dimension, the last one first", op, pad.size(), x.aval().str());
+               "{}: {} sizes for {}; need two per dimension, the last one first", op, pad.size(),
+               x.aval().str());
   std::vector<Sides> out(x.shape().size());
-  for (std::size_t i = 0; i < pad.size() / 2; ++i) out[out.size() - 1 - i] = {pad[2 * i], pad[2 * i + 1]};
+  for (std::size_t i = 0; i < pad.size() / 2; ++i)
+    out[out.size() - 1 - i] = {pad[2 * i], pad[2 * i + 1]};
   return out;
 }
 
@@ -44,12 +46,14 @@ Tensor pad_dim_with(const Tensor& x, int d, Sides s, PadMode mode) {
     if (mode == PadMode::Replicate) {
       parts.push_back(edge(low ? 0 : n - 1, count));
     } else if (mode == PadMode::Reflect) {
-      LILITH_CHECK(count < n, "pad: reflecting {} of dimension {} of {}; need less than its size {}", count, d,
+      LILITH_CHECK(count < n,
+                   "pad: reflecting {} of dimension {} of {}; need less than its size {}", count, d,
                    x.aval().str(), n);
-      parts.push_back(make_reverse(low ? slice_dim(x, d, 1, count + 1) : slice_dim(x, d, n - 1 - count, n - 1), {d}));
+      parts.push_back(make_reverse(
+          low ? slice_dim(x, d, 1, count + 1) : slice_dim(x, d, n - 1 - count, n - 1), {d}));
     } else {
-      LILITH_CHECK(count <= n, "pad: wrapping {} of dimension {} of {}; need at most its size {}", count, d,
-                   x.aval().str(), n);
+      LILITH_CHECK(count <= n, "pad: wrapping {} of dimension {} of {}; need at most its size {}",
+                   count, d, x.aval().str(), n);
       parts.push_back(low ? slice_dim(x, d, n - count, n) : slice_dim(x, d, 0, count));
     }
   };
@@ -77,7 +81,8 @@ Tensor constant_pad_nd(const Arg& x, const std::vector<I>& pad, const Arg& value
     hi.push_back(std::max<I>(all[d].hi, 0));
     start.push_back(std::max<I>(-all[d].lo, 0));
     limit.push_back(n - std::max<I>(-all[d].hi, 0));
-    LILITH_CHECK(start[d] <= limit[d], "pad: cropping {} and {} of dimension {} of {}; need no more than its size",
+    LILITH_CHECK(start[d] <= limit[d],
+                 "pad: cropping {} and {} of dimension {} of {}; need no more than its size",
                  -all[d].lo, -all[d].hi, d, t.aval().str());
   }
   t = make_slice(t, start, limit, Ints(all.size(), 1));

@@ -22,23 +22,30 @@ struct Pool {
   bool ceil_mode;
 };
 
-Pool make_pool(const char* op, int n, const IntList& kernel_size, const IntList& stride, const IntList& padding,
-               const IntList& dilation, bool ceil_mode) {
-  Pool p{op, n, per_dim(op, "kernel_size", kernel_size, n), {}, per_dim(op, "padding", padding, n),
-         per_dim(op, "dilation", dilation, n), ceil_mode};
+Pool make_pool(const char* op, int n, const IntList& kernel_size, const IntList& stride,
+               const IntList& padding, const IntList& dilation, bool ceil_mode) {
+  Pool p{op,
+         n,
+         per_dim(op, "kernel_size", kernel_size, n),
+         {},
+         per_dim(op, "padding", padding, n),
+         per_dim(op, "dilation", dilation, n),
+         ceil_mode};
   p.stride = stride.empty() ? p.size : per_dim(op, "stride", stride, n);
   for (std::size_t d = 0; d < p.size.size(); ++d) {
-    LILITH_CHECK(p.size[d] >= 1 && p.stride[d] >= 1 && p.dilation[d] >= 1, "{}: kernel_size {}, stride {}, dilation {}; need each >= 1",
-                 op, p.size[d], p.stride[d], p.dilation[d]);
+    LILITH_CHECK(p.size[d] >= 1 && p.stride[d] >= 1 && p.dilation[d] >= 1,
+                 "{}: kernel_size {}, stride {}, dilation {}; need each >= 1", op, p.size[d],
+                 p.stride[d], p.dilation[d]);
     LILITH_CHECK(p.pad[d] >= 0 && 2 * p.pad[d] <= (p.size[d] - 1) * p.dilation[d] + 1,
-                 "{}: padding {} with kernel_size {}; need at most half of the window", op, p.pad[d], p.size[d]);
+                 "{}: padding {} with kernel_size {}; need at most half of the window", op,
+                 p.pad[d], p.size[d]);
   }
   return p;
 }
 
 void check_input(const char* op, int n, const Tensor& x) {
-  LILITH_CHECK(x.ndim() == n + 1 || x.ndim() == n + 2, "{}: input is {}; need [N, C, {} sizes] or [C, {} sizes]", op,
-               x.aval().str(), n, n);
+  LILITH_CHECK(x.ndim() == n + 1 || x.ndim() == n + 2,
+               "{}: input is {}; need [N, C, {} sizes] or [C, {} sizes]", op, x.aval().str(), n, n);
 }
 
 // The number of windows: with ceil_mode the last may hang over, if it starts inside.
@@ -55,8 +62,9 @@ Window window_over(const Pool& p, const Tensor& x) {
   Window w{Ints(rank, 1), Ints(rank, 1), Ints(rank, 0), Ints(rank, 0), Ints(rank, 1)};
   for (std::size_t d = 0; d < p.size.size(); ++d) {
     const I n = x.shape()[static_cast<int>(lead + d)], out = output_size(p, d, n);
-    LILITH_CHECK(out >= 1, "{}: the window of {} is larger than the padded input: dimension {} of {}", p.op, p.size[d],
-                 lead + d, x.aval().str());
+    LILITH_CHECK(out >= 1,
+                 "{}: the window of {} is larger than the padded input: dimension {} of {}", p.op,
+                 p.size[d], lead + d, x.aval().str());
     w.size[lead + d] = p.size[d];
     w.stride[lead + d] = p.stride[d];
     w.dilation[lead + d] = p.dilation[d];
@@ -73,7 +81,8 @@ Tensor max_pool(const Pool& p, const Arg& input) {
   return make_window("reduce_window_max", x, window_over(p, x));
 }
 
-// How many elements each window along a dimension averages: a vector, or one number when all are equal.
+// How many elements each window along a dimension averages: a vector, or one number when all are
+// equal.
 Ints window_counts(const Pool& p, std::size_t d, I n, I windows, bool include_pad) {
   Ints out;
   for (I o = 0; o < windows; ++o) {
@@ -88,7 +97,8 @@ Ints window_counts(const Pool& p, std::size_t d, I n, I windows, bool include_pa
 }
 
 // The same counts as a graph: clamped differences of a counter.
-Tensor counts_tensor(const Pool& p, std::size_t d, I n, const Tensor& like, int dim, bool include_pad) {
+Tensor counts_tensor(const Pool& p, std::size_t d, I n, const Tensor& like, int dim,
+                     bool include_pad) {
   const Tensor o = make_iota(like.shape(), dim, like.dtype(), like.device());
   Tensor start = shift(scale(o, static_cast<double>(p.stride[d])), static_cast<double>(-p.pad[d]));
   Tensor end = shift(start, static_cast<double>(p.size[d]));
@@ -124,12 +134,14 @@ template <class F>
 Tensor adaptive_dim(const Tensor& x, int dim, I out, F&& f) {
   const I n = x.shape()[dim];
   std::vector<Tensor> parts;
-  for (I i = 0; i < out; ++i) parts.push_back(f(slice_dim(x, dim, i * n / out, ((i + 1) * n + out - 1) / out)));
+  for (I i = 0; i < out; ++i)
+    parts.push_back(f(slice_dim(x, dim, i * n / out, ((i + 1) * n + out - 1) / out)));
   return make_concat(parts, dim);
 }
 
 template <class Even, class Uneven>
-Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& output_size, Even&& even, Uneven&& uneven) {
+Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& output_size,
+                     Even&& even, Uneven&& uneven) {
   LocScope scope(input.loc());
   Tensor x = input.tensor();
   check_input(op, n, x);
@@ -139,7 +151,8 @@ Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& out
   for (std::size_t d = 0; d < out.size(); ++d) {
     const I size = x.shape()[x.ndim() - n + static_cast<int>(d)];
     if (out[d] == -1) out[d] = size;
-    LILITH_CHECK(out[d] >= 1 && size >= 1, "{}: output_size {} for {}; need sizes >= 1 (-1 keeps a size)", op, out[d],
+    LILITH_CHECK(out[d] >= 1 && size >= 1,
+                 "{}: output_size {} for {}; need sizes >= 1 (-1 keeps a size)", op, out[d],
                  x.aval().str());
     divides = divides && size % out[d] == 0;
     kernel[d] = size / out[d];
@@ -147,14 +160,16 @@ Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& out
   if (divides) return even(x, make_pool(op, n, kernel, {}, 0, 1, false));
   for (int d = 0; d < n; ++d) {
     const int dim = x.ndim() - n + d;
-    x = adaptive_dim(x, dim, out[static_cast<std::size_t>(d)], [&](const Tensor& t) { return uneven(t, dim); });
+    x = adaptive_dim(x, dim, out[static_cast<std::size_t>(d)],
+                     [&](const Tensor& t) { return uneven(t, dim); });
   }
   return x;
 }
 
 Tensor adaptive_avg(const char* op, int n, const Arg& x, const IntList& output_size) {
   return adaptive_pool(
-      op, n, x, output_size, [](const Tensor& t, const Pool& p) { return avg_pool(p, t, true, {}); },
+      op, n, x, output_size,
+      [](const Tensor& t, const Pool& p) { return avg_pool(p, t, true, {}); },
       [](const Tensor& t, int dim) { return mean(t, dim, true); });
 }
 Tensor adaptive_max(const char* op, int n, const Arg& x, const IntList& output_size) {
@@ -165,43 +180,58 @@ Tensor adaptive_max(const char* op, int n, const Arg& x, const IntList& output_s
 
 }  // namespace
 
-Tensor max_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                  const IntList& dilation, bool ceil_mode) {
+Tensor max_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                  const IntList& padding, const IntList& dilation, bool ceil_mode) {
   LocScope scope(x.loc());
   return max_pool(make_pool("max_pool1d", 1, kernel_size, stride, padding, dilation, ceil_mode), x);
 }
-Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                  const IntList& dilation, bool ceil_mode) {
+Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                  const IntList& padding, const IntList& dilation, bool ceil_mode) {
   LocScope scope(x.loc());
   return max_pool(make_pool("max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode), x);
 }
-Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                  const IntList& dilation, bool ceil_mode) {
+Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                  const IntList& padding, const IntList& dilation, bool ceil_mode) {
   LocScope scope(x.loc());
   return max_pool(make_pool("max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode), x);
 }
-Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                  bool ceil_mode, bool count_include_pad) {
+Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                  const IntList& padding, bool ceil_mode, bool count_include_pad) {
   LocScope scope(x.loc());
-  return avg_pool(make_pool("avg_pool1d", 1, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad, {});
+  return avg_pool(make_pool("avg_pool1d", 1, kernel_size, stride, padding, 1, ceil_mode), x,
+                  count_include_pad, {});
 }
-Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                  bool ceil_mode, bool count_include_pad, std::optional<I> divisor_override) {
+Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                  const IntList& padding, bool ceil_mode, bool count_include_pad,
+                  std::optional<I> divisor_override) {
   LocScope scope(x.loc());
-  return avg_pool(make_pool("avg_pool2d", 2, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad,
-                  divisor_override);
+  return avg_pool(make_pool("avg_pool2d", 2, kernel_size, stride, padding, 1, ceil_mode), x,
+                  count_include_pad, divisor_override);
 }
-Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                  bool ceil_mode, bool count_include_pad, std::optional<I> divisor_override) {
+Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                  const IntList& padding, bool ceil_mode, bool count_include_pad,
+                  std::optional<I> divisor_override) {
   LocScope scope(x.loc());
-  return avg_pool(make_pool("avg_pool3d", 3, kernel_size, stride, padding, 1, ceil_mode), x, count_include_pad,
-                  divisor_override);
+  return avg_pool(make_pool("avg_pool3d", 3, kernel_size, stride, padding, 1, ceil_mode), x,
+                  count_include_pad, divisor_override);
 }
-Tensor adaptive_avg_pool1d(const Arg& x, const IntList& s) { return adaptive_avg("adaptive_avg_pool1d", 1, x, s); }
-Tensor adaptive_avg_pool2d(const Arg& x, const IntList& s) { return adaptive_avg("adaptive_avg_pool2d", 2, x, s); }
-Tensor adaptive_avg_pool3d(const Arg& x, const IntList& s) { return adaptive_avg("adaptive_avg_pool3d", 3, x, s); }
-Tensor adaptive_max_pool1d(const Arg& x, const IntList& s) { return adaptive_max("adaptive_max_pool1d", 1, x, s); }
-Tensor adaptive_max_pool2d(const Arg& x, const IntList& s) { return adaptive_max("adaptive_max_pool2d", 2, x, s); }
-Tensor adaptive_max_pool3d(const Arg& x, const IntList& s) { return adaptive_max("adaptive_max_pool3d", 3, x, s); }
+Tensor adaptive_avg_pool1d(const Arg& x, const IntList& s) {
+  return adaptive_avg("adaptive_avg_pool1d", 1, x, s);
+}
+Tensor adaptive_avg_pool2d(const Arg& x, const IntList& s) {
+  return adaptive_avg("adaptive_avg_pool2d", 2, x, s);
+}
+Tensor adaptive_avg_pool3d(const Arg& x, const IntList& s) {
+  return adaptive_avg("adaptive_avg_pool3d", 3, x, s);
+}
+Tensor adaptive_max_pool1d(const Arg& x, const IntList& s) {
+  return adaptive_max("adaptive_max_pool1d", 1, x, s);
+}
+Tensor adaptive_max_pool2d(const Arg& x, const IntList& s) {
+  return adaptive_max("adaptive_max_pool2d", 2, x, s);
+}
+Tensor adaptive_max_pool3d(const Arg& x, const IntList& s) {
+  return adaptive_max("adaptive_max_pool3d", 3, x, s);
+}
 
 }  // namespace lilith

@@ -57,7 +57,8 @@ Tensor make_slice(const Tensor& x, const Ints& start, const Ints& limit, const I
   return apply("slice", {x}, {{"start", start}, {"limit", limit}, {"stride", stride}});
 }
 
-Tensor slice_dim(const Tensor& x, int dim, std::int64_t start, std::int64_t limit, std::int64_t step) {
+Tensor slice_dim(const Tensor& x, int dim, std::int64_t start, std::int64_t limit,
+                 std::int64_t step) {
   Ints starts(x.shape().size(), 0), limits = x.shape().vec(), strides(x.shape().size(), 1);
   const auto d = static_cast<std::size_t>(dim);
   starts[d] = start;
@@ -66,7 +67,8 @@ Tensor slice_dim(const Tensor& x, int dim, std::int64_t start, std::int64_t limi
   return make_slice(x, starts, limits, strides);
 }
 
-Tensor make_pad(const Tensor& x, const Ints& lo, const Ints& hi, const Ints& interior, double value) {
+Tensor make_pad(const Tensor& x, const Ints& lo, const Ints& hi, const Ints& interior,
+                double value) {
   const auto zero = [](auto v) { return v == 0; };
   if (std::all_of(lo.begin(), lo.end(), zero) && std::all_of(hi.begin(), hi.end(), zero) &&
       std::all_of(interior.begin(), interior.end(), zero)) {
@@ -100,7 +102,8 @@ Tensor make_gather(const Tensor& x, int axis, const Tensor& index) {
 }
 
 Tensor make_scatter_add(const Tensor& base, int axis, const Tensor& index, const Tensor& src) {
-  return apply("scatter_add", {base, make_cast(index, DType::I64), src}, {{"axis", std::int64_t{axis}}});
+  return apply("scatter_add", {base, make_cast(index, DType::I64), src},
+               {{"axis", std::int64_t{axis}}});
 }
 
 Shape without(const Shape& shape, const Ints& axes) {

@@ -6,8 +6,9 @@
 #include "lilith/op_def.h"
 #include "lilith/tensor.h"
 
-// One node each, or none where the op would change nothing. Operands are as the primitive wants them:
-// equal shapes and dtypes, dimensions not negative. Rules and composites are written with these.
+// One node each, or none where the op would change nothing. Operands are as the primitive wants
+// them: equal shapes and dtypes, dimensions not negative. Rules and composites are written with
+// these.
 namespace lilith::ops {
 
 using Ints = std::vector<std::int64_t>;
@@ -31,8 +32,10 @@ Tensor make_broadcast(const Tensor& x, const Shape& shape, const Ints& dims);
 Tensor make_transpose(const Tensor& x, const Ints& perm);
 Tensor make_slice(const Tensor& x, const Ints& start, const Ints& limit, const Ints& stride);
 /// Indices [start, limit) of one dimension.
-Tensor slice_dim(const Tensor& x, int dim, std::int64_t start, std::int64_t limit, std::int64_t step = 1);
-Tensor make_pad(const Tensor& x, const Ints& lo, const Ints& hi, const Ints& interior, double value);
+Tensor slice_dim(const Tensor& x, int dim, std::int64_t start, std::int64_t limit,
+                 std::int64_t step = 1);
+Tensor make_pad(const Tensor& x, const Ints& lo, const Ints& hi, const Ints& interior,
+                double value);
 /// Pads one dimension with zeros.
 Tensor pad_dim(const Tensor& x, int dim, std::int64_t lo, std::int64_t hi);
 Tensor make_reverse(const Tensor& x, const Ints& dims);

@@ -32,8 +32,8 @@ std::array<U32, 4> philox(U64 key, U64 counter) {
   U32 k0 = static_cast<U32>(key), k1 = static_cast<U32>(key >> 32);
   for (int round = 0; round < 10; ++round) {
     const U64 p0 = U64{0xD2511F53u} * c[0], p1 = U64{0xCD9E8D57u} * c[2];
-    c = {static_cast<U32>(p1 >> 32) ^ c[1] ^ k0, static_cast<U32>(p1), static_cast<U32>(p0 >> 32) ^ c[3] ^ k1,
-         static_cast<U32>(p0)};
+    c = {static_cast<U32>(p1 >> 32) ^ c[1] ^ k0, static_cast<U32>(p1),
+         static_cast<U32>(p0 >> 32) ^ c[3] ^ k1, static_cast<U32>(p0)};
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
@@ -45,10 +45,12 @@ const OpDef& random_bits_op = register_builtin(
      .cls = OpClass::View,
      .infer =
          [](const InferCtx& c) {
-           LILITH_CHECK(c.in[0].dtype == DType::I64 && c.in[0].shape.empty(), "random_bits: the key is {}; need i64[]",
-                        c.in[0].str());
-           for (I size : c.attrs.ints("shape")) LILITH_CHECK(size >= 0, "random_bits: a size is {}; need sizes >= 0", size);
-           return Aval{.shape = c.attrs.ints("shape"), .dtype = DType::I32, .device = c.in[0].device};
+           LILITH_CHECK(c.in[0].dtype == DType::I64 && c.in[0].shape.empty(),
+                        "random_bits: the key is {}; need i64[]", c.in[0].str());
+           for (I size : c.attrs.ints("shape"))
+             LILITH_CHECK(size >= 0, "random_bits: a size is {}; need sizes >= 0", size);
+           return Aval{
+               .shape = c.attrs.ints("shape"), .dtype = DType::I32, .device = c.in[0].device};
          },
      .no_vjp_reason = "bits do not depend on anything differentiable",
      .lower =
@@ -57,7 +59,8 @@ const OpDef& random_bits_op = register_builtin(
            for (std::size_t d = 0; d < c.index.size(); ++d) {
              linear = linear * c.integer(c.out.shape[static_cast<int>(d)]) + c.index[d];
            }
-           return kir::philox(c.element(0, {}), kir::floor_div(linear, 4), kir::floor_mod(linear, 4));
+           return kir::philox(c.element(0, {}), kir::floor_div(linear, 4),
+                              kir::floor_mod(linear, 4));
          },
      .reference =
          [](RefCtx& c) {
@@ -90,7 +93,8 @@ Tensor key_leaf(I key) {
 Tensor uniform(const Shape& shape, DType dtype) {
   const Tensor key = next_key();
   const auto bits = [&](const Tensor& k) {
-    const Tensor words = make_cast(apply(random_bits_op, {k}, {{"shape", shape.vec()}}), DType::I64);
+    const Tensor words =
+        make_cast(apply(random_bits_op, {k}, {{"shape", shape.vec()}}), DType::I64);
     return apply("and", {words, full_as(words, 4294967295.0)});
   };
   if (dtype != DType::F64) {
@@ -99,7 +103,8 @@ Tensor uniform(const Shape& shape, DType dtype) {
   }
   const Tensor high = apply("shr", {bits(key), make_full(shape, 5, DType::I64, {})});
   const Tensor low = apply("shr", {bits(fold_in(key, 1)), make_full(shape, 6, DType::I64, {})});
-  return scale(add(scale(make_cast(high, DType::F64), 67108864.0), make_cast(low, DType::F64)), 0x1p-53);
+  return scale(add(scale(make_cast(high, DType::F64), 67108864.0), make_cast(low, DType::F64)),
+               0x1p-53);
 }
 
 DType work_type(DType dtype) { return dtype == DType::F64 ? DType::F64 : DType::F32; }
@@ -122,8 +127,8 @@ Tensor gaussian(const Shape& shape, DType dtype) {
 std::vector<I> host_ranks(I key, I n) {
   std::vector<std::int32_t> words(static_cast<std::size_t>(n));
   for (I k = 0; k < n; ++k) {
-    words[static_cast<std::size_t>(k)] =
-        static_cast<std::int32_t>(philox(static_cast<U64>(key), static_cast<U64>(k / 4))[static_cast<std::size_t>(k % 4)]);
+    words[static_cast<std::size_t>(k)] = static_cast<std::int32_t>(
+        philox(static_cast<U64>(key), static_cast<U64>(k / 4))[static_cast<std::size_t>(k % 4)]);
   }
   Ints order = range(n), rank(order.size());
   std::stable_sort(order.begin(), order.end(), [&](I a, I b) {
@@ -135,11 +140,15 @@ std::vector<I> host_ranks(I key, I n) {
 bool traced_keys() { return current_scope != nullptr; }
 
 // True with probability p.
-Tensor coin(const Shape& shape, const Tensor& p) { return lt(uniform(shape, p.dtype()), make_cast(p, work_type(p.dtype()))); }
+Tensor coin(const Shape& shape, const Tensor& p) {
+  return lt(uniform(shape, p.dtype()), make_cast(p, work_type(p.dtype())));
+}
 
 }  // namespace
 
-KeyScope::KeyScope(KeyProvider provider) : provider_(std::move(provider)), outer_(current_scope) { current_scope = this; }
+KeyScope::KeyScope(KeyProvider provider) : provider_(std::move(provider)), outer_(current_scope) {
+  current_scope = this;
+}
 KeyScope::~KeyScope() { current_scope = outer_; }
 
 I fold_in(I key, I data) {
@@ -149,13 +158,17 @@ I fold_in(I key, I data) {
 
 Tensor fold_in(const Tensor& key, const Tensor& data) {
   // The first words of the block under a key made of both.
-  const Tensor mixed = apply("xor", {key, apply("mul", {make_cast(data, DType::I64), full_as(key, 2654435769.0)})});
+  const Tensor mixed =
+      apply("xor", {key, apply("mul", {make_cast(data, DType::I64), full_as(key, 2654435769.0)})});
   const Tensor words = make_cast(apply(random_bits_op, {mixed}, {{"shape", Ints{2}}}), DType::I64);
-  const Tensor low = make_reshape(slice_dim(words, 0, 0, 1), {}), high = make_reshape(slice_dim(words, 0, 1, 2), {});
+  const Tensor low = make_reshape(slice_dim(words, 0, 0, 1), {}),
+               high = make_reshape(slice_dim(words, 0, 1, 2), {});
   const Tensor low_bits = apply("and", {low, full_as(low, 4294967295.0)});
   return apply("or", {low_bits, apply("shl", {high, full_as(high, 32)})});
 }
-Tensor fold_in(const Tensor& key, I data) { return fold_in(key, full_as(key, static_cast<double>(data + 1))); }
+Tensor fold_in(const Tensor& key, I data) {
+  return fold_in(key, full_as(key, static_cast<double>(data + 1)));
+}
 
 I take_host_key() {
   Generator& g = generator();
@@ -194,7 +207,8 @@ Tensor randn(const Shape& shape, const TensorOptions& options, SourceLocation lo
   check("randn", shape, options.dtype);
   return make_cast(gaussian(shape, options.dtype), options.dtype);
 }
-Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options,
+               SourceLocation loc) {
   LocScope scope{Loc(loc)};
   LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
   check("randint", shape, DType::F64);
@@ -206,16 +220,19 @@ Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options, 
 Tensor randint(I high, const Shape& shape, const TensorOptions& options, SourceLocation loc) {
   return randint(0, high, shape, options, loc);
 }
-// The ranks of random numbers are a random order: sorted on the host where the key is known, counted in
-// the graph (n^2 comparisons) where it is not. Both give the same order for a key.
+// The ranks of random numbers are a random order: sorted on the host where the key is known,
+// counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
 Tensor randperm(I n, const TensorOptions& options, SourceLocation loc) {
   LocScope scope{Loc(loc)};
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
   if (!traced_keys()) return make_cast(tensor(host_ranks(take_host_key(), n)), options.dtype);
-  const Tensor words = make_cast(apply(random_bits_op, {next_key()}, {{"shape", Ints{n}}}), DType::I64);
+  const Tensor words =
+      make_cast(apply(random_bits_op, {next_key()}, {{"shape", Ints{n}}}), DType::I64);
   const Shape square{n, n};
-  const Tensor mine = make_broadcast(words, square, {0}), other = make_broadcast(words, square, {1});
-  const Tensor earlier = lt(make_iota(square, 1, DType::I64, {}), make_iota(square, 0, DType::I64, {}));
+  const Tensor mine = make_broadcast(words, square, {0}),
+               other = make_broadcast(words, square, {1});
+  const Tensor earlier =
+      lt(make_iota(square, 1, DType::I64, {}), make_iota(square, 0, DType::I64, {}));
   const Tensor before = logical_or(lt(other, mine), logical_and(eq(other, mine), earlier));
   return make_cast(make_reduce("reduce_sum", make_cast(before, DType::I64), {1}), options.dtype);
 }
@@ -234,7 +251,8 @@ Tensor bernoulli(const Arg& p) {
 }
 Tensor normal(const Arg& mean, const Arg& std) {
   LocScope scope(mean.loc());
-  const Operands o = broadcast_operands("normal", mean, std, floating_type(ops::result_type({&mean, &std})));
+  const Operands o =
+      broadcast_operands("normal", mean, std, floating_type(ops::result_type({&mean, &std})));
   const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), o.a.dtype());
   return add(o.a, mul(o.b, z));
 }

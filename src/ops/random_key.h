@@ -6,11 +6,12 @@
 // Where the keys of random draws come from.
 namespace lilith::ops {
 
-/// The key of the next draw: an i64 0-d tensor. Outside of a trace it is a leaf made of the process's
-/// generator, which advances; inside, what the thread's provider gives.
+/// The key of the next draw: an i64 0-d tensor. Outside of a trace it is a leaf made of the
+/// process's generator, which advances; inside, what the thread's provider gives.
 Tensor next_key();
 
-/// What a tracer installs to make keys of hidden inputs: `site` counts the draws since the scope began.
+/// What a tracer installs to make keys of hidden inputs: `site` counts the draws since the scope
+/// began.
 using KeyProvider = std::function<Tensor(std::int64_t site)>;
 
 /// Draws of this thread ask `provider` while the scope lives.

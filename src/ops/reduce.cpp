@@ -4,11 +4,11 @@
 #include <cmath>
 #include <limits>
 
+#include "lilith/ops/elementwise.h"
 #include "ops/define.h"
 #include "ops/op_facts.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
-#include "lilith/ops/elementwise.h"
 
 // The reductions.
 namespace lilith::ops {
@@ -21,7 +21,8 @@ using Cts = std::vector<Tensor>;
 const Ints& check_axes(const InferCtx& c) {
   const Ints& axes = c.attrs.ints("axes");
   for (std::size_t i = 0; i < axes.size(); ++i) {
-    const bool ok = axes[i] >= 0 && axes[i] < c.in[0].shape.rank() && (i == 0 || axes[i] > axes[i - 1]);
+    const bool ok =
+        axes[i] >= 0 && axes[i] < c.in[0].shape.rank() && (i == 0 || axes[i] > axes[i - 1]);
     LILITH_CHECK(ok, "{}: axes do not increase within the dimensions of {}", c.op, c.in[0].str());
   }
   return axes;
@@ -35,8 +36,9 @@ Aval infer_reduce(const InferCtx& c) {
 // A maximum of nothing has no value.
 Aval infer_extremum(const InferCtx& c) {
   for (I a : check_axes(c)) {
-    LILITH_CHECK(c.in[0].shape[static_cast<int>(a)] > 0, "{}: dimension {} of {} is empty; need at least one element",
-                 c.op, a, c.in[0].str());
+    LILITH_CHECK(c.in[0].shape[static_cast<int>(a)] > 0,
+                 "{}: dimension {} of {} is empty; need at least one element", c.op, a,
+                 c.in[0].str());
   }
   return infer_reduce(c);
 }
@@ -58,8 +60,10 @@ void reference_reduce(RefCtx& c, double start, I start_int, Float&& f, Int&& g) 
   std::fill(c.out.f.begin(), c.out.f.end(), start);
   std::fill(c.out.i.begin(), c.out.i.end(), start_int);
   for_each_reduced(c, [&](std::size_t to, std::size_t k) {
-    if (c.out.floating()) c.out.f[to] = f(c.out.f[to], c.in[0]->f[k]);
-    else c.out.set_int(static_cast<I>(to), g(c.out.i[to], c.in[0]->i[k]));
+    if (c.out.floating())
+      c.out.f[to] = f(c.out.f[to], c.in[0]->f[k]);
+    else
+      c.out.set_int(static_cast<I>(to), g(c.out.i[to], c.in[0]->i[k]));
   });
 }
 
@@ -75,7 +79,9 @@ const OpDef& reduce_sum_op = register_builtin(
            reference_reduce(
                c, 0, 0, [](double a, double b) { return a + b; },
                [&](I a, I b) {
-                 return c.out.aval.dtype == DType::Bool ? a | b : static_cast<I>(static_cast<U>(a) + static_cast<U>(b));
+                 return c.out.aval.dtype == DType::Bool
+                            ? a | b
+                            : static_cast<I>(static_cast<U>(a) + static_cast<U>(b));
                });
          }});
 
@@ -93,29 +99,27 @@ const OpDef& reduce_max_op = register_builtin(
      .cls = OpClass::Reduction,
      .infer = infer_extremum,
      .vjp = extremum_vjp,
-     .reference =
-         [](RefCtx& c) {
-           reference_reduce(
-               c, -std::numeric_limits<double>::infinity(), std::numeric_limits<I>::min(),
-               [](double a, double b) { return std::isnan(a) || a >= b ? a : b; },
-               [](I a, I b) { return a > b ? a : b; });
-         }});
+     .reference = [](RefCtx& c) {
+       reference_reduce(
+           c, -std::numeric_limits<double>::infinity(), std::numeric_limits<I>::min(),
+           [](double a, double b) { return std::isnan(a) || a >= b ? a : b; },
+           [](I a, I b) { return a > b ? a : b; });
+     }});
 const OpDef& reduce_min_op = register_builtin(
     {.name = "reduce_min",
      .cls = OpClass::Reduction,
      .infer = infer_extremum,
      .vjp = extremum_vjp,
-     .reference =
-         [](RefCtx& c) {
-           reference_reduce(
-               c, std::numeric_limits<double>::infinity(), std::numeric_limits<I>::max(),
-               [](double a, double b) { return std::isnan(a) || a <= b ? a : b; },
-               [](I a, I b) { return a < b ? a : b; });
-         }});
+     .reference = [](RefCtx& c) {
+       reference_reduce(
+           c, std::numeric_limits<double>::infinity(), std::numeric_limits<I>::max(),
+           [](double a, double b) { return std::isnan(a) || a <= b ? a : b; },
+           [](I a, I b) { return a < b ? a : b; });
+     }});
 
 // The product of the others. With p the product of the non-zeros and z the sum of the zeros (one at
-// most matters): no zero: p / x; one: p at it, p z / x elsewhere (0, but with a slope); two: p (z - x)
-// at them; else 0. Right to second order everywhere.
+// most matters): no zero: p / x; one: p at it, p z / x elsewhere (0, but with a slope); two: p (z -
+// x) at them; else 0. Right to second order everywhere.
 Cts prod_vjp(const VjpCtx& c, const Tensor& ct) {
   const Ints& axes = c.attrs.ints("axes");
   const Tensor& x = c.in[0];
@@ -141,15 +145,15 @@ const OpDef& reduce_prod_op = register_builtin(
      .cls = OpClass::Reduction,
      .infer = infer_reduce,
      .vjp = prod_vjp,
-     .reference =
-         [](RefCtx& c) {
-           reference_reduce(
-               c, 1, 1, [](double a, double b) { return a * b; },
-               [](I a, I b) { return static_cast<I>(static_cast<U>(a) * static_cast<U>(b)); });
-         }});
+     .reference = [](RefCtx& c) {
+       reference_reduce(
+           c, 1, 1, [](double a, double b) { return a * b; },
+           [](I a, I b) { return static_cast<I>(static_cast<U>(a) * static_cast<U>(b)); });
+     }});
 
 Aval infer_arg(const InferCtx& c) {
-  LILITH_CHECK(c.attrs.ints("axes").size() == 1, "{}: {} axes; need one", c.op, c.attrs.ints("axes").size());
+  LILITH_CHECK(c.attrs.ints("axes").size() == 1, "{}: {} axes; need one", c.op,
+               c.attrs.ints("axes").size());
   Aval out = infer_extremum(c);
   out.dtype = DType::I64;
   return out;
@@ -164,8 +168,10 @@ void reference_arg(RefCtx& c, double sign) {
     const I base = k / inner * n * inner + k % inner;
     I best = 0;
     for (I j = 1; j < n; ++j) {
-      const auto a = static_cast<std::size_t>(base + best * inner), b = static_cast<std::size_t>(base + j * inner);
-      const bool better = x.floating() ? !std::isnan(x.f[a]) && (std::isnan(x.f[b]) || sign * x.f[b] > sign * x.f[a])
+      const auto a = static_cast<std::size_t>(base + best * inner),
+                 b = static_cast<std::size_t>(base + j * inner);
+      const bool better = x.floating() ? !std::isnan(x.f[a]) &&
+                                             (std::isnan(x.f[b]) || sign * x.f[b] > sign * x.f[a])
                                        : (sign > 0 ? x.i[b] > x.i[a] : x.i[b] < x.i[a]);
       if (better) best = j;
     }

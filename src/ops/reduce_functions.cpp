@@ -17,7 +17,8 @@ using I = std::int64_t;
 
 namespace {
 
-Tensor reduce(const char* prim, const char* op, const Tensor& x, const IntList& dims, bool keepdim) {
+Tensor reduce(const char* prim, const char* op, const Tensor& x, const IntList& dims,
+              bool keepdim) {
   const Ints axes = wrap_dims(op, dims, x.ndim());
   const bool has_identity = std::string_view(prim) == "reduce_sum" || std::string_view(prim) == "reduce_prod";
   for (I a : axes) {
@@ -32,7 +33,8 @@ DType sum_type(const Tensor& x, std::optional<DType> dtype) {
 }
 
 void check_floating(const char* op, const Tensor& x) {
-  LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype (convert with x.to(kFloat32))", op,
+  LILITH_CHECK(is_floating(x.dtype()),
+               "{}: got {}; need a floating dtype (convert with x.to(kFloat32))", op,
                x.aval().str());
 }
 
@@ -67,7 +69,8 @@ std::pair<Tensor, Tensor> extremum(const char* arg, const Arg& x, int dim, bool 
   return {make_reshape(values, shape), make_reshape(index, shape)};
 }
 
-Tensor all_or_any(const char* prim, const char* op, const Arg& x, std::optional<int> dim, bool keepdim) {
+Tensor all_or_any(const char* prim, const char* op, const Arg& x, std::optional<int> dim,
+                  bool keepdim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   // PyTorch keeps u8 for u8, and gives bool for the rest.
@@ -76,7 +79,8 @@ Tensor all_or_any(const char* prim, const char* op, const Arg& x, std::optional<
   const Ints axes = dim ? Ints{wrap_dim(op, *dim, t.ndim())} : range(t.ndim());
   const Ints real = t.ndim() == 0 ? Ints{} : axes;
   // Products and sums have a value for empty dimensions too.
-  const Tensor reduced = keepdim ? make_reduce_keep(prim, truth, real) : make_reduce(prim, truth, real);
+  const Tensor reduced =
+      keepdim ? make_reduce_keep(prim, truth, real) : make_reduce(prim, truth, real);
   return make_cast(compare("ne", reduced, 0), out);
 }
 
@@ -113,7 +117,8 @@ Tensor prod(const Arg& x, std::optional<int> dim, bool keepdim, std::optional<DT
   return reduce("reduce_prod", "prod", make_cast(t, sum_type(t, dtype)), dims, keepdim);
 }
 
-std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, double correction, bool keepdim) {
+std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, double correction,
+                                   bool keepdim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   check_floating("var", t);
@@ -132,7 +137,8 @@ Tensor std(const Arg& x, const IntList& dims, double correction, bool keepdim) {
   LocScope scope(x.loc());
   return sqrt(var(x, dims, correction, keepdim));
 }
-std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims, double correction, bool keepdim) {
+std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims, double correction,
+                                   bool keepdim) {
   LocScope scope(x.loc());
   const auto [v, m] = var_mean(x, dims, correction, keepdim);
   return {sqrt(v), m};
@@ -156,12 +162,24 @@ std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<int> dim, bool kee
 }
 Tensor max(const Arg& x) { return amax(x); }
 Tensor min(const Arg& x) { return amin(x); }
-std::pair<Tensor, Tensor> max(const Arg& x, int dim, bool keepdim) { return extremum("argmax", x, dim, keepdim); }
-std::pair<Tensor, Tensor> min(const Arg& x, int dim, bool keepdim) { return extremum("argmin", x, dim, keepdim); }
-Tensor argmax(const Arg& x, std::optional<int> dim, bool keepdim) { return arg_extremum("argmax", x, dim, keepdim); }
-Tensor argmin(const Arg& x, std::optional<int> dim, bool keepdim) { return arg_extremum("argmin", x, dim, keepdim); }
-Tensor all(const Arg& x, std::optional<int> dim, bool keepdim) { return all_or_any("reduce_prod", "all", x, dim, keepdim); }
-Tensor any(const Arg& x, std::optional<int> dim, bool keepdim) { return all_or_any("reduce_sum", "any", x, dim, keepdim); }
+std::pair<Tensor, Tensor> max(const Arg& x, int dim, bool keepdim) {
+  return extremum("argmax", x, dim, keepdim);
+}
+std::pair<Tensor, Tensor> min(const Arg& x, int dim, bool keepdim) {
+  return extremum("argmin", x, dim, keepdim);
+}
+Tensor argmax(const Arg& x, std::optional<int> dim, bool keepdim) {
+  return arg_extremum("argmax", x, dim, keepdim);
+}
+Tensor argmin(const Arg& x, std::optional<int> dim, bool keepdim) {
+  return arg_extremum("argmin", x, dim, keepdim);
+}
+Tensor all(const Arg& x, std::optional<int> dim, bool keepdim) {
+  return all_or_any("reduce_prod", "all", x, dim, keepdim);
+}
+Tensor any(const Arg& x, std::optional<int> dim, bool keepdim) {
+  return all_or_any("reduce_sum", "any", x, dim, keepdim);
+}
 Tensor count_nonzero(const Arg& x, const IntList& dims) {
   LocScope scope(x.loc());
   return sum(make_cast(make_cast(x.tensor(), DType::Bool), DType::I64), dims);
@@ -174,7 +192,8 @@ Tensor logsumexp(const Arg& x, const IntList& dims, bool keepdim) {
   if (t.numel() == 0) return log(sum(exp(t), dims, keepdim));
   const Tensor top = stop_gradient(make_reduce_keep("reduce_max", t, axes));
   const Tensor finite = masked(isfinite(top), top);
-  const Tensor sums = make_reduce_keep("reduce_sum", exp(sub(t, broadcast_last(finite, t.shape()))), axes);
+  const Tensor sums =
+      make_reduce_keep("reduce_sum", exp(sub(t, broadcast_last(finite, t.shape()))), axes);
   const Tensor out = add(log(sums), finite);
   return keepdim ? out : make_reshape(out, without(t.shape(), axes));
 }
@@ -196,8 +215,10 @@ Tensor norm(const Arg& x, double p, const IntList& dims, bool keepdim) {
   }
   const Tensor zero = compare("eq", t, 0);
   const Tensor size = make_select(zero, full_as(t, 1), abs(t));
-  const Tensor powers = make_select(zero, full_as(t, p > 0 ? 0 : std::numeric_limits<double>::infinity()), pow(size, p));
-  return root(sum(powers, dims, keepdim), [p](const Tensor& s) { return pow(s, full_as(s, 1 / p)); });
+  const Tensor powers = make_select(
+      zero, full_as(t, p > 0 ? 0 : std::numeric_limits<double>::infinity()), pow(size, p));
+  return root(sum(powers, dims, keepdim),
+              [p](const Tensor& s) { return pow(s, full_as(s, 1 / p)); });
 }
 Tensor dist(const Arg& a, const Arg& b, double p) {
   LocScope scope(a.loc());

@@ -37,11 +37,13 @@ Tensor accumulated(const Arg& x, std::optional<DType> dtype) {
 
 Tensor cumsum(const Arg& x, int dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return scan("cumsum", accumulated(x, dtype), dim, 0, [](const Tensor& a, const Tensor& b) { return add(a, b); });
+  return scan("cumsum", accumulated(x, dtype), dim, 0,
+              [](const Tensor& a, const Tensor& b) { return add(a, b); });
 }
 Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return scan("cumprod", accumulated(x, dtype), dim, 1, [](const Tensor& a, const Tensor& b) { return mul(a, b); });
+  return scan("cumprod", accumulated(x, dtype), dim, 1,
+              [](const Tensor& a, const Tensor& b) { return mul(a, b); });
 }
 Tensor logcumsumexp(const Arg& x, int dim) {
   LocScope scope(x.loc());

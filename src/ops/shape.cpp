@@ -38,8 +38,10 @@ Exprs reshape_index(LowerCtx& c) {
     int o_end = o, i_end = i + 1;
     I o_size = 1, i_size = in[i];
     while (o_size != i_size) {
-      if (o_end < out.rank() && o_size < i_size) o_size *= out[o_end++];
-      else i_size *= in[i_end++];
+      if (o_end < out.rank() && o_size < i_size)
+        o_size *= out[o_end++];
+      else
+        i_size *= in[i_end++];
     }
     Expr linear = c.integer(0);
     for (int d = o; d < o_end; ++d) linear = linear * c.integer(out[d]) + c.index[at(d)];
@@ -63,11 +65,14 @@ const OpDef& reshape_op = register_builtin(
          [](const InferCtx& c) {
            check_sizes(c, c.attrs.ints("shape"));
            const Aval out = with_shape(c, c.attrs.ints("shape"));
-           LILITH_CHECK(out.numel() == c.in[0].numel(), "reshape: {} has {} elements, shape {} has {}; need as many",
-                        c.in[0].str(), c.in[0].numel(), out.shape.str(), out.numel());
+           LILITH_CHECK(out.numel() == c.in[0].numel(),
+                        "reshape: {} has {} elements, shape {} has {}; need as many", c.in[0].str(),
+                        c.in[0].numel(), out.shape.str(), out.numel());
            return out;
          },
-     .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts { return {make_reshape(ct, c.in[0].shape())}; },
+     .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts {
+       return {make_reshape(ct, c.in[0].shape())};
+     },
      .lower = [](LowerCtx& c) { return c.element(0, reshape_index(c)); },
      .reference =
          [](RefCtx& c) {
@@ -87,11 +92,15 @@ const OpDef& broadcast_op = register_builtin(
            const Aval out = with_shape(c, c.attrs.ints("shape"));
            const Ints& dims = ints_per_dim(c, "dims", c.in[0].shape.rank());
            for (std::size_t i = 0; i < dims.size(); ++i) {
-             const bool ok = dims[i] >= 0 && dims[i] < out.shape.rank() && (i == 0 || dims[i] > dims[i - 1]);
-             LILITH_CHECK(ok, "broadcast: dims do not increase within the {} dimensions of the result",
+             const bool ok =
+                 dims[i] >= 0 && dims[i] < out.shape.rank() && (i == 0 || dims[i] > dims[i - 1]);
+             LILITH_CHECK(ok,
+                          "broadcast: dims do not increase within the {} dimensions of the result",
                           out.shape.rank());
-             const I from = c.in[0].shape[static_cast<int>(i)], to = out.shape[static_cast<int>(dims[i])];
-             LILITH_CHECK(from == 1 || from == to, "broadcast: {} to {}: size {} does not repeat to {}; need 1 or {}",
+             const I from = c.in[0].shape[static_cast<int>(i)],
+                     to = out.shape[static_cast<int>(dims[i])];
+             LILITH_CHECK(from == 1 || from == to,
+                          "broadcast: {} to {}: size {} does not repeat to {}; need 1 or {}",
                           c.in[0].str(), out.shape.str(), from, to, to);
            }
            return out;
@@ -101,7 +110,8 @@ const OpDef& broadcast_op = register_builtin(
        const Shape& in = c.in[0].shape();
        Ints axes = other_dims(ct.ndim(), dims);
        for (std::size_t i = 0; i < dims.size(); ++i) {
-         if (in[static_cast<int>(i)] != ct.shape()[static_cast<int>(dims[i])]) axes.push_back(dims[i]);
+         if (in[static_cast<int>(i)] != ct.shape()[static_cast<int>(dims[i])])
+           axes.push_back(dims[i]);
        }
        return {make_reshape(make_reduce("reduce_sum", ct, axes), in)};
      },
@@ -110,7 +120,8 @@ const OpDef& broadcast_op = register_builtin(
            const Ints& dims = c.attrs.ints("dims");
            Exprs index;
            for (std::size_t i = 0; i < dims.size(); ++i) {
-             index.push_back(c.in[0].shape[static_cast<int>(i)] == 1 ? c.integer(0) : c.index[at(dims[i])]);
+             index.push_back(c.in[0].shape[static_cast<int>(i)] == 1 ? c.integer(0)
+                                                                     : c.index[at(dims[i])]);
            }
            return c.element(0, index);
          },
@@ -137,8 +148,8 @@ const OpDef& transpose_op = register_builtin(
            const Ints& perm = ints_per_dim(c, "perm", c.in[0].shape.rank());
            Ints sorted = perm;
            std::sort(sorted.begin(), sorted.end());
-           LILITH_CHECK(sorted == range(static_cast<I>(perm.size())), "transpose: perm is no permutation of {} dimensions",
-                        perm.size());
+           LILITH_CHECK(sorted == range(static_cast<I>(perm.size())),
+                        "transpose: perm is no permutation of {} dimensions", perm.size());
            Shape out;
            for (I p : perm) out.push_back(c.in[0].shape[static_cast<int>(p)]);
            return with_shape(c, out);
@@ -172,13 +183,15 @@ const OpDef& slice_op = register_builtin(
      .infer =
          [](const InferCtx& c) {
            const int rank = c.in[0].shape.rank();
-           const Ints &start = ints_per_dim(c, "start", rank), &limit = ints_per_dim(c, "limit", rank),
+           const Ints &start = ints_per_dim(c, "start", rank),
+                      &limit = ints_per_dim(c, "limit", rank),
                       &stride = ints_per_dim(c, "stride", rank);
            Shape out;
            for (int d = 0; d < rank; ++d) {
              const I a = start[at(d)], b = limit[at(d)], s = stride[at(d)];
              LILITH_CHECK(a >= 0 && a <= b && b <= c.in[0].shape[d] && s >= 1,
-                          "slice: [{}, {}) in steps of {} of dimension {} of {}; need 0 <= start <= limit <= size and a step >= 1",
+                          "slice: [{}, {}) in steps of {} of dimension {} of {}; need 0 <= start "
+                          "<= limit <= size and a step >= 1",
                           a, b, s, d, c.in[0].str());
              out.push_back((b - a + s - 1) / s);
            }
@@ -218,7 +231,9 @@ const OpDef& slice_op = register_builtin(
 
 // ---- pad ----
 
-I padded(I size, I lo, I hi, I interior) { return lo + hi + (size > 0 ? size + (size - 1) * interior : 0); }
+I padded(I size, I lo, I hi, I interior) {
+  return lo + hi + (size > 0 ? size + (size - 1) * interior : 0);
+}
 
 Expr lower_pad(LowerCtx& c) {
   const Ints &lo = c.attrs.ints("lo"), &interior = c.attrs.ints("interior");
@@ -264,8 +279,8 @@ const OpDef& pad_op = register_builtin(
            Shape out;
            for (int d = 0; d < rank; ++d) {
              LILITH_CHECK(lo[at(d)] >= 0 && hi[at(d)] >= 0 && interior[at(d)] >= 0,
-                          "pad: lo {}, hi {}, interior {} of dimension {}; need none negative", lo[at(d)], hi[at(d)],
-                          interior[at(d)], d);
+                          "pad: lo {}, hi {}, interior {} of dimension {}; need none negative",
+                          lo[at(d)], hi[at(d)], interior[at(d)], d);
              out.push_back(padded(c.in[0].shape[d], lo[at(d)], hi[at(d)], interior[at(d)]));
            }
            return with_shape(c, out);
@@ -290,11 +305,14 @@ const OpDef& reverse_op = register_builtin(
      .infer =
          [](const InferCtx& c) {
            for (I d : c.attrs.ints("dims")) {
-             LILITH_CHECK(d >= 0 && d < c.in[0].shape.rank(), "reverse: dimension {} of {}", d, c.in[0].str());
+             LILITH_CHECK(d >= 0 && d < c.in[0].shape.rank(), "reverse: dimension {} of {}", d,
+                          c.in[0].str());
            }
            return c.in[0];
          },
-     .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts { return {make_reverse(ct, c.attrs.ints("dims"))}; },
+     .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts {
+       return {make_reverse(ct, c.attrs.ints("dims"))};
+     },
      .lower =
          [](LowerCtx& c) {
            Exprs index(c.index.begin(), c.index.end());
@@ -307,7 +325,8 @@ const OpDef& reverse_op = register_builtin(
          [](RefCtx& c) {
            for_each_index(c.out.aval.shape, [&](const Ints& to, I k) {
              Ints from = to;
-             for (I d : c.attrs.ints("dims")) from[at(d)] = c.out.aval.shape[static_cast<int>(d)] - 1 - to[at(d)];
+             for (I d : c.attrs.ints("dims"))
+               from[at(d)] = c.out.aval.shape[static_cast<int>(d)] - 1 - to[at(d)];
              copy_element(c.out, k, *c.in[0], linear_index(c.out.aval.shape, from));
            });
          },
@@ -324,7 +343,8 @@ const OpDef& concat_op = register_builtin(
            LILITH_CHECK(!c.in.empty(), "concat: no operands; need at least one");
            const auto dim = static_cast<int>(c.attrs.integer("dim"));
            Shape out = c.in[0].shape;
-           LILITH_CHECK(dim >= 0 && dim < out.rank(), "concat: dimension {} of {}", dim, c.in[0].str());
+           LILITH_CHECK(dim >= 0 && dim < out.rank(), "concat: dimension {} of {}", dim,
+                        c.in[0].str());
            for (std::size_t i = 1; i < c.in.size(); ++i) {
              Shape other = c.in[i].shape;
              if (other.rank() == out.rank()) {
@@ -335,8 +355,10 @@ const OpDef& concat_op = register_builtin(
                  continue;
                }
              }
-             fail("concat: operands do not fit along dimension {}: {}; need equal dtypes and equal sizes elsewhere", dim,
-                  describe(c));
+             fail(
+                 "concat: operands do not fit along dimension {}: {}; need equal dtypes and equal "
+                 "sizes elsewhere",
+                 dim, describe(c));
            }
            return with_shape(c, out);
          },
@@ -362,7 +384,8 @@ const OpDef& concat_op = register_builtin(
              Exprs index(c.index.begin(), c.index.end());
              index[dim] = index[dim] - c.integer(start);
              const Expr after = kir::ge(c.index[dim], c.integer(start));
-             const Expr inside = kir::logical_and(after, kir::lt(c.index[dim], c.integer(start + size)));
+             const Expr inside =
+                 kir::logical_and(after, kir::lt(c.index[dim], c.integer(start + size)));
              const Expr x = c.guarded(static_cast<int>(i), index, inside);
              value = value ? c.pool.select(after, x, value) : x;
              start += size;
@@ -393,19 +416,23 @@ const OpDef& iota_op = register_builtin(
            const Shape shape = c.attrs.ints("shape");
            check_sizes(c, c.attrs.ints("shape"));
            const I dim = c.attrs.integer("dim");
-           LILITH_CHECK(dim >= 0 && dim < shape.rank(), "iota: dimension {} of {}", dim, shape.str());
+           LILITH_CHECK(dim >= 0 && dim < shape.rank(), "iota: dimension {} of {}", dim,
+                        shape.str());
            return Aval{.shape = shape, .dtype = c.attrs.dtype("dtype")};
          },
      .no_vjp_reason = "it has no inputs",
-     .lower = [](LowerCtx& c) {
-       return cast_expr(c.pool, c.index[at(c.attrs.integer("dim"))], c.out.dtype);
-     },
+     .lower =
+         [](LowerCtx& c) {
+           return cast_expr(c.pool, c.index[at(c.attrs.integer("dim"))], c.out.dtype);
+         },
      .reference =
          [](RefCtx& c) {
            const std::size_t dim = at(c.attrs.integer("dim"));
            for_each_index(c.out.aval.shape, [&](const Ints& to, I k) {
-             if (c.out.floating()) c.out.f[at(k)] = static_cast<double>(to[dim]);
-             else c.out.set_int(k, to[dim]);
+             if (c.out.floating())
+               c.out.f[at(k)] = static_cast<double>(to[dim]);
+             else
+               c.out.set_int(k, to[dim]);
            });
          }});
 

@@ -26,8 +26,9 @@ Shape infer_minus_one(std::string_view op, Shape shape, const Tensor& x, I numel
     }
   }
   if (unknown >= 0) {
-    LILITH_CHECK(known > 0 && numel % known == 0, "{}: {} does not fit {}: {} elements are no multiple of {}",
-                 op, x.aval().str(), shape.str(), numel, known);
+    LILITH_CHECK(known > 0 && numel % known == 0,
+                 "{}: {} does not fit {}: {} elements are no multiple of {}", op, x.aval().str(),
+                 shape.str(), numel, known);
     shape[unknown] = numel / known;
   } else {
     LILITH_CHECK(known == numel, "{}: {} does not fit {}; need as many elements ({} vs {})", op,
@@ -57,14 +58,17 @@ Tensor ravel(const Arg& x) { return reshape(x, {-1}); }
 Tensor flatten(const Arg& x, int start_dim, int end_dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  const int a = wrap_dim("flatten", start_dim, t.ndim()), b = wrap_dim("flatten", end_dim, t.ndim());
+  const int a = wrap_dim("flatten", start_dim, t.ndim()),
+            b = wrap_dim("flatten", end_dim, t.ndim());
   LILITH_CHECK(a <= b, "flatten: start_dim {} comes after end_dim {}", start_dim, end_dim);
   if (t.ndim() == 0) return make_reshape(t, {1});
   Shape out;
   I joined = 1;
   for (int d = 0; d < t.ndim(); ++d) {
-    if (d < a || d > b) out.push_back(t.shape()[d]);
-    else joined *= t.shape()[d];
+    if (d < a || d > b)
+      out.push_back(t.shape()[d]);
+    else
+      joined *= t.shape()[d];
     if (d == b) out.push_back(joined);
   }
   return make_reshape(t, out);
@@ -77,8 +81,10 @@ Tensor unflatten(const Arg& x, int dim, const Shape& sizes) {
   const Shape inner = infer_minus_one("unflatten", sizes, t, t.shape()[d]);
   Shape out;
   for (int i = 0; i < t.ndim(); ++i) {
-    if (i != d) out.push_back(t.shape()[i]);
-    else for (I size : inner) out.push_back(size);
+    if (i != d)
+      out.push_back(t.shape()[i]);
+    else
+      for (I size : inner) out.push_back(size);
   }
   return make_reshape(t, out);
 }
@@ -128,16 +134,17 @@ Tensor atleast_3d(const Arg& x) {
 Tensor expand(const Arg& x, const Shape& shape) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  LILITH_CHECK(shape.rank() >= t.ndim(), "expand: {} to {}; need at least as many dimensions", t.aval().str(),
-               shape.str());
+  LILITH_CHECK(shape.rank() >= t.ndim(), "expand: {} to {}; need at least as many dimensions",
+               t.aval().str(), shape.str());
   Shape out = shape;
   const int added = shape.rank() - t.ndim();
   for (int d = 0; d < out.rank(); ++d) {
     if (out[d] == -1 && d >= added) out[d] = t.shape()[d - added];
-    LILITH_CHECK(out[d] >= 0, "expand: size {} of dimension {}; -1 keeps a size that x has", out[d], d);
+    LILITH_CHECK(out[d] >= 0, "expand: size {} of dimension {}; -1 keeps a size that x has", out[d],
+                 d);
     LILITH_CHECK(d < added || t.shape()[d - added] == 1 || t.shape()[d - added] == out[d],
-                 "expand: {} to {}: size {} does not repeat to {}; need 1 or {}", t.aval().str(), shape.str(),
-                 t.shape()[d - added], out[d], out[d]);
+                 "expand: {} to {}: size {} does not repeat to {}; need 1 or {}", t.aval().str(),
+                 shape.str(), t.shape()[d - added], out[d], out[d]);
   }
   return broadcast_last(t, out);
 }
@@ -153,12 +160,14 @@ Tensor sum_to_size(const Arg& x, const Shape& shape) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int extra = t.ndim() - shape.rank();
-  LILITH_CHECK(extra >= 0, "sum_to_size: {} to {}; need no more dimensions", t.aval().str(), shape.str());
+  LILITH_CHECK(extra >= 0, "sum_to_size: {} to {}; need no more dimensions", t.aval().str(),
+               shape.str());
   Ints axes = range(extra);
   for (int d = 0; d < shape.rank(); ++d) {
     const I from = t.shape()[d + extra];
-    LILITH_CHECK(shape[d] == from || shape[d] == 1, "sum_to_size: {} to {}; need sizes that are equal or 1",
-                 t.aval().str(), shape.str());
+    LILITH_CHECK(shape[d] == from || shape[d] == 1,
+                 "sum_to_size: {} to {}; need sizes that are equal or 1", t.aval().str(),
+                 shape.str());
     if (shape[d] != from) axes.push_back(d + extra);
   }
   return make_reshape(make_reduce("reduce_sum", t, axes), shape);
@@ -174,23 +183,26 @@ Tensor swapaxes(const Arg& x, int dim0, int dim1) { return transpose(x, dim0, di
 Tensor t(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor matrix = x.tensor();
-  LILITH_CHECK(matrix.ndim() <= 2, "t: got {}; need at most 2 dimensions (use transpose)", matrix.aval().str());
+  LILITH_CHECK(matrix.ndim() <= 2, "t: got {}; need at most 2 dimensions (use transpose)",
+               matrix.aval().str());
   return matrix.ndim() < 2 ? matrix : make_transpose(matrix, {1, 0});
 }
 Tensor permute(const Arg& x, const IntList& dims) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  LILITH_CHECK(static_cast<int>(dims.size()) == t.ndim(), "permute: {} dimensions for {}; need {}", dims.size(),
-               t.aval().str(), t.ndim());
+  LILITH_CHECK(static_cast<int>(dims.size()) == t.ndim(), "permute: {} dimensions for {}; need {}",
+               dims.size(), t.aval().str(), t.ndim());
   return make_transpose(t, wrap_dims("permute", dims, t.ndim()));
 }
 Tensor movedim(const Arg& x, const IntList& source, const IntList& destination) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  LILITH_CHECK(source.size() == destination.size(), "movedim: {} sources and {} destinations; need as many",
-               source.size(), destination.size());
+  LILITH_CHECK(source.size() == destination.size(),
+               "movedim: {} sources and {} destinations; need as many", source.size(),
+               destination.size());
   if (t.ndim() == 0 || source.empty()) return t;
-  const Ints from = wrap_dims("movedim", source, t.ndim()), to = wrap_dims("movedim", destination, t.ndim());
+  const Ints from = wrap_dims("movedim", source, t.ndim()),
+             to = wrap_dims("movedim", destination, t.ndim());
   Ints perm(t.shape().size(), -1);
   for (std::size_t i = 0; i < from.size(); ++i) perm[static_cast<std::size_t>(to[i])] = from[i];
   const Ints rest = other_dims(t.ndim(), from);
@@ -227,14 +239,15 @@ Tensor roll(const Arg& x, const IntList& shifts, const IntList& dims) {
     LILITH_CHECK(shifts.size() == 1, "roll: {} shifts and no dims; need one shift", shifts.size());
     return make_reshape(roll(make_reshape(t, {t.numel()}), shifts, 0), t.shape());
   }
-  LILITH_CHECK(shifts.size() == dims.size(), "roll: {} shifts and {} dims; need as many", shifts.size(),
-               dims.size());
+  LILITH_CHECK(shifts.size() == dims.size(), "roll: {} shifts and {} dims; need as many",
+               shifts.size(), dims.size());
   for (std::size_t i = 0; i < dims.size(); ++i) {
     const int d = wrap_dim("roll", dims[i], t.ndim());
     const I n = t.ndim() == 0 ? 1 : t.shape()[d];
     if (n < 2) continue;
     const I shift = ((shifts[i] % n) + n) % n;
-    if (shift != 0) t = make_concat({slice_dim(t, d, n - shift, n), slice_dim(t, d, 0, n - shift)}, d);
+    if (shift != 0)
+      t = make_concat({slice_dim(t, d, n - shift, n), slice_dim(t, d, 0, n - shift)}, d);
   }
   return t;
 }
@@ -246,10 +259,14 @@ Tensor rot90(const Arg& x, int k, const IntList& dims) {
   const Ints d = wrap_dims("rot90", dims, t.ndim());
   const int a = static_cast<int>(d[0]), b = static_cast<int>(d[1]);
   switch (((k % 4) + 4) % 4) {
-    case 1: return transpose(flip(t, b), a, b);
-    case 2: return flip(t, {a, b});
-    case 3: return flip(transpose(t, a, b), b);
-    default: return t;
+    case 1:
+      return transpose(flip(t, b), a, b);
+    case 2:
+      return flip(t, {a, b});
+    case 3:
+      return flip(transpose(t, a, b), b);
+    default:
+      return t;
   }
 }
 

@@ -61,8 +61,10 @@ Tensor narrow(const Arg& x, int dim, I start, I length) {
   const Tensor t = x.tensor();
   const int d = existing_dim("narrow", t, dim);
   const I n = t.shape()[d], a = start < 0 ? start + n : start;
-  LILITH_CHECK(a >= 0 && length >= 0 && a + length <= n, "narrow: {} indices from {} of dimension {} of {}; need 0 <= start and start + length <= {}",
-               length, start, d, t.aval().str(), n);
+  LILITH_CHECK(
+      a >= 0 && length >= 0 && a + length <= n,
+      "narrow: {} indices from {} of dimension {} of {}; need 0 <= start and start + length <= {}",
+      length, start, d, t.aval().str(), n);
   return slice_dim(t, d, a, a + length);
 }
 Tensor select(const Arg& x, int dim, I index) {
@@ -70,8 +72,8 @@ Tensor select(const Arg& x, int dim, I index) {
   const Tensor t = x.tensor();
   const int d = existing_dim("select", t, dim);
   const I n = t.shape()[d], i = index < 0 ? index + n : index;
-  LILITH_CHECK(i >= 0 && i < n, "select: index {} of dimension {} of {}; need {} <= index < {}", index, d,
-               t.aval().str(), -n, n);
+  LILITH_CHECK(i >= 0 && i < n, "select: index {} of dimension {} of {}; need {} <= index < {}",
+               index, d, t.aval().str(), -n, n);
   return make_reshape(slice_dim(t, d, i, i + 1), without(t.shape(), {d}));
 }
 std::vector<Tensor> unbind(const Arg& x, int dim) {
@@ -87,7 +89,8 @@ std::vector<Tensor> split(const Arg& x, I split_size, int dim) {
   const Tensor t = x.tensor();
   const int d = existing_dim("split", t, dim);
   const I n = t.shape()[d];
-  LILITH_CHECK(split_size > 0 || (split_size == 0 && n == 0), "split: pieces of {}; need at least 1", split_size);
+  LILITH_CHECK(split_size > 0 || (split_size == 0 && n == 0),
+               "split: pieces of {}; need at least 1", split_size);
   std::vector<I> sizes;
   for (I left = n; left > 0; left -= split_size) sizes.push_back(std::min(left, split_size));
   if (sizes.empty()) sizes.push_back(0);
@@ -102,11 +105,13 @@ std::vector<Tensor> split(const Arg& x, const std::vector<I>& sizes, int dim) {
     LILITH_CHECK(size >= 0, "split: a piece of {}; need sizes >= 0", size);
     sum += size;
   }
-  LILITH_CHECK(sum == t.shape()[d], "split: the pieces of dimension {} of {} add up to {}; need {}", d, t.aval().str(),
-               sum, t.shape()[d]);
+  LILITH_CHECK(sum == t.shape()[d], "split: the pieces of dimension {} of {} add up to {}; need {}",
+               d, t.aval().str(), sum, t.shape()[d]);
   return cut(t, d, sizes);
 }
-std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<I>& sizes, int dim) { return split(x, sizes, dim); }
+std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<I>& sizes, int dim) {
+  return split(x, sizes, dim);
+}
 std::vector<Tensor> chunk(const Arg& x, I chunks, int dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
@@ -159,7 +164,8 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
   for (const Tensor& t : parts) {
     Shape expected = parts[0].shape();
     if (t.ndim() == expected.rank()) expected[d] = t.shape()[d];
-    LILITH_CHECK(t.shape() == expected, "cat: {} and {} do not fit along dimension {}; need equal sizes elsewhere",
+    LILITH_CHECK(t.shape() == expected,
+                 "cat: {} and {} do not fit along dimension {}; need equal sizes elsewhere",
                  parts[0].aval().str(), t.aval().str(), d);
   }
   return make_concat(parts, d);
@@ -170,8 +176,8 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
   std::vector<Tensor> parts;
   const int d = wrap_dim("stack", dim, tensors[0].ndim() + 1);
   for (const Tensor& t : promoted(tensors)) {
-    LILITH_CHECK(t.shape() == tensors[0].shape(), "stack: {} and {}; need equal shapes", tensors[0].aval().str(),
-                 t.aval().str());
+    LILITH_CHECK(t.shape() == tensors[0].shape(), "stack: {} and {}; need equal shapes",
+                 tensors[0].aval().str(), t.aval().str());
     parts.push_back(unsqueeze(t, d));
   }
   return make_concat(parts, d);
@@ -201,7 +207,8 @@ Tensor column_stack(const std::vector<Tensor>& tensors, SourceLocation loc) {
   LocScope scope{Loc(loc)};
   check_some("column_stack", tensors);
   std::vector<Tensor> parts;
-  for (const Tensor& t : tensors) parts.push_back(t.ndim() <= 1 ? make_reshape(t, {t.numel(), 1}) : t);
+  for (const Tensor& t : tensors)
+    parts.push_back(t.ndim() <= 1 ? make_reshape(t, {t.numel(), 1}) : t);
   return cat(parts, 1);
 }
 Tensor block_diag(const std::vector<Tensor>& tensors, SourceLocation loc) {
@@ -228,7 +235,8 @@ Tensor repeat(const Arg& x, const IntList& repeats) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int rank = static_cast<int>(repeats.size()), added = rank - t.ndim();
-  LILITH_CHECK(added >= 0, "repeat: {} repeats for {}; need at least {}", rank, t.aval().str(), t.ndim());
+  LILITH_CHECK(added >= 0, "repeat: {} repeats for {}; need at least {}", rank, t.aval().str(),
+               t.ndim());
   // [r0, s0, r1, s1, …]: each repeat before its size, joined afterwards.
   Shape wide, joined;
   Ints dims;
@@ -260,7 +268,8 @@ Tensor repeat_interleave(const Arg& x, I repeats, std::optional<int> dim) {
   joined[d] *= repeats;
   return make_reshape(make_broadcast(t, wide, other_dims(wide.rank(), Ints{d + 1})), joined);
 }
-std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing, SourceLocation loc) {
+std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing,
+                             SourceLocation loc) {
   LocScope scope{Loc(loc)};
   check_some("meshgrid", tensors);
   const int n = static_cast<int>(tensors.size());
@@ -282,7 +291,8 @@ Tensor unfold(const Arg& x, int dim, I size, I step) {
   const Tensor t = x.tensor();
   const int d = wrap_dim("unfold", dim, t.ndim());
   const I n = t.ndim() == 0 ? 1 : t.shape()[d];
-  LILITH_CHECK(size >= 0 && size <= n && step > 0, "unfold: windows of {} in steps of {} in {}; need 0 <= size <= {} and a step > 0",
+  LILITH_CHECK(size >= 0 && size <= n && step > 0,
+               "unfold: windows of {} in steps of {} in {}; need 0 <= size <= {} and a step > 0",
                size, step, t.aval().str(), n);
   if (t.ndim() == 0) return size == 1 ? make_reshape(t, {1}) : slice(make_reshape(t, {1}), 0, 0, 0);
   const I windows = (n - size) / step + 1;

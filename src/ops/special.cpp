@@ -24,8 +24,9 @@ double erfinv_reference(double y) {
   const double l = std::log1p(-y * y), a = 0.147, b = 2 / (kPi * a) + l / 2;
   double x = std::copysign(std::sqrt(std::sqrt(b * b - l / a) - b), y);
   for (int i = 0; i < 8; ++i) {
-    const double error = std::fabs(y) > 0.5 ? std::copysign(1, y) * ((1 - std::fabs(y)) - std::erfc(std::fabs(x)))
-                                            : std::erf(x) - y;
+    const double error = std::fabs(y) > 0.5
+                             ? std::copysign(1, y) * ((1 - std::fabs(y)) - std::erfc(std::fabs(x)))
+                             : std::erf(x) - y;
     const double slope = 2 / std::sqrt(kPi) * std::exp(-x * x);
     if (slope == 0) break;
     x -= error / slope;
@@ -50,27 +51,28 @@ double digamma_reference(double x) {
 
 Tensor gaussian(T x) { return exp(neg(mul(x, x))); }
 
-const OpDef& erf_op = define(FloatUnary{
-    "erf", [](double x) { return std::erf(x); }, kir::erf,
-    [](T x, T, T ct) { return mul(ct, scale(gaussian(x), 2 / std::sqrt(kPi))); }});
-const OpDef& erfc_op = define(FloatUnary{
-    "erfc", [](double x) { return std::erfc(x); }, kir::erfc,
-    [](T x, T, T ct) { return mul(ct, scale(gaussian(x), -2 / std::sqrt(kPi))); }});
+const OpDef& erf_op = define(
+    FloatUnary{"erf", [](double x) { return std::erf(x); }, kir::erf,
+               [](T x, T, T ct) { return mul(ct, scale(gaussian(x), 2 / std::sqrt(kPi))); }});
+const OpDef& erfc_op = define(
+    FloatUnary{"erfc", [](double x) { return std::erfc(x); }, kir::erfc,
+               [](T x, T, T ct) { return mul(ct, scale(gaussian(x), -2 / std::sqrt(kPi))); }});
 const OpDef& erfinv_op = define(FloatUnary{
     "erfinv", erfinv_reference, kir::erfinv,
     [](T, T y, T ct) { return mul(ct, scale(exp(mul(y, y)), std::sqrt(kPi) / 2)); }, 30});
-const OpDef& lgamma_op = define(FloatUnary{
-    "lgamma", [](double x) { return std::lgamma(x); }, kir::lgamma,
-    [](T x, T, T ct) { return mul(ct, digamma(x)); }, 40});
-const OpDef& digamma_op = define(FloatUnary{
-    "digamma", digamma_reference, kir::digamma,
-    [](T x, T, T ct) { return mul(ct, polygamma(1, x)); }, 40});
+const OpDef& lgamma_op =
+    define(FloatUnary{"lgamma", [](double x) { return std::lgamma(x); }, kir::lgamma,
+                      [](T x, T, T ct) { return mul(ct, digamma(x)); }, 40});
+const OpDef& digamma_op =
+    define(FloatUnary{"digamma", digamma_reference, kir::digamma,
+                      [](T x, T, T ct) { return mul(ct, polygamma(1, x)); }, 40});
 
 // sum_{k >= 0} (x + k)^-s for x > 0: the first terms, then Euler and Maclaurin's formula.
 Tensor hurwitz_zeta(int s, const Tensor& x) {
   constexpr int kTerms = 24;
   // B_2j / (2j)!
-  constexpr double kBernoulli[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160};
+  constexpr double kBernoulli[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600,
+                                   1.0 / 47900160};
   const auto inverse_power = [](const Tensor& v, int n) { return pow(v, full_as(v, -n)); };
   Tensor sum = inverse_power(x, s);
   for (int k = 1; k < kTerms; ++k) sum = add(sum, inverse_power(shift(x, k), s));

@@ -8,10 +8,15 @@ Tensor Tensor::to(DType dtype, SourceLocation loc) const { return cast(Arg(*this
 Tensor Tensor::to(Device device, SourceLocation loc) const {
   LocScope scope{Loc(loc)};
   if (device == this->device()) return *this;
-  throw DeviceError("to: there is no copy from " + this->device().str() + " to " + device.str(), Loc(loc));
+  throw DeviceError("to: there is no copy from " + this->device().str() + " to " + device.str(),
+                    Loc(loc));
 }
-Tensor Tensor::reshape(const Shape& shape, SourceLocation loc) const { return lilith::reshape(Arg(*this, loc), shape); }
-Tensor Tensor::view(const Shape& shape, SourceLocation loc) const { return lilith::view(Arg(*this, loc), shape); }
+Tensor Tensor::reshape(const Shape& shape, SourceLocation loc) const {
+  return lilith::reshape(Arg(*this, loc), shape);
+}
+Tensor Tensor::view(const Shape& shape, SourceLocation loc) const {
+  return lilith::view(Arg(*this, loc), shape);
+}
 Tensor Tensor::transpose(int a, int b, SourceLocation loc) const {
   return lilith::transpose(Arg(*this, loc), a, b);
 }
@@ -23,11 +28,18 @@ Tensor Tensor::flatten(int start, int end, SourceLocation loc) const {
   return lilith::flatten(Arg(*this, loc), start, end);
 }
 Tensor Tensor::squeeze(SourceLocation loc) const { return lilith::squeeze(Arg(*this, loc)); }
-Tensor Tensor::squeeze(int dim, SourceLocation loc) const { return lilith::squeeze(Arg(*this, loc), dim); }
-Tensor Tensor::unsqueeze(int dim, SourceLocation loc) const { return lilith::unsqueeze(Arg(*this, loc), dim); }
-Tensor Tensor::expand(const Shape& shape, SourceLocation loc) const { return lilith::expand(Arg(*this, loc), shape); }
+Tensor Tensor::squeeze(int dim, SourceLocation loc) const {
+  return lilith::squeeze(Arg(*this, loc), dim);
+}
+Tensor Tensor::unsqueeze(int dim, SourceLocation loc) const {
+  return lilith::unsqueeze(Arg(*this, loc), dim);
+}
+Tensor Tensor::expand(const Shape& shape, SourceLocation loc) const {
+  return lilith::expand(Arg(*this, loc), shape);
+}
 Tensor Tensor::operator[](std::int64_t i) const { return lilith::select(*this, 0, i); }
-Tensor Tensor::slice(int d, std::int64_t a, std::int64_t b, std::int64_t step, SourceLocation loc) const {
+Tensor Tensor::slice(int d, std::int64_t a, std::int64_t b, std::int64_t step,
+                     SourceLocation loc) const {
   return lilith::slice(Arg(*this, loc), d, a, b, step);
 }
 Tensor Tensor::sum(SourceLocation loc) const { return lilith::sum(Arg(*this, loc)); }
@@ -59,10 +71,12 @@ Tensor Tensor::matmul(const Arg& other) const {
 // The result keeps this handle's dtype and shape, as PyTorch's in-place operators do.
 namespace {
 Tensor same_kind(const char* op, const Tensor& before, Tensor after) {
-  LILITH_CHECK(after.shape() == before.shape(), "{}: {} would become {}; an in-place operator keeps the shape", op,
+  LILITH_CHECK(after.shape() == before.shape(),
+               "{}: {} would become {}; an in-place operator keeps the shape", op,
                before.aval().str(), after.aval().str());
   LILITH_CHECK(!is_floating(after.dtype()) || is_floating(before.dtype()),
-               "{}: {} would become {}; convert it first with x.to(dtype)", op, before.aval().str(), after.aval().str());
+               "{}: {} would become {}; convert it first with x.to(dtype)", op, before.aval().str(),
+               after.aval().str());
   return ops::make_cast(after, before.dtype());
 }
 }  // namespace

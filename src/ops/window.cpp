@@ -7,8 +7,8 @@
 #include "ops/define.h"
 #include "ops/operand.h"
 
-// Reductions over sliding windows, and the pair unpool / window_gather: the adjoints of choosing one
-// element of each window.
+// Reductions over sliding windows, and the pair unpool / window_gather: the adjoints of choosing
+// one element of each window.
 namespace lilith::ops {
 
 using I = std::int64_t;
@@ -38,8 +38,8 @@ Window check_window(const InferCtx& c, int rank) {
   const Window w = Window::of(c.attrs);
   for (std::size_t d = 0; d < w.size.size(); ++d) {
     LILITH_CHECK(w.size[d] >= 1 && w.stride[d] >= 1 && w.dilation[d] >= 1,
-                 "{}: window {}, stride {}, dilation {} of dimension {}; need each >= 1", c.op, w.size[d], w.stride[d],
-                 w.dilation[d], d);
+                 "{}: window {}, stride {}, dilation {} of dimension {}; need each >= 1", c.op,
+                 w.size[d], w.stride[d], w.dilation[d], d);
   }
   return w;
 }
@@ -75,11 +75,13 @@ struct WindowElement {
 };
 
 // The element at output index, displaced by k (expressions or constants) inside the window.
-WindowElement window_element(LowerCtx& c, const Window& w, const Shape& in, const std::vector<Expr>& k) {
+WindowElement window_element(LowerCtx& c, const Window& w, const Shape& in,
+                             const std::vector<Expr>& k) {
   WindowElement e;
   for (std::size_t d = 0; d < w.size.size(); ++d) {
     const I n = in[static_cast<int>(d)], windows = c.out.shape[static_cast<int>(d)];
-    const Expr p = c.index[d] * c.integer(w.stride[d]) + k[d] * c.integer(w.dilation[d]) - c.integer(w.lo[d]);
+    const Expr p =
+        c.index[d] * c.integer(w.stride[d]) + k[d] * c.integer(w.dilation[d]) - c.integer(w.lo[d]);
     if (w.lo[d] > 0) e.inside = kir::logical_and(e.inside, kir::ge(p, c.integer(0)));
     const I last = (windows - 1) * w.stride[d] + (w.size[d] - 1) * w.dilation[d] - w.lo[d];
     if (last >= n) e.inside = kir::logical_and(e.inside, kir::lt(p, c.integer(n)));
@@ -106,28 +108,36 @@ Expr unrolled(LowerCtx& c, F&& step) {
 double lowest(DType d) {
   switch (d) {
     case DType::Bool:
-    case DType::U8: return 0;
-    case DType::I8: return -128;
-    case DType::I16: return -32768;
-    case DType::I32: return -2147483648.0;
-    case DType::I64: return -9223372036854775808.0;
-    default: return -std::numeric_limits<double>::infinity();
+    case DType::U8:
+      return 0;
+    case DType::I8:
+      return -128;
+    case DType::I16:
+      return -32768;
+    case DType::I32:
+      return -2147483648.0;
+    case DType::I64:
+      return -9223372036854775808.0;
+    default:
+      return -std::numeric_limits<double>::infinity();
   }
 }
 
-// The window with stride 1 over the cotangent spread `stride` apart, that adds to each input element
-// what the windows over it got.
+// The window with stride 1 over the cotangent spread `stride` apart, that adds to each input
+// element what the windows over it got.
 Cts window_sum_vjp(const VjpCtx& c, const Tensor& ct) {
   const Window w = Window::of(c.attrs);
   const std::size_t n = w.size.size();
   Ints zeros(n, 0), interior(n);
-  for (std::size_t d = 0; d < n; ++d) interior[d] = ct.shape()[static_cast<int>(d)] > 1 ? w.stride[d] - 1 : 0;
+  for (std::size_t d = 0; d < n; ++d)
+    interior[d] = ct.shape()[static_cast<int>(d)] > 1 ? w.stride[d] - 1 : 0;
   const Tensor spread = make_pad(ct, zeros, zeros, interior, 0);
   Window back{w.size, Ints(n, 1), Ints(n), Ints(n), w.dilation};
   for (std::size_t d = 0; d < n; ++d) {
     const I reach = (w.size[d] - 1) * w.dilation[d];
     back.lo[d] = reach - w.lo[d];
-    back.hi[d] = c.in[0].shape()[static_cast<int>(d)] - spread.shape()[static_cast<int>(d)] + reach - back.lo[d];
+    back.hi[d] = c.in[0].shape()[static_cast<int>(d)] - spread.shape()[static_cast<int>(d)] +
+                 reach - back.lo[d];
   }
   return {make_window("reduce_window_sum", spread, back)};
 }
@@ -150,16 +160,21 @@ const OpDef& window_sum_op = register_builtin(
              for_each_in_window(w, c.in[0]->aval.shape, to, [&](I, const Ints& from, bool inside) {
                if (!inside) return;
                const auto j = static_cast<std::size_t>(linear_index(c.in[0]->aval.shape, from));
-               if (c.out.floating()) sum += c.in[0]->f[j];
-               else int_sum += c.in[0]->i[j];
+               if (c.out.floating())
+                 sum += c.in[0]->f[j];
+               else
+                 int_sum += c.in[0]->i[j];
              });
-             if (c.out.floating()) c.out.f[static_cast<std::size_t>(k)] = sum;
-             else c.out.set_int(k, int_sum);
+             if (c.out.floating())
+               c.out.f[static_cast<std::size_t>(k)] = sum;
+             else
+               c.out.set_int(k, int_sum);
            });
          },
      .cost = 8});
 
-// The offset of the first largest element and its value; a NaN beats all. -1 where a window is empty.
+// The offset of the first largest element and its value; a NaN beats all. -1 where a window is
+// empty.
 struct Best {
   I offset = -1;
   std::size_t at = 0;
@@ -169,9 +184,10 @@ Best best_of_window(const RefTensor& x, const Window& w, const Ints& to) {
   for_each_in_window(w, x.aval.shape, to, [&](I offset, const Ints& from, bool inside) {
     if (!inside) return;
     const auto j = static_cast<std::size_t>(linear_index(x.aval.shape, from));
-    const bool better = best.offset < 0 ||
-                        (x.floating() ? !std::isnan(x.f[best.at]) && (std::isnan(x.f[j]) || x.f[j] > x.f[best.at])
-                                      : x.i[j] > x.i[best.at]);
+    const bool better =
+        best.offset < 0 ||
+        (x.floating() ? !std::isnan(x.f[best.at]) && (std::isnan(x.f[j]) || x.f[j] > x.f[best.at])
+                      : x.i[j] > x.i[best.at]);
     if (better) best = {offset, j};
   });
   return best;
@@ -188,9 +204,11 @@ const OpDef& window_max_op = register_builtin(
      .lower =
          [](LowerCtx& c) {
            return unrolled(c, [&c](Expr best, I, Expr x, Expr inside) {
-             const Expr value = inside ? c.pool.select(inside, x, x.like(lowest(c.in[0].dtype))) : x;
+             const Expr value =
+                 inside ? c.pool.select(inside, x, x.like(lowest(c.in[0].dtype))) : x;
              if (!best) return value;
-             return value.dtype() == DType::Bool ? kir::logical_or(best, value) : kir::max(best, value);
+             return value.dtype() == DType::Bool ? kir::logical_or(best, value)
+                                                 : kir::max(best, value);
            });
          },
      .reference =
@@ -198,50 +216,55 @@ const OpDef& window_max_op = register_builtin(
            const Window w = Window::of(c.attrs);
            for_each_index(c.out.aval.shape, [&](const Ints& to, I k) {
              const Best best = best_of_window(*c.in[0], w, to);
-             if (best.offset < 0) fill_element(c.out, k, lowest(c.out.aval.dtype));
-             else copy_element(c.out, k, *c.in[0], static_cast<I>(best.at));
+             if (best.offset < 0)
+               fill_element(c.out, k, lowest(c.out.aval.dtype));
+             else
+               copy_element(c.out, k, *c.in[0], static_cast<I>(best.at));
            });
          },
      .cost = 8});
 
-const OpDef& window_argmax_op = register_builtin(
-    {.name = "window_argmax",
-     .cls = OpClass::Window,
-     .infer =
-         [](const InferCtx& c) {
-           Aval out = infer_window(c);
-           out.dtype = DType::I64;
-           return out;
-         },
-     .no_vjp_reason = "an index is piecewise constant",
-     .lower =
-         [](LowerCtx& c) {
-           const bool floats = is_floating(c.in[0].dtype);
-           Expr best, found;  // found: some element was inside
-           return unrolled(c, [&](Expr offset, I k, Expr x, Expr inside) {
-             const Expr here = c.integer(k);
-             if (!offset) {
-               best = x;
-               found = inside;
-               return inside ? c.pool.select(inside, here, c.integer(-1)) : here;
-             }
-             Expr better = kir::gt(x, best);
-             if (floats) better = kir::logical_and(kir::logical_or(better, kir::isnan(x)), kir::logical_not(kir::isnan(best)));
-             if (found) better = kir::logical_or(better, kir::logical_not(found));
-             if (inside) better = kir::logical_and(better, inside);
-             best = c.pool.select(better, x, best);
-             if (found) found = inside ? kir::logical_or(found, inside) : Expr();
-             return c.pool.select(better, here, offset);
-           });
-         },
-     .reference =
-         [](RefCtx& c) {
-           const Window w = Window::of(c.attrs);
-           for_each_index(c.out.aval.shape, [&](const Ints& to, I k) {
-             c.out.i[static_cast<std::size_t>(k)] = best_of_window(*c.in[0], w, to).offset;
-           });
-         },
-     .cost = 16});
+const OpDef& window_argmax_op =
+    register_builtin({.name = "window_argmax",
+                      .cls = OpClass::Window,
+                      .infer =
+                          [](const InferCtx& c) {
+                            Aval out = infer_window(c);
+                            out.dtype = DType::I64;
+                            return out;
+                          },
+                      .no_vjp_reason = "an index is piecewise constant",
+                      .lower =
+                          [](LowerCtx& c) {
+                            const bool floats = is_floating(c.in[0].dtype);
+                            Expr best, found;  // found: some element was inside
+                            return unrolled(c, [&](Expr offset, I k, Expr x, Expr inside) {
+                              const Expr here = c.integer(k);
+                              if (!offset) {
+                                best = x;
+                                found = inside;
+                                return inside ? c.pool.select(inside, here, c.integer(-1)) : here;
+                              }
+                              Expr better = kir::gt(x, best);
+                              if (floats)
+                                better = kir::logical_and(kir::logical_or(better, kir::isnan(x)),
+                                                          kir::logical_not(kir::isnan(best)));
+                              if (found) better = kir::logical_or(better, kir::logical_not(found));
+                              if (inside) better = kir::logical_and(better, inside);
+                              best = c.pool.select(better, x, best);
+                              if (found) found = inside ? kir::logical_or(found, inside) : Expr();
+                              return c.pool.select(better, here, offset);
+                            });
+                          },
+                      .reference =
+                          [](RefCtx& c) {
+                            const Window w = Window::of(c.attrs);
+                            for_each_index(c.out.aval.shape, [&](const Ints& to, I k) {
+                              c.out.i[static_cast<std::size_t>(k)] =
+                                  best_of_window(*c.in[0], w, to).offset;
+                            });
+                          },
+                      .cost = 16});
 
 // ---- unpool, window_gather ----
 
@@ -260,7 +283,8 @@ Expr lower_unpool(LowerCtx& c) {
       if (c.out.shape[static_cast<int>(d)] - 1 + shift >= n * w.stride[d]) {
         inside = kir::logical_and(inside, kir::lt(p, c.integer(n * w.stride[d])));
       }
-      if (w.stride[d] > 1) inside = kir::logical_and(inside, kir::eq(kir::floor_mod(p, w.stride[d]), c.integer(0)));
+      if (w.stride[d] > 1)
+        inside = kir::logical_and(inside, kir::eq(kir::floor_mod(p, w.stride[d]), c.integer(0)));
       at.push_back(w.stride[d] > 1 ? kir::floor_div(p, w.stride[d]) : p);
     }
     const Expr chosen = inside ? c.guarded(1, at, inside) : c.element(1, at);
@@ -276,8 +300,10 @@ Expr lower_unpool(LowerCtx& c) {
 Aval infer_unpool(const InferCtx& c) {
   const Window w = check_window(c, c.in[0].shape.rank());
   const Shape shape = ints_per_dim(c, "shape", c.in[0].shape.rank());
-  LILITH_CHECK(c.in[1].dtype == DType::I64 && c.in[1].shape == c.in[0].shape && windows_of(shape, w) == c.in[0].shape,
-               "unpool: got {} for shape {}; need i64 offsets and one value per window", describe(c), shape.str());
+  LILITH_CHECK(c.in[1].dtype == DType::I64 && c.in[1].shape == c.in[0].shape &&
+                   windows_of(shape, w) == c.in[0].shape,
+               "unpool: got {} for shape {}; need i64 offsets and one value per window",
+               describe(c), shape.str());
   return {.shape = shape, .dtype = c.in[0].dtype, .device = c.in[0].device};
 }
 
@@ -299,8 +325,10 @@ const OpDef& unpool_op = register_builtin(
              for_each_in_window(w, c.out.aval.shape, o, [&](I offset, const Ints& p, bool inside) {
                if (!inside || offset != c.in[1]->i[j]) return;
                const I to = linear_index(c.out.aval.shape, p);
-               if (c.out.floating()) c.out.f[static_cast<std::size_t>(to)] += c.in[0]->f[j];
-               else c.out.set_int(to, c.out.i[static_cast<std::size_t>(to)] + c.in[0]->i[j]);
+               if (c.out.floating())
+                 c.out.f[static_cast<std::size_t>(to)] += c.in[0]->f[j];
+               else
+                 c.out.set_int(to, c.out.i[static_cast<std::size_t>(to)] + c.in[0]->i[j]);
              });
            });
          },
@@ -314,7 +342,8 @@ const OpDef& window_gather_op = register_builtin(
          [](const InferCtx& c) {
            const Aval out = infer_window(c);
            LILITH_CHECK(c.in[1].dtype == DType::I64 && c.in[1].shape == out.shape,
-                        "window_gather: got {}; need i64 offsets of shape {}", describe(c), out.shape.str());
+                        "window_gather: got {}; need i64 offsets of shape {}", describe(c),
+                        out.shape.str());
            return out;
          },
      .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts {
@@ -332,25 +361,29 @@ const OpDef& window_gather_op = register_builtin(
            }
            WindowElement e = window_element(c, w, c.in[0].shape, k);
            e.inside = kir::logical_and(e.inside, kir::ge(offset, c.integer(0)));
-           return c.guarded(0, e.at, kir::logical_and(e.inside, kir::lt(offset, c.integer(w.volume()))));
+           return c.guarded(0, e.at,
+                            kir::logical_and(e.inside, kir::lt(offset, c.integer(w.volume()))));
          },
      .reference =
          [](RefCtx& c) {
            const Window w = Window::of(c.attrs);
            for_each_index(c.out.aval.shape, [&](const Ints& to, I k) {
              fill_element(c.out, k, 0);
-             for_each_in_window(w, c.in[0]->aval.shape, to, [&](I offset, const Ints& from, bool inside) {
-               if (inside && offset == c.in[1]->i[static_cast<std::size_t>(k)]) {
-                 copy_element(c.out, k, *c.in[0], linear_index(c.in[0]->aval.shape, from));
-               }
-             });
+             for_each_in_window(
+                 w, c.in[0]->aval.shape, to, [&](I offset, const Ints& from, bool inside) {
+                   if (inside && offset == c.in[1]->i[static_cast<std::size_t>(k)]) {
+                     copy_element(c.out, k, *c.in[0], linear_index(c.in[0]->aval.shape, from));
+                   }
+                 });
            });
          },
      .cost = 8});
 
 }  // namespace
 
-Tensor make_window(std::string_view op, const Tensor& x, const Window& w) { return apply(op, {x}, w.attrs()); }
+Tensor make_window(std::string_view op, const Tensor& x, const Window& w) {
+  return apply(op, {x}, w.attrs());
+}
 
 Tensor make_unpool(const Tensor& ct, const Tensor& offsets, const Window& w, const Shape& shape) {
   Attrs attrs = w.attrs();

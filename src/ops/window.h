@@ -8,8 +8,8 @@
 namespace lilith::ops {
 
 /// A window over every dimension of a tensor: output element o covers the elements
-/// o * stride + k * dilation - lo for k in [0, window), as far as they exist. `hi` decides with lo how
-/// many windows there are; lo and hi may be negative (elements that no window sees).
+/// o * stride + k * dilation - lo for k in [0, window), as far as they exist. `hi` decides with lo
+/// how many windows there are; lo and hi may be negative (elements that no window sees).
 struct Window {
   Ints size, stride, lo, hi, dilation;
 

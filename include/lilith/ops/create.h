@@ -10,20 +10,24 @@
 namespace lilith {
 
 namespace detail {
-Tensor tensor_from(const Shape& shape, const std::vector<double>& values, const TensorOptions& options,
-                   Loc loc);
+Tensor tensor_from(const Shape& shape, const std::vector<double>& values,
+                   const TensorOptions& options, Loc loc);
 Tensor tensor_from(const Shape& shape, const std::vector<std::int64_t>& values,
                    const TensorOptions& options, Loc loc);
 Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device device, Loc loc);
-Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter, Loc loc);
+Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter,
+                   Loc loc);
 [[noreturn]] void fail_ragged(Loc loc);
 
 /// Numbers written in braces: bool stays bool, integers are i64, floating literals f32.
 template <class T>
 constexpr DType literal_dtype() {
-  if constexpr (std::is_same_v<T, bool>) return DType::Bool;
-  else if constexpr (std::is_integral_v<T>) return DType::I64;
-  else return DType::F32;
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::Bool;
+  else if constexpr (std::is_integral_v<T>)
+    return DType::I64;
+  else
+    return DType::F32;
 }
 template <class T>
 using Wide = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
@@ -33,10 +37,13 @@ void collect(T value, int, Shape&, std::vector<Wide<T>>& out, Loc) {
   out.push_back(static_cast<Wide<T>>(value));
 }
 template <class T, class V>
-void collect(const std::initializer_list<T>& list, int depth, Shape& shape, std::vector<V>& out, Loc loc) {
+void collect(const std::initializer_list<T>& list, int depth, Shape& shape, std::vector<V>& out,
+             Loc loc) {
   const auto n = static_cast<std::int64_t>(list.size());
-  if (shape.rank() <= depth) shape.push_back(n);
-  else if (shape[depth] != n) fail_ragged(loc);
+  if (shape.rank() <= depth)
+    shape.push_back(n);
+  else if (shape[depth] != n)
+    fail_ragged(loc);
   for (const T& item : list) collect(item, depth + 1, shape, out, loc);
 }
 template <class T, class List>
@@ -56,8 +63,8 @@ template <class T>
 using List4 = std::initializer_list<List3<T>>;
 }  // namespace detail
 
-/// A tensor with the numbers written: tensor({{1.f, 2.f}, {3.f, 4.f}}), up to four levels. bool, i64 or
-/// f32 by the kind of number. Errors: rows of different lengths.
+/// A tensor with the numbers written: tensor({{1.f, 2.f}, {3.f, 4.f}}), up to four levels. bool,
+/// i64 or f32 by the kind of number. Errors: rows of different lengths.
 template <class T>
   requires std::is_arithmetic_v<T>
 Tensor tensor(std::initializer_list<T> v, SourceLocation loc = SourceLocation::current()) {
@@ -117,7 +124,8 @@ Tensor tensor(T value, SourceLocation loc = SourceLocation::current()) {
 }
 template <class T>
   requires std::is_arithmetic_v<T>
-Tensor tensor(T value, const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
+Tensor tensor(T value, const TensorOptions& options,
+              SourceLocation loc = SourceLocation::current()) {
   return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
                              options, loc);
 }
@@ -125,11 +133,13 @@ Tensor tensor(T value, const TensorOptions& options, SourceLocation loc = Source
 template <class T>
   requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
 Tensor tensor(const std::vector<T>& values, SourceLocation loc = SourceLocation::current()) {
-  return detail::copy_from(values.data(), {static_cast<std::int64_t>(values.size())}, dtype_of<T>, {}, loc);
+  return detail::copy_from(values.data(), {static_cast<std::int64_t>(values.size())}, dtype_of<T>,
+                           {}, loc);
 }
 /// A tensor that copies numel(shape) elements in row-major order.
 template <class T>
-Tensor from_data(const T* data, const Shape& shape, SourceLocation loc = SourceLocation::current()) {
+Tensor from_data(const T* data, const Shape& shape,
+                 SourceLocation loc = SourceLocation::current()) {
   return detail::copy_from(data, shape, dtype_of<T>, {}, loc);
 }
 /// A tensor that borrows the memory; `deleter` runs when the last tensor that uses it goes.
@@ -163,7 +173,8 @@ Tensor arange(const Arg& end, const TensorOptions& options);
 Tensor arange(const Arg& start, const Arg& end, const Arg& step = 1);
 Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options);
 /// `steps` numbers evenly spaced from start to end, both included.
-Tensor linspace(const Arg& start, const Arg& end, std::int64_t steps, const TensorOptions& options = {});
+Tensor linspace(const Arg& start, const Arg& end, std::int64_t steps,
+                const TensorOptions& options = {});
 /// base to the power of linspace(start, end, steps).
 Tensor logspace(const Arg& start, const Arg& end, std::int64_t steps, double base = 10,
                 const TensorOptions& options = {});

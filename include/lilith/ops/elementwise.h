@@ -136,10 +136,12 @@ Tensor isposinf(const Arg& x);
 Tensor isneginf(const Arg& x);
 Tensor isfinite(const Arg& x);
 /// |a - b| <= atol + rtol |b|.
-Tensor isclose(const Arg& a, const Arg& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
+Tensor isclose(const Arg& a, const Arg& b, double rtol = 1e-5, double atol = 1e-8,
+               bool equal_nan = false);
 
 // ---- Choices. ----
-/// a where cond, else b. cond: bool; all three broadcast. No gradient leaks from the side not taken.
+/// a where cond, else b. cond: bool; all three broadcast. No gradient leaks from the side not
+/// taken.
 Tensor where(const Arg& cond, const Arg& a, const Arg& b);
 /// value where mask, else x. mask: bool, broadcasts to x.
 Tensor masked_fill(const Arg& x, const Arg& mask, const Arg& value);
@@ -151,7 +153,8 @@ Tensor clamp_max(const Arg& x, const Arg& max);
 /// The dtype that operands meet in: PyTorch's result_type.
 DType result_type(const Arg& a, const Arg& b);
 
-/// What a comparison operator gives: a bool tensor. `if (loss < 0.1)` evaluates it, which takes one element.
+/// What a comparison operator gives: a bool tensor. `if (loss < 0.1)` evaluates it, which takes one
+/// element.
 class Comparison : public Tensor {
  public:
   Comparison(Tensor t) : Tensor(std::move(t)) {}

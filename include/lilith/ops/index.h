@@ -7,7 +7,8 @@
 
 namespace lilith {
 
-/// out[i][j] = x[index[i][j]][j] (for dim 0). index: integers, no larger than x in the other dimensions.
+/// out[i][j] = x[index[i][j]][j] (for dim 0). index: integers, no larger than x in the other
+/// dimensions.
 Tensor gather(const Arg& x, int dim, const Tensor& index);
 /// x with src added at the indices: the adjoint of gather. Equal indices accumulate.
 Tensor scatter_add(const Arg& x, int dim, const Tensor& index, const Tensor& src);
@@ -18,10 +19,12 @@ Tensor take(const Arg& x, const Tensor& index);
 /// Whole slices of `dim`. index: 1-d or 0-d integers.
 Tensor index_select(const Arg& x, int dim, const Tensor& index);
 /// x with alpha * source added to slices of `dim`; equal indices accumulate.
-Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source, double alpha = 1);
-/// Rows of weight [V, D]: index [...] -> [..., D]. torch.nn.functional.embedding; the row padding_idx
-/// gets no gradient.
-Tensor embedding(const Arg& index, const Tensor& weight, std::optional<std::int64_t> padding_idx = {});
+Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source,
+                 double alpha = 1);
+/// Rows of weight [V, D]: index [...] -> [..., D]. torch.nn.functional.embedding; the row
+/// padding_idx gets no gradient.
+Tensor embedding(const Arg& index, const Tensor& weight,
+                 std::optional<std::int64_t> padding_idx = {});
 /// integers [...] -> i64 [..., num_classes]. Errors: num_classes < 1 (it has to be given).
 Tensor one_hot(const Arg& x, std::int64_t num_classes);
 /// The lower or upper triangle of the last two dimensions; zeros elsewhere.

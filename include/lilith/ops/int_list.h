@@ -8,8 +8,8 @@
 
 namespace lilith {
 
-/// A list of whole numbers that one number may stand for: dimensions, window sizes, strides. An empty
-/// list means "not given": all dimensions of a reduction, the default stride of a pooling.
+/// A list of whole numbers that one number may stand for: dimensions, window sizes, strides. An
+/// empty list means "not given": all dimensions of a reduction, the default stride of a pooling.
 class IntList {
  public:
   IntList() = default;

@@ -11,7 +11,8 @@ struct NLLLossOptions {
   std::int64_t ignore_index = -100;
   Reduction reduction = Reduction::Mean;
 };
-/// -input[n, target[n]], weighted. input: log-probabilities [C], [N, C] or [N, C, d…]; target: integers
+/// -input[n, target[n]], weighted. input: log-probabilities [C], [N, C] or [N, C, d…]; target:
+/// integers
 /// [], [N] or [N, d…]. The mean is over the weights. Ref: torch.nn.functional.nll_loss.
 Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& options = {});
 struct CrossEntropyLossOptions {
@@ -21,7 +22,8 @@ struct CrossEntropyLossOptions {
   double label_smoothing = 0;
 };
 /// nll_loss of log_softmax; target: class indices, or probabilities of input's shape.
-Tensor cross_entropy_loss(const Arg& input, const Tensor& target, const CrossEntropyLossOptions& options = {});
+Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
+                          const CrossEntropyLossOptions& options = {});
 Tensor mse_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
 Tensor l1_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
 /// 0.5 d^2 / beta where |d| < beta, else |d| - 0.5 beta.
@@ -42,15 +44,16 @@ Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target,
                                         const BCEWithLogitsLossOptions& options = {});
 enum class KLDivReduction : std::uint8_t { None, Mean, Sum, BatchMean };
 /// target (log(target) - input), input holding log-probabilities.
-Tensor kl_div(const Arg& input, const Tensor& target, KLDivReduction reduction = KLDivReduction::Mean,
-              bool log_target = false);
+Tensor kl_div(const Arg& input, const Tensor& target,
+              KLDivReduction reduction = KLDivReduction::Mean, bool log_target = false);
 struct PoissonNLLLossOptions {
   bool log_input = true;
   bool full = false;
   double eps = 1e-8;
   Reduction reduction = Reduction::Mean;
 };
-Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLLLossOptions& options = {});
+Tensor poisson_nll_loss(const Arg& input, const Tensor& target,
+                        const PoissonNLLLossOptions& options = {});
 struct GaussianNLLLossOptions {
   bool full = false;
   double eps = 1e-6;
@@ -59,7 +62,8 @@ struct GaussianNLLLossOptions {
 Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
                          const GaussianNLLLossOptions& options = {});
 /// log(1 + exp(-target input)).
-Tensor soft_margin_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
+Tensor soft_margin_loss(const Arg& input, const Tensor& target,
+                        Reduction reduction = Reduction::Mean);
 /// input where target is 1, max(0, margin - input) where it is -1.
 Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margin = 1,
                             Reduction reduction = Reduction::Mean);
@@ -77,7 +81,8 @@ struct TripletMarginLossOptions {
 };
 Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletMarginLossOptions& options = {});
-Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const Tensor& weight = {},
+Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target,
+                                   const Tensor& weight = {},
                                    Reduction reduction = Reduction::Mean);
 struct MultiMarginLossOptions {
   double p = 1;
@@ -85,6 +90,7 @@ struct MultiMarginLossOptions {
   Tensor weight = {};
   Reduction reduction = Reduction::Mean;
 };
-Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarginLossOptions& options = {});
+Tensor multi_margin_loss(const Arg& input, const Tensor& target,
+                         const MultiMarginLossOptions& options = {});
 
 }  // namespace lilith

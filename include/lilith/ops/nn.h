@@ -15,12 +15,15 @@ Tensor bilinear(const Arg& x1, const Tensor& x2, const Tensor& weight, const Ten
 /// Cross-correlation. x [N, C, d…] or [C, d…], weight [out, C / groups, k…], bias [out].
 /// Errors: channels that do not fit, a window larger than the padded input, "same" with a stride.
 /// Ref: torch.nn.functional.conv2d.
-Tensor conv1d(const Arg& x, const Tensor& weight, const Tensor& bias = {}, const IntList& stride = 1,
-              const Padding& padding = 0, const IntList& dilation = 1, std::int64_t groups = 1);
-Tensor conv2d(const Arg& x, const Tensor& weight, const Tensor& bias = {}, const IntList& stride = 1,
-              const Padding& padding = 0, const IntList& dilation = 1, std::int64_t groups = 1);
-Tensor conv3d(const Arg& x, const Tensor& weight, const Tensor& bias = {}, const IntList& stride = 1,
-              const Padding& padding = 0, const IntList& dilation = 1, std::int64_t groups = 1);
+Tensor conv1d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
+              const IntList& stride = 1, const Padding& padding = 0, const IntList& dilation = 1,
+              std::int64_t groups = 1);
+Tensor conv2d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
+              const IntList& stride = 1, const Padding& padding = 0, const IntList& dilation = 1,
+              std::int64_t groups = 1);
+Tensor conv3d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
+              const IntList& stride = 1, const Padding& padding = 0, const IntList& dilation = 1,
+              std::int64_t groups = 1);
 /// The gradient of a convolution as a layer. weight [C, out / groups, k…].
 Tensor conv_transpose1d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
                         const IntList& stride = 1, const IntList& padding = 0,
@@ -35,8 +38,8 @@ Tensor conv_transpose3d(const Arg& x, const Tensor& weight, const Tensor& bias =
                         const IntList& output_padding = 0, std::int64_t groups = 1,
                         const IntList& dilation = 1);
 
-/// The largest of each window; stride defaults to the window. x [N, C, d…] or [C, d…]. The gradient goes
-/// to the first maximum; NaN propagates. Errors: padding over half of the window.
+/// The largest of each window; stride defaults to the window. x [N, C, d…] or [C, d…]. The gradient
+/// goes to the first maximum; NaN propagates. Errors: padding over half of the window.
 Tensor max_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
 Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
@@ -45,7 +48,8 @@ Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& strid
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
 /// The mean of each window. divisor_override (pools 2d, 3d) replaces the count.
 Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
-                  const IntList& padding = 0, bool ceil_mode = false, bool count_include_pad = true);
+                  const IntList& padding = 0, bool ceil_mode = false,
+                  bool count_include_pad = true);
 Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, bool ceil_mode = false, bool count_include_pad = true,
                   std::optional<std::int64_t> divisor_override = {});
@@ -64,35 +68,36 @@ Tensor adaptive_max_pool3d(const Arg& x, const IntList& output_size);
 struct BatchNormResult {
   Tensor output, running_mean, running_var;
 };
-/// (x - mean) / sqrt(var + eps) * weight + bias per channel (dimension 1). In training the mean and the
-/// biased variance are those of the batch; else running_mean and running_var.
+/// (x - mean) / sqrt(var + eps) * weight + bias per channel (dimension 1). In training the mean and
+/// the biased variance are those of the batch; else running_mean and running_var.
 Tensor batch_norm(const Arg& x, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight = {}, const Tensor& bias = {}, bool training = false,
                   double momentum = 0.1, double eps = 1e-5);
 /// batch_norm in training, with the running statistics after the step (the unbiased variance).
-BatchNormResult batch_norm_train(const Arg& x, const Tensor& running_mean, const Tensor& running_var,
-                                 const Tensor& weight = {}, const Tensor& bias = {},
-                                 double momentum = 0.1, double eps = 1e-5);
+BatchNormResult batch_norm_train(const Arg& x, const Tensor& running_mean,
+                                 const Tensor& running_var, const Tensor& weight = {},
+                                 const Tensor& bias = {}, double momentum = 0.1, double eps = 1e-5);
 /// Normalises over the last dimensions, of sizes normalized_shape.
 Tensor layer_norm(const Arg& x, const IntList& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5);
-Tensor group_norm(const Arg& x, std::int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {},
-                  double eps = 1e-5);
+Tensor group_norm(const Arg& x, std::int64_t num_groups, const Tensor& weight = {},
+                  const Tensor& bias = {}, double eps = 1e-5);
 Tensor instance_norm(const Arg& x, const Tensor& running_mean = {}, const Tensor& running_var = {},
-                     const Tensor& weight = {}, const Tensor& bias = {}, bool use_input_stats = true,
-                     double momentum = 0.1, double eps = 1e-5);
+                     const Tensor& weight = {}, const Tensor& bias = {},
+                     bool use_input_stats = true, double momentum = 0.1, double eps = 1e-5);
 /// x over the p-norm along dim, which is at least eps.
 Tensor normalize(const Arg& x, double p = 2, const IntList& dim = 1, double eps = 1e-12);
 Tensor local_response_norm(const Arg& x, std::int64_t size, double alpha = 1e-4, double beta = 0.75,
                            double k = 1);
 
 Tensor cosine_similarity(const Arg& a, const Arg& b, int dim = 1, double eps = 1e-8);
-Tensor pairwise_distance(const Arg& a, const Arg& b, double p = 2, double eps = 1e-6, bool keepdim = false);
+Tensor pairwise_distance(const Arg& a, const Arg& b, double p = 2, double eps = 1e-6,
+                         bool keepdim = false);
 /// [..., C r^2, H, W] -> [..., C, H r, W r], and back.
 Tensor pixel_shuffle(const Arg& x, std::int64_t upscale_factor);
 Tensor pixel_unshuffle(const Arg& x, std::int64_t downscale_factor);
-/// softmax(q k^T / sqrt(E) + mask) v. q [..., L, E], k [..., S, E], v [..., S, Ev]; mask: bool (true takes
-/// part) or added. Vaswani et al., arXiv:1706.03762.
+/// softmax(q k^T / sqrt(E) + mask) v. q [..., L, E], k [..., S, E], v [..., S, Ev]; mask: bool
+/// (true takes part) or added. Vaswani et al., arXiv:1706.03762.
 Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
                                     const Tensor& attn_mask = {}, double dropout_p = 0,
                                     bool is_causal = false);

@@ -12,8 +12,8 @@ struct RngState {
   std::uint64_t counter = 0;
   bool operator==(const RngState&) const = default;
 };
-/// Restarts the generator. Draws are Philox: they depend on the seed and on the order of the calls, never
-/// on threads; element i of a draw depends on its row-major index alone.
+/// Restarts the generator. Draws are Philox: they depend on the seed and on the order of the calls,
+/// never on threads; element i of a draw depends on its row-major index alone.
 void manual_seed(std::uint64_t seed);
 RngState rng_state();
 void set_rng_state(const RngState& state);
@@ -28,7 +28,8 @@ Tensor randn(const Shape& shape, const TensorOptions& options = {},
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape,
                const TensorOptions& options = {.dtype = DType::I64},
                SourceLocation loc = SourceLocation::current());
-Tensor randint(std::int64_t high, const Shape& shape, const TensorOptions& options = {.dtype = DType::I64},
+Tensor randint(std::int64_t high, const Shape& shape,
+               const TensorOptions& options = {.dtype = DType::I64},
                SourceLocation loc = SourceLocation::current());
 /// A random order of 0 … n - 1.
 Tensor randperm(std::int64_t n, const TensorOptions& options = {.dtype = DType::I64},
@@ -39,7 +40,8 @@ Tensor randn_like(const Arg& x);
 Tensor bernoulli(const Arg& p);
 /// Normal with these means and standard deviations, which broadcast.
 Tensor normal(const Arg& mean, const Arg& std);
-/// In training: zeros with probability p, the others divided by 1 - p; else x. Errors: p outside [0, 1].
+/// In training: zeros with probability p, the others divided by 1 - p; else x. Errors: p outside
+/// [0, 1].
 Tensor dropout(const Arg& x, double p = 0.5, bool training = true);
 /// dropout of whole channels: of the first two dimensions [N, C].
 Tensor feature_dropout(const Arg& x, double p = 0.5, bool training = true);

@@ -10,10 +10,13 @@ namespace lilith {
 // No `dims` reduces all dimensions. keepdim keeps the reduced ones with size 1.
 
 /// Integers and bools sum to i64.
-Tensor sum(const Arg& x, const IntList& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
-Tensor nansum(const Arg& x, const IntList& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
+Tensor sum(const Arg& x, const IntList& dims = {}, bool keepdim = false,
+           std::optional<DType> dtype = {});
+Tensor nansum(const Arg& x, const IntList& dims = {}, bool keepdim = false,
+              std::optional<DType> dtype = {});
 /// Errors: x is not floating (give dtype).
-Tensor mean(const Arg& x, const IntList& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
+Tensor mean(const Arg& x, const IntList& dims = {}, bool keepdim = false,
+            std::optional<DType> dtype = {});
 Tensor nanmean(const Arg& x, const IntList& dims = {}, bool keepdim = false,
                std::optional<DType> dtype = {});
 Tensor prod(const Arg& x, std::optional<int> dim = {}, bool keepdim = false,
@@ -55,7 +58,8 @@ Tensor cumsum(const Arg& x, int dim, std::optional<DType> dtype = {});
 Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype = {});
 Tensor logcumsumexp(const Arg& x, int dim);
 /// The n-th forward difference along dim.
-Tensor diff(const Arg& x, int n = 1, int dim = -1, const Tensor& prepend = {}, const Tensor& append = {});
+Tensor diff(const Arg& x, int n = 1, int dim = -1, const Tensor& prepend = {},
+            const Tensor& append = {});
 Tensor trapezoid(const Arg& y, const Arg& dx = 1, int dim = -1);
 
 }  // namespace lilith

@@ -7,7 +7,8 @@
 
 namespace lilith {
 
-/// The same elements under another shape; one size may be -1. Errors: the numbers of elements differ.
+/// The same elements under another shape; one size may be -1. Errors: the numbers of elements
+/// differ.
 Tensor reshape(const Arg& x, const Shape& shape);
 Tensor view(const Arg& x, const Shape& shape);
 Tensor reshape_as(const Arg& x, const Tensor& other);
@@ -50,7 +51,8 @@ Tensor flipud(const Arg& x);
 Tensor roll(const Arg& x, const IntList& shifts, const IntList& dims = {});
 Tensor rot90(const Arg& x, int k = 1, const IntList& dims = {0, 1});
 
-/// Indices [start, end) of `dim` in steps; start and end may be negative and are clamped, as in Python.
+/// Indices [start, end) of `dim` in steps; start and end may be negative and are clamped, as in
+/// Python.
 Tensor slice(const Arg& x, int dim, std::int64_t start = 0, std::int64_t end = INT64_MAX,
              std::int64_t step = 1);
 /// `length` indices of `dim` from `start`. Errors: out of range.
@@ -61,24 +63,29 @@ std::vector<Tensor> unbind(const Arg& x, int dim = 0);
 /// Pieces of split_size indices, the last may be smaller; or of the given sizes.
 std::vector<Tensor> split(const Arg& x, std::int64_t split_size, int dim = 0);
 std::vector<Tensor> split(const Arg& x, const std::vector<std::int64_t>& sizes, int dim = 0);
-std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<std::int64_t>& sizes, int dim = 0);
+std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<std::int64_t>& sizes,
+                                     int dim = 0);
 std::vector<Tensor> chunk(const Arg& x, std::int64_t chunks, int dim = 0);
 std::vector<Tensor> tensor_split(const Arg& x, std::int64_t sections, int dim = 0);
-std::vector<Tensor> tensor_split(const Arg& x, const std::vector<std::int64_t>& indices, int dim = 0);
+std::vector<Tensor> tensor_split(const Arg& x, const std::vector<std::int64_t>& indices,
+                                 int dim = 0);
 std::vector<Tensor> hsplit(const Arg& x, const IntList& sections_or_indices);
 std::vector<Tensor> vsplit(const Arg& x, const IntList& sections_or_indices);
 std::vector<Tensor> dsplit(const Arg& x, const IntList& sections_or_indices);
 
 /// Joins along an existing dimension; dtypes promote. Errors: other sizes differ, no tensors.
-Tensor cat(const std::vector<Tensor>& tensors, int dim = 0, SourceLocation loc = SourceLocation::current());
+Tensor cat(const std::vector<Tensor>& tensors, int dim = 0,
+           SourceLocation loc = SourceLocation::current());
 /// Joins along a new dimension.
 Tensor stack(const std::vector<Tensor>& tensors, int dim = 0,
              SourceLocation loc = SourceLocation::current());
 Tensor hstack(const std::vector<Tensor>& tensors, SourceLocation loc = SourceLocation::current());
 Tensor vstack(const std::vector<Tensor>& tensors, SourceLocation loc = SourceLocation::current());
 Tensor dstack(const std::vector<Tensor>& tensors, SourceLocation loc = SourceLocation::current());
-Tensor column_stack(const std::vector<Tensor>& tensors, SourceLocation loc = SourceLocation::current());
-Tensor block_diag(const std::vector<Tensor>& tensors, SourceLocation loc = SourceLocation::current());
+Tensor column_stack(const std::vector<Tensor>& tensors,
+                    SourceLocation loc = SourceLocation::current());
+Tensor block_diag(const std::vector<Tensor>& tensors,
+                  SourceLocation loc = SourceLocation::current());
 /// Tiles x: `repeats` has at least x's rank.
 Tensor repeat(const Arg& x, const IntList& repeats);
 /// Tiles x: missing repeats are 1.
@@ -90,8 +97,8 @@ std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexin
 /// All windows of `size` along dim, `step` apart, as a new last dimension.
 Tensor unfold(const Arg& x, int dim, std::int64_t size, std::int64_t step);
 
-/// Pads the last dimensions with a number; `pad` is {last lo, last hi, next to last lo, …}; negative
-/// sizes crop.
+/// Pads the last dimensions with a number; `pad` is {last lo, last hi, next to last lo, …};
+/// negative sizes crop.
 Tensor constant_pad_nd(const Arg& x, const std::vector<std::int64_t>& pad, const Arg& value = 0);
 enum class PadMode : std::uint8_t { Constant, Reflect, Replicate, Circular };
 /// torch.nn.functional.pad.
