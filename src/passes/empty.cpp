@@ -74,8 +74,9 @@ Tensor of_nothing(const NodeImpl& n) {
   if (is(n, "reduce_max") || is(n, "reduce_window_max"))
     return constant(least(n.aval.dtype), n.aval);
   if (is(n, "reduce_min")) return constant(greatest(n.aval.dtype), n.aval);
+  if (is(n, "window_argmax")) return constant(-1, n.aval);
   const bool sum = is(n, "reduce_sum") || is(n, "dot_general") || is(n, "conv_general") ||
-                   is(n, "reduce_window_sum") || is(n, "unpool") || is(n, "window_argmax");
+                   is(n, "reduce_window_sum") || is(n, "unpool");
   return sum ? constant(0, n.aval) : Tensor();
 }
 

@@ -83,7 +83,7 @@ class RandomGraph {
   }
 
   Tensor step() {
-    switch (pick(0, 11)) {
+    switch (pick(0, 15)) {
       case 0:
         return lilith::apply(pick_of<std::string>({"neg", "abs", "sign", "floor"}), {any_value()});
       case 1:
@@ -104,6 +104,14 @@ class RandomGraph {
         return reduced();
       case 10:
         return product();
+      case 11:
+        return pooled();
+      case 12:
+        return gathered();
+      case 13:
+        return convolved();
+      case 14:
+        return largest();
       default:
         return joined();
     }
@@ -204,6 +212,89 @@ class RandomGraph {
                           {"rhs_batch", rhs_batch},
                           {"lhs_contract", lhs_contract},
                           {"rhs_contract", rhs_contract}});
+  }
+  // The window of each dimension, and what goes with it.
+  Attrs random_window(const Shape& shape) {
+    Ints window, stride, lo, hi, dilation;
+    for (std::int64_t size : shape) {
+      const std::int64_t w = pick(1, std::min<std::int64_t>(size, 2));
+      window.push_back(w);
+      stride.push_back(pick(1, 2));
+      lo.push_back(w > 1 ? pick(0, 1) : 0);
+      hi.push_back(w > 1 ? pick(0, 1) : 0);
+      dilation.push_back(1);
+    }
+    return {{"window", window}, {"stride", stride}, {"lo", lo}, {"hi", hi}, {"dilation", dilation}};
+  }
+  Tensor pooled() {
+    const Tensor x = any_value();
+    Attrs attrs = random_window(x.shape());
+    if (pick(0, 1)) {
+      return lilith::apply(pick_of<std::string>({"reduce_window_sum", "reduce_window_max"}), {x},
+                           attrs);
+    }
+    const Tensor offsets = lilith::apply("window_argmax", {x}, attrs);
+    const Tensor best = lilith::apply("window_gather", {x, offsets}, attrs);
+    if (pick(0, 1)) return best;
+    attrs.set("shape", x.shape().vec());
+    return lilith::apply("unpool", {best, offsets}, attrs);
+  }
+  // A gather by a reversed or clamped iota, at times scattered back.
+  Tensor gathered() {
+    const Tensor x = any_value();
+    if (x.ndim() == 0) return {};
+    const std::int64_t axis = pick(0, x.ndim() - 1);
+    Ints shape = x.shape().vec();
+    shape[static_cast<std::size_t>(axis)] = pick(1, 4);
+    Tensor index = lilith::apply(
+        "iota", {}, {{"shape", shape}, {"dim", pick(0, x.ndim() - 1)}, {"dtype", kInt64}});
+    const Tensor last = ir::make_constant(
+        {Scalar::Kind::Int, x.shape()[static_cast<int>(axis)] - 1, 0}, index.aval());
+    index = lilith::apply("minimum", {index, last});
+    if (pick(0, 1)) index = lilith::apply("sub", {last, index});
+    const Tensor got = lilith::apply("gather", {x, index}, {{"axis", axis}});
+    if (pick(0, 1)) return got;
+    const Tensor base = pick(0, 1) ? x : ir::make_constant({Scalar::Kind::Int, 0, 0}, x.aval());
+    return lilith::apply("scatter_add", {base, index, got}, {{"axis", axis}});
+  }
+  // A convolution of the last dimension, in a random order of dimensions.
+  Tensor convolved() {
+    const Tensor x = any_value();
+    if (x.ndim() < 3) return {};
+    const auto rank = static_cast<std::size_t>(x.ndim());
+    Ints lhs(rank), rhs(rank), out(rank);
+    for (Ints* spec : {&lhs, &rhs, &out}) {
+      std::iota(spec->begin(), spec->end(), 0);
+      std::shuffle(spec->begin(), spec->end(), rng_);
+    }
+    Ints kernel(rank), stride, lo, hi, ones(rank - 2, 1);
+    kernel[static_cast<std::size_t>(rhs[0])] = pick(1, 3);
+    kernel[static_cast<std::size_t>(rhs[1])] = x.shape()[static_cast<int>(lhs[1])];
+    for (std::size_t d = 2; d < rank; ++d) {
+      kernel[static_cast<std::size_t>(rhs[d])] =
+          pick(1, std::min<std::int64_t>(2, x.shape()[static_cast<int>(lhs[d])]));
+      stride.push_back(pick(1, 2));
+      lo.push_back(pick(0, 1));
+      hi.push_back(pick(0, 1));
+    }
+    return lilith::apply("conv_general", {x, number(Shape(kernel))},
+                         {{"stride", stride},
+                          {"lo", lo},
+                          {"hi", hi},
+                          {"lhs_dilation", ones},
+                          {"rhs_dilation", ones},
+                          {"groups", std::int64_t{1}},
+                          {"batch_groups", std::int64_t{1}},
+                          {"lhs_spec", lhs},
+                          {"rhs_spec", rhs},
+                          {"out_spec", out}});
+  }
+  Tensor largest() {
+    const Tensor x = any_value();
+    if (x.ndim() == 0) return {};
+    const Tensor at = lilith::apply(pick_of<std::string>({"argmax", "argmin"}), {x},
+                                    {{"axes", Ints{pick(0, x.ndim() - 1)}}});
+    return lilith::apply("cast", {at}, {{"dtype", kFloat64}});
   }
   Tensor joined() {
     const Tensor x = any_value();
