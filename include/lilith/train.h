@@ -1,0 +1,238 @@
+#pragma once
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lilith/compile.h"
+#include "lilith/data.h"
+#include "lilith/metrics.h"
+#include "lilith/model.h"
+#include "lilith/optim.h"
+#include "lilith/transforms.h"
+
+namespace lilith {
+
+/// An epoch of fit. What was not measured is NaN. Means are over the examples.
+struct EpochRow {
+  std::int64_t epoch = 0;  // counts from 1
+  double loss = 0;
+  double metric = std::numeric_limits<double>::quiet_NaN();
+  double val_loss = std::numeric_limits<double>::quiet_NaN();
+  double val_metric = std::numeric_limits<double>::quiet_NaN();
+  double lr = 0;
+  double seconds = 0;  // of training, validation excluded
+};
+
+/// What fit returns: a row an epoch, those before a resumption included.
+struct History {
+  std::string metric_name;  // empty: no metric
+  std::vector<EpochRow> rows;
+  bool interrupted = false;  // by Ctrl-C
+  /// Writes the rows as CSV with a header. Error when the file cannot be written.
+  void save_csv(const std::string& path) const;
+};
+
+/// What a batch is scored by while training: output and target to a 0-d tensor, the mean over the batch. Traced into
+/// the step's program.
+struct Metric {
+  std::string name;
+  std::function<Tensor(const Tensor& output, const Tensor& target)> f;
+  /// Of class scores [N, C] and class numbers [N].
+  static Metric accuracy();
+  /// Mean absolute error.
+  static Metric mae();
+};
+
+/// A dataset with any number of columns.
+struct AnyDataset {
+  AnyDataset() = default;
+  template <int N>
+  AnyDataset(const Dataset<N>& dataset) : source(dataset.source()) {}
+  DataSourcePtr source;
+};
+
+/// What a callback sees and may do, after each epoch.
+class FitState {
+ public:
+  const History& history;
+  Optimizer& optimizer;
+  ModelRef model;
+  std::int64_t step;  // steps since the start of training
+  /// Ends the training after this epoch.
+  void stop() { stopped = true; }
+  /// Writes a checkpoint that fit can resume from.
+  void save_checkpoint(const std::string& path) const { save(path); }
+
+  bool stopped = false;
+  std::function<void(const std::string&)> save;
+};
+using Callback = std::function<void(FitState&)>;
+
+/// Ends the training when the validation loss (without validation data, the loss) has not fallen by more than
+/// min_delta for `patience` epochs. Ref: Keras EarlyStopping.
+struct EarlyStopping {
+  int patience = 3;
+  double min_delta = 0;
+  void operator()(FitState& state) const;
+};
+
+/// Writes a checkpoint to `path` ("{epoch}" in it becomes the epoch) every `every` epochs; with best_only, when the
+/// validation loss (else the loss) is the lowest so far.
+struct CheckpointCallback {
+  std::string path;
+  std::int64_t every = 1;
+  bool best_only = false;
+  void operator()(FitState& state) const;
+};
+
+enum class ShowProgress { Auto, Off, Lines, Bar };
+
+struct FitOptions {
+  std::int64_t epochs = 1;
+  std::int64_t batch_size = 32;
+  Optimizer optimizer = Adam({.lr = 1e-3});
+  Device device = {};
+  AnyDataset validation = {};
+  Metric metric = {};
+  std::vector<Callback> callbacks = {};
+  /// A schedule of the learning rate, made without an optimiser: CosineAnnealingLR({.T_max = 10}).
+  std::optional<LRScheduler> scheduler = {};
+  /// Whether it steps after each batch instead of each epoch.
+  bool scheduler_per_step = false;
+  bool shuffle = true;
+  bool drop_last = false;
+  /// Of the order of the examples.
+  std::uint64_t seed = 0;
+  /// File of the checkpoint; empty: none, but Ctrl-C still leaves one, lilith-interrupted.safetensors.
+  std::string checkpoint = "";
+  /// Epochs between two checkpoints; 0: none but at Ctrl-C and the end.
+  std::int64_t checkpoint_every = 1;
+  /// Goes on from `checkpoint` as if it had never stopped: to the bit, on the same machine.
+  bool resume = false;
+  ShowProgress progress = ShowProgress::Auto;
+};
+
+namespace detail {
+
+/// The calls that fit's loop makes; the user's model and loss are behind them.
+struct FitSteps {
+  ModelRef model;
+  int columns;  // of a batch, that the calls read
+  /// One optimisation step: the loss before it, then the metric where there is one.
+  std::function<std::vector<Tensor>(const std::vector<Tensor>& batch)> train;
+  /// The same without an update.
+  std::function<std::vector<Tensor>(const std::vector<Tensor>& batch)> evaluate;
+};
+History run_fit(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options);
+
+/// Sets every `bool training` to false and, when it goes, back to what it was.
+class TestModeScope {
+ public:
+  explicit TestModeScope(ModelRef model);
+  ~TestModeScope();
+  TestModeScope(const TestModeScope&) = delete;
+
+ private:
+  std::vector<std::pair<bool*, bool>> flags_;
+};
+
+Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f, std::int64_t batch_size,
+                   Device device);
+
+/// Column 1 of every row.
+Tensor all_targets(const DataSourcePtr& data);
+
+template <std::size_t>
+using TensorAt = Tensor;
+template <class Loss, class M, class Indices>
+inline constexpr bool takes_model = false;
+template <class Loss, class M, std::size_t... I>
+inline constexpr bool takes_model<Loss, M, std::index_sequence<I...>> = std::is_invocable_v<Loss&, M&, TensorAt<I>...>;
+
+/// How many tensors a loss takes after the model; 0: it takes output and target instead.
+template <class Loss, class M, int N>
+constexpr int model_loss_columns() {
+  if constexpr (takes_model<Loss, M, std::make_index_sequence<N>>) return N;
+  else if constexpr (N > 1) return model_loss_columns<Loss, M, N - 1>();
+  else return 0;
+}
+
+/// Loss of a batch, and the metric where there is one.
+template <int Columns, class M, class Loss>
+std::pair<Tensor, std::vector<Tensor>> fit_objective(M& m, Loss& loss, const Metric& metric,
+                                                     const std::vector<Tensor>& batch) {
+  if constexpr (Columns > 0) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::pair<Tensor, std::vector<Tensor>>{loss(m, batch[I]...), {}};
+    }(std::make_index_sequence<Columns>{});
+  } else {
+    const Tensor output = m(batch[0]);
+    std::vector<Tensor> score;
+    if (metric.f) score.push_back(metric.f(output, batch[1]));
+    return {loss(output, batch[1]), std::move(score)};
+  }
+}
+
+template <class Loss, class M, int N>
+concept FitLoss = model_loss_columns<Loss, M, N>() > 0 ||
+                  (N >= 2 && std::is_invocable_v<M&, Tensor> && std::is_invocable_v<Loss&, Tensor, Tensor>);
+
+}  // namespace detail
+
+/// Trains a model. The loss is either one of output and target (NLLLoss{}: the data is (x, y), the model is called
+/// with x), or one of the model and the first columns of the data: `[](Vae& m, Tensor x) { return loss; }`; it returns
+/// a scalar. Forward pass, gradients and update run as one compiled program; a smaller last batch is a second one. A
+/// NaN loss is an Error that names the step. Ctrl-C stops after the running step with a checkpoint.
+template <class M, int N, detail::FitLoss<M, N> Loss>
+History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}) {
+  constexpr int kColumns = detail::model_loss_columns<Loss, M, N>();
+  const Metric metric = options.metric;
+  LILITH_CHECK(kColumns == 0 || !metric.f, "fit: a metric needs a loss of output and target, this one takes the model");
+  move_to(options.device, model);
+  options.optimizer.prepare(model);
+  auto objective = [&](M& m, const std::vector<Tensor>& batch) {
+    return detail::fit_objective<kColumns>(m, loss, metric, batch);
+  };
+  auto step = compile([&](M& m, Optimizer& optimizer, const std::vector<Tensor>& batch) {
+    auto [value, score, gradients] = grad_aux(objective, m, batch);
+    update(optimizer, m, std::move(gradients));
+    score.insert(score.begin(), value);
+    return score;
+  });
+  auto evaluate = compile([&](M& m, const std::vector<Tensor>& batch) {
+    auto [value, score] = objective(m, batch);
+    score.insert(score.begin(), value);
+    return score;
+  });
+  const detail::FitSteps steps{
+      model, kColumns > 0 ? kColumns : 2,
+      [&](const std::vector<Tensor>& batch) { return step(model, options.optimizer, batch); },
+      [&](const std::vector<Tensor>& batch) { return evaluate(model, batch); }};
+  return detail::run_fit(data.source(), steps, options);
+}
+
+struct PredictOptions {
+  std::int64_t batch_size = 256;
+  Device device = {};
+};
+
+/// What the model gives for the first column of the data, row by row, as one tensor in host memory: [rows, ...]. The
+/// model is in test mode meanwhile. Error for an empty dataset.
+template <class M, int N>
+Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& options = {}) {
+  const detail::TestModeScope scope(model);
+  auto forward = compile([](const M& m, const Tensor& x) { return Tensor(m(x)); });
+  return detail::run_predict(data.source(), [&](const Tensor& x) { return forward(model, x); }, options.batch_size,
+                             options.device);
+}
+
+/// The part of the rows of (x, y) that a classifier gets right: see accuracy(output, target).
+template <class M>
+double accuracy(const M& model, const Dataset<2>& data, const PredictOptions& options = {}) {
+  return accuracy(predict(model, data, options), detail::all_targets(data.source()));
+}
+
+}  // namespace lilith

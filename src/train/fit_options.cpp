@@ -1,0 +1,91 @@
+#include <cmath>
+#include <fstream>
+
+#include "lilith/ops.h"
+#include "lilith/train.h"
+
+namespace lilith {
+
+void History::save_csv(const std::string& path) const {
+  std::ofstream out(path);
+  LILITH_CHECK(out.is_open(), "save_csv: cannot write {}", path);
+  const bool has_metric = !metric_name.empty();
+  out << "epoch,loss,val_loss," << (has_metric ? metric_name + ",val_" + metric_name + "," : "") << "lr,seconds\n";
+  // An empty field stands for what was not measured.
+  const auto field = [](double v) { return std::isnan(v) ? std::string() : fmt::format("{:.9g}", v); };
+  for (const EpochRow& row : rows) {
+    out << row.epoch << ',' << field(row.loss) << ',' << field(row.val_loss) << ',';
+    if (has_metric) out << field(row.metric) << ',' << field(row.val_metric) << ',';
+    out << field(row.lr) << ',' << fmt::format("{:.3f}", row.seconds) << '\n';
+  }
+  out.close();
+  LILITH_CHECK(!out.fail(), "save_csv: cannot write {}", path);
+}
+
+Metric Metric::accuracy() {
+  return {"accuracy", [](const Tensor& output, const Tensor& target) {
+            LILITH_CHECK(output.ndim() == 2 && target.ndim() == 1 && is_integral(target.dtype()),
+                         "accuracy: output is {}, target is {}; need scores [N, C] and integer classes [N]",
+                         output.aval().str(), target.aval().str());
+            return mean(eq(argmax(output, 1), target.to(kInt64)).to(kFloat32));
+          }};
+}
+
+Metric Metric::mae() {
+  return {"mae", [](const Tensor& output, const Tensor& target) { return mean(abs(output - target)); }};
+}
+
+namespace {
+
+double watched(const EpochRow& row) { return std::isnan(row.val_loss) ? row.loss : row.val_loss; }
+
+}  // namespace
+
+void EarlyStopping::operator()(FitState& state) const {
+  // A function of the history alone, so that a resumed run stops where the whole one would.
+  double best = INFINITY;
+  int since = 0;
+  for (const EpochRow& row : state.history.rows) {
+    if (watched(row) < best - min_delta) {
+      best = watched(row);
+      since = 0;
+    } else {
+      ++since;
+    }
+  }
+  if (since >= patience) state.stop();
+}
+
+void CheckpointCallback::operator()(FitState& state) const {
+  const auto& rows = state.history.rows;
+  LILITH_CHECK(every >= 1, "CheckpointCallback: every is {}; need at least 1", every);
+  if (rows.back().epoch % every != 0) return;
+  if (best_only) {
+    for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
+      if (watched(rows[i]) <= watched(rows.back())) return;
+    }
+  }
+  std::string name = path;
+  const std::string placeholder = "{epoch}";
+  if (const auto at = name.find(placeholder); at != name.npos) {
+    name.replace(at, placeholder.size(), std::to_string(rows.back().epoch));
+  }
+  state.save_checkpoint(name);
+}
+
+namespace detail {
+
+TestModeScope::TestModeScope(ModelRef model) {
+  visit_fields(model, [this](const std::string& path, bool& flag) {
+    const auto dot = path.rfind('.');
+    if (path.substr(dot == path.npos ? 0 : dot + 1) == "training") flags_.emplace_back(&flag, flag);
+  });
+  for (auto& [flag, value] : flags_) *flag = false;
+}
+
+TestModeScope::~TestModeScope() {
+  for (auto& [flag, value] : flags_) *flag = value;
+}
+
+}  // namespace detail
+}  // namespace lilith
