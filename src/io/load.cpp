@@ -1,9 +1,43 @@
-#include "io/safetensors.h"
 #include "lilith/io.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "io/file.h"
+#include "io/numpy.h"
+#include "io/safetensors.h"
+#include "io/torch_file.h"
+#include "io/zip.h"
 
 namespace lilith {
 
-TensorDict load_tensors(const std::string& path) { return io::load_safetensors(path); }
+namespace {
+
+bool is_torch_archive(const std::string& path) {
+  const io::ZipFile zip(path);
+  return std::any_of(zip.names().begin(), zip.names().end(),
+                     [](const std::string& name) { return name.ends_with("data.pkl"); });
+}
+
+}  // namespace
+
+TensorDict load_tensors(const std::string& path) {
+  std::uint8_t head[8] = {};
+  {
+    io::InputFile file(path, "load");
+    file.read(0, head, std::min<std::uint64_t>(file.bytes(), sizeof head));
+  }
+  const auto starts = [&](std::string_view magic) {
+    return std::memcmp(head, magic.data(), magic.size()) == 0;
+  };
+  if (starts("PK\x03\x04") || starts("PK\x05\x06"))
+    return is_torch_archive(path) ? io::load_torch(path) : io::load_npz(path);
+  if (starts("\x93NUMPY")) return io::load_npy(path);
+  // A pickle of protocol 2 and later without an archive around it.
+  LILITH_CHECK(head[0] != 0x80 || head[1] < 2 || head[1] > 5 || head[7] == 0,
+               "load: {} is in the format of PyTorch before 1.6; save it again with a newer PyTorch.", path);
+  return io::load_safetensors(path);
+}
 
 void save_tensors(const TensorDict& tensors, const std::string& path) {
   io::save_safetensors(tensors, path);

@@ -1,0 +1,155 @@
+#include "io/zip.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "lilith/error.h"
+
+namespace lilith::io {
+
+namespace {
+
+constexpr std::uint32_t kEnd = 0x06054b50, kEnd64 = 0x06064b50, kEnd64Locator = 0x07064b50,
+                        kCentral = 0x02014b50, kLocal = 0x04034b50;
+// Deflate packs at most 1032 to 1: a larger claim is a lie.
+constexpr std::uint64_t kMaxRatio = 1032;
+
+template <class T>
+T little(const std::uint8_t* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+struct Directory {
+  std::uint64_t offset, bytes, count;
+};
+
+// The record at the end that says where the directory is; a comment may follow it.
+Directory find_directory(InputFile& file) {
+  const std::uint64_t tail_bytes = std::min<std::uint64_t>(file.bytes(), 22 + 65535 + 20);
+  std::vector<std::uint8_t> tail(tail_bytes);
+  const std::uint64_t tail_at = file.bytes() - tail_bytes;
+  file.read(tail_at, tail.data(), tail_bytes);
+  std::optional<std::size_t> end;
+  for (std::size_t i = tail_bytes; i-- > 0 && !end;)
+    if (i + 22 <= tail_bytes && little<std::uint32_t>(&tail[i]) == kEnd) end = i;
+  LILITH_CHECK(end, "load: {} is no zip archive, or it is truncated: it has no directory.",
+               file.path());
+  const std::uint8_t* e = &tail[*end];
+  Directory d{little<std::uint32_t>(e + 16), little<std::uint32_t>(e + 12), little<std::uint16_t>(e + 10)};
+  const bool wide = d.offset == 0xffffffff || d.bytes == 0xffffffff || d.count == 0xffff;
+  if (wide && *end >= 20 && little<std::uint32_t>(e - 20) == kEnd64Locator) {
+    std::uint8_t record[56];
+    const auto at = little<std::uint64_t>(e - 12);
+    LILITH_CHECK(at <= file.bytes() && file.bytes() - at >= sizeof record,
+                 "load: {}: the zip64 record lies outside of the file.", file.path());
+    file.read(at, record, sizeof record);
+    LILITH_CHECK(little<std::uint32_t>(record) == kEnd64, "load: {}: broken zip64 record.", file.path());
+    d = {little<std::uint64_t>(record + 48), little<std::uint64_t>(record + 40),
+         little<std::uint64_t>(record + 32)};
+  }
+  LILITH_CHECK(d.offset <= file.bytes() && d.bytes <= file.bytes() - d.offset,
+               "load: {}: the zip directory lies outside of the file.", file.path());
+  return d;
+}
+
+std::vector<std::uint8_t> inflate_all(const std::vector<std::uint8_t>& packed, std::uint64_t size,
+                                      const std::string& file, const std::string& name) {
+  std::vector<std::uint8_t> out(size);
+  z_stream z{};
+  LILITH_CHECK(inflateInit2(&z, -MAX_WBITS) == Z_OK, "load: {}: cannot start to inflate.", file);
+  z.next_in = const_cast<Bytef*>(packed.data());
+  z.next_out = out.data();
+  std::uint64_t in_left = packed.size(), out_left = size;
+  int status = Z_OK;
+  // zlib counts in 32 bits: feed it in pieces.
+  constexpr std::uint64_t kPiece = 1u << 30;
+  while (status == Z_OK) {
+    if (z.avail_in == 0) in_left -= z.avail_in = static_cast<uInt>(std::min(in_left, kPiece));
+    if (z.avail_out == 0) out_left -= z.avail_out = static_cast<uInt>(std::min(out_left, kPiece));
+    status = inflate(&z, Z_NO_FLUSH);
+  }
+  inflateEnd(&z);
+  LILITH_CHECK(status == Z_STREAM_END && out_left == 0 && z.avail_out == 0,
+               "load: {}: '{}' does not inflate to its {} bytes.", file, name, size);
+  return out;
+}
+
+}  // namespace
+
+ZipFile::ZipFile(const std::string& path) : file_(path, "load") {
+  const Directory d = find_directory(file_);
+  read_directory(d.offset, d.bytes, d.count);
+}
+
+void ZipFile::read_directory(std::uint64_t begin, std::uint64_t bytes, std::uint64_t count) {
+  std::vector<std::uint8_t> all(bytes);
+  file_.read(begin, all.data(), bytes);
+  std::size_t at = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    LILITH_CHECK(bytes - at >= 46 && little<std::uint32_t>(&all[at]) == kCentral,
+                 "load: {}: the zip directory is broken.", path());
+    const std::uint8_t* p = &all[at];
+    const std::size_t name = little<std::uint16_t>(p + 28), extra = little<std::uint16_t>(p + 30),
+                      comment = little<std::uint16_t>(p + 32);
+    LILITH_CHECK(bytes - at - 46 >= name + extra + comment, "load: {}: the zip directory is broken.",
+                 path());
+    Member m;
+    m.flags = little<std::uint16_t>(p + 8);
+    m.method = little<std::uint16_t>(p + 10);
+    m.crc = little<std::uint32_t>(p + 16);
+    m.packed = little<std::uint32_t>(p + 20);
+    m.size = little<std::uint32_t>(p + 24);
+    m.offset = little<std::uint32_t>(p + 42);
+    // The zip64 extra field holds those of the three that do not fit, in this order.
+    const std::uint8_t *e = p + 46 + name, *end = e + extra;
+    while (end - e >= 4) {
+      const auto id = little<std::uint16_t>(e), length = little<std::uint16_t>(e + 2);
+      const std::uint8_t* field = e + 4;
+      e = field + std::min<std::ptrdiff_t>(length, end - field);
+      if (id != 1) continue;
+      for (std::uint64_t* value : {&m.size, &m.packed, &m.offset})
+        if (*value == 0xffffffff && e - field >= 8) {
+          *value = little<std::uint64_t>(field);
+          field += 8;
+        }
+    }
+    std::string text(reinterpret_cast<const char*>(p + 46), name);
+    LILITH_CHECK(members_.emplace(text, m).second, "load: {}: the archive has '{}' twice.", path(), text);
+    names_.push_back(std::move(text));
+    at += 46 + name + extra + comment;
+  }
+}
+
+std::vector<std::uint8_t> ZipFile::read(const std::string& name) {
+  const auto it = members_.find(name);
+  LILITH_CHECK(it != members_.end(), "load: {}: the archive has no '{}'.", path(), name);
+  const Member& m = it->second;
+  LILITH_CHECK((m.flags & 1) == 0, "load: {}: '{}' is encrypted.", path(), name);
+  LILITH_CHECK(m.method == 0 || m.method == 8,
+               "load: {}: '{}' is packed by method {}; only stored and deflated members are read.", path(),
+               name, m.method);
+  std::uint8_t local[30];
+  LILITH_CHECK(m.offset <= file_.bytes() && file_.bytes() - m.offset >= sizeof local,
+               "load: {}: '{}' lies outside of the file.", path(), name);
+  file_.read(m.offset, local, sizeof local);
+  LILITH_CHECK(little<std::uint32_t>(local) == kLocal, "load: {}: '{}' has a broken header.", path(), name);
+  const std::uint64_t data =
+      m.offset + 30 + little<std::uint16_t>(local + 26) + little<std::uint16_t>(local + 28);
+  const bool fits = data <= file_.bytes() && m.packed <= file_.bytes() - data;
+  const bool honest = m.method == 0 ? m.size == m.packed : m.size / kMaxRatio <= m.packed + 1;
+  LILITH_CHECK(fits && honest, "load: {}: '{}' lies outside of the file.", path(), name);
+  std::vector<std::uint8_t> bytes(m.packed);
+  file_.read(data, bytes.data(), m.packed);
+  if (m.method == 8) bytes = inflate_all(bytes, m.size, path(), name);
+  uLong crc = crc32_z(0, nullptr, 0);
+  crc = crc32_z(crc, bytes.data(), bytes.size());
+  LILITH_CHECK(crc == m.crc, "load: {}: '{}' is damaged: its checksum is wrong.", path(), name);
+  return bytes;
+}
+
+}  // namespace lilith::io
