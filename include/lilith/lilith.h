@@ -1,5 +1,7 @@
 #pragma once
-// All of Lilith.
+// All of Lilith; fmt/format.h so that fmt::print takes tensors.
+#include <fmt/format.h>
+
 #include "lilith/compile.h"
 #include "lilith/data.h"
 #include "lilith/graph.h"
