@@ -1,6 +1,6 @@
 // Register tiles of C[480,512] += A[480,384] B[384,512] on packed panels in L1 and L2, as the code
-// generator compiles them, against a loop of nothing but FMAs: percent of peak. Minima over repeats,
-// the peak measured in between. Usage: gemm_tile [repeats]
+// generator compiles them, against a loop of nothing but FMAs: percent of peak. Minima over
+// repeats, the peak measured in between. Usage: gemm_tile [repeats]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -31,12 +31,17 @@ Kernel tile_kernel(int rows, int cols, int m, int n, int depth) {
   const Expr av = p.load(a, DType::F32, it * i64(rows * depth) + kk * i64(rows) + r);
   const Expr bv = p.load(b, DType::F32, jt * i64(std::int64_t{cols} * depth) + kk * i64(cols) + v);
   const Expr at = (it * i64(rows) + r) * i64(n) + jt * i64(cols) + v;
-  Block init = {make_for(r, LoopKind::Unroll, {make_for(v, LoopKind::Vector, {SetReg{acc, {r, v}, p.load(c, DType::F32, at)}})})};
-  Block step = {make_for(r, LoopKind::Unroll, {make_for(v, LoopKind::Vector,
-                {Accumulate{acc, {r, v}, Combine::Add, bv, av, {}}})})};
-  Block end = {make_for(r, LoopKind::Unroll, {make_for(v, LoopKind::Vector,
-               {Store{c, at, p.read(acc, DType::F32, {r, v}), {}}})})};
-  Block tile = {DeclReg{acc, p.constant(DType::F32, 0)}, init[0], make_for(kk, LoopKind::Serial, step), end[0]};
+  Block init = {
+      make_for(r, LoopKind::Unroll,
+               {make_for(v, LoopKind::Vector, {SetReg{acc, {r, v}, p.load(c, DType::F32, at)}})})};
+  Block step = {make_for(
+      r, LoopKind::Unroll,
+      {make_for(v, LoopKind::Vector, {Accumulate{acc, {r, v}, Combine::Add, bv, av, {}}})})};
+  Block end = {make_for(
+      r, LoopKind::Unroll,
+      {make_for(v, LoopKind::Vector, {Store{c, at, p.read(acc, DType::F32, {r, v}), {}}})})};
+  Block tile = {DeclReg{acc, p.constant(DType::F32, 0)}, init[0],
+                make_for(kk, LoopKind::Serial, step), end[0]};
   k.body = {make_for(jt, LoopKind::Parallel, {make_for(it, LoopKind::Serial, tile)})};
   return k;
 }
@@ -52,13 +57,16 @@ Kernel peak_kernel(int chunks, int lanes, int steps) {
   const RegId acc = k.add_reg("acc", DType::F32, {chunks, lanes});
   const Expr kk = p.var(steps, "k"), r = p.var(chunks, "r"), v = p.var(lanes, "v");
   const Expr x = p.load(a, DType::F32, v), y = p.load(a, DType::F32, v + p.integer(lanes));
-  k.body = {DeclReg{acc, p.constant(DType::F32, 0)},
-            make_for(kk, LoopKind::Serial,
-                     {make_for(r, LoopKind::Unroll,
-                               {make_for(v, LoopKind::Vector, {Accumulate{acc, {r, v}, Combine::Add, x, y, {}}})})}),
-            make_for(r, LoopKind::Unroll,
-                     {make_for(v, LoopKind::Vector,
-                               {Store{c, r * p.integer(lanes) + v, p.read(acc, DType::F32, {r, v}), {}}})})};
+  k.body = {
+      DeclReg{acc, p.constant(DType::F32, 0)},
+      make_for(kk, LoopKind::Serial,
+               {make_for(r, LoopKind::Unroll,
+                         {make_for(v, LoopKind::Vector,
+                                   {Accumulate{acc, {r, v}, Combine::Add, x, y, {}}})})}),
+      make_for(
+          r, LoopKind::Unroll,
+          {make_for(v, LoopKind::Vector,
+                    {Store{c, r * p.integer(lanes) + v, p.read(acc, DType::F32, {r, v}), {}}})})};
   return k;
 }
 
@@ -92,21 +100,28 @@ int main(int argc, char** argv) {
       return codegen::compile_kernels(list, info)[0];
     };
     Run peak{compile(peak_kernel(12, lanes, steps)), {align(a), align(c)}, 24.0 * lanes * steps};
-    std::vector<std::pair<int, int>> tiles = {{6, 64}, {14, 32}, {12, 32}, {8, 48}, {9, 48}, {3, 50}, {8, 32}};
+    std::vector<std::pair<int, int>> tiles = {{6, 64}, {14, 32}, {12, 32}, {8, 48},
+                                              {9, 48}, {3, 50},  {8, 32}};
     if (isa == codegen::Isa::Avx2) tiles = {{6, 16}, {4, 24}, {3, 32}, {5, 16}};
     for (auto [rows, cols] : tiles) {
       const int m = kM / rows * rows, n = kN / cols * cols;
-      Run tile{compile(tile_kernel(rows, cols, m, n, kK)), {align(a), align(b), align(c)}, 2.0 * m * n * kK};
-      Run panel{compile(tile_kernel(rows, cols, rows, cols, kK)), {align(a), align(b), align(c)}, 2.0 * rows * cols * kK};
+      Run tile{compile(tile_kernel(rows, cols, m, n, kK)),
+               {align(a), align(b), align(c)},
+               2.0 * m * n * kK};
+      Run panel{compile(tile_kernel(rows, cols, rows, cols, kK)),
+                {align(a), align(b), align(c)},
+                2.0 * rows * cols * kK};
       for (int i = 0; i < repeats; ++i) {
         peak.once();
         tile.once();
         for (int j = 0; j < 20; ++j) panel.once();
       }
-      std::printf("%-7s %2dx%-3d  %6.1f GF/s  %5.1f %% of %6.1f; one tile in L1 %5.1f %%; compiled in %.2f ms, %zu bytes\n",
-                  isa == codegen::Isa::Avx512 ? "avx512" : "avx2", rows, cols, tile.gflops(),
-                  100 * tile.gflops() / peak.gflops(), peak.gflops(), 100 * panel.gflops() / peak.gflops(),
-                  tile.code.compile_ms, tile.code.code_bytes);
+      std::printf(
+          "%-7s %2dx%-3d  %6.1f GF/s  %5.1f %% of %6.1f; one tile in L1 %5.1f %%; compiled in %.2f "
+          "ms, %zu bytes\n",
+          isa == codegen::Isa::Avx512 ? "avx512" : "avx2", rows, cols, tile.gflops(),
+          100 * tile.gflops() / peak.gflops(), peak.gflops(), 100 * panel.gflops() / peak.gflops(),
+          tile.code.compile_ms, tile.code.code_bytes);
     }
   }
 }

@@ -3,8 +3,8 @@
 
 #include "codegen/codegen.h"
 
-// A kernel as bytes: declarations, then the statements in order. An expression is written where it is
-// first used and is a number from then on; so are variables, which pools number differently.
+// A kernel as bytes: declarations, then the statements in order. An expression is written where it
+// is first used and is a number from then on; so are variables, which pools number differently.
 namespace lilith::codegen {
 namespace {
 
@@ -110,7 +110,8 @@ class Writer {
         expr(s.acc.value);
         expr(s.acc.a);
         return expr(s.acc.mask);
-      case Kind::Barrier: return;
+      case Kind::Barrier:
+        return;
     }
   }
 

@@ -7,8 +7,8 @@
 
 #include "kernel_ir/kir.h"
 
-// From kernel IR to machine code of this CPU. LLVM itself lives in liblilith-codegen, which is loaded
-// when the first kernel has to be compiled; loading finished objects needs none of it.
+// From kernel IR to machine code of this CPU. LLVM itself lives in liblilith-codegen, which is
+// loaded when the first kernel has to be compiled; loading finished objects needs none of it.
 namespace lilith::codegen {
 
 /// The instruction sets that code is made for. Baseline is x86-64-v2 (SSE4.2).
@@ -19,23 +19,25 @@ struct TargetInfo {
   Isa isa = Isa::Baseline;
   int vector_bytes = 16;
   int num_vector_registers = 16;
-  bool native = false;  // the best this CPU can do: code may be tuned for it
+  bool native = false;       // the best this CPU can do: code may be tuned for it
   bool slow_gather = false;  // gathers and scatters take longer than one access a lane
-  std::string cpu;      // ISA, vendor, family and model: part of the key of every code cache
+  std::string cpu;           // ISA, vendor, family and model: part of the key of every code cache
 };
 
-/// The best target of this CPU, or the one LILITH_CPU names (avx512, avx2, baseline). Error when the
-/// variable names another, or one that this CPU cannot run.
+/// The best target of this CPU, or the one LILITH_CPU names (avx512, avx2, baseline). Error when
+/// the variable names another, or one that this CPU cannot run.
 const TargetInfo& target();
 /// The description of an instruction set, and whether this CPU runs it.
 TargetInfo target_for(Isa isa);
 bool can_run(Isa isa);
 
-/// An object file: position-independent x86-64 ELF with the functions `lilith_kernel0`, `lilith_kernel1` ….
+/// An object file: position-independent x86-64 ELF with the functions `lilith_kernel0`,
+/// `lilith_kernel1` ….
 struct KernelObject {
   std::string bytes;
-  std::vector<std::int64_t> scratch_bytes;  // by function: thread scratch of a call, 64-byte aligned
-  double compile_ms = 0;                    // of all of it
+  std::vector<std::int64_t>
+      scratch_bytes;      // by function: thread scratch of a call, 64-byte aligned
+  double compile_ms = 0;  // of all of it
 };
 
 /// Machine code, ready to run. Copies share it; the last one frees it.
@@ -51,24 +53,26 @@ struct CompiledKernel {
   std::shared_ptr<const void> code;            // owns the memory fn points into
 };
 
-/// Compiles on two threads; equal kernels (names apart) are compiled once in the life of the process.
-/// A Param that some Store writes may overlap another Param only where each of its elements is read
-/// through that other one before, and not after, it is written in the same iteration.
-/// Throws InternalError for a kernel that breaks the rules of kernel IR.
+/// Compiles on two threads; equal kernels (names apart) are compiled once in the life of the
+/// process. A Param that some Store writes may overlap another Param only where each of its
+/// elements is read through that other one before, and not after, it is written in the same
+/// iteration. Throws InternalError for a kernel that breaks the rules of kernel IR.
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
                                             const TargetInfo& info = target());
 /// Maps an object into executable memory: its functions in order. Error when it is damaged.
 std::vector<CompiledKernel> load_object(std::shared_ptr<const KernelObject> object);
 
-/// The bytes that say all about a kernel but its names: equal exactly for kernels that compile alike.
+/// The bytes that say all about a kernel but its names: equal exactly for kernels that compile
+/// alike.
 std::string canonical_form(const kir::Kernel& kernel);
 
 /// What Barrier calls. Without one, a kernel with barriers may run on one thread only.
 using BarrierFn = void (*)(std::int64_t thread, std::int64_t num_threads);
 void set_barrier_function(BarrierFn fn);
 
-/// How liblilith-codegen is called: its only symbol, `lilith_codegen_compile`, has this type. The caller
-/// owns the result.
-using CompileFn = KernelObject*(std::span<const kir::Kernel* const> kernels, const TargetInfo& info);
+/// How liblilith-codegen is called: its only symbol, `lilith_codegen_compile`, has this type. The
+/// caller owns the result.
+using CompileFn = KernelObject*(std::span<const kir::Kernel* const> kernels,
+                                const TargetInfo& info);
 
 }  // namespace lilith::codegen

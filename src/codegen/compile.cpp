@@ -103,7 +103,8 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
     std::lock_guard lock(cache().mutex);
     for (const kir::Kernel* k : kernels) {
       keys.push_back(info.cpu + '\0' + canonical_form(*k));
-      if (cache().kernels.contains(keys.back()) || !seen.emplace(keys.back(), true).second) continue;
+      if (cache().kernels.contains(keys.back()) || !seen.emplace(keys.back(), true).second)
+        continue;
       jobs.push_back({k, keys.back(), {}, {}});
     }
   }

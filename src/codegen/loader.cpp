@@ -11,8 +11,8 @@
 #include "lilith/error.h"
 
 // A loader for the one kind of object the code generator writes: relocatable x86-64 ELF, small code
-// model. All sections go into one mapping, so 32-bit relative references always reach; a call out goes
-// through a stub behind the last section.
+// model. All sections go into one mapping, so 32-bit relative references always reach; a call out
+// goes through a stub behind the last section.
 namespace lilith::codegen {
 namespace {
 
@@ -48,7 +48,8 @@ struct Mapping {
   std::size_t bytes = 0;
   explicit Mapping(std::size_t size) : bytes(size) {
     void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) throw DeviceError(fmt::format("cpu: no memory for {} bytes of code", size));
+    if (p == MAP_FAILED)
+      throw DeviceError(fmt::format("cpu: no memory for {} bytes of code", size));
     base = static_cast<std::byte*>(p);
   }
   Mapping(const Mapping&) = delete;
@@ -165,7 +166,8 @@ class Loader {
     const std::string name(symbol_name(s));
     if (auto it = stubs_.find(name); it != stubs_.end()) return it->second;
     const void* target = external(name);
-    if (target == nullptr) throw InternalError("codegen: a kernel calls the unknown function " + name);
+    if (target == nullptr)
+      throw InternalError("codegen: a kernel calls the unknown function " + name);
     std::byte* p = code_->base + stubs_at_ + stubs_.size() * kStubBytes;
     const unsigned char jump[] = {0xFF, 0x25, 0, 0, 0, 0};
     std::memcpy(p, jump, sizeof jump);
@@ -176,8 +178,7 @@ class Loader {
   void relocate(const Elf64_Shdr& s) {
     if (s.sh_info >= sections_.size()) damaged("relocations of no section");
     if ((sections_[s.sh_info].sh_flags & SHF_ALLOC) == 0) return;
-    for (const Elf64_Rela& r :
-         table<Elf64_Rela>(s.sh_offset, s.sh_size / sizeof(Elf64_Rela))) {
+    for (const Elf64_Rela& r : table<Elf64_Rela>(s.sh_offset, s.sh_size / sizeof(Elf64_Rela))) {
       const std::uint64_t index = ELF64_R_SYM(r.r_info);
       if (index >= symbols_.size()) damaged("a relocation of no symbol");
       const Elf64_Sym& symbol = symbols_[index];
@@ -213,9 +214,7 @@ class Loader {
 
 }  // namespace
 
-void set_barrier_function(BarrierFn fn) {
-  barrier_function.store(fn, std::memory_order_release);
-}
+void set_barrier_function(BarrierFn fn) { barrier_function.store(fn, std::memory_order_release); }
 
 std::vector<CompiledKernel> load_object(std::shared_ptr<const KernelObject> object) {
   std::vector<CompiledKernel> out = Loader(object->bytes).run(object->scratch_bytes.size());

@@ -57,9 +57,7 @@ const char* isa_name(Isa isa) {
   return isa == Isa::Avx512 ? "avx512" : isa == Isa::Avx2 ? "avx2" : "baseline";
 }
 
-Isa best_isa() {
-  return cpu().avx512 ? Isa::Avx512 : cpu().avx2 ? Isa::Avx2 : Isa::Baseline;
-}
+Isa best_isa() { return cpu().avx512 ? Isa::Avx512 : cpu().avx2 ? Isa::Avx2 : Isa::Baseline; }
 
 TargetInfo choose_target() {
   const std::string& asked = env::text("LILITH_CPU");

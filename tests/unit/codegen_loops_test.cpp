@@ -30,8 +30,8 @@ TEST(CodegenLoops, Pointwise) {
     Builder b("pointwise" + std::to_string(n));
     const BufferId x = b.in(DType::F32, n), y = b.in(DType::F32, n), z = b.out(DType::F32, n);
     const Expr i = b.p.var(n, "i");
-    b.k.body = {make_for(i, LoopKind::Vector,
-                         {Store{z, i, b.load(x, i) * b.load(y, i) + 1.5, {}}})};
+    b.k.body = {
+        make_for(i, LoopKind::Vector, {Store{z, i, b.load(x, i) * b.load(y, i) + 1.5, {}}})};
     check(b.k);
   }
 }
@@ -39,14 +39,16 @@ TEST(CodegenLoops, Pointwise) {
 TEST(CodegenLoops, RowsColumnsAndTransposes) {
   for (auto [m, n] : {std::pair<int, int>{7, 33}, {16, 16}, {3, 100}, {40, 5}}) {
     Builder b("transpose" + std::to_string(n));
-    const BufferId x = b.in(DType::F32, m * n), y = b.in(DType::F32, n), z = b.out(DType::F32, m * n);
+    const BufferId x = b.in(DType::F32, m * n), y = b.in(DType::F32, n),
+                   z = b.out(DType::F32, m * n);
     const BufferId t = b.out(DType::F32, m * n);
     const Expr i = b.p.var(m, "i"), j = b.p.var(n, "j");
     const Expr v = b.load(x, i * b.n(n) + j) + b.load(y, j);
     const Expr back = b.load(x, i * b.n(n) + (b.n(n - 1) - j));
-    b.k.body = {make_for(i, LoopKind::Parallel,
-                         {make_for(j, LoopKind::Vector, {Store{z, i * b.n(n) + j, v, {}},
-                                                        Store{t, j * b.n(m) + i, back, {}}})})};
+    b.k.body = {make_for(
+        i, LoopKind::Parallel,
+        {make_for(j, LoopKind::Vector,
+                  {Store{z, i * b.n(n) + j, v, {}}, Store{t, j * b.n(m) + i, back, {}}})})};
     check(b.k);
   }
 }
@@ -54,8 +56,8 @@ TEST(CodegenLoops, RowsColumnsAndTransposes) {
 TEST(CodegenLoops, MixedWidths) {
   for (DType d : {DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64, DType::F16,
                   DType::BF16, DType::F32, DType::F64}) {
-    for (DType e : {DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64, DType::F16,
-                    DType::BF16, DType::F32, DType::F64}) {
+    for (DType e : {DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64,
+                    DType::F16, DType::BF16, DType::F32, DType::F64}) {
       Builder b("cast_" + std::string(name(d)) + "_" + std::string(name(e)));
       const BufferId x = b.in(d, 83), z = b.out(e, 83);
       const Expr i = b.p.var(83, "i");
@@ -77,11 +79,11 @@ TEST(CodegenLoops, Masks) {
   const Expr row = b.load(x, r * b.n(20) + i, lt(r * b.n(20) + i, b.n(n)));
   const Expr far = b.load(x, r * b.n(1000000) + i, lt(r, b.n(1)));
   const Expr far_scalar = b.load(x, r * b.n(1000000), lt(r, b.n(1)));
-  b.k.body = {make_for(i, LoopKind::Vector, {Store{z, i, shifted, {}},
-                                            Store{u, i, shifted, b.load(m, i)}}),
-              make_for(r, LoopKind::Serial,
-                       {make_for(i, LoopKind::Vector,
-                                 {Store{w, r * b.n(n) + i, row + far * far_scalar, {}}})})};
+  b.k.body = {
+      make_for(i, LoopKind::Vector, {Store{z, i, shifted, {}}, Store{u, i, shifted, b.load(m, i)}}),
+      make_for(
+          r, LoopKind::Serial,
+          {make_for(i, LoopKind::Vector, {Store{w, r * b.n(n) + i, row + far * far_scalar, {}}})})};
   check(b.k);
 }
 
@@ -93,10 +95,10 @@ TEST(CodegenLoops, GathersAndScatters) {
   const Expr i = b.p.var(n, "i");
   const Expr at = floor_mod(b.load(idx, i), 100);
   const Expr split = floor_div(i, 7) * b.n(9) + floor_mod(i, 7);
-  b.k.body = {make_for(i, LoopKind::Vector,
-                       {Store{z, i, b.load(x, at + b.n(50)) + b.load(x, split) + b.load(h, at), {}},
-                        Store{y, i, b.load(x, i * b.n(3)), {}},
-                        Store{s, i * b.n(4) + b.n(1), b.load(x, i), {}}})};
+  b.k.body = {make_for(
+      i, LoopKind::Vector,
+      {Store{z, i, b.load(x, at + b.n(50)) + b.load(x, split) + b.load(h, at), {}},
+       Store{y, i, b.load(x, i * b.n(3)), {}}, Store{s, i * b.n(4) + b.n(1), b.load(x, i), {}}})};
   check(b.k);
 }
 
@@ -122,8 +124,8 @@ TEST(CodegenLoops, Reductions) {
                    Accumulate{some, {}, Combine::Add, b.f(1), {}, lt(b.f(0), v)},
                    Accumulate{bits, {}, Combine::Add, b.load(xi, j), {}, {}}}),
          Store{z, i * b.n(5), read(sum), {}}, Store{z, i * b.n(5) + b.n(1), read(high), {}},
-         Store{z, i * b.n(5) + b.n(2), read(dot), {}}, Store{z, i * b.n(5) + b.n(3), read(some), {}},
-         Store{z, i * b.n(5) + b.n(4), b.f(0), {}},
+         Store{z, i * b.n(5) + b.n(2), read(dot), {}},
+         Store{z, i * b.n(5) + b.n(3), read(some), {}}, Store{z, i * b.n(5) + b.n(4), b.f(0), {}},
          Store{zi, i, b.p.read(bits, DType::I32), {}}})};
     check(b.k, static_cast<double>(n) * 8);
   }
@@ -135,44 +137,54 @@ TEST(CodegenLoops, SumsOverRowsInLanes) {
   const BufferId x = b.in(DType::F32, m * n), z = b.out(DType::F32, n);
   const Expr i = b.p.var(m, "i"), j = b.p.var(n, "j");
   const RegId sum = b.k.add_reg("sum", DType::F32), hist = b.k.add_reg("hist", DType::F32, {3});
-  b.k.body = {make_for(j, LoopKind::Vector,
-                       {DeclReg{sum, b.f(0)}, DeclReg{hist, b.f(0)},
-                        make_for(i, LoopKind::Serial,
-                                 {Accumulate{sum, {}, Combine::Add, b.load(x, i * b.n(n) + j), {}, {}},
-                                  Accumulate{hist, {floor_mod(i, 3)}, Combine::Max,
-                                             b.load(x, i * b.n(n) + j), {}, {}}}),
-                        Store{z, j, b.p.read(sum, DType::F32) + b.p.read(hist, DType::F32, {b.n(1)}), {}}})};
+  b.k.body = {make_for(
+      j, LoopKind::Vector,
+      {DeclReg{sum, b.f(0)}, DeclReg{hist, b.f(0)},
+       make_for(
+           i, LoopKind::Serial,
+           {Accumulate{sum, {}, Combine::Add, b.load(x, i * b.n(n) + j), {}, {}},
+            Accumulate{hist, {floor_mod(i, 3)}, Combine::Max, b.load(x, i * b.n(n) + j), {}, {}}}),
+       Store{z, j, b.p.read(sum, DType::F32) + b.p.read(hist, DType::F32, {b.n(1)}), {}}})};
   check(b.k, 64);
 }
 
 /// C[m, n] += A[m, k] B[k, n] with a register tile; tails in every dimension's own way.
 Kernel matmul(int rows, int cols, int depth, int m, DType dtype, DType acc = DType::F32) {
   Builder b("matmul");
-  const BufferId a = b.in(dtype, std::int64_t{m} * rows * depth), w = b.in(dtype, std::int64_t{depth} * cols);
+  const BufferId a = b.in(dtype, std::int64_t{m} * rows * depth),
+                 w = b.in(dtype, std::int64_t{depth} * cols);
   const BufferId c = b.out(dtype, std::int64_t{m} * rows * cols), bias = b.in(dtype, cols);
-  const Expr t = b.p.var(m, "t"), r = b.p.var(rows, "r"), n = b.p.var(cols, "n"), k = b.p.var(depth, "k");
+  const Expr t = b.p.var(m, "t"), r = b.p.var(rows, "r"), n = b.p.var(cols, "n"),
+             k = b.p.var(depth, "k");
   const RegId tile = b.k.add_reg("tile", acc, {rows, cols});
   auto cast = [&](Expr x) { return b.p.cast(x, acc); };
   const Expr row = t * b.n(rows) + r;
   const Expr out = b.p.read(tile, acc, {r, n}) + cast(b.load(bias, n));
-  b.k.body = {make_for(
-      t, LoopKind::Parallel,
-      {DeclReg{tile, b.p.constant(acc, 0)},
-       make_for(k, LoopKind::Serial,
-                {make_for(r, LoopKind::Unroll,
-                          {make_for(n, LoopKind::Vector,
-                                    {Accumulate{tile, {r, n}, Combine::Add,
-                                                cast(b.load(w, k * b.n(cols) + n)),
-                                                cast(b.load(a, row * b.n(depth) + k)), {}}})})}),
-       make_for(r, LoopKind::Unroll,
-                {make_for(n, LoopKind::Vector,
-                          {Store{c, row * b.n(cols) + n,
-                                 b.p.cast(max(out, out.like(0)), dtype == DType::F64 ? dtype : DType::F32), {}}})})})};
+  b.k.body = {
+      make_for(t, LoopKind::Parallel,
+               {DeclReg{tile, b.p.constant(acc, 0)},
+                make_for(k, LoopKind::Serial,
+                         {make_for(r, LoopKind::Unroll,
+                                   {make_for(n, LoopKind::Vector,
+                                             {Accumulate{tile,
+                                                         {r, n},
+                                                         Combine::Add,
+                                                         cast(b.load(w, k * b.n(cols) + n)),
+                                                         cast(b.load(a, row * b.n(depth) + k)),
+                                                         {}}})})}),
+                make_for(r, LoopKind::Unroll,
+                         {make_for(n, LoopKind::Vector,
+                                   {Store{c,
+                                          row * b.n(cols) + n,
+                                          b.p.cast(max(out, out.like(0)),
+                                                   dtype == DType::F64 ? dtype : DType::F32),
+                                          {}}})})})};
   return std::move(b.k);
 }
 
 TEST(CodegenLoops, MatmulTiles) {
-  for (auto [rows, cols] : {std::pair<int, int>{6, 64}, {14, 32}, {3, 50}, {2, 10}, {4, 24}, {5, 1}, {1, 7}}) {
+  for (auto [rows, cols] :
+       {std::pair<int, int>{6, 64}, {14, 32}, {3, 50}, {2, 10}, {4, 24}, {5, 1}, {1, 7}}) {
     check(matmul(rows, cols, 19, 3, DType::F32), 100);
     check(matmul(rows, cols, 5, 2, DType::BF16), 100);
     check(matmul(rows, cols, 5, 2, DType::F64, DType::F64), 100);
@@ -188,15 +200,15 @@ TEST(CodegenLoops, DotProductTile) {
   const Expr r = b.p.var(4, "r"), j = b.p.var(n, "j"), s = b.p.var(4, "s");
   const RegId acc = b.k.add_reg("acc", DType::F32, {4}), dyn = b.k.add_reg("dyn", DType::F32, {4});
   const Expr v = b.load(x, r * b.n(n) + j);
-  b.k.body = {DeclReg{acc, b.f(0)}, DeclReg{dyn, b.f(0.5)},
-              make_for(j, LoopKind::Vector,
-                       {make_for(r, LoopKind::Unroll, {Accumulate{acc, {r}, Combine::Add, v, b.load(y, j), {}}}),
-                        make_for(s, LoopKind::Serial,
-                                 {Accumulate{dyn, {s}, Combine::Min, b.load(x, s * b.n(n) + j), {}, {}}})}),
-              make_for(s, LoopKind::Serial,
-                       {Store{z, s, b.p.read(dyn, DType::F32, {s}), {}}}),
-              make_for(r, LoopKind::Unroll,
-                       {Store{z, r + b.n(4), b.p.read(acc, DType::F32, {r}), {}}})};
+  b.k.body = {
+      DeclReg{acc, b.f(0)}, DeclReg{dyn, b.f(0.5)},
+      make_for(
+          j, LoopKind::Vector,
+          {make_for(r, LoopKind::Unroll, {Accumulate{acc, {r}, Combine::Add, v, b.load(y, j), {}}}),
+           make_for(s, LoopKind::Serial,
+                    {Accumulate{dyn, {s}, Combine::Min, b.load(x, s * b.n(n) + j), {}, {}}})}),
+      make_for(s, LoopKind::Serial, {Store{z, s, b.p.read(dyn, DType::F32, {s}), {}}}),
+      make_for(r, LoopKind::Unroll, {Store{z, r + b.n(4), b.p.read(acc, DType::F32, {r}), {}}})};
   check(b.k, 300);
 }
 
@@ -234,16 +246,52 @@ TEST(CodegenLoops, Conditions) {
   If inner{lt(b.f(1), xi), block({SetReg{v, {}, xi * 2.0}, Store{z, r * b.n(n) + i, xi, {}}}),
            block({SetReg{v, {}, b.f(7)}})};
   If outer{lt(r, b.n(2)), block({inner}), block({SetReg{v, {}, b.f(9)}})};
-  b.k.body = {make_for(r, LoopKind::Serial,
-                       {make_for(i, LoopKind::Vector,
-                                 {DeclReg{v, b.f(3)}, outer,
-                                  Store{z, r * b.n(n) + i, b.p.read(v, DType::F32) + b.load(z, r * b.n(n) + i), {}}})}),
-              DeclReg{w, b.n(100)},
-              While{lt(b.n(3), b.p.read(w, DType::I64)),
-                    block({SetReg{w, {}, b.p.make(Op::Div, DType::I64, {b.p.read(w, DType::I64), b.n(2)})},
-                           If{eq(b.p.read(w, DType::I64), b.n(12)), block({SetReg{w, {}, b.n(11)}}), {}}})},
-              Store{c, b.n(0), b.p.read(w, DType::I64), {}}};
+  b.k.body = {
+      make_for(
+          r, LoopKind::Serial,
+          {make_for(
+              i, LoopKind::Vector,
+              {DeclReg{v, b.f(3)}, outer,
+               Store{
+                   z, r * b.n(n) + i, b.p.read(v, DType::F32) + b.load(z, r * b.n(n) + i), {}}})}),
+      DeclReg{w, b.n(100)},
+      While{lt(b.n(3), b.p.read(w, DType::I64)),
+            block({SetReg{w, {}, b.p.make(Op::Div, DType::I64, {b.p.read(w, DType::I64), b.n(2)})},
+                   If{eq(b.p.read(w, DType::I64), b.n(12)), block({SetReg{w, {}, b.n(11)}}), {}}})},
+      Store{c, b.n(0), b.p.read(w, DType::I64), {}}};
   check(b.k);
+}
+
+TEST(CodegenLoops, BitScansIntoATile) {
+  // For every bit of a mask, a row of weights is added to a tile in registers.
+  Builder b("bitscan");
+  const int cols = 40;
+  const BufferId masks = b.in(DType::I32, 9), w = b.in(DType::F32, 32 * cols);
+  const BufferId g = b.in(DType::F32, 32), z = b.out(DType::F32, 9 * 2 * cols);
+  const Expr t = b.p.var(9, "t"), r = b.p.var(2, "r"), c = b.p.var(cols, "c");
+  const RegId bits = b.k.add_reg("bits", DType::I32), at = b.k.add_reg("at", DType::I64);
+  const RegId tile = b.k.add_reg("tile", DType::F32, {2, cols});
+  const Expr m = b.p.read(bits, DType::I32), i = b.p.read(at, DType::I64);
+  const Expr low = b.p.cast(b.p.make(Op::Ctz, DType::I32, {m}), DType::I64);
+  const Expr rest =
+      b.p.make(Op::And, DType::I32, {m, b.p.make(Op::Sub, DType::I32, {m, m.like(1)})});
+  auto each = [&](Block body) {
+    return make_for(r, LoopKind::Unroll, {make_for(c, LoopKind::Vector, std::move(body))});
+  };
+  Block scan = {SetReg{at, {}, low}, SetReg{bits, {}, rest},
+                each({Accumulate{tile,
+                                 {r, c},
+                                 Combine::Add,
+                                 b.load(w, i * b.n(cols) + c),
+                                 b.load(g, floor_mod(i + r, 32)),
+                                 {}}})};
+  b.k.body = {make_for(
+      t, LoopKind::Parallel,
+      {DeclReg{bits, b.load(masks, t)}, DeclReg{at, b.n(0)}, DeclReg{tile, b.f(0)},
+       While{ne(m, m.like(0)), std::make_shared<Block>(scan)},
+       each(
+           {Store{z, (t * b.n(2) + r) * b.n(cols) + c, b.p.read(tile, DType::F32, {r, c}), {}}})})};
+  check(b.k, 100);
 }
 
 TEST(CodegenLoops, ScalarStoresWithMasks) {

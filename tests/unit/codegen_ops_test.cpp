@@ -13,8 +13,9 @@ const DType kFloats[] = {DType::F32, DType::F64};
 std::vector<double> edges(DType d) {
   if (is_floating(d)) {
     const double inf = INFINITY;
-    return {0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, inf, -inf, NAN, 1e-40, -1e-40, 3e9, -3e9,
-            2147483647.0, -2147483648.0, 2147483648.0, 255, 256, -129, 1e19, -1e19, 65519, 65520, 6e-8};
+    return {0,    -0.0, 1,     -1,     0.5,   -0.5,  1.5,          2.5,           -2.5,         inf,
+            -inf, NAN,  1e-40, -1e-40, 3e9,   -3e9,  2147483647.0, -2147483648.0, 2147483648.0, 255,
+            256,  -129, 1e19,  -1e19,  65519, 65520, 6e-8};
   }
   const int bits = static_cast<int>(size_of(d)) * 8;
   const double high = std::ldexp(1, bits - 1);
@@ -57,7 +58,8 @@ void check_op(const std::string& name, DType in, DType out, F f, double toleranc
     k.name = name + (kind == LoopKind::Vector ? "_vector" : "_scalar");
     std::vector<Expr> x;
     const Expr i = k.pool->var(kSize, "i");
-    for (const char* label : {"x", "y", "z"}) x.push_back(k.pool->load(k.add_buffer(label, in, kSize), in, i));
+    for (const char* label : {"x", "y", "z"})
+      x.push_back(k.pool->load(k.add_buffer(label, in, kSize), in, i));
     const BufferId o = k.add_buffer("out", out, kSize);
     k.buffers.back().written = true;
     k.body = {make_for(i, kind, {Store{o, i, f(*k.pool, x), {}}})};
@@ -89,7 +91,8 @@ TEST(CodegenOps, Integers) {
 TEST(CodegenOps, IntegersByConstants) {
   for (DType d : {DType::I8, DType::I32, DType::I64, DType::U8}) {
     for (int c : {0, 1, -1, 2, 3, 8, 10, 100, -7}) {
-      for (Op op : {Op::Div, Op::Rem, Op::FloorDiv, Op::FloorMod, Op::Shl, Op::UShr, Op::SShr, Op::Mul}) {
+      for (Op op :
+           {Op::Div, Op::Rem, Op::FloorDiv, Op::FloorMod, Op::Shl, Op::UShr, Op::SShr, Op::Mul}) {
         check_op(label(op, d) + std::to_string(c), d, d,
                  [&](Pool& p, auto x) { return p.make(op, d, {x[0], p.integer(c, d)}); });
       }
@@ -161,19 +164,24 @@ TEST(CodegenOps, IndexArithmetic) {
     Kernel k;
     k.name = "index" + std::to_string(c);
     Pool& p = *k.pool;
-    const BufferId big = k.add_buffer("big", DType::I64, 90), o = k.add_buffer("o", DType::I64, 90 * 4);
+    const BufferId big = k.add_buffer("big", DType::I64, 90),
+                   o = k.add_buffer("o", DType::I64, 90 * 4);
     const BufferId f = k.add_buffer("f", DType::F32, 90 * 4);
     k.buffers[1].written = k.buffers[2].written = true;
     const Expr i = p.var(90, "i"), r = p.var(4, "r");
     const Expr shifted = i - p.integer(40) + r * p.integer(3);
     const Expr wide = i * p.integer(1000000007) - p.integer(40000000000);
-    const Expr v = floor_div(shifted, c) * p.integer(5) + floor_mod(shifted, c) + floor_div(wide, c) +
-                   floor_mod(wide, c) + floor_div(p.load(big, DType::I64, i), c);
-    k.body = {make_for(r, LoopKind::Unroll,
-                       {make_for(i, LoopKind::Vector,
-                                 {Store{o, r * p.integer(90) + i, v, {}},
-                                  Store{f, r * p.integer(90) + i,
-                                        p.cast(floor_mod(shifted, c) - floor_div(shifted, c), DType::F32), {}}})})};
+    const Expr v = floor_div(shifted, c) * p.integer(5) + floor_mod(shifted, c) +
+                   floor_div(wide, c) + floor_mod(wide, c) +
+                   floor_div(p.load(big, DType::I64, i), c);
+    k.body = {
+        make_for(r, LoopKind::Unroll,
+                 {make_for(i, LoopKind::Vector,
+                           {Store{o, r * p.integer(90) + i, v, {}},
+                            Store{f,
+                                  r * p.integer(90) + i,
+                                  p.cast(floor_mod(shifted, c) - floor_div(shifted, c), DType::F32),
+                                  {}}})})};
     check(k, 0);
   }
 }
@@ -181,7 +189,9 @@ TEST(CodegenOps, IndexArithmetic) {
 /// Random expressions over the loads of a kernel; the seed is in the kernel's name.
 class RandomKernel {
  public:
-  explicit RandomKernel(unsigned seed) : rng_(seed), p_(*k_.pool) { k_.name = "random" + std::to_string(seed); }
+  explicit RandomKernel(unsigned seed) : rng_(seed), p_(*k_.pool) {
+    k_.name = "random" + std::to_string(seed);
+  }
 
   Kernel make() {
     const std::int64_t rows = pick(5) + 1, cols = pick(70) + 1, size = rows * cols + 80;
@@ -197,7 +207,12 @@ class RandomKernel {
     const RegId s = k_.add_reg("s", DType::F32);
     Block inner = {Store{outs_[0], at, real(4), pick(3) == 0 ? cond(2) : Expr{}},
                    Store{outs_[1], at, whole(3), {}},
-                   Accumulate{s, {}, pick(2) ? Combine::Max : Combine::Min, real(2), {}, pick(3) == 0 ? cond(1) : Expr{}}};
+                   Accumulate{s,
+                              {},
+                              pick(2) ? Combine::Max : Combine::Min,
+                              real(2),
+                              {},
+                              pick(3) == 0 ? cond(1) : Expr{}}};
     Block row = {DeclReg{s, p_.constant(DType::F32, 0)}, make_for(j_, LoopKind::Vector, inner),
                  Store{outs_[0], i_ + p_.integer(rows * cols), p_.read(s, DType::F32), {}}};
     const LoopKind kinds[] = {LoopKind::Serial, LoopKind::Parallel, LoopKind::Unroll};
@@ -209,11 +224,16 @@ class RandomKernel {
   int pick(int n) { return static_cast<int>(rng_() % static_cast<unsigned>(n)); }
   Expr index() {
     switch (pick(5)) {
-      case 0: return j_;
-      case 1: return i_;
-      case 2: return floor_mod(j_ * p_.integer(3) + i_, 17);
-      case 3: return j_ + i_ * p_.integer(2);
-      default: return floor_div(j_, 3) + p_.integer(4);
+      case 0:
+        return j_;
+      case 1:
+        return i_;
+      case 2:
+        return floor_mod(j_ * p_.integer(3) + i_, 17);
+      case 3:
+        return j_ + i_ * p_.integer(2);
+      default:
+        return floor_div(j_, 3) + p_.integer(4);
     }
   }
   Expr load(BufferId b) {
@@ -222,31 +242,45 @@ class RandomKernel {
   }
   Expr cond(int depth) {
     if (depth <= 0) return lt(pick(2) ? j_ : i_, p_.integer(pick(40)));
-    return pick(2) ? lt(real(depth - 1), real(depth - 1)) : logical_or(cond(depth - 1), cond(depth - 1));
+    return pick(2) ? lt(real(depth - 1), real(depth - 1))
+                   : logical_or(cond(depth - 1), cond(depth - 1));
   }
   Expr real(int depth) {
     if (depth <= 0) return p_.cast(load(pick(3)), DType::F32);
     const Expr a = real(depth - 1), b = real(depth - 1);
     switch (pick(7)) {
-      case 0: return a + b;
-      case 1: return a - b * 0.5;
-      case 2: return max(a, b);
-      case 3: return p_.select(cond(depth - 1), a, b);
-      case 4: return p_.cast(whole(depth - 1), DType::F32) * 1e-9;
-      case 5: return p_.cast(p_.cast(a, DType::F64) * 0.25, DType::F32);
-      default: return min(a * 0.5, b);
+      case 0:
+        return a + b;
+      case 1:
+        return a - b * 0.5;
+      case 2:
+        return max(a, b);
+      case 3:
+        return p_.select(cond(depth - 1), a, b);
+      case 4:
+        return p_.cast(whole(depth - 1), DType::F32) * 1e-9;
+      case 5:
+        return p_.cast(p_.cast(a, DType::F64) * 0.25, DType::F32);
+      default:
+        return min(a * 0.5, b);
     }
   }
   Expr whole(int depth) {
     if (depth <= 0) return p_.cast(load(3 + pick(2)), DType::I32);
     const Expr a = whole(depth - 1), b = whole(depth - 1);
     switch (pick(6)) {
-      case 0: return a + b;
-      case 1: return a * b;
-      case 2: return p_.make(Op::Xor, DType::I32, {a, b});
-      case 3: return p_.make(Op::UMulHi, DType::I32, {a, b});
-      case 4: return p_.cast(index(), DType::I32);
-      default: return p_.select(cond(depth - 1), a, b);
+      case 0:
+        return a + b;
+      case 1:
+        return a * b;
+      case 2:
+        return p_.make(Op::Xor, DType::I32, {a, b});
+      case 3:
+        return p_.make(Op::UMulHi, DType::I32, {a, b});
+      case 4:
+        return p_.cast(index(), DType::I32);
+      default:
+        return p_.select(cond(depth - 1), a, b);
     }
   }
 

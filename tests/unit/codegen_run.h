@@ -50,16 +50,34 @@ inline void randomise(std::vector<char>& bytes, DType dtype, std::mt19937& rng) 
     const double x = real(rng);
     auto put = [&](auto v) { std::memcpy(&bytes[i * sizeof v], &v, sizeof v); };
     switch (dtype) {
-      case DType::Bool: put(static_cast<std::uint8_t>(rng() & 1)); break;
+      case DType::Bool:
+        put(static_cast<std::uint8_t>(rng() & 1));
+        break;
       case DType::U8:
-      case DType::I8: put(static_cast<std::uint8_t>(rng())); break;
-      case DType::I16: put(static_cast<std::int16_t>(rng())); break;
-      case DType::I32: put(static_cast<std::int32_t>(rng() % 4 == 0 ? rng() % 5 - 2 : rng())); break;
-      case DType::I64: put(static_cast<std::int64_t>(rng() % 100) - 50); break;
-      case DType::F16: put(half(static_cast<float>(x))); break;
-      case DType::BF16: put(bfloat16(static_cast<float>(x))); break;
-      case DType::F32: put(static_cast<float>(x)); break;
-      default: put(x); break;
+      case DType::I8:
+        put(static_cast<std::uint8_t>(rng()));
+        break;
+      case DType::I16:
+        put(static_cast<std::int16_t>(rng()));
+        break;
+      case DType::I32:
+        put(static_cast<std::int32_t>(rng() % 4 == 0 ? rng() % 5 - 2 : rng()));
+        break;
+      case DType::I64:
+        put(static_cast<std::int64_t>(rng() % 100) - 50);
+        break;
+      case DType::F16:
+        put(half(static_cast<float>(x)));
+        break;
+      case DType::BF16:
+        put(bfloat16(static_cast<float>(x)));
+        break;
+      case DType::F32:
+        put(static_cast<float>(x));
+        break;
+      default:
+        put(x);
+        break;
     }
   }
 }
@@ -71,15 +89,24 @@ inline double element(const char* data, DType dtype, std::size_t i) {
   };
   switch (dtype) {
     case DType::Bool:
-    case DType::U8: return get(std::uint8_t{});
-    case DType::I8: return get(std::int8_t{});
-    case DType::I16: return get(std::int16_t{});
-    case DType::I32: return get(std::int32_t{});
-    case DType::I64: return static_cast<double>(get(std::int64_t{}));
-    case DType::F16: return static_cast<float>(get(half{}));
-    case DType::BF16: return static_cast<float>(get(bfloat16{}));
-    case DType::F32: return get(float{});
-    default: return get(double{});
+    case DType::U8:
+      return get(std::uint8_t{});
+    case DType::I8:
+      return get(std::int8_t{});
+    case DType::I16:
+      return get(std::int16_t{});
+    case DType::I32:
+      return get(std::int32_t{});
+    case DType::I64:
+      return static_cast<double>(get(std::int64_t{}));
+    case DType::F16:
+      return static_cast<float>(get(half{}));
+    case DType::BF16:
+      return static_cast<float>(get(bfloat16{}));
+    case DType::F32:
+      return get(float{});
+    default:
+      return get(double{});
   }
 }
 
@@ -87,7 +114,10 @@ inline bool close(double a, double b, DType dtype, double tolerance) {
   if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
   if (a == b) return true;
   if (!is_floating(dtype)) return false;
-  const double unit = dtype == DType::F64 ? 1e-15 : dtype == DType::F32 ? 1e-7 : dtype == DType::F16 ? 1e-3 : 8e-3;
+  const double unit = dtype == DType::F64   ? 1e-15
+                      : dtype == DType::F32 ? 1e-7
+                      : dtype == DType::F16 ? 1e-3
+                                            : 8e-3;
   return std::abs(a - b) <= tolerance * unit * std::max({1.0, std::abs(a), std::abs(b)});
 }
 
@@ -156,6 +186,8 @@ inline void check(const kir::Kernel& k, Inputs inputs, double tolerance = 4) {
   }
 }
 
-inline void check(const kir::Kernel& k, double tolerance = 4) { check(k, random_inputs(k), tolerance); }
+inline void check(const kir::Kernel& k, double tolerance = 4) {
+  check(k, random_inputs(k), tolerance);
+}
 
 }  // namespace lilith::codegen::testing

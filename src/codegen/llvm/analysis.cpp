@@ -89,14 +89,17 @@ const Deps& Analysis::deps(Expr e) {
 void Analysis::linear_into(Expr e, std::int64_t scale, std::map<std::uint32_t, std::size_t>& at,
                            Linear& out) {
   switch (e->op) {
-    case Op::Const: out.constant += scale * e->i; return;
+    case Op::Const:
+      out.constant += scale * e->i;
+      return;
     case Op::Add:
       linear_into(e->args[0], scale, at, out);
       return linear_into(e->args[1], scale, at, out);
     case Op::Sub:
       linear_into(e->args[0], scale, at, out);
       return linear_into(e->args[1], -scale, at, out);
-    case Op::Neg: return linear_into(e->args[0], -scale, at, out);
+    case Op::Neg:
+      return linear_into(e->args[0], -scale, at, out);
     case Op::Mul:
       if (e->args[1]->op == Op::Const) {
         return linear_into(e->args[0], scale * e->args[1]->i, at, out);
@@ -105,7 +108,8 @@ void Analysis::linear_into(Expr e, std::int64_t scale, std::map<std::uint32_t, s
         return linear_into(e->args[1], scale * e->args[0]->i, at, out);
       }
       break;
-    default: break;
+    default:
+      break;
   }
   auto [it, is_new] = at.try_emplace(e->id, out.terms.size());
   if (is_new) out.terms.emplace_back(e, 0);
@@ -128,8 +132,10 @@ bool Analysis::compute_narrow(Expr e) {
   if (e->dtype != DType::I64 || !fits_i32(e->lo, e->hi)) return false;
   switch (e->op) {
     case Op::Const:
-    case Op::Var: return true;
-    case Op::Cast: return !is_floating(e->args[0]->dtype);
+    case Op::Var:
+      return true;
+    case Op::Cast:
+      return !is_floating(e->args[0]->dtype);
     case Op::Add:
     case Op::Sub:
     case Op::Mul:
@@ -139,9 +145,12 @@ bool Analysis::compute_narrow(Expr e) {
     case Op::Rem:
     case Op::Neg:
     case Op::Min:
-    case Op::Max: break;
-    case Op::Select: return is_narrow(e->args[1]) && is_narrow(e->args[2]);
-    default: return false;
+    case Op::Max:
+      break;
+    case Op::Select:
+      return is_narrow(e->args[1]) && is_narrow(e->args[2]);
+    default:
+      return false;
   }
   return std::all_of(e->args.begin(), e->args.end(), [&](Expr a) { return is_narrow(a); });
 }
@@ -254,12 +263,12 @@ bool Analysis::varies(Expr e, const kir::For& loop) {
   const Deps& d = deps(e);
   if (std::binary_search(d.vars.begin(), d.vars.end(), static_cast<int>(loop.var->i))) return true;
   return std::any_of(d.states.begin(), d.states.end(), [&](int s) {
-    return s < static_cast<int>(regs_.size()) && regs_[static_cast<std::size_t>(s)].lane_loop == &loop;
+    return s < static_cast<int>(regs_.size()) &&
+           regs_[static_cast<std::size_t>(s)].lane_loop == &loop;
   });
 }
 
-int Analysis::widest_index(Expr index, const kir::For& loop,
-                           std::set<const kir::ExprNode*>& seen) {
+int Analysis::widest_index(Expr index, const kir::For& loop, std::set<const kir::ExprNode*>& seen) {
   if (!varies(index, loop)) return 0;
   int width = 0;
   for (const auto& [atom, coefficient] : linear(index).terms) {
@@ -308,8 +317,8 @@ int Analysis::widest(const kir::Block& block, const kir::For& loop,
   return width;
 }
 
-/// Vector loops that share a register array share its number of lanes; an array that is also accessed
-/// in another way lies in memory, and its loops need not be written out for it.
+/// Vector loops that share a register array share its number of lanes; an array that is also
+/// accessed in another way lies in memory, and its loops need not be written out for it.
 void Analysis::unify_chunks() {
   for (auto& [r, loops] : chunk_loops_) {
     RegPlan& plan = regs_[static_cast<std::size_t>(r)];

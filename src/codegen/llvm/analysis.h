@@ -25,7 +25,7 @@ struct Linear {
 
 /// How the values of a register are held.
 struct RegPlan {
-  const kir::For* lane_loop = nullptr;  // declared inside this Vector loop: one value a lane
+  const kir::For* lane_loop = nullptr;   // declared inside this Vector loop: one value a lane
   const kir::For* chunk_loop = nullptr;  // last dimension lies along such Vector loops
   int lanes = 0;                         // of a chunked register
   bool in_memory = false;                // some index is known only at run time
@@ -93,14 +93,20 @@ void for_each_expr(const kir::Stmt& s, F f) {
     if (e) f(e);
   };
   switch (s.kind) {
-    case Kind::While: call(s.while_loop.cond); break;
-    case Kind::If: call(s.branch.cond); break;
+    case Kind::While:
+      call(s.while_loop.cond);
+      break;
+    case Kind::If:
+      call(s.branch.cond);
+      break;
     case Kind::Store:
       call(s.store.index);
       call(s.store.value);
       call(s.store.mask);
       break;
-    case Kind::DeclReg: call(s.decl.init); break;
+    case Kind::DeclReg:
+      call(s.decl.init);
+      break;
     case Kind::SetReg:
       for (kir::Expr e : s.set.index) call(e);
       call(s.set.value);
@@ -111,14 +117,16 @@ void for_each_expr(const kir::Stmt& s, F f) {
       call(s.acc.a);
       call(s.acc.mask);
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
 /// Calls f with each block nested directly in a statement.
 template <class F>
 void for_each_block(const kir::Stmt& s, F f) {
-  for (const auto* b : {&s.loop.body, &s.while_loop.body, &s.branch.then_body, &s.branch.else_body}) {
+  for (const auto* b :
+       {&s.loop.body, &s.while_loop.body, &s.branch.then_body, &s.branch.else_body}) {
     if (*b) f(**b);
   }
 }

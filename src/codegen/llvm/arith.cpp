@@ -83,7 +83,8 @@ llvm::Value* Emitter::floor_divide(Op op, Expr e, Value* a, Value* b) {
     if ((d & (d - 1)) == 0) {
       const auto log = static_cast<std::uint64_t>(__builtin_ctzll(static_cast<std::uint64_t>(d)));
       return is_div ? b_.CreateAShr(a, log)
-                    : b_.CreateAnd(a, llvm::ConstantInt::get(a->getType(), static_cast<std::uint64_t>(d - 1)));
+                    : b_.CreateAnd(a, llvm::ConstantInt::get(a->getType(),
+                                                             static_cast<std::uint64_t>(d - 1)));
     }
     if (x->lo > INT32_MIN && x->hi < INT32_MAX && bits >= 32) {
       const std::int64_t steps = (-x->lo + d - 1) / d;
@@ -142,8 +143,8 @@ llvm::Value* Emitter::float_to_int(Value* v, DType to) {
   Value* zero = llvm::Constant::getNullValue(v->getType());
   Value* i = b_.CreateFPToSI(b_.CreateSelect(inside, v, zero), type);
   i = b_.CreateSelect(b_.CreateFCmpOGE(v, limit), llvm::ConstantInt::get(type, INT32_MAX), i);
-  return b_.CreateSelect(b_.CreateFCmpOLT(v, low),
-                         llvm::ConstantInt::getSigned(type, INT32_MIN), i);
+  return b_.CreateSelect(b_.CreateFCmpOLT(v, low), llvm::ConstantInt::getSigned(type, INT32_MIN),
+                         i);
 }
 
 llvm::Value* Emitter::convert(Value* v, DType from, DType to) {
@@ -165,7 +166,8 @@ llvm::Value* Emitter::convert(Value* v, DType from, DType to) {
 llvm::Value* Emitter::widen(Value* v, DType memory) {
   Type* t = v->getType();
   switch (memory) {
-    case DType::Bool: return b_.CreateICmpNE(v, llvm::Constant::getNullValue(t));
+    case DType::Bool:
+      return b_.CreateICmpNE(v, llvm::Constant::getNullValue(t));
     case DType::F16:
       if (target_.isa == Isa::Baseline) return half_to_float(v);
       return b_.CreateFPExt(b_.CreateBitCast(v, t->getWithNewType(b_.getHalfTy())),
@@ -174,7 +176,8 @@ llvm::Value* Emitter::widen(Value* v, DType memory) {
       Value* bits = b_.CreateZExt(v, t->getWithNewType(b_.getInt32Ty()));
       return b_.CreateBitCast(b_.CreateShl(bits, 16), t->getWithNewType(b_.getFloatTy()));
     }
-    default: return v;
+    default:
+      return v;
   }
 }
 
@@ -182,7 +185,8 @@ llvm::Value* Emitter::narrow(Value* v, DType value, DType memory) {
   v = convert(v, value, memory == DType::F16 || memory == DType::BF16 ? DType::F32 : memory);
   Type* t = v->getType();
   switch (memory) {
-    case DType::Bool: return b_.CreateZExt(v, t->getWithNewType(b_.getInt8Ty()));
+    case DType::Bool:
+      return b_.CreateZExt(v, t->getWithNewType(b_.getInt8Ty()));
     case DType::F16:
       if (target_.isa == Isa::Baseline) return float_to_half(v);
       return b_.CreateBitCast(b_.CreateFPTrunc(v, t->getWithNewType(b_.getHalfTy())),
@@ -193,10 +197,12 @@ llvm::Value* Emitter::narrow(Value* v, DType value, DType memory) {
       Value* bits = b_.CreateBitCast(v, i32);
       Value* odd = b_.CreateAnd(b_.CreateLShr(bits, 16), constant(1));
       Value* rounded = b_.CreateAdd(b_.CreateAdd(bits, constant(0x7FFF)), odd);
-      rounded = b_.CreateSelect(b_.CreateFCmpUNO(v, v), b_.CreateOr(bits, constant(0x400000)), rounded);
+      rounded =
+          b_.CreateSelect(b_.CreateFCmpUNO(v, v), b_.CreateOr(bits, constant(0x400000)), rounded);
       return b_.CreateTrunc(b_.CreateLShr(rounded, 16), t->getWithNewType(b_.getInt16Ty()));
     }
-    default: return v;
+    default:
+      return v;
   }
 }
 
@@ -239,16 +245,20 @@ llvm::Value* Emitter::combine(Combine how, DType dtype, Value* a, Value* b) {
   const bool is_unsigned = dtype == DType::Bool || dtype == DType::U8;
   namespace I = llvm::Intrinsic;
   switch (how) {
-    case Combine::Add: return is_float ? b_.CreateFAdd(a, b) : b_.CreateAdd(a, b);
-    case Combine::Mul: return is_float ? b_.CreateFMul(a, b) : b_.CreateMul(a, b);
+    case Combine::Add:
+      return is_float ? b_.CreateFAdd(a, b) : b_.CreateAdd(a, b);
+    case Combine::Mul:
+      return is_float ? b_.CreateFMul(a, b) : b_.CreateMul(a, b);
     case Combine::Max:
       if (is_float) return float_min_max(true, a, b);
       return b_.CreateBinaryIntrinsic(is_unsigned ? I::umax : I::smax, a, b);
     case Combine::Min:
       if (is_float) return float_min_max(false, a, b);
       return b_.CreateBinaryIntrinsic(is_unsigned ? I::umin : I::smin, a, b);
-    case Combine::And: return b_.CreateAnd(a, b);
-    case Combine::Or: return b_.CreateOr(a, b);
+    case Combine::And:
+      return b_.CreateAnd(a, b);
+    case Combine::Or:
+      return b_.CreateOr(a, b);
   }
   throw InternalError("codegen: an unknown combination");
 }
@@ -261,7 +271,8 @@ llvm::Value* Emitter::identity(Combine how, DType dtype, int lanes) {
   switch (how) {
     case Combine::Add:
       return is_float ? llvm::ConstantFP::getNegativeZero(t) : llvm::Constant::getNullValue(t);
-    case Combine::Mul: return is_float ? llvm::ConstantFP::get(t, 1.0) : llvm::ConstantInt::get(t, 1);
+    case Combine::Mul:
+      return is_float ? llvm::ConstantFP::get(t, 1.0) : llvm::ConstantInt::get(t, 1);
     case Combine::Max:
       if (is_float) return llvm::ConstantFP::getInfinity(t, true);
       return is_unsigned ? llvm::Constant::getNullValue(t)
@@ -270,8 +281,10 @@ llvm::Value* Emitter::identity(Combine how, DType dtype, int lanes) {
       if (is_float) return llvm::ConstantFP::getInfinity(t, false);
       return is_unsigned ? llvm::Constant::getAllOnesValue(t)
                          : llvm::ConstantInt::get(t, llvm::APInt::getSignedMaxValue(bits));
-    case Combine::And: return llvm::Constant::getAllOnesValue(t);
-    case Combine::Or: return llvm::Constant::getNullValue(t);
+    case Combine::And:
+      return llvm::Constant::getAllOnesValue(t);
+    case Combine::Or:
+      return llvm::Constant::getNullValue(t);
   }
   throw InternalError("codegen: an unknown combination");
 }

@@ -24,21 +24,25 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const TargetInfo& info) {
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (target == nullptr) throw DeviceError("cpu: LLVM has no target " + triple);
-  std::string cpu = info.isa == Isa::Avx512 ? "x86-64-v4" : info.isa == Isa::Avx2 ? "x86-64-v3" : "x86-64-v2";
+  std::string cpu = info.isa == Isa::Avx512 ? "x86-64-v4"
+                    : info.isa == Isa::Avx2 ? "x86-64-v3"
+                                            : "x86-64-v2";
   if (info.native) cpu = llvm::sys::getHostCPUName().str();
   std::string features;
   if (info.isa != Isa::Baseline) features = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt";
-  if (info.isa == Isa::Avx512) features += ",+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd,-prefer-256-bit";
+  if (info.isa == Isa::Avx512)
+    features += ",+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd,-prefer-256-bit";
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      llvm::CodeGenOptLevel::Less, true));
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, cpu, features, options, llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Less, true));
   if (machine == nullptr) throw DeviceError("cpu: LLVM cannot make code for " + cpu);
   return machine;
 }
 
-/// Machines cost a fraction of a millisecond to make: those not in use wait here, by instruction set.
+/// Machines cost a fraction of a millisecond to make: those not in use wait here, by instruction
+/// set.
 class Machines {
  public:
   std::unique_ptr<llvm::TargetMachine> take(const TargetInfo& info) {

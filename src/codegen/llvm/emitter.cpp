@@ -54,22 +54,36 @@ void Emitter::emit_prologue() {
 llvm::Type* Emitter::value_type(DType dtype, int lanes) {
   Type* t = nullptr;
   switch (dtype) {
-    case DType::Bool: t = b_.getInt1Ty(); break;
+    case DType::Bool:
+      t = b_.getInt1Ty();
+      break;
     case DType::U8:
-    case DType::I8: t = b_.getInt8Ty(); break;
-    case DType::I16: t = b_.getInt16Ty(); break;
-    case DType::I32: t = b_.getInt32Ty(); break;
-    case DType::I64: t = b_.getInt64Ty(); break;
-    case DType::F64: t = b_.getDoubleTy(); break;
-    default: t = b_.getFloatTy(); break;
+    case DType::I8:
+      t = b_.getInt8Ty();
+      break;
+    case DType::I16:
+      t = b_.getInt16Ty();
+      break;
+    case DType::I32:
+      t = b_.getInt32Ty();
+      break;
+    case DType::I64:
+      t = b_.getInt64Ty();
+      break;
+    case DType::F64:
+      t = b_.getDoubleTy();
+      break;
+    default:
+      t = b_.getFloatTy();
+      break;
   }
   return lanes == 0 ? t : llvm::FixedVectorType::get(t, static_cast<unsigned>(lanes));
 }
 
 llvm::Type* Emitter::memory_type(DType dtype, int lanes) {
-  Type* t = dtype == DType::Bool                              ? b_.getInt8Ty()
+  Type* t = dtype == DType::Bool                          ? b_.getInt8Ty()
             : dtype == DType::F16 || dtype == DType::BF16 ? b_.getInt16Ty()
-                                                              : value_type(dtype);
+                                                          : value_type(dtype);
   return lanes == 0 ? t : llvm::FixedVectorType::get(t, static_cast<unsigned>(lanes));
 }
 

@@ -11,8 +11,8 @@
 #include "codegen/codegen.h"
 #include "codegen/llvm/analysis.h"
 
-// Writes one kernel as one LLVM function. Vectors, unrolling, hoisting and common subexpressions are
-// done here, so that LLVM only has to promote registers to SSA and select instructions.
+// Writes one kernel as one LLVM function. Vectors, unrolling, hoisting and common subexpressions
+// are done here, so that LLVM only has to promote registers to SSA and select instructions.
 namespace lilith::codegen {
 
 /// What a loop variable stands for at this point: base + offset (+ <0, 1, … lanes-1>).
@@ -20,8 +20,8 @@ struct Binding {
   int scope = 0;                // where base lives
   llvm::Value* base = nullptr;  // i64; null: the offset alone
   std::int64_t offset = 0;
-  int lanes = 0;   // 0: a scalar
-  int active = 0;  // lanes that exist; the rest are masked off
+  int lanes = 0;                // 0: a scalar
+  int active = 0;               // lanes that exist; the rest are masked off
   llvm::Value* mask = nullptr;  // the same where it differs between iterations
 };
 
@@ -35,7 +35,8 @@ struct ValueKey {
 struct ValueKeyHash {
   std::size_t operator()(const ValueKey& k) const {
     auto h = reinterpret_cast<std::uintptr_t>(k.node) * 0x9E3779B97F4A7C15u;
-    h ^= static_cast<std::uint64_t>(k.bindings) * 0xC2B2AE3D27D4EB4Fu + static_cast<unsigned>(k.form);
+    h ^= static_cast<std::uint64_t>(k.bindings) * 0xC2B2AE3D27D4EB4Fu +
+         static_cast<unsigned>(k.form);
     return h ^ (h >> 29);
   }
 };
@@ -57,8 +58,8 @@ struct Scope {
 /// The storage of a register: one stack slot a promoted element, or an array in memory.
 struct RegStorage {
   DType dtype = DType::F32;
-  int lanes = 0;    // 0: an element is a scalar
-  int chunks = 0;   // > 0: the last dimension in pieces of `lanes`
+  int lanes = 0;   // 0: an element is a scalar
+  int chunks = 0;  // > 0: the last dimension in pieces of `lanes`
   bool in_memory = false;
   llvm::AllocaInst* memory = nullptr;
   std::vector<llvm::AllocaInst*> slots;
@@ -67,7 +68,7 @@ struct RegStorage {
 /// A register that lanes accumulate into, combined when the Vector loop ends.
 struct LaneTotal {
   kir::Combine combine = kir::Combine::Add;
-  RegStorage storage;  // one copy after another
+  RegStorage storage;              // one copy after another
   std::set<std::int64_t> touched;  // slots in use
 };
 
@@ -149,9 +150,9 @@ class Emitter {
   // memory.cpp: addresses, loads, stores
   struct Place {
     Value* pointer = nullptr;  // of the first lane's element
-    Value* index = nullptr;    // per lane, in elements from pointer; null: consecutive or one element
-    bool is_vector = false;    // lanes are consecutive elements
-    std::int64_t stride = 0;   // elements between lanes, where index is that alone
+    Value* index = nullptr;  // per lane, in elements from pointer; null: consecutive or one element
+    bool is_vector = false;  // lanes are consecutive elements
+    std::int64_t stride = 0;  // elements between lanes, where index is that alone
     bool is_uniform() const { return !is_vector && index == nullptr; }
   };
   Place place(kir::BufferId buffer, kir::Expr index, int lanes);

@@ -74,10 +74,14 @@ llvm::Value* Emitter::emit_var(Expr e) {
 
 llvm::Value* Emitter::emit(Expr e) {
   switch (e->op) {
-    case Op::Var: return emit_var(e);
-    case Op::Load: return load_expr(e);
-    case Op::RegRead: return read_reg(static_cast<int>(e->i), e->args);
-    default: return emit_operation(e, lanes(e));
+    case Op::Var:
+      return emit_var(e);
+    case Op::Load:
+      return load_expr(e);
+    case Op::RegRead:
+      return read_reg(static_cast<int>(e->i), e->args);
+    default:
+      return emit_operation(e, lanes(e));
   }
 }
 
@@ -133,22 +137,38 @@ llvm::Value* Emitter::emit_compare(Op op, DType dtype, Value* a, Value* b) {
 llvm::Value* Emitter::emit_float(Op op, const std::vector<Value*>& a) {
   namespace I = llvm::Intrinsic;
   switch (op) {
-    case Op::Add: return b_.CreateFAdd(a[0], a[1]);
-    case Op::Sub: return b_.CreateFSub(a[0], a[1]);
-    case Op::Mul: return b_.CreateFMul(a[0], a[1]);
-    case Op::Div: return b_.CreateFDiv(a[0], a[1]);
-    case Op::Rem: return b_.CreateFRem(a[0], a[1]);
-    case Op::Neg: return b_.CreateFNeg(a[0]);
-    case Op::Abs: return intrinsic(I::fabs, {a[0]});
-    case Op::Min: return float_min_max(false, a[0], a[1]);
-    case Op::Max: return float_min_max(true, a[0], a[1]);
-    case Op::Fma: return fused_multiply_add(a[0], a[1], a[2]);
-    case Op::Sqrt: return intrinsic(I::sqrt, {a[0]});
-    case Op::Floor: return intrinsic(I::floor, {a[0]});
-    case Op::Ceil: return intrinsic(I::ceil, {a[0]});
-    case Op::Trunc: return intrinsic(I::trunc, {a[0]});
-    case Op::RoundEven: return intrinsic(I::roundeven, {a[0]});
-    default: throw InternalError(std::string("codegen: no float form of ") + kir::op_name(op));
+    case Op::Add:
+      return b_.CreateFAdd(a[0], a[1]);
+    case Op::Sub:
+      return b_.CreateFSub(a[0], a[1]);
+    case Op::Mul:
+      return b_.CreateFMul(a[0], a[1]);
+    case Op::Div:
+      return b_.CreateFDiv(a[0], a[1]);
+    case Op::Rem:
+      return b_.CreateFRem(a[0], a[1]);
+    case Op::Neg:
+      return b_.CreateFNeg(a[0]);
+    case Op::Abs:
+      return intrinsic(I::fabs, {a[0]});
+    case Op::Min:
+      return float_min_max(false, a[0], a[1]);
+    case Op::Max:
+      return float_min_max(true, a[0], a[1]);
+    case Op::Fma:
+      return fused_multiply_add(a[0], a[1], a[2]);
+    case Op::Sqrt:
+      return intrinsic(I::sqrt, {a[0]});
+    case Op::Floor:
+      return intrinsic(I::floor, {a[0]});
+    case Op::Ceil:
+      return intrinsic(I::ceil, {a[0]});
+    case Op::Trunc:
+      return intrinsic(I::trunc, {a[0]});
+    case Op::RoundEven:
+      return intrinsic(I::roundeven, {a[0]});
+    default:
+      throw InternalError(std::string("codegen: no float form of ") + kir::op_name(op));
   }
 }
 
@@ -156,30 +176,48 @@ llvm::Value* Emitter::emit_integer(Op op, Expr e, const std::vector<Value*>& a) 
   namespace I = llvm::Intrinsic;
   const bool is_unsigned = e->dtype == DType::Bool || e->dtype == DType::U8;
   switch (op) {
-    case Op::Add: return b_.CreateAdd(a[0], a[1]);
-    case Op::Sub: return b_.CreateSub(a[0], a[1]);
-    case Op::Mul: return b_.CreateMul(a[0], a[1]);
-    case Op::Fma: return b_.CreateAdd(b_.CreateMul(a[0], a[1]), a[2]);
+    case Op::Add:
+      return b_.CreateAdd(a[0], a[1]);
+    case Op::Sub:
+      return b_.CreateSub(a[0], a[1]);
+    case Op::Mul:
+      return b_.CreateMul(a[0], a[1]);
+    case Op::Fma:
+      return b_.CreateAdd(b_.CreateMul(a[0], a[1]), a[2]);
     case Op::Div:
-    case Op::Rem: return divide(op, is_unsigned, a[0], a[1]);
+    case Op::Rem:
+      return divide(op, is_unsigned, a[0], a[1]);
     case Op::FloorDiv:
-    case Op::FloorMod: return floor_divide(op, e, a[0], a[1]);
-    case Op::Neg: return b_.CreateNeg(a[0]);
+    case Op::FloorMod:
+      return floor_divide(op, e, a[0], a[1]);
+    case Op::Neg:
+      return b_.CreateNeg(a[0]);
     case Op::Abs:
       return is_unsigned ? a[0] : b_.CreateBinaryIntrinsic(I::abs, a[0], b_.getFalse());
-    case Op::Min: return b_.CreateBinaryIntrinsic(is_unsigned ? I::umin : I::smin, a[0], a[1]);
-    case Op::Max: return b_.CreateBinaryIntrinsic(is_unsigned ? I::umax : I::smax, a[0], a[1]);
-    case Op::And: return b_.CreateAnd(a[0], a[1]);
-    case Op::Or: return b_.CreateOr(a[0], a[1]);
-    case Op::Xor: return b_.CreateXor(a[0], a[1]);
-    case Op::Not: return b_.CreateNot(a[0]);
+    case Op::Min:
+      return b_.CreateBinaryIntrinsic(is_unsigned ? I::umin : I::smin, a[0], a[1]);
+    case Op::Max:
+      return b_.CreateBinaryIntrinsic(is_unsigned ? I::umax : I::smax, a[0], a[1]);
+    case Op::And:
+      return b_.CreateAnd(a[0], a[1]);
+    case Op::Or:
+      return b_.CreateOr(a[0], a[1]);
+    case Op::Xor:
+      return b_.CreateXor(a[0], a[1]);
+    case Op::Not:
+      return b_.CreateNot(a[0]);
     case Op::Shl:
     case Op::UShr:
-    case Op::SShr: return shift(op, is_unsigned, a[0], a[1]);
-    case Op::UMulHi: return multiply_high(a[0], a[1]);
-    case Op::Ctz: return b_.CreateBinaryIntrinsic(I::cttz, a[0], b_.getFalse());
-    case Op::PopCount: return intrinsic(I::ctpop, {a[0]});
-    default: return a[0];  // Floor, Ceil, Trunc, RoundEven and Sqrt of an integer change nothing
+    case Op::SShr:
+      return shift(op, is_unsigned, a[0], a[1]);
+    case Op::UMulHi:
+      return multiply_high(a[0], a[1]);
+    case Op::Ctz:
+      return b_.CreateBinaryIntrinsic(I::cttz, a[0], b_.getFalse());
+    case Op::PopCount:
+      return intrinsic(I::ctpop, {a[0]});
+    default:
+      return a[0];  // Floor, Ceil, Trunc, RoundEven and Sqrt of an integer change nothing
   }
 }
 

@@ -5,8 +5,8 @@
 #include "codegen/llvm/emitter.h"
 #include "lilith/error.h"
 
-// Addresses, loads and stores. An address is a chain of pointers, one a scope: buffer + what the outer
-// loops add + what the inner ones add; the constant part goes into the instruction.
+// Addresses, loads and stores. An address is a chain of pointers, one a scope: buffer + what the
+// outer loops add + what the inner ones add; the constant part goes into the instruction.
 namespace lilith::codegen {
 
 using kir::Expr;
@@ -16,7 +16,8 @@ namespace {
 
 std::int64_t magnitude(Expr e) {
   const std::int64_t least = -(INT64_C(1) << 40), most = INT64_C(1) << 40;
-  return std::max(std::abs(std::clamp(e->lo, least, most)), std::abs(std::clamp(e->hi, least, most)));
+  return std::max(std::abs(std::clamp(e->lo, least, most)),
+                  std::abs(std::clamp(e->hi, least, most)));
 }
 
 llvm::Align element_align(llvm::Type* type) {
@@ -25,7 +26,8 @@ llvm::Align element_align(llvm::Type* type) {
 
 }  // namespace
 
-/// What one term adds to the address at this point: the scalar part of a variable, or the atom's value.
+/// What one term adds to the address at this point: the scalar part of a variable, or the atom's
+/// value.
 llvm::Value* Emitter::term_value(Expr atom, std::int64_t coefficient) {
   Value* v = nullptr;
   if (atom->op == Op::Var) {
@@ -79,7 +81,8 @@ Emitter::Place Emitter::place_linear(Value* base, int base_id, const Linear& for
     });
     known[key] = {p, epoch_};
   }
-  if (constant != 0) p = b_.CreateConstGEP1_64(element, p, static_cast<std::uint64_t>(constant * scale));
+  if (constant != 0)
+    p = b_.CreateConstGEP1_64(element, p, static_cast<std::uint64_t>(constant * scale));
   Place place{p, nullptr, false};
   if (irregular || (stride != 0 && (stride != 1 || scale != 1))) {
     place.index = lane_index(form, scale, lanes);
@@ -122,8 +125,8 @@ llvm::Value* Emitter::lane_index(const Linear& form, std::int64_t scale, int lan
 }
 
 Emitter::Place Emitter::place(kir::BufferId buffer, Expr index, int lanes) {
-  return place_linear(buffers_[static_cast<std::size_t>(buffer)], buffer, analysis_.linear(index), 1,
-                      kernel_.buffers[static_cast<std::size_t>(buffer)].dtype, lanes);
+  return place_linear(buffers_[static_cast<std::size_t>(buffer)], buffer, analysis_.linear(index),
+                      1, kernel_.buffers[static_cast<std::size_t>(buffer)].dtype, lanes);
 }
 
 llvm::Value* Emitter::pointers(const Place& p, Type* element) {
@@ -162,7 +165,8 @@ std::vector<int> Emitter::single_lanes(const Place& p, Type* element, int lanes,
   std::vector<int> out;
   if (p.stride == 0 || !wanted || (mask != nullptr && known == nullptr)) return out;
   for (int i = 0; i < lanes; ++i) {
-    llvm::Constant* bit = known == nullptr ? nullptr : known->getAggregateElement(static_cast<unsigned>(i));
+    llvm::Constant* bit =
+        known == nullptr ? nullptr : known->getAggregateElement(static_cast<unsigned>(i));
     if (bit == nullptr || !bit->isNullValue()) out.push_back(i);
   }
   return out;
@@ -182,7 +186,8 @@ llvm::Value* Emitter::load_place(const Place& p, Type* type, int lanes, Value* m
     Value* v = zero;
     for (int i : single) {
       Value* at = b_.CreateConstGEP1_64(type, p.pointer, static_cast<std::uint64_t>(i * p.stride));
-      v = b_.CreateInsertElement(v, b_.CreateAlignedLoad(type, at, align), static_cast<std::uint64_t>(i));
+      v = b_.CreateInsertElement(v, b_.CreateAlignedLoad(type, at, align),
+                                 static_cast<std::uint64_t>(i));
     }
     return v;
   }
@@ -202,7 +207,8 @@ llvm::Value* Emitter::load_expr(Expr e) {
     }
   }
   auto* known = llvm::dyn_cast_or_null<llvm::ConstantInt>(cond);
-  if (known != nullptr && known->isZero()) return llvm::Constant::getNullValue(value_type(e->dtype, n));
+  if (known != nullptr && known->isZero())
+    return llvm::Constant::getNullValue(value_type(e->dtype, n));
   if (known != nullptr) cond = nullptr;
   Place p = place(buffer, e->args[0], n);
   if (p.is_uniform() && mask != nullptr) cond = any(and_mask(mask, lane_mask(n)));
@@ -228,7 +234,8 @@ void Emitter::store_non_temporal(Value* pointer, Value* v) {
   const std::uint64_t bytes = v->getType()->getPrimitiveSizeInBits() / 8;
   Value* address = b_.CreatePtrToInt(pointer, b_.getInt64Ty());
   Value* aligned = b_.CreateIsNull(b_.CreateAnd(address, bytes - 1));
-  llvm::BasicBlock *stream = new_block("stream"), *usual = new_block("usual"), *end = new_block("end");
+  llvm::BasicBlock *stream = new_block("stream"), *usual = new_block("usual"),
+                   *end = new_block("end");
   b_.CreateCondBr(aligned, stream, usual);
   b_.SetInsertPoint(stream);
   llvm::StoreInst* s = b_.CreateAlignedStore(v, pointer, llvm::Align(bytes));
@@ -248,11 +255,13 @@ void Emitter::store_place(const Place& p, Value* v, int lanes, Value* mask, bool
   const std::vector<int> single = single_lanes(p, element, lanes, mask);
   if (!single.empty()) {
     for (int i : single) {
-      Value* at = b_.CreateConstGEP1_64(element, p.pointer, static_cast<std::uint64_t>(i * p.stride));
+      Value* at =
+          b_.CreateConstGEP1_64(element, p.pointer, static_cast<std::uint64_t>(i * p.stride));
       b_.CreateAlignedStore(b_.CreateExtractElement(v, static_cast<std::uint64_t>(i)), at, align);
     }
   } else if (p.index != nullptr) {
-    Value* all = mask == nullptr ? llvm::Constant::getAllOnesValue(value_type(DType::Bool, lanes)) : mask;
+    Value* all =
+        mask == nullptr ? llvm::Constant::getAllOnesValue(value_type(DType::Bool, lanes)) : mask;
     b_.CreateMaskedScatter(v, pointers(p, element), align, all);
   } else if (mask != nullptr) {
     b_.CreateMaskedStore(v, p.pointer, align, mask);

@@ -5,8 +5,8 @@
 #include "codegen/llvm/emitter.h"
 #include "lilith/error.h"
 
-// Registers. An element with an index known here is a stack slot that becomes an SSA value; arrays with
-// other indices are memory on the stack and go the way of buffers.
+// Registers. An element with an index known here is a stack slot that becomes an SSA value; arrays
+// with other indices are memory on the stack and go the way of buffers.
 namespace lilith::codegen {
 
 using kir::Expr;
@@ -98,8 +98,8 @@ Emitter::Place Emitter::reg_place(const RegStorage& s, int base_id, const Linear
   }
   llvm::SmallVector<llvm::Constant*, 64> steps;
   for (int i = 0; i < lanes; ++i) {
-    steps.push_back(llvm::ConstantInt::get(p.index->getType()->getScalarType(),
-                                           static_cast<std::uint64_t>(i)));
+    steps.push_back(
+        llvm::ConstantInt::get(p.index->getType()->getScalarType(), static_cast<std::uint64_t>(i)));
   }
   p.index = b_.CreateAdd(p.index, llvm::ConstantVector::get(steps));
   return p;
@@ -151,7 +151,8 @@ void Emitter::fill(const RegStorage& s, std::int64_t count, Value* v) {
     return;
   }
   for (std::int64_t i = 0; i < count; ++i) {
-    Value* p = b_.CreateConstGEP1_64(b_.getInt8Ty(), s.memory, static_cast<std::uint64_t>(i) * bytes);
+    Value* p =
+        b_.CreateConstGEP1_64(b_.getInt8Ty(), s.memory, static_cast<std::uint64_t>(i) * bytes);
     b_.CreateAlignedStore(stored, p, llvm::Align(1));
   }
 }
@@ -198,7 +199,8 @@ llvm::Value* Emitter::accumulated(const kir::Accumulate& s, Value* old, int lane
   Value* sum = nullptr;
   if (s.a) {
     Value* a = convert(operand(s.a, lanes), s.a->dtype, dtype);
-    sum = is_floating(dtype) ? fused_multiply_add(a, v, old) : b_.CreateAdd(b_.CreateMul(a, v), old);
+    sum =
+        is_floating(dtype) ? fused_multiply_add(a, v, old) : b_.CreateAdd(b_.CreateMul(a, v), old);
   } else {
     sum = combine(s.combine, dtype, old, v);
   }
@@ -280,7 +282,8 @@ void Emitter::finish_totals(VectorLoop& v) {
       for (; parts.size() > 1; parts.resize((parts.size() + 1) / 2)) {
         for (std::size_t k = 0; 2 * k < parts.size(); ++k) {
           const bool pair = 2 * k + 1 < parts.size();
-          parts[k] = pair ? combine(total.combine, dtype, parts[2 * k], parts[2 * k + 1]) : parts[2 * k];
+          parts[k] =
+              pair ? combine(total.combine, dtype, parts[2 * k], parts[2 * k + 1]) : parts[2 * k];
         }
       }
       flat.constant = i;

@@ -19,7 +19,8 @@ bool totals_lanes(const kir::Block& block, Analysis& analysis, const kir::For& l
       const RegPlan& plan = analysis.reg(s.acc.reg);
       found = found || (plan.lane_loop != &loop && (plan.chunk_loop == nullptr || plan.in_memory));
     }
-    for_each_block(s, [&](const kir::Block& b) { found = found || totals_lanes(b, analysis, loop); });
+    for_each_block(s,
+                   [&](const kir::Block& b) { found = found || totals_lanes(b, analysis, loop); });
   }
   return found;
 }
@@ -32,14 +33,22 @@ void Emitter::emit_block(const kir::Block& block) {
 
 void Emitter::emit_stmt(const Stmt& s) {
   switch (s.kind) {
-    case Stmt::Kind::For: return emit_for(s.loop);
-    case Stmt::Kind::While: return emit_while(s.while_loop);
-    case Stmt::Kind::If: return emit_if(s.branch);
-    case Stmt::Kind::Store: return emit_store(s.store);
-    case Stmt::Kind::DeclReg: return emit_decl(s.decl);
-    case Stmt::Kind::SetReg: return emit_set(s.set);
-    case Stmt::Kind::Accumulate: return emit_accumulate(s.acc);
-    case Stmt::Kind::Barrier: return emit_barrier();
+    case Stmt::Kind::For:
+      return emit_for(s.loop);
+    case Stmt::Kind::While:
+      return emit_while(s.while_loop);
+    case Stmt::Kind::If:
+      return emit_if(s.branch);
+    case Stmt::Kind::Store:
+      return emit_store(s.store);
+    case Stmt::Kind::DeclReg:
+      return emit_decl(s.decl);
+    case Stmt::Kind::SetReg:
+      return emit_set(s.set);
+    case Stmt::Kind::Accumulate:
+      return emit_accumulate(s.acc);
+    case Stmt::Kind::Barrier:
+      return emit_barrier();
   }
 }
 
@@ -102,7 +111,8 @@ void Emitter::emit_parallel(const kir::For& s) {
   Value *thread = function_->getArg(1), *team = function_->getArg(2);
   auto bound = [&](Value* t) { return b_.CreateUDiv(b_.CreateMul(t, i64(s.extent)), team); };
   Value *begin = bound(thread), *end = bound(b_.CreateAdd(thread, i64(1)));
-  llvm::BasicBlock *before = b_.GetInsertBlock(), *some = new_block("share"), *done = new_block("done");
+  llvm::BasicBlock *before = b_.GetInsertBlock(), *some = new_block("share"),
+                   *done = new_block("done");
   b_.CreateCondBr(b_.CreateICmpSLT(begin, end), some, done);
   b_.SetInsertPoint(some);
   push_scope(before, s.body.get(), true);
@@ -147,7 +157,8 @@ void Emitter::emit_vector(const kir::For& s) {
     loop(i64(0), i64(looped), step, *s.body, [&](Value* i) {
       const int scope = current_;
       for (v.copy = 0; v.copy < v.copies; ++v.copy) {
-        bindings_[static_cast<std::size_t>(s.var->i)] = {scope, i, v.copy * v.lanes, v.lanes, v.lanes};
+        bindings_[static_cast<std::size_t>(s.var->i)] = {scope, i, v.copy * v.lanes, v.lanes,
+                                                         v.lanes};
         emit_block(*s.body);
       }
     });
@@ -170,7 +181,8 @@ void Emitter::emit_masked_loop(const kir::For& s, int lanes) {
     bindings_[var] = {current_, i, 0, lanes, lanes};
     const bool narrow = analysis_.is_narrow(s.var);
     Value* end = i64(s.extent);
-    bindings_[var].mask = b_.CreateICmpULT(eval(s.var), splat(narrow ? fit_width(end, true) : end, lanes));
+    bindings_[var].mask =
+        b_.CreateICmpULT(eval(s.var), splat(narrow ? fit_width(end, true) : end, lanes));
     emit_block(*s.body);
   });
 }
@@ -200,7 +212,8 @@ void Emitter::emit_if(const kir::If& s) {
     return;
   }
   Value* exec = scopes_.back().exec;
-  llvm::BasicBlock *before = b_.GetInsertBlock(), *then = new_block("then"), *end = new_block("end");
+  llvm::BasicBlock *before = b_.GetInsertBlock(), *then = new_block("then"),
+                   *end = new_block("end");
   llvm::BasicBlock* otherwise = s.else_body ? new_block("else") : end;
   b_.CreateCondBr(cond, then, otherwise);
   emit_arm(before, then, end, exec, *s.then_body);
@@ -215,7 +228,8 @@ void Emitter::emit_varying_if(const kir::If& s, int n) {
   const kir::Block* arms[] = {s.then_body.get(), s.else_body.get()};
   for (int k = 0; k < 2; ++k) {
     if (arms[k] == nullptr) continue;
-    llvm::BasicBlock *before = b_.GetInsertBlock(), *arm = new_block("lanes"), *end = new_block("end");
+    llvm::BasicBlock *before = b_.GetInsertBlock(), *arm = new_block("lanes"),
+                     *end = new_block("end");
     b_.CreateCondBr(any(masks[k]), arm, end);
     emit_arm(before, arm, end, masks[k], *arms[k]);
     b_.SetInsertPoint(end);
