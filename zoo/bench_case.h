@@ -12,7 +12,8 @@ namespace lilith::zoo {
 /// The figures of a compiled function's last program.
 template <class F>
 BenchCase::Program program_of(const F& f) {
-  return {0, 0, 0, explain(f)};
+  const CompiledStats stats = f.stats();
+  return {stats.kernels, stats.arena_bytes, stats.compile_ms, explain(f)};
 }
 
 /// A BenchCase of a model and a loss of (model, x, second), where second is the labels or the noise of a batch.

@@ -132,13 +132,23 @@ std::unique_ptr<ResultBox> trace_call(Tracer& tracer, F& f, std::remove_referenc
 
 class CompiledImpl;
 struct CallState;
+}  // namespace detail
 
+/// What the program of a compiled function is made of.
+struct CompiledStats {
+  std::int64_t kernels = 0, arena_bytes = 0;
+  double compile_ms = 0;
+};
+
+namespace detail {
 /// The type-erased part of a compiled function: one entry a signature.
 class CompiledBase {
  public:
   CompiledBase();
   /// Kernels, fusion, memory of each signature compiled so far.
   std::string explain() const;
+  /// Of the signature that was called last; zeros before the first call.
+  CompiledStats stats() const;
 
  protected:
   using TraceTrampoline = std::unique_ptr<ResultBox> (*)(void* context, Tracer& tracer);

@@ -82,6 +82,16 @@ class CompiledImpl {
       for (const auto& entry : list) out += entry->explain();
     return out.empty() ? "not called yet: nothing is compiled\n" : out;
   }
+  CompiledStats stats() const {
+    std::shared_lock lock(mutex_);
+    const Entry* last = nullptr;
+    for (const auto& [key, list] : entries_)
+      for (const auto& entry : list)
+        if (!last || entry->last_used > last->last_used) last = entry.get();
+    if (!last || !last->program) return {};
+    const ProgramStats s = last->program->stats();
+    return {s.num_kernels, s.arena_bytes, s.compile_ms};
+  }
 
   std::mutex trace_mutex;  // one trace at a time: the user's function may keep state of its own
 
@@ -221,6 +231,7 @@ std::shared_ptr<Entry> trace_entry(std::span<const ArgRef> args, const TraceFunc
 CompiledBase::CompiledBase() : impl_(std::make_shared<CompiledImpl>()) {}
 
 std::string CompiledBase::explain() const { return impl_->explain(); }
+CompiledStats CompiledBase::stats() const { return impl_->stats(); }
 
 bool CompiledBase::runs_inline() { return ir::trace_depth() > 0 || ir::differentiation_depth() > 0; }
 
