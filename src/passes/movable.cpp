@@ -29,6 +29,12 @@ constexpr Movable kMovables[] = {
     {"unpool", {"window", "stride", "lo", "hi", "dilation", "shape"}, "", true},
 };
 
+const Movable* find_rule(const NodeImpl& op) {
+  const auto* rule = std::find_if(std::begin(kMovables), std::end(kMovables),
+                                  [&](const Movable& m) { return is(op, m.op); });
+  return rule == std::end(kMovables) ? nullptr : rule;
+}
+
 bool keeps_order_of_window(const Ints& window, const Ints& perm) {
   std::int64_t last = -1;
   for (std::int64_t d : perm) {
@@ -52,9 +58,8 @@ Attrs moved_reverse(const NodeImpl& op, const Ints& perm) {
 std::optional<Attrs> moved_attrs(const NodeImpl& op, const Ints& perm) {
   if (op.op->cls == OpClass::Elementwise) return op.attrs;
   if (is(op, "reverse")) return moved_reverse(op, perm);
-  const auto* rule = std::find_if(std::begin(kMovables), std::end(kMovables),
-                                  [&](const Movable& m) { return is(op, m.op); });
-  if (rule == std::end(kMovables)) return std::nullopt;
+  const Movable* rule = find_rule(op);
+  if (!rule) return std::nullopt;
   if (rule->offsets && !keeps_order_of_window(ints(op, "window"), perm)) return std::nullopt;
   Attrs attrs = op.attrs;
   for (std::string_view key : rule->per_dim) {
@@ -65,6 +70,10 @@ std::optional<Attrs> moved_attrs(const NodeImpl& op, const Ints& perm) {
     attrs.set(rule->axis, inverse(perm)[axis]);
   }
   return attrs;
+}
+
+bool is_movable(const NodeImpl& op) {
+  return op.op->cls == OpClass::Elementwise || is(op, "reverse") || find_rule(op);
 }
 
 }  // namespace lilith::passes

@@ -10,4 +10,7 @@ namespace lilith::passes {
 /// Nothing for ops that do not commute with transposes.
 std::optional<Attrs> moved_attrs(const ir::NodeImpl& op, const Ints& perm);
 
+/// True for ops that moved_attrs knows, whatever the permutation.
+bool is_movable(const ir::NodeImpl& op);
+
 }  // namespace lilith::passes

@@ -134,6 +134,10 @@ Tensor sink(NodeImpl& n) {
   return transpose(puller.pull_inputs(n, undo, 0), perm);
 }
 
+bool takes_axes_alone(const NodeImpl& n) {
+  return n.op->cls == OpClass::Reduction && n.attrs.items().size() == 1 && n.attrs.has("axes");
+}
+
 // reduce(transpose(x), axes) = transpose(reduce(x, axes'))
 Tensor sink_through_reduction(NodeImpl& n) {
   const NodeImpl& x = *n.inputs[0];
@@ -209,7 +213,7 @@ Tensor merge(NodeImpl& n) {
   return fits ? Puller(nullptr).pull(n.input(0), ints(n, "perm")) : Tensor();
 }
 
-Tensor move_one_down(NodeImpl& n) {
+Tensor move_one_down(NodeImpl& n, bool may_sink) {
   if (is(n, "transpose")) {
     Tensor merged = merge(n);
     return merged.defined() ? merged : swap_operands(n);
@@ -218,17 +222,36 @@ Tensor move_one_down(NodeImpl& n) {
     Tensor absorbed = absorb_lhs(n);
     return absorbed.defined() ? absorbed : absorb_rhs(n);
   }
-  const bool has_axes_alone = n.attrs.items().size() == 1 && n.attrs.has("axes");
-  if (n.op->cls == OpClass::Reduction && has_axes_alone) return sink_through_reduction(n);
-  return n.is_leaf() ? Tensor() : sink(n);
+  if (takes_axes_alone(n)) return sink_through_reduction(n);
+  return may_sink && !n.is_leaf() ? sink(n) : Tensor();
+}
+
+// Nodes that some user reads as they are: were their transpose to move past another user, there
+// would be two. Moving up does it where that pays.
+ir::NodeMap<char> read_as_they_are(const Graph& g) {
+  ir::NodeMap<char> out(64);
+  for (const NodeImpl* user : ir::topological_order(g.outputs())) {
+    const bool absorbs = is_movable(*user) || is(*user, "transpose") || is(*user, "dot_general") ||
+                         takes_axes_alone(*user);
+    if (absorbs) continue;
+    for (const NodeImpl* input : user->inputs) out.insert(input, 1);
+  }
+  for (const Tensor& t : g.outputs()) out.insert(t.node(), 1);
+  return out;
 }
 
 Graph move_down(const Graph& g) {
-  return transform(g, [](const Node& node, const std::vector<Tensor>& inputs) {
+  const ir::NodeMap<char> fixed = read_as_they_are(g);
+  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) {
+    const NodeImpl& old = *node.tensor().node();
     Tensor current = ir::rebuild(node.tensor().node(), inputs);
+    bool may_sink = true;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (is(inputs[i], "transpose") && fixed.contains(old.inputs[i])) may_sink = false;
+    }
     constexpr int kMaxMoves = 32;
     for (int i = 0; i < kMaxMoves; ++i) {
-      Tensor next = move_one_down(*current.node());
+      Tensor next = move_one_down(*current.node(), may_sink);
       if (!next.defined()) break;
       current = std::move(next);
     }
@@ -238,34 +261,86 @@ Graph move_down(const Graph& g) {
 
 // ---- Up. ----
 
-ir::NodeMap<int> count_uses(const Graph& g) {
-  ir::NodeMap<int> uses(256);
-  for (const NodeImpl* node : ir::topological_order(g.outputs())) {
-    for (const NodeImpl* input : node->inputs) ++uses[input];
+/// Who uses a node: transposes, each permutation once, and others.
+struct Users {
+  std::vector<Ints> perms;
+  bool others = false;
+};
+
+struct Uses {
+  ir::NodeMap<int> count{256};
+  ir::NodeMap<Users> users{256};
+
+  explicit Uses(const Graph& g) {
+    for (const NodeImpl* node : ir::topological_order(g.outputs())) {
+      for (const NodeImpl* input : node->inputs) add(*node, input);
+    }
+    for (const Tensor& t : g.outputs()) {
+      ++count[t.node()];
+      users[t.node()].others = true;
+    }
   }
-  for (const Tensor& t : g.outputs()) uses[t.node()] += 1;
-  return uses;
+
+ private:
+  void add(const NodeImpl& user, const NodeImpl* input) {
+    ++count[input];
+    Users& u = users[input];
+    if (!is(user, "transpose")) {
+      u.others = true;
+    } else if (std::find(u.perms.begin(), u.perms.end(), ints(user, "perm")) == u.perms.end()) {
+      u.perms.push_back(ints(user, "perm"));
+    }
+  }
+};
+
+// Computing x in the order of one of the transposes that read it, where that leaves fewer bytes to
+// transpose: the operands' transposes, and one for every user that wants another order.
+const Ints* better_order(const NodeImpl& x, const Users& users, const Puller& puller) {
+  const std::int64_t bytes = bytes_of(x);
+  const auto before = bytes * static_cast<std::int64_t>(users.perms.size());
+  const std::int64_t other_orders =
+      static_cast<std::int64_t>(users.perms.size()) - 1 + (users.others ? 1 : 0);
+  const Ints* best = nullptr;
+  std::int64_t least = before;
+  for (const Ints& perm : users.perms) {
+    if (is_identity(perm) || !moved_attrs(x, perm)) continue;
+    const std::int64_t after = puller.cost_of_inputs(x, perm, 0) + bytes * other_orders;
+    if (after < least) {
+      least = after;
+      best = &perm;
+    }
+  }
+  return best;
 }
 
-// Looks at one transpose at a time, since each move changes the uses.
 Graph move_up(const Graph& g) {
-  const ir::NodeMap<int> uses = count_uses(g);
-  const Puller puller(&uses);
+  const Uses uses(g);
+  const Puller puller(&uses.count);
   return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) -> Tensor {
-    NodeImpl& n = *node.tensor().node();
-    // A node whose inputs were replaced below is left to the next round.
-    if (!is(n, "transpose") || inputs[0].node() != n.inputs[0]) return {};
-    const NodeImpl& x = *n.inputs[0];
-    const int* count = uses.find(&x);
-    const Ints& perm = ints(n, "perm");
-    if (x.is_leaf() || !count || *count != 1 || !moved_attrs(x, perm)) return {};
-    if (puller.cost_of_inputs(x, perm, 0) >= bytes_of(n)) return {};
-    return puller.pull_inputs(*n.inputs[0], perm, 0);
+    NodeImpl& x = *node.tensor().node();
+    const Users* users = uses.users.find(&x);
+    if (x.is_leaf() || is(x, "transpose") || !users || users->perms.empty()) return {};
+    // A node whose inputs were replaced below is left to the next round: the uses have changed.
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].node() != x.inputs[i]) return {};
+    }
+    const Ints* perm = better_order(x, *users, puller);
+    if (!perm) return {};
+    return transpose(puller.pull_inputs(x, *perm, 0), inverse(*perm));
   });
 }
 
 }  // namespace
 
-Graph transposes(const Graph& g) { return move_up(move_down(g)); }
+Graph transposes(const Graph& g) {
+  constexpr int kMaxRounds = 8;
+  Graph current = move_down(g);
+  for (int i = 0; i < kMaxRounds; ++i) {
+    Graph up = move_up(current);
+    if (same_program(up, current)) break;
+    current = move_down(up);
+  }
+  return current;
+}
 
 }  // namespace lilith::passes
