@@ -317,7 +317,7 @@ class ContractionBuilder {
 
   Block tile_body(const std::vector<TileLoop>& loops, const std::vector<std::int64_t>& sizes,
                   std::vector<Expr> at, const std::vector<int>& inner_summed, const Finish& init,
-                  const Finish& finish) {
+                  const Finish& finish, bool through_memory = false) {
     std::int64_t columns = s_.vector_tile;
     std::vector<std::pair<Expr, std::int64_t>> rows;
     Expr tile = number(0);
@@ -368,22 +368,57 @@ class ContractionBuilder {
       sum = std::move(outer);
     }
     append(&body, std::move(sum));
-    append(&body, over_tile(rows, c, finish(acc, {row, c}, at)));
+    if (through_memory && heavy_epilogue(row_count * columns)) {
+      // Written out once per register the epilogue would be many pages of code: the tile goes
+      // through the L1 cache instead, and the epilogue is a loop.
+      const kir::BufferId tile_memory =
+          kernel_.add_buffer("tile", dtype_, row_count * columns, kir::Space::Thread);
+      kernel_.buffers[static_cast<std::size_t>(tile_memory)].written = true;
+      const Expr place = row * number(columns) + c;
+      Block spill;
+      spill.push_back(kir::Store{tile_memory, place, pool().read(acc, dtype_, {row, c}), {}});
+      append(&body, over_tile(rows, c, std::move(spill)));
+      append(&body,
+             over_tile(rows, c, epilogue(out_index(at), pool().load(tile_memory, dtype_, place)),
+                       LoopKind::Serial));
+    } else {
+      append(&body, over_tile(rows, c, finish(acc, {row, c}, at)));
+    }
     return body;
   }
   static void append(Block* to, Block from) {
     for (kir::Stmt& s : from) to->push_back(std::move(s));
   }
-  static Block over_tile(const std::vector<std::pair<Expr, std::int64_t>>& rows, Expr c,
-                         Block body) {
+  static Block over_tile(const std::vector<std::pair<Expr, std::int64_t>>& rows, Expr c, Block body,
+                         LoopKind kind = LoopKind::Unroll) {
     Block result;
     result.push_back(kir::make_for(c, LoopKind::Vector, std::move(body)));
     for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
       Block outer;
-      outer.push_back(kir::make_for(it->first, LoopKind::Unroll, std::move(result)));
+      outer.push_back(kir::make_for(it->first, kind, std::move(result)));
       result = std::move(outer);
     }
     return result;
+  }
+
+  // Work of the epilogue per element, and whether a tile of them is too much code to write out.
+  int epilogue_cost() const {
+    std::vector<const NodeImpl*> seen{g_.core};
+    int cost = 0;
+    const std::function<void(const NodeImpl*)> visit = [&](const NodeImpl* n) {
+      if (std::find(seen.begin(), seen.end(), n) != seen.end() || n->is_leaf()) return;
+      seen.push_back(n);
+      const bool made_here = std::find(g_.stores.begin(), g_.stores.end(), n) != g_.stores.end();
+      if (!made_here && b_.buffer(n) >= 0) return;
+      cost += n->op->cost + (made_here ? 2 : 0);
+      for (const NodeImpl* in : n->inputs) visit(in);
+    };
+    for (const NodeImpl* n : g_.stores) visit(n);
+    return cost;
+  }
+  bool heavy_epilogue(std::int64_t elements) const {
+    const std::int64_t vectors = (elements + b_.target.lanes(dtype_) - 1) / b_.target.lanes(dtype_);
+    return epilogue_cost() * vectors > 200;
   }
 
   // Stores every result of the group with `core` for the contraction's own value.
@@ -422,7 +457,7 @@ class ContractionBuilder {
       return epilogue(out_index(at), pool().read(acc, dtype_, reg));
     };
     Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
-      return tile_body(loops, sizes, zeros(), summed_axes(), {}, finish);
+      return tile_body(loops, sizes, zeros(), summed_axes(), {}, finish, true);
     });
     std::vector<LoopDim> dims;
     for (const TileLoop& l : loops) {

@@ -46,6 +46,26 @@ double innermost_overhead(const ContractionSpec& spec) {
   return 1.0 + 0.5 / static_cast<double>(inner);
 }
 
+// Rows that lie a multiple of a page apart compete for the same lines of the L1 cache, and each has
+// a translation of its own.
+double row_distance(const ContractionSpec& spec, const std::vector<int>& rows,
+                    const std::vector<std::int64_t>& tiles, bool swap, DType dtype) {
+  double factor = 1;
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    const Axis& x = spec.axes[static_cast<std::size_t>(rows[k])];
+    const std::int64_t bytes =
+        std::abs(swap ? x.b : x.a) * static_cast<std::int64_t>(size_of(dtype));
+    if (tiles[k] < 2) continue;
+    if (bytes % 4096 == 0)
+      factor *= 1.8;
+    else if (bytes % 1024 == 0 && tiles[k] > 4)
+      factor *= 1.3;
+    else if (bytes > 4096)
+      factor *= 1.03;
+  }
+  return factor;
+}
+
 // Fills in split_axes and chunks: a long sum over a small result runs outside of the tiles.
 void choose_split(const ContractionSpec& spec, const Target& target, DType dtype,
                   std::int64_t tasks, std::int64_t result, double macs, ContractionSchedule* s) {
@@ -102,7 +122,10 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
         const std::int64_t xa = swap ? x.b : x.a, xb = swap ? x.a : x.b;
         if (r != v && !x.summed() && xa != 0 && xb == 0) rows.push_back(r);
       }
-      double others = 1;  // tiles repeat over every other axis of the result
+      // Pooling and the next convolution want the channels in the lanes.
+      const bool spatial =
+          vec.name.size() == 2 && vec.name[0] == 'o' && vec.name[1] >= '0' && vec.name[1] <= '9';
+      double others = spatial ? 1.35 : 1;  // tiles repeat over every other axis of the result
       for (int r = 0; r < n_axes; ++r) {
         if (r != v && !spec.axes[static_cast<std::size_t>(r)].summed())
           others *= static_cast<double>(spec.axes[static_cast<std::size_t>(r)].extent);
@@ -119,8 +142,9 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
                                 std::int64_t rest, std::int64_t mr, double repeat) {
         std::int64_t nr = std::min(nv * model.lanes, vec.extent);
         if ((nv - 1) * model.lanes >= vec.extent) return;
-        const double cycles =
-            model.tiles(full, rest, mr, vec.extent, nr, overhead) * repeat + pack_cycles;
+        const double cycles = model.tiles(full, rest, mr, vec.extent, nr, overhead) * repeat *
+                                  row_distance(spec, row_axes, row_tiles, swap, dtype) +
+                              pack_cycles;
         if (cycles < best.cycles * 0.999) {
           best.cycles = cycles;
           best.vector_axis = v;

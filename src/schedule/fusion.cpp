@@ -200,6 +200,12 @@ class Fuser {
           cls == OpClass::Scatter || cls == OpClass::Opaque) {
         store(n);
       }
+      // What pools the same input twice (the maximum and where it was) shares a kernel.
+      if (cls == OpClass::Window && a_.users(n->inputs[0]).size() > 1) {
+        for (const NodeImpl* u : a_.users(n->inputs[0])) {
+          if (u != n && u->op->cls == OpClass::Window && u->aval.shape == n->aval.shape) store(n);
+        }
+      }
       if (cls == OpClass::Contraction) {
         for (NodeImpl* in : n->inputs) {
           NodeImpl* base = strided_view(in).base;
@@ -270,7 +276,7 @@ class Fuser {
     for (NodeImpl* in : u->inputs) {
       if (std::find(inside.begin(), inside.end(), in) != inside.end()) continue;
       if (stored(in)) {
-        if (a_.depends(in, core)) return true;
+        if (a_.depends(in, core) || made_after(in, core)) return true;
         continue;
       }
       // The accumulators of another contraction are out of reach.
@@ -280,6 +286,25 @@ class Fuser {
         return true;
       }
       if (needs_later_value(in, core, inside)) return true;
+    }
+    return false;
+  }
+
+  // Whether the kernel that makes a stored value needs `core` for some other of its results.
+  bool made_after(const NodeImpl* value, const NodeImpl* core) const {
+    std::vector<std::size_t> queue;
+    const auto visit = [&](const NodeImpl* n) {
+      const auto it = group_of_.find(n);
+      if (it != group_of_.end() && std::find(queue.begin(), queue.end(), it->second) == queue.end())
+        queue.push_back(it->second);
+    };
+    visit(value);
+    for (std::size_t k = 0; k < queue.size(); ++k) {
+      const Group& g = fusion_.groups[queue[k]];
+      for (NodeImpl* r : g.results()) {
+        if (a_.depends(r, core)) return true;
+      }
+      for (const NodeImpl* r : reads_of(g)) visit(r);
     }
     return false;
   }
@@ -321,6 +346,7 @@ class Fuser {
     for (NodeImpl* n : inside) {
       if (n == core || stored(n)) in_group_[static_cast<std::size_t>(a_.index(n))] = true;
     }
+    for (NodeImpl* n : g.stores) group_of_[n] = fusion_.groups.size();
     fusion_.groups.push_back(std::move(g));
   }
 
@@ -334,21 +360,24 @@ class Fuser {
   // fine).
   bool independent(const Group& g, NodeImpl* n) const {
     for (NodeImpl* r : g.results()) {
-      const bool direct = n->op->cls == OpClass::Reduction && r->op->cls != OpClass::Reduction &&
-                          reaches_pointwise(n->inputs[0], r);
+      const bool direct =
+          r->op->cls != OpClass::Reduction &&
+          (n->op->cls == OpClass::Reduction || n->op->cls == OpClass::Elementwise) &&
+          std::all_of(n->inputs.begin(), n->inputs.end(),
+                      [&](NodeImpl* in) { return reaches_pointwise(in, r, g); });
       if (!direct && (a_.depends(n, r) || a_.depends(r, n))) return false;
       if (direct && a_.depends(r, n)) return false;
     }
     return true;
   }
   // `top` is `r`, or computed from it by elementwise ops alone; no other path leads to r.
-  bool reaches_pointwise(NodeImpl* top, NodeImpl* r) const {
-    if (top == r) return true;
-    if (!a_.depends(top, r)) return true;
+  bool reaches_pointwise(NodeImpl* top, NodeImpl* r, const Group& g) const {
+    if (top == r || !a_.depends(top, r)) return true;
+    if (std::find(g.stores.begin(), g.stores.end(), top) != g.stores.end()) return true;
     if (stored(top) || top->op->cls != OpClass::Elementwise || top->aval.shape != r->aval.shape)
       return false;
     return std::all_of(top->inputs.begin(), top->inputs.end(),
-                       [&](NodeImpl* in) { return reaches_pointwise(in, r); });
+                       [&](NodeImpl* in) { return reaches_pointwise(in, r, g); });
   }
   bool shares_input(const Group& g, NodeImpl* n) const {
     std::vector<NodeImpl*> mine, theirs;
@@ -415,7 +444,8 @@ class Fuser {
     collect_reads(n, &reads);
     for (NodeImpl* r : g.results()) {
       for (NodeImpl* x : reads) {
-        if (x != r && a_.depends(x, r)) return true;
+        const bool inside = std::find(g.stores.begin(), g.stores.end(), x) != g.stores.end();
+        if (!inside && a_.depends(x, r)) return true;
       }
       for (const NodeImpl* u : a_.order()) {
         if (u != r && u != n && stored(u) && a_.depends(u, n) && a_.depends(r, u)) return true;
@@ -522,6 +552,8 @@ class Fuser {
   bool wide_;
   std::vector<const NodeImpl*> donated_;
   std::unordered_map<const NodeImpl*, std::vector<std::size_t>> readers_;
+  std::unordered_map<const NodeImpl*, std::size_t>
+      group_of_;  // of contractions, while they are formed
   Fusion fusion_;
   std::vector<bool> in_group_;
 };

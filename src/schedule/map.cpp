@@ -199,6 +199,12 @@ class MapBuilder {
     return l;
   }
 
+  // The loop over tasks: shared by the threads where there is work enough for them.
+  kir::Stmt tasks_loop(Expr task, Block body) const {
+    const bool share = g_.domain.numel() >= kMinTask;
+    return kir::make_for(task, share ? LoopKind::Parallel : LoopKind::Serial, std::move(body));
+  }
+
   // ---- Statements ----
   Block stores(const std::vector<Expr>& by) {
     Block body;
@@ -444,7 +450,7 @@ class MapBuilder {
         row.push_back(kir::Store{lower_.param(partials[r]), at, acc, {}});
       }
     }
-    kernel_.body.push_back(parallel_for(task, std::move(row)));
+    kernel_.body.push_back(tasks_loop(task, std::move(row)));
     if (n > 1) combine_partials(partials, accs, n, tasks, kept);
     how_ = fmt::format("row reduction, {} rows of {}{}", tasks, extent_of(select_dims(true)),
                        n > 1 ? fmt::format(" in {} chunks", n) : "");
@@ -534,7 +540,7 @@ class MapBuilder {
     };
     const std::int64_t last = inner.extent - (tiles - 1) * tile;
     if (last == tile) {
-      kernel_.body.push_back(parallel_for(task, emit(tile, full)));
+      kernel_.body.push_back(tasks_loop(task, emit(tile, full)));
     } else {
       const std::vector<Acc> partial_accs = make_accs({last});
       kir::If branch{kir::lt(t, pool().integer(tiles - 1)),
@@ -542,7 +548,7 @@ class MapBuilder {
                      std::make_shared<Block>(emit(last, partial_accs))};
       Block body;
       body.push_back(std::move(branch));
-      kernel_.body.push_back(parallel_for(task, std::move(body)));
+      kernel_.body.push_back(tasks_loop(task, std::move(body)));
     }
     if (n > 1) combine_partials(partials, full, n, total, kept);
     how_ = fmt::format("column reduction, {} columns in tiles of {}, {} rows{}", total, tile,
@@ -638,7 +644,7 @@ class MapBuilder {
       return result;
     }
     body = nest(std::vector<LoopDim>(outer.begin() + 1, outer.end()), std::move(body));
-    result.push_back(parallel_for(outer[0].var, std::move(body)));
+    result.push_back(tasks_loop(outer[0].var, std::move(body)));
     return result;
   }
 

@@ -106,7 +106,7 @@ bool same_place(const kir::Kernel& k, kir::BufferId in, kir::BufferId out) {
 
 kir::BufferId param_of(const LaunchPlan& l, int buffer) {
   const auto it = std::find(l.buffers.begin(), l.buffers.end(), buffer);
-  return it == l.buffers.end() ? -1 : static_cast<kir::BufferId>(it - l.buffers.begin());
+  return it == l.buffers.end() ? -1 : l.params[static_cast<std::size_t>(it - l.buffers.begin())];
 }
 
 // Whether output `out` may be written where input `in` lies.

@@ -87,14 +87,18 @@ void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, s
   for (const int buffer : l.buffers)
     l.bytes += static_cast<double>(plan.buffers[static_cast<std::size_t>(buffer)].bytes);
   l.kernel = std::move(kernel);
+  for (std::size_t k = 0; k < l.kernel.buffers.size(); ++k) {
+    if (l.kernel.buffers[k].space == kir::Space::Param)
+      l.params.push_back(static_cast<kir::BufferId>(k));
+  }
   l.what = describe(*this, g);
   l.how = std::move(how);
   l.flops = flops;
+  // Without a loop to share, one thread does it all; a barrier then parts nothing.
   const auto& body = l.kernel.body;
   l.single = std::none_of(body.begin(), body.end(), [](const kir::Stmt& s) {
-    return s.kind == kir::Stmt::Kind::Barrier ||
-           (s.kind == kir::Stmt::Kind::For && s.loop.kind == kir::LoopKind::Parallel &&
-            s.loop.extent > 1);
+    return s.kind == kir::Stmt::Kind::For && s.loop.kind == kir::LoopKind::Parallel &&
+           s.loop.extent > 1;
   });
   plan.launches.push_back(std::move(l));
 }
@@ -112,7 +116,7 @@ void place_barriers(Plan* plan) {
     bool conflict = false;
     const auto each_touch = [&](auto&& f) {
       for (std::size_t p = 0; p < l.buffers.size(); ++p) {
-        const bool write = l.kernel.buffers[p].written;
+        const bool write = l.kernel.buffers[static_cast<std::size_t>(l.params[p])].written;
         f(since[static_cast<std::size_t>(l.buffers[p])], write);
         const int donor = plan->buffers[static_cast<std::size_t>(l.buffers[p])].donor;
         if (donor >= 0) f(since[static_cast<std::size_t>(donor)], write);

@@ -49,9 +49,10 @@ struct BufferPlan {
 /// One kernel launch: a kernel, the buffers that its parameters are, and what it computes.
 struct LaunchPlan {
   kir::Kernel kernel;
-  std::vector<int> buffers;  // per Param of the kernel, an index into Plan::buffers
-  std::string what;          // "conv_general+add+maximum -> %12 f32[100,16,28,28]"
-  std::string how;           // "rows 14 (dim 3), vectors 2 (dim 1), k-split 2"
+  std::vector<int> buffers;           // per Param of the kernel, an index into Plan::buffers
+  std::vector<kir::BufferId> params;  // the kernel's name for each of them
+  std::string what;                   // "conv_general+add+maximum -> %12 f32[100,16,28,28]"
+  std::string how;                    // "rows 14 (dim 3), vectors 2 (dim 1), k-split 2"
   double flops = 0;
   double bytes = 0;
   bool barrier_before = false;  // it touches what a launch since the last barrier touched

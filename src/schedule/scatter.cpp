@@ -64,7 +64,8 @@ void build_scatter(Builder& b, const Group& g) {
         body = std::move(outer);
       }
     }
-    return parallel_for(first.var, std::move(body));
+    const bool share = src_shape.numel() + out_shape.numel() >= 4096;
+    return kir::make_for(first.var, share ? LoopKind::Parallel : LoopKind::Serial, std::move(body));
   };
 
   Block copy;
