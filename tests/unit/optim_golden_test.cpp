@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "lilith/compile.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/optim.h"
@@ -96,6 +97,33 @@ TEST(OptimGolden, StepsAsTorch) {
     ++runs;
   }
   EXPECT_EQ(runs, 15);
+}
+
+TEST(OptimGolden, CompiledStepsAsTorch) {
+  LILITH_SHARED_OR_SKIP(path, "golden/torch/optim.json");
+  const Json golden = read_json(path);
+  const Tensor x = tensor({{0.1, 0.2}, {0.3, 0.4}, {0.5, 0.6}}, {.dtype = DType::F64});
+  const auto compiled = compile([](Net& m, Optimizer& o, const Tensor& in) {
+    auto [loss, g] = grad(loss_fn, m, in);
+    update(o, m, g);
+    return loss;
+  });
+  for (const Json& run : golden["runs"]) {
+    auto opt = make(run["optimizer"], run["kwargs"]);
+    if (!opt) continue;
+    const std::string what = run["optimizer"].get<std::string>() + run["kwargs"].dump();
+    Net net = initial(golden["init"]);
+    compiled(net, *opt, x);
+    const auto traces = cache_stats().traces;
+    for (int step = 1; step <= 100; ++step) {
+      compiled(net, *opt, x);
+      const std::string key = std::to_string(step);
+      if (!run["after_step"].contains(key)) continue;
+      expect_parameters(net, run["after_step"][key], what + " step " + key);
+      if (HasFatalFailure()) break;
+    }
+    EXPECT_EQ(cache_stats().traces, traces) << what;
+  }
 }
 
 TEST(OptimGolden, NAdamAsItsDefinition) {

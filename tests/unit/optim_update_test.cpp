@@ -114,6 +114,45 @@ TEST(Update, StepsAndRatesCompileNothingNew) {
   EXPECT_EQ(cache_stats().compiled, compiled);
 }
 
+TEST(Update, ACompiledStepIsTracedOnce) {
+  struct Both {
+    Net left, right;
+  } m;
+  Adam left({.lr = 0.1}), right({.lr = 0.1});
+  const Tensor x = ones({4, 2});
+  const auto traces = cache_stats().traces;
+  const auto step = compile([](Both& b, Adam& l, Adam& r, const Tensor& in) {
+    auto [loss, g] = grad(loss_fn, b.left, in);
+    update(l, b.left, g);
+    auto [other, h] = grad(loss_fn, b.right, in);
+    update(r, b.right, h, {.ignore = {"b"}});
+    return loss + other;
+  });
+  const double before = first(m.right.b.weight);
+  const double start = step(m, left, right, x).item<double>();
+  const auto after_first = cache_stats().traces;
+  EXPECT_LE(after_first - traces, 3);  // one more for each optimiser without state
+  left.set_lr(0.01);
+  double last = start;
+  for (int i = 0; i < 5; ++i) last = step(m, left, right, x).item<double>();
+  EXPECT_EQ(cache_stats().traces, after_first);
+  EXPECT_LT(last, start);
+  EXPECT_EQ(first(m.right.b.weight), before);
+  EXPECT_EQ(left.param_groups()[0].step.item<double>(), 6);
+}
+
+TEST(Update, AFunctionThatHidesItsOptimiserSaysSo) {
+  Net net;
+  static Adam hidden;
+  const auto step = compile([](Net& m, const Tensor& in) {
+    auto [loss, g] = grad(loss_fn, m, in);
+    update(hidden, m, g);
+    return loss;
+  });
+  EXPECT_NE(error_of([&] { step(net, ones({4, 2})); }).find("pass both as non-const arguments"),
+            std::string::npos);
+}
+
 TEST(Update, OptimisersAreValues) {
   Pair p, q;
   SGD opt({.lr = 1, .momentum = 0.9});
