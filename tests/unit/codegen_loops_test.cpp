@@ -192,6 +192,11 @@ TEST(CodegenLoops, MatmulTiles) {
   }
 }
 
+TEST(CodegenLoops, TilesThatNoRegisterFileHolds) {
+  check(matmul(40, 128, 3, 1, DType::F32), 100);
+  check(matmul(64, 70, 2, 1, DType::F64, DType::F64), 100);
+}
+
 TEST(CodegenLoops, DotProductTile) {
   // acc[r] += x[r, n] * y[n]: rows outside of the lanes, combined after the loop.
   Builder b("dots");

@@ -317,6 +317,18 @@ int Analysis::widest(const kir::Block& block, const kir::For& loop,
   return width;
 }
 
+/// More vectors than registers could hold by far: such an array would only be spilled, slowly.
+bool Analysis::is_too_large(kir::RegId r) const {
+  constexpr std::int64_t kMostVectors = 128;
+  const std::vector<std::int64_t>& dims = kernel_.regs[static_cast<std::size_t>(r)].dims;
+  const int lanes = std::max(regs_[static_cast<std::size_t>(r)].lanes, 1);
+  std::int64_t vectors = 1;
+  for (std::size_t d = 0; d < dims.size(); ++d) {
+    vectors *= d + 1 < dims.size() ? dims[d] : (dims[d] + lanes - 1) / lanes;
+  }
+  return vectors > kMostVectors;
+}
+
 /// Vector loops that share a register array share its number of lanes; an array that is also
 /// accessed in another way lies in memory, and its loops need not be written out for it.
 void Analysis::unify_chunks() {
@@ -341,6 +353,7 @@ void Analysis::unify_chunks() {
   std::set<const kir::For*> needed;
   for (auto& [r, loops] : chunk_loops_) {
     RegPlan& plan = regs_[static_cast<std::size_t>(r)];
+    if (is_too_large(r)) plan.in_memory = true;
     if (plan.in_memory || loops.empty()) {
       plan.chunk_loop = nullptr;
     } else {

@@ -70,6 +70,7 @@ class Analysis {
   int widest(const kir::Block& block, const kir::For& loop, std::set<const kir::ExprNode*>& seen);
   int widest_index(kir::Expr index, const kir::For& loop, std::set<const kir::ExprNode*>& seen);
   bool varies(kir::Expr e, const kir::For& loop);
+  bool is_too_large(kir::RegId r) const;
   void unify_chunks();
 
   const kir::Kernel& kernel_;
