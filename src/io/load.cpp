@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "io/file.h"
+#include "io/gguf.h"
 #include "io/numpy.h"
 #include "io/safetensors.h"
 #include "io/torch_file.h"
@@ -32,6 +33,7 @@ TensorDict load_tensors(const std::string& path) {
   };
   if (starts("PK\x03\x04") || starts("PK\x05\x06"))
     return is_torch_archive(path) ? io::load_torch(path) : io::load_npz(path);
+  if (starts("GGUF")) return io::load_gguf(path);
   if (starts("\x93NUMPY")) return io::load_npy(path);
   // A pickle of protocol 2 and later without an archive around it.
   LILITH_CHECK(head[0] != 0x80 || head[1] < 2 || head[1] > 5 || head[7] == 0,
