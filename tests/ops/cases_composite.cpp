@@ -93,6 +93,11 @@ std::vector<Case> composite_cases() {
       {"conv_transpose2d",
        {{{2, 4, 3, 3}}, {{4, 3, 3, 3}}, {{6}}},
        [](const Ts& x) { return conv_transpose2d(x[0], x[1], x[2], 2, 1, 1, 2); }},
+      {"interpolate",
+       {{{1, 2, 4, 3}}},
+       [](const Ts& x) {
+         return interpolate(x[0], {.size = {5, 6}, .mode = Interpolation::Bicubic});
+       }},
       {"einsum",
        {{{2, 3, 4}}, {{4, 5}}},
        [](const Ts& x) { return einsum("bij,jk->bki", {x[0], x[1]}); }},

@@ -10,6 +10,7 @@ Table bindings() {
   bind_linalg(table);
   bind_creation(table);
   bind_nn(table);
+  bind_resampling(table);
   bind_losses(table);
   return table;
 }

@@ -31,6 +31,7 @@ void bind_shapes(Table& table);
 void bind_linalg(Table& table);
 void bind_creation(Table& table);
 void bind_nn(Table& table);
+void bind_resampling(Table& table);
 void bind_losses(Table& table);
 
 }  // namespace lilith::parity

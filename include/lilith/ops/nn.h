@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "lilith/ops/int_list.h"
 #include "lilith/tensor.h"
@@ -96,6 +97,16 @@ Tensor pairwise_distance(const Arg& a, const Arg& b, double p = 2, double eps = 
 /// [..., C r^2, H, W] -> [..., C, H r, W r], and back.
 Tensor pixel_shuffle(const Arg& x, std::int64_t upscale_factor);
 Tensor pixel_unshuffle(const Arg& x, std::int64_t downscale_factor);
+enum class Interpolation : std::uint8_t { Nearest, Linear, Bilinear, Bicubic, Trilinear, Area };
+struct InterpolateOptions {
+  IntList size = {};                      // of the result, or
+  std::vector<double> scale_factor = {};  // one number, or one per dimension
+  Interpolation mode = Interpolation::Nearest;
+  bool align_corners = false;
+};
+/// Resamples the sizes of x [N, C, d…]. Ref: torch.nn.functional.interpolate.
+/// Errors: neither or both of size and scale_factor, a mode for another number of sizes.
+Tensor interpolate(const Arg& x, const InterpolateOptions& options);
 /// softmax(q k^T / sqrt(E) + mask) v. q [..., L, E], k [..., S, E], v [..., S, Ev]; mask: bool
 /// (true takes part) or added. Vaswani et al., arXiv:1706.03762.
 Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <cmath>
+
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/nn.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Resampling, one dimension after another: each output is a weighted sum of a few gathered
+// neighbours.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+// How a dimension of n elements becomes one of `out`: source = scale * (i + centre) - centre.
+struct Sampling {
+  I n, out;
+  double scale;
+  bool centred;
+};
+
+// Keys' kernel with a = -0.75, as PyTorch's bicubic has it: the weight at distance t.
+Tensor cubic_weight(const Tensor& t, bool near) {
+  constexpr double kA = -0.75;
+  const Tensor t2 = mul(t, t), t3 = mul(t2, t);
+  if (near) return shift(sub(scale(t3, kA + 2), scale(t2, kA + 3)), 1);
+  return shift(add(sub(scale(t3, kA), scale(t2, 5 * kA)), scale(t, 8 * kA)), -4 * kA);
+}
+
+Tensor taken(const Tensor& x, int dim, const Tensor& position) {
+  const double last = static_cast<double>(x.shape()[dim] - 1);
+  const Tensor held = minimum(maximum(position, full_as(position, 0)), full_as(position, last));
+  Shape shape = x.shape();
+  shape[dim] = position.numel();
+  return make_gather(x, dim, make_broadcast(make_cast(held, DType::I64), shape, {dim}));
+}
+Tensor weighted(const Tensor& x, int dim, const Tensor& weight) {
+  return mul(x, make_broadcast(make_cast(weight, x.dtype()), x.shape(), {dim}));
+}
+
+Tensor resample(const Tensor& x, int dim, const Sampling& s, int taps) {
+  const Tensor i = make_iota({s.out}, 0, DType::F64, x.device());
+  if (taps == 1) return taken(x, dim, floor(scale(i, s.scale)));
+  Tensor source = s.centred ? shift(scale(shift(i, 0.5), s.scale), -0.5) : scale(i, s.scale);
+  if (taps == 2) source = maximum(source, full_as(source, 0));
+  const Tensor base = floor(source), t = sub(source, base), rest = sub(full_as(t, 1), t);
+  if (taps == 2) {
+    return add(weighted(taken(x, dim, base), dim, rest),
+               weighted(taken(x, dim, shift(base, 1)), dim, t));
+  }
+  const Tensor weights[] = {cubic_weight(shift(t, 1), false), cubic_weight(t, true),
+                            cubic_weight(rest, true), cubic_weight(shift(rest, 1), false)};
+  Tensor total;
+  for (int k = 0; k < 4; ++k) {
+    const Tensor part = weighted(taken(x, dim, shift(base, k - 1)), dim, weights[k]);
+    total = total.defined() ? add(total, part) : part;
+  }
+  return total;
+}
+
+Tensor area(const Tensor& x, const Ints& size) {
+  switch (size.size()) {
+    case 1:
+      return adaptive_avg_pool1d(x, size);
+    case 2:
+      return adaptive_avg_pool2d(x, size);
+    default:
+      return adaptive_avg_pool3d(x, size);
+  }
+}
+
+int spatial_rank(Interpolation mode, int rank) {
+  switch (mode) {
+    case Interpolation::Linear:
+      return 1;
+    case Interpolation::Bilinear:
+    case Interpolation::Bicubic:
+      return 2;
+    case Interpolation::Trilinear:
+      return 3;
+    default:
+      return rank;
+  }
+}
+
+}  // namespace
+
+Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
+  LocScope scope(input.loc());
+  Tensor x = input.tensor();
+  const int n = x.ndim() - 2;
+  LILITH_CHECK(is_floating(x.dtype()) && n >= 1 && n <= 3 && n == spatial_rank(o.mode, n),
+               "interpolate: got {}; need floating [N, C, d...] with as many sizes as the mode has",
+               x.aval().str());
+  LILITH_CHECK(o.size.empty() != o.scale_factor.empty(),
+               "interpolate: need size or scale_factor, one of them");
+  LILITH_CHECK(o.scale_factor.size() <= 1 || static_cast<int>(o.scale_factor.size()) == n,
+               "interpolate: scale_factor has {} entries; need 1 or {}", o.scale_factor.size(), n);
+  Ints size = o.size.empty() ? Ints(static_cast<std::size_t>(n))
+                             : per_dim("interpolate", "size", o.size, n);
+  std::vector<Sampling> samplings;
+  for (int d = 0; d < n; ++d) {
+    const auto k = static_cast<std::size_t>(d);
+    const I in = x.shape()[d + 2];
+    double factor = 0;
+    if (!o.scale_factor.empty()) {
+      factor = o.scale_factor[o.scale_factor.size() == 1 ? 0 : k];
+      LILITH_CHECK(factor > 0, "interpolate: scale_factor {}; need scale_factor > 0", factor);
+      size[k] = static_cast<I>(std::floor(static_cast<double>(in) * factor));
+    }
+    LILITH_CHECK(in >= 1 && size[k] >= 1,
+                 "interpolate: {} to size {} in dimension {}; need sizes >= 1", x.aval().str(),
+                 size[k], d + 2);
+    double step = factor > 0 ? 1 / factor : static_cast<double>(in) / static_cast<double>(size[k]);
+    if (o.align_corners)
+      step = size[k] > 1 ? static_cast<double>(in - 1) / static_cast<double>(size[k] - 1) : 0;
+    samplings.push_back({in, size[k], step, !o.align_corners});
+  }
+  if (o.mode == Interpolation::Area) return area(x, size);
+  const int taps = o.mode == Interpolation::Nearest ? 1 : o.mode == Interpolation::Bicubic ? 4 : 2;
+  for (int d = 0; d < n; ++d) x = resample(x, d + 2, samplings[static_cast<std::size_t>(d)], taps);
+  return x;
+}
+
+}  // namespace lilith

@@ -1,0 +1,37 @@
+#include "lilith/ops.h"
+#include "parity/bind.h"
+
+namespace lilith::parity {
+namespace {
+
+std::vector<Tensor> resampled(const Call& c, Interpolation mode, int first, bool align_corners) {
+  InterpolateOptions o{.mode = mode, .align_corners = align_corners};
+  if (c.has(first, "size")) o.size = c.longs(first, "size");
+  if (c.has(first < 0 ? -1 : first + 1, "scale_factor"))
+    o.scale_factor = {c.real(first < 0 ? -1 : first + 1, "scale_factor", 1)};
+  return one(interpolate(c.operand(0), o));
+}
+
+}  // namespace
+
+void bind_resampling(Table& t) {
+  for (const auto& [name, mode] :
+       {std::pair<const char*, Interpolation>{"nearest", Interpolation::Nearest},
+        {"linear", Interpolation::Linear},
+        {"bilinear", Interpolation::Bilinear},
+        {"bicubic", Interpolation::Bicubic},
+        {"trilinear", Interpolation::Trilinear},
+        {"area", Interpolation::Area}}) {
+    t[std::string("nn.functional.interpolate__") + name] = [mode = mode](const Call& c) {
+      return resampled(c, mode, 1, c.flag(4, "align_corners", false));
+    };
+  }
+  t["nn.functional.upsample_nearest"] = [](const Call& c) {
+    return resampled(c, Interpolation::Nearest, -1, false);
+  };
+  t["nn.functional.upsample_bilinear"] = [](const Call& c) {
+    return resampled(c, Interpolation::Bilinear, -1, true);
+  };
+}
+
+}  // namespace lilith::parity
