@@ -188,16 +188,16 @@ class Elastic {
 struct Affine {
   float a, b, c, d, tx, ty;
   explicit Affine(HostRandom& random) {
-    const float angle = 0.11f * random.bell(), slant = 0.16f * random.bell() + 0.08f;
-    const float sx = 8.2f * (1 + 0.13f * random.bell()), sy = 9.2f * (1 + 0.06f * random.bell());
+    const float angle = 0.16f * random.bell(), slant = 0.22f * random.bell() + 0.08f;
+    const float sx = 7.8f * (1 + 0.16f * random.bell()), sy = 8.6f * (1 + 0.11f * random.bell());
     const float cosine = std::cos(angle), sine = std::sin(angle);
     // y is down, so a positive slant moves the top to the right.
     a = cosine * sx;
     b = -cosine * slant * sy - sine * sy;
     c = sine * sx;
     d = -sine * slant * sy + cosine * sy;
-    tx = kSide / 2.0f + 0.9f * random.bell();
-    ty = kSide / 2.0f + 0.7f * random.bell();
+    tx = kSide / 2.0f + 1.1f * random.bell();
+    ty = kSide / 2.0f + 0.9f * random.bell();
   }
   Point operator()(Point p) const { return {a * p.x + b * p.y + tx, c * p.x + d * p.y + ty}; }
 };
@@ -229,7 +229,7 @@ void ink_segment(float* canvas, Point a, Point b, float radius, float pressure) 
 void draw_digit(int digit, HostRandom& random, std::uint8_t* pixels) {
   Hand hand(random);
   const auto strokes = hand.draw(digit);
-  const Elastic elastic(random, 0.085f);
+  const Elastic elastic(random, 0.115f);
   const Affine affine(random);
   const float radius = std::clamp(1.15f + 0.35f * random.bell(), 0.55f, 2.1f);
   const float thinning = 0.25f * random.bell(), pressure = random.uniform(0.85f, 1.0f);

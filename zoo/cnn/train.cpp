@@ -6,7 +6,7 @@
 
 namespace lilith::zoo {
 
-TrainReport train_cnn(const TrainArgs& args) { return train_classifier<Cnn>("cnn", args, 3); }
+TrainReport train_cnn(const TrainArgs& args) { return train_classifier<Cnn>("cnn", args, 5); }
 
 std::unique_ptr<BenchCase> bench_cnn(const BenchArgs& args) {
   constexpr auto kLoss = [](const Cnn& net, const Tensor& x, const Tensor& y) { return nll_loss(net(x), y); };

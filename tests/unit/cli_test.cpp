@@ -1,0 +1,132 @@
+// The command line as a process: exit status, what goes to stdout, what to stderr. Skipped, loudly, when it is not built.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "lilith/io.h"
+#include "lilith/ops/create.h"
+
+namespace lilith {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+struct Outcome {
+  int status = -1;
+  std::string out, err;
+  Json last_json() const {
+    const auto end = out.find_last_not_of('\n');
+    const auto begin = out.rfind('\n', end);
+    return Json::parse(out.substr(begin == out.npos ? 0 : begin + 1));
+  }
+};
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    program_ = fs::read_symlink("/proc/self/exe").parent_path() / "lilith";
+    if (!fs::exists(program_)) GTEST_SKIP() << "SKIPPED: " << program_ << " is not built";
+    dir_ = fs::temp_directory_path() / fmt::format("lilith-cli-{}", ::getpid());
+    fs::create_directories(dir_);
+  }
+  void TearDown() override {
+    if (!dir_.empty()) fs::remove_all(dir_);
+  }
+  std::string path(const std::string& name) const { return (dir_ / name).string(); }
+  static std::string text_of(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  Outcome run(const std::string& args) const {
+    const std::string command = fmt::format("{} {} > {} 2> {}", program_.string(), args, path("out"), path("err"));
+    const int raw = std::system(command.c_str());
+    return {WIFEXITED(raw) ? WEXITSTATUS(raw) : -1, text_of(path("out")), text_of(path("err"))};
+  }
+  static void expect_has(const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text << "\nlacks: " << part;
+  }
+  fs::path program_, dir_;
+};
+
+TEST_F(Cli, HelpIsEverywhere) {
+  const Outcome help = run("--help");
+  EXPECT_EQ(help.status, 0);
+  for (const char* command : {"train", "bench", "inspect", "explain", "devices"}) {
+    expect_has(help.out, command);
+    const Outcome of = run(fmt::format("{} --help", command));
+    EXPECT_EQ(of.status, 0);
+    expect_has(of.out, "Usage: lilith " + std::string(command));
+  }
+  expect_has(run("train --help").out, "wine");
+}
+
+TEST_F(Cli, MistakesGoToStderrWithAStatus) {
+  const auto expect_failure = [&](const std::string& args, const std::string& part) {
+    const Outcome o = run(args);
+    EXPECT_NE(o.status, 0) << args;
+    EXPECT_EQ(o.out, "") << args;
+    expect_has(o.err, part);
+  };
+  expect_failure("", "subcommand is required");
+  expect_failure("fly", "fly");
+  expect_failure("train", "model is required");
+  expect_failure("train resnet9000", "no model 'resnet9000' in the zoo; there are: cnn, lenet, vae, wine");
+  expect_failure("train cnn --epochs 0", "--epochs");
+  expect_failure("train cnn --device tpu", "'tpu' is no device; there are: cpu");
+  expect_failure("train cnn --resume", "--resume: no --out");
+  expect_failure("train cnn --data " + path("nowhere"), "nowhere is not a folder");
+  expect_failure("train wine --data " + path("nowhere"), "winequality-red.csv");
+  expect_failure("bench wine", "'wine' has no benchmark");
+  expect_failure("bench cnn --weights " + path("none.safetensors"), "none.safetensors");
+  expect_failure("inspect " + path("none.safetensors"), "none.safetensors");
+}
+
+TEST_F(Cli, DevicesBeginWithTheCpu) {
+  const Outcome o = run("devices");
+  EXPECT_EQ(o.status, 0);
+  EXPECT_EQ(o.out.substr(0, 3), "cpu");
+}
+
+TEST_F(Cli, InspectShowsTensorsAndIdx) {
+  save_tensors(TensorDict{{"w", tensor({{1.f, 2.f}, {3.f, 6.f}})}, {"n", tensor({7})}}, path("t.safetensors"));
+  const Outcome o = run("inspect " + path("t.safetensors"));
+  EXPECT_EQ(o.status, 0);
+  expect_has(o.out, "f32[2,2]");
+  expect_has(o.out, "min 1  max 6  mean 3");
+  expect_has(o.out, "2 tensors, 5 elements");
+  std::ofstream(path("t.idx"), std::ios::binary) << std::string("\0\0\x08\x01\0\0\0\x02\x05\x09", 10);
+  const Outcome idx = run("inspect " + path("t.idx"));
+  EXPECT_EQ(idx.status, 0);
+  expect_has(idx.out, "u8[2]");
+  expect_has(idx.out, "min 5  max 9");
+}
+
+TEST_F(Cli, TrainWritesAReportAndResumes) {
+  const std::string base = "train wine --seed 3 --out " + path("run");
+  const Outcome o = run(base + " --epochs 40");
+  ASSERT_EQ(o.status, 0) << o.err;
+  expect_has(o.err, "not the wine data");
+  const Json j = o.last_json();
+  EXPECT_EQ(j.at("model"), "wine");
+  EXPECT_EQ(j.at("epochs"), 40);
+  EXPECT_EQ(j.at("seed"), 3);
+  for (const char* colour : {"red", "white"}) {
+    const double closed = j.at(colour).at("least_squares_mse"), raw = j.at(colour).at("raw_mse");
+    EXPECT_NEAR(raw, closed, 0.02 * closed);
+  }
+  for (const char* file : {"model-red.safetensors", "metrics.csv", "curves.png"}) {
+    EXPECT_TRUE(fs::exists(dir_ / "run" / file)) << file;
+  }
+  const Outcome again = run(base + " --epochs 40 --resume");
+  ASSERT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.last_json().at("red"), j.at("red"));
+}
+
+}  // namespace
+}  // namespace lilith
