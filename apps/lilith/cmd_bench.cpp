@@ -120,7 +120,11 @@ Json measure(const zoo::Entry& entry, const BenchOptions& o) {
   return j;
 }
 
-void print_row(const Json& j) {
+void print_row(const Json& j, bool with_header) {
+  if (with_header) {
+    fmt::print("{:<8} {:>5} {:>10} {:>10} {:>9} {:>9} {:>6} {:>8} {:>8} {:>7} {:>10} {:>12}\n", "name", "batch",
+               "median ms", "min ms", "GFLOP/s", "peak", "%", "cold ms", "warm ms", "kernels", "arena B", "loss");
+  }
   fmt::print("{:<8} {:>5} {:>10.4f} {:>10.4f} {:>9.1f} {:>9.1f} {:>6.1f} {:>8.1f} {:>8.1f} {:>7} {:>10} {:>12.6f}\n",
              j["name"].get<std::string>(), j["batch"].get<std::int64_t>(), j["median_ms"].get<double>(),
              j["min_ms"].get<double>(), j["gflops"].get<double>(), j["peak_gflops"].get<double>(),
@@ -154,14 +158,10 @@ void run_bench(BenchOptions& o) {
     fmt::print("{}\n", probe_here(*entries.at(0), o.args));
     return;
   }
-  if (!o.json) {
-    fmt::print("{:<8} {:>5} {:>10} {:>10} {:>9} {:>9} {:>6} {:>8} {:>8} {:>7} {:>10} {:>12}\n", "name", "batch",
-               "median ms", "min ms", "GFLOP/s", "peak", "%", "cold ms", "warm ms", "kernels", "arena B", "loss");
-  }
   for (const zoo::Entry* entry : entries) {
     const Json j = measure(*entry, o);
     if (o.json) fmt::print("{}\n", j.dump());
-    else print_row(j);
+    else print_row(j, entry == entries.front());
     std::fflush(stdout);
   }
 }
