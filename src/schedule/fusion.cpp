@@ -513,11 +513,26 @@ class Fuser {
       }
     }
     for (const std::size_t m : earlier_readers(g, reads)) {
-      if ((*state)[m] == 0 && !visit(m, producer, state, sorted)) return false;
+      if ((*state)[m] == 0 && !needs_open(m, *state) && !visit(m, producer, state, sorted)) {
+        return false;
+      }
     }
     (*state)[k] = 2;
     sorted->push_back(k);
     return true;
+  }
+
+  // Whether group m needs one that is being placed: it cannot run earlier, however welcome that were.
+  bool needs_open(std::size_t m, const std::vector<int>& state) const {
+    for (std::size_t k = 0; k < state.size(); ++k) {
+      if (state[k] != 1) continue;
+      for (NodeImpl* o : fusion_.groups[m].results()) {
+        for (NodeImpl* r : fusion_.groups[k].results()) {
+          if (a_.depends(o, r)) return true;
+        }
+      }
+    }
+    return false;
   }
 
   std::vector<NodeImpl*> reads_of(const Group& g) const {

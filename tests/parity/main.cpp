@@ -47,6 +47,24 @@ void evaluate(std::vector<Tensor>& values, const Options& options) {
   }
 }
 
+/// Samples whose stored gradients say nothing, or say it less exactly, and why.
+struct Caveat {
+  const char* sample;
+  bool skip_gradient;
+  double relative;  // of the gradient
+  const char* reason;
+};
+constexpr Caveat kCaveats[] = {
+    {"sgn/0", true, 0, "the stored gradient is uninitialised memory (denormals); it is 0 by definition"},
+    {"nn.functional.hardsigmoid/0", false, 1e-7, "PyTorch multiplies by 1/6 rounded to f32"},
+};
+const Caveat* caveat_of(const Sample& sample) {
+  for (const Caveat& c : kCaveats) {
+    if (sample.name == c.sample) return &c;
+  }
+  return nullptr;
+}
+
 /// What differs in one sample at one precision; empty when it agrees.
 std::string run(const Sample& sample, const GoldenFile& file, const Function& function, DType floating,
                 const Options& options) {
@@ -70,7 +88,9 @@ std::string run(const Sample& sample, const GoldenFile& file, const Function& fu
     expected.push_back(&file.at(sample.outs[k]));
     labels.push_back("out." + std::to_string(k));
   }
+  const Caveat* caveat = caveat_of(sample);
   for (const auto& [key, stored] : sample.grad.items()) {
+    if (caveat != nullptr && caveat->skip_gradient) break;
     inputs.push_back(call.differentiable(key));
     expected.push_back(&file.at(stored.get<std::string>()));
     labels.push_back(key);
@@ -80,7 +100,9 @@ std::string run(const Sample& sample, const GoldenFile& file, const Function& fu
   }
   evaluate(values, options);
   for (std::size_t k = 0; k < values.size(); ++k) {
-    const std::string text = difference(values[k], *expected[k], tolerance_of(*expected[k]));
+    Tolerance bound = tolerance_of(*expected[k]);
+    if (caveat != nullptr && k >= sample.outs.size()) bound.relative = std::max(bound.relative, caveat->relative);
+    const std::string text = difference(values[k], *expected[k], bound);
     if (!text.empty()) return fmt::format("{} {}: {}", name(floating), labels[k], text);
   }
   return "";
@@ -107,6 +129,7 @@ void run_sample(const Sample& sample, const GoldenFile& file, const Table& table
   }
   if (text.empty()) {
     ++count.passed;
+    if (const Caveat* c = caveat_of(sample)) count.reason = fmt::format("{}: {}", sample.name, c->reason);
     return;
   }
   if (count.failed++ == 0) count.reason = sample.name + ": " + text;
