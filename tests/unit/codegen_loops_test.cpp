@@ -25,6 +25,8 @@ struct Builder {
   Expr n(std::int64_t v) { return p.integer(v); }
 };
 
+Expr abs(Builder& b, Expr x) { return b.p.make(Op::Abs, x->dtype, {x}); }
+
 TEST(CodegenLoops, Pointwise) {
   for (std::int64_t n : {1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 64, 100, 257}) {
     Builder b("pointwise" + std::to_string(n));
@@ -195,6 +197,44 @@ TEST(CodegenLoops, MatmulTiles) {
 TEST(CodegenLoops, TilesThatNoRegisterFileHolds) {
   check(matmul(40, 128, 3, 1, DType::F32), 100);
   check(matmul(64, 70, 2, 1, DType::F64, DType::F64), 100);
+}
+
+TEST(CodegenLoops, LongEpiloguesOfATile) {
+  // An update with momentum behind the contraction, its result stored both ways round.
+  for (auto [rows, cols] : {std::pair<int, int>{6, 64}, {13, 20}, {3, 50}, {9, 8}, {8, 5}}) {
+    Builder b("epilogue");
+    const int depth = 7;
+    const BufferId a = b.in(DType::F32, rows * depth), w = b.in(DType::F32, depth * cols);
+    const BufferId p = b.out(DType::F32, rows * cols), m = b.out(DType::F32, rows * cols);
+    const BufferId v = b.out(DType::F32, rows * cols), t = b.out(DType::F16, rows * cols);
+    const BufferId top = b.out(DType::F32, 1);
+    const Expr r = b.p.var(rows, "r"), c = b.p.var(cols, "c"), k = b.p.var(depth, "k");
+    const RegId tile = b.k.add_reg("tile", DType::F32, {rows, cols});
+    const RegId high = b.k.add_reg("high", DType::F32), g = b.k.add_reg("g", DType::F32);
+    const Expr at = r * b.n(cols) + c;
+    const Expr gradient = b.p.read(g, DType::F32);
+    const Expr m1 = b.load(m, at) * 0.9 + gradient * 0.1;
+    const Expr v1 = abs(b, b.load(v, at)) * 0.99 + gradient * gradient * 0.01;
+    const Expr step = m1 / (b.p.make(Op::Sqrt, DType::F32, {v1}) + 1e-3) * 0.01;
+    auto each = [&](Block body) {
+      return make_for(r, LoopKind::Unroll, {make_for(c, LoopKind::Vector, std::move(body))});
+    };
+    b.k.body = {
+        DeclReg{tile, b.f(0)}, DeclReg{high, b.f(-9)},
+        make_for(k, LoopKind::Serial,
+                 {each({Accumulate{tile,
+                                   {r, c},
+                                   Combine::Add,
+                                   b.load(w, k * b.n(cols) + c),
+                                   b.load(a, r * b.n(depth) + k),
+                                   {}}})}),
+        each({DeclReg{g, b.p.read(tile, DType::F32, {r, c}) * 0.5}, Store{m, at, m1, {}},
+              Store{v, at, v1, {}}, Store{p, at, b.load(p, at) - step, lt(c, b.n(cols - 2))},
+              Store{t, c * b.n(rows) + r, gradient, {}},
+              Accumulate{high, {}, Combine::Max, gradient, {}, {}}}),
+        Store{top, b.n(0), b.p.read(high, DType::F32), {}}};
+    check(b.k, 100);
+  }
 }
 
 TEST(CodegenLoops, DotProductTile) {

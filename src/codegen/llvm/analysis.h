@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
@@ -31,6 +32,14 @@ struct RegPlan {
   bool in_memory = false;                // some index is known only at run time
 };
 
+/// An unrolled nest that is better run as loops, the arrays it reads copied to memory first.
+struct RollPlan {
+  std::set<kir::RegId> arrays;
+  std::set<int> vars;       // index the arrays
+  std::int64_t copies = 0;  // of the innermost statements, written out
+  std::size_t cost = 0;     // expressions, written out
+};
+
 class Analysis {
  public:
   Analysis(const kir::Kernel& kernel, int vector_bytes);
@@ -51,6 +60,9 @@ class Analysis {
   /// Expressions that a loop body holds, counted once each.
   std::size_t body_size(const kir::Block& block);
   bool has_inner_loop(const kir::Block& block) const;
+  /// Whether the nest only reads register arrays and would be long written out, as the epilogue of
+  /// a tile that ends in an optimiser's update is.
+  std::optional<RollPlan> roll_plan(const kir::For& loop);
 
  private:
   using LoopStack = std::vector<const kir::For*>;
@@ -70,6 +82,10 @@ class Analysis {
   int widest(const kir::Block& block, const kir::For& loop, std::set<const kir::ExprNode*>& seen);
   int widest_index(kir::Expr index, const kir::For& loop, std::set<const kir::ExprNode*>& seen);
   bool varies(kir::Expr e, const kir::For& loop);
+  bool scan_nest(const kir::For& loop, std::int64_t copies, RollPlan& plan);
+  bool scan_block(const kir::Block& block, const kir::For& loop, std::int64_t copies,
+                  RollPlan& plan);
+  void find_array_reads(kir::Expr e, std::set<const kir::ExprNode*>& seen, RollPlan& plan);
   bool is_too_large(kir::RegId r) const;
   void unify_chunks();
 

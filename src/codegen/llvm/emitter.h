@@ -156,8 +156,7 @@ class Emitter {
     bool is_uniform() const { return !is_vector && index == nullptr; }
   };
   Place place(kir::BufferId buffer, kir::Expr index, int lanes);
-  Place place_linear(Value* base, int base_id, const Linear& form, std::int64_t scale, DType memory,
-                     int lanes);
+  Place place_linear(Value* base, const Linear& form, std::int64_t scale, DType memory, int lanes);
   Value* lane_index(const Linear& form, std::int64_t scale, int lanes);
   Value* term_value(kir::Expr atom, std::int64_t coefficient);
   Value* load_expr(kir::Expr e);
@@ -176,9 +175,8 @@ class Emitter {
 
   // registers.cpp
   RegStorage make_storage(DType dtype, std::int64_t count, int lanes, bool in_memory);
-  Place reg_place(const RegStorage& s, int base_id, const Linear& flat, int lanes);
-  Value* read_storage(const RegStorage& s, int base_id, const Linear* flat, std::int64_t slot,
-                      int lanes);
+  Place reg_place(const RegStorage& s, const Linear& flat, int lanes);
+  Value* read_storage(const RegStorage& s, const Linear* flat, std::int64_t slot, int lanes);
   int index_lanes(const std::vector<kir::Expr>& index);
   std::int64_t element_count(kir::RegId r) const;
   std::int64_t static_index(kir::RegId r, const std::vector<kir::Expr>& index);
@@ -202,6 +200,8 @@ class Emitter {
   void emit_parallel(const kir::For& s);
   void emit_vector(const kir::For& s);
   void emit_masked_loop(const kir::For& s, int lanes);
+  void emit_rolled(const kir::For& s, const RollPlan& plan);
+  RegStorage copy_to_memory(kir::RegId r);
   void emit_while(const kir::While& s);
   void emit_if(const kir::If& s);
   void emit_varying_if(const kir::If& s, int lanes);
@@ -230,6 +230,7 @@ class Emitter {
   std::uint64_t epoch_ = 0;
   std::vector<llvm::AllocaInst*> promotable_;
   VectorLoop* vector_ = nullptr;
+  const RollPlan* rolled_ = nullptr;  // the unrolled nest that is run as loops
   llvm::GlobalVariable* zeros_ = nullptr;
   bool has_non_temporal_ = false;
 };

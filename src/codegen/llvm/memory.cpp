@@ -38,8 +38,8 @@ llvm::Value* Emitter::term_value(Expr atom, std::int64_t coefficient) {
   return coefficient == 1 ? v : b_.CreateMul(v, i64(coefficient));
 }
 
-Emitter::Place Emitter::place_linear(Value* base, int base_id, const Linear& form,
-                                     std::int64_t scale, DType memory, int lanes) {
+Emitter::Place Emitter::place_linear(Value* base, const Linear& form, std::int64_t scale,
+                                     DType memory, int lanes) {
   struct Term {
     int scope;
     Expr atom;
@@ -63,7 +63,7 @@ Emitter::Place Emitter::place_linear(Value* base, int base_id, const Linear& for
   std::stable_sort(uniform.begin(), uniform.end(),
                    [](const Term& a, const Term& b) { return a.scope < b.scope; });
   Type* element = memory_type(memory);
-  std::vector<std::int64_t> key = {base_id, scale};
+  std::vector<std::int64_t> key = {reinterpret_cast<std::intptr_t>(base), scale};
   Value* p = base;
   for (std::size_t i = 0; i < uniform.size(); ++i) {
     const Term& t = uniform[i];
@@ -125,8 +125,8 @@ llvm::Value* Emitter::lane_index(const Linear& form, std::int64_t scale, int lan
 }
 
 Emitter::Place Emitter::place(kir::BufferId buffer, Expr index, int lanes) {
-  return place_linear(buffers_[static_cast<std::size_t>(buffer)], buffer, analysis_.linear(index),
-                      1, kernel_.buffers[static_cast<std::size_t>(buffer)].dtype, lanes);
+  return place_linear(buffers_[static_cast<std::size_t>(buffer)], analysis_.linear(index), 1,
+                      kernel_.buffers[static_cast<std::size_t>(buffer)].dtype, lanes);
 }
 
 llvm::Value* Emitter::pointers(const Place& p, Type* element) {

@@ -89,9 +89,9 @@ int Emitter::reg_lanes(kir::RegId r, const std::vector<Expr>& index) {
   return s.lanes > 0 ? s.lanes : index_lanes(index);
 }
 
-Emitter::Place Emitter::reg_place(const RegStorage& s, int base_id, const Linear& flat, int lanes) {
-  if (s.lanes == 0) return place_linear(s.memory, base_id, flat, 1, s.dtype, lanes);
-  Place p = place_linear(s.memory, base_id, flat, s.lanes, s.dtype, lanes);
+Emitter::Place Emitter::reg_place(const RegStorage& s, const Linear& flat, int lanes) {
+  if (s.lanes == 0) return place_linear(s.memory, flat, 1, s.dtype, lanes);
+  Place p = place_linear(s.memory, flat, s.lanes, s.dtype, lanes);
   if (p.index == nullptr) {
     p.is_vector = true;
     return p;
@@ -105,22 +105,22 @@ Emitter::Place Emitter::reg_place(const RegStorage& s, int base_id, const Linear
   return p;
 }
 
-llvm::Value* Emitter::read_storage(const RegStorage& s, int base_id, const Linear* flat,
-                                   std::int64_t slot, int lanes) {
+llvm::Value* Emitter::read_storage(const RegStorage& s, const Linear* flat, std::int64_t slot,
+                                   int lanes) {
   if (!s.in_memory) {
     llvm::AllocaInst* a = s.slots[static_cast<std::size_t>(slot)];
     return b_.CreateLoad(a->getAllocatedType(), a);
   }
-  const Place p = reg_place(s, base_id, *flat, lanes);
+  const Place p = reg_place(s, *flat, lanes);
   Value* mask = p.is_uniform() || s.lanes > 0 ? nullptr : lane_mask(lanes);
   return widen(load_place(p, memory_type(s.dtype), lanes, mask), s.dtype);
 }
 
 llvm::Value* Emitter::read_reg(kir::RegId r, const std::vector<Expr>& index) {
   const RegStorage& s = regs_[static_cast<std::size_t>(r)];
-  if (!s.in_memory) return read_storage(s, 0, nullptr, static_index(r, index), s.lanes);
+  if (!s.in_memory) return read_storage(s, nullptr, static_index(r, index), s.lanes);
   const Linear flat = flat_index(r, index);
-  return read_storage(s, -1 - r, &flat, 0, reg_lanes(r, index));
+  return read_storage(s, &flat, 0, reg_lanes(r, index));
 }
 
 /// Where `mask` is given, other lanes keep what they hold.
@@ -131,7 +131,7 @@ void Emitter::write_reg(kir::RegId r, const std::vector<Expr>& index, Value* v, 
     b_.CreateStore(v, s.slots[static_cast<std::size_t>(static_index(r, index))]);
   } else {
     const int n = reg_lanes(r, index);
-    const Place p = reg_place(s, -1 - r, flat_index(r, index), n);
+    const Place p = reg_place(s, flat_index(r, index), n);
     Value* inside = p.is_uniform() || s.lanes > 0 ? nullptr : lane_mask(n);
     store_place(p, narrow(v, s.dtype, s.dtype), n, inside, false);
   }
@@ -252,11 +252,10 @@ void Emitter::accumulate_lanes(const kir::Accumulate& s) {
       });
     }
   }
-  const int id = -1 - static_cast<int>(regs_.size()) - s.reg;
-  Value* old = read_storage(total.storage, id, &flat, slot, vector_->lanes);
+  Value* old = read_storage(total.storage, &flat, slot, vector_->lanes);
   Value* v = accumulated(s, old, vector_->lanes, lane_mask(vector_->lanes));
   if (in_memory) {
-    const Place p = reg_place(total.storage, id, flat, vector_->lanes);
+    const Place p = reg_place(total.storage, flat, vector_->lanes);
     store_place(p, narrow(v, decl.dtype, decl.dtype), vector_->lanes, nullptr, false);
   } else {
     b_.CreateStore(v, total.storage.slots[static_cast<std::size_t>(slot)]);
@@ -275,8 +274,7 @@ void Emitter::finish_totals(VectorLoop& v) {
       for (int c = 0; c < v.copies; ++c) {
         flat.constant = i + c * count;
         if (!reg.in_memory && !total.touched.contains(flat.constant)) continue;
-        const int id = -1 - static_cast<int>(regs_.size()) - r;
-        parts.push_back(read_storage(total.storage, id, &flat, flat.constant, v.lanes));
+        parts.push_back(read_storage(total.storage, &flat, flat.constant, v.lanes));
       }
       if (parts.empty()) continue;
       for (; parts.size() > 1; parts.resize((parts.size() + 1) / 2)) {
@@ -287,10 +285,10 @@ void Emitter::finish_totals(VectorLoop& v) {
         }
       }
       flat.constant = i;
-      Value* old = read_storage(reg, -1 - r, &flat, i, 0);
+      Value* old = read_storage(reg, &flat, i, 0);
       Value* sum = combine(total.combine, dtype, old, reduce_lanes(total.combine, dtype, parts[0]));
       if (reg.in_memory) {
-        store_place(reg_place(reg, -1 - r, flat, 0), narrow(sum, dtype, dtype), 0, nullptr, false);
+        store_place(reg_place(reg, flat, 0), narrow(sum, dtype, dtype), 0, nullptr, false);
       } else {
         b_.CreateStore(sum, reg.slots[static_cast<std::size_t>(i)]);
       }

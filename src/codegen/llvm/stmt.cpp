@@ -69,13 +69,17 @@ void Emitter::emit_barrier() {
 
 void Emitter::emit_for(const kir::For& s) {
   if (s.extent <= 0) return;
+  if (rolled_ == nullptr && vector_ == nullptr) {
+    if (const auto plan = analysis_.roll_plan(s)) return emit_rolled(s, *plan);
+  }
   const auto var = static_cast<std::size_t>(s.var->i);
   const Binding saved = bindings_[var];
+  const bool rolled = rolled_ != nullptr && rolled_->vars.contains(static_cast<int>(s.var->i));
   if (s.kind == LoopKind::Parallel) {
     emit_parallel(s);
   } else if (s.kind == LoopKind::Vector && analysis_.lanes(s) > 1) {
     emit_vector(s);
-  } else if (s.kind == LoopKind::Serial && s.extent > 1) {
+  } else if ((s.kind == LoopKind::Serial || rolled) && s.extent > 1) {
     loop(i64(0), i64(s.extent), 1, *s.body, [&](Value* i) {
       bindings_[var] = {current_, i};
       emit_block(*s.body);
@@ -129,12 +133,13 @@ void Emitter::emit_vector(const kir::For& s) {
   VectorLoop v;
   v.loop = &s;
   v.lanes = analysis_.lanes(s);
-  const bool written_out = analysis_.is_written_out(s);
+  const bool written_out = analysis_.is_written_out(s) && rolled_ == nullptr;
   const bool totals = totals_lanes(*s.body, analysis_, s);
   const std::int64_t full = s.extent / v.lanes;
   // Large bodies are not worth a second copy for the tail where masks cost next to nothing.
   const bool masked = !written_out && full > 0 && s.extent % v.lanes != 0 &&
-                      target_.isa == Isa::Avx512 && analysis_.body_size(*s.body) > 48;
+                      target_.isa == Isa::Avx512 &&
+                      (rolled_ != nullptr || analysis_.body_size(*s.body) > 48);
   if (totals) {
     // A place for the totals' initial values.
     llvm::BasicBlock* next = new_block("lanes");
