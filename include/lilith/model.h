@@ -94,7 +94,9 @@ std::string tree(ModelRef m);
 namespace detail {
 void separate_shared(ModelRef m);
 std::ostream& print_tree(std::ostream& out, ModelRef m);
-/// Parameters and buffers of m in order, undefined ones too.
+/// f(tensor, whether it is a parameter) for parameters and buffers in order, undefined ones too.
+void for_each_slot(ModelRef m, const std::function<void(Tensor& t, bool is_parameter)>& f);
+/// All of these.
 std::vector<Tensor> all_tensors(ModelRef m);
 /// Parameters of m in order, undefined ones too.
 std::vector<Tensor> parameter_list(ModelRef m);

@@ -142,6 +142,10 @@ constexpr std::string_view short_type_name(std::string_view text) {
 template <class T>
 inline constexpr TypeInfo type_info{short_type_name(pretty_type<T>())};
 
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-internal"  // of types in anonymous namespaces
+#endif
 /// Converts to any field of T, for counting; never evaluated.
 template <class T>
 struct AnyField {
@@ -155,6 +159,9 @@ struct AnyBase {
     requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T>)
   operator U() const;
 };
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 template <class T, std::size_t... I>
 constexpr bool can_init(std::index_sequence<I...>) {
@@ -172,11 +179,6 @@ constexpr std::size_t count_fields() {
 template <class T>
 inline constexpr std::size_t num_fields = count_fields<T>();
 
-#if defined(__clang__)
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wundefined-var-template"
-#pragma clang diagnostic ignored "-Wundefined-internal"
-#endif
 template <class T>
 constexpr auto field_names() {
   constexpr auto pointers =
@@ -186,9 +188,6 @@ constexpr auto field_names() {
         last_identifier(pretty_value<std::get<I>(pointers)>())...};
   }(std::make_index_sequence<num_fields<T>>{});
 }
-#if defined(__clang__)
-#pragma clang diagnostic pop
-#endif
 template <class T>
 inline constexpr auto names = field_names<T>();
 

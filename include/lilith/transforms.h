@@ -217,6 +217,15 @@ class Linearised {
 };
 }  // namespace detail
 
+namespace detail {
+/// Fills `derivatives` (a copy of outputs) with the derivatives of the outputs along the tangents.
+void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef tangents, ModelRef derivatives);
+/// Replaces every tensor of the copies by an alias; returns the aliases.
+std::vector<Tensor> substitute_aliases(ModelRef copies);
+/// Gives each output a rule that computes what lies between the inputs and it again.
+void recompute_in_backward(ModelRef outputs, const std::vector<Tensor>& inputs);
+}  // namespace detail
+
 /// (f(args…), pullback). pullback(ct) is the vector-Jacobian product: the cotangents of the arguments (of
 /// the only one, else a tuple), undefined where nothing flows. ct: like f's result. Ref: jax.vjp.
 template <class F, class... A>
@@ -233,6 +242,41 @@ auto vjp(F&& f, A&&... args) {
         return std::pair(std::move(out), std::move(pullback));
       },
       std::forward<A>(args)...);
+}
+
+/// (f(x), its derivative along a tangent). primal and tangent: one argument, or std::tuples of all
+/// arguments; a tensor of the tangent that is undefined counts as zero. Ref: jax.jvp, computed by two vjps.
+template <class F, class P>
+auto jvp(F&& f, const P& primal, const P& tangent) {
+  detail::Tape tape("jvp");
+  P copy = lilith::clone(primal);
+  tape.watch(copy, 0, true);
+  auto out = [&] {
+    if constexpr (reflect::is_tuple<P>) return std::apply(f, copy);
+    else return std::invoke(f, std::as_const(copy));
+  }();
+  auto derivative = lilith::clone(out);
+  detail::push_forward(out, tape.slots(), tangent, derivative);
+  return std::pair(std::move(out), std::move(derivative));
+}
+
+/// d f(x) / dx, of shape [y.shape..., x.shape...]. f: Tensor -> Tensor. One reverse pass an element of y.
+Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x);
+/// d² f(x) / dx², of shape [x.shape..., x.shape...]. f: Tensor -> scalar.
+Tensor hessian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x);
+
+/// f, whose intermediate values are computed again in the backward pass instead of being kept. Gradients
+/// flow to its arguments and to what it captures; random draws are the same both times.
+/// Ref: torch.utils.checkpoint.
+template <class F>
+auto checkpoint(F f) {
+  return [f = std::move(f)](const auto&... args) {
+    std::tuple<std::remove_cvref_t<decltype(args)>...> copies(lilith::clone(args)...);
+    const std::vector<Tensor> in = detail::substitute_aliases(copies);
+    auto out = std::apply(f, copies);
+    detail::recompute_in_backward(out, in);
+    return out;
+  };
 }
 
 namespace detail {

@@ -10,8 +10,8 @@
 #include "eval/retrace.h"
 #include "eval/trace.h"
 #include "eval/trace_entry.h"
-#include "ir/host.h"
-#include "ir/node_map.h"
+#include "ir/node.h"
+#include "ops/random_key.h"
 #include "transforms/settle.h"
 
 namespace lilith {
@@ -23,7 +23,7 @@ using driver::Entry;
 struct CallState {
   driver::Signature signature;
   std::shared_ptr<Entry> entry;
-  std::vector<StoragePtr> inputs, outputs, hypers;
+  std::vector<StoragePtr> inputs, outputs, hypers, keys;
   std::vector<char> donated;
   std::vector<Tensor> values;       // of the program's outputs
   std::vector<Tensor> passed;       // of slots that an output only passes on
@@ -132,30 +132,28 @@ void settle_inputs(const CallState& s) {
   if (!pending.empty()) driver::evaluate(pending);
 }
 
+template <class T>
+void put(std::vector<StoragePtr>& scalars, std::size_t at, T value) {
+  while (scalars.size() <= at) scalars.push_back(Storage::allocate(sizeof(T)));
+  *static_cast<T*>(scalars[at]->data()) = value;
+}
+
 void gather_inputs(CallState& s) {
   const Entry& entry = *s.entry;
-  std::size_t next_scalar = 0;
-  auto scalar = [&]() -> const StoragePtr& {
-    if (next_scalar == s.hypers.size()) s.hypers.push_back(Storage::allocate(64));
-    return s.hypers[next_scalar++];
-  };
+  for (std::size_t k = 0; k < s.signature.hypers.size(); ++k)
+    put(s.hypers, k, HyperAccess::value(*s.signature.hypers[k]));
+  for (std::size_t k = 0; k < entry.num_keys; ++k) put(s.keys, k, ops::take_host_key());
   for (const Entry::Input& in : entry.inputs) {
     switch (in.kind) {
       case Entry::Input::Slot:
         s.inputs.push_back(s.signature.slots[in.index]->node()->storage);
         break;
-      case Entry::Input::Hyper: {
-        const StoragePtr& storage = scalar();
-        *static_cast<double*>(storage->data()) = HyperAccess::value(*s.signature.hypers[in.index]);
-        s.inputs.push_back(storage);
+      case Entry::Input::Hyper:
+        s.inputs.push_back(s.hypers[in.index]);
         break;
-      }
-      case Entry::Input::Hidden: {
-        const StoragePtr& storage = scalar();
-        in.fill(storage->data());
-        s.inputs.push_back(storage);
+      case Entry::Input::RandomKey:
+        s.inputs.push_back(s.keys[in.index]);
         break;
-      }
       case Entry::Input::Fixed:
         s.inputs.push_back(in.fixed);
         break;

@@ -1,9 +1,11 @@
 #include "eval/trace.h"
 
 #include <cstring>
+#include <optional>
 
 #include "ir/hash.h"
 #include "ir/node.h"
+#include "ops/random_key.h"
 
 namespace lilith::driver {
 namespace {
@@ -92,17 +94,14 @@ void note_hyper_read(const Hyper& h) {
       session->guards_.push_back({i, HyperAccess::value(h)});
 }
 
-Tensor hidden_input(const Aval& aval, std::string name, std::function<void(void*)> fill) {
-  Session* session = current();
-  if (!session) return {};
-  const auto index = static_cast<std::int64_t>(session->parameters_.size() + session->hypers_.size() +
-                                               session->hidden_.size());
-  session->hidden_.push_back({ir::make_parameter(aval, index, std::move(name)), std::move(fill)});
-  return session->hidden_.back().parameter;
+Tensor Session::add_key() {
+  const std::size_t index = parameters_.size() + hypers_.size() + keys_.size();
+  keys_.push_back(ir::make_parameter({{}, DType::I64, {}}, static_cast<std::int64_t>(index), "key"));
+  return keys_.back();
 }
 
 Session::Session(std::span<const detail::ArgRef> args, const char* what, bool trace_hypers)
-    : args_(args), what_(what), outer_(current()) {
+    : args_(args), what_(what), outer_(current()), trace_hypers_(trace_hypers) {
   before_.read(args);
   FactsVisitor v = facts_of(args, false);
   paths_ = std::move(v.slots);
@@ -153,6 +152,9 @@ std::unique_ptr<detail::ResultBox> Session::run(const detail::TraceFunction& f) 
     *before_.slots[k] = parameters_[k];
   }
   for (std::size_t k = 0; k < hypers_.size(); ++k) HyperAccess::tracer(*before_.hypers[k]) = hypers_[k];
+  // The graph that trace gives has no hidden inputs: its keys are data.
+  std::optional<ops::KeyScope> draws;
+  if (trace_hypers_) draws.emplace([this](std::int64_t) { return add_key(); });
   detail::Tracer tracer(*this);
   std::unique_ptr<detail::ResultBox> result = f(tracer);
   check_static();
@@ -200,8 +202,8 @@ bool Session::escaped() const {
     if (held(t)) return true;
   for (const Tensor& t : hypers_)
     if (held(t)) return true;
-  for (const Hidden& h : hidden_)
-    if (held(h.parameter)) return true;
+  for (const Tensor& t : keys_)
+    if (held(t)) return true;
   return false;
 }
 

@@ -13,10 +13,6 @@ namespace lilith::driver {
 /// A traced function read the number of a Hyper: the trace holds for that value alone.
 void note_hyper_read(const Hyper& h);
 
-/// Inside a compile trace, an input that is no argument: `fill` writes its value before each run. An
-/// undefined tensor outside of such a trace.
-Tensor hidden_input(const Aval& aval, std::string name, std::function<void(void* data)> fill);
-
 /// The tensors and run-time numbers of arguments, and a key of all that is static. Allocates nothing once
 /// its vectors have grown.
 class Signature final : public Visitor {
@@ -59,10 +55,6 @@ class Session {
   /// Gives the arguments their values back.
   void restore();
 
-  struct Hidden {
-    Tensor parameter;
-    std::function<void(void*)> fill;
-  };
   struct Guard {
     std::size_t hyper;
     double value;
@@ -70,7 +62,8 @@ class Session {
   const Signature& signature() const { return before_; }
   const std::vector<Tensor>& parameters() const { return parameters_; }
   const std::vector<Tensor>& hyper_parameters() const { return hypers_; }
-  const std::vector<Hidden>& hidden() const { return hidden_; }
+  /// Keys of random draws, hidden inputs: one per draw, in order.
+  const std::vector<Tensor>& keys() const { return keys_; }
   const std::vector<Guard>& guards() const { return guards_; }
   /// Slots that the function assigned, in order.
   std::vector<std::size_t> changed() const;
@@ -79,18 +72,17 @@ class Session {
 
  private:
   friend void note_hyper_read(const Hyper& h);
-  friend Tensor hidden_input(const Aval& aval, std::string name, std::function<void(void*)> fill);
   void check_static() const;
+  Tensor add_key();
 
   std::span<const detail::ArgRef> args_;
   const char* what_;
   Signature before_;
   std::vector<std::string> paths_, facts_;
-  std::vector<Tensor> parameters_, originals_, hypers_;
-  std::vector<Hidden> hidden_;
+  std::vector<Tensor> parameters_, originals_, hypers_, keys_;
   std::vector<Guard> guards_;
   Session* outer_;
-  bool substituted_ = false;
+  bool trace_hypers_, substituted_ = false;
 };
 
 }  // namespace lilith::driver

@@ -32,6 +32,7 @@ class Builder {
       graph_ = build_graph(c);
     }
     entry_->guards = session_.guards();
+    entry_->num_keys = session_.keys().size();
     entry_->prototype = std::move(result_);
     return std::move(entry_);
   }
@@ -58,7 +59,7 @@ class Builder {
     for (const Tensor& t : session_.parameters())
       if (t.defined()) ++own[t.node()];
     for (const Tensor& t : session_.hyper_parameters()) own[t.node()] += 2;  // and the Hyper's own
-    for (const auto& h : session_.hidden()) ++own[h.parameter.node()];
+    for (const Tensor& t : session_.keys()) ++own[t.node()];
     for (std::size_t k = changed_.size(); k < targets_.size(); ++k)
       if (targets_[k]) ++own[targets_[k]];
     return own;
@@ -140,8 +141,8 @@ class Builder {
           in.kind = Entry::Input::Hyper;
           in.index -= slots;
         } else {
-          in.kind = Entry::Input::Hidden;
-          in.fill = session_.hidden()[in.index - slots - hypers].fill;
+          in.kind = Entry::Input::RandomKey;
+          in.index -= slots + hypers;
         }
       }
       entry_->inputs.push_back(std::move(in));
@@ -153,7 +154,7 @@ class Builder {
     if (index < slots) return session_.parameters()[index].node() == &node;
     if (index < slots + hypers) return session_.hyper_parameters()[index - slots].node() == &node;
     const auto at = index - slots - hypers;
-    return at < session_.hidden().size() && session_.hidden()[at].parameter.node() == &node;
+    return at < session_.keys().size() && session_.keys()[at].node() == &node;
   }
 
   Session& session_;

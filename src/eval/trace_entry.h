@@ -9,11 +9,10 @@ namespace lilith::driver {
 /// One signature of a compiled function: its program, and where inputs come from and outputs go.
 struct Entry {
   struct Input {
-    enum Kind : std::uint8_t { Slot, Hyper, Hidden, Fixed } kind;
-    std::size_t index = 0;  // of a slot or hyper
+    enum Kind : std::uint8_t { Slot, Hyper, RandomKey, Fixed } kind;
+    std::size_t index = 0;  // of a slot, hyper or draw
     bool dies = false;      // a slot that the function assigns: its old value is not needed after
     StoragePtr fixed = {};
-    std::function<void(void*)> fill = {};
   };
   struct Output {
     enum Kind : std::uint8_t { Program, Passed, Fixed } kind;
@@ -24,6 +23,7 @@ struct Entry {
   Key key;
   std::vector<Session::Guard> guards;
   std::vector<Input> inputs;
+  std::size_t num_keys = 0;  // draws of one call: the generator advances by all, used or not
   std::vector<Aval> output_avals;
   std::vector<std::size_t> passed_slots;
   std::vector<std::pair<std::size_t, Output>> state;

@@ -2,9 +2,9 @@
 #include <set>
 
 #include "ir/node.h"
-#include "ir/node_map.h"
 #include "lilith/transforms.h"
 #include "transforms/custom_rules.h"
+#include "transforms/graph_copy.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
 #include "transforms/vjp.h"
@@ -117,39 +117,8 @@ void Tape::fill_gradient(ModelRef copy, std::size_t index) const {
   for (Buffer* b : v.buffers) *b = Buffer();
 }
 
-namespace {
-
-/// Copies of the nodes between `stops` and the outputs: evaluation turns nodes into leaves in place, and a
-/// pullback must outlive that.
-std::vector<Tensor> copy_between(const std::vector<Tensor>& outputs, const std::vector<Tensor>& stops) {
-  ir::NodeMap<Tensor> copies(256);
-  for (const Tensor& t : stops)
-    if (t.defined()) copies.insert(t.node(), t);
-  // Below the stops nothing is copied: only nodes that depend on one change.
-  for (ir::NodeImpl* node : ir::topological_order(outputs)) {
-    if (copies.contains(node)) continue;
-    bool changed = false;
-    std::vector<Tensor> inputs;
-    for (ir::NodeImpl* input : node->inputs) {
-      const Tensor* copy = copies.find(input);
-      changed |= copy != nullptr;
-      inputs.push_back(copy ? *copy : Tensor(input));
-    }
-    if (changed)
-      copies.insert(node, Tensor(new ir::NodeImpl(node->op, std::move(inputs), node->attrs, node->aval, node->loc)));
-  }
-  std::vector<Tensor> out;
-  for (const Tensor& t : outputs) {
-    const Tensor* copy = t.defined() ? copies.find(t.node()) : nullptr;
-    out.push_back(copy ? *copy : t);
-  }
-  return out;
-}
-
-}  // namespace
-
 Linearised::Linearised(ModelRef outputs, const Tape& tape)
-    : outputs_(copy_between(all_tensors(outputs), tape.slots())), slots_(tape.slots()) {}
+    : outputs_(ir::copy_between(all_tensors(outputs), tape.slots(), tape.slots())), slots_(tape.slots()) {}
 
 void Linearised::pull_back(ModelRef cts, ModelRef copies) const {
   const std::vector<Tensor> ct = all_tensors(cts);

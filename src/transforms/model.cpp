@@ -108,10 +108,11 @@ struct SeparateVisitor final : Visitor {
   }
 };
 
-struct AllVisitor final : Visitor {
-  std::vector<Tensor> tensors;
-  void parameter(Tensor& t) override { tensors.push_back(t); }
-  void buffer(Buffer& t) override { tensors.push_back(t); }
+struct EachSlotVisitor final : Visitor {
+  const std::function<void(Tensor&, bool)>& f;
+  explicit EachSlotVisitor(const std::function<void(Tensor&, bool)>& fn) : f(fn) {}
+  void parameter(Tensor& t) override { f(t, true); }
+  void buffer(Buffer& t) override { f(t, false); }
 };
 
 struct ListVisitor final : Visitor {
@@ -304,10 +305,15 @@ void separate_shared(ModelRef m) {
 
 std::ostream& print_tree(std::ostream& out, ModelRef m) { return out << tree(m); }
 
-std::vector<Tensor> all_tensors(ModelRef m) {
-  AllVisitor v;
+void for_each_slot(ModelRef m, const std::function<void(Tensor&, bool)>& f) {
+  EachSlotVisitor v(f);
   m.visit(v);
-  return v.tensors;
+}
+
+std::vector<Tensor> all_tensors(ModelRef m) {
+  std::vector<Tensor> out;
+  for_each_slot(m, [&](Tensor& t, bool) { out.push_back(t); });
+  return out;
 }
 
 std::vector<Tensor> parameter_list(ModelRef m) {

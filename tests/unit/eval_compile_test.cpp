@@ -247,6 +247,18 @@ TEST(Compile, NoAllocationFromTheThirdCallOn) {
   EXPECT_EQ(counter.count(), 0);
 }
 
+TEST(Compile, RandomNumbersAdvanceAsInLazyRuns) {
+  auto draw = [](Tensor x) { return x + rand({4}, {.dtype = kFloat64}) + rand({4}, {.dtype = kFloat64}); };
+  auto f = compile(draw);
+  const Tensor x = f64({0, 0, 0, 0});
+  manual_seed(7);
+  const auto a = values(f(x)), b = values(f(x));
+  manual_seed(7);
+  EXPECT_EQ(values(draw(x)), a);
+  EXPECT_EQ(values(draw(x)), b);
+  EXPECT_NE(a, b);
+}
+
 TEST(Compile, CallsFromManyThreads) {
   auto f = compile([](Tensor x, Tensor y) { return (x * y).sum(); });
   std::vector<std::thread> threads;

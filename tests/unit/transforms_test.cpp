@@ -173,5 +173,49 @@ TEST(Gradcheck, AcceptsRightAndRefusesWrongRules) {
   EXPECT_THROW(gradcheck([](Tensor x) { return x; }, ones({2})), Error);  // f32
 }
 
+TEST(Jvp, AgreesWithTheDerivative) {
+  auto [y, dy] = jvp([](Tensor x) { return x * x; }, f64({3, 4}), f64({1, 10}));
+  EXPECT_EQ(values(y), (std::vector<double>{9, 16}));
+  EXPECT_EQ(values(dy), (std::vector<double>{6, 80}));
+  auto f = [](Tensor a, Tensor b) { return a * b; };
+  auto [z, dz] = jvp(f, std::tuple(f64({2}), f64({5})), std::tuple(f64({1}), f64({10})));
+  EXPECT_EQ(values(dz), (std::vector<double>{25}));
+  auto [c, dc] = jvp([](Tensor) { return f64({7}); }, f64({1}), f64({1}));
+  EXPECT_EQ(values(dc), (std::vector<double>{0}));
+}
+
+TEST(Jacobian, AndHessian) {
+  const Tensor j = jacobian([](const Tensor& x) { return x * x * 2; }, f64({1, 2}));
+  EXPECT_EQ(j.shape(), (Shape{2, 2}));
+  EXPECT_EQ(values(j), (std::vector<double>{4, 0, 0, 8}));
+  const Tensor h = hessian([](const Tensor& x) { return (x * x * x).sum() + (x.sum() * x.sum()); }, f64({1, 2}));
+  EXPECT_EQ(values(h), (std::vector<double>{8, 2, 2, 14}));
+}
+
+TEST(Checkpoint, HasTheSameGradients) {
+  const Affine m{f64({0.5, 2}), f64({0.1, 0.2})};
+  auto block = [](const Affine& m, Tensor x) { return exp(sin(x * m.weight) + m.bias); };
+  auto plain = [&](const Affine& m, Tensor x) { return block(m, block(m, x)).sum(); };
+  auto saved = [&](const Affine& m, Tensor x) {
+    auto again = checkpoint([&](Tensor x) { return block(m, x); });  // m is captured: its gradient flows
+    return again(checkpoint(block)(m, x)).sum();
+  };
+  const Tensor x = f64({0.3, 0.7});
+  auto [v1, g1] = grad<0, 1>(plain, m, x);
+  auto [v2, g2] = grad<0, 1>(saved, m, x);
+  EXPECT_EQ(v1.item<double>(), v2.item<double>());
+  const auto a = values(std::get<0>(g1).weight), b = values(std::get<0>(g2).weight);
+  for (std::size_t k = 0; k < a.size(); ++k) EXPECT_NEAR(a[k], b[k], 1e-12);
+  const auto c = values(std::get<1>(g1)), d = values(std::get<1>(g2));
+  for (std::size_t k = 0; k < c.size(); ++k) EXPECT_NEAR(c[k], d[k], 1e-12);
+  EXPECT_TRUE(gradcheck([&](Tensor x) { return grad<1>(saved, m, x).second; }, x));
+}
+
+TEST(Checkpoint, RecomputesBehindABarrier) {
+  auto f = checkpoint([](Tensor x) { return exp(sin(x)); });
+  const Graph g = trace([&](Tensor x) { return grad([&](Tensor x) { return f(x).sum(); }, x).second; }, f64({1}));
+  EXPECT_NE(g.str().find("barrier"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace lilith

@@ -1,0 +1,102 @@
+// checkpoint(f): the value of f with a rule that copies the graph of f behind barriers. Before, backward of
+// y = exp(sin(x)):                          after:
+//   %s = sin(%x)     (kept for backward)      %s = sin(%x); %y = exp(%s)      (%s dies here)
+//   %y = exp(%s)                              %b = barrier(%x); %s2 = sin(%b); %y2 = exp(%s2)
+//   %1 = mul(%ct, %y); %2 = cos(%x) …         %1 = mul(%ct, %y2); %2 = cos(%b) …
+#include "ir/node.h"
+#include "ir/op_registry.h"
+#include "ir/reference.h"
+#include "lilith/transforms.h"
+#include "schedule/lower.h"
+#include "transforms/custom_rules.h"
+#include "transforms/graph_copy.h"
+#include "transforms/markers.h"
+#include "transforms/vjp.h"
+
+namespace lilith {
+namespace {
+
+/// Identity that common-subexpression elimination does not look through.
+const OpDef& barrier_op = register_builtin({
+    .name = "barrier",
+    .arity = 1,
+    .cls = OpClass::Elementwise,
+    .infer = [](const InferCtx& c) { return c.in[0]; },
+    .vjp = [](const VjpCtx&, const Tensor& ct) { return std::vector<Tensor>{ct}; },
+    .lower = [](LowerCtx& c) { return c[0]; },
+    .reference =
+        [](RefCtx& c) {
+          c.out.f = c.in[0]->f;
+          c.out.i = c.in[0]->i;
+        },
+    .cost = 0,
+    .pure = false,
+});
+
+struct Region {
+  Tensor output;               // in a copy that evaluation does not touch
+  std::vector<Tensor> inputs;  // arguments, then what the function captured
+};
+
+Region region_of(const Tensor& output, const std::vector<Tensor>& arguments) {
+  Region r;
+  ir::NodeMap<char> known(64);
+  for (const Tensor& t : arguments) {
+    if (t.defined() && known.insert(t.node(), 1)) r.inputs.push_back(t);
+  }
+  const std::vector<ir::NodeImpl*> nodes = ir::region_between({output}, r.inputs);
+  for (const ir::NodeImpl* node : nodes) known.insert(node, 1);
+  for (const ir::NodeImpl* node : nodes)
+    for (ir::NodeImpl* input : node->inputs)
+      if (input->op != &ir::constant_op() && known.insert(input, 1)) r.inputs.push_back(Tensor(input));
+  r.output = ir::copy_between({output}, r.inputs, r.inputs)[0];
+  return r;
+}
+
+std::vector<Tensor> recompute(const Region& r, const std::vector<Tensor>& in, const Tensor& ct) {
+  std::vector<Tensor> again, wanted;
+  for (const Tensor& t : in) {
+    again.push_back(ir::make_alias(apply(barrier_op, {t})));
+    wanted.push_back(is_floating(t.dtype()) ? again.back() : Tensor());
+  }
+  const std::vector<Tensor> output = ir::copy_between({r.output}, r.inputs, again);
+  return backpropagate(output, {ct}, wanted, "checkpoint");
+}
+
+}  // namespace
+
+namespace detail {
+
+std::vector<Tensor> substitute_aliases(ModelRef copies) {
+  struct Substitute final : Visitor {
+    std::vector<Tensor> aliases;
+    void parameter(Tensor& t) override {
+      if (!t.defined()) return;
+      aliases.push_back(ir::make_alias(t));
+      t = aliases.back();
+    }
+    void buffer(Buffer& t) override { parameter(t); }
+  } v;
+  copies.visit(v);
+  return v.aliases;
+}
+
+void recompute_in_backward(ModelRef outputs, const std::vector<Tensor>& inputs) {
+  struct Wrap final : Visitor {
+    const std::vector<Tensor>& inputs;
+    explicit Wrap(const std::vector<Tensor>& in) : inputs(in) {}
+    void parameter(Tensor& t) override {
+      if (!t.defined() || !is_floating(t.dtype())) return;
+      auto region = std::make_shared<const Region>(region_of(t, inputs));
+      if (region->output.node() == t.node()) return;  // nothing to compute again
+      t = make_custom_vjp(
+          [region](const std::vector<Tensor>& in, const Tensor&, const Tensor& ct) { return recompute(*region, in, ct); },
+          t, region->inputs);
+    }
+    void buffer(Buffer& t) override { parameter(t); }
+  } v(inputs);
+  outputs.visit(v);
+}
+
+}  // namespace detail
+}  // namespace lilith
