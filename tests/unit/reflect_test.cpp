@@ -1,5 +1,6 @@
 #include "lilith/reflect.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
