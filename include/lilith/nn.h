@@ -10,3 +10,4 @@
 #include "lilith/nn/pool.h"
 #include "lilith/nn/rnn.h"
 #include "lilith/nn/sequential.h"
+#include "lilith/nn/shape.h"

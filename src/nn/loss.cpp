@@ -67,5 +67,33 @@ Tensor HingeEmbeddingLoss::operator()(const Tensor& input, const Tensor& target,
   LocScope scope(loc);
   return hinge_embedding_loss(input, target, margin, reduction);
 }
+Tensor MultiLabelSoftMarginLoss::operator()(const Tensor& input, const Tensor& target,
+                                           SourceLocation loc) const {
+  LocScope scope(loc);
+  return multilabel_soft_margin_loss(input, target, weight, reduction);
+}
+Tensor MultiMarginLoss::operator()(const Tensor& input, const Tensor& target,
+                                  SourceLocation loc) const {
+  LocScope scope(loc);
+  return multi_margin_loss(
+      input, target, {.p = p, .margin = margin, .weight = weight, .reduction = reduction});
+}
+Tensor MarginRankingLoss::operator()(const Tensor& a, const Tensor& b, const Tensor& target,
+                                    SourceLocation loc) const {
+  LocScope scope(loc);
+  return margin_ranking_loss(a, b, target, margin, reduction);
+}
+Tensor CosineEmbeddingLoss::operator()(const Tensor& a, const Tensor& b, const Tensor& target,
+                                      SourceLocation loc) const {
+  LocScope scope(loc);
+  return cosine_embedding_loss(a, b, target, margin, reduction);
+}
+Tensor TripletMarginLoss::operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                                    SourceLocation loc) const {
+  LocScope scope(loc);
+  return triplet_margin_loss(
+      anchor, positive, negative,
+      {.margin = margin, .p = p, .eps = eps, .swap = swap, .reduction = reduction});
+}
 
 }  // namespace lilith

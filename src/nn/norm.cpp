@@ -4,8 +4,15 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/nn.h"
 #include "lilith/ops/random.h"
+#include "lilith/ops/reduce.h"
 
 namespace lilith {
+
+namespace {
+void check_rank(const Tensor& x, int low, int high, const char* layer, const char* rule) {
+  LILITH_CHECK(x.ndim() >= low && x.ndim() <= high, "{}: x is {}; need {}.", layer, x.aval().str(), rule);
+}
+}  // namespace
 
 namespace detail {
 
@@ -43,12 +50,6 @@ Tensor BatchNorm::forward(const Tensor& x) {
 }
 
 }  // namespace detail
-
-namespace {
-void check_rank(const Tensor& x, int low, int high, const char* layer, const char* rule) {
-  LILITH_CHECK(x.ndim() >= low && x.ndim() <= high, "{}: x is {}; need {}.", layer, x.aval().str(), rule);
-}
-}  // namespace
 
 Tensor BatchNorm1d::operator()(const Tensor& x, SourceLocation loc) {
   LocScope scope(loc);
@@ -93,9 +94,68 @@ Tensor GroupNorm::operator()(const Tensor& x, SourceLocation loc) const {
   return group_norm(x, num_groups, weight, bias, eps);
 }
 
+namespace detail {
+
+InstanceNorm::InstanceNorm(std::int64_t num_features, const InstanceNormOptions& o)
+    : eps(o.eps), momentum(o.momentum) {
+  LILITH_CHECK(num_features > 0, "InstanceNorm: num_features must be positive; got {}.", num_features);
+  const TensorOptions floating{.dtype = o.dtype};
+  if (o.affine) {
+    weight = ones({num_features}, floating);
+    bias = zeros({num_features}, floating);
+  }
+  if (o.track_running_stats) {
+    running_mean = zeros({num_features}, floating);
+    running_var = ones({num_features}, floating);
+    num_batches_tracked = zeros({}, {.dtype = DType::I64});
+  }
+}
+
+Tensor InstanceNorm::forward(const Tensor& x, int rank, const char* layer, const char* rule) {
+  check_rank(x, rank, rank, layer, rule);
+  const bool tracked = running_mean.defined();
+  if (tracked && training) {
+    std::vector<std::int64_t> spatial;
+    for (int d = 2; d < rank; ++d) spatial.push_back(d);
+    const auto [v, m] = var_mean(stop_gradient(x), spatial);
+    num_batches_tracked = num_batches_tracked + 1;
+    running_mean = running_mean * (1 - momentum) + mean(m, 0) * momentum;
+    running_var = running_var * (1 - momentum) + mean(v, 0) * momentum;
+  }
+  return instance_norm(x, running_mean, running_var, weight, bias, training || !tracked, momentum, eps);
+}
+
+}  // namespace detail
+
+Tensor InstanceNorm1d::operator()(const Tensor& x, SourceLocation loc) {
+  LocScope scope(loc);
+  return forward(x, 3, "InstanceNorm1d", "[N,C,L]");
+}
+Tensor InstanceNorm2d::operator()(const Tensor& x, SourceLocation loc) {
+  LocScope scope(loc);
+  return forward(x, 4, "InstanceNorm2d", "[N,C,H,W]");
+}
+Tensor InstanceNorm3d::operator()(const Tensor& x, SourceLocation loc) {
+  LocScope scope(loc);
+  return forward(x, 5, "InstanceNorm3d", "[N,C,D,H,W]");
+}
+
+Tensor LocalResponseNorm::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return local_response_norm(x, size, alpha, beta, k);
+}
+
 Tensor Dropout::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return dropout(x, p, training);
+}
+Tensor Dropout1d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return feature_dropout(x, p, training);
+}
+Tensor Dropout3d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return feature_dropout(x, p, training);
 }
 Tensor Dropout2d::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);

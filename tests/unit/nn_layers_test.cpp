@@ -124,6 +124,27 @@ TEST(Layers, PaddingModesAgreeWithPaddingByHand) {
   EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{4, 7, 10}));
 }
 
+TEST(Layers, InstanceNormNormalisesEachChannel) {
+  InstanceNorm1d norm(2, {.track_running_stats = true});
+  const Tensor x = tensor({{{1.f, 3.f}, {5.f, 5.f}}, {{2.f, 6.f}, {0.f, 8.f}}});
+  const auto y = norm(x).to_vector<float>();
+  EXPECT_NEAR(y[0], -1, 1e-4);
+  EXPECT_NEAR(y[2], 0, 1e-4);
+  EXPECT_NEAR(y[7], 1, 1e-4);
+  EXPECT_NEAR(norm.running_mean.to_vector<float>()[0], 0.3, 1e-6);
+  EXPECT_NEAR(norm.running_var.to_vector<float>()[0], 0.9 + 0.1 * (2 + 8) / 2, 1e-6);
+}
+
+TEST(Layers, PadsAndShuffles) {
+  const Tensor x = tensor({{{{1.f, 2.f}, {3.f, 4.f}}}});
+  EXPECT_EQ(ZeroPad2d{1}(x).shape(), (Shape{1, 1, 4, 4}));
+  EXPECT_EQ((ReplicationPad2d{{1, 0, 0, 0}}(x).to_vector<float>()), (std::vector<float>{1, 1, 2, 3, 3, 4}));
+  EXPECT_EQ(PixelUnshuffle{2}(x).shape(), (Shape{1, 4, 1, 1}));
+  EXPECT_EQ(PixelShuffle{2}(PixelUnshuffle{2}(x)).to_vector<float>(), x.to_vector<float>());
+  EXPECT_NE(error_of([] { ReflectionPad2d({1, 2, 3}); }).find("takes 1 or 4 numbers; got 3"),
+            std::string::npos);
+}
+
 TEST(Layers, BadConfigurationsAreErrors) {
   EXPECT_NE(error_of([] { Conv2d(3, 4, 3, {.groups = 2}); }).find("groups must divide"), std::string::npos);
   EXPECT_NE(error_of([] { Conv2d(3, 4, {3, 3, 3}); }).find("kernel_size takes 1 or 2 numbers; got 3"),

@@ -90,5 +90,42 @@ struct HingeEmbeddingLoss {
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+struct MultiLabelSoftMarginLoss {
+  Buffer weight = {};
+  Reduction reduction = Reduction::Mean;
+  Tensor operator()(const Tensor& input, const Tensor& target,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
+struct MultiMarginLoss {
+  double p = 1;
+  double margin = 1;
+  Buffer weight = {};
+  Reduction reduction = Reduction::Mean;
+  Tensor operator()(const Tensor& input, const Tensor& target,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
+/// target is 1 where a should rank higher, else -1.
+struct MarginRankingLoss {
+  double margin = 0;
+  Reduction reduction = Reduction::Mean;
+  Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& target,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
+/// target is 1 where a and b should be alike, else -1.
+struct CosineEmbeddingLoss {
+  double margin = 0;
+  Reduction reduction = Reduction::Mean;
+  Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& target,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
+struct TripletMarginLoss {
+  double margin = 1;
+  double p = 2;
+  double eps = 1e-6;
+  bool swap = false;
+  Reduction reduction = Reduction::Mean;
+  Tensor operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
 
 }  // namespace lilith

@@ -96,13 +96,84 @@ class GroupNorm {
   LILITH_FIELDS(weight, bias, num_groups, eps)
 };
 
+struct InstanceNormOptions {
+  double eps = 1e-5;
+  double momentum = 0.1;
+  bool affine = false;
+  bool track_running_stats = false;
+  DType dtype = DType::F32;
+};
+
+namespace detail {
+class InstanceNorm {
+ public:
+  explicit InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options = {});
+
+  Tensor weight, bias;               // [num_features]; undefined unless affine
+  Buffer running_mean, running_var;  // undefined unless tracked
+  Buffer num_batches_tracked;
+  double eps = 1e-5;
+  double momentum = 0.1;
+  bool training = true;
+
+ protected:
+  Tensor forward(const Tensor& x, int rank, const char* layer, const char* rule);
+};
+}  // namespace detail
+
+/// Normalises each channel of each example. x [N, C, L]. With track_running_stats the running statistics
+/// follow the mean over the batch, and are used when not training. Ref: torch.nn.InstanceNorm1d,
+/// arXiv:1607.08022.
+class InstanceNorm1d : public detail::InstanceNorm {
+ public:
+  using InstanceNorm::InstanceNorm;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+};
+/// The same for x [N, C, H, W].
+class InstanceNorm2d : public detail::InstanceNorm {
+ public:
+  using InstanceNorm::InstanceNorm;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+};
+/// The same for x [N, C, D, H, W].
+class InstanceNorm3d : public detail::InstanceNorm {
+ public:
+  using InstanceNorm::InstanceNorm;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+};
+
+/// x over (k + alpha / size * sum of the squares of `size` neighbouring channels)^beta.
+/// Ref: torch.nn.LocalResponseNorm.
+struct LocalResponseNorm {
+  std::int64_t size = 5;
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
 /// In training: zeros with probability p, the others divided by 1 - p; else x. Ref: torch.nn.Dropout.
 struct Dropout {
   double p = 0.5;
   bool training = true;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
-/// Dropout of whole channels: x [N, C, H, W]. Ref: torch.nn.Dropout2d.
+/// Dropout of whole channels: x [N, C, L]. Ref: torch.nn.Dropout1d.
+struct Dropout1d {
+  double p = 0.5;
+  bool training = true;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+/// The same for x [N, C, D, H, W].
+struct Dropout3d {
+  double p = 0.5;
+  bool training = true;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+/// The same for x [N, C, H, W].
 struct Dropout2d {
   double p = 0.5;
   bool training = true;

@@ -1,0 +1,106 @@
+#pragma once
+#include <vector>
+
+#include "lilith/ops/int_list.h"
+#include "lilith/reflect.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+// Layers without parameters that move elements or compare tensors.
+
+/// [..., C r^2, H, W] -> [..., C, H r, W r]. Ref: torch.nn.PixelShuffle, arXiv:1609.05158.
+struct PixelShuffle {
+  std::int64_t upscale_factor = 1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+struct PixelUnshuffle {
+  std::int64_t downscale_factor = 1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
+namespace detail {
+/// Padding of the last D dimensions: one number for all sides, or {last low, last high, …}.
+template <int D>
+class PadLayer {
+ public:
+  explicit PadLayer(const IntList& padding);
+  std::vector<std::int64_t> padding;
+};
+}  // namespace detail
+
+/// Zeros around the last dimensions. Ref: torch.nn.ZeroPad2d.
+class ZeroPad1d : public detail::PadLayer<1> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+class ZeroPad2d : public detail::PadLayer<2> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+class ZeroPad3d : public detail::PadLayer<3> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+/// The mirror image around the last dimensions. Ref: torch.nn.ReflectionPad2d.
+class ReflectionPad1d : public detail::PadLayer<1> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+class ReflectionPad2d : public detail::PadLayer<2> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+class ReflectionPad3d : public detail::PadLayer<3> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+/// The nearest element around the last dimensions. Ref: torch.nn.ReplicationPad2d.
+class ReplicationPad1d : public detail::PadLayer<1> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+class ReplicationPad2d : public detail::PadLayer<2> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+class ReplicationPad3d : public detail::PadLayer<3> {
+ public:
+  using PadLayer::PadLayer;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(padding)
+};
+
+/// The cosine of the angle between a and b along dim. Ref: torch.nn.CosineSimilarity.
+struct CosineSimilarity {
+  int dim = 1;
+  double eps = 1e-8;
+  Tensor operator()(const Tensor& a, const Tensor& b,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
+/// The p-norm of a - b + eps along the last dimension. Ref: torch.nn.PairwiseDistance.
+struct PairwiseDistance {
+  double p = 2;
+  double eps = 1e-6;
+  bool keepdim = false;
+  Tensor operator()(const Tensor& a, const Tensor& b,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
+
+}  // namespace lilith
