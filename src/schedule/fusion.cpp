@@ -489,50 +489,44 @@ class Fuser {
     for (std::size_t k = 0; k < groups.size(); ++k) {
       for (NodeImpl* r : groups[k].results()) producer[r] = k;
     }
-    std::vector<int> state(groups.size(), 0);
-    std::vector<std::size_t> sorted;
+    std::vector<std::vector<std::size_t>> needs(groups.size()), readers(groups.size());
     for (std::size_t k = 0; k < groups.size(); ++k) {
-      if (!visit(k, producer, &state, &sorted)) return false;
-    }
-    std::vector<Group> ordered;
-    for (const std::size_t k : sorted) ordered.push_back(std::move(groups[k]));
-    groups = std::move(ordered);
-    return true;
-  }
-  bool visit(std::size_t k, const std::unordered_map<const NodeImpl*, std::size_t>& producer,
-             std::vector<int>* state, std::vector<std::size_t>* sorted) {
-    if ((*state)[k] == 2) return true;
-    if ((*state)[k] == 1) return false;
-    (*state)[k] = 1;
-    const Group& g = fusion_.groups[k];
-    const std::vector<NodeImpl*> reads = reads_of(g);
-    for (NodeImpl* r : reads) {
-      const auto it = producer.find(r);
-      if (it != producer.end() && it->second != k && !visit(it->second, producer, state, sorted)) {
-        return false;
+      const std::vector<NodeImpl*> reads = reads_of(groups[k]);
+      for (NodeImpl* r : reads) {
+        const auto it = producer.find(r);
+        if (it != producer.end() && it->second != k) needs[k].push_back(it->second);
       }
+      readers[k] = earlier_readers(groups[k], reads);
     }
-    for (const std::size_t m : earlier_readers(g, reads)) {
-      if ((*state)[m] == 0 && !needs_open(m, *state) && !visit(m, producer, state, sorted)) {
-        return false;
-      }
-    }
-    (*state)[k] = 2;
-    sorted->push_back(k);
-    return true;
+    return list_schedule(needs, readers);
   }
 
-  // Whether group m needs one that is being placed: it cannot run earlier, however welcome that were.
-  bool needs_open(std::size_t m, const std::vector<int>& state) const {
-    for (std::size_t k = 0; k < state.size(); ++k) {
-      if (state[k] != 1) continue;
-      for (NodeImpl* o : fusion_.groups[m].results()) {
-        for (NodeImpl* r : fusion_.groups[k].results()) {
-          if (a_.depends(o, r)) return true;
-        }
+  // Ready groups in the order of the graph; one that replaces an input waits for the input's other
+  // readers while something else is ready. False when nothing is ready: the groups form a cycle.
+  bool list_schedule(const std::vector<std::vector<std::size_t>>& needs,
+                     const std::vector<std::vector<std::size_t>>& readers) {
+    auto& groups = fusion_.groups;
+    std::vector<bool> done(groups.size(), false);
+    const auto all_done = [&](const std::vector<std::size_t>& list) {
+      return std::all_of(list.begin(), list.end(), [&](std::size_t m) { return done[m]; });
+    };
+    std::vector<std::size_t> order;
+    while (order.size() < groups.size()) {
+      std::size_t next = groups.size(), fallback = groups.size();
+      for (std::size_t k = 0; k < groups.size() && next == groups.size(); ++k) {
+        if (done[k] || !all_done(needs[k])) continue;
+        if (all_done(readers[k])) next = k;
+        else if (fallback == groups.size()) fallback = k;
       }
+      if (next == groups.size()) next = fallback;
+      if (next == groups.size()) return false;
+      done[next] = true;
+      order.push_back(next);
     }
-    return false;
+    std::vector<Group> sorted;
+    for (const std::size_t k : order) sorted.push_back(std::move(groups[k]));
+    groups = std::move(sorted);
+    return true;
   }
 
   std::vector<NodeImpl*> reads_of(const Group& g) const {
