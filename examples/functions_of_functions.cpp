@@ -43,6 +43,13 @@ void others() {
                           });
   auto through = [&](Tensor x) { return twice(x).sum(); };
   expect(grad(through, x).second.to_vector<float>() == std::vector<float>({7, 7}), "custom_vjp");
+  auto deep = checkpoint([](Tensor x) { return tanh(exp(x)).sum(); });
+  auto plain = [](Tensor x) { return tanh(exp(x)).sum(); };
+  expect(grad(deep, x).second.to_vector<float>() == grad(plain, x).second.to_vector<float>(), "checkpoint");
+  auto [value, along] = jvp([](Tensor x) { return x * x; }, x, ones({2}));
+  expect(value.to_vector<float>()[1] == 4 && along.to_vector<float>()[1] == 4, "jvp");
+  expect(jacobian([](const Tensor& x) { return x * 3; }, x).shape() == Shape({2, 2}), "jacobian");
+  expect(hessian([](const Tensor& x) { return (x * x * x).sum(); }, x).shape() == Shape({2, 2}), "hessian");
   expect(gradcheck([](Tensor x) { return (sin(x) * x).sum(); }, tensor({0.5, 1.5}, {.dtype = kFloat64})), "gradcheck");
 }
 
