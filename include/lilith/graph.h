@@ -49,7 +49,9 @@ class Graph {
   std::vector<Node> nodes() const;
   /// A hash of the structure: ops, attrs, avals and edges; neither names nor lines.
   std::uint64_t hash() const;
-  /// The text form: "%7: f32[100,20,24,24] = conv_general(%x, %conv1.weight) {…}  # net.cpp:12".
+  /// The text form, one node a line, inputs first: "%x: f32[2,3] = parameter",
+  /// "%7: f32[100,20,24,24] = conv_general(%x, %conv1.weight) {stride=[1,1] …}  # net.cpp:12"; then
+  /// "return %7, %9".
   std::string str(bool with_locs = true) const;
   /// Throws InternalError when the graph is broken: avals that do not follow from the op's rule,
   /// a leaf that is no input, a wrong arity.
@@ -67,7 +69,8 @@ Graph transform(const Graph& g,
                 const std::function<Tensor(const Node& node, const std::vector<Tensor>& new_inputs)>& visit);
 
 std::ostream& operator<<(std::ostream& out, const Graph& g);
-/// Reads what Graph::str wrote; throws Error with the line and the reason.
+/// Reads what Graph::str wrote; throws Error with the line and the reason. The text holds the values of
+/// data leaves of at most 8 elements; larger ones read back as zeros.
 Graph parse_graph(std::string_view text);
 /// Writes Graphviz.
 void to_dot(const Graph& g, const std::string& path);

@@ -333,6 +333,10 @@ Graph move_up(const Graph& g) {
 }  // namespace
 
 Graph transposes(const Graph& g) {
+  const auto order = ir::topological_order(g.outputs());
+  const bool any =
+      std::any_of(order.begin(), order.end(), [](NodeImpl* n) { return is(*n, "transpose"); });
+  if (!any) return g;
   constexpr int kMaxRounds = 8;
   Graph current = move_down(g);
   for (int i = 0; i < kMaxRounds; ++i) {
