@@ -60,8 +60,9 @@ Emitter::Place Emitter::place_linear(Value* base, const Linear& form, std::int64
       uniform.push_back({home(analysis_.deps(atom)), atom, coefficient});
     }
   }
-  std::stable_sort(uniform.begin(), uniform.end(),
-                   [](const Term& a, const Term& b) { return a.scope < b.scope; });
+  std::sort(uniform.begin(), uniform.end(), [](const Term& a, const Term& b) {
+    return a.scope != b.scope ? a.scope < b.scope : a.atom->id < b.atom->id;
+  });
   Type* element = memory_type(memory);
   std::vector<std::int64_t> key = {reinterpret_cast<std::intptr_t>(base), scale};
   Value* p = base;
