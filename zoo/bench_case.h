@@ -2,8 +2,8 @@
 #include <lilith/compile.h>
 #include <lilith/ops.h>
 #include <lilith/optim.h>
-#include <lilith/transforms.h>
 #include <lilith/train.h>
+#include <lilith/transforms.h>
 
 #include "common.h"
 
@@ -16,12 +16,14 @@ BenchCase::Program program_of(const F& f) {
   return {stats.kernels, stats.arena_bytes, stats.compile_ms, explain(f)};
 }
 
-/// A BenchCase of a model and a loss of (model, x, second), where second is the labels or the noise of a batch.
+/// A BenchCase of a model and a loss of (model, x, second), where second is the labels or the noise
+/// of a batch.
 template <class Net, class Loss>
 class DigitBench final : public BenchCase {
  public:
   /// second: "y" for the labels, "eps" for normal noise [N, noise].
-  DigitBench(const BenchArgs& args, double flops_per_image, Loss loss, std::string second, std::int64_t noise = 0)
+  DigitBench(const BenchArgs& args, double flops_per_image, Loss loss, std::string second,
+             std::int64_t noise = 0)
       : batch_size_(or_default<std::int64_t>(args.batch_size, 100)),
         flops_per_image_(flops_per_image),
         second_(std::move(second)),
@@ -29,10 +31,15 @@ class DigitBench final : public BenchCase {
         args_(args),
         data_(load_digits(args.data, args.seed).train),
         stream_(data_.source(),
-                {.batch_size = batch_size_, .shuffle = true, .seed = args.seed, .drop_last = true, .device = args.device},
+                {.batch_size = batch_size_,
+                 .shuffle = true,
+                 .seed = args.seed,
+                 .drop_last = true,
+                 .device = args.device},
                 2),
         step_(make_step(std::move(loss))) {
-    LILITH_CHECK(stream_.batches() > 0, "bench: batches of {} need more than the {} images there are", batch_size_,
+    LILITH_CHECK(stream_.batches() > 0,
+                 "bench: batches of {} need more than the {} images there are", batch_size_,
                  data_.size());
     manual_seed(args.seed);
     net_ = std::make_unique<Net>();
@@ -51,7 +58,9 @@ class DigitBench final : public BenchCase {
     return {{"x", std::move(tensors[0])}, {second_, std::move(tensors[1])}};
   }
 
-  Tensor step(const Batch& batch) override { return step_(*net_, optimizer_, batch[0].second, batch[1].second); }
+  Tensor step(const Batch& batch) override {
+    return step_(*net_, optimizer_, batch[0].second, batch[1].second);
+  }
   ModelRef model() override { return *net_; }
   Program program() override { return program_of(step_); }
 

@@ -30,10 +30,12 @@ TrainReport train_classifier(const std::string& name, const TrainArgs& args, std
                                .seed = args.seed,
                                .checkpoint = checkpoint_path(args),
                                .resume = args.resume});
-  if (!args.out.empty()) save(net, (std::filesystem::path(args.out) / "model.safetensors").string());
+  if (!args.out.empty())
+    save(net, (std::filesystem::path(args.out) / "model.safetensors").string());
   write_curves(args, history, name);
   TrainReport report = make_report(name, digits.name, args, epochs, history);
-  if (!history.interrupted) report.test_accuracy = accuracy(net, digits.test, {.device = args.device});
+  if (!history.interrupted)
+    report.test_accuracy = accuracy(net, digits.test, {.device = args.device});
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

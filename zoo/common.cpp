@@ -10,15 +10,17 @@ namespace lilith::zoo {
 
 DigitData load_digits(const std::string& folder, std::uint64_t seed) {
   if (!folder.empty()) {
-    DigitData d{data::MNIST(folder, data::Split::Train), data::MNIST(folder, data::Split::Test), "MNIST"};
-    fmt::print(stderr, "data: MNIST from {}: {} images to train on, {} to test\n", folder, d.train.size(),
-               d.test.size());
+    DigitData d{data::MNIST(folder, data::Split::Train), data::MNIST(folder, data::Split::Test),
+                "MNIST"};
+    fmt::print(stderr, "data: MNIST from {}: {} images to train on, {} to test\n", folder,
+               d.train.size(), d.test.size());
     return d;
   }
   DigitData d{data::Digits(data::Split::Train, {.size = 12000, .seed = seed}),
               data::Digits(data::Split::Test, {.size = 2000, .seed = seed}), "drawn digits"};
   fmt::print(stderr,
-             "data: built-in drawn digits (not MNIST): {} images to train on, {} to test; --data DIR takes MNIST\n",
+             "data: built-in drawn digits (not MNIST): {} images to train on, {} to test; --data "
+             "DIR takes MNIST\n",
              d.train.size(), d.test.size());
   return d;
 }
@@ -27,19 +29,22 @@ void prepare_out(const std::string& folder) {
   if (folder.empty()) return;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  LILITH_CHECK(!error && std::filesystem::is_directory(folder), "--out: cannot make the folder {}: {}", folder,
+  LILITH_CHECK(!error && std::filesystem::is_directory(folder),
+               "--out: cannot make the folder {}: {}", folder,
                error ? error.message() : "it is a file");
 }
 
 std::string checkpoint_path(const TrainArgs& args) {
-  return args.out.empty() ? "" : (std::filesystem::path(args.out) / "checkpoint.safetensors").string();
+  return args.out.empty() ? ""
+                          : (std::filesystem::path(args.out) / "checkpoint.safetensors").string();
 }
 
 void write_curves(const TrainArgs& args, const History& history, const std::string& title) {
   if (args.out.empty() || history.rows.empty()) return;
   const std::filesystem::path out = args.out;
   history.save_csv((out / "metrics.csv").string());
-  Series loss{"train", {}, {}}, val_loss{"test", {}, {}}, metric{"train", {}, {}}, val_metric{"test", {}, {}};
+  Series loss{"train", {}, {}}, val_loss{"test", {}, {}}, metric{"train", {}, {}},
+      val_metric{"test", {}, {}};
   for (const EpochRow& row : history.rows) {
     const auto add = [&](Series& s, double v) {
       if (!std::isfinite(v)) return;
@@ -56,12 +61,13 @@ void write_curves(const TrainArgs& args, const History& history, const std::stri
     return Chart{title + ": " + name, "epoch", name, std::move(series)};
   };
   std::vector<Chart> charts{chart("loss", {loss, val_loss})};
-  if (!history.metric_name.empty()) charts.push_back(chart(history.metric_name, {metric, val_metric}));
+  if (!history.metric_name.empty())
+    charts.push_back(chart(history.metric_name, {metric, val_metric}));
   draw_charts(charts).save_png((out / "curves.png").string());
 }
 
-TrainReport make_report(const std::string& model, const std::string& data, const TrainArgs& args, std::int64_t epochs,
-                        const History& history) {
+TrainReport make_report(const std::string& model, const std::string& data, const TrainArgs& args,
+                        std::int64_t epochs, const History& history) {
   TrainReport report;
   report.model = model;
   report.data = data;

@@ -25,8 +25,8 @@ std::string checkpoint_path(const TrainArgs& args);
 void write_curves(const TrainArgs& args, const History& history, const std::string& title);
 
 /// The last epoch's figures as a report.
-TrainReport make_report(const std::string& model, const std::string& data, const TrainArgs& args, std::int64_t epochs,
-                        const History& history);
+TrainReport make_report(const std::string& model, const std::string& data, const TrainArgs& args,
+                        std::int64_t epochs, const History& history);
 
 /// Value, or the model's default for 0.
 template <class T>

@@ -49,7 +49,8 @@ void dump(const std::string& folder, const std::string& name, zoo::BenchCase& be
   TensorDict weights, stream;
   for (const auto& [path, tensor] : state_dict(bench.model())) weights.add(path, tensor);
   for (std::size_t i = 0; i < batches.size(); ++i) {
-    for (const auto& [field, tensor] : batches[i]) stream.add(fmt::format("{}.{}", field, i), tensor);
+    for (const auto& [field, tensor] : batches[i])
+      stream.add(fmt::format("{}.{}", field, i), tensor);
   }
   save_tensors(weights, (fs::path(folder) / (name + ".weights.safetensors")).string());
   save_tensors(stream, (fs::path(folder) / (name + ".batches.safetensors")).string());
@@ -63,16 +64,20 @@ struct Timing {
   double first_ms = 0;
 };
 
-// A step is timed from its batch to its loss on the host, as a training loop that reads every loss would see it.
-Timing time_steps(zoo::BenchCase& bench, const std::vector<zoo::BenchCase::Batch>& batches, const BenchOptions& o) {
+// A step is timed from its batch to its loss on the host, as a training loop that reads every loss
+// would see it.
+Timing time_steps(zoo::BenchCase& bench, const std::vector<zoo::BenchCase::Batch>& batches,
+                  const BenchOptions& o) {
   Timing t;
   for (int i = 0; i < o.curve + o.runs; ++i) {
     const auto start = Clock::now();
     t.last_loss = bench.step(batches[static_cast<std::size_t>(i) % batches.size()]).item<double>();
     const double ms = ms_since(start);
     if (i == 0) t.first_ms = ms;
-    if (i < o.curve) t.losses.push_back(t.last_loss);
-    else t.times_ms.push_back(ms);
+    if (i < o.curve)
+      t.losses.push_back(t.last_loss);
+    else
+      t.times_ms.push_back(ms);
   }
   return t;
 }
@@ -89,11 +94,13 @@ Json measure(const zoo::Entry& entry, const BenchOptions& o) {
   std::vector<zoo::BenchCase::Batch> batches;
   for (int i = 0; i < o.batches; ++i) batches.push_back(bench->batch(i));
   if (!o.dump.empty()) dump(o.dump, entry.name, *bench, batches);
-  const std::array<double, 2> compile_ms = probe_compile(entry.name, o.device, o.args.batch_size, o.threads);
+  const std::array<double, 2> compile_ms =
+      probe_compile(entry.name, o.device, o.args.batch_size, o.threads);
   const Timing t = time_steps(*bench, batches, o);
   const double peak = fma_peak_gflops(num_threads());
   const auto program = bench->program();
-  const double middle = median(t.times_ms), least = *std::min_element(t.times_ms.begin(), t.times_ms.end());
+  const double middle = median(t.times_ms),
+               least = *std::min_element(t.times_ms.begin(), t.times_ms.end());
   const double gflops = bench->flops() / middle * 1e-6;
   Json j;
   j["name"] = entry.name;
@@ -122,14 +129,18 @@ Json measure(const zoo::Entry& entry, const BenchOptions& o) {
 
 void print_row(const Json& j, bool with_header) {
   if (with_header) {
-    fmt::print("{:<8} {:>5} {:>10} {:>10} {:>9} {:>9} {:>6} {:>8} {:>8} {:>7} {:>10} {:>12}\n", "name", "batch",
-               "median ms", "min ms", "GFLOP/s", "peak", "%", "cold ms", "warm ms", "kernels", "arena B", "loss");
+    fmt::print("{:<8} {:>5} {:>10} {:>10} {:>9} {:>9} {:>6} {:>8} {:>8} {:>7} {:>10} {:>12}\n",
+               "name", "batch", "median ms", "min ms", "GFLOP/s", "peak", "%", "cold ms", "warm ms",
+               "kernels", "arena B", "loss");
   }
-  fmt::print("{:<8} {:>5} {:>10.4f} {:>10.4f} {:>9.1f} {:>9.1f} {:>6.1f} {:>8.1f} {:>8.1f} {:>7} {:>10} {:>12.6f}\n",
-             j["name"].get<std::string>(), j["batch"].get<std::int64_t>(), j["median_ms"].get<double>(),
-             j["min_ms"].get<double>(), j["gflops"].get<double>(), j["peak_gflops"].get<double>(),
-             j["percent_of_peak"].get<double>(), j["compile_ms_cold"].get<double>(), j["compile_ms_warm"].get<double>(),
-             j["kernels"].get<std::int64_t>(), j["arena_bytes"].get<std::int64_t>(), j["loss"].get<double>());
+  fmt::print(
+      "{:<8} {:>5} {:>10.4f} {:>10.4f} {:>9.1f} {:>9.1f} {:>6.1f} {:>8.1f} {:>8.1f} {:>7} {:>10} "
+      "{:>12.6f}\n",
+      j["name"].get<std::string>(), j["batch"].get<std::int64_t>(), j["median_ms"].get<double>(),
+      j["min_ms"].get<double>(), j["gflops"].get<double>(), j["peak_gflops"].get<double>(),
+      j["percent_of_peak"].get<double>(), j["compile_ms_cold"].get<double>(),
+      j["compile_ms_warm"].get<double>(), j["kernels"].get<std::int64_t>(),
+      j["arena_bytes"].get<std::int64_t>(), j["loss"].get<double>());
 }
 
 std::vector<const zoo::Entry*> chosen(const std::vector<std::string>& names) {
@@ -150,8 +161,8 @@ std::vector<const zoo::Entry*> chosen(const std::vector<std::string>& names) {
 
 void run_bench(BenchOptions& o) {
   const auto entries = chosen(o.models);
-  LILITH_CHECK(o.weights.empty() || entries.size() == 1, "--weights: a file fits one model; {} are asked for",
-               entries.size());
+  LILITH_CHECK(o.weights.empty() || entries.size() == 1,
+               "--weights: a file fits one model; {} are asked for", entries.size());
   o.args.device = parse_device(o.device);
   if (o.threads > 0) set_num_threads(o.threads);
   if (o.probe) {
@@ -160,8 +171,10 @@ void run_bench(BenchOptions& o) {
   }
   for (const zoo::Entry* entry : entries) {
     const Json j = measure(*entry, o);
-    if (o.json) fmt::print("{}\n", j.dump());
-    else print_row(j, entry == entries.front());
+    if (o.json)
+      fmt::print("{}\n", j.dump());
+    else
+      print_row(j, entry == entries.front());
     std::fflush(stdout);
   }
 }
@@ -169,25 +182,33 @@ void run_bench(BenchOptions& o) {
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  auto* command = app.add_subcommand("bench", "Time whole training steps of zoo models, each with a fresh batch");
+  auto* command = app.add_subcommand(
+      "bench", "Time whole training steps of zoo models, each with a fresh batch");
   auto o = std::make_shared<BenchOptions>();
   command->add_option("models", o->models, "Names of models, or all")->required();
   command->add_flag("--json", o->json, "A line of JSON for each model");
-  command->add_option("--data", o->args.data, "Folder with MNIST; without it, built-in drawn digits");
-  command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")->check(CLI::PositiveNumber);
-  command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")->capture_default_str();
+  command->add_option("--data", o->args.data,
+                      "Folder with MNIST; without it, built-in drawn digits");
+  command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
+      ->capture_default_str();
   command->add_option("--threads", o->threads, "Threads to run on (default: the cores there are)")
       ->check(CLI::PositiveNumber);
-  command->add_option("--runs", o->runs, "Timed steps")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--runs", o->runs, "Timed steps")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--curve", o->curve, "Steps before, whose losses are reported")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--batches", o->batches, "Different batches, taken in turn")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--seed", o->args.seed, "Of initial weights, batches and noise")->capture_default_str();
+  command->add_option("--seed", o->args.seed, "Of initial weights, batches and noise")
+      ->capture_default_str();
   command->add_option("--weights", o->weights, "Safetensors file with the initial weights");
-  command->add_option("--dump", o->dump, "Folder for MODEL.weights.safetensors and MODEL.batches.safetensors");
+  command->add_option("--dump", o->dump,
+                      "Folder for MODEL.weights.safetensors and MODEL.batches.safetensors");
   command->add_flag("--probe-compile", o->probe)->group("");
   command->callback([o] { run_bench(*o); });
 }

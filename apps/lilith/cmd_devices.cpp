@@ -10,8 +10,10 @@ Device parse_device(const std::string& text) {
   if (text == "best") return best_available_device();
   if (text == "cpu") return cpu();
   const auto colon = text.find(':');
-  const std::string kind = text.substr(0, colon), digits = colon == text.npos ? "0" : text.substr(colon + 1);
-  const bool is_index = !digits.empty() && digits.size() <= 2 && digits.find_first_not_of("0123456789") == digits.npos;
+  const std::string kind = text.substr(0, colon),
+                    digits = colon == text.npos ? "0" : text.substr(colon + 1);
+  const bool is_index = !digits.empty() && digits.size() <= 2 &&
+                        digits.find_first_not_of("0123456789") == digits.npos;
   if (is_index && kind == "cuda") return cuda(std::stoi(digits));
   if (is_index && kind == "opencl") return opencl(std::stoi(digits));
   std::string there;

@@ -28,7 +28,8 @@ struct Statistics {
     if (count == 0) return not_finite ? fmt::format("{} values, none finite", not_finite) : "empty";
     const double n = static_cast<double>(count), mean = sum / n;
     const double deviation = std::sqrt(std::max(0.0, sum_squares / n - mean * mean));
-    std::string text = fmt::format("min {:.6g}  max {:.6g}  mean {:.6g}  std {:.6g}", min, max, mean, deviation);
+    std::string text =
+        fmt::format("min {:.6g}  max {:.6g}  mean {:.6g}  std {:.6g}", min, max, mean, deviation);
     if (not_finite > 0) text += fmt::format("  ({} not finite)", not_finite);
     return text;
   }
@@ -38,8 +39,10 @@ template <class T>
 void add_all(Statistics& s, const void* data, std::int64_t n) {
   const T* p = static_cast<const T*>(data);
   for (std::int64_t i = 0; i < n; ++i) {
-    if constexpr (std::is_same_v<T, half> || std::is_same_v<T, bfloat16>) s.add(static_cast<float>(p[i]));
-    else s.add(static_cast<double>(p[i]));
+    if constexpr (std::is_same_v<T, half> || std::is_same_v<T, bfloat16>)
+      s.add(static_cast<float>(p[i]));
+    else
+      s.add(static_cast<double>(p[i]));
   }
 }
 
@@ -47,17 +50,36 @@ Statistics statistics(DType dtype, const void* p, std::int64_t n) {
   Statistics s;
   switch (dtype) {
     case DType::Bool:
-    case DType::U8: add_all<std::uint8_t>(s, p, n); break;
-    case DType::I8: add_all<std::int8_t>(s, p, n); break;
-    case DType::I16: add_all<std::int16_t>(s, p, n); break;
-    case DType::I32: add_all<std::int32_t>(s, p, n); break;
-    case DType::I64: add_all<std::int64_t>(s, p, n); break;
-    case DType::F16: add_all<half>(s, p, n); break;
-    case DType::BF16: add_all<bfloat16>(s, p, n); break;
-    case DType::F32: add_all<float>(s, p, n); break;
-    case DType::F64: add_all<double>(s, p, n); break;
+    case DType::U8:
+      add_all<std::uint8_t>(s, p, n);
+      break;
+    case DType::I8:
+      add_all<std::int8_t>(s, p, n);
+      break;
+    case DType::I16:
+      add_all<std::int16_t>(s, p, n);
+      break;
+    case DType::I32:
+      add_all<std::int32_t>(s, p, n);
+      break;
+    case DType::I64:
+      add_all<std::int64_t>(s, p, n);
+      break;
+    case DType::F16:
+      add_all<half>(s, p, n);
+      break;
+    case DType::BF16:
+      add_all<bfloat16>(s, p, n);
+      break;
+    case DType::F32:
+      add_all<float>(s, p, n);
+      break;
+    case DType::F64:
+      add_all<double>(s, p, n);
+      break;
     case DType::C64:
-    case DType::C128: break;
+    case DType::C128:
+      break;
   }
   return s;
 }
@@ -90,7 +112,8 @@ void inspect_tensors(const std::string& path) {
 template <class T>
 void swap_bytes(std::vector<std::uint8_t>& bytes) {
   for (std::size_t i = 0; i + sizeof(T) <= bytes.size(); i += sizeof(T)) {
-    std::reverse(bytes.begin() + static_cast<std::ptrdiff_t>(i), bytes.begin() + static_cast<std::ptrdiff_t>(i + sizeof(T)));
+    std::reverse(bytes.begin() + static_cast<std::ptrdiff_t>(i),
+                 bytes.begin() + static_cast<std::ptrdiff_t>(i + sizeof(T)));
   }
 }
 
@@ -100,7 +123,8 @@ void inspect_idx(const std::string& path) {
   if (width == 2) swap_bytes<std::int16_t>(file.bytes);
   if (width == 4) swap_bytes<std::int32_t>(file.bytes);
   if (width == 8) swap_bytes<std::int64_t>(file.bytes);
-  fmt::print("idx  {}{}  {}  {}\n", name(file.dtype), file.shape.str(), size_text(file.bytes.size()),
+  fmt::print("idx  {}{}  {}  {}\n", name(file.dtype), file.shape.str(),
+             size_text(file.bytes.size()),
              statistics(file.dtype, file.bytes.data(), file.shape.numel()).str());
 }
 
@@ -110,19 +134,25 @@ bool looks_like_idx(const std::string& path) {
   in.read(reinterpret_cast<char*>(head), 4);
   const bool is_gzip = head[0] == 0x1f && head[1] == 0x8b;
   // As safetensors these four bytes would announce a header of 16 MiB and more.
-  const bool is_idx = head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0e && head[3] >= 1 && head[3] <= 12;
+  const bool is_idx = head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0e &&
+                      head[3] >= 1 && head[3] <= 12;
   return in && (is_gzip || is_idx);
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& app) {
-  auto* command = app.add_subcommand("inspect", "Show what a file holds: names, shapes, dtypes, sizes, statistics");
+  auto* command = app.add_subcommand(
+      "inspect", "Show what a file holds: names, shapes, dtypes, sizes, statistics");
   auto path = std::make_shared<std::string>();
-  command->add_option("file", *path, "A file of weights (safetensors) or an idx file, gzipped or not")->required();
+  command
+      ->add_option("file", *path, "A file of weights (safetensors) or an idx file, gzipped or not")
+      ->required();
   command->callback([path] {
-    if (looks_like_idx(*path)) inspect_idx(*path);
-    else inspect_tensors(*path);
+    if (looks_like_idx(*path))
+      inspect_idx(*path);
+    else
+      inspect_tensors(*path);
   });
 }
 

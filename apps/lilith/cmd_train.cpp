@@ -33,27 +33,34 @@ std::string json_line(const zoo::TrainReport& r) {
 }  // namespace
 
 void add_train(CLI::App& app) {
-  auto* command = app.add_subcommand("train", "Train a model of the zoo and report its score as a line of JSON");
+  auto* command = app.add_subcommand(
+      "train", "Train a model of the zoo and report its score as a line of JSON");
   struct Options {
     std::string model, device = "cpu";
     zoo::TrainArgs args;
   };
   auto o = std::make_shared<Options>();
   command->add_option("model", o->model, "Name of the model")->required();
-  command->add_option("--data", o->args.data, "Folder with the data set; without it, built-in generated data");
+  command->add_option("--data", o->args.data,
+                      "Folder with the data set; without it, built-in generated data");
   command->add_option("--epochs", o->args.epochs, "Passes over the data (default: the model's)")
       ->check(CLI::PositiveNumber);
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default: the model's)")
       ->check(CLI::PositiveNumber);
-  command->add_option("--lr", o->args.lr, "Learning rate (default: the model's)")->check(CLI::PositiveNumber);
-  command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")->capture_default_str();
-  command->add_option("--out", o->args.out, "Folder for the model, metrics.csv, curves.png and the checkpoint");
+  command->add_option("--lr", o->args.lr, "Learning rate (default: the model's)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
+      ->capture_default_str();
+  command->add_option("--out", o->args.out,
+                      "Folder for the model, metrics.csv, curves.png and the checkpoint");
   command->add_flag("--resume", o->args.resume, "Go on from the checkpoint in --out");
-  command->add_option("--seed", o->args.seed, "Of initial weights, order and noise")->capture_default_str();
+  command->add_option("--seed", o->args.seed, "Of initial weights, order and noise")
+      ->capture_default_str();
   command->footer(model_list);
   command->callback([o] {
     const zoo::Entry& entry = zoo::find_model(o->model);
-    LILITH_CHECK(!o->args.resume || !o->args.out.empty(), "--resume: no --out, the folder that holds the checkpoint");
+    LILITH_CHECK(!o->args.resume || !o->args.out.empty(),
+                 "--resume: no --out, the folder that holds the checkpoint");
     o->args.device = parse_device(o->device);
     const zoo::TrainReport report = entry.train(o->args);
     fmt::print("{}\n", json_line(report));

@@ -91,7 +91,8 @@ double fma_peak_gflops(int threads) {
   // All threads start a trial together; the slowest one counts.
   std::barrier start(threads);
   std::barrier end(threads, [&]() noexcept {
-    best = std::max(best, flops * threads / *std::max_element(seconds.begin(), seconds.end()) * 1e-9);
+    best =
+        std::max(best, flops * threads / *std::max_element(seconds.begin(), seconds.end()) * 1e-9);
   });
   const auto work = [&](std::size_t id) {
     float sink = 0;

@@ -6,7 +6,8 @@
 #include "commands.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"Lilith: deep learning in C++. Results go to stdout, progress and logs to stderr.", "lilith"};
+  CLI::App app{"Lilith: deep learning in C++. Results go to stdout, progress and logs to stderr.",
+               "lilith"};
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help of every command");
   try {

@@ -13,8 +13,8 @@
 
 namespace lilith {
 
-/// Rows of one or more columns, read by number: what a Dataset is a handle to. Derive from it to bring data of
-/// one's own. Implementations are immutable and may be read from several threads.
+/// Rows of one or more columns, read by number: what a Dataset is a handle to. Derive from it to
+/// bring data of one's own. Implementations are immutable and may be read from several threads.
 class DataSource {
  public:
   virtual ~DataSource();
@@ -22,37 +22,43 @@ class DataSource {
   virtual std::int64_t size() const = 0;
   /// Shape and dtype of one row of each column (the batch dimension is not part of it).
   virtual const std::vector<Aval>& columns() const = 0;
-  /// Writes rows[0..n) of column c densely to out[c]; a null out[c] skips the column. Rows are in range.
+  /// Writes rows[0..n) of column c densely to out[c]; a null out[c] skips the column. Rows are in
+  /// range.
   virtual void read(const std::int64_t* rows, std::int64_t n, void* const* out) const = 0;
 };
 using DataSourcePtr = std::shared_ptr<const DataSource>;
 
 namespace data {
 
-/// Rows `rows[0..n)` as tensors [n, row shape...], one for each of the first `columns` columns, in host memory.
-/// Error when a row is out of range.
-std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n, int columns);
+/// Rows `rows[0..n)` as tensors [n, row shape...], one for each of the first `columns` columns, in
+/// host memory. Error when a row is out of range.
+std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n,
+                                int columns);
 /// The rows `rows` of `source`, in that order. Error when one is out of range.
 DataSourcePtr subset(DataSourcePtr source, std::vector<std::int64_t> rows);
 /// A random permutation of 0..n-1 that depends on the seed alone (on every machine).
 std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed);
-/// Shuffles the rows by the seed and cuts them into parts of these sizes, whose sum is the source's size.
-std::vector<DataSourcePtr> split(const DataSourcePtr& source, const std::vector<std::int64_t>& sizes,
-                                 std::uint64_t seed);
+/// Shuffles the rows by the seed and cuts them into parts of these sizes, whose sum is the source's
+/// size.
+std::vector<DataSourcePtr> split(const DataSourcePtr& source,
+                                 const std::vector<std::int64_t>& sizes, std::uint64_t seed);
 /// Tensors of equal first size as columns. Error when sizes differ or one is 0-d.
 DataSourcePtr from_tensors(std::vector<Tensor> columns);
 void check_columns(const DataSourcePtr& source, int n);
 
 }  // namespace data
 
-/// Examples of N columns (2: x and y), each row of the same shape and dtype. A cheap handle; copies share the data.
+/// Examples of N columns (2: x and y), each row of the same shape and dtype. A cheap handle; copies
+/// share the data.
 template <int N>
 class Dataset {
  public:
   using Batch = std::array<Tensor, N>;
   static constexpr int kColumns = N;
 
-  explicit Dataset(DataSourcePtr source) : source_(std::move(source)) { data::check_columns(source_, N); }
+  explicit Dataset(DataSourcePtr source) : source_(std::move(source)) {
+    data::check_columns(source_, N);
+  }
 
   std::int64_t size() const { return source_->size(); }
   const DataSourcePtr& source() const { return source_; }
@@ -80,24 +86,28 @@ class Dataset {
   DataSourcePtr source_;
 };
 
-/// Tensors with the same first size, row by row: TensorDataset(x, y). Ref: torch.utils.data.TensorDataset.
+/// Tensors with the same first size, row by row: TensorDataset(x, y). Ref:
+/// torch.utils.data.TensorDataset.
 template <int N>
 class TensorDataset : public Dataset<N> {
  public:
   template <class... T>
     requires(sizeof...(T) == N)
-  explicit TensorDataset(const T&... columns) : Dataset<N>(data::from_tensors({Tensor(columns)...})) {}
+  explicit TensorDataset(const T&... columns)
+      : Dataset<N>(data::from_tensors({Tensor(columns)...})) {}
 };
 template <class... T>
 TensorDataset(const T&...) -> TensorDataset<static_cast<int>(sizeof...(T))>;
 
-/// Cuts a dataset at random into parts of these sizes, which sum to its size; the same seed gives the same parts.
-/// Ref: torch.utils.data.random_split.
+/// Cuts a dataset at random into parts of these sizes, which sum to its size; the same seed gives
+/// the same parts. Ref: torch.utils.data.random_split.
 template <int N>
-std::vector<Dataset<N>> random_split(const Dataset<N>& dataset, const std::vector<std::int64_t>& sizes,
+std::vector<Dataset<N>> random_split(const Dataset<N>& dataset,
+                                     const std::vector<std::int64_t>& sizes,
                                      std::uint64_t seed = 0) {
   std::vector<Dataset<N>> parts;
-  for (auto& source : data::split(dataset.source(), sizes, seed)) parts.emplace_back(std::move(source));
+  for (auto& source : data::split(dataset.source(), sizes, seed))
+    parts.emplace_back(std::move(source));
   return parts;
 }
 
@@ -114,8 +124,9 @@ struct CsvOptions {
   std::vector<CsvColumn> targets = {-1};
 };
 
-/// A table of numbers: x f32 [features], y f32 [targets]. Fields may stand in double quotes; blank lines are
-/// skipped. Error, with file and line, for a field that is no finite number, a ragged row or an unknown column.
+/// A table of numbers: x f32 [features], y f32 [targets]. Fields may stand in double quotes; blank
+/// lines are skipped. Error, with file and line, for a field that is no finite number, a ragged row
+/// or an unknown column.
 class CsvDataset : public Dataset<2> {
  public:
   explicit CsvDataset(const std::string& path, const CsvOptions& options = {});
@@ -125,9 +136,9 @@ namespace data {
 
 enum class Split { Train, Test };
 
-/// MNIST (or a data set in its format) from the four idx files in `dir`, gzipped or not: x f32 [1,28,28] with pixels
-/// in [0,1], y i64. Error when a file is missing, broken, or disagrees with its partner.
-/// Ref: LeCun, Cortes, Burges; torchvision.datasets.MNIST.
+/// MNIST (or a data set in its format) from the four idx files in `dir`, gzipped or not: x f32
+/// [1,28,28] with pixels in [0,1], y i64. Error when a file is missing, broken, or disagrees with
+/// its partner. Ref: LeCun, Cortes, Burges; torchvision.datasets.MNIST.
 class MNIST : public Dataset<2> {
  public:
   MNIST(const std::string& dir, Split split);
@@ -138,14 +149,16 @@ struct DigitsOptions {
   std::uint64_t seed = 0;
 };
 
-/// Drawn digits that need no download: x f32 [1,28,28] in [0,1], y i64. Strokes with random shape, thickness,
-/// affine and elastic distortion. The images depend on the options alone; Train and Test never share one.
+/// Drawn digits that need no download: x f32 [1,28,28] in [0,1], y i64. Strokes with random shape,
+/// thickness, affine and elastic distortion. The images depend on the options alone; Train and Test
+/// never share one.
 class Digits : public Dataset<2> {
  public:
   explicit Digits(Split split, const DigitsOptions& options = {});
 };
 
-/// A file in the idx format: element type, sizes, and the elements as stored (big-endian), row-major.
+/// A file in the idx format: element type, sizes, and the elements as stored (big-endian),
+/// row-major.
 struct IdxFile {
   DType dtype = DType::U8;
   Shape shape;
@@ -192,8 +205,9 @@ class BatchStream {
 
 }  // namespace data
 
-/// Batches of a dataset: `for (auto [x, y] : DataLoader(train, {.batch_size = 100, .shuffle = true}))`. Each loop over
-/// the same loader is the next epoch, in a new order. Error when batch_size < 1. Ref: torch.utils.data.DataLoader.
+/// Batches of a dataset: `for (auto [x, y] : DataLoader(train, {.batch_size = 100, .shuffle =
+/// true}))`. Each loop over the same loader is the next epoch, in a new order. Error when
+/// batch_size < 1. Ref: torch.utils.data.DataLoader.
 template <int N>
 class DataLoader {
  public:

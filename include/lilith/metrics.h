@@ -6,9 +6,10 @@
 
 namespace lilith {
 
-// Scores of predictions, computed on the host in double. Classifiers: `output` holds a score for each class
-// [N, C] (logits, probabilities or their logarithms: the largest wins, the first of equals); `target` holds class
-// numbers, integers [N]. Error for other shapes or dtypes, a target outside [0, C), and N = 0.
+// Scores of predictions, computed on the host in double. Classifiers: `output` holds a score for
+// each class [N, C] (logits, probabilities or their logarithms: the largest wins, the first of
+// equals); `target` holds class numbers, integers [N]. Error for other shapes or dtypes, a target
+// outside [0, C), and N = 0.
 
 /// The part of the rows whose largest score is the target's. Ref: sklearn.metrics.accuracy_score.
 double accuracy(const Tensor& output, const Tensor& target);
@@ -26,8 +27,8 @@ double recall(const Tensor& output, const Tensor& target, Average average = Aver
 /// Harmonic mean of precision and recall of each class. Ref: sklearn.metrics.f1_score.
 double f1_score(const Tensor& output, const Tensor& target, Average average = Average::Macro);
 
-/// 1 - residual / total sum of squares; floating tensors of one shape. 0 when the target is constant and the residual
-/// is not; 1 when both vanish. Ref: sklearn.metrics.r2_score.
+/// 1 - residual / total sum of squares; floating tensors of one shape. 0 when the target is
+/// constant and the residual is not; 1 when both vanish. Ref: sklearn.metrics.r2_score.
 double r2_score(const Tensor& output, const Tensor& target);
 
 }  // namespace lilith

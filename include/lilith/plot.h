@@ -26,7 +26,8 @@ class Raster {
   void fill(int x, int y, int width, int height, Color color);
   /// An anti-aliased line between two points in pixels.
   void line(double x0, double y0, double x1, double y1, Color color, double thickness = 1);
-  /// Text in the built-in 5x7 font with its upper left corner at (x, y); what is not ASCII shows as '?'.
+  /// Text in the built-in 5x7 font with its upper left corner at (x, y); what is not ASCII shows as
+  /// '?'.
   void text(int x, int y, const std::string& text, Color color, int scale = 1);
   /// The same turned by a quarter: read from bottom to top, (x, y) is the lower left corner.
   void text_up(int x, int y, const std::string& text, Color color, int scale = 1);
@@ -37,7 +38,8 @@ class Raster {
 
  private:
   std::size_t index(int x, int y) const {
-    return static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x);
+    return static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) +
+           static_cast<std::size_t>(x);
   }
   int width_, height_;
   std::vector<Color> pixels_;
@@ -58,8 +60,8 @@ struct Chart {
 /// Draws charts side by side. Error when there is none.
 Raster draw_charts(const std::vector<Chart>& charts, int panel_width = 560, int panel_height = 400);
 
-/// Lays images out on a sheet, `columns` a row. images: f32 [N,1,H,W] or [N,3,H,W] in [0,1]; `scale` enlarges
-/// each pixel. Error for other shapes. Ref: torchvision.utils.make_grid.
+/// Lays images out on a sheet, `columns` a row. images: f32 [N,1,H,W] or [N,3,H,W] in [0,1];
+/// `scale` enlarges each pixel. Error for other shapes. Ref: torchvision.utils.make_grid.
 Raster image_sheet(const Tensor& images, int columns = 10, int scale = 2, int gap = 2);
 
 }  // namespace lilith

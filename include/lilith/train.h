@@ -35,8 +35,8 @@ struct History {
   void save_csv(const std::string& path) const;
 };
 
-/// What a batch is scored by while training: output and target to a 0-d tensor, the mean over the batch. Traced into
-/// the step's program.
+/// What a batch is scored by while training: output and target to a 0-d tensor, the mean over the
+/// batch. Traced into the step's program.
 struct Metric {
   std::string name;
   std::function<Tensor(const Tensor& output, const Tensor& target)> f;
@@ -71,16 +71,16 @@ class FitState {
 };
 using Callback = std::function<void(FitState&)>;
 
-/// Ends the training when the validation loss (without validation data, the loss) has not fallen by more than
-/// min_delta for `patience` epochs. Ref: Keras EarlyStopping.
+/// Ends the training when the validation loss (without validation data, the loss) has not fallen by
+/// more than min_delta for `patience` epochs. Ref: Keras EarlyStopping.
 struct EarlyStopping {
   int patience = 3;
   double min_delta = 0;
   void operator()(FitState& state) const;
 };
 
-/// Writes a checkpoint to `path` ("{epoch}" in it becomes the epoch) every `every` epochs; with best_only, when the
-/// validation loss (else the loss) is the lowest so far.
+/// Writes a checkpoint to `path` ("{epoch}" in it becomes the epoch) every `every` epochs; with
+/// best_only, when the validation loss (else the loss) is the lowest so far.
 struct CheckpointCallback {
   std::string path;
   std::int64_t every = 1;
@@ -106,7 +106,8 @@ struct FitOptions {
   bool drop_last = false;
   /// Of the order of the examples.
   std::uint64_t seed = 0;
-  /// File of the checkpoint; empty: none, but Ctrl-C still leaves one, lilith-interrupted.safetensors.
+  /// File of the checkpoint; empty: none, but Ctrl-C still leaves one,
+  /// lilith-interrupted.safetensors.
   std::string checkpoint = "";
   /// Epochs between two checkpoints; 0: none but at Ctrl-C and the end.
   std::int64_t checkpoint_every = 1;
@@ -139,8 +140,8 @@ class TestModeScope {
   std::vector<std::pair<bool*, bool>> flags_;
 };
 
-Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f, std::int64_t batch_size,
-                   Device device);
+Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f,
+                   std::int64_t batch_size, Device device);
 
 /// Column 1 of every row.
 Tensor all_targets(const DataSourcePtr& data);
@@ -150,14 +151,18 @@ using TensorAt = Tensor;
 template <class Loss, class M, class Indices>
 inline constexpr bool takes_model = false;
 template <class Loss, class M, std::size_t... I>
-inline constexpr bool takes_model<Loss, M, std::index_sequence<I...>> = std::is_invocable_v<Loss&, M&, TensorAt<I>...>;
+inline constexpr bool takes_model<Loss, M, std::index_sequence<I...>> =
+    std::is_invocable_v<Loss&, M&, TensorAt<I>...>;
 
 /// How many tensors a loss takes after the model; 0: it takes output and target instead.
 template <class Loss, class M, int N>
 constexpr int model_loss_columns() {
-  if constexpr (takes_model<Loss, M, std::make_index_sequence<N>>) return N;
-  else if constexpr (N > 1) return model_loss_columns<Loss, M, N - 1>();
-  else return 0;
+  if constexpr (takes_model<Loss, M, std::make_index_sequence<N>>)
+    return N;
+  else if constexpr (N > 1)
+    return model_loss_columns<Loss, M, N - 1>();
+  else
+    return 0;
 }
 
 /// Loss of a batch, and the metric where there is one.
@@ -178,19 +183,22 @@ std::pair<Tensor, std::vector<Tensor>> fit_objective(M& m, Loss& loss, const Met
 
 template <class Loss, class M, int N>
 concept FitLoss = model_loss_columns<Loss, M, N>() > 0 ||
-                  (N >= 2 && std::is_invocable_v<M&, Tensor> && std::is_invocable_v<Loss&, Tensor, Tensor>);
+                  (N >= 2 && std::is_invocable_v<M&, Tensor> &&
+                   std::is_invocable_v<Loss&, Tensor, Tensor>);
 
 }  // namespace detail
 
-/// Trains a model. The loss is either one of output and target (NLLLoss{}: the data is (x, y), the model is called
-/// with x), or one of the model and the first columns of the data: `[](Vae& m, Tensor x) { return loss; }`; it returns
-/// a scalar. Forward pass, gradients and update run as one compiled program; a smaller last batch is a second one. A
-/// NaN loss is an Error that names the step. Ctrl-C stops after the running step with a checkpoint.
+/// Trains a model. The loss is either one of output and target (NLLLoss{}: the data is (x, y), the
+/// model is called with x), or one of the model and the first columns of the data: `[](Vae& m,
+/// Tensor x) { return loss; }`; it returns a scalar. Forward pass, gradients and update run as one
+/// compiled program; a smaller last batch is a second one. A NaN loss is an Error that names the
+/// step. Ctrl-C stops after the running step with a checkpoint.
 template <class M, int N, detail::FitLoss<M, N> Loss>
 History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}) {
   constexpr int kColumns = detail::model_loss_columns<Loss, M, N>();
   const Metric metric = options.metric;
-  LILITH_CHECK(kColumns == 0 || !metric.f, "fit: a metric needs a loss of output and target, this one takes the model");
+  LILITH_CHECK(kColumns == 0 || !metric.f,
+               "fit: a metric needs a loss of output and target, this one takes the model");
   move_to(options.device, model);
   options.optimizer.prepare(model);
   auto objective = [&](M& m, const std::vector<Tensor>& batch) {
@@ -219,14 +227,15 @@ struct PredictOptions {
   Device device = {};
 };
 
-/// What the model gives for the first column of the data, row by row, as one tensor in host memory: [rows, ...]. The
-/// model is in test mode meanwhile. Error for an empty dataset.
+/// What the model gives for the first column of the data, row by row, as one tensor in host memory:
+/// [rows, ...]. The model is in test mode meanwhile. Error for an empty dataset.
 template <class M, int N>
 Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& options = {}) {
   const detail::TestModeScope scope(model);
   auto forward = compile([](const M& m, const Tensor& x) { return Tensor(m(x)); });
-  return detail::run_predict(data.source(), [&](const Tensor& x) { return forward(model, x); }, options.batch_size,
-                             options.device);
+  return detail::run_predict(
+      data.source(), [&](const Tensor& x) { return forward(model, x); }, options.batch_size,
+      options.device);
 }
 
 /// The part of the rows of (x, y) that a classifier gets right: see accuracy(output, target).

@@ -11,8 +11,10 @@ void scale_generic(const std::uint8_t* from, float* to, std::int64_t n) {
 }
 
 #if defined(__x86_64__)
-// A product and one Newton step instead of the division: a quarter of its time, the same bits for every byte.
-__attribute__((target("avx2,fma"))) void scale_avx2(const std::uint8_t* from, float* to, std::int64_t n) {
+// A product and one Newton step instead of the division: a quarter of its time, the same bits for
+// every byte.
+__attribute__((target("avx2,fma"))) void scale_avx2(const std::uint8_t* from, float* to,
+                                                    std::int64_t n) {
   constexpr float kInverse = 1.0f / 255.0f;
   for (std::int64_t j = 0; j < n; ++j) {
     const float x = static_cast<float>(from[j]), q = x * kInverse;
@@ -31,7 +33,8 @@ Scale best_scale() {
 
 }  // namespace
 
-ByteImages::ByteImages(std::vector<std::uint8_t> pixels, std::vector<std::uint8_t> labels, const Shape& shape)
+ByteImages::ByteImages(std::vector<std::uint8_t> pixels, std::vector<std::uint8_t> labels,
+                       const Shape& shape)
     : pixels_(std::move(pixels)),
       labels_(std::move(labels)),
       columns_{Aval{shape, DType::F32, {}}, Aval{{}, DType::I64, {}}} {}

@@ -6,11 +6,13 @@
 
 namespace lilith::data {
 
-/// Labelled images held as bytes, a quarter of their size in f32; a batch is scaled to [0,1] as it is gathered.
+/// Labelled images held as bytes, a quarter of their size in f32; a batch is scaled to [0,1] as it
+/// is gathered.
 class ByteImages final : public DataSource {
  public:
   /// pixels: [labels.size(), shape...], row-major.
-  ByteImages(std::vector<std::uint8_t> pixels, std::vector<std::uint8_t> labels, const Shape& shape);
+  ByteImages(std::vector<std::uint8_t> pixels, std::vector<std::uint8_t> labels,
+             const Shape& shape);
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
   const std::vector<Aval>& columns() const override { return columns_; }
   void read(const std::int64_t* rows, std::int64_t n, void* const* out) const override;

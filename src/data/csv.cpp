@@ -14,16 +14,20 @@ namespace {
 using Fields = std::vector<std::string>;
 
 // Splits one line; a field in double quotes may hold the separator and doubled quotes.
-Fields split_line(std::string_view line, char separator, const std::string& path, std::int64_t number) {
+Fields split_line(std::string_view line, char separator, const std::string& path,
+                  std::int64_t number) {
   Fields fields;
   std::string field;
   bool quoted = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (quoted) {
-      if (c != '"') field += c;
-      else if (i + 1 < line.size() && line[i + 1] == '"') field += line[++i];
-      else quoted = false;
+      if (c != '"')
+        field += c;
+      else if (i + 1 < line.size() && line[i + 1] == '"')
+        field += line[++i];
+      else
+        quoted = false;
     } else if (c == '"' && field.find_first_not_of(" \t") == std::string::npos) {
       field.clear();
       quoted = true;
@@ -52,15 +56,18 @@ bool parse_number(std::string_view field, double& value) {
   return error == std::errc{} && end == field.data() + field.size() && std::isfinite(value);
 }
 
-std::size_t find_column(const CsvColumn& column, const Fields& names, std::size_t width, const std::string& path) {
+std::size_t find_column(const CsvColumn& column, const Fields& names, std::size_t width,
+                        const std::string& path) {
   if (const int* number = std::get_if<int>(&column)) {
     const int w = static_cast<int>(width);
-    LILITH_CHECK(*number >= -w && *number < w, "CSV: {}: column {} is out of range; there are {} columns", path,
-                 *number, w);
+    LILITH_CHECK(*number >= -w && *number < w,
+                 "CSV: {}: column {} is out of range; there are {} columns", path, *number, w);
     return static_cast<std::size_t>(*number < 0 ? *number + w : *number);
   }
   const std::string& wanted = std::get<std::string>(column);
-  LILITH_CHECK(!names.empty(), "CSV: {}: column '{}' is asked for by name, but the file has no header", path, wanted);
+  LILITH_CHECK(!names.empty(),
+               "CSV: {}: column '{}' is asked for by name, but the file has no header", path,
+               wanted);
   const auto it = std::find(names.begin(), names.end(), wanted);
   LILITH_CHECK(it != names.end(), "CSV: {}: no column '{}'; the header has: {}", path, wanted,
                fmt::join(names, ", "));
@@ -72,10 +79,13 @@ struct Chosen {
   std::vector<std::size_t> features, targets;
 };
 
-Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_t width, const std::string& path) {
+Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_t width,
+                      const std::string& path) {
   Chosen chosen;
-  for (const auto& c : options.targets) chosen.targets.push_back(find_column(c, names, width, path));
-  for (const auto& c : options.features) chosen.features.push_back(find_column(c, names, width, path));
+  for (const auto& c : options.targets)
+    chosen.targets.push_back(find_column(c, names, width, path));
+  for (const auto& c : options.features)
+    chosen.features.push_back(find_column(c, names, width, path));
   if (options.features.empty()) {
     for (std::size_t c = 0; c < width; ++c) {
       if (std::find(chosen.targets.begin(), chosen.targets.end(), c) == chosen.targets.end()) {
@@ -83,15 +93,17 @@ Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_
       }
     }
   }
-  LILITH_CHECK(!chosen.features.empty(), "CSV: {}: no column is left for x: {} columns, {} of them targets", path,
-               width, chosen.targets.size());
+  LILITH_CHECK(!chosen.features.empty(),
+               "CSV: {}: no column is left for x: {} columns, {} of them targets", path, width,
+               chosen.targets.size());
   LILITH_CHECK(!chosen.targets.empty(), "CSV: {}: no target column; need at least one", path);
   return chosen;
 }
 
 class CsvReader {
  public:
-  CsvReader(const std::string& path, const CsvOptions& options) : path_(path), options_(options), in_(path) {
+  CsvReader(const std::string& path, const CsvOptions& options)
+      : path_(path), options_(options), in_(path) {
     LILITH_CHECK(in_.is_open(), "CSV: cannot open {}", path);
   }
 
@@ -102,15 +114,16 @@ class CsvReader {
         start(fields);
         if (has_header_) continue;
       }
-      LILITH_CHECK(fields.size() == width_, "CSV: {}:{}: {} fields; the first line has {}", path_, line_number_,
-                   fields.size(), width_);
+      LILITH_CHECK(fields.size() == width_, "CSV: {}:{}: {} fields; the first line has {}", path_,
+                   line_number_, fields.size(), width_);
       append(fields, chosen_.features, x_);
       append(fields, chosen_.targets, y_);
       ++rows_;
     }
     LILITH_CHECK(!in_.bad(), "CSV: {}: reading failed after line {}", path_, line_number_);
     LILITH_CHECK(rows_ > 0, "CSV: {}: no rows of data", path_);
-    return data::from_tensors({tensor_of(x_, chosen_.features.size()), tensor_of(y_, chosen_.targets.size())});
+    return data::from_tensors(
+        {tensor_of(x_, chosen_.features.size()), tensor_of(y_, chosen_.targets.size())});
   }
 
  private:
@@ -130,20 +143,21 @@ class CsvReader {
   void start(const Fields& fields) {
     width_ = fields.size();
     double ignored;
-    has_header_ = options_.header.value_or(
-        std::any_of(fields.begin(), fields.end(), [&](const auto& f) { return !parse_number(f, ignored); }));
+    has_header_ = options_.header.value_or(std::any_of(
+        fields.begin(), fields.end(), [&](const auto& f) { return !parse_number(f, ignored); }));
     if (has_header_) {
       for (const auto& f : fields) names_.emplace_back(trimmed(f));
     }
     chosen_ = choose_columns(options_, names_, width_, path_);
   }
 
-  void append(const Fields& fields, const std::vector<std::size_t>& columns, std::vector<float>& out) {
+  void append(const Fields& fields, const std::vector<std::size_t>& columns,
+              std::vector<float>& out) {
     for (std::size_t c : columns) {
       double value = 0;
       if (!parse_number(fields[c], value)) {
-        fail("CSV: {}:{}: column {}{} holds '{}', which is no finite number", path_, line_number_, c,
-             names_.empty() ? "" : " (" + names_[c] + ")", fields[c]);
+        fail("CSV: {}:{}: column {}{} holds '{}', which is no finite number", path_, line_number_,
+             c, names_.empty() ? "" : " (" + names_[c] + ")", fields[c]);
       }
       out.push_back(static_cast<float>(value));
     }

@@ -46,12 +46,14 @@ class TensorSource final : public DataSource {
 
 class SubsetSource final : public DataSource {
  public:
-  SubsetSource(DataSourcePtr base, std::vector<std::int64_t> rows) : base_(std::move(base)), rows_(std::move(rows)) {}
+  SubsetSource(DataSourcePtr base, std::vector<std::int64_t> rows)
+      : base_(std::move(base)), rows_(std::move(rows)) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
   const std::vector<Aval>& columns() const override { return base_->columns(); }
   void read(const std::int64_t* rows, std::int64_t n, void* const* out) const override {
     std::vector<std::int64_t> mapped(static_cast<std::size_t>(n));
-    for (std::size_t i = 0; i < mapped.size(); ++i) mapped[i] = rows_[static_cast<std::size_t>(rows[i])];
+    for (std::size_t i = 0; i < mapped.size(); ++i)
+      mapped[i] = rows_[static_cast<std::size_t>(rows[i])];
     base_->read(mapped.data(), n, out);
   }
 
@@ -63,12 +65,13 @@ class SubsetSource final : public DataSource {
 void check_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n) {
   const std::int64_t size = source.size();
   for (std::int64_t i = 0; i < n; ++i) {
-    LILITH_CHECK(rows[i] >= 0 && rows[i] < size, "Dataset: row {} is out of range; there are {} rows", rows[i], size);
+    LILITH_CHECK(rows[i] >= 0 && rows[i] < size,
+                 "Dataset: row {} is out of range; there are {} rows", rows[i], size);
   }
 }
 
-std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_t* rows, std::int64_t n,
-                                     int columns) {
+std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_t* rows,
+                                     std::int64_t n, int columns) {
   const auto& avals = source.columns();
   std::vector<StoragePtr> storages;
   std::vector<void*> out(avals.size(), nullptr);
@@ -86,7 +89,8 @@ std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_
 
 }  // namespace
 
-std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n, int columns) {
+std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n,
+                                int columns) {
   LILITH_CHECK(columns >= 1 && static_cast<std::size_t>(columns) <= source.columns().size(),
                "Dataset: {} columns asked for; there are {}", columns, source.columns().size());
   check_rows(source, rows, n);
@@ -106,20 +110,21 @@ std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed) {
   return order;
 }
 
-std::vector<DataSourcePtr> split(const DataSourcePtr& source, const std::vector<std::int64_t>& sizes,
-                                 std::uint64_t seed) {
+std::vector<DataSourcePtr> split(const DataSourcePtr& source,
+                                 const std::vector<std::int64_t>& sizes, std::uint64_t seed) {
   std::int64_t sum = 0;
   for (std::int64_t s : sizes) {
     LILITH_CHECK(s >= 0, "random_split: a part of {} rows; sizes are not negative", s);
     sum += s;
   }
-  LILITH_CHECK(sum == source->size(), "random_split: the parts sum to {} rows; the dataset has {}", sum,
-               source->size());
+  LILITH_CHECK(sum == source->size(), "random_split: the parts sum to {} rows; the dataset has {}",
+               sum, source->size());
   const auto order = permutation(sum, seed);
   std::vector<DataSourcePtr> parts;
   auto from = order.begin();
   for (std::int64_t s : sizes) {
-    parts.push_back(std::make_shared<SubsetSource>(source, std::vector<std::int64_t>(from, from + s)));
+    parts.push_back(
+        std::make_shared<SubsetSource>(source, std::vector<std::int64_t>(from, from + s)));
     from += s;
   }
   return parts;
@@ -128,10 +133,11 @@ std::vector<DataSourcePtr> split(const DataSourcePtr& source, const std::vector<
 DataSourcePtr from_tensors(std::vector<Tensor> columns) {
   LILITH_CHECK(!columns.empty(), "TensorDataset: no tensors; need at least one");
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    LILITH_CHECK(columns[i].ndim() >= 1, "TensorDataset: tensor {} is a scalar; rows need a first dimension", i);
+    LILITH_CHECK(columns[i].ndim() >= 1,
+                 "TensorDataset: tensor {} is a scalar; rows need a first dimension", i);
     LILITH_CHECK(columns[i].size(0) == columns[0].size(0),
-                 "TensorDataset: tensor 0 is {}, tensor {} is {}; the first sizes must agree", columns[0].aval().str(),
-                 i, columns[i].aval().str());
+                 "TensorDataset: tensor 0 is {}, tensor {} is {}; the first sizes must agree",
+                 columns[0].aval().str(), i, columns[i].aval().str());
     if (columns[i].device() != Device{}) columns[i] = columns[i].to(cpu());
   }
   return std::make_shared<TensorSource>(std::move(columns));
@@ -145,9 +151,11 @@ void check_columns(const DataSourcePtr& source, int n) {
 
 BatchStream::BatchStream(DataSourcePtr source, const DataLoaderOptions& options, int columns)
     : source_(std::move(source)), options_(options), columns_(columns) {
-  LILITH_CHECK(options.batch_size >= 1, "DataLoader: batch_size is {}; need at least 1", options.batch_size);
+  LILITH_CHECK(options.batch_size >= 1, "DataLoader: batch_size is {}; need at least 1",
+               options.batch_size);
   const std::int64_t n = source_->size();
-  batches_ = options.drop_last ? n / options.batch_size : (n + options.batch_size - 1) / options.batch_size;
+  batches_ = options.drop_last ? n / options.batch_size
+                               : (n + options.batch_size - 1) / options.batch_size;
   next_ = batches_;
 }
 

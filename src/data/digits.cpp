@@ -31,28 +31,39 @@ void curve(Stroke& s, Point p, Point q, Point r) {
   constexpr int kSteps = 8;
   for (int i = 0; i <= kSteps; ++i) {
     const float t = static_cast<float>(i) / kSteps, u = 1 - t;
-    s.push_back({u * u * p.x + 2 * u * t * q.x + t * t * r.x, u * u * p.y + 2 * u * t * q.y + t * t * r.y});
+    s.push_back(
+        {u * u * p.x + 2 * u * t * q.x + t * t * r.x, u * u * p.y + 2 * u * t * q.y + t * t * r.y});
   }
 }
 
-// The strokes of a digit in a box of [-0.5, 0.5] x [-1, 1], y down. Every digit has variants and proportions that
-// vary, as hands do: a seven with a bar, an open four, a one with serifs.
+// The strokes of a digit in a box of [-0.5, 0.5] x [-1, 1], y down. Every digit has variants and
+// proportions that vary, as hands do: a seven with a bar, an open four, a one with serifs.
 class Hand {
  public:
   explicit Hand(HostRandom& random) : random_(random) {}
 
   std::vector<Stroke> draw(int digit) {
     switch (digit) {
-      case 0: return zero();
-      case 1: return one();
-      case 2: return two();
-      case 3: return three();
-      case 4: return four();
-      case 5: return five();
-      case 6: return six(1);
-      case 7: return seven();
-      case 8: return eight();
-      default: return nine();
+      case 0:
+        return zero();
+      case 1:
+        return one();
+      case 2:
+        return two();
+      case 3:
+        return three();
+      case 4:
+        return four();
+      case 5:
+        return five();
+      case 6:
+        return six(1);
+      case 7:
+        return seven();
+      case 8:
+        return eight();
+      default:
+        return nine();
     }
   }
 
@@ -94,10 +105,12 @@ class Hand {
     if (chance(0.2f)) {
       s = {{-0.45f, -0.92f}, {vary(0.4f, 0.06f), -0.95f}, {vary(-0.02f, 0.06f), waist - 0.05f}};
     } else {
-      arc(s, {-0.04f, (waist - 0.95f) / 2}, vary(0.42f, 0.06f), (waist + 0.95f) / 2, vary(0.58f, 0.04f), 1.2f);
+      arc(s, {-0.04f, (waist - 0.95f) / 2}, vary(0.42f, 0.06f), (waist + 0.95f) / 2,
+          vary(0.58f, 0.04f), 1.2f);
       s.push_back({vary(-0.1f, 0.08f), waist});
     }
-    arc(s, {-0.05f, (waist + 0.97f) / 2}, vary(0.5f, 0.07f), (0.97f - waist) / 2, 0.8f, vary(1.42f, 0.05f));
+    arc(s, {-0.05f, (waist + 0.97f) / 2}, vary(0.5f, 0.07f), (0.97f - waist) / 2, 0.8f,
+        vary(1.42f, 0.05f));
     return {s};
   }
 
@@ -106,14 +119,16 @@ class Hand {
     Stroke corner{{chance(0.5f) ? vary(-0.35f, 0.1f) : stem - 0.05f, vary(-0.92f, 0.08f)},
                   {vary(-0.52f, 0.06f), bar},
                   {vary(0.55f, 0.08f), bar + vary(0, 0.06f)}};
-    Stroke down{{stem + vary(0, 0.04f), corner[0].x > 0 ? -0.95f : vary(-0.55f, 0.35f)}, {stem - vary(0.03f, 0.05f), 1}};
+    Stroke down{{stem + vary(0, 0.04f), corner[0].x > 0 ? -0.95f : vary(-0.55f, 0.35f)},
+                {stem - vary(0.03f, 0.05f), 1}};
     return {corner, down};
   }
 
   std::vector<Stroke> five() {
     const float neck = vary(-0.12f, 0.08f);
     Stroke s{{vary(-0.32f, 0.06f), -0.92f}, {vary(-0.42f, 0.05f), neck}};
-    arc(s, {-0.04f, (neck + 0.8f) / 2 + 0.05f}, vary(0.5f, 0.06f), (1.0f - neck) / 2, 0.66f, vary(1.4f, 0.06f));
+    arc(s, {-0.04f, (neck + 0.8f) / 2 + 0.05f}, vary(0.5f, 0.06f), (1.0f - neck) / 2, 0.66f,
+        vary(1.4f, 0.06f));
     Stroke bar{{-0.34f, vary(-0.92f, 0.05f)}, {vary(0.42f, 0.1f), vary(-0.95f, 0.07f)}};
     return {s, bar};
   }
@@ -133,7 +148,9 @@ class Hand {
     Stroke s{{vary(-0.48f, 0.06f), vary(-0.88f, 0.08f)}, corner};
     curve(s, corner, {vary(0.1f, 0.12f), vary(0, 0.2f)}, {vary(-0.15f, 0.15f), 1});
     std::vector<Stroke> strokes{s};
-    if (chance(0.3f)) strokes.push_back({{vary(-0.25f, 0.06f), vary(0.05f, 0.06f)}, {vary(0.38f, 0.06f), vary(0, 0.06f)}});
+    if (chance(0.3f))
+      strokes.push_back(
+          {{vary(-0.25f, 0.06f), vary(0.05f, 0.06f)}, {vary(0.38f, 0.06f), vary(0, 0.06f)}});
     return strokes;
   }
 
@@ -141,7 +158,8 @@ class Hand {
     const float waist = vary(-0.06f, 0.1f), rx = vary(0.4f, 0.07f), ry = (waist + 0.97f) / 2;
     Stroke s;
     arc(s, {0, waist - ry}, rx, ry, 0.25f, vary(1.22f, 0.04f));
-    arc(s, {0, (waist + 0.97f) / 2}, vary(0.46f, 0.07f), (0.97f - waist) / 2, 0.75f, vary(-0.25f, 0.03f));
+    arc(s, {0, (waist + 0.97f) / 2}, vary(0.46f, 0.07f), (0.97f - waist) / 2, 0.75f,
+        vary(-0.25f, 0.03f));
     return {s};
   }
 
@@ -150,8 +168,10 @@ class Hand {
     const float belly = vary(0.45f, 0.07f), rx = vary(0.43f, 0.06f);
     Stroke s;
     arc(s, {0, -0.97f + belly}, rx, belly, vary(1.0f, 0.04f), vary(0.04f, 0.04f));
-    if (chance(0.5f)) s.push_back({vary(0.32f, 0.08f), 1});  // a straight tail
-    else curve(s, s.back(), {rx + 0.02f, vary(0.7f, 0.2f)}, {vary(-0.15f, 0.2f), vary(0.95f, 0.06f)});
+    if (chance(0.5f))
+      s.push_back({vary(0.32f, 0.08f), 1});  // a straight tail
+    else
+      curve(s, s.back(), {rx + 0.02f, vary(0.7f, 0.2f)}, {vary(-0.15f, 0.2f), vary(0.95f, 0.06f)});
     return {s};
   }
 
@@ -214,7 +234,9 @@ float distance_squared(Point p, Point a, Point b) {
 void ink_segment(float* canvas, Point a, Point b, float radius, float pressure) {
   const float reach = radius + 0.5f;
   const auto low = [&](float v) { return std::max(0, static_cast<int>(std::floor(v - reach))); };
-  const auto high = [&](float v) { return std::min(kSide - 1, static_cast<int>(std::ceil(v + reach))); };
+  const auto high = [&](float v) {
+    return std::min(kSide - 1, static_cast<int>(std::ceil(v + reach)));
+  };
   for (int y = low(std::min(a.y, b.y)); y <= high(std::max(a.y, b.y)); ++y) {
     for (int x = low(std::min(a.x, b.x)); x <= high(std::max(a.x, b.x)); ++x) {
       const Point centre{static_cast<float>(x) + 0.5f, static_cast<float>(y) + 0.5f};
@@ -236,7 +258,8 @@ void draw_digit(int digit, HostRandom& random, std::uint8_t* pixels) {
   float canvas[kSide * kSide] = {};
   for (const Stroke& stroke : strokes) {
     for (std::size_t i = 0; i + 1 < stroke.size(); ++i) {
-      // The pen gets thinner or thicker along the stroke; long lines are cut so that the warp can bend them.
+      // The pen gets thinner or thicker along the stroke; long lines are cut so that the warp can
+      // bend them.
       constexpr int kCuts = 3;
       for (int k = 0; k < kCuts; ++k) {
         const auto at = [&](int j) {
@@ -244,12 +267,14 @@ void draw_digit(int digit, HostRandom& random, std::uint8_t* pixels) {
           const Point &p = stroke[i], &q = stroke[i + 1];
           return affine(elastic({p.x + t * (q.x - p.x), p.y + t * (q.y - p.y)}));
         };
-        const float along = (static_cast<float>(i) + 0.5f) / static_cast<float>(stroke.size()) - 0.5f;
+        const float along =
+            (static_cast<float>(i) + 0.5f) / static_cast<float>(stroke.size()) - 0.5f;
         ink_segment(canvas, at(k), at(k + 1), std::max(0.5f, radius + thinning * along), pressure);
       }
     }
   }
-  for (int i = 0; i < kSide * kSide; ++i) pixels[i] = static_cast<std::uint8_t>(canvas[i] * 255.0f + 0.5f);
+  for (int i = 0; i < kSide * kSide; ++i)
+    pixels[i] = static_cast<std::uint8_t>(canvas[i] * 255.0f + 0.5f);
 }
 
 DataSourcePtr draw_digits(Split split, const DigitsOptions& options) {
@@ -257,7 +282,8 @@ DataSourcePtr draw_digits(Split split, const DigitsOptions& options) {
   const auto n = static_cast<std::size_t>(options.size);
   std::vector<std::uint8_t> pixels(n * kSide * kSide), labels(n);
   for (std::size_t i = 0; i < n; ++i) {
-    // A stream for each image, even for training and odd for testing: no image depends on how many there are.
+    // A stream for each image, even for training and odd for testing: no image depends on how many
+    // there are.
     HostRandom random(options.seed, 2 * i + (split == Split::Test ? 1 : 0));
     labels[i] = static_cast<std::uint8_t>(random.below(10));
     draw_digit(labels[i], random, pixels.data() + i * kSide * kSide);
@@ -267,6 +293,7 @@ DataSourcePtr draw_digits(Split split, const DigitsOptions& options) {
 
 }  // namespace
 
-Digits::Digits(Split split, const DigitsOptions& options) : Dataset<2>(draw_digits(split, options)) {}
+Digits::Digits(Split split, const DigitsOptions& options)
+    : Dataset<2>(draw_digits(split, options)) {}
 
 }  // namespace lilith::data

@@ -40,7 +40,8 @@ class GzReader {
     int code = Z_OK;
     const char* text = gzerror(file_, &code);
     if (code == Z_BUF_ERROR) fail("idx: {}: the gzip stream is truncated", path_);
-    if (result < 0 || (code != Z_OK && code != Z_STREAM_END)) fail("idx: {}: broken gzip stream: {}", path_, text);
+    if (result < 0 || (code != Z_OK && code != Z_STREAM_END))
+      fail("idx: {}: broken gzip stream: {}", path_, text);
   }
 
   const std::string& path_;
@@ -49,15 +50,23 @@ class GzReader {
 
 DType idx_dtype(std::uint8_t code, const std::string& path) {
   switch (code) {
-    case 0x08: return DType::U8;
-    case 0x09: return DType::I8;
-    case 0x0b: return DType::I16;
-    case 0x0c: return DType::I32;
-    case 0x0d: return DType::F32;
-    case 0x0e: return DType::F64;
+    case 0x08:
+      return DType::U8;
+    case 0x09:
+      return DType::I8;
+    case 0x0b:
+      return DType::I16;
+    case 0x0c:
+      return DType::I32;
+    case 0x0d:
+      return DType::F32;
+    case 0x0e:
+      return DType::F64;
     default:
-      fail("idx: {}: wrong magic: element type 0x{:02x}; known are 0x08 (u8), 0x09, 0x0b, 0x0c, 0x0d, 0x0e", path,
-           code);
+      fail(
+          "idx: {}: wrong magic: element type 0x{:02x}; known are 0x08 (u8), 0x09, 0x0b, 0x0c, "
+          "0x0d, 0x0e",
+          path, code);
   }
 }
 
@@ -71,14 +80,15 @@ IdxFile read_idx(const std::string& path) {
   GzReader reader(path);
   std::uint8_t head[4];
   LILITH_CHECK(reader.read(head, 4) == 4, "idx: {}: the file ends within the magic number", path);
-  LILITH_CHECK(head[0] == 0 && head[1] == 0,
-               "idx: {}: wrong magic {:02x}{:02x}{:02x}{:02x}; an idx file starts with two zero bytes", path, head[0],
-               head[1], head[2], head[3]);
+  LILITH_CHECK(
+      head[0] == 0 && head[1] == 0,
+      "idx: {}: wrong magic {:02x}{:02x}{:02x}{:02x}; an idx file starts with two zero bytes", path,
+      head[0], head[1], head[2], head[3]);
   IdxFile file;
   file.dtype = idx_dtype(head[2], path);
   const int rank = head[3];
-  LILITH_CHECK(rank >= 1 && rank <= Shape::kMaxRank, "idx: {}: {} dimensions; 1 to {} can be read", path, rank,
-               Shape::kMaxRank);
+  LILITH_CHECK(rank >= 1 && rank <= Shape::kMaxRank, "idx: {}: {} dimensions; 1 to {} can be read",
+               path, rank, Shape::kMaxRank);
   std::uint64_t promised = size_of(file.dtype);
   for (int d = 0; d < rank; ++d) {
     std::uint8_t size[4];
@@ -88,19 +98,22 @@ IdxFile read_idx(const std::string& path) {
                      promised < (std::uint64_t{1} << 48),
                  "idx: {}: the sizes {} are too large", path, file.shape.str());
   }
-  // Grown as data arrives, so that a broken header cannot ask for memory that the file does not fill.
+  // Grown as data arrives, so that a broken header cannot ask for memory that the file does not
+  // fill.
   std::size_t have = 0;
   while (have < promised) {
-    const std::size_t chunk = std::min<std::uint64_t>(promised - have, std::max<std::size_t>(have, 1 << 22));
+    const std::size_t chunk =
+        std::min<std::uint64_t>(promised - have, std::max<std::size_t>(have, 1 << 22));
     file.bytes.resize(have + chunk);
     const std::size_t got = reader.read(file.bytes.data() + have, chunk);
     have += got;
-    LILITH_CHECK(got == chunk, "idx: {}: too short: the header promises {} bytes ({} of {}), the file has {}", path,
-                 promised, file.shape.str(), name(file.dtype), have);
+    LILITH_CHECK(got == chunk,
+                 "idx: {}: too short: the header promises {} bytes ({} of {}), the file has {}",
+                 path, promised, file.shape.str(), name(file.dtype), have);
   }
   std::uint8_t extra;
-  LILITH_CHECK(reader.read(&extra, 1) == 0, "idx: {}: more data than the {} bytes that the header promises", path,
-               promised);
+  LILITH_CHECK(reader.read(&extra, 1) == 0,
+               "idx: {}: more data than the {} bytes that the header promises", path, promised);
   return file;
 }
 

@@ -26,20 +26,22 @@ DataSourcePtr load_mnist(const std::string& dir, Split split) {
   IdxFile images = read_idx(image_path);
   IdxFile labels = read_idx(label_path);
   LILITH_CHECK(images.dtype == DType::U8 && images.shape.rank() == 3,
-               "MNIST: {}: wrong magic: {} with {} dimensions; images are u8 with 3 (magic 2051)", image_path,
-               name(images.dtype), images.shape.rank());
-  LILITH_CHECK(images.shape[1] == 28 && images.shape[2] == 28, "MNIST: {}: images of {}x{}; need 28x28", image_path,
-               images.shape[1], images.shape[2]);
+               "MNIST: {}: wrong magic: {} with {} dimensions; images are u8 with 3 (magic 2051)",
+               image_path, name(images.dtype), images.shape.rank());
+  LILITH_CHECK(images.shape[1] == 28 && images.shape[2] == 28,
+               "MNIST: {}: images of {}x{}; need 28x28", image_path, images.shape[1],
+               images.shape[2]);
   LILITH_CHECK(labels.dtype == DType::U8 && labels.shape.rank() == 1,
-               "MNIST: {}: wrong magic: {} with {} dimensions; labels are u8 with 1 (magic 2049)", label_path,
-               name(labels.dtype), labels.shape.rank());
-  LILITH_CHECK(images.shape[0] == labels.shape[0], "MNIST: {} images in {}, but {} labels in {}", images.shape[0],
-               image_path, labels.shape[0], label_path);
+               "MNIST: {}: wrong magic: {} with {} dimensions; labels are u8 with 1 (magic 2049)",
+               label_path, name(labels.dtype), labels.shape.rank());
+  LILITH_CHECK(images.shape[0] == labels.shape[0], "MNIST: {} images in {}, but {} labels in {}",
+               images.shape[0], image_path, labels.shape[0], label_path);
   for (std::size_t i = 0; i < labels.bytes.size(); ++i) {
-    LILITH_CHECK(labels.bytes[i] <= 9, "MNIST: {}: label {} at row {}; labels are 0 to 9", label_path,
-                 labels.bytes[i], i);
+    LILITH_CHECK(labels.bytes[i] <= 9, "MNIST: {}: label {} at row {}; labels are 0 to 9",
+                 label_path, labels.bytes[i], i);
   }
-  return std::make_shared<ByteImages>(std::move(images.bytes), std::move(labels.bytes), Shape{1, 28, 28});
+  return std::make_shared<ByteImages>(std::move(images.bytes), std::move(labels.bytes),
+                                      Shape{1, 28, 28});
 }
 
 }  // namespace

@@ -4,8 +4,9 @@
 
 namespace lilith::data {
 
-/// SplitMix64: the host-side generator of shuffles and drawn digits. The same numbers on every machine and library,
-/// which the standard library's distributions do not promise. Ref: Steele, Lea, Flood 2014.
+/// SplitMix64: the host-side generator of shuffles and drawn digits. The same numbers on every
+/// machine and library, which the standard library's distributions do not promise. Ref: Steele,
+/// Lea, Flood 2014.
 class HostRandom {
  public:
   explicit HostRandom(std::uint64_t seed) : state_(seed) {}
@@ -25,7 +26,8 @@ class HostRandom {
   std::uint64_t below(std::uint64_t n) {
     while (true) {
       const unsigned __int128 product = static_cast<unsigned __int128>(next()) * n;
-      if (static_cast<std::uint64_t>(product) >= -n % n) return static_cast<std::uint64_t>(product >> 64);
+      if (static_cast<std::uint64_t>(product) >= -n % n)
+        return static_cast<std::uint64_t>(product >> 64);
     }
   }
   /// Uniform in [a, b).

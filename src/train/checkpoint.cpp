@@ -20,8 +20,13 @@ double number(const Json& j) { return j.is_null() ? NAN : j.get<double>(); }
 Json history_json(const History& history) {
   Json rows = Json::array();
   for (const EpochRow& r : history.rows) {
-    rows.push_back({{"epoch", r.epoch}, {"loss", r.loss}, {"metric", r.metric}, {"val_loss", r.val_loss},
-                    {"val_metric", r.val_metric}, {"lr", r.lr}, {"seconds", r.seconds}});
+    rows.push_back({{"epoch", r.epoch},
+                    {"loss", r.loss},
+                    {"metric", r.metric},
+                    {"val_loss", r.val_loss},
+                    {"val_metric", r.val_metric},
+                    {"lr", r.lr},
+                    {"seconds", r.seconds}});
   }
   return {{"metric_name", history.metric_name}, {"rows", rows}};
 }
@@ -30,23 +35,27 @@ History parse_history(const Json& j) {
   History history;
   history.metric_name = j.at("metric_name").get<std::string>();
   for (const Json& r : j.at("rows")) {
-    history.rows.push_back({r.at("epoch").get<std::int64_t>(), number(r.at("loss")), number(r.at("metric")),
-                            number(r.at("val_loss")), number(r.at("val_metric")), number(r.at("lr")),
+    history.rows.push_back({r.at("epoch").get<std::int64_t>(), number(r.at("loss")),
+                            number(r.at("metric")), number(r.at("val_loss")),
+                            number(r.at("val_metric")), number(r.at("lr")),
                             number(r.at("seconds"))});
   }
   return history;
 }
 
 Json shape_json(const RunShape& s) {
-  return {{"rows", s.rows}, {"batch_size", s.batch_size}, {"seed", s.seed}, {"shuffle", s.shuffle},
+  return {{"rows", s.rows},
+          {"batch_size", s.batch_size},
+          {"seed", s.seed},
+          {"shuffle", s.shuffle},
           {"drop_last", s.drop_last}};
 }
 
 void check_shape(const std::string& path, const Json& saved, const RunShape& shape) {
   const Json now = shape_json(shape);
   for (const auto& [key, value] : now.items()) {
-    LILITH_CHECK(saved.at(key) == value, "fit: cannot resume from {}: {} was {}, now it is {}", path, key,
-                 saved.at(key).dump(), value.dump());
+    LILITH_CHECK(saved.at(key) == value, "fit: cannot resume from {}: {} was {}, now it is {}",
+                 path, key, saved.at(key).dump(), value.dump());
   }
 }
 
@@ -75,8 +84,8 @@ RunState parse_state(const Json& j) {
 
 }  // namespace
 
-void save_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer, const RunState& state,
-                     const RunShape& shape) {
+void save_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer,
+                     const RunState& state, const RunShape& shape) {
   TensorDict dict;
   for (const auto& [name, tensor] : state_dict(model)) dict.add("model." + name, tensor);
   for (const auto& [name, tensor] : state_dict(optimizer)) dict.add("optimizer." + name, tensor);
@@ -102,24 +111,29 @@ void save_checkpoint(const std::string& path, ModelRef model, Optimizer& optimiz
   save_tensors(dict, path);
 }
 
-RunState load_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer, const RunShape& shape) {
+RunState load_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer,
+                         const RunShape& shape) {
   const TensorDict dict = load_tensors(path);
   const auto it = dict.metadata.find(kKey);
-  LILITH_CHECK(it != dict.metadata.end(), "fit: {} is no checkpoint of fit: its metadata has no '{}'", path, kKey);
+  LILITH_CHECK(it != dict.metadata.end(),
+               "fit: {} is no checkpoint of fit: its metadata has no '{}'", path, kKey);
   try {
     const Json j = Json::parse(it->second);
-    LILITH_CHECK(j.at("version") == kVersion, "fit: {} is a checkpoint of version {}; this Lilith reads {}", path,
+    LILITH_CHECK(j.at("version") == kVersion,
+                 "fit: {} is a checkpoint of version {}; this Lilith reads {}", path,
                  j.at("version").dump(), kVersion);
     check_shape(path, j.at("shape"), shape);
-    LILITH_CHECK(j.at("optimizer") == optimizer.name(), "fit: cannot resume from {}: the optimiser was {}, now it is {}",
-                 path, j.at("optimizer").get<std::string>(), optimizer.name());
+    LILITH_CHECK(j.at("optimizer") == optimizer.name(),
+                 "fit: cannot resume from {}: the optimiser was {}, now it is {}", path,
+                 j.at("optimizer").get<std::string>(), optimizer.name());
     RunState state = parse_state(j);
     load_state_dict(model, with_prefix(dict, "model."));
     load_state_dict(optimizer, with_prefix(dict, "optimizer."));
     for_each_hyper(optimizer, [&](const std::string& name, Hyper& h) {
       if (j.at("hyper").contains(name)) h = number(j.at("hyper").at(name));
     });
-    set_rng_state({j.at("rng").at("seed").get<std::uint64_t>(), j.at("rng").at("counter").get<std::uint64_t>()});
+    set_rng_state({j.at("rng").at("seed").get<std::uint64_t>(),
+                   j.at("rng").at("counter").get<std::uint64_t>()});
     return state;
   } catch (const Json::exception& e) {
     fail("fit: {} is a broken checkpoint: {}", path, e.what());

@@ -27,9 +27,10 @@ struct RunShape {
 };
 
 /// Writes model, optimiser, generator and state as one safetensors file, whole or not at all.
-void save_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer, const RunState& state,
-                     const RunShape& shape);
+void save_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer,
+                     const RunState& state, const RunShape& shape);
 /// Reads what save_checkpoint wrote. Error when the file is none, or of a run with another shape.
-RunState load_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer, const RunShape& shape);
+RunState load_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer,
+                         const RunShape& shape);
 
 }  // namespace lilith::train

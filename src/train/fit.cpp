@@ -22,15 +22,17 @@ class Fitting {
         stream_(data, loader_options(), steps.columns),
         progress_(style(options.progress)) {
     LILITH_CHECK(options.epochs >= 0, "fit: epochs is {}; need at least 0", options.epochs);
-    LILITH_CHECK(stream_.batches() > 0, "fit: no batches: {} rows, batch_size {}{}", data->size(), options.batch_size,
-                 options.drop_last ? ", drop_last" : "");
-    LILITH_CHECK(!options.resume || !options.checkpoint.empty(), "fit: resume without the path of a checkpoint");
+    LILITH_CHECK(stream_.batches() > 0, "fit: no batches: {} rows, batch_size {}{}", data->size(),
+                 options.batch_size, options.drop_last ? ", drop_last" : "");
+    LILITH_CHECK(!options.resume || !options.checkpoint.empty(),
+                 "fit: resume without the path of a checkpoint");
     LILITH_CHECK(options.checkpoint_every >= 0, "fit: checkpoint_every is {}; need at least 0",
                  options.checkpoint_every);
     if (options.validation.source) {
       const auto columns = options.validation.source->columns().size();
       LILITH_CHECK(columns >= static_cast<std::size_t>(steps.columns),
-                   "fit: the validation data has {} columns; the loss takes {}", columns, steps.columns);
+                   "fit: the validation data has {} columns; the loss takes {}", columns,
+                   steps.columns);
     }
   }
 
@@ -54,10 +56,14 @@ class Fitting {
   static train::Progress::Style style(ShowProgress show) {
     using Style = train::Progress::Style;
     switch (show) {
-      case ShowProgress::Off: return Style::Off;
-      case ShowProgress::Lines: return Style::Lines;
-      case ShowProgress::Bar: return Style::Bar;
-      case ShowProgress::Auto: break;
+      case ShowProgress::Off:
+        return Style::Off;
+      case ShowProgress::Lines:
+        return Style::Lines;
+      case ShowProgress::Bar:
+        return Style::Bar;
+      case ShowProgress::Auto:
+        break;
     }
     return train::Progress::detect();
   }
@@ -74,12 +80,14 @@ class Fitting {
     auto& scheduler = options_.scheduler;
     if (scheduler) scheduler->attach(options_.optimizer);
     if (options_.resume) {
-      state_ = train::load_checkpoint(options_.checkpoint, steps_.model, options_.optimizer, shape_);
+      state_ =
+          train::load_checkpoint(options_.checkpoint, steps_.model, options_.optimizer, shape_);
       saved_ = true;
-      progress_.message(fmt::format("resumed from {} in epoch {}, step {}", options_.checkpoint, state_.epoch + 1,
-                                    state_.step));
-      LILITH_CHECK(scheduler.has_value() == !state_.base_lrs.empty(), "fit: cannot resume from {}: it was made {} a scheduler",
-                   options_.checkpoint, scheduler ? "without" : "with");
+      progress_.message(fmt::format("resumed from {} in epoch {}, step {}", options_.checkpoint,
+                                    state_.epoch + 1, state_.step));
+      LILITH_CHECK(scheduler.has_value() == !state_.base_lrs.empty(),
+                   "fit: cannot resume from {}: it was made {} a scheduler", options_.checkpoint,
+                   scheduler ? "without" : "with");
       if (scheduler) {
         scheduler->set_base_lrs(state_.base_lrs);
         scheduler->set_last_epoch(state_.scheduler_epoch);
@@ -121,14 +129,16 @@ class Fitting {
       ++step;
       const double loss = p.scores[0].item<double>();
       if (std::isnan(loss)) {
-        const std::string kept = options_.checkpoint.empty() || !std::filesystem::exists(options_.checkpoint)
-                                     ? "there is no checkpoint"
-                                     : "the last checkpoint is " + options_.checkpoint;
-        fail("fit: the loss is NaN at step {} (epoch {}); {}. A smaller learning rate often helps.", step,
-             state_.epoch + 1, kept);
+        const std::string kept =
+            options_.checkpoint.empty() || !std::filesystem::exists(options_.checkpoint)
+                ? "there is no checkpoint"
+                : "the last checkpoint is " + options_.checkpoint;
+        fail("fit: the loss is NaN at step {} (epoch {}); {}. A smaller learning rate often helps.",
+             step, state_.epoch + 1, kept);
       }
       state_.loss_sum += loss * static_cast<double>(p.samples);
-      if (has_metric()) state_.metric_sum += p.scores[1].item<double>() * static_cast<double>(p.samples);
+      if (has_metric())
+        state_.metric_sum += p.scores[1].item<double>() * static_cast<double>(p.samples);
       state_.samples += p.samples;
     }
     pending_.clear();
@@ -169,7 +179,8 @@ class Fitting {
   std::string validate(EpochRow& row) {
     const TestModeScope scope(steps_.model);
     data::BatchStream stream(options_.validation.source,
-                             {.batch_size = options_.batch_size, .device = options_.device}, steps_.columns);
+                             {.batch_size = options_.batch_size, .device = options_.device},
+                             steps_.columns);
     double loss_sum = 0, metric_sum = 0, n = 0;
     stream.start(0);
     while (!stream.done()) {
@@ -191,18 +202,20 @@ class Fitting {
   }
 
   void call_callbacks() {
-    FitState view{state_.history, options_.optimizer, steps_.model, state_.step, false,
-                  [this](const std::string& path) { save(path); }};
+    FitState view{state_.history, options_.optimizer,
+                  steps_.model,   state_.step,
+                  false,          [this](const std::string& path) { save(path); }};
     for (const Callback& callback : options_.callbacks) callback(view);
     stopped_ = view.stopped;
   }
 
   History interrupt() {
     read_losses();
-    const std::string path = options_.checkpoint.empty() ? "lilith-interrupted.safetensors" : options_.checkpoint;
+    const std::string path =
+        options_.checkpoint.empty() ? "lilith-interrupted.safetensors" : options_.checkpoint;
     save(path);
-    progress_.message(fmt::format("interrupted in epoch {}, after step {}; checkpoint: {}", state_.epoch + 1,
-                                  state_.step, path));
+    progress_.message(fmt::format("interrupted in epoch {}, after step {}; checkpoint: {}",
+                                  state_.epoch + 1, state_.step, path));
     state_.history.interrupted = true;
     return state_.history;
   }

@@ -10,9 +10,12 @@ void History::save_csv(const std::string& path) const {
   std::ofstream out(path);
   LILITH_CHECK(out.is_open(), "save_csv: cannot write {}", path);
   const bool has_metric = !metric_name.empty();
-  out << "epoch,loss,val_loss," << (has_metric ? metric_name + ",val_" + metric_name + "," : "") << "lr,seconds\n";
+  out << "epoch,loss,val_loss," << (has_metric ? metric_name + ",val_" + metric_name + "," : "")
+      << "lr,seconds\n";
   // An empty field stands for what was not measured.
-  const auto field = [](double v) { return std::isnan(v) ? std::string() : fmt::format("{:.9g}", v); };
+  const auto field = [](double v) {
+    return std::isnan(v) ? std::string() : fmt::format("{:.9g}", v);
+  };
   for (const EpochRow& row : rows) {
     out << row.epoch << ',' << field(row.loss) << ',' << field(row.val_loss) << ',';
     if (has_metric) out << field(row.metric) << ',' << field(row.val_metric) << ',';
@@ -24,15 +27,17 @@ void History::save_csv(const std::string& path) const {
 
 Metric Metric::accuracy() {
   return {"accuracy", [](const Tensor& output, const Tensor& target) {
-            LILITH_CHECK(output.ndim() == 2 && target.ndim() == 1 && is_integral(target.dtype()),
-                         "accuracy: output is {}, target is {}; need scores [N, C] and integer classes [N]",
-                         output.aval().str(), target.aval().str());
+            LILITH_CHECK(
+                output.ndim() == 2 && target.ndim() == 1 && is_integral(target.dtype()),
+                "accuracy: output is {}, target is {}; need scores [N, C] and integer classes [N]",
+                output.aval().str(), target.aval().str());
             return mean(eq(argmax(output, 1), target.to(kInt64)).to(kFloat32));
           }};
 }
 
 Metric Metric::mae() {
-  return {"mae", [](const Tensor& output, const Tensor& target) { return mean(abs(output - target)); }};
+  return {"mae",
+          [](const Tensor& output, const Tensor& target) { return mean(abs(output - target)); }};
 }
 
 namespace {

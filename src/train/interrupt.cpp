@@ -21,7 +21,7 @@ InterruptGuard::InterruptGuard(bool enabled) : enabled_(enabled) {
   const std::lock_guard lock(g_mutex);
   if (g_guards++ > 0) return;
   g_interrupted = 0;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_interrupt;
   sigemptyset(&action.sa_mask);
   // One shot: the second Ctrl-C finds the default action. System calls are restarted.

@@ -2,7 +2,8 @@
 
 namespace lilith::train {
 
-/// While one lives, Ctrl-C sets a flag instead of ending the process; a second Ctrl-C ends it as usual. Guards nest.
+/// While one lives, Ctrl-C sets a flag instead of ending the process; a second Ctrl-C ends it as
+/// usual. Guards nest.
 class InterruptGuard {
  public:
   explicit InterruptGuard(bool enabled);

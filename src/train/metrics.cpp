@@ -26,32 +26,50 @@ std::vector<To> host_values(const Tensor& t) {
     for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<To>(p[i]);
   };
   switch (t.dtype()) {
-    case DType::Bool: copy(t.data<bool>()); break;
-    case DType::U8: copy(t.data<std::uint8_t>()); break;
-    case DType::I8: copy(t.data<std::int8_t>()); break;
-    case DType::I16: copy(t.data<std::int16_t>()); break;
-    case DType::I32: copy(t.data<std::int32_t>()); break;
-    case DType::I64: copy(t.data<std::int64_t>()); break;
-    case DType::F32: copy(t.data<float>()); break;
-    case DType::F64: copy(t.data<double>()); break;
-    default: fail("metrics: dtype {} is not supported; cast to f32 first", name(t.dtype()));
+    case DType::Bool:
+      copy(t.data<bool>());
+      break;
+    case DType::U8:
+      copy(t.data<std::uint8_t>());
+      break;
+    case DType::I8:
+      copy(t.data<std::int8_t>());
+      break;
+    case DType::I16:
+      copy(t.data<std::int16_t>());
+      break;
+    case DType::I32:
+      copy(t.data<std::int32_t>());
+      break;
+    case DType::I64:
+      copy(t.data<std::int64_t>());
+      break;
+    case DType::F32:
+      copy(t.data<float>());
+      break;
+    case DType::F64:
+      copy(t.data<double>());
+      break;
+    default:
+      fail("metrics: dtype {} is not supported; cast to f32 first", name(t.dtype()));
   }
   return out;
 }
 
 Classified classified(const char* metric, const Tensor& output, const Tensor& target) {
-  LILITH_CHECK(output.ndim() == 2 && is_floating(output.dtype()), "{}: output is {}; need floating scores [N, C]",
-               metric, output.aval().str());
-  LILITH_CHECK(target.ndim() == 1 && is_integral(target.dtype()), "{}: target is {}; need integer classes [N]", metric,
-               target.aval().str());
+  LILITH_CHECK(output.ndim() == 2 && is_floating(output.dtype()),
+               "{}: output is {}; need floating scores [N, C]", metric, output.aval().str());
+  LILITH_CHECK(target.ndim() == 1 && is_integral(target.dtype()),
+               "{}: target is {}; need integer classes [N]", metric, target.aval().str());
   LILITH_CHECK(output.size(0) == target.size(0), "{}: output {} has {} rows, target has {}", metric,
                output.aval().str(), output.size(0), target.size(0));
-  LILITH_CHECK(target.size(0) > 0 && output.size(1) > 0, "{}: no rows or no classes: output is {}", metric,
-               output.aval().str());
-  Classified c{output.size(0), output.size(1), host_values<double>(output), host_values<std::int64_t>(target)};
+  LILITH_CHECK(target.size(0) > 0 && output.size(1) > 0, "{}: no rows or no classes: output is {}",
+               metric, output.aval().str());
+  Classified c{output.size(0), output.size(1), host_values<double>(output),
+               host_values<std::int64_t>(target)};
   for (std::size_t i = 0; i < c.targets.size(); ++i) {
-    LILITH_CHECK(c.targets[i] >= 0 && c.targets[i] < c.classes, "{}: target {} at row {}; need 0 to {}", metric,
-                 c.targets[i], i, c.classes - 1);
+    LILITH_CHECK(c.targets[i] >= 0 && c.targets[i] < c.classes,
+                 "{}: target {} at row {}; need 0 to {}", metric, c.targets[i], i, c.classes - 1);
   }
   return c;
 }
@@ -72,7 +90,8 @@ std::vector<Counts> class_counts(const Classified& c) {
   return counts;
 }
 
-// Every row is predicted and belongs to one class, so that over all decisions precision, recall and F1 are one number.
+// Every row is predicted and belongs to one class, so that over all decisions precision, recall and
+// F1 are one number.
 template <class Score>
 double averaged(const Classified& c, Average average, Score score) {
   const auto counts = class_counts(c);
@@ -92,7 +111,8 @@ double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 double accuracy(const Tensor& output, const Tensor& target) {
   const Classified c = classified("accuracy", output, target);
   std::int64_t right = 0;
-  for (std::int64_t i = 0; i < c.rows; ++i) right += c.predicted(i) == c.targets[static_cast<std::size_t>(i)];
+  for (std::int64_t i = 0; i < c.rows; ++i)
+    right += c.predicted(i) == c.targets[static_cast<std::size_t>(i)];
   return static_cast<double>(right) / static_cast<double>(c.rows);
 }
 
@@ -105,18 +125,21 @@ double top_k_accuracy(const Tensor& output, const Tensor& target, std::int64_t k
     const std::int64_t t = c.targets[static_cast<std::size_t>(i)];
     // Those before the target in the order of falling scores, equals by their number.
     std::int64_t before = 0;
-    for (std::int64_t j = 0; j < c.classes; ++j) before += row[j] > row[t] || (row[j] == row[t] && j < t);
+    for (std::int64_t j = 0; j < c.classes; ++j)
+      before += row[j] > row[t] || (row[j] == row[t] && j < t);
     right += before < k;
   }
   return static_cast<double>(right) / static_cast<double>(c.rows);
 }
 
-std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& output, const Tensor& target) {
+std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& output,
+                                                        const Tensor& target) {
   const Classified c = classified("confusion_matrix", output, target);
   const auto n = static_cast<std::size_t>(c.classes);
   std::vector<std::vector<std::int64_t>> counts(n, std::vector<std::int64_t>(n));
   for (std::int64_t i = 0; i < c.rows; ++i) {
-    ++counts[static_cast<std::size_t>(c.targets[static_cast<std::size_t>(i)])][static_cast<std::size_t>(c.predicted(i))];
+    ++counts[static_cast<std::size_t>(c.targets[static_cast<std::size_t>(i)])]
+            [static_cast<std::size_t>(c.predicted(i))];
   }
   return counts;
 }
@@ -137,9 +160,10 @@ double f1_score(const Tensor& output, const Tensor& target, Average average) {
 }
 
 double r2_score(const Tensor& output, const Tensor& target) {
-  LILITH_CHECK(output.shape() == target.shape() && is_floating(output.dtype()) && is_floating(target.dtype()),
-               "r2_score: output is {}, target is {}; need floating tensors of one shape", output.aval().str(),
-               target.aval().str());
+  LILITH_CHECK(output.shape() == target.shape() && is_floating(output.dtype()) &&
+                   is_floating(target.dtype()),
+               "r2_score: output is {}, target is {}; need floating tensors of one shape",
+               output.aval().str(), target.aval().str());
   LILITH_CHECK(target.numel() > 0, "r2_score: no values");
   const auto y = host_values<double>(target), p = host_values<double>(output);
   double mean = 0, residual = 0, total = 0;

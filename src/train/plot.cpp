@@ -8,7 +8,8 @@ namespace {
 
 constexpr Color kInk{60, 60, 68}, kGrid{228, 228, 234}, kAxis{120, 120, 130}, kTitle{30, 30, 36};
 // Told apart by people with the usual kinds of colour blindness too (Okabe and Ito).
-constexpr Color kColors[] = {{0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {86, 180, 233}};
+constexpr Color kColors[] = {
+    {0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {86, 180, 233}};
 
 struct Range {
   double low = 0, high = 1, step = 0.25;
@@ -59,7 +60,8 @@ class Panel {
 
   void draw() {
     draw_axes();
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) draw_series(chart_.series[i], color_of(i));
+    for (std::size_t i = 0; i < chart_.series.size(); ++i)
+      draw_series(chart_.series[i], color_of(i));
     if (chart_.series.size() > 1) draw_legend();
   }
 
@@ -84,7 +86,9 @@ class Panel {
     x_range_.high = x1 > x0 ? x1 : x0 + 1;
   }
 
-  double px(double v) const { return left_ + (v - x_range_.low) / (x_range_.high - x_range_.low) * (right_ - left_); }
+  double px(double v) const {
+    return left_ + (v - x_range_.low) / (x_range_.high - x_range_.low) * (right_ - left_);
+  }
   double py(double v) const {
     return bottom_ - (v - y_range_.low) / (y_range_.high - y_range_.low) * (bottom_ - top_);
   }
@@ -108,9 +112,12 @@ class Panel {
     raster_.fill(left_, top_, 1, bottom_ - top_ + 1, kAxis);
     raster_.fill(left_, bottom_, right_ - left_ + 1, 1, kAxis);
     const int middle = (left_ + right_) / 2;
-    raster_.text(middle - Raster::text_width(chart_.title, 2) / 2, y_ + 12, chart_.title, kTitle, 2);
-    raster_.text(middle - Raster::text_width(chart_.x_label) / 2, bottom_ + 28, chart_.x_label, kInk);
-    raster_.text_up(x_ + 10, (top_ + bottom_) / 2 + Raster::text_width(chart_.y_label) / 2, chart_.y_label, kInk);
+    raster_.text(middle - Raster::text_width(chart_.title, 2) / 2, y_ + 12, chart_.title, kTitle,
+                 2);
+    raster_.text(middle - Raster::text_width(chart_.x_label) / 2, bottom_ + 28, chart_.x_label,
+                 kInk);
+    raster_.text_up(x_ + 10, (top_ + bottom_) / 2 + Raster::text_width(chart_.y_label) / 2,
+                    chart_.y_label, kInk);
   }
 
   void draw_series(const Series& s, Color color) {
@@ -165,8 +172,8 @@ class Panel {
 
 Raster draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height) {
   LILITH_CHECK(!charts.empty(), "draw_charts: no chart; need at least one");
-  LILITH_CHECK(panel_width >= 200 && panel_height >= 150, "draw_charts: panels of {}x{}; need at least 200x150",
-               panel_width, panel_height);
+  LILITH_CHECK(panel_width >= 200 && panel_height >= 150,
+               "draw_charts: panels of {}x{}; need at least 200x150", panel_width, panel_height);
   Raster raster(panel_width * static_cast<int>(charts.size()), panel_height);
   int x = 0;
   for (const Chart& chart : charts) {

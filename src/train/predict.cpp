@@ -7,8 +7,8 @@
 
 namespace lilith::detail {
 
-Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f, std::int64_t batch_size,
-                   Device device) {
+Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f,
+                   std::int64_t batch_size, Device device) {
   data::BatchStream stream(data, {.batch_size = batch_size, .device = device}, 1);
   LILITH_CHECK(data->size() > 0, "predict: the dataset is empty");
   StoragePtr storage;
@@ -19,7 +19,8 @@ Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const T
     const Tensor x = stream.next()[0];
     Tensor out = f(x);
     LILITH_CHECK(out.ndim() >= 1 && out.size(0) == x.size(0),
-                 "predict: for {} the model gives {}; the first sizes must agree", x.aval().str(), out.aval().str());
+                 "predict: for {} the model gives {}; the first sizes must agree", x.aval().str(),
+                 out.aval().str());
     if (!storage) {
       all = out.aval();
       all.device = {};
@@ -30,7 +31,8 @@ Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const T
     Aval row = out.aval(), expected = all;
     row.device = {};
     expected.shape[0] = row.shape[0];
-    LILITH_CHECK(row == expected, "predict: a batch gives {}, those before {}", out.aval().str(), expected.str());
+    LILITH_CHECK(row == expected, "predict: a batch gives {}, those before {}", out.aval().str(),
+                 expected.str());
     if (out.device() != Device{}) out = out.to(cpu());
     std::memcpy(to, out.raw_data(), row.bytes());
     to += row.bytes();

@@ -23,7 +23,9 @@ std::string values(const ProgressState& s) {
   return text;
 }
 
-std::string epoch_label(const ProgressState& s) { return fmt::format("epoch {}/{}", s.epoch, s.epochs); }
+std::string epoch_label(const ProgressState& s) {
+  return fmt::format("epoch {}/{}", s.epoch, s.epochs);
+}
 
 double rate(const ProgressState& s, double seconds) {
   return seconds > 0 ? static_cast<double>(s.samples) / seconds : 0;
@@ -47,16 +49,21 @@ std::string format_rate(double per_second) {
 }
 
 std::string progress_line(const ProgressState& s, double seconds, int width) {
-  const double part = s.batches > 0 ? static_cast<double>(s.batch) / static_cast<double>(s.batches) : 0;
-  const double left = s.batch > 0 ? seconds * static_cast<double>(s.batches - s.batch) / static_cast<double>(s.batch) : 0;
+  const double part =
+      s.batches > 0 ? static_cast<double>(s.batch) / static_cast<double>(s.batches) : 0;
+  const double left = s.batch > 0 ? seconds * static_cast<double>(s.batches - s.batch) /
+                                        static_cast<double>(s.batch)
+                                  : 0;
   const std::string head = epoch_label(s) + " ";
-  const std::string tail = fmt::format(" {}/{}  {}  {} samples/s  {} left", s.batch, s.batches, values(s),
-                                       format_rate(rate(s, seconds)), format_duration(left));
+  const std::string tail =
+      fmt::format(" {}/{}  {}  {} samples/s  {} left", s.batch, s.batches, values(s),
+                  format_rate(rate(s, seconds)), format_duration(left));
   const int room = std::min(24, width - static_cast<int>(head.size() + tail.size()) - 2);
   std::string line = head;
   if (room >= 4) {
     const auto filled = static_cast<std::size_t>(std::lround(part * room));
-    line += "[" + std::string(filled, '=') + std::string(static_cast<std::size_t>(room) - filled, ' ') + "]";
+    line += "[" + std::string(filled, '=') +
+            std::string(static_cast<std::size_t>(room) - filled, ' ') + "]";
   }
   line += tail;
   return line.substr(0, static_cast<std::size_t>(std::max(width, 0)));
@@ -68,11 +75,14 @@ Progress::Style Progress::detect() { return isatty(STDERR_FILENO) ? Style::Bar :
 
 void Progress::start_epoch() { start_ = drawn_ = Clock::now(); }
 
-double Progress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+double Progress::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - start_).count();
+}
 
 bool Progress::due() const {
   if (style_ == Style::Off) return false;
-  return Clock::now() - drawn_ >= (style_ == Style::Bar ? std::chrono::milliseconds(100) : std::chrono::seconds(10));
+  return Clock::now() - drawn_ >=
+         (style_ == Style::Bar ? std::chrono::milliseconds(100) : std::chrono::seconds(10));
 }
 
 void Progress::update(const ProgressState& state) {
@@ -90,8 +100,8 @@ void Progress::update(const ProgressState& state) {
 void Progress::finish_epoch(const ProgressState& state, const std::string& suffix) {
   if (style_ == Style::Off) return;
   clear_bar();
-  fmt::print(stderr, "{}  {}{}  {} samples/s  {:.1f} s\n", epoch_label(state), values(state), suffix,
-             format_rate(rate(state, seconds())), seconds());
+  fmt::print(stderr, "{}  {}{}  {} samples/s  {:.1f} s\n", epoch_label(state), values(state),
+             suffix, format_rate(rate(state, seconds())), seconds());
   std::fflush(stderr);
 }
 

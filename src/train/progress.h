@@ -15,8 +15,9 @@ struct ProgressState {
   double metric = 0;
 };
 
-/// Writes the course of a training run to stderr: a bar that is redrawn on a terminal, otherwise a plain line now and
-/// then. Drawing is rare (ten times a second at most), so that it costs no step anything.
+/// Writes the course of a training run to stderr: a bar that is redrawn on a terminal, otherwise a
+/// plain line now and then. Drawing is rare (ten times a second at most), so that it costs no step
+/// anything.
 class Progress {
  public:
   enum class Style { Off, Lines, Bar };

@@ -53,7 +53,8 @@ void Raster::text(int x, int y, const std::string& text, Color color, int scale)
     const std::uint8_t* rows = train::glyph(c);
     for (int j = 0; j < train::kGlyphHeight; ++j) {
       for (int i = 0; i < train::kGlyphWidth; ++i) {
-        if (rows[j] >> (train::kGlyphWidth - 1 - i) & 1) fill(x + i * scale, y + j * scale, scale, scale, color);
+        if (rows[j] >> (train::kGlyphWidth - 1 - i) & 1)
+          fill(x + i * scale, y + j * scale, scale, scale, color);
       }
     }
     x += (train::kGlyphWidth + 1) * scale;
@@ -92,24 +93,30 @@ void Raster::save_png(const std::string& path) const {
 }
 
 Raster image_sheet(const Tensor& images, int columns, int scale, int gap) {
-  LILITH_CHECK(images.ndim() == 4 && (images.size(1) == 1 || images.size(1) == 3) && images.dtype() == DType::F32,
+  LILITH_CHECK(images.ndim() == 4 && (images.size(1) == 1 || images.size(1) == 3) &&
+                   images.dtype() == DType::F32,
                "image_sheet: got {}; need f32 [N,1,H,W] or [N,3,H,W]", images.aval().str());
-  LILITH_CHECK(columns >= 1 && scale >= 1 && gap >= 0, "image_sheet: columns {}, scale {}, gap {}; need 1, 1, 0 or more",
-               columns, scale, gap);
+  LILITH_CHECK(columns >= 1 && scale >= 1 && gap >= 0,
+               "image_sheet: columns {}, scale {}, gap {}; need 1, 1, 0 or more", columns, scale,
+               gap);
   const int n = static_cast<int>(images.size(0)), channels = static_cast<int>(images.size(1));
   const int height = static_cast<int>(images.size(2)), width = static_cast<int>(images.size(3));
   const int rows = std::max(1, (n + columns - 1) / columns);
-  Raster sheet(columns * (width * scale + gap) + gap, rows * (height * scale + gap) + gap, {60, 60, 66});
+  Raster sheet(columns * (width * scale + gap) + gap, rows * (height * scale + gap) + gap,
+               {60, 60, 66});
   const float* p = images.data<float>();
   const auto byte = [&](int image, int c, int y, int x) {
-    const std::size_t at = ((static_cast<std::size_t>(image) * channels + c) * height + y) * width + x;
+    const std::size_t at =
+        ((static_cast<std::size_t>(image) * channels + c) * height + y) * width + x;
     return static_cast<std::uint8_t>(std::clamp(p[at], 0.0f, 1.0f) * 255.0f + 0.5f);
   };
   for (int i = 0; i < n; ++i) {
-    const int left = gap + i % columns * (width * scale + gap), top = gap + i / columns * (height * scale + gap);
+    const int left = gap + i % columns * (width * scale + gap),
+              top = gap + i / columns * (height * scale + gap);
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < width; ++x) {
-        const Color color = {byte(i, 0, y, x), byte(i, channels > 1 ? 1 : 0, y, x), byte(i, channels - 1, y, x)};
+        const Color color = {byte(i, 0, y, x), byte(i, channels > 1 ? 1 : 0, y, x),
+                             byte(i, channels - 1, y, x)};
         sheet.fill(left + x * scale, top + y * scale, scale, scale, color);
       }
     }

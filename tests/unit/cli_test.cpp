@@ -1,4 +1,5 @@
-// The command line as a process: exit status, what goes to stdout, what to stderr. Skipped, loudly, when it is not built.
+// The command line as a process: exit status, what goes to stdout, what to stderr. Skipped, loudly,
+// when it is not built.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -44,7 +45,8 @@ class Cli : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
   Outcome run(const std::string& args) const {
-    const std::string command = fmt::format("{} {} > {} 2> {}", program_.string(), args, path("out"), path("err"));
+    const std::string command =
+        fmt::format("{} {} > {} 2> {}", program_.string(), args, path("out"), path("err"));
     const int raw = std::system(command.c_str());
     return {WIFEXITED(raw) ? WEXITSTATUS(raw) : -1, text_of(path("out")), text_of(path("err"))};
   }
@@ -76,7 +78,8 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
   expect_failure("", "subcommand is required");
   expect_failure("fly", "subcommand is required");
   expect_failure("train", "model is required");
-  expect_failure("train resnet9000", "no model 'resnet9000' in the zoo; there are: cnn, lenet, vae, wine");
+  expect_failure("train resnet9000",
+                 "no model 'resnet9000' in the zoo; there are: cnn, lenet, vae, wine");
   expect_failure("train cnn --epochs 0", "--epochs");
   expect_failure("train cnn --device tpu", "'tpu' is no device; there are: cpu");
   expect_failure("train cnn --resume", "--resume: no --out");
@@ -94,13 +97,15 @@ TEST_F(Cli, DevicesBeginWithTheCpu) {
 }
 
 TEST_F(Cli, InspectShowsTensorsAndIdx) {
-  save_tensors(TensorDict{{"w", tensor({{1.f, 2.f}, {3.f, 6.f}})}, {"n", tensor({7})}}, path("t.safetensors"));
+  save_tensors(TensorDict{{"w", tensor({{1.f, 2.f}, {3.f, 6.f}})}, {"n", tensor({7})}},
+               path("t.safetensors"));
   const Outcome o = run("inspect " + path("t.safetensors"));
   EXPECT_EQ(o.status, 0);
   expect_has(o.out, "f32[2,2]");
   expect_has(o.out, "min 1  max 6  mean 3");
   expect_has(o.out, "2 tensors, 5 elements");
-  std::ofstream(path("t.idx"), std::ios::binary) << std::string("\0\0\x08\x01\0\0\0\x02\x05\x09", 10);
+  std::ofstream(path("t.idx"), std::ios::binary)
+      << std::string("\0\0\x08\x01\0\0\0\x02\x05\x09", 10);
   const Outcome idx = run("inspect " + path("t.idx"));
   EXPECT_EQ(idx.status, 0);
   expect_has(idx.out, "u8[2]");

@@ -16,8 +16,9 @@ namespace fs = std::filesystem;
 class DataFiles : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::temp_directory_path() / fmt::format("lilith-data-{}-{}", ::getpid(),
-                                                   testing::UnitTest::GetInstance()->current_test_info()->name());
+    dir_ = fs::temp_directory_path() /
+           fmt::format("lilith-data-{}-{}", ::getpid(),
+                       testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(dir_);
   }
   void TearDown() override { fs::remove_all(dir_); }
@@ -28,7 +29,8 @@ class DataFiles : public testing::Test {
     return path.string();
   }
   static std::string be32(std::uint32_t v) {
-    return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
+    return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8),
+            static_cast<char>(v)};
   }
   static std::string images(std::uint32_t n) {
     std::string s = be32(2051) + be32(n) + be32(28) + be32(28);
@@ -53,7 +55,8 @@ class DataFiles : public testing::Test {
       FAIL() << "no error";
     } catch (const Error& e) {
       for (const auto& part : parts) {
-        EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what() << "\nlacks: " << part;
+        EXPECT_NE(std::string(e.what()).find(part), std::string::npos)
+            << e.what() << "\nlacks: " << part;
       }
     }
   }
@@ -79,11 +82,14 @@ TEST_F(DataFiles, RefusesBrokenIdx) {
   expect_error(read(dir_.string()), {"is a folder"});
   expect_error(read(write("empty", "")), {"empty", "ends within the magic"});
   expect_error(read(write("magic", "GIF89a--")), {"magic", "wrong magic 47494638"});
-  expect_error(read(write("type", std::string("\0\0\x07\x01", 4))), {"type", "wrong magic", "0x07"});
+  expect_error(read(write("type", std::string("\0\0\x07\x01", 4))),
+               {"type", "wrong magic", "0x07"});
   expect_error(read(write("rank", std::string("\0\0\x08\0", 4))), {"rank", "0 dimensions"});
   expect_error(read(write("sizes", be32(2051) + be32(5))), {"sizes", "ends within the sizes"});
-  expect_error(read(write("huge", be32(2051) + be32(~0u) + be32(~0u) + be32(~0u))), {"huge", "too large"});
-  expect_error(read(write("short", images(4).substr(0, 1000))), {"short", "too short", "3136", "984"});
+  expect_error(read(write("huge", be32(2051) + be32(~0u) + be32(~0u) + be32(~0u))),
+               {"huge", "too large"});
+  expect_error(read(write("short", images(4).substr(0, 1000))),
+               {"short", "too short", "3136", "984"});
   expect_error(read(write("long", images(1) + "x")), {"long", "more data than the 784 bytes"});
   const std::string packed = gzip(images(50), (dir_ / "ok.gz").string());
   EXPECT_EQ(data::read_idx((dir_ / "ok.gz").string()).shape, (Shape{50, 28, 28}));
@@ -95,7 +101,8 @@ TEST_F(DataFiles, RefusesBrokenIdx) {
 
 TEST_F(DataFiles, RefusesFilesThatDisagree) {
   const auto load = [&] { data::MNIST(dir_.string(), data::Split::Test); };
-  expect_error([&] { data::MNIST((dir_ / "no").string(), data::Split::Test); }, {"is not a folder"});
+  expect_error([&] { data::MNIST((dir_ / "no").string(), data::Split::Test); },
+               {"is not a folder"});
   expect_error(load, {"has neither t10k-images-idx3-ubyte nor"});
   write("t10k-images-idx3-ubyte", images(2));
   expect_error(load, {"t10k-labels-idx1-ubyte"});
@@ -132,14 +139,18 @@ TEST_F(DataFiles, RefusesBrokenCsv) {
   expect_error(read((dir_ / "none.csv").string()), {"cannot open", "none.csv"});
   expect_error(read(write("empty.csv", "\n\n")), {"empty.csv", "no rows"});
   expect_error(read(write("names.csv", "a,b\n")), {"names.csv", "no rows"});
-  expect_error(read(write("word.csv", "a,b\n1,2\n3,four\n")), {"word.csv:3", "column 1 (b) holds 'four'"});
+  expect_error(read(write("word.csv", "a,b\n1,2\n3,four\n")),
+               {"word.csv:3", "column 1 (b) holds 'four'"});
   expect_error(read(write("first.csv", "x,2\n1,2\n"), {.header = false}), {"first.csv:1", "'x'"});
   expect_error(read(write("nan.csv", "1,2\nnan,2\n")), {"nan.csv:2", "'nan'", "no finite number"});
   expect_error(read(write("hole.csv", "1,2\n,2\n")), {"hole.csv:2", "''"});
-  expect_error(read(write("ragged.csv", "1,2,3\n1,2,3\n1,2\n")), {"ragged.csv:3", "2 fields; the first line has 3"});
+  expect_error(read(write("ragged.csv", "1,2,3\n1,2,3\n1,2\n")),
+               {"ragged.csv:3", "2 fields; the first line has 3"});
   expect_error(read(write("quote.csv", "1,2\n\"3,4\n")), {"quote.csv:2", "quoted"});
-  expect_error(read(write("range.csv", "1,2\n"), {.targets = {2}}), {"range.csv", "column 2 is out of range"});
-  expect_error(read(write("name.csv", "a,b\n1,2\n"), {.targets = {"c"}}), {"no column 'c'", "a, b"});
+  expect_error(read(write("range.csv", "1,2\n"), {.targets = {2}}),
+               {"range.csv", "column 2 is out of range"});
+  expect_error(read(write("name.csv", "a,b\n1,2\n"), {.targets = {"c"}}),
+               {"no column 'c'", "a, b"});
   expect_error(read(write("noname.csv", "1,2\n"), {.targets = {"c"}}), {"has no header"});
   expect_error(read(write("one.csv", "1\n2\n")), {"no column is left for x"});
   expect_error(read(dir_.string()), {"CSV"});

@@ -13,7 +13,8 @@ namespace {
 Tensor make_f32(const Shape& shape, float first = 0) {
   const Aval aval{shape, DType::F32, {}};
   auto storage = Storage::allocate(aval.bytes());
-  for (std::int64_t i = 0; i < aval.numel(); ++i) static_cast<float*>(storage->data())[i] = first + static_cast<float>(i);
+  for (std::int64_t i = 0; i < aval.numel(); ++i)
+    static_cast<float*>(storage->data())[i] = first + static_cast<float>(i);
   return ir::make_data(aval, storage);
 }
 

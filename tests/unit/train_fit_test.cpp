@@ -31,7 +31,8 @@ struct Classifier {
 Dataset<2> line_data(int rows) {
   std::vector<float> x, y;
   for (int i = 0; i < rows; ++i) {
-    const float a = std::sin(0.7f * static_cast<float>(i)), b = std::cos(1.3f * static_cast<float>(i)),
+    const float a = std::sin(0.7f * static_cast<float>(i)),
+                b = std::cos(1.3f * static_cast<float>(i)),
                 c = std::sin(2.1f * static_cast<float>(i) + 1);
     x.insert(x.end(), {a, b, c});
     y.push_back(a - 2 * b + 3 * c + 0.5f);
@@ -45,7 +46,8 @@ Dataset<2> class_data(int rows) {
   std::vector<std::int64_t> y;
   for (int i = 0; i < rows; ++i) {
     float v[4];
-    for (int j = 0; j < 4; ++j) v[j] = std::sin(static_cast<float>(i) * (0.3f + 0.4f * static_cast<float>(j)));
+    for (int j = 0; j < 4; ++j)
+      v[j] = std::sin(static_cast<float>(i) * (0.3f + 0.4f * static_cast<float>(j)));
     x.insert(x.end(), v, v + 4);
     y.push_back(std::max_element(v, v + 3) - v);
   }
@@ -62,8 +64,9 @@ class Fit : public testing::Test {
  protected:
   void SetUp() override {
     manual_seed(1);
-    dir_ = fs::temp_directory_path() / fmt::format("lilith-fit-{}-{}", ::getpid(),
-                                                   testing::UnitTest::GetInstance()->current_test_info()->name());
+    dir_ = fs::temp_directory_path() /
+           fmt::format("lilith-fit-{}-{}", ::getpid(),
+                       testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(dir_);
   }
   void TearDown() override { fs::remove_all(dir_); }
@@ -113,7 +116,9 @@ TEST_F(Fit, TakesALossOfTheModelAndTheFirstColumns) {
       fit(line, line_data(64), [](Line& m, Tensor x) { return mean(square(m(x) - 2)); }, quiet(80));
   EXPECT_LT(history.rows.back().loss, history.rows.front().loss * 0.1);
   Line other;
-  fit(other, line_data(64), [](const Line& m, Tensor x, Tensor y) { return mse_loss(m(x), y); }, quiet(60));
+  fit(
+      other, line_data(64), [](const Line& m, Tensor x, Tensor y) { return mse_loss(m(x), y); },
+      quiet(60));
   EXPECT_NEAR(weights(other)[2], 3, 0.05);
 }
 
@@ -236,7 +241,9 @@ TEST_F(Fit, StopsEarlyAndKeepsTheBest) {
   auto options = quiet(50);
   options.optimizer = SGD({.lr = 0.0});  // nothing improves
   options.shuffle = false;               // nor does the rounding of the sums change
-  options.callbacks = {EarlyStopping{.patience = 2}, CheckpointCallback{.path = path("best-{epoch}.safetensors"), .best_only = true}};
+  options.callbacks = {
+      EarlyStopping{.patience = 2},
+      CheckpointCallback{.path = path("best-{epoch}.safetensors"), .best_only = true}};
   const History history = fit(line, line_data(32), MSELoss{}, options);
   EXPECT_EQ(history.rows.size(), 3u);
   EXPECT_TRUE(fs::exists(path("best-1.safetensors")));

@@ -12,7 +12,9 @@ namespace lilith {
 namespace {
 
 // Four rows, three classes: predictions 0, 1, 1, 2 for targets 0, 1, 2, 2.
-Tensor scores() { return tensor({{3.f, 1.f, 2.f}, {0.f, 5.f, 1.f}, {0.f, 2.f, 1.f}, {0.f, 1.f, 2.f}}); }
+Tensor scores() {
+  return tensor({{3.f, 1.f, 2.f}, {0.f, 5.f, 1.f}, {0.f, 2.f, 1.f}, {0.f, 1.f, 2.f}});
+}
 Tensor targets() { return tensor({0, 1, 2, 2}); }
 
 TEST(Metrics, ScoreClassifiers) {
@@ -28,7 +30,8 @@ TEST(Metrics, ScoreClassifiers) {
 }
 
 TEST(Metrics, ScoreRegressions) {
-  EXPECT_NEAR(r2_score(tensor({2.5f, 0.0f, 2.f, 8.f}), tensor({3.f, -0.5f, 2.f, 7.f})), 0.9486081370449679, 1e-12);
+  EXPECT_NEAR(r2_score(tensor({2.5f, 0.0f, 2.f, 8.f}), tensor({3.f, -0.5f, 2.f, 7.f})),
+              0.9486081370449679, 1e-12);
   EXPECT_EQ(r2_score(tensor({1.f, 1.f}), tensor({1.f, 1.f})), 1);
   EXPECT_EQ(r2_score(tensor({1.f, 2.f}), tensor({1.f, 1.f})), 0);
 }
@@ -52,12 +55,15 @@ TEST(Progress, FormatsLines) {
   EXPECT_EQ(format_rate(12.34), "12.3");
   ProgressState s{2, 10, 300, 600, 30000, 0.05, "accuracy", 0.98};
   const std::string line = progress_line(s, 3, 100);
-  EXPECT_EQ(line, "epoch 2/10 [==========          ] 300/600  loss 0.0500  accuracy 0.9800  10,000 samples/s  0:03 left");
+  EXPECT_EQ(line,
+            "epoch 2/10 [==========          ] 300/600  loss 0.0500  accuracy 0.9800  10,000 "
+            "samples/s  0:03 left");
   EXPECT_LE(progress_line(s, 3, 40).size(), 40u);
 }
 
 TEST(Charts, DrawEverySeries) {
-  const Chart chart{"Loss", "epoch", "loss", {{"a", {1, 2, 3}, {3, 2, 1}}, {"b", {1, 2, 3}, {1, NAN, 3}}}};
+  const Chart chart{
+      "Loss", "epoch", "loss", {{"a", {1, 2, 3}, {3, 2, 1}}, {"b", {1, 2, 3}, {1, NAN, 3}}}};
   const Raster raster = draw_charts({chart, Chart{"empty", "x", "y", {}}});
   EXPECT_EQ(raster.width(), 1120);
   int blue = 0, orange = 0;

@@ -4,8 +4,8 @@
 
 namespace lilith::zoo {
 
-/// Three 3x3 convolutions, each followed by ReLU and a 2x2 max-pool, and a linear layer: log-probabilities of ten
-/// classes. x f32 [N,1,28,28] -> [N,10].
+/// Three 3x3 convolutions, each followed by ReLU and a 2x2 max-pool, and a linear layer:
+/// log-probabilities of ten classes. x f32 [N,1,28,28] -> [N,10].
 struct Cnn {
   Conv2d conv1{1, 16, 3, {.padding = 1}};
   Conv2d conv2{16, 32, 3, {.padding = 1}};

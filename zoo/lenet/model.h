@@ -4,7 +4,8 @@
 
 namespace lilith::zoo {
 
-/// Two 5x5 convolutions with 2x2 max-pools and two linear layers. x f32 [N,1,28,28] -> log-probabilities [N,10].
+/// Two 5x5 convolutions with 2x2 max-pools and two linear layers. x f32 [N,1,28,28] ->
+/// log-probabilities [N,10].
 struct LeNet {
   Conv2d conv1{1, 20, 5};
   Conv2d conv2{20, 50, 5};

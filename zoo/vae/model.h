@@ -6,7 +6,8 @@
 
 namespace lilith::zoo {
 
-/// A variational autoencoder: 784-500-(5, 5)-500-784 with tanh, a normal latent and Bernoulli pixels.
+/// A variational autoencoder: 784-500-(5, 5)-500-784 with tanh, a normal latent and Bernoulli
+/// pixels.
 struct Vae {
   static constexpr std::int64_t kLatent = 5;
   Linear enc1{784, 500};
@@ -23,11 +24,14 @@ struct Vae {
   /// Logits of the pixels. z [N, 5] -> [N, 784].
   Tensor decode(Tensor z) const { return dec2(tanh(dec1(z))); }
   /// The reconstruction from the latent's mean. x [N, ...784] -> the same shape, in [0, 1].
-  Tensor operator()(Tensor x) const { return sigmoid(decode(encode(x.flatten(1)).first)).reshape(x.shape()); }
+  Tensor operator()(Tensor x) const {
+    return sigmoid(decode(encode(x.flatten(1)).first)).reshape(x.shape());
+  }
 };
 
-/// The negative evidence lower bound, summed over the batch: cross-entropy of the pixels plus KL(q(z|x) || N(0, 1)).
-/// x [N, ...784] in [0, 1]; noise: standard normal [N, 5]. Ref: Kingma, Welling 2013, appendix B.
+/// The negative evidence lower bound, summed over the batch: cross-entropy of the pixels plus
+/// KL(q(z|x) || N(0, 1)). x [N, ...784] in [0, 1]; noise: standard normal [N, 5]. Ref: Kingma,
+/// Welling 2013, appendix B.
 inline Tensor vae_loss(const Vae& m, Tensor x, Tensor noise) {
   x = x.flatten(1);
   auto [mu, log_var] = m.encode(x);

@@ -24,7 +24,8 @@ void write_sheet(const Vae& vae, const Dataset<2>& test, const TrainArgs& args) 
     rows.push_back(x.slice(0, from, from + kColumns));
     rows.push_back(reconstructed.slice(0, from, from + kColumns));
   }
-  image_sheet(cat(rows, 0), kColumns).save_png((std::filesystem::path(args.out) / "reconstructions.png").string());
+  image_sheet(cat(rows, 0), kColumns)
+      .save_png((std::filesystem::path(args.out) / "reconstructions.png").string());
 }
 
 }  // namespace

@@ -8,7 +8,8 @@ namespace lilith::zoo {
 namespace {
 
 // Applies the reflection that clears column k of `a` below its diagonal to `a` and `b`.
-void reflect_column(std::vector<double>& a, std::vector<double>& b, std::size_t rows, std::size_t cols, std::size_t k) {
+void reflect_column(std::vector<double>& a, std::vector<double>& b, std::size_t rows,
+                    std::size_t cols, std::size_t k) {
   double norm = 0;
   for (std::size_t i = k; i < rows; ++i) norm += a[i * cols + k] * a[i * cols + k];
   norm = std::sqrt(norm);
@@ -33,8 +34,8 @@ void reflect_column(std::vector<double>& a, std::vector<double>& b, std::size_t 
 
 std::vector<double> least_squares(std::vector<double> a, std::vector<double> b, int cols) {
   const auto n = static_cast<std::size_t>(cols), rows = b.size();
-  LILITH_CHECK(cols > 0 && a.size() == rows * n && rows >= n, "least_squares: {} values for {} rows of {} columns",
-               a.size(), rows, cols);
+  LILITH_CHECK(cols > 0 && a.size() == rows * n && rows >= n,
+               "least_squares: {} values for {} rows of {} columns", a.size(), rows, cols);
   double largest = 0;
   for (std::size_t k = 0; k < n; ++k) {
     reflect_column(a, b, rows, n, k);
@@ -42,7 +43,8 @@ std::vector<double> least_squares(std::vector<double> a, std::vector<double> b, 
   }
   std::vector<double> w(n);
   for (std::size_t k = n; k-- > 0;) {
-    LILITH_CHECK(std::abs(a[k * n + k]) > 1e-12 * largest, "least_squares: column {} depends on the others", k);
+    LILITH_CHECK(std::abs(a[k * n + k]) > 1e-12 * largest,
+                 "least_squares: column {} depends on the others", k);
     double sum = b[k];
     for (std::size_t j = k + 1; j < n; ++j) sum -= a[k * n + j] * w[j];
     w[k] = sum / a[k * n + k];

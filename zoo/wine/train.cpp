@@ -35,10 +35,12 @@ char separator_of(const std::string& path) {
 }
 
 Table read_table(const std::string& folder, const std::string& name) {
-  const std::string path = (std::filesystem::path(folder) / ("winequality-" + name + ".csv")).string();
+  const std::string path =
+      (std::filesystem::path(folder) / ("winequality-" + name + ".csv")).string();
   CsvDataset data(path, {.separator = separator_of(path)});
   const std::int64_t features = data.source()->columns()[0].shape[0];
-  LILITH_CHECK(features == kFeatures, "wine: {} has {} features; need {} and the quality", path, features, kFeatures);
+  LILITH_CHECK(features == kFeatures, "wine: {} has {} features; need {} and the quality", path,
+               features, kFeatures);
   return {name, data};
 }
 
@@ -53,13 +55,15 @@ Table make_table(const std::string& name, std::int64_t rows, std::uint64_t seed)
 
 std::vector<Table> load_tables(const TrainArgs& args) {
   if (args.data.empty()) {
-    std::fprintf(stderr, "data: built-in made-up tables (not the wine data); --data DIR takes winequality-red.csv and "
-                         "winequality-white.csv\n");
+    std::fprintf(stderr,
+                 "data: built-in made-up tables (not the wine data); --data DIR takes "
+                 "winequality-red.csv and "
+                 "winequality-white.csv\n");
     return {make_table("red", 1600, args.seed), make_table("white", 4900, args.seed + 1)};
   }
   std::vector<Table> tables{read_table(args.data, "red"), read_table(args.data, "white")};
-  fmt::print(stderr, "data: wine quality from {}: {} red, {} white\n", args.data, tables[0].data.size(),
-             tables[1].data.size());
+  fmt::print(stderr, "data: wine quality from {}: {} red, {} white\n", args.data,
+             tables[0].data.size(), tables[1].data.size());
   return tables;
 }
 
@@ -104,14 +108,16 @@ double closed_form_mse(const Standardised& s) {
   std::vector<double> a;
   for (std::int64_t i = 0; i < s.rows[0]; ++i) {
     a.push_back(1);
-    for (std::int64_t f = 0; f < kFeatures; ++f) a.push_back(s.x[0][static_cast<std::size_t>(i * kFeatures + f)]);
+    for (std::int64_t f = 0; f < kFeatures; ++f)
+      a.push_back(s.x[0][static_cast<std::size_t>(i * kFeatures + f)]);
   }
   const auto w = least_squares(std::move(a), {s.y[0].begin(), s.y[0].end()}, kCols);
   double sum = 0;
   for (std::int64_t i = 0; i < s.rows[1]; ++i) {
     double prediction = w[0];
     for (std::int64_t f = 0; f < kFeatures; ++f) {
-      prediction += w[static_cast<std::size_t>(f + 1)] * s.x[1][static_cast<std::size_t>(i * kFeatures + f)];
+      prediction +=
+          w[static_cast<std::size_t>(f + 1)] * s.x[1][static_cast<std::size_t>(i * kFeatures + f)];
     }
     sum += std::pow(prediction - s.y[1][static_cast<std::size_t>(i)], 2);
   }
@@ -124,7 +130,8 @@ struct Fitted {
 };
 
 template <class Net>
-Fitted fit_wine(Net& net, const Standardised& s, const TrainArgs& args, std::int64_t epochs, const std::string& run) {
+Fitted fit_wine(Net& net, const Standardised& s, const TrainArgs& args, std::int64_t epochs,
+                const std::string& run) {
   const std::string folder = args.out;
   FitOptions options{.epochs = epochs,
                      .batch_size = or_default<std::int64_t>(args.batch_size, 100),
@@ -135,7 +142,8 @@ Fitted fit_wine(Net& net, const Standardised& s, const TrainArgs& args, std::int
   // Half a cosine down to zero: the noise of small batches dies away.
   options.scheduler = CosineAnnealingLR({.T_max = epochs});
   if (!folder.empty()) {
-    options.checkpoint = (std::filesystem::path(folder) / ("checkpoint-" + run + ".safetensors")).string();
+    options.checkpoint =
+        (std::filesystem::path(folder) / ("checkpoint-" + run + ".safetensors")).string();
     options.checkpoint_every = 50;
     // A run that was stopped before this one began has no checkpoint of it.
     options.resume = args.resume && std::filesystem::exists(options.checkpoint);
@@ -144,7 +152,8 @@ Fitted fit_wine(Net& net, const Standardised& s, const TrainArgs& args, std::int
   Fitted fitted;
   fitted.history = fit(net, s.dataset(0), MSELoss{}, std::move(options));
   fitted.mse = fitted.history.rows.empty() ? NAN : fitted.history.rows.back().val_loss;
-  if (!folder.empty()) save(net, (std::filesystem::path(folder) / ("model-" + run + ".safetensors")).string());
+  if (!folder.empty())
+    save(net, (std::filesystem::path(folder) / ("model-" + run + ".safetensors")).string());
   return fitted;
 }
 
@@ -158,8 +167,8 @@ TrainReport train_wine(const TrainArgs& args) {
   History history;
   double test_sum = 0, train_sum = 0;
   std::string details;
-  fmt::print("{:<6} {:>6} {:>6}  {:>12} {:>12} {:>14}\n", "wine", "train", "test", "raw tensors", "Linear",
-             "least squares");
+  fmt::print("{:<6} {:>6} {:>6}  {:>12} {:>12} {:>14}\n", "wine", "train", "test", "raw tensors",
+             "Linear", "least squares");
   for (const Table& table : tables) {
     const std::int64_t n = table.data.size(), held_out = n / 5;
     const auto parts = random_split(table.data, {n - held_out, held_out}, args.seed);
@@ -172,15 +181,17 @@ TrainReport train_wine(const TrainArgs& args) {
     history = by_linear.history;
     if (by_raw.history.interrupted || history.interrupted) break;
     const double closed = closed_form_mse(s);
-    fmt::print("{:<6} {:>6} {:>6}  {:>12.5f} {:>12.5f} {:>14.5f}\n", table.name, s.rows[0], s.rows[1], by_raw.mse,
-               by_linear.mse, closed);
-    details += fmt::format("{}\"{}\": {{\"raw_mse\": {:.6f}, \"linear_mse\": {:.6f}, \"least_squares_mse\": {:.6f}}}",
-                           details.empty() ? "" : ", ", table.name, by_raw.mse, by_linear.mse, closed);
+    fmt::print("{:<6} {:>6} {:>6}  {:>12.5f} {:>12.5f} {:>14.5f}\n", table.name, s.rows[0],
+               s.rows[1], by_raw.mse, by_linear.mse, closed);
+    details += fmt::format(
+        "{}\"{}\": {{\"raw_mse\": {:.6f}, \"linear_mse\": {:.6f}, \"least_squares_mse\": {:.6f}}}",
+        details.empty() ? "" : ", ", table.name, by_raw.mse, by_linear.mse, closed);
     test_sum += by_linear.mse;
     train_sum += history.rows.empty() ? NAN : history.rows.back().loss;
   }
   write_curves(args, history, "wine, white");
-  TrainReport report = make_report("wine", args.data.empty() ? "made-up tables" : "wine quality", args, epochs, history);
+  TrainReport report = make_report("wine", args.data.empty() ? "made-up tables" : "wine quality",
+                                   args, epochs, history);
   report.train_loss = train_sum / static_cast<double>(tables.size());
   report.test_loss = test_sum / static_cast<double>(tables.size());
   report.details = "{" + details + "}";
