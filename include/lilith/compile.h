@@ -12,12 +12,12 @@
 
 namespace lilith {
 
-/// Computes tensors and models: everything pending in them, as one program. What they reach and is still
-/// held elsewhere is stored by the same program. Error inside a traced function.
+/// Computes tensors and models: everything pending in them, as one program. What they reach and is
+/// still held elsewhere is stored by the same program. Error inside a traced function.
 template <class... M>
 void eval(const M&... tensors_or_models);
-/// Outside of a trace, evaluates every pending tensor of the models (parameters, buffers, optimiser state)
-/// as one program; inside one, does nothing.
+/// Outside of a trace, evaluates every pending tensor of the models (parameters, buffers, optimiser
+/// state) as one program; inside one, does nothing.
 template <class... M>
 void eval_pending(const M&... models);
 /// True while a function is traced by compile or trace: values cannot be asked for.
@@ -103,17 +103,19 @@ using TraceFunction = std::function<std::unique_ptr<ResultBox>(Tracer&)>;
 
 /// How arguments reach the function: writable ones as they are, others as constants.
 template <class A>
-using TracedArg = std::conditional_t<
-    std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>,
-    std::remove_cvref_t<A>&, const std::remove_cvref_t<A>&>;
+using TracedArg = std::conditional_t<std::is_lvalue_reference_v<A> &&
+                                         !std::is_const_v<std::remove_reference_t<A>>,
+                                     std::remove_cvref_t<A>&, const std::remove_cvref_t<A>&>;
 template <class A>
-using HeldArg = std::conditional_t<
-    std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>,
-    std::remove_cvref_t<A>&, std::remove_cvref_t<A>>;
+using HeldArg = std::conditional_t<std::is_lvalue_reference_v<A> &&
+                                       !std::is_const_v<std::remove_reference_t<A>>,
+                                   std::remove_cvref_t<A>&, std::remove_cvref_t<A>>;
 template <class A>
 HeldArg<A> hold(std::remove_reference_t<A>& a) {
-  if constexpr (std::is_reference_v<HeldArg<A>>) return a;
-  else return lilith::clone(a);
+  if constexpr (std::is_reference_v<HeldArg<A>>)
+    return a;
+  else
+    return lilith::clone(a);
 }
 
 template <class R, class F, class... A>
@@ -125,7 +127,8 @@ std::unique_ptr<ResultBox> trace_call(Tracer& tracer, F& f, std::remove_referenc
       std::invoke(f, static_cast<TracedArg<A>>(std::get<I>(held))...);
       return std::make_unique<ResultOf<std::tuple<>>>(std::tuple<>());
     } else {
-      return std::make_unique<ResultOf<R>>(std::invoke(f, static_cast<TracedArg<A>>(std::get<I>(held))...));
+      return std::make_unique<ResultOf<R>>(
+          std::invoke(f, static_cast<TracedArg<A>>(std::get<I>(held))...));
     }
   }(std::index_sequence_for<A...>{});
 }
@@ -158,7 +161,8 @@ class CompiledBase {
   /// One call: looks the signature up (tracing on a miss), runs, writes state back.
   class Call {
    public:
-    Call(const CompiledBase& f, const ArgRef* args, std::size_t n, TraceTrampoline trace, void* context);
+    Call(const CompiledBase& f, const ArgRef* args, std::size_t n, TraceTrampoline trace,
+         void* context);
     ~Call();
     Call(const Call&) = delete;
     ResultBox& prototype() const;
@@ -175,8 +179,8 @@ class CompiledBase {
 
 }  // namespace detail
 
-/// A function that is traced once per signature (shapes, dtypes and static fields of its arguments) and then
-/// runs as one program.
+/// A function that is traced once per signature (shapes, dtypes and static fields of its arguments)
+/// and then runs as one program.
 template <class F>
 class Compiled : public detail::CompiledBase {
  public:
@@ -185,12 +189,17 @@ class Compiled : public detail::CompiledBase {
   template <class... A>
   auto operator()(A&&... args) const {
     using R = std::decay_t<std::invoke_result_t<F&, detail::TracedArg<A>...>>;
-    if (runs_inline()) return static_cast<R>(std::invoke(*f_, static_cast<detail::TracedArg<A>>(args)...));
-    const detail::ArgRef refs[sizeof...(A) + 1] = {detail::arg_ref(std::forward<A>(args))..., detail::arg_ref(kNone)};
+    if (runs_inline())
+      return static_cast<R>(std::invoke(*f_, static_cast<detail::TracedArg<A>>(args)...));
+    const detail::ArgRef refs[sizeof...(A) + 1] = {detail::arg_ref(std::forward<A>(args))...,
+                                                   detail::arg_ref(kNone)};
     auto trace = [&](detail::Tracer& t) { return detail::trace_call<R, F, A...>(t, *f_, args...); };
     const Call call(
         *this, refs, sizeof...(A),
-        [](void* context, detail::Tracer& t) { return (*static_cast<decltype(trace)*>(context))(t); }, &trace);
+        [](void* context, detail::Tracer& t) {
+          return (*static_cast<decltype(trace)*>(context))(t);
+        },
+        &trace);
     if constexpr (!std::is_void_v<R>) {
       R result = reflect::copy_of(static_cast<detail::ResultOf<R>&>(call.prototype()).value);
       call.fill(result);
@@ -203,11 +212,12 @@ class Compiled : public detail::CompiledBase {
   std::shared_ptr<F> f_;
 };
 
-/// Compiles a function of tensors, models, optimisers and numbers. The first call of each signature traces f;
-/// later ones run its program. Arguments given by non-const reference are state: the fields that f assigns
-/// are written back. Numbers are part of the signature, Hypers are run-time inputs; captured numbers are
-/// constants. Call it from many threads. Inside grad or another compile it is a plain call of f.
-/// Errors: f uses a captured tensor, asks for a value, keeps a tensor outside, changes a static field.
+/// Compiles a function of tensors, models, optimisers and numbers. The first call of each signature
+/// traces f; later ones run its program. Arguments given by non-const reference are state: the
+/// fields that f assigns are written back. Numbers are part of the signature, Hypers are run-time
+/// inputs; captured numbers are constants. Call it from many threads. Inside grad or another
+/// compile it is a plain call of f. Errors: f uses a captured tensor, asks for a value, keeps a
+/// tensor outside, changes a static field.
 template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
 Compiled<std::decay_t<F>> compile(F&& f) {
@@ -237,15 +247,20 @@ CompiledGraph compile(const Graph& g);
 
 /// What a compiled function or graph runs: kernels and what each fuses, bytes, flops, memory plan.
 template <class F>
-  requires requires(const F& f) { { f.explain() } -> std::convertible_to<std::string>; }
-std::string explain(const F& f) { return f.explain(); }
+  requires requires(const F& f) {
+    { f.explain() } -> std::convertible_to<std::string>;
+  }
+std::string explain(const F& f) {
+  return f.explain();
+}
 
 namespace detail {
 Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f);
 }  // namespace detail
 
-/// The graph of f on these arguments: inputs are their tensors, named by path ("conv1.weight"; x, y, z for
-/// tensors); outputs are what f returns, then the fields that it assigned. Captured tensors are data.
+/// The graph of f on these arguments: inputs are their tensors, named by path ("conv1.weight"; x,
+/// y, z for tensors); outputs are what f returns, then the fields that it assigned. Captured
+/// tensors are data.
 template <class F, class... A>
 Graph trace(F&& f, A&&... args) {
   using Fn = std::remove_reference_t<F>;

@@ -3,16 +3,17 @@
 
 namespace lilith {
 
-/// A run-time number of an optimiser or scheduler (lr, momentum): an input of programs, never part of
-/// their key, so that changing it compiles nothing. Reads and writes like a double.
+/// A run-time number of an optimiser or scheduler (lr, momentum): an input of programs, never part
+/// of their key, so that changing it compiles nothing. Reads and writes like a double.
 class Hyper {
  public:
   Hyper(double value = 0) : value_(value) {}
-  /// The number. Inside a `compile` trace that has this object as an argument, the trace then depends
-  /// on the value: it becomes part of the signature (a change traces again).
+  /// The number. Inside a `compile` trace that has this object as an argument, the trace then
+  /// depends on the value: it becomes part of the signature (a change traces again).
   operator double() const { return value(); }
   double value() const;
-  /// A 0-d f64 tensor: an input of the program inside a `compile` trace, a run-time scalar elsewhere.
+  /// A 0-d f64 tensor: an input of the program inside a `compile` trace, a run-time scalar
+  /// elsewhere.
   Tensor tensor() const;
 
   Hyper& operator=(double value) &;

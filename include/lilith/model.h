@@ -7,14 +7,17 @@
 
 namespace lilith {
 
-/// A reference to any model (struct, container of structs, tensor): what functions over models take.
+/// A reference to any model (struct, container of structs, tensor): what functions over models
+/// take.
 class ModelRef {
  public:
   template <class T>
     requires(!std::is_same_v<std::remove_cvref_t<T>, ModelRef>)
   ModelRef(T&& m)
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(m)))),
-        walk_([](void* p, Visitor& v) { reflect::walk(*static_cast<std::remove_cvref_t<T>*>(p), v); }) {}
+        walk_([](void* p, Visitor& v) {
+          reflect::walk(*static_cast<std::remove_cvref_t<T>*>(p), v);
+        }) {}
   void visit(Visitor& v) const { walk_(object_, v); }
   const void* address() const { return object_; }
 
@@ -26,9 +29,10 @@ class ModelRef {
 /// Tensors by path ("conv1.weight"), sorted.
 using StateDict = std::map<std::string, Tensor>;
 
-/// f(path, tensor) for each defined parameter, in the order of declaration; f may assign. What a Shared
-/// holds comes once, under its first path.
-void for_each_parameter(ModelRef m, const std::function<void(const std::string& path, Tensor& t)>& f);
+/// f(path, tensor) for each defined parameter, in the order of declaration; f may assign. What a
+/// Shared holds comes once, under its first path.
+void for_each_parameter(ModelRef m,
+                        const std::function<void(const std::string& path, Tensor& t)>& f);
 /// f(path, buffer) for each defined buffer.
 void for_each_buffer(ModelRef m, const std::function<void(const std::string& path, Buffer& t)>& f);
 /// f(path, hyper) for each run-time number.
@@ -56,14 +60,16 @@ class FieldVisitor : public PathVisitor {
 };
 }  // namespace reflect
 
-/// f(path, field) for each field that f takes: Tensor&, Buffer&, Hyper&, bool&, int64, double, string_view.
+/// f(path, field) for each field that f takes: Tensor&, Buffer&, Hyper&, bool&, int64, double,
+/// string_view.
 template <class F>
 void visit_fields(ModelRef m, F&& f) {
   reflect::FieldVisitor<std::remove_reference_t<F>> v(f);
   m.visit(v);
 }
 
-/// Every parameter and buffer by path, under PyTorch's keys. What a Shared holds is listed under each path.
+/// Every parameter and buffer by path, under PyTorch's keys. What a Shared holds is listed under
+/// each path.
 StateDict state_dict(ModelRef m);
 
 struct LoadOptions {
@@ -103,8 +109,8 @@ std::vector<Tensor> parameter_list(ModelRef m);
 void assign_parameters(ModelRef m, const std::vector<Tensor>& values);
 }  // namespace detail
 
-/// A deep copy: unique_ptr and Shared fields too (sharing inside the copy stays). Tensors are values, so
-/// they are not copied until one side is assigned.
+/// A deep copy: unique_ptr and Shared fields too (sharing inside the copy stays). Tensors are
+/// values, so they are not copied until one side is assigned.
 template <class T>
 T clone(const T& m) {
   T copy = reflect::copy_of(m);
@@ -131,19 +137,21 @@ std::remove_cvref_t<T> operator|(Device device, T&& m) {
   return lilith::to(device, std::forward<T>(m));
 }
 
-/// A model like `first` whose parameters are f(a, b, …) of the parameters of the models; a parameter that
-/// is undefined in any of them stays as in `first`. All models have one structure.
+/// A model like `first` whose parameters are f(a, b, …) of the parameters of the models; a
+/// parameter that is undefined in any of them stays as in `first`. All models have one structure.
 template <class F, class T, class... Rest>
 T map_parameters(F&& f, const T& first, const Rest&... rest) {
   T out = lilith::clone(first);
   std::vector<Tensor> values = detail::parameter_list(out);
   const std::array<std::vector<Tensor>, sizeof...(Rest)> others{detail::parameter_list(rest)...};
   for (const auto& list : others)
-    LILITH_CHECK(list.size() == values.size(), "map_parameters: the models have {} and {} parameters",
-                 values.size(), list.size());
+    LILITH_CHECK(list.size() == values.size(),
+                 "map_parameters: the models have {} and {} parameters", values.size(),
+                 list.size());
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     for (std::size_t k = 0; k < values.size(); ++k)
-      if ((values[k].defined() && ... && others[I][k].defined())) values[k] = f(values[k], others[I][k]...);
+      if ((values[k].defined() && ... && others[I][k].defined()))
+        values[k] = f(values[k], others[I][k]...);
   }(std::index_sequence_for<Rest...>{});
   detail::assign_parameters(out, values);
   return out;

@@ -23,8 +23,8 @@ struct TypeInfo {
   std::string_view name;  // "Conv2d", without namespaces
 };
 
-/// One weight (or layer) that several structs use: copies of a Shared refer to the same object. clone,
-/// grad and the other functions over models keep the sharing.
+/// One weight (or layer) that several structs use: copies of a Shared refer to the same object.
+/// clone, grad and the other functions over models keep the sharing.
 template <class T>
 class Shared {
  public:
@@ -35,7 +35,9 @@ class Shared {
   T& get() const { return *ptr_; }
   operator const T&() const { return *ptr_; }
   template <class... A>
-  decltype(auto) operator()(A&&... args) const { return (*ptr_)(std::forward<A>(args)...); }
+  decltype(auto) operator()(A&&... args) const {
+    return (*ptr_)(std::forward<A>(args)...);
+  }
   const std::shared_ptr<T>& ptr() const { return ptr_; }
   std::shared_ptr<T>& ptr() { return ptr_; }
 
@@ -43,9 +45,9 @@ class Shared {
   std::shared_ptr<T> ptr_;
 };
 
-/// What walks over the fields of a model. `visit(model, visitor)` calls one function per field, in the
-/// order of declaration, between enter/leave of its name. A type-erased class forwards by its member
-/// `void visit_fields(Visitor&)`.
+/// What walks over the fields of a model. `visit(model, visitor)` calls one function per field, in
+/// the order of declaration, between enter/leave of its name. A type-erased class forwards by its
+/// member `void visit_fields(Visitor&)`.
 class Visitor {
  public:
   virtual ~Visitor();
@@ -70,8 +72,8 @@ class Visitor {
   virtual void end() {}
   /// Whether to look into a shared object: by default the first time only.
   virtual bool enter_shared(const void* object);
-  /// Called before enter_shared with the shared pointer itself, as `std::shared_ptr<void>`, and how to
-  /// copy what it points to; clone replaces it.
+  /// Called before enter_shared with the shared pointer itself, as `std::shared_ptr<void>`, and how
+  /// to copy what it points to; clone replaces it.
   using CopyShared = std::shared_ptr<void> (*)(const void*);
   virtual void shared(std::shared_ptr<void>& /*object*/, CopyShared /*copy*/) {}
 
@@ -96,8 +98,8 @@ namespace reflect {
 
 // ---- Names and number of fields ----
 
-/// Room for a T that is never made: only the addresses of its fields are named. A definition, not an
-/// extern declaration, because local types and those of anonymous namespaces have no linkage.
+/// Room for a T that is never made: only the addresses of its fields are named. A definition, not
+/// an extern declaration, because local types and those of anonymous namespaces have no linkage.
 template <class T>
 union Fake {
   char none;
@@ -116,9 +118,13 @@ template <class T>
 Pointer(T*) -> Pointer<std::remove_const_t<T>>;
 
 template <auto P>
-constexpr const char* pretty_value() { return __PRETTY_FUNCTION__; }
+constexpr const char* pretty_value() {
+  return __PRETTY_FUNCTION__;
+}
 template <class T>
-constexpr const char* pretty_type() { return __PRETTY_FUNCTION__; }
+constexpr const char* pretty_type() {
+  return __PRETTY_FUNCTION__;
+}
 
 /// The last identifier of "...{&fake<Net>.conv1}]".
 constexpr std::string_view last_identifier(std::string_view text) {
@@ -135,7 +141,8 @@ constexpr std::string_view last_identifier(std::string_view text) {
 constexpr std::string_view short_type_name(std::string_view text) {
   const std::size_t at = text.find("T = ");
   text = text.substr(at + 4, text.size() - at - 5);
-  if (const std::size_t open = text.find('<'); open != text.npos && open > 0) text = text.substr(0, open);
+  if (const std::size_t open = text.find('<'); open != text.npos && open > 0)
+    text = text.substr(0, open);
   return last_identifier(text);
 }
 
@@ -171,18 +178,22 @@ constexpr bool can_init(std::index_sequence<I...>) {
 /// numbers are a range that ends with the number of fields.
 template <class T, std::size_t N = 0, bool Seen = false>
 constexpr std::size_t count_fields() {
-  if constexpr (can_init<T>(std::make_index_sequence<N>{})) return count_fields<T, N + 1, true>();
-  else if constexpr (Seen) return N - 1;
-  else if constexpr (N > kMaxFields) return 0;
-  else return count_fields<T, N + 1, false>();
+  if constexpr (can_init<T>(std::make_index_sequence<N>{}))
+    return count_fields<T, N + 1, true>();
+  else if constexpr (Seen)
+    return N - 1;
+  else if constexpr (N > kMaxFields)
+    return 0;
+  else
+    return count_fields<T, N + 1, false>();
 }
 template <class T>
 inline constexpr std::size_t num_fields = count_fields<T>();
 
 template <class T>
 constexpr auto field_names() {
-  constexpr auto pointers =
-      with_fields<num_fields<T>>(fake<T>.value, [](auto&... f) { return std::make_tuple(Pointer{&f}...); });
+  constexpr auto pointers = with_fields<num_fields<T>>(
+      fake<T>.value, [](auto&... f) { return std::make_tuple(Pointer{&f}...); });
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<std::string_view, sizeof...(I)>{
         last_identifier(pretty_value<std::get<I>(pointers)>())...};
@@ -198,34 +209,53 @@ struct Access {
   template <class T>
   static constexpr bool has = requires(T& t, Visitor& v) { t.visit_fields(v); };
   template <class T>
-  static void visit(T& t, Visitor& v) { t.visit_fields(v); }
+  static void visit(T& t, Visitor& v) {
+    t.visit_fields(v);
+  }
 };
 template <class T>
 concept SelfVisiting = Access::has<T>;
 
-template <class T> inline constexpr bool is_optional = false;
-template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
-template <class T> inline constexpr bool is_list = false;
-template <class T, std::size_t N> inline constexpr bool is_list<std::array<T, N>> = true;
-template <class T, class A> inline constexpr bool is_list<std::vector<T, A>> = true;
-template <class T> inline constexpr bool is_tuple = false;
-template <class... T> inline constexpr bool is_tuple<std::tuple<T...>> = true;
-template <class A, class B> inline constexpr bool is_tuple<std::pair<A, B>> = true;
-template <class T> inline constexpr bool is_map = false;
-template <class T, class C, class A> inline constexpr bool is_map<std::map<std::string, T, C, A>> = true;
-template <class T> inline constexpr bool is_unique = false;
-template <class T, class D> inline constexpr bool is_unique<std::unique_ptr<T, D>> = true;
-template <class T> inline constexpr bool is_shared = false;
-template <class T> inline constexpr bool is_shared<Shared<T>> = true;
-template <class T> inline constexpr bool is_variant = false;
-template <class... T> inline constexpr bool is_variant<std::variant<T...>> = true;
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_list = false;
+template <class T, std::size_t N>
+inline constexpr bool is_list<std::array<T, N>> = true;
+template <class T, class A>
+inline constexpr bool is_list<std::vector<T, A>> = true;
+template <class T>
+inline constexpr bool is_tuple = false;
+template <class... T>
+inline constexpr bool is_tuple<std::tuple<T...>> = true;
+template <class A, class B>
+inline constexpr bool is_tuple<std::pair<A, B>> = true;
+template <class T>
+inline constexpr bool is_map = false;
+template <class T, class C, class A>
+inline constexpr bool is_map<std::map<std::string, T, C, A>> = true;
+template <class T>
+inline constexpr bool is_unique = false;
+template <class T, class D>
+inline constexpr bool is_unique<std::unique_ptr<T, D>> = true;
+template <class T>
+inline constexpr bool is_shared = false;
+template <class T>
+inline constexpr bool is_shared<Shared<T>> = true;
+template <class T>
+inline constexpr bool is_variant = false;
+template <class... T>
+inline constexpr bool is_variant<std::variant<T...>> = true;
 template <class T>
 inline constexpr bool is_number_list =
     std::is_same_v<T, std::vector<bool>> || std::is_same_v<T, Shape>;
 
 /// A struct whose fields are found by reflection.
 template <class T>
-concept PlainStruct = std::is_class_v<T> && std::is_aggregate_v<T> && !SelfVisiting<T> && !is_list<T>;
+concept PlainStruct =
+    std::is_class_v<T> && std::is_aggregate_v<T> && !SelfVisiting<T> && !is_list<T>;
 
 template <class T>
 inline constexpr bool has_base = requires { T{AnyBase<T>{}}; };
@@ -248,9 +278,10 @@ void walk_named(Visitor& v, const TypeInfo& type, const std::string_view* name, 
 
 template <class T>
 void walk_struct(T& x, Visitor& v) {
-  static_assert(!has_base<T>,
-                "lilith: fields of a struct with a base class are not found by reflection; list them: "
-                "struct Net : Base { Linear fc{2, 3}; LILITH_FIELDS(fc) };");
+  static_assert(
+      !has_base<T>,
+      "lilith: fields of a struct with a base class are not found by reflection; list them: "
+      "struct Net : Base { Linear fc{2, 3}; LILITH_FIELDS(fc) };");
   with_fields<num_fields<T>>(
       x, [&](auto&... f) { walk_named(v, type_info<T>, names<T>.data(), f...); });
 }
@@ -286,35 +317,48 @@ void walk_container(T& x, Visitor& v) {
 template <class T>
 void walk(T& x, Visitor& v) {
   static_assert(!std::is_const_v<T>, "lilith: a model's field is const: it could not be trained");
-  if constexpr (std::is_same_v<T, Tensor>) v.parameter(x);
-  else if constexpr (std::is_same_v<T, Buffer>) v.buffer(x);
-  else if constexpr (std::is_same_v<T, Hyper>) v.hyper(x);
-  else if constexpr (std::is_same_v<T, bool>) v.flag(x);
-  else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) v.integer(static_cast<std::int64_t>(x));
-  else if constexpr (std::is_floating_point_v<T>) v.real(static_cast<double>(x));
-  else if constexpr (std::is_convertible_v<T&, std::string_view>) v.text(std::string_view(x));
+  if constexpr (std::is_same_v<T, Tensor>)
+    v.parameter(x);
+  else if constexpr (std::is_same_v<T, Buffer>)
+    v.buffer(x);
+  else if constexpr (std::is_same_v<T, Hyper>)
+    v.hyper(x);
+  else if constexpr (std::is_same_v<T, bool>)
+    v.flag(x);
+  else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>)
+    v.integer(static_cast<std::int64_t>(x));
+  else if constexpr (std::is_floating_point_v<T>)
+    v.real(static_cast<double>(x));
+  else if constexpr (std::is_convertible_v<T&, std::string_view>)
+    v.text(std::string_view(x));
   else if constexpr (is_number_list<T>) {
     v.structure(static_cast<std::int64_t>(x.size()));
     for (auto e : x) v.integer(static_cast<std::int64_t>(e));
-  } else if constexpr (SelfVisiting<T>) Access::visit(x, v);
-  else if constexpr (is_shared<T>) walk_shared(x, v);
+  } else if constexpr (SelfVisiting<T>)
+    Access::visit(x, v);
+  else if constexpr (is_shared<T>)
+    walk_shared(x, v);
   else if constexpr (is_optional<T> || is_unique<T>) {
     v.structure(static_cast<bool>(x));
     if (x) walk(*x, v);
   } else if constexpr (is_variant<T>) {
     v.structure(static_cast<std::int64_t>(x.index()));
     std::visit([&](auto& e) { walk(e, v); }, x);
-  } else if constexpr (is_list<T> || is_tuple<T> || is_map<T>) walk_container(x, v);
-  else if constexpr (PlainStruct<T>) walk_struct(x, v);
-  else if constexpr (std::is_empty_v<T>) v.begin(type_info<T>), v.end();
+  } else if constexpr (is_list<T> || is_tuple<T> || is_map<T>)
+    walk_container(x, v);
+  else if constexpr (PlainStruct<T>)
+    walk_struct(x, v);
+  else if constexpr (std::is_empty_v<T>)
+    v.begin(type_info<T>), v.end();
   else if constexpr (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>)
     v.integer(reinterpret_cast<std::intptr_t>(x));
   else
-    static_assert(always_false<T>,
-                  "lilith: this field's type cannot be looked into, so what it holds would silently not be "
-                  "trained. A lambda with captures: write a struct instead, "
-                  "struct Scale { Tensor k; Tensor operator()(Tensor x) const { return x * k; } }; "
-                  "a class with private members: add LILITH_FIELDS(a, b) to it.");
+    static_assert(
+        always_false<T>,
+        "lilith: this field's type cannot be looked into, so what it holds would silently not be "
+        "trained. A lambda with captures: write a struct instead, "
+        "struct Scale { Tensor k; Tensor operator()(Tensor x) const { return x * k; } }; "
+        "a class with private members: add LILITH_FIELDS(a, b) to it.");
 }
 
 template <class T>
@@ -350,11 +394,14 @@ void walk_listed(T&, Visitor& v, std::string_view list, F&... fields) {
 /// True when T is, or holds at any depth, a type for which P<T>::value.
 template <template <class> class P, class T>
 constexpr bool contains() {
-  if constexpr (P<T>::value) return true;
+  if constexpr (P<T>::value)
+    return true;
   else if constexpr (is_optional<T> || (is_list<T> && !is_number_list<T>))
     return contains<P, typename T::value_type>();
-  else if constexpr (is_map<T>) return contains<P, typename T::mapped_type>();
-  else if constexpr (is_unique<T>) return contains<P, typename T::element_type>();
+  else if constexpr (is_map<T>)
+    return contains<P, typename T::mapped_type>();
+  else if constexpr (is_unique<T>)
+    return contains<P, typename T::element_type>();
   else if constexpr (is_tuple<T>)
     return []<std::size_t... I>(std::index_sequence<I...>) {
       return (contains<P, std::tuple_element_t<I, T>>() || ...);
@@ -363,22 +410,30 @@ constexpr bool contains() {
     return decltype(with_fields<num_fields<T>>(std::declval<T&>(), [](auto&... f) {
       return std::bool_constant<(contains<P, std::remove_cvref_t<decltype(f)>>() || ...)>{};
     }))::value;
-  else return false;
+  else
+    return false;
 }
 template <class T>
 struct IsUnique : std::bool_constant<is_unique<T>> {};
 template <class T>
-struct HoldsTensor : std::bool_constant<std::is_base_of_v<Tensor, T> || SelfVisiting<T> || is_shared<T>> {};
+struct HoldsTensor
+    : std::bool_constant<std::is_base_of_v<Tensor, T> || SelfVisiting<T> || is_shared<T>> {};
 
 /// A copy of x; what a Shared points to is still common (lilith::clone separates it).
 template <class T>
 T copy_of(const T& x) {
-  if constexpr (!contains<IsUnique, T>()) return x;
+  if constexpr (!contains<IsUnique, T>())
+    return x;
   else if constexpr (is_unique<T>) {
     using U = typename T::element_type;
-    if constexpr (requires { { x->clone() } -> std::convertible_to<T>; }) return x ? T(x->clone()) : T();
-    else return x ? std::make_unique<U>(copy_of(*x)) : T();
-  } else if constexpr (is_optional<T>) return x ? T(copy_of(*x)) : T();
+    if constexpr (requires {
+                    { x->clone() } -> std::convertible_to<T>;
+                  })
+      return x ? T(x->clone()) : T();
+    else
+      return x ? std::make_unique<U>(copy_of(*x)) : T();
+  } else if constexpr (is_optional<T>)
+    return x ? T(copy_of(*x)) : T();
   else if constexpr (is_map<T>) {
     T out;
     for (const auto& [key, value] : x) out.emplace(key, copy_of(value));
@@ -403,12 +458,17 @@ T copy_of(const T& x) {
 
 /// Walks over the fields of x: any struct, container of them, tensor or number.
 template <class T>
-void visit(T& x, Visitor& v) { reflect::walk(x, v); }
+void visit(T& x, Visitor& v) {
+  reflect::walk(x, v);
+}
 /// The same for a model that may not change: the visitor must not assign.
 template <class T>
-void visit(const T& x, Visitor& v) { reflect::walk(const_cast<T&>(x), v); }
+void visit(const T& x, Visitor& v) {
+  reflect::walk(const_cast<T&>(x), v);
+}
 
-/// Structs with tensors in them, at any depth; false for tensors themselves, numbers and containers.
+/// Structs with tensors in them, at any depth; false for tensors themselves, numbers and
+/// containers.
 template <class T>
 concept Model = reflect::SelfVisiting<T> ||
                 (reflect::PlainStruct<T> && reflect::contains<reflect::HoldsTensor, T>());
@@ -417,8 +477,8 @@ concept Model = reflect::SelfVisiting<T> ||
 
 /// Lists the fields of a class whose members are private, or that has bases; inside the class:
 /// LILITH_FIELDS(weight, bias)
-#define LILITH_FIELDS(...)                                                                \
-  friend struct ::lilith::reflect::Access;                                                \
-  void visit_fields(::lilith::Visitor& v) {                                               \
-    ::lilith::reflect::walk_listed(*this, v, #__VA_ARGS__, __VA_ARGS__);                  \
+#define LILITH_FIELDS(...)                                               \
+  friend struct ::lilith::reflect::Access;                               \
+  void visit_fields(::lilith::Visitor& v) {                              \
+    ::lilith::reflect::walk_listed(*this, v, #__VA_ARGS__, __VA_ARGS__); \
   }

@@ -24,8 +24,8 @@ class Tape {
   ~Tape();
   Tape(const Tape&) = delete;
 
-  /// Makes pending fields of a model real before it is traced, so that the first step's program is the
-  /// one of all steps.
+  /// Makes pending fields of a model real before it is traced, so that the first step's program is
+  /// the one of all steps.
   void settle(ModelRef model) const;
 
   /// Replaces the floating parameters of a (copied) argument by fresh nodes.
@@ -43,8 +43,8 @@ class Tape {
   struct Watched {
     std::size_t index;
     std::vector<std::string> paths;
-    std::vector<Tensor> nodes;      // undefined for parameters that are not floating
-    std::vector<Tensor> gradients;  // after solve
+    std::vector<Tensor> nodes;                 // undefined for parameters that are not floating
+    std::vector<Tensor> gradients;             // after solve
     std::vector<const ir::NodeImpl*> buffers;  // as they were
   };
   void distribute(const std::vector<Tensor>& gradients, const GradOptions& options);
@@ -73,7 +73,9 @@ constexpr std::size_t position_of() {
 template <class All, std::size_t... I>
 class Arguments {
  public:
-  Arguments(Tape& tape, All& all) : tape_(tape), all_(all), copies_(settled<I>()...) { watch(std::make_index_sequence<sizeof...(I)>{}); }
+  Arguments(Tape& tape, All& all) : tape_(tape), all_(all), copies_(settled<I>()...) {
+    watch(std::make_index_sequence<sizeof...(I)>{});
+  }
 
   template <class F>
   auto call(F& f) {
@@ -106,11 +108,15 @@ class Arguments {
     (tape_.watch(std::get<J>(copies_), I, is_model<I>), ...);
   }
   template <std::size_t K>
-  auto& copy() { return std::get<position_of<K, I...>()>(copies_); }
+  auto& copy() {
+    return std::get<position_of<K, I...>()>(copies_);
+  }
   template <std::size_t K>
   decltype(auto) pick() {
-    if constexpr (position_of<K, I...>() < sizeof...(I)) return static_cast<Pass<Element<K>>>(copy<K>());
-    else return static_cast<Element<K>>(std::get<K>(all_));
+    if constexpr (position_of<K, I...>() < sizeof...(I))
+      return static_cast<Pass<Element<K>>>(copy<K>());
+    else
+      return static_cast<Element<K>>(std::get<K>(all_));
   }
   template <std::size_t K>
   void write_back_one() {
@@ -135,8 +141,10 @@ auto differentiate(std::index_sequence<I...>, Tape& tape, F& f, Finish&& finish,
 /// The only element of a tuple of one, else the tuple.
 template <class... G>
 auto one_or_all(std::tuple<G...> gradients) {
-  if constexpr (sizeof...(G) == 1) return std::get<0>(std::move(gradients));
-  else return gradients;
+  if constexpr (sizeof...(G) == 1)
+    return std::get<0>(std::move(gradients));
+  else
+    return gradients;
 }
 
 template <class T>
@@ -148,8 +156,9 @@ auto grad_impl(std::index_sequence<I...> which, const GradOptions& options, F& f
   return differentiate(
       which, tape, f,
       [&]<class R>(R& value, auto& arguments) {
-        static_assert(ScalarResult<R>,
-                      "grad: the function must return one scalar Tensor; grad_aux takes a pair (loss, aux)");
+        static_assert(
+            ScalarResult<R>,
+            "grad: the function must return one scalar Tensor; grad_aux takes a pair (loss, aux)");
         tape.solve_scalar(value, std::tuple<>(), options);
         return std::pair(Tensor(value), one_or_all(arguments.gradients()));
       },
@@ -162,39 +171,46 @@ auto grad_aux_impl(std::index_sequence<I...> which, const GradOptions& options, 
   return differentiate(
       which, tape, f,
       [&]<class R>(R& out, auto& arguments) {
-        static_assert(requires { out.first; out.second; },
-                      "grad_aux: the function must return std::pair(loss, aux)");
+        static_assert(
+            requires {
+              out.first;
+              out.second;
+            }, "grad_aux: the function must return std::pair(loss, aux)");
         tape.solve_scalar(out.first, out.second, options);
-        return std::tuple(Tensor(out.first), std::move(out.second), one_or_all(arguments.gradients()));
+        return std::tuple(Tensor(out.first), std::move(out.second),
+                          one_or_all(arguments.gradients()));
       },
       std::forward<A>(args)...);
 }
 
 }  // namespace detail
 
-/// (value, gradient of the first argument). f: args -> a scalar floating Tensor. The gradient has the
-/// argument's type: a struct that holds gradients, with undefined tensors for integers and Buffers.
-/// grad<0, 2>(f, …) gives (value, tuple of the gradients of 0 and 2). A model that f takes by non-const
-/// reference has its Buffers written back. Nests to any order.
-/// Errors: the value is no scalar; an op on the way has no vjp; a parameter has no path to the value.
+/// (value, gradient of the first argument). f: args -> a scalar floating Tensor. The gradient has
+/// the argument's type: a struct that holds gradients, with undefined tensors for integers and
+/// Buffers. grad<0, 2>(f, …) gives (value, tuple of the gradients of 0 and 2). A model that f takes
+/// by non-const reference has its Buffers written back. Nests to any order. Errors: the value is no
+/// scalar; an op on the way has no vjp; a parameter has no path to the value.
 template <std::size_t... I, class F, class... A>
   requires(!std::is_same_v<std::remove_cvref_t<F>, GradOptions>)
 auto grad(F&& f, A&&... args) {
-  using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
+  using Which =
+      std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
   return detail::grad_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...);
 }
 /// grad({.allow_unused = true}, f, args…).
 template <std::size_t... I, class F, class... A>
 auto grad(const GradOptions& options, F&& f, A&&... args) {
-  using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
+  using Which =
+      std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
   return detail::grad_impl(Which{}, options, f, std::forward<A>(args)...);
 }
 
-/// (value, aux, gradient of the first argument). f returns std::pair(scalar, aux); aux is any tensor,
-/// tuple or struct and is not differentiated.
+/// (value, aux, gradient of the first argument). f returns std::pair(scalar, aux); aux is any
+/// tensor, tuple or struct and is not differentiated.
 template <std::size_t... I, class F, class... A>
 auto grad_aux(F&& f, A&&... args) {
-  using Which = std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
+  using Which =
+      std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
   return detail::grad_aux_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...);
 }
 
@@ -205,7 +221,8 @@ auto value_and_grad(F f) {
 }
 
 namespace detail {
-/// The part of a graph between placeholders and outputs, kept apart from what is evaluated meanwhile.
+/// The part of a graph between placeholders and outputs, kept apart from what is evaluated
+/// meanwhile.
 class Linearised {
  public:
   Linearised(ModelRef outputs, const Tape& tape);
@@ -219,22 +236,25 @@ class Linearised {
 
 namespace detail {
 /// Fills `derivatives` (a copy of outputs) with the derivatives of the outputs along the tangents.
-void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef tangents, ModelRef derivatives);
+void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef tangents,
+                  ModelRef derivatives);
 /// Replaces every tensor of the copies by an alias; returns the aliases.
 std::vector<Tensor> substitute_aliases(ModelRef copies);
 /// Gives each output a rule that computes what lies between the inputs and it again.
 void recompute_in_backward(ModelRef outputs, const std::vector<Tensor>& inputs);
 }  // namespace detail
 
-/// (f(args…), pullback). pullback(ct) is the vector-Jacobian product: the cotangents of the arguments (of
-/// the only one, else a tuple), undefined where nothing flows. ct: like f's result. Ref: jax.vjp.
+/// (f(args…), pullback). pullback(ct) is the vector-Jacobian product: the cotangents of the
+/// arguments (of the only one, else a tuple), undefined where nothing flows. ct: like f's result.
+/// Ref: jax.vjp.
 template <class F, class... A>
 auto vjp(F&& f, A&&... args) {
   detail::Tape tape("vjp");
   return detail::differentiate(
       std::index_sequence_for<A...>{}, tape, f,
       [&]<class R>(R& out, auto& arguments) {
-        auto pullback = [linear = detail::Linearised(out, tape), like = arguments.take()](const R& ct) {
+        auto pullback = [linear = detail::Linearised(out, tape),
+                         like = arguments.take()](const R& ct) {
           auto cotangents = lilith::clone(like);
           linear.pull_back(ct, cotangents);
           return detail::one_or_all(std::move(cotangents));
@@ -245,28 +265,32 @@ auto vjp(F&& f, A&&... args) {
 }
 
 /// (f(x), its derivative along a tangent). primal and tangent: one argument, or std::tuples of all
-/// arguments; a tensor of the tangent that is undefined counts as zero. Ref: jax.jvp, computed by two vjps.
+/// arguments; a tensor of the tangent that is undefined counts as zero. Ref: jax.jvp, computed by
+/// two vjps.
 template <class F, class P>
 auto jvp(F&& f, const P& primal, const P& tangent) {
   detail::Tape tape("jvp");
   P copy = lilith::clone(primal);
   tape.watch(copy, 0, true);
   auto out = [&] {
-    if constexpr (reflect::is_tuple<P>) return std::apply(f, copy);
-    else return std::invoke(f, std::as_const(copy));
+    if constexpr (reflect::is_tuple<P>)
+      return std::apply(f, copy);
+    else
+      return std::invoke(f, std::as_const(copy));
   }();
   auto derivative = lilith::clone(out);
   detail::push_forward(out, tape.slots(), tangent, derivative);
   return std::pair(std::move(out), std::move(derivative));
 }
 
-/// d f(x) / dx, of shape [y.shape..., x.shape...]. f: Tensor -> Tensor. One reverse pass an element of y.
+/// d f(x) / dx, of shape [y.shape..., x.shape...]. f: Tensor -> Tensor. One reverse pass an element
+/// of y.
 Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x);
 /// d² f(x) / dx², of shape [x.shape..., x.shape...]. f: Tensor -> scalar.
 Tensor hessian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x);
 
-/// f, whose intermediate values are computed again in the backward pass instead of being kept. Gradients
-/// flow to its arguments and to what it captures; random draws are the same both times.
+/// f, whose intermediate values are computed again in the backward pass instead of being kept.
+/// Gradients flow to its arguments and to what it captures; random draws are the same both times.
 /// Ref: torch.utils.checkpoint.
 template <class F>
 auto checkpoint(F f) {
@@ -285,8 +309,9 @@ using Rule = std::function<std::vector<Tensor>(const std::vector<Tensor>& in, co
 Tensor with_rule(Rule rule, const Tensor& out, const std::vector<Tensor>& in);
 }  // namespace detail
 
-/// f with a gradient rule of its own. f: Tensors -> Tensor. rule(inputs, output, ct) gives one cotangent an
-/// input, as a vector (undefined: none flows); it builds graph, so gradients nest. Ref: jax.custom_vjp.
+/// f with a gradient rule of its own. f: Tensors -> Tensor. rule(inputs, output, ct) gives one
+/// cotangent an input, as a vector (undefined: none flows); it builds graph, so gradients nest.
+/// Ref: jax.custom_vjp.
 template <class F>
 auto custom_vjp(F f, detail::Rule rule) {
   return [f = std::move(f), rule = std::move(rule)](const auto&... in) {
@@ -295,8 +320,8 @@ auto custom_vjp(F f, detail::Rule rule) {
   };
 }
 
-/// f(op, input, cotangent) replaces what each vjp rule gives; an empty function removes it. For tests that
-/// must see a wrong rule fail.
+/// f(op, input, cotangent) replaces what each vjp rule gives; an empty function removes it. For
+/// tests that must see a wrong rule fail.
 void set_vjp_hook(std::function<Tensor(const OpDef& op, int input, Tensor ct)> f);
 
 struct GradcheckOptions {
@@ -311,9 +336,9 @@ using FlatFunction = std::function<std::vector<Tensor>()>;
 bool gradcheck_flat(const GradcheckOptions& options, ModelRef args, const FlatFunction& call);
 }  // namespace detail
 
-/// Compares the gradients of every floating parameter of the arguments with central differences. All must
-/// be f64. True, or an Error that names the argument, the element and both values. f returns a tensor,
-/// tuple or struct of any shapes. Ref: torch.autograd.gradcheck.
+/// Compares the gradients of every floating parameter of the arguments with central differences.
+/// All must be f64. True, or an Error that names the argument, the element and both values. f
+/// returns a tensor, tuple or struct of any shapes. Ref: torch.autograd.gradcheck.
 template <class F, class... A>
 bool gradcheck(const GradcheckOptions& options, F&& f, const A&... args) {
   std::tuple<A...> copies(lilith::clone(args)...);

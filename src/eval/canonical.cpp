@@ -116,7 +116,8 @@ Tensor copy_node(const Canonical& c, const Canonical::Item& item, const std::vec
   if (node.op == &ir::seed_op()) return ir::make_constant({Scalar::Kind::Int, 1, 0}, node.aval);
   std::vector<Tensor> args;
   args.reserve(item.num_edges);
-  for (std::uint32_t e = 0; e < item.num_edges; ++e) args.push_back(made[c.edges[item.first_edge + e]]);
+  for (std::uint32_t e = 0; e < item.num_edges; ++e)
+    args.push_back(made[c.edges[item.first_edge + e]]);
   return Tensor(new ir::NodeImpl(node.op, std::move(args), node.attrs, node.aval, node.loc));
 }
 
@@ -147,14 +148,17 @@ Graph copy_graph(const Canonical& c, const std::vector<Tensor>& parameters) {
   std::vector<Tensor> made, inputs;
   ir::NodeMap<Tensor> fresh(parameters.size());
   for (const Tensor& p : parameters) {
-    inputs.push_back(ir::make_parameter(p.aval(), static_cast<std::int64_t>(inputs.size()), p.node()->name));
+    inputs.push_back(
+        ir::make_parameter(p.aval(), static_cast<std::int64_t>(inputs.size()), p.node()->name));
     fresh.insert(p.node(), inputs.back());
   }
   made.reserve(c.items.size());
   for (const auto& item : c.items) {
     const Tensor* input = fresh.find(item.node);
-    if (input) made.push_back(*input);
-    else made.push_back(is_input(*item.node) ? Tensor(item.node) : copy_node(c, item, made));
+    if (input)
+      made.push_back(*input);
+    else
+      made.push_back(is_input(*item.node) ? Tensor(item.node) : copy_node(c, item, made));
   }
   return Graph(std::move(inputs), pick(made, c.outputs));
 }

@@ -18,17 +18,17 @@ struct KeyHash {
   std::size_t operator()(const Key& k) const { return k.a; }
 };
 
-/// What a set of outputs computes, numbered in the order of a depth-first walk. Marker ops are gone; nodes
-/// that hold a value are inputs. Pointers stay valid while the outputs are held.
+/// What a set of outputs computes, numbered in the order of a depth-first walk. Marker ops are
+/// gone; nodes that hold a value are inputs. Pointers stay valid while the outputs are held.
 struct Canonical {
   struct Item {
     ir::NodeImpl* node;
     std::uint32_t first_edge, num_edges;  // in edges
   };
-  std::vector<Item> items;              // inputs before users
-  std::vector<std::uint32_t> edges;     // indices of items
-  std::vector<std::uint32_t> inputs;    // items that are run-time inputs, in order of first visit
-  std::vector<std::uint32_t> outputs;   // one per output
+  std::vector<Item> items;             // inputs before users
+  std::vector<std::uint32_t> edges;    // indices of items
+  std::vector<std::uint32_t> inputs;   // items that are run-time inputs, in order of first visit
+  std::vector<std::uint32_t> outputs;  // one per output
   Key key;
 };
 
@@ -38,7 +38,8 @@ bool is_input(const ir::NodeImpl& node);
 Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs);
 /// The graph of it: inputs become parameters (named as their nodes).
 Graph build_graph(const Canonical& c);
-/// The same with these parameters of a trace as inputs, in this order; other inputs stay data leaves.
+/// The same with these parameters of a trace as inputs, in this order; other inputs stay data
+/// leaves.
 Graph copy_graph(const Canonical& c, const std::vector<Tensor>& parameters);
 
 }  // namespace lilith::driver

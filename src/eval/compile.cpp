@@ -25,8 +25,8 @@ struct CallState {
   std::shared_ptr<Entry> entry;
   std::vector<StoragePtr> inputs, outputs, hypers, keys;
   std::vector<char> donated;
-  std::vector<Tensor> values;       // of the program's outputs
-  std::vector<Tensor> passed;       // of slots that an output only passes on
+  std::vector<Tensor> values;  // of the program's outputs
+  std::vector<Tensor> passed;  // of slots that an output only passes on
   std::vector<Tensor> results;
 
   void clear() {
@@ -126,8 +126,10 @@ void settle_inputs(const CallState& s) {
     if (t.node()->storage && t.node()->op != &ir::constant_op()) continue;
     LILITH_CHECK(t.node()->op != &ir::parameter_op(),
                  "compile: an argument belongs to a function that is being traced");
-    if (t.node()->op == &ir::constant_op()) ir::make_real(t);
-    else pending.push_back(t);
+    if (t.node()->op == &ir::constant_op())
+      ir::make_real(t);
+    else
+      pending.push_back(t);
   }
   if (!pending.empty()) driver::evaluate(pending);
 }
@@ -198,7 +200,8 @@ void run_entry(CallState& s) {
   for (const Entry::Output& out : entry.results) s.results.push_back(output_value(s, out));
 }
 
-/// Whether a RetraceAfter's objects are arguments, so that they are there after the trace is undone.
+/// Whether a RetraceAfter's objects are arguments, so that they are there after the trace is
+/// undone.
 bool are_arguments(const driver::RetraceAfter& request, std::span<const ArgRef> args) {
   return std::all_of(request.objects.begin(), request.objects.end(), [&](const void* p) {
     return std::any_of(args.begin(), args.end(), [&](const ArgRef& a) {
@@ -231,10 +234,12 @@ CompiledBase::CompiledBase() : impl_(std::make_shared<CompiledImpl>()) {}
 std::string CompiledBase::explain() const { return impl_->explain(); }
 CompiledStats CompiledBase::stats() const { return impl_->stats(); }
 
-bool CompiledBase::runs_inline() { return ir::trace_depth() > 0 || ir::differentiation_depth() > 0; }
+bool CompiledBase::runs_inline() {
+  return ir::trace_depth() > 0 || ir::differentiation_depth() > 0;
+}
 
-CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t n, TraceTrampoline trace,
-                         void* context)
+CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t n,
+                         TraceTrampoline trace, void* context)
     : impl_(*f.impl_), state_(impl_.acquire()) {
   try {
     CallState& s = *state_;

@@ -29,7 +29,8 @@ CompiledGraph::CompiledGraph(Graph g) {
     const auto& all = impl->graph.inputs();
     if (!in.fixed) {
       while (in.index < all.size() && all[in.index].node() != node) ++in.index;
-      LILITH_CHECK(in.index < all.size(), "compile: the graph uses a parameter that is not among its inputs");
+      LILITH_CHECK(in.index < all.size(),
+                   "compile: the graph uses a parameter that is not among its inputs");
     }
     impl->inputs.push_back(std::move(in));
   }
@@ -39,16 +40,18 @@ CompiledGraph::CompiledGraph(Graph g) {
 
 std::vector<Tensor> CompiledGraph::operator()(const std::vector<Tensor>& inputs) const {
   const Graph& g = impl_->graph;
-  LILITH_CHECK(inputs.size() == g.inputs().size(), "graph: it has {} inputs; got {}", g.inputs().size(),
-               inputs.size());
+  LILITH_CHECK(inputs.size() == g.inputs().size(), "graph: it has {} inputs; got {}",
+               g.inputs().size(), inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k)
-    LILITH_CHECK(inputs[k].aval() == g.inputs()[k].aval(), "graph: input {} is {}; it was traced with {}", k,
-                 inputs[k].aval().str(), g.inputs()[k].aval().str());
+    LILITH_CHECK(inputs[k].aval() == g.inputs()[k].aval(),
+                 "graph: input {} is {}; it was traced with {}", k, inputs[k].aval().str(),
+                 g.inputs()[k].aval().str());
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return g(inputs);
   const ModelRef model(inputs);
   ir::settle({&model, 1});
   std::vector<StoragePtr> in, out(g.outputs().size());
-  for (const Impl::Input& i : impl_->inputs) in.push_back(i.fixed ? i.fixed : inputs[i.index].node()->storage);
+  for (const Impl::Input& i : impl_->inputs)
+    in.push_back(i.fixed ? i.fixed : inputs[i.index].node()->storage);
   impl_->program->run(in, {}, out);
   driver::count_run(0);
   std::vector<Tensor> results;

@@ -16,8 +16,10 @@ RefTensor widen(const Aval& aval, const Storage& storage) {
   const std::int64_t n = aval.numel();
   for (std::int64_t k = 0; k < n; ++k) {
     const auto at = static_cast<std::size_t>(k);
-    if (out.floating()) out.f[at] = ir::read_f64(storage.data(), aval.dtype, k);
-    else out.i[at] = ir::read_i64(storage.data(), aval.dtype, k);
+    if (out.floating())
+      out.f[at] = ir::read_f64(storage.data(), aval.dtype, k);
+    else
+      out.i[at] = ir::read_i64(storage.data(), aval.dtype, k);
   }
   return out;
 }
@@ -26,8 +28,10 @@ void narrow(const RefTensor& x, Storage& storage) {
   const std::int64_t n = x.aval.numel();
   for (std::int64_t k = 0; k < n; ++k) {
     const auto at = static_cast<std::size_t>(k);
-    if (x.floating()) ir::write_f64(storage.data(), x.aval.dtype, k, x.f[at]);
-    else ir::write_i64(storage.data(), x.aval.dtype, k, x.i[at]);
+    if (x.floating())
+      ir::write_f64(storage.data(), x.aval.dtype, k, x.f[at]);
+    else
+      ir::write_i64(storage.data(), x.aval.dtype, k, x.i[at]);
   }
 }
 
@@ -107,6 +111,8 @@ class EagerProgram final : public Program {
 
 }  // namespace
 
-std::shared_ptr<Program> make_eager_program(const Graph& g) { return std::make_shared<EagerProgram>(g); }
+std::shared_ptr<Program> make_eager_program(const Graph& g) {
+  return std::make_shared<EagerProgram>(g);
+}
 
 }  // namespace lilith

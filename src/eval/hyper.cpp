@@ -16,10 +16,11 @@ Tensor Hyper::tensor() const {
 }
 
 Hyper& Hyper::operator=(double value) & {
-  LILITH_CHECK(!tracer_.defined() || value == value_,
-               "compile: a Hyper is assigned ({} -> {}) while the function is traced; it would not be when "
-               "the program runs. Assign it outside, between the calls.",
-               value_, value);
+  LILITH_CHECK(
+      !tracer_.defined() || value == value_,
+      "compile: a Hyper is assigned ({} -> {}) while the function is traced; it would not be when "
+      "the program runs. Assign it outside, between the calls.",
+      value_, value);
   value_ = value;
   return *this;
 }

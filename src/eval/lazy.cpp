@@ -55,8 +55,8 @@ std::vector<ir::NodeImpl*> pending_nodes(const std::vector<ir::NodeImpl*>& outpu
   return order;
 }
 
-/// Which inputs nobody needs after this evaluation: leaves whose every reference is an edge of a node that
-/// lets go of its inputs, being stored or dying with its last user.
+/// Which inputs nobody needs after this evaluation: leaves whose every reference is an edge of a
+/// node that lets go of its inputs, being stored or dying with its last user.
 std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>& order,
                             const ir::NodeMap<char>& stored) {
   std::vector<char> donated(c.inputs.size(), 0);
@@ -65,15 +65,16 @@ std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     const ir::NodeImpl& node = **at;
     const int* edges = gone.find(&node);
-    const bool lets_go = stored.contains(&node) || (node.handles() == 0 && edges && *edges == node.refs());
+    const bool lets_go =
+        stored.contains(&node) || (node.handles() == 0 && edges && *edges == node.refs());
     if (!lets_go) continue;
     for (const ir::NodeImpl* input : node.inputs) ++gone[input];
   }
   for (std::size_t k = 0; k < c.inputs.size(); ++k) {
     const ir::NodeImpl& leaf = *c.items[c.inputs[k]].node;
     const int* edges = gone.find(&leaf);
-    donated[k] = leaf.op == &ir::data_op() && leaf.handles() == 0 && edges && *edges == leaf.refs() &&
-                 leaf.storage.use_count() == 1 && !leaf.storage->lent();
+    donated[k] = leaf.op == &ir::data_op() && leaf.handles() == 0 && edges &&
+                 *edges == leaf.refs() && leaf.storage.use_count() == 1 && !leaf.storage->lent();
   }
   return donated;
 }
@@ -81,10 +82,11 @@ std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>
 void check_no_tracers(const Canonical& c) {
   for (std::uint32_t k : c.inputs) {
     const ir::NodeImpl& node = *c.items[k].node;
-    LILITH_CHECK(node.op != &ir::parameter_op(),
-                 "eval: the value depends on '{}', an input of a function that was traced; it has no value "
-                 "outside of that function. Return it from the function instead.",
-                 node.name.empty() ? node.aval.str() : node.name);
+    LILITH_CHECK(
+        node.op != &ir::parameter_op(),
+        "eval: the value depends on '{}', an input of a function that was traced; it has no value "
+        "outside of that function. Return it from the function instead.",
+        node.name.empty() ? node.aval.str() : node.name);
   }
 }
 
@@ -104,8 +106,10 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
   count_run(num_donated);
   const bool keep_inputs = ir::differentiation_depth() > 0;
   for (std::size_t k = 0; k < targets.size(); ++k) {
-    if (keep_inputs) targets[k]->storage = std::move(outputs[k]);
-    else targets[k]->make_leaf(std::move(outputs[k]));
+    if (keep_inputs)
+      targets[k]->storage = std::move(outputs[k]);
+    else
+      targets[k]->make_leaf(std::move(outputs[k]));
   }
 }
 
@@ -141,8 +145,8 @@ std::size_t count_pending(ir::NodeImpl* root, std::size_t limit) {
   return seen.size();
 }
 
-/// `total += loss` without end would hold every step's graph: looked at now and then (a prime, so that each
-/// line of a loop has its turn), what has grown too long is evaluated.
+/// `total += loss` without end would hold every step's graph: looked at now and then (a prime, so
+/// that each line of a loop has its turn), what has grown too long is evaluated.
 void node_added(const Tensor& t) {
   constexpr std::size_t kMaxPending = 10000;
   constexpr int kPeriod = 997;

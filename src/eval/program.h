@@ -12,7 +12,8 @@ namespace lilith {
 
 /// What a compilation may assume.
 struct ProgramOptions {
-  /// Per input: it may be donated at run time, so an output may be planned into its memory. Empty: none.
+  /// Per input: it may be donated at run time, so an output may be planned into its memory. Empty:
+  /// none.
   std::vector<char> donatable;
 };
 
@@ -31,10 +32,11 @@ class Program {
   static std::shared_ptr<Program> compile(const Graph& g, const ProgramOptions& options = {});
   virtual ~Program();
 
-  /// Runs it. inputs: one storage an input. donated[i]: nobody reads input i afterwards, the program may
-  /// write there (empty: none). outputs[i]: null, or memory of the right size that nobody reads and that
-  /// the program should write to; on return the memory of output i: that one, a donated input's, or new.
-  /// No two outputs share memory. Errors of the run (an index out of range) are thrown.
+  /// Runs it. inputs: one storage an input. donated[i]: nobody reads input i afterwards, the
+  /// program may write there (empty: none). outputs[i]: null, or memory of the right size that
+  /// nobody reads and that the program should write to; on return the memory of output i: that one,
+  /// a donated input's, or new. No two outputs share memory. Errors of the run (an index out of
+  /// range) are thrown.
   virtual void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
                    std::span<StoragePtr> outputs) = 0;
   virtual ProgramStats stats() const = 0;

@@ -21,7 +21,9 @@ struct FactsVisitor final : PathVisitor {
   std::vector<std::string> slots, facts;
   bool only_static = false;
 
-  std::string here() const { return path().empty() ? prefix : prefix + (prefix.empty() ? "" : ".") + path(); }
+  std::string here() const {
+    return path().empty() ? prefix : prefix + (prefix.empty() ? "" : ".") + path();
+  }
   void fact(const std::string& value) { facts.push_back(here() + " = " + value); }
   void parameter(Tensor&) override { slots.push_back(here()); }
   void buffer(Buffer&) override { slots.push_back(here()); }
@@ -38,7 +40,8 @@ FactsVisitor facts_of(std::span<const detail::ArgRef> args, bool only_writable) 
   std::size_t tensors = 0, models = 0;
   for (std::size_t i = 0; i < args.size(); ++i) {
     if (args[i].is_tensor) {
-      v.prefix = tensors < 3 ? std::string(1, static_cast<char>('x' + tensors)) : fmt::format("x{}", tensors);
+      v.prefix = tensors < 3 ? std::string(1, static_cast<char>('x' + tensors))
+                             : fmt::format("x{}", tensors);
       ++tensors;
     } else {
       v.prefix = models++ == 0 ? "" : fmt::format("arg{}", i);
@@ -96,7 +99,8 @@ void note_hyper_read(const Hyper& h) {
 
 Tensor Session::add_key() {
   const std::size_t index = parameters_.size() + hypers_.size() + keys_.size();
-  keys_.push_back(ir::make_parameter({{}, DType::I64, {}}, static_cast<std::int64_t>(index), "key"));
+  keys_.push_back(
+      ir::make_parameter({{}, DType::I64, {}}, static_cast<std::int64_t>(index), "key"));
   return keys_.back();
 }
 
@@ -110,12 +114,13 @@ Session::Session(std::span<const detail::ArgRef> args, const char* what, bool tr
     const Tensor& t = *before_.slots[k];
     originals_.push_back(t);
     parameters_.push_back(
-        t.defined() ? ir::make_parameter(t.aval(), static_cast<std::int64_t>(k), paths_[k]) : Tensor());
+        t.defined() ? ir::make_parameter(t.aval(), static_cast<std::int64_t>(k), paths_[k])
+                    : Tensor());
   }
   if (!trace_hypers) return;
   for (std::size_t k = 0; k < before_.hypers.size(); ++k)
-    hypers_.push_back(ir::make_parameter({{}, DType::F64, {}},
-                                         static_cast<std::int64_t>(before_.slots.size() + k), "hyper"));
+    hypers_.push_back(ir::make_parameter(
+        {{}, DType::F64, {}}, static_cast<std::int64_t>(before_.slots.size() + k), "hyper"));
 }
 
 Session::~Session() { restore(); }
@@ -125,9 +130,11 @@ void Session::substitute(std::size_t arg, ModelRef copy) {
   const detail::ArgRef ref{copy, nullptr, 0, false, false};
   s.read({&ref, 1});
   const std::size_t from = before_.first[arg];
-  const std::size_t to = arg + 1 < before_.first.size() ? before_.first[arg + 1] : parameters_.size();
-  LILITH_CHECK(s.slots.size() == to - from, "{}: the copy of argument {} has {} tensors, the argument {}", what_,
-               arg, s.slots.size(), to - from);
+  const std::size_t to =
+      arg + 1 < before_.first.size() ? before_.first[arg + 1] : parameters_.size();
+  LILITH_CHECK(s.slots.size() == to - from,
+               "{}: the copy of argument {} has {} tensors, the argument {}", what_, arg,
+               s.slots.size(), to - from);
   for (std::size_t k = 0; k < s.slots.size(); ++k) *s.slots[k] = parameters_[from + k];
 }
 
@@ -138,7 +145,8 @@ void Session::restore() {
   --ir::trace_depth();
   for (std::size_t k = 0; k < originals_.size(); ++k)
     if (before_.writable[k]) *before_.slots[k] = originals_[k];
-  for (std::size_t k = 0; k < hypers_.size(); ++k) HyperAccess::tracer(*before_.hypers[k]) = Tensor();
+  for (std::size_t k = 0; k < hypers_.size(); ++k)
+    HyperAccess::tracer(*before_.hypers[k]) = Tensor();
 }
 
 std::unique_ptr<detail::ResultBox> Session::run(const detail::TraceFunction& f) {
@@ -151,7 +159,8 @@ std::unique_ptr<detail::ResultBox> Session::run(const detail::TraceFunction& f) 
     if (originals_[k].defined() && before_.slots[k]->node() != originals_[k].node()) continue;
     *before_.slots[k] = parameters_[k];
   }
-  for (std::size_t k = 0; k < hypers_.size(); ++k) HyperAccess::tracer(*before_.hypers[k]) = hypers_[k];
+  for (std::size_t k = 0; k < hypers_.size(); ++k)
+    HyperAccess::tracer(*before_.hypers[k]) = hypers_[k];
   // The graph that trace gives has no hidden inputs: its keys are data.
   std::optional<ops::KeyScope> draws;
   if (trace_hypers_) draws.emplace([this](std::int64_t) { return add_key(); });
@@ -165,7 +174,8 @@ void Session::check_static() const {
   const FactsVisitor now = facts_of(args_, true);
   for (std::size_t k = 0; k < std::min(facts_.size(), now.facts.size()); ++k)
     LILITH_CHECK(facts_[k] == now.facts[k],
-                 "{}: a static field changed while the function was traced, from {} to {}; the program would "
+                 "{}: a static field changed while the function was traced, from {} to {}; the "
+                 "program would "
                  "not repeat that. Make it a Tensor, or change it outside.",
                  what_, facts_[k], now.facts[k]);
   Signature after;
@@ -174,12 +184,15 @@ void Session::check_static() const {
   for (std::size_t k = 0; same && k < after.slots.size(); ++k) {
     same = after.slots[k] == before_.slots[k];
     LILITH_CHECK(!same || after.slots[k]->defined() || !parameters_[k].defined(),
-                 "{}: '{}' became undefined while the function was traced; do that outside", what_, paths_[k]);
+                 "{}: '{}' became undefined while the function was traced; do that outside", what_,
+                 paths_[k]);
   }
-  LILITH_CHECK(same,
-               "{}: the structure of an argument changed while the function was traced (an optional was set, a "
-               "container grew); the program would not repeat that. Do it outside, before the call.",
-               what_);
+  LILITH_CHECK(
+      same,
+      "{}: the structure of an argument changed while the function was traced (an optional was "
+      "set, a "
+      "container grew); the program would not repeat that. Do it outside, before the call.",
+      what_);
 }
 
 std::vector<std::size_t> Session::changed() const {

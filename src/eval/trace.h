@@ -13,15 +13,15 @@ namespace lilith::driver {
 /// A traced function read the number of a Hyper: the trace holds for that value alone.
 void note_hyper_read(const Hyper& h);
 
-/// The tensors and run-time numbers of arguments, and a key of all that is static. Allocates nothing once
-/// its vectors have grown.
+/// The tensors and run-time numbers of arguments, and a key of all that is static. Allocates
+/// nothing once its vectors have grown.
 class Signature final : public Visitor {
  public:
   void read(std::span<const detail::ArgRef> args);
 
   Key key;
   std::vector<Tensor*> slots;
-  std::vector<char> writable;      // per slot
+  std::vector<char> writable;  // per slot
   std::vector<Hyper*> hypers;
   std::vector<std::size_t> first;  // per argument: its first slot
 
@@ -40,8 +40,8 @@ class Signature final : public Visitor {
   bool writable_now_ = false;
 };
 
-/// One run of a user's function on tracers: arguments that can be written are substituted in place and put
-/// back by `restore`, others are substituted in copies.
+/// One run of a user's function on tracers: arguments that can be written are substituted in place
+/// and put back by `restore`, others are substituted in copies.
 class Session {
  public:
   Session(std::span<const detail::ArgRef> args, const char* what, bool trace_hypers);

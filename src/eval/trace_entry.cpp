@@ -84,12 +84,15 @@ class Builder {
       const int* mine = own.find(&node);
       if (node.handles() <= (mine ? *mine : 0) || node.op == &ir::constant_op()) continue;
       LILITH_CHECK(!depends[k],
-                   "compile: a tensor of the traced function is kept outside of it ({}); it has no value there. "
+                   "compile: a tensor of the traced function is kept outside of it ({}); it has no "
+                   "value there. "
                    "Return it from the function.",
                    describe(node));
-      fail("compile: the function uses a tensor that is no argument ({}): the program would keep its present "
-           "value for ever. Pass it as an argument.",
-           describe(node));
+      fail(
+          "compile: the function uses a tensor that is no argument ({}): the program would keep "
+          "its present "
+          "value for ever. Pass it as an argument.",
+          describe(node));
     }
   }
 
@@ -116,14 +119,17 @@ class Builder {
           out = {Entry::Output::Program, *at.find(node), {}};
         }
       }
-      if (k < changed_.size()) entry_->state.emplace_back(changed_[k], std::move(out));
-      else entry_->results.push_back(std::move(out));
+      if (k < changed_.size())
+        entry_->state.emplace_back(changed_[k], std::move(out));
+      else
+        entry_->results.push_back(std::move(out));
     }
     return canonicalise(program_outputs);
   }
 
   void bind_inputs(const Canonical& c) {
-    const std::size_t slots = session_.parameters().size(), hypers = session_.hyper_parameters().size();
+    const std::size_t slots = session_.parameters().size(),
+                      hypers = session_.hyper_parameters().size();
     for (std::uint32_t k : c.inputs) {
       const ir::NodeImpl& node = *c.items[k].node;
       Entry::Input in{Entry::Input::Fixed};
@@ -131,9 +137,10 @@ class Builder {
         in.fixed = node.storage;
       } else {
         in.index = static_cast<std::size_t>(node.attrs.integer("index"));
-        LILITH_CHECK(owns(node, in.index),
-                     "compile: the function uses a tensor of another function that is being traced ({})",
-                     describe(node));
+        LILITH_CHECK(
+            owns(node, in.index),
+            "compile: the function uses a tensor of another function that is being traced ({})",
+            describe(node));
         if (in.index < slots) {
           in.kind = Entry::Input::Slot;
           in.dies = std::find(changed_.begin(), changed_.end(), in.index) != changed_.end();
@@ -150,7 +157,8 @@ class Builder {
   }
 
   bool owns(const ir::NodeImpl& node, std::size_t index) const {
-    const std::size_t slots = session_.parameters().size(), hypers = session_.hyper_parameters().size();
+    const std::size_t slots = session_.parameters().size(),
+                      hypers = session_.hyper_parameters().size();
     if (index < slots) return session_.parameters()[index].node() == &node;
     if (index < slots + hypers) return session_.hyper_parameters()[index - slots].node() == &node;
     const auto at = index - slots - hypers;
@@ -162,8 +170,8 @@ class Builder {
   std::shared_ptr<Entry> entry_;
   Graph graph_;  // of the program
   Key key_;
-  std::vector<std::size_t> changed_;     // slots, the first targets
-  std::vector<ir::NodeImpl*> targets_;   // then the results; null where undefined
+  std::vector<std::size_t> changed_;    // slots, the first targets
+  std::vector<ir::NodeImpl*> targets_;  // then the results; null where undefined
 };
 
 struct ClearVisitor final : Visitor {
@@ -185,7 +193,8 @@ std::string Entry::explain() const {
   return out;
 }
 
-std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args, const detail::TraceFunction& f) {
+std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args,
+                                  const detail::TraceFunction& f) {
   std::vector<ModelRef> models;
   for (const auto& arg : args) models.push_back(arg.model);
   ir::settle(models);
@@ -195,14 +204,16 @@ std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args, const de
   session.restore();
   ClearVisitor clear;
   entry->prototype->model().visit(clear);
-  LILITH_CHECK(!session.escaped(),
-               "compile: a tensor of the traced function is kept outside of it (in a captured variable or a "
-               "static); it has no value there. Return it from the function.");
+  LILITH_CHECK(
+      !session.escaped(),
+      "compile: a tensor of the traced function is kept outside of it (in a captured variable or a "
+      "static); it has no value there. Return it from the function.");
   if (!builder.graph().outputs().empty())
     entry->program = ProgramCache::instance().get(builder.key(), builder.graph());
   entry->key = session.signature().key;
   for (const Tensor& t : session.parameters())
-    if (t.defined()) entry->label += (entry->label.empty() ? "" : ", ") + t.node()->name + " " + t.aval().str();
+    if (t.defined())
+      entry->label += (entry->label.empty() ? "" : ", ") + t.node()->name + " " + t.aval().str();
   return entry;
 }
 

@@ -38,6 +38,7 @@ struct Entry {
 };
 
 /// Traces, checks and compiles.
-std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args, const detail::TraceFunction& f);
+std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args,
+                                  const detail::TraceFunction& f);
 
 }  // namespace lilith::driver

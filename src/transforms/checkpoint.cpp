@@ -1,13 +1,10 @@
-// checkpoint(f): the value of f with a rule that copies the graph of f behind barriers. Before, backward of
-// y = exp(sin(x)):                          after:
+// checkpoint(f): the value of f with a rule that copies the graph of f behind barriers. Before,
+// backward of y = exp(sin(x)):                          after:
 //   %s = sin(%x)     (kept for backward)      %s = sin(%x); %y = exp(%s)      (%s dies here)
 //   %y = exp(%s)                              %b = barrier(%x); %s2 = sin(%b); %y2 = exp(%s2)
 //   %1 = mul(%ct, %y); %2 = cos(%x) …         %1 = mul(%ct, %y2); %2 = cos(%b) …
 #include "ir/node.h"
-#include "ir/op_registry.h"
-#include "ir/reference.h"
 #include "lilith/transforms.h"
-#include "schedule/lower.h"
 #include "transforms/custom_rules.h"
 #include "transforms/graph_copy.h"
 #include "transforms/markers.h"
@@ -15,23 +12,6 @@
 
 namespace lilith {
 namespace {
-
-/// Identity that common-subexpression elimination does not look through.
-const OpDef& barrier_op = register_builtin({
-    .name = "barrier",
-    .arity = 1,
-    .cls = OpClass::Elementwise,
-    .infer = [](const InferCtx& c) { return c.in[0]; },
-    .vjp = [](const VjpCtx&, const Tensor& ct) { return std::vector<Tensor>{ct}; },
-    .lower = [](LowerCtx& c) { return c[0]; },
-    .reference =
-        [](RefCtx& c) {
-          c.out.f = c.in[0]->f;
-          c.out.i = c.in[0]->i;
-        },
-    .cost = 0,
-    .pure = false,
-});
 
 struct Region {
   Tensor output;               // in a copy that evaluation does not touch
@@ -48,7 +28,8 @@ Region region_of(const Tensor& output, const std::vector<Tensor>& arguments) {
   for (const ir::NodeImpl* node : nodes) known.insert(node, 1);
   for (const ir::NodeImpl* node : nodes)
     for (ir::NodeImpl* input : node->inputs)
-      if (input->op != &ir::constant_op() && known.insert(input, 1)) r.inputs.push_back(Tensor(input));
+      if (input->op != &ir::constant_op() && known.insert(input, 1))
+        r.inputs.push_back(Tensor(input));
   r.output = ir::copy_between({output}, r.inputs, r.inputs)[0];
   return r;
 }
@@ -56,7 +37,7 @@ Region region_of(const Tensor& output, const std::vector<Tensor>& arguments) {
 std::vector<Tensor> recompute(const Region& r, const std::vector<Tensor>& in, const Tensor& ct) {
   std::vector<Tensor> again, wanted;
   for (const Tensor& t : in) {
-    again.push_back(ir::make_alias(apply(barrier_op, {t})));
+    again.push_back(ir::make_alias(apply("barrier", {t})));
     wanted.push_back(is_floating(t.dtype()) ? again.back() : Tensor());
   }
   const std::vector<Tensor> output = ir::copy_between({r.output}, r.inputs, again);
@@ -89,9 +70,9 @@ void recompute_in_backward(ModelRef outputs, const std::vector<Tensor>& inputs) 
       if (!t.defined() || !is_floating(t.dtype())) return;
       auto region = std::make_shared<const Region>(region_of(t, inputs));
       if (region->output.node() == t.node()) return;  // nothing to compute again
-      t = make_custom_vjp(
-          [region](const std::vector<Tensor>& in, const Tensor&, const Tensor& ct) { return recompute(*region, in, ct); },
-          t, region->inputs);
+      t = make_custom_vjp([region](const std::vector<Tensor>& in, const Tensor&,
+                                   const Tensor& ct) { return recompute(*region, in, ct); },
+                          t, region->inputs);
     }
     void buffer(Buffer& t) override { parameter(t); }
   } v(inputs);

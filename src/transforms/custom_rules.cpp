@@ -35,7 +35,8 @@ std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
   const std::vector<Tensor> in(c.in.begin() + 1, c.in.end() - 1);
   std::vector<Tensor> cts = holder.rule(in, c.out, ct);
   LILITH_CHECK(cts.size() == in.size(),
-               "custom_vjp: the rule gave {} cotangents; need one for each of {} inputs", cts.size(), in.size());
+               "custom_vjp: the rule gave {} cotangents; need one for each of {} inputs",
+               cts.size(), in.size());
   for (std::size_t i = 0; i < in.size(); ++i)
     LILITH_CHECK(!cts[i].defined() || cts[i].aval() == in[i].aval(),
                  "custom_vjp: the rule's cotangent of input {} is {}; need {}, as the input", i,

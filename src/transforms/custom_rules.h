@@ -6,9 +6,10 @@
 
 namespace lilith {
 
-/// A user's gradient rule: inputs, output, cotangent -> one cotangent an input (undefined: none flows).
-using CustomRule =
-    std::function<std::vector<Tensor>(const std::vector<Tensor>& in, const Tensor& out, const Tensor& ct)>;
+/// A user's gradient rule: inputs, output, cotangent -> one cotangent an input (undefined: none
+/// flows).
+using CustomRule = std::function<std::vector<Tensor>(const std::vector<Tensor>& in,
+                                                     const Tensor& out, const Tensor& ct)>;
 
 /// `out`, computed from `in`, with this rule in place of its own gradient.
 Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Tensor>& in);

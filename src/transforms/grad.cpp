@@ -47,8 +47,9 @@ void Tape::watch(ModelRef copy, std::size_t index, bool is_model) {
   Watched& w = watched_.emplace_back();
   w.index = index;
   for (auto& [path, t] : v.parameters) {
-    LILITH_CHECK(is_model || differentiable(*t), "{}: argument {} is {}; need a floating dtype to differentiate",
-                 what_, index, t->defined() ? t->aval().str() : "undefined");
+    LILITH_CHECK(is_model || differentiable(*t),
+                 "{}: argument {} is {}; need a floating dtype to differentiate", what_, index,
+                 t->defined() ? t->aval().str() : "undefined");
     w.paths.push_back(path.empty() ? fmt::format("argument {}", index) : path);
     w.nodes.emplace_back();
     if (!differentiable(*t)) continue;
@@ -64,7 +65,8 @@ void Tape::write_back(ModelRef original, ModelRef copy, std::size_t index) {
   WatchVisitor to, from;
   original.visit(to);
   copy.visit(from);
-  const auto w = std::find_if(watched_.begin(), watched_.end(), [&](auto& x) { return x.index == index; });
+  const auto w =
+      std::find_if(watched_.begin(), watched_.end(), [&](auto& x) { return x.index == index; });
   const std::size_t n = std::min({to.buffers.size(), from.buffers.size(), w->buffers.size()});
   for (std::size_t i = 0; i < n; ++i) {
     const Buffer& now = *from.buffers[i];
@@ -89,45 +91,52 @@ void Tape::distribute(const std::vector<Tensor>& gradients, const GradOptions& o
     }
   }
   LILITH_CHECK(options.allow_unused || unused.empty(),
-               "{}: the value does not depend on {} in a differentiable way; {{.allow_unused = true}} as the "
+               "{}: the value does not depend on {} in a differentiable way; {{.allow_unused = "
+               "true}} as the "
                "first argument leaves such gradients undefined",
                what_, list(unused));
 }
 
 void Tape::solve_scalar(const Tensor& value, ModelRef companions, const GradOptions& options) {
-  LILITH_CHECK(value.defined(), "{}: the function returned an undefined tensor; need a scalar", what_);
+  LILITH_CHECK(value.defined(), "{}: the function returned an undefined tensor; need a scalar",
+               what_);
   LILITH_CHECK(value.numel() == 1 && is_floating(value.dtype()),
-               "{}: the function's value is {}; need a floating scalar, as sum() or mean() give", what_,
-               value.aval().str());
+               "{}: the function's value is {}; need a floating scalar, as sum() or mean() give",
+               what_, value.aval().str());
   std::vector<Tensor> returned{value};
   for (Tensor& t : all_tensors(companions))
     if (t.defined()) returned.push_back(t);
-  const Tensor seed(new ir::NodeImpl(&ir::seed_op(), std::move(returned), {}, value.aval(), LocScope::current()));
+  const Tensor seed(
+      new ir::NodeImpl(&ir::seed_op(), std::move(returned), {}, value.aval(), LocScope::current()));
   distribute(backpropagate({value}, {seed}, slots(), what_), options);
 }
 
 void Tape::fill_gradient(ModelRef copy, std::size_t index) const {
   WatchVisitor v;
   copy.visit(v);
-  const auto w = std::find_if(watched_.begin(), watched_.end(), [&](auto& x) { return x.index == index; });
+  const auto w =
+      std::find_if(watched_.begin(), watched_.end(), [&](auto& x) { return x.index == index; });
   LILITH_CHECK(v.parameters.size() == w->gradients.size(),
-               "{}: the function changed the structure of argument {}: {} parameters, now {}", what_, index,
-               w->gradients.size(), v.parameters.size());
+               "{}: the function changed the structure of argument {}: {} parameters, now {}",
+               what_, index, w->gradients.size(), v.parameters.size());
   for (std::size_t i = 0; i < v.parameters.size(); ++i) *v.parameters[i].second = w->gradients[i];
   for (Buffer* b : v.buffers) *b = Buffer();
 }
 
 Linearised::Linearised(ModelRef outputs, const Tape& tape)
-    : outputs_(ir::copy_between(all_tensors(outputs), tape.slots(), tape.slots())), slots_(tape.slots()) {}
+    : outputs_(ir::copy_between(all_tensors(outputs), tape.slots(), tape.slots())),
+      slots_(tape.slots()) {}
 
 void Linearised::pull_back(ModelRef cts, ModelRef copies) const {
   const std::vector<Tensor> ct = all_tensors(cts);
-  LILITH_CHECK(ct.size() == outputs_.size(), "vjp: the function returns {} tensors, the cotangent has {}",
-               outputs_.size(), ct.size());
+  LILITH_CHECK(ct.size() == outputs_.size(),
+               "vjp: the function returns {} tensors, the cotangent has {}", outputs_.size(),
+               ct.size());
   std::vector<Tensor> outputs, seeds;
   for (std::size_t i = 0; i < ct.size(); ++i) {
     if (!ct[i].defined() || !outputs_[i].defined()) continue;
-    LILITH_CHECK(ct[i].aval() == outputs_[i].aval(), "vjp: output {} is {}, its cotangent {}; need the same", i,
+    LILITH_CHECK(ct[i].aval() == outputs_[i].aval(),
+                 "vjp: output {} is {}, its cotangent {}; need the same", i,
                  outputs_[i].aval().str(), ct[i].aval().str());
     outputs.push_back(outputs_[i]);
     seeds.push_back(ct[i]);

@@ -48,13 +48,16 @@ class Check {
   bool run() {
     for_each_parameter(args_, [&](const std::string& path, Tensor& t) {
       if (!is_floating(t.dtype())) return;
-      LILITH_CHECK(t.dtype() == DType::F64, "gradcheck: argument '{}' is {}; need f64", path, t.aval().str());
+      LILITH_CHECK(t.dtype() == DType::F64, "gradcheck: argument '{}' is {}; need f64", path,
+                   t.aval().str());
       slots_.push_back({path, &t, t, {}});
     });
     analytic();
     for (Slot& s : slots_) {
-      if (s.original.numel() <= options_.max_full) check_elements(s);
-      else for (int k = 0; k < 3; ++k) check_direction(s);
+      if (s.original.numel() <= options_.max_full)
+        check_elements(s);
+      else
+        for (int k = 0; k < 3; ++k) check_direction(s);
     }
     return true;
   }
@@ -113,8 +116,8 @@ class Check {
   void compare(const Slot& s, const std::string& where, double numeric, double gradient) const {
     const double tolerance = options_.atol + options_.rtol * std::abs(numeric);
     LILITH_CHECK(std::abs(numeric - gradient) <= tolerance,
-                 "gradcheck: argument '{}', {}: numeric {}, from the rules {}; tolerance {}", s.path, where,
-                 numeric, gradient, tolerance);
+                 "gradcheck: argument '{}', {}: numeric {}, from the rules {}; tolerance {}",
+                 s.path, where, numeric, gradient, tolerance);
   }
 
   void check_elements(Slot& s) {
@@ -144,7 +147,8 @@ class Check {
   const FlatFunction& call_;
   Random random_;
   std::vector<Slot> slots_;
-  std::vector<std::vector<double>> weights_;  // of each output; empty for those that are not floating
+  std::vector<std::vector<double>>
+      weights_;  // of each output; empty for those that are not floating
 };
 
 }  // namespace

@@ -5,7 +5,8 @@
 
 namespace lilith::ir {
 
-std::vector<NodeImpl*> region_between(const std::vector<Tensor>& outputs, const std::vector<Tensor>& stops) {
+std::vector<NodeImpl*> region_between(const std::vector<Tensor>& outputs,
+                                      const std::vector<Tensor>& stops) {
   NodeMap<char> inside(256);
   for (const Tensor& t : stops)
     if (t.defined()) inside.insert(t.node(), 1);
@@ -21,8 +22,8 @@ std::vector<NodeImpl*> region_between(const std::vector<Tensor>& outputs, const 
   return region;
 }
 
-std::vector<Tensor> copy_between(const std::vector<Tensor>& outputs, const std::vector<Tensor>& stops,
-                                 const std::vector<Tensor>& by) {
+std::vector<Tensor> copy_between(const std::vector<Tensor>& outputs,
+                                 const std::vector<Tensor>& stops, const std::vector<Tensor>& by) {
   NodeMap<Tensor> copies(256);
   for (std::size_t k = 0; k < stops.size(); ++k)
     if (stops[k].defined()) copies.insert(stops[k].node(), by[k].defined() ? by[k] : stops[k]);
@@ -32,7 +33,8 @@ std::vector<Tensor> copy_between(const std::vector<Tensor>& outputs, const std::
       const Tensor* copy = copies.find(input);
       inputs.push_back(copy ? *copy : Tensor(input));
     }
-    copies.insert(node, Tensor(new NodeImpl(node->op, std::move(inputs), node->attrs, node->aval, node->loc)));
+    copies.insert(node, Tensor(new NodeImpl(node->op, std::move(inputs), node->attrs, node->aval,
+                                            node->loc)));
   }
   std::vector<Tensor> out;
   for (const Tensor& t : outputs) {

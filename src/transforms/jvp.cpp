@@ -10,14 +10,16 @@
 namespace lilith {
 namespace detail {
 
-// The vjp is linear in the cotangent u: its own vjp, given the tangents, is the jvp, and u vanishes.
-void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef tangents, ModelRef derivatives) {
+// The vjp is linear in the cotangent u: its own vjp, given the tangents, is the jvp, and u
+// vanishes.
+void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef tangents,
+                  ModelRef derivatives) {
   std::vector<Tensor> given;
   for_each_slot(tangents, [&](Tensor& t, bool is_parameter) {
     if (is_parameter) given.push_back(t);
   });
-  LILITH_CHECK(given.size() == slots.size(), "jvp: the arguments have {} parameters, the tangent {}", slots.size(),
-               given.size());
+  LILITH_CHECK(given.size() == slots.size(),
+               "jvp: the arguments have {} parameters, the tangent {}", slots.size(), given.size());
   std::vector<Tensor> ys, us;
   for (const Tensor& y : all_tensors(outputs)) {
     if (!y.defined() || !is_floating(y.dtype())) continue;
@@ -28,8 +30,9 @@ void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef t
   std::vector<Tensor> through, seeds;
   for (std::size_t k = 0; k < slots.size(); ++k) {
     if (!gradients[k].defined() || !given[k].defined()) continue;
-    LILITH_CHECK(given[k].aval() == slots[k].aval(), "jvp: a tangent is {}, its argument {}; need the same",
-                 given[k].aval().str(), slots[k].aval().str());
+    LILITH_CHECK(given[k].aval() == slots[k].aval(),
+                 "jvp: a tangent is {}, its argument {}; need the same", given[k].aval().str(),
+                 slots[k].aval().str());
     through.push_back(gradients[k]);
     seeds.push_back(given[k]);
   }
@@ -63,11 +66,13 @@ Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) 
   const std::int64_t n = y.numel();
   std::vector<Tensor> rows;
   for (std::int64_t k = 0; k < n; ++k) {
-    const Tensor basis = (arange(0, n, 1, {.dtype = kInt64, .device = y.device()}) == k).to(y.dtype());
+    const Tensor basis =
+        (arange(0, n, 1, {.dtype = kInt64, .device = y.device()}) == k).to(y.dtype());
     const Tensor row = pullback(basis.reshape(y.shape()));
     rows.push_back(row.defined() ? row : zeros_like(x));
   }
-  LILITH_CHECK(n > 0, "jacobian: the function's value is {}; need at least one element", y.aval().str());
+  LILITH_CHECK(n > 0, "jacobian: the function's value is {}; need at least one element",
+               y.aval().str());
   return stack(rows, 0).reshape(joined(y.shape(), x.shape()));
 }
 

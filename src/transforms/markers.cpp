@@ -33,15 +33,14 @@ const OpDef& alias_op() {
 }
 
 const OpDef& seed_op() {
-  static const OpDef& op = register_builtin({.name = "grad_seed",
-                                             .arity = -1,
-                                             .cls = OpClass::Opaque,
-                                             .infer = same_as_first,
-                                             .vjp = [](const VjpCtx& c, const Tensor&) {
-                                               return std::vector<Tensor>(c.in.size());
-                                             },
-                                             .reference = fill_with_one,
-                                             .cost = 0});
+  static const OpDef& op = register_builtin(
+      {.name = "grad_seed",
+       .arity = -1,
+       .cls = OpClass::Opaque,
+       .infer = same_as_first,
+       .vjp = [](const VjpCtx& c, const Tensor&) { return std::vector<Tensor>(c.in.size()); },
+       .reference = fill_with_one,
+       .cost = 0});
   return op;
 }
 

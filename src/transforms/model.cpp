@@ -134,7 +134,8 @@ struct TreeNode {
 
 struct TreeVisitor final : Visitor {
   std::vector<TreeNode> open{TreeNode{}};
-  std::vector<std::vector<std::string>> names{{}};  // per open struct: field, then container indices
+  std::vector<std::vector<std::string>> names{
+      {}};  // per open struct: field, then container indices
 
   void parameter(Tensor& t) override { value(t.defined() ? t.aval().str() : "none"); }
   void buffer(Buffer& t) override { parameter(t); }
@@ -197,7 +198,8 @@ std::string table(const std::vector<Difference>& rows) {
   }
   std::string out = fmt::format("\n  {:{}}  {:{}}  given", "key", key, "model", model);
   for (const auto& r : rows)
-    out += fmt::format("\n  {:{}}  {:{}}  {:{}}  {}", r.key, key, r.model, model, r.given, given, r.what);
+    out += fmt::format("\n  {:{}}  {:{}}  {:{}}  {}", r.key, key, r.model, model, r.given, given,
+                       r.what);
   return out;
 }
 

@@ -12,8 +12,10 @@ struct Collect final : Visitor {
   std::vector<Tensor> pending;
   void parameter(Tensor& t) override {
     if (!t.defined()) return;
-    if (t.node()->op == &constant_op()) make_real(t);
-    else if (!t.node()->storage) pending.push_back(t);
+    if (t.node()->op == &constant_op())
+      make_real(t);
+    else if (!t.node()->storage)
+      pending.push_back(t);
   }
   void buffer(Buffer& t) override { parameter(t); }
 };

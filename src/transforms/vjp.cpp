@@ -102,8 +102,9 @@ class Backward {
   }
 
   static void check_rule(const OpDef& op, const VjpCtx& ctx, const std::vector<Tensor>& cts) {
-    LILITH_CHECK(cts.size() == ctx.in.size(), "vjp of '{}': it gave {} cotangents; need one for each of {} inputs",
-                 op.name, cts.size(), ctx.in.size());
+    LILITH_CHECK(cts.size() == ctx.in.size(),
+                 "vjp of '{}': it gave {} cotangents; need one for each of {} inputs", op.name,
+                 cts.size(), ctx.in.size());
     for (std::size_t i = 0; i < cts.size(); ++i) {
       if (!ctx.wanted[i] || !cts[i].defined()) continue;
       LILITH_CHECK(cts[i].aval() == ctx.in[i].aval(),
@@ -123,8 +124,9 @@ class Backward {
 
 void set_vjp_hook(std::function<Tensor(const OpDef&, int, Tensor)> f) { hook() = std::move(f); }
 
-std::vector<Tensor> backpropagate(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cts,
-                                  const std::vector<Tensor>& wanted, const char* what) {
+std::vector<Tensor> backpropagate(const std::vector<Tensor>& outputs,
+                                  const std::vector<Tensor>& cts, const std::vector<Tensor>& wanted,
+                                  const char* what) {
   return Backward(outputs, wanted, what).run(outputs, cts);
 }
 

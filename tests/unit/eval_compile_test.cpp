@@ -27,10 +27,10 @@ std::string error_of(F&& f) {
   }
   return "no error";
 }
-#define EXPECT_ERROR(statement, text)                                                 \
-  do {                                                                                \
-    const std::string what = error_of([&] { statement; });                            \
-    EXPECT_NE(what.find(text), std::string::npos) << what;                            \
+#define EXPECT_ERROR(statement, text)                      \
+  do {                                                     \
+    const std::string what = error_of([&] { statement; }); \
+    EXPECT_NE(what.find(text), std::string::npos) << what; \
   } while (false)
 
 struct Model {
@@ -207,7 +207,9 @@ TEST(CompileErrors, AStaticFieldThatChanges) {
     m.weight = m.weight * 2;
   });
   Model m;
-  EXPECT_ERROR(f(m), "compile: a static field changed while the function was traced, from calls = 0 to calls = 1");
+  EXPECT_ERROR(
+      f(m),
+      "compile: a static field changed while the function was traced, from calls = 0 to calls = 1");
   EXPECT_EQ(values(m.weight), (std::vector<double>{1, 2}));  // tensors are put back
   auto g = compile([](Model& m) { m.extra = m.weight; });
   EXPECT_ERROR(g(m), "the structure of an argument changed");
@@ -248,7 +250,9 @@ TEST(Compile, NoAllocationFromTheThirdCallOn) {
 }
 
 TEST(Compile, RandomNumbersAdvanceAsInLazyRuns) {
-  auto draw = [](Tensor x) { return x + rand({4}, {.dtype = kFloat64}) + rand({4}, {.dtype = kFloat64}); };
+  auto draw = [](Tensor x) {
+    return x + rand({4}, {.dtype = kFloat64}) + rand({4}, {.dtype = kFloat64});
+  };
   auto f = compile(draw);
   const Tensor x = f64({0, 0, 0, 0});
   manual_seed(7);
@@ -275,16 +279,19 @@ TEST(Compile, CallsFromManyThreads) {
 }
 
 TEST(Trace, GivesANamedGraph) {
-  const Graph g = trace([](const Model& m, Tensor x) { return (m.weight * x).sum(); }, Model{}, f64({1, 2}));
+  const Graph g =
+      trace([](const Model& m, Tensor x) { return (m.weight * x).sum(); }, Model{}, f64({1, 2}));
   ASSERT_EQ(g.inputs().size(), 3u);
   EXPECT_EQ(Node(g.inputs()[0]).name(), "weight");
   EXPECT_EQ(Node(g.inputs()[2]).name(), "x");
   EXPECT_NE(g.str().find("%weight"), std::string::npos);
   g.verify();
   const auto f = compile(g);
-  EXPECT_EQ(values(f(std::vector<Tensor>{f64({1, 2}), f64({0, 0}), f64({3, 4})})[0]), (std::vector<double>{11}));
+  EXPECT_EQ(values(f(std::vector<Tensor>{f64({1, 2}), f64({0, 0}), f64({3, 4})})[0]),
+            (std::vector<double>{11}));
   EXPECT_ERROR(f(std::vector<Tensor>{f64({1})}), "graph: it has 3 inputs; got 1");
-  const Graph h = trace([](Tensor x) { return grad([](Tensor x) { return (x * x).sum(); }, x).second; }, f64({1, 2}));
+  const Graph h = trace(
+      [](Tensor x) { return grad([](Tensor x) { return (x * x).sum(); }, x).second; }, f64({1, 2}));
   EXPECT_EQ(values(compile(h)(f64({3, 4}))), (std::vector<double>{6, 8}));
 }
 

@@ -85,7 +85,9 @@ TEST(Lazy, LentMemoryIsNeverWritten) {
 
 TEST(Lazy, StepsOneAndTwoOfATrainingLoopAreOneProgram) {
   Model m;
-  auto loss_fn = [](const Model& m, Tensor x) { return ((m.weight * x + m.bias) * m.weight).sum(); };
+  auto loss_fn = [](const Model& m, Tensor x) {
+    return ((m.weight * x + m.bias) * m.weight).sum();
+  };
   std::int64_t compiled_at[4];
   for (int k = 0; k < 4; ++k) {
     auto [loss, g] = grad(loss_fn, m, f64({1.0 * k, 2}));

@@ -73,8 +73,8 @@ struct Everything {
 };
 
 struct M34 {
-  Tensor a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4,
-      c5, c6, c7, c8, c9, d0, d1, d2, last;
+  Tensor a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2,
+      c3, c4, c5, c6, c7, c8, c9, d0, d1, d2, last;
 };
 struct NoDefaults {
   Private first;
@@ -100,9 +100,9 @@ std::vector<std::string> paths(ModelRef m) {
 TEST(Reflect, ParametersInOrderUnderTheirPaths) {
   Everything m;
   EXPECT_EQ(paths(m), (std::vector<std::string>{
-                          "weight", "scale.k", "hidden.weight_", "derived.a", "derived.b", "erased.k", "present",
-                          "pair.0.k", "pair.1.k", "blocks.0.k", "blocks.1.k", "tuple.0", "named.k", "named.q",
-                          "owned.k", "either.k", "tied"}));
+                          "weight", "scale.k", "hidden.weight_", "derived.a", "derived.b",
+                          "erased.k", "present", "pair.0.k", "pair.1.k", "blocks.0.k", "blocks.1.k",
+                          "tuple.0", "named.k", "named.q", "owned.k", "either.k", "tied"}));
   EXPECT_EQ(num_parameters(m), 6 + 2 + 4 + 1 + 1 + 2 + 1 + 4 + 4 + 1 + 2 + 2 + 2 + 5);
 }
 
@@ -122,7 +122,8 @@ TEST(Reflect, TypedFields) {
   std::vector<std::string> texts, flags;
   double lr = 0;
   visit_fields(m, [&]<class V>(const std::string& path, V& field) {
-    if constexpr (std::is_same_v<std::remove_const_t<V>, std::string_view>) texts.push_back(std::string(field));
+    if constexpr (std::is_same_v<std::remove_const_t<V>, std::string_view>)
+      texts.push_back(std::string(field));
     if constexpr (std::is_same_v<V, bool>) flags.push_back(path);
     if constexpr (std::is_same_v<V, Hyper>) lr = field;
   });

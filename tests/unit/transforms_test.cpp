@@ -47,7 +47,8 @@ TEST(Grad, OfTheSameTensorTwice) {
 TEST(Grad, OfAStruct) {
   const Affine m{f64({2, 3}), f64({1, 1})};
   const Tensor x = f64({5, 7});
-  auto [value, g] = grad([](const Affine& m, Tensor x) { return (m.weight * x + m.bias).sum(); }, m, x);
+  auto [value, g] =
+      grad([](const Affine& m, Tensor x) { return (m.weight * x + m.bias).sum(); }, m, x);
   EXPECT_EQ(item(value), 33);
   EXPECT_EQ(values(g.weight), (std::vector<double>{5, 7}));
   EXPECT_EQ(values(g.bias), (std::vector<double>{1, 1}));
@@ -67,7 +68,9 @@ TEST(Grad, OfTheThirdOrder) {
 
 TEST(Grad, InnerVariablesAreNotConfused) {
   // d/dx [x * d/dy (x + y)] = 1, not 2.
-  auto outer = [](Tensor x) { return x * grad([&](Tensor y) { return x + y; }, f64({1})[0]).second; };
+  auto outer = [](Tensor x) {
+    return x * grad([&](Tensor y) { return x + y; }, f64({1})[0]).second;
+  };
   EXPECT_EQ(item(grad(outer, f64({1})[0]).second), 1);
 }
 
@@ -118,7 +121,9 @@ TEST(Grad, UnusedParametersAreNamed) {
     grad(f, m);
     FAIL();
   } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("grad: the value does not depend on 'bias'"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("grad: the value does not depend on 'bias'"),
+              std::string::npos)
+        << e.what();
   }
   auto [value, g] = grad({.allow_unused = true}, f, m);
   EXPECT_FALSE(g.bias.defined());
@@ -144,7 +149,8 @@ TEST(Vjp, PullbackAfterTheValueWasRead) {
   auto [y, pullback] = vjp([](Tensor x) { return x * x; }, f64({3, 4}));
   EXPECT_EQ(values(y), (std::vector<double>{9, 16}));
   EXPECT_EQ(values(pullback(f64({1, 10}))), (std::vector<double>{6, 80}));
-  auto [out, pull] = vjp([](Tensor a, Tensor b) { return std::pair(a * b, a + b); }, f64({2}), f64({5}));
+  auto [out, pull] =
+      vjp([](Tensor a, Tensor b) { return std::pair(a * b, a + b); }, f64({2}), f64({5}));
   auto [da, db] = pull({f64({1}), f64({100})});
   EXPECT_EQ(values(da), (std::vector<double>{105}));
   EXPECT_EQ(values(db), (std::vector<double>{102}));
@@ -166,7 +172,8 @@ TEST(CustomVjp, ReplacesTheRule) {
 TEST(Gradcheck, AcceptsRightAndRefusesWrongRules) {
   auto f = [](Tensor x, Tensor y) { return std::pair((sin(x) * y).sum(), x.exp()); };
   EXPECT_TRUE(gradcheck(f, f64({0.5, 1.5}), f64({1, 2})));
-  EXPECT_TRUE(gradcheck([](const Affine& m) { return m.weight * m.bias; }, Affine{f64({1, 2}), f64({3, 4})}));
+  EXPECT_TRUE(gradcheck([](const Affine& m) { return m.weight * m.bias; },
+                        Affine{f64({1, 2}), f64({3, 4})}));
   set_vjp_hook([](const OpDef& op, int, Tensor ct) { return op.name == "sin" ? ct * 1.01 : ct; });
   EXPECT_THROW(gradcheck(f, f64({0.5, 1.5}), f64({1, 2})), Error);
   set_vjp_hook({});
@@ -188,7 +195,8 @@ TEST(Jacobian, AndHessian) {
   const Tensor j = jacobian([](const Tensor& x) { return x * x * 2; }, f64({1, 2}));
   EXPECT_EQ(j.shape(), (Shape{2, 2}));
   EXPECT_EQ(values(j), (std::vector<double>{4, 0, 0, 8}));
-  const Tensor h = hessian([](const Tensor& x) { return (x * x * x).sum() + (x.sum() * x.sum()); }, f64({1, 2}));
+  const Tensor h =
+      hessian([](const Tensor& x) { return (x * x * x).sum() + (x.sum() * x.sum()); }, f64({1, 2}));
   EXPECT_EQ(values(h), (std::vector<double>{8, 2, 2, 14}));
 }
 
@@ -197,7 +205,8 @@ TEST(Checkpoint, HasTheSameGradients) {
   auto block = [](const Affine& m, Tensor x) { return exp(sin(x * m.weight) + m.bias); };
   auto plain = [&](const Affine& m, Tensor x) { return block(m, block(m, x)).sum(); };
   auto saved = [&](const Affine& m, Tensor x) {
-    auto again = checkpoint([&](Tensor x) { return block(m, x); });  // m is captured: its gradient flows
+    auto again =
+        checkpoint([&](Tensor x) { return block(m, x); });  // m is captured: its gradient flows
     return again(checkpoint(block)(m, x)).sum();
   };
   const Tensor x = f64({0.3, 0.7});
@@ -213,7 +222,8 @@ TEST(Checkpoint, HasTheSameGradients) {
 
 TEST(Checkpoint, RecomputesBehindABarrier) {
   auto f = checkpoint([](Tensor x) { return exp(sin(x)); });
-  const Graph g = trace([&](Tensor x) { return grad([&](Tensor x) { return f(x).sum(); }, x).second; }, f64({1}));
+  const Graph g = trace(
+      [&](Tensor x) { return grad([&](Tensor x) { return f(x).sum(); }, x).second; }, f64({1}));
   EXPECT_NE(g.str().find("barrier"), std::string::npos);
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 #include <cstddef>
 
-// Structured bindings by number of fields: the one list that the language (before C++26) makes us write.
+// Structured bindings by number of fields: the one list that the language (before C++26) makes us
+// write.
 namespace lilith::reflect {
 
 inline constexpr std::size_t kMaxFields = 40;
@@ -9,7 +10,8 @@ inline constexpr std::size_t kMaxFields = 40;
 /// f(fields of x...), for an aggregate with N fields.
 template <std::size_t N, class T, class F>
 constexpr decltype(auto) with_fields(T& x, F&& f) {
-  static_assert(N <= kMaxFields, "a model struct may have at most 40 fields: group some in a struct");
+  static_assert(N <= kMaxFields,
+                "a model struct may have at most 40 fields: group some in a struct");
   if constexpr (N == 0) {
     return f();
   } else if constexpr (N == 1) {
@@ -97,64 +99,64 @@ constexpr decltype(auto) with_fields(T& x, F&& f) {
     auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E] = x;
     return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E);
   } else if constexpr (N == 29) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G]
-           = x;
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G] =
+        x;
     return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G);
   } else if constexpr (N == 30) {
     auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
            H] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H);
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H);
   } else if constexpr (N == 31) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I);
   } else if constexpr (N == 32) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J);
   } else if constexpr (N == 33) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K);
   } else if constexpr (N == 34) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K, L] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K, L);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K, L] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K, L);
   } else if constexpr (N == 35) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K, L, M] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K, L, M);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K, L, M] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K, L, M);
   } else if constexpr (N == 36) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K, L, M, O] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K, L, M, O);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K, L, M, O] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K, L, M, O);
   } else if constexpr (N == 37) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K, L, M, O, P] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K, L, M, O, P);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K, L, M, O, P] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K, L, M, O, P);
   } else if constexpr (N == 38) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K, L, M, O, P, Q] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K, L, M, O, P, Q);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K, L, M, O, P, Q] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K, L, M, O, P, Q);
   } else if constexpr (N == 39) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K, L, M, O, P, Q, R] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K, L, M, O, P, Q, R);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K, L, M, O, P, Q, R] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K, L, M, O, P, Q, R);
   } else if constexpr (N == 40) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
-           H, I, J, K, L, M, O, P, Q, R, S] = x;
-    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E,
-             G, H, I, J, K, L, M, O, P, Q, R, S);
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G, H,
+           I, J, K, L, M, O, P, Q, R, S] = x;
+    return f(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u, v, w, y, z, A, B, C, D, E, G,
+             H, I, J, K, L, M, O, P, Q, R, S);
   }
 }
 
