@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -41,17 +42,21 @@ struct Instance {
 
 class CompiledProgram final : public Program {
  public:
-  CompiledProgram(const Graph& g, const ProgramOptions& options) {
+  /// `g`: a prepared graph, whose last outputs are the checks' flags.
+  CompiledProgram(const Graph& g, std::vector<schedule::Prepared::Check> checks,
+                  const ProgramOptions& options)
+      : checks_(std::move(checks)) {
     const auto start = Clock::now();
     schedule::PlanOptions plan_options;
     const codegen::TargetInfo& target = codegen::target();
     plan_options.target.vector_bytes = target.vector_bytes;
     plan_options.target.vector_registers = target.num_vector_registers;
     plan_options.target.threads = runtime::ThreadTeam::instance().size();
-    plan_options.donated.assign(options.donatable.begin(), options.donatable.end());
-    schedule::Prepared prepared = schedule::prepare(g);
-    checks_ = std::move(prepared.checks);
-    plan_ = schedule::make_plan(prepared.graph, plan_options);
+    // A check that fails at the end of a run must find every input as it was.
+    if (checks_.empty())
+      plan_options.donated.assign(options.donatable.begin(), options.donatable.end());
+    plan_options.guard_bytes = guard_bytes_ = options.guard_bytes;
+    plan_ = schedule::make_plan(g, plan_options);
     check_memory();
     compile();
     stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
@@ -64,11 +69,15 @@ class CompiledProgram final : public Program {
 
   void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
            std::span<StoragePtr> outputs) override {
+    if (before_) before_->run(inputs, {}, {});
     std::unique_ptr<Instance> instance = acquire();
     const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
     place(*instance, arena, inputs, donated, outputs);
     Context context{this, instance.get()};
-    if (env::debug(1, "run")) {
+    if (guard_bytes_ > 0) fill_guards(*instance);
+    if (env::check_nan()) {
+      run_checked(context);
+    } else if (env::debug(1, "run")) {
       run_timed(context);
     } else if (all_single_) {
       run_thread(context, 0, 1);
@@ -80,6 +89,7 @@ class CompiledProgram final : public Program {
           },
           &context);
     }
+    if (guard_bytes_ > 0) check_guards(*instance);
     copy_repeated(inputs, outputs);
     const std::size_t failed = failed_check(*instance);
     release(std::move(instance));
@@ -87,6 +97,12 @@ class CompiledProgram final : public Program {
   }
 
   ProgramStats stats() const override { return stats_; }
+
+  /// What runs first, on the same inputs: its checks stop a run before anything is written.
+  void set_before(std::unique_ptr<CompiledProgram> program) {
+    stats_.compile_ms += program->stats_.compile_ms;
+    before_ = std::move(program);
+  }
 
  private:
   struct Context {
@@ -234,6 +250,56 @@ class CompiledProgram final : public Program {
     }
   }
 
+  // ---- Guard bands ----
+  static constexpr char kGuard = static_cast<char>(0xa5);
+  template <class F>
+  void each_guard(const Instance& instance, F&& f) const {
+    for (std::size_t b = 0; b < plan_.buffers.size(); ++b) {
+      const BufferPlan& p = plan_.buffers[b];
+      if (p.kind == BufferPlan::Kind::Arena && p.first >= 0) f(p, instance.buffers[b] + p.bytes);
+    }
+  }
+  void fill_guards(const Instance& instance) const {
+    each_guard(instance,
+               [&](const BufferPlan&, char* band) { std::memset(band, kGuard, guard_bytes_); });
+  }
+  void check_guards(const Instance& instance) const {
+    each_guard(instance, [&](const BufferPlan& p, const char* band) {
+      for (std::size_t i = 0; i < guard_bytes_; ++i) {
+        if (band[i] == kGuard) continue;
+        throw InternalError(
+            fmt::format("a kernel wrote {} bytes behind {} {}", i, p.name, p.shape.str()));
+      }
+    });
+  }
+
+  // ---- LILITH_CHECK_NAN: one kernel after another, its results looked at ----
+  void run_checked(Context& context) {
+    for (std::size_t i = 0; i < launches_.size(); ++i) {
+      const Launch& l = launches_[i];
+      std::vector<StoragePtr>& scratch = context.instance->scratch;
+      void* memory = scratch.empty() ? nullptr : scratch[0]->data();
+      l.fn(context.instance->params.data() + l.params, 0, 1, memory);
+      const schedule::LaunchPlan& plan = plan_.launches[i];
+      for (const int b : plan.written) {
+        const BufferPlan& p = plan_.buffers[static_cast<std::size_t>(b)];
+        if (p.name == "panels" || p.name == "partial") continue;
+        if (!has_nan(p, context.instance->buffers[static_cast<std::size_t>(b)])) continue;
+        throw Error(fmt::format("LILITH_CHECK_NAN: a NaN in {}{}, made by {}", name(p.dtype),
+                                p.shape.str(), plan.what),
+                    plan.loc);
+      }
+    }
+  }
+  static bool has_nan(const BufferPlan& p, const void* data) {
+    const auto any = [&](const auto* x) {
+      return std::any_of(x, x + p.shape.numel(), [](auto v) { return v != v; });
+    };
+    if (p.dtype == DType::F32) return any(static_cast<const float*>(data));
+    if (p.dtype == DType::F64) return any(static_cast<const double*>(data));
+    return false;
+  }
+
   // One line a kernel: its time, and how fast it moved its data.
   void run_timed(Context& context) {
     struct Timed {
@@ -276,6 +342,8 @@ class CompiledProgram final : public Program {
   std::vector<codegen::CompiledKernel> compiled_;
   std::vector<Launch> launches_;
   std::size_t num_params_ = 0, scratch_bytes_ = 0;
+  std::size_t guard_bytes_ = 0;
+  std::unique_ptr<CompiledProgram> before_;
   bool all_single_ = true;
   ProgramStats stats_;
   std::mutex pool_mutex_;
@@ -285,7 +353,14 @@ class CompiledProgram final : public Program {
 }  // namespace
 
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
-  return std::make_shared<CompiledProgram>(g, options);
+  schedule::Prepared prepared = schedule::prepare(g);
+  auto program =
+      std::make_shared<CompiledProgram>(prepared.graph, std::move(prepared.checks), options);
+  if (!prepared.early_checks.empty()) {
+    program->set_before(std::make_unique<CompiledProgram>(
+        prepared.before, std::move(prepared.early_checks), ProgramOptions{}));
+  }
+  return program;
 }
 
 }  // namespace lilith

@@ -15,6 +15,9 @@ struct ProgramOptions {
   /// Per input: it may be donated at run time, so an output may be planned into its memory. Empty:
   /// none.
   std::vector<char> donatable;
+  /// Unused bytes after each temporary, checked after every run (InternalError when one was
+  /// written); temporaries then share no memory. For tests.
+  std::size_t guard_bytes = 0;
 };
 
 /// What a program is made of, for `explain` and tests.

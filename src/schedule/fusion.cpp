@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "core/env.h"
 #include "lilith/error.h"
 
 // Fusion in four steps:
@@ -515,8 +516,10 @@ class Fuser {
       std::size_t next = groups.size(), fallback = groups.size();
       for (std::size_t k = 0; k < groups.size() && next == groups.size(); ++k) {
         if (done[k] || !all_done(needs[k])) continue;
-        if (all_done(readers[k])) next = k;
-        else if (fallback == groups.size()) fallback = k;
+        if (all_done(readers[k]))
+          next = k;
+        else if (fallback == groups.size())
+          fallback = k;
       }
       if (next == groups.size()) next = fallback;
       if (next == groups.size()) return false;
@@ -572,7 +575,8 @@ class Fuser {
 Fusion fuse(const Analysis& a, const Graph& g, const std::vector<bool>& donated) {
   Fusion fusion;
   // Two groups may come to need each other; kernels of one value each always have an order.
-  if (!Fuser(a, g, donated, true).run(&fusion) && !Fuser(a, g, donated, false).run(&fusion)) {
+  const bool wide = !env::disabled("fuse") && Fuser(a, g, donated, true).run(&fusion);
+  if (!wide && !Fuser(a, g, donated, false).run(&fusion)) {
     throw InternalError("schedule: the graph has a cycle");
   }
   return fusion;

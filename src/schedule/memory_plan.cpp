@@ -159,7 +159,8 @@ void plan_memory(Plan* plan, std::size_t guard_bytes) {
   for (BufferPlan* b : order) {
     std::vector<const BufferPlan*> live;
     for (const BufferPlan* p : placed) {
-      if (p->first <= b->last && b->first <= p->last) live.push_back(p);
+      // With guard bands nothing shares memory, so that a band can be looked at after the run.
+      if (guard_bytes > 0 || (p->first <= b->last && b->first <= p->last)) live.push_back(p);
     }
     std::sort(live.begin(), live.end(),
               [](const auto* x, const auto* y) { return x->offset < y->offset; });

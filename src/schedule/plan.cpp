@@ -88,10 +88,12 @@ void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, s
     l.bytes += static_cast<double>(plan.buffers[static_cast<std::size_t>(buffer)].bytes);
   l.kernel = std::move(kernel);
   for (std::size_t k = 0; k < l.kernel.buffers.size(); ++k) {
-    if (l.kernel.buffers[k].space == kir::Space::Param)
-      l.params.push_back(static_cast<kir::BufferId>(k));
+    if (l.kernel.buffers[k].space != kir::Space::Param) continue;
+    if (l.kernel.buffers[k].written) l.written.push_back(l.buffers[l.params.size()]);
+    l.params.push_back(static_cast<kir::BufferId>(k));
   }
   l.what = describe(*this, g);
+  for (const ir::NodeImpl* n : g.results()) l.loc = n->loc;
   l.how = std::move(how);
   l.flops = flops;
   // Without a loop to share, one thread does it all; a barrier then parts nothing.

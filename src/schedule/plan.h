@@ -51,6 +51,8 @@ struct LaunchPlan {
   kir::Kernel kernel;
   std::vector<int> buffers;           // per Param of the kernel, an index into Plan::buffers
   std::vector<kir::BufferId> params;  // the kernel's name for each of them
+  std::vector<int> written;           // buffers it stores to
+  Loc loc;                            // the user's line of its last result
   std::string what;                   // "conv_general+add+maximum -> %12 f32[100,16,28,28]"
   std::string how;                    // "rows 14 (dim 3), vectors 2 (dim 1), k-split 2"
   double flops = 0;

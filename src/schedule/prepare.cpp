@@ -109,10 +109,19 @@ Graph test_the_output(const Graph& g) {
   });
 }
 
+// Elementwise and view ops from inputs alone: cheap to compute twice.
+bool follows_simply(const Tensor& index) {
+  for (const ir::NodeImpl* n : ir::topological_order({index})) {
+    const OpClass c = n->op->cls;
+    if (c != OpClass::Leaf && c != OpClass::Elementwise && c != OpClass::View) return false;
+  }
+  return true;
+}
+
 // gather(%x, %i): any(%i < 0 or %i >= n) tells of an index outside.
 void add_checks(Prepared* p) {
   std::map<std::pair<const ir::NodeImpl*, std::int64_t>, bool> done;
-  std::vector<Tensor> outputs = p->graph.outputs();
+  std::vector<Tensor> outputs = p->graph.outputs(), early;
   for (const Node& n : p->graph.nodes()) {
     if (n.op_name() != "gather" && n.op_name() != "scatter_add") continue;
     const Tensor index = n.tensor().node()->input(1);
@@ -126,18 +135,23 @@ void add_checks(Prepared* p) {
         apply("or", {apply("lt", {index, bound(0)}), apply("ge", {index, bound(size)})});
     std::vector<std::int64_t> axes(index.shape().size());
     std::iota(axes.begin(), axes.end(), 0);
-    outputs.push_back(axes.empty() ? outside : apply("reduce_max", {outside}, {{"axes", axes}}));
-    p->checks.push_back({fmt::format("{}: an index is outside of [0, {}) along dimension {} of {}",
-                                     n.op_name(), size, n.attrs().integer("axis"), x.str()),
-                         n.loc()});
+    const bool simple = follows_simply(index);
+    (simple ? early : outputs)
+        .push_back(axes.empty() ? outside : apply("reduce_max", {outside}, {{"axes", axes}}));
+    (simple ? p->early_checks : p->checks)
+        .push_back({fmt::format("{}: an index is outside of [0, {}) along dimension {} of {}",
+                                n.op_name(), size, n.attrs().integer("axis"), x.str()),
+                    n.loc()});
   }
+  p->before = Graph(p->graph.inputs(), std::move(early));
   p->graph = Graph(p->graph.inputs(), std::move(outputs));
 }
 
 }  // namespace
 
 Prepared prepare(const Graph& g) {
-  Prepared p{test_the_output(passes::cse(transform(g, explicit_padding))), {}};
+  Prepared p;
+  p.graph = test_the_output(passes::cse(transform(g, explicit_padding)));
   add_checks(&p);
   return p;
 }

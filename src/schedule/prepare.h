@@ -10,14 +10,15 @@ namespace lilith::schedule {
 /// Last rewrites before scheduling: what the schedule wants said in the graph.
 ///   conv_general with padding or lhs dilation -> conv_general(pad(x))
 ///   a mask that a backward pass tests on a ReLU's input -> the same test on its stored output
-///   an index that only the run knows -> one more output, true when it is out of range
+///   an index that only the run knows -> a check, true when it is out of range
 struct Prepared {
-  Graph graph;  // its outputs: the program's, then one bool a check
+  Graph graph;   // its outputs: the program's, then one bool for each check but the early ones
+  Graph before;  // what is checked before the program runs: indices that follow simply from inputs
   struct Check {
     std::string message;
     Loc loc;
   };
-  std::vector<Check> checks;
+  std::vector<Check> early_checks, checks;
 };
 Prepared prepare(const Graph& g);
 

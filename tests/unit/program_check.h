@@ -89,7 +89,7 @@ inline std::shared_ptr<Program> check_program(const std::vector<Aval>& avals,
   for (const Aval& a : avals) all.push_back(random_storage(a, rng, low, high));
   for (const Tensor& t : g.inputs())
     in.push_back(all[static_cast<std::size_t>(std::stoi(Node(t).name().substr(1)))]);
-  const auto compiled = make_compiled_program(g, {});
+  const auto compiled = make_compiled_program(g, {.donatable = {}, .guard_bytes = 256});
   const auto eager = make_eager_program(traced);
   std::vector<StoragePtr> got(g.outputs().size()), want(g.outputs().size());
   compiled->run(in, {}, got);
