@@ -12,7 +12,8 @@ void gradients() {
   auto x = tensor({1.f, 2.f}), y = tensor({3.f, 4.f});
   auto [value, gx] = grad(f, x, y);
   expect(value.item<float>() == 19, "grad gives the value");
-  expect(gx.to_vector<float>() == std::vector<float>({6, 16}), "and the gradient of the first argument");
+  expect(gx.to_vector<float>() == std::vector<float>({6, 16}),
+         "and the gradient of the first argument");
   auto [again, gs] = grad<0, 1>(f, x, y);
   expect(std::get<1>(gs).to_vector<float>() == std::vector<float>({1, 4}), "grad<0, 1> gives both");
   expect(again.item<float>() == 19, "with the value");
@@ -21,7 +22,8 @@ void gradients() {
 
   auto with_aux = [](Tensor x) { return std::pair(x.sum(), x * 2); };
   auto [v, aux, g] = grad_aux(with_aux, x);
-  expect(v.item<float>() == 3 && aux.to_vector<float>()[1] == 4 && g.to_vector<float>()[0] == 1, "grad_aux");
+  expect(v.item<float>() == 3 && aux.to_vector<float>()[1] == 4 && g.to_vector<float>()[0] == 1,
+         "grad_aux");
 }
 
 void higher_order() {
@@ -45,12 +47,16 @@ void others() {
   expect(grad(through, x).second.to_vector<float>() == std::vector<float>({7, 7}), "custom_vjp");
   auto deep = checkpoint([](Tensor x) { return tanh(exp(x)).sum(); });
   auto plain = [](Tensor x) { return tanh(exp(x)).sum(); };
-  expect(grad(deep, x).second.to_vector<float>() == grad(plain, x).second.to_vector<float>(), "checkpoint");
+  expect(grad(deep, x).second.to_vector<float>() == grad(plain, x).second.to_vector<float>(),
+         "checkpoint");
   auto [value, along] = jvp([](Tensor x) { return x * x; }, x, ones({2}));
   expect(value.to_vector<float>()[1] == 4 && along.to_vector<float>()[1] == 4, "jvp");
   expect(jacobian([](const Tensor& x) { return x * 3; }, x).shape() == Shape({2, 2}), "jacobian");
-  expect(hessian([](const Tensor& x) { return (x * x * x).sum(); }, x).shape() == Shape({2, 2}), "hessian");
-  expect(gradcheck([](Tensor x) { return (sin(x) * x).sum(); }, tensor({0.5, 1.5}, {.dtype = kFloat64})), "gradcheck");
+  expect(hessian([](const Tensor& x) { return (x * x * x).sum(); }, x).shape() == Shape({2, 2}),
+         "hessian");
+  expect(gradcheck([](Tensor x) { return (sin(x) * x).sum(); },
+                   tensor({0.5, 1.5}, {.dtype = kFloat64})),
+         "gradcheck");
 }
 
 void models_and_compilation() {
@@ -58,7 +64,8 @@ void models_and_compilation() {
   auto doubled = map_parameters([](Tensor t) { return t * 2; }, net);
   expect(doubled.fc2.bias.shape() == net.fc2.bias.shape(), "map_parameters keeps the struct");
   auto f = compile([](Tensor x) { return (x + 1).sum(); });
-  expect(f(tensor({1.f, 2.f})).item<float>() == 5 && f(tensor({1.f})).item<float>() == 2, "compile, by signature");
+  expect(f(tensor({1.f, 2.f})).item<float>() == 5 && f(tensor({1.f})).item<float>() == 2,
+         "compile, by signature");
   Graph g = trace([](Tensor x) { return (x * x).sum(); }, tensor({1.f, 2.f}));
   expect(g.outputs().size() == 1, "trace gives a graph");
 }

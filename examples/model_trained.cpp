@@ -1,4 +1,5 @@
-// A model is a struct; fit trains it. Swap data::Digits for data::MNIST("data/mnist", …) to use files.
+// A model is a struct; fit trains it. Swap data::Digits for data::MNIST("data/mnist", …) to use
+// files.
 #include <lilith/lilith.h>
 
 using namespace lilith;
@@ -24,7 +25,8 @@ int main() {
   auto net = to(device, Net{});
   auto train = data::Digits(data::Split::Train, {.size = 1000});
   auto test = data::Digits(data::Split::Test, {.size = 200});
-  fit(net, train, NLLLoss{}, {.epochs = 3, .batch_size = 100, .optimizer = Adam({.lr = 1e-3}), .device = device});
+  fit(net, train, NLLLoss{},
+      {.epochs = 3, .batch_size = 100, .optimizer = Adam({.lr = 1e-3}), .device = device});
   fmt::print("accuracy {:.4f}\n", accuracy(net, test));
   save(net, "net.safetensors");
   Net again;

@@ -16,7 +16,8 @@ void create() {
   expect(ones({2}).sum().item<float>() == 2, "ones");
   expect(full({2, 2}, 7.5).max().item<float>() == 7.5f, "full");
   expect(empty({4}).numel() == 4, "empty");
-  expect(arange(5).to_vector<std::int64_t>() == std::vector<std::int64_t>({0, 1, 2, 3, 4}), "arange");
+  expect(arange(5).to_vector<std::int64_t>() == std::vector<std::int64_t>({0, 1, 2, 3, 4}),
+         "arange");
   expect(linspace(0, 1, 3).to_vector<float>() == std::vector<float>({0, 0.5f, 1}), "linspace");
   expect(eye(3).sum().item<int>() == 3, "eye");
   expect(zeros_like(a).shape() == a.shape() && ones_like(a).shape() == a.shape(), "_like");
@@ -36,7 +37,8 @@ void draw() {
   expect(a.numel() == 12 && b.max().item<float>() < 1 && c.max().item<int>() < 10, "draws");
   expect(d.sum().item<int>() == 28, "a permutation holds each number once");
   set_rng_state(state);
-  expect(randn({3, 4}).to_vector<float>() == a.to_vector<float>(), "the state brings the draws back");
+  expect(randn({3, 4}).to_vector<float>() == a.to_vector<float>(),
+         "the state brings the draws back");
 }
 
 void read() {
@@ -54,7 +56,9 @@ void index() {
   auto x = arange(12).reshape({3, 4});
   expect(x[1].to_vector<std::int64_t>() == std::vector<std::int64_t>({4, 5, 6, 7}), "x[i]");
   expect(x.transpose(0, 1).size(0) == 4 && x.permute({1, 0}).size(1) == 3, "transpose, permute");
-  expect(x.slice(1, 0, 4, 2).to_vector<std::int64_t>() == std::vector<std::int64_t>({0, 2, 4, 6, 8, 10}), "slice");
+  expect(x.slice(1, 0, 4, 2).to_vector<std::int64_t>() ==
+             std::vector<std::int64_t>({0, 2, 4, 6, 8, 10}),
+         "slice");
   expect(x.to(kFloat32).mean().item<float>() == 5.5f, "to(dtype)");
   expect(x.to(cpu()).numel() == 12, "to(device)");
 }

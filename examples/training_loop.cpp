@@ -1,5 +1,5 @@
-// The training loop by hand: gradients are a Net, an update runs loss, gradients and optimiser as one
-// program, and compile traces the step once.
+// The training loop by hand: gradients are a Net, an update runs loss, gradients and optimiser as
+// one program, and compile traces the step once.
 #include "net.h"
 
 using namespace lilith;
@@ -13,10 +13,11 @@ int main() {
   float first = 0, last = 0;
   for (auto [x, y] : DataLoader(train, {.batch_size = 100, .shuffle = true})) {
     auto [loss, g] = grad(loss_fn, net, x, y);  // g is a Net that holds gradients: g.conv1.weight
-    update(opt, net, g);                        // loss, new parameters and optimiser state run as one program
+    update(opt, net, g);  // loss, new parameters and optimiser state run as one program
     last = loss.item<float>();
     if (first == 0) first = last;
-    expect(g.conv1.weight.shape() == net.conv1.weight.shape(), "a gradient has its parameter's shape");
+    expect(g.conv1.weight.shape() == net.conv1.weight.shape(),
+           "a gradient has its parameter's shape");
   }
   fmt::print("by hand: loss {:.3f} -> {:.3f}\n", first, last);
   expect(last < first, "the loss falls");

@@ -3,9 +3,9 @@
 
 namespace lilith {
 
-/// How much of a contraction's accuracy may be traded for speed. Every schedule that exists keeps the
-/// accuracy of `highest`; `high` and `medium` allow more, and require nothing.
-/// Ref: jax.default_matmul_precision, torch.set_float32_matmul_precision.
+/// How much of a contraction's accuracy may be traded for speed. Every schedule that exists keeps
+/// the accuracy of `highest`; `high` and `medium` allow more, and require nothing. Ref:
+/// jax.default_matmul_precision, torch.set_float32_matmul_precision.
 enum class Precision : std::uint8_t { highest, high, medium };
 
 /// Sets what programs compiled from now on may trade, in every thread. The default is `high`.

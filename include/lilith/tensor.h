@@ -26,9 +26,19 @@ struct TensorOptions {
   Device device = {};
 };
 
-/// A lazy n-dimensional array: a cheap handle to a node of the graph. Arithmetic adds nodes; a value is
-/// computed when it is asked for. A value never changes under a handle. Distinct handles may be used
-/// from distinct threads.
+/// The i of x[i], with the user's line.
+struct Index {
+  template <class T>
+    requires std::integral<T>
+  Index(T i, SourceLocation l = SourceLocation::current())
+      : value(static_cast<std::int64_t>(i)), loc(l) {}
+  std::int64_t value;
+  SourceLocation loc;
+};
+
+/// A lazy n-dimensional array: a cheap handle to a node of the graph. Arithmetic adds nodes; a
+/// value is computed when it is asked for. A value never changes under a handle. Distinct handles
+/// may be used from distinct threads.
 class Tensor {
  public:
   /// An undefined tensor: defined() is false.
@@ -56,9 +66,12 @@ class Tensor {
   /// The value of a one-element tensor, converted to T.
   template <class T>
   T item(SourceLocation loc = SourceLocation::current()) const {
-    if constexpr (std::same_as<T, bool>) return item_f64(loc) != 0;
-    else if constexpr (std::integral<T>) return static_cast<T>(item_i64(loc));
-    else return static_cast<T>(item_f64(loc));
+    if constexpr (std::same_as<T, bool>)
+      return item_f64(loc) != 0;
+    else if constexpr (std::integral<T>)
+      return static_cast<T>(item_i64(loc));
+    else
+      return static_cast<T>(item_f64(loc));
   }
   /// All elements in row-major order; T must be the dtype's host type.
   template <class T>
@@ -84,14 +97,15 @@ class Tensor {
   Tensor transpose(int a = -2, int b = -1, SourceLocation loc = SourceLocation::current()) const;
   /// The 2-D transpose (1-D and 0-D tensors as they are).
   Tensor t(SourceLocation loc = SourceLocation::current()) const;
-  Tensor permute(const std::vector<int>& dims, SourceLocation loc = SourceLocation::current()) const;
+  Tensor permute(const std::vector<int>& dims,
+                 SourceLocation loc = SourceLocation::current()) const;
   Tensor flatten(int start = 0, int end = -1, SourceLocation loc = SourceLocation::current()) const;
   Tensor squeeze(SourceLocation loc = SourceLocation::current()) const;
   Tensor squeeze(int dim, SourceLocation loc = SourceLocation::current()) const;
   Tensor unsqueeze(int dim, SourceLocation loc = SourceLocation::current()) const;
   Tensor expand(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
   /// x[i]: the i-th slice of dimension 0 (negative i counts from the end).
-  Tensor operator[](std::int64_t i) const;
+  Tensor operator[](Index i) const;
   /// x[a:b:step] of dimension d; negative a and b count from the end, as in PyTorch.
   Tensor slice(int d, std::int64_t a, std::int64_t b = INT64_MAX, std::int64_t step = 1,
                SourceLocation loc = SourceLocation::current()) const;
@@ -158,9 +172,12 @@ class Arg {
   template <class T>
     requires std::is_arithmetic_v<T>
   Arg(T value, SourceLocation loc = SourceLocation::current()) : loc_(loc), is_scalar_(true) {
-    if constexpr (std::same_as<T, bool>) scalar_ = {Scalar::Kind::Bool, value, 0};
-    else if constexpr (std::integral<T>) scalar_ = {Scalar::Kind::Int, static_cast<std::int64_t>(value), 0};
-    else scalar_ = {Scalar::Kind::Float, 0, static_cast<double>(value)};
+    if constexpr (std::same_as<T, bool>)
+      scalar_ = {Scalar::Kind::Bool, value, 0};
+    else if constexpr (std::integral<T>)
+      scalar_ = {Scalar::Kind::Int, static_cast<std::int64_t>(value), 0};
+    else
+      scalar_ = {Scalar::Kind::Float, 0, static_cast<double>(value)};
   }
 
   bool is_scalar() const { return is_scalar_; }
@@ -179,7 +196,8 @@ class Arg {
 };
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
-/// The values as PyTorch prints them: "tensor([[1., 2.], [3., 4.]])", dtype (f64) when it is not the default.
+/// The values as PyTorch prints them: "tensor([[1., 2.], [3., 4.]])", dtype (f64) when it is not
+/// the default.
 std::string to_string(const Tensor& t);
 
 }  // namespace lilith

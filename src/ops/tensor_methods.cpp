@@ -37,7 +37,7 @@ Tensor Tensor::unsqueeze(int dim, SourceLocation loc) const {
 Tensor Tensor::expand(const Shape& shape, SourceLocation loc) const {
   return lilith::expand(Arg(*this, loc), shape);
 }
-Tensor Tensor::operator[](std::int64_t i) const { return lilith::select(*this, 0, i); }
+Tensor Tensor::operator[](Index i) const { return lilith::select(Arg(*this, i.loc), 0, i.value); }
 Tensor Tensor::slice(int d, std::int64_t a, std::int64_t b, std::int64_t step,
                      SourceLocation loc) const {
   return lilith::slice(Arg(*this, loc), d, a, b, step);

@@ -1,6 +1,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <source_location>
 #include <string>
 
 #include "lilith/error.h"
@@ -18,9 +19,8 @@ std::string error_text(F&& f) {
   return "no error";
 }
 
-inline std::string at_line(const std::string& text, const char* file, int line) {
-  const std::string path = file;
-  return fmt::format("{} ({}:{})", text, path.substr(path.rfind('/') + 1), line);
+inline std::string at_line(const std::string& text, std::source_location here) {
+  return fmt::format("{} ({})", text, Loc(here).str());
 }
 
 }  // namespace lilith::testing
@@ -29,6 +29,6 @@ inline std::string at_line(const std::string& text, const char* file, int line) 
 #define EXPECT_ERROR(statement, text) \
   EXPECT_EQ(::lilith::testing::error_text([&] { static_cast<void>(statement); }), text)
 /// The same, and the text ends in this file and line.
-#define EXPECT_ERROR_HERE(statement, text)                                            \
-  EXPECT_EQ(::lilith::testing::error_text([&] { static_cast<void>(statement); }),     \
-            ::lilith::testing::at_line(text, __FILE__, __LINE__))
+#define EXPECT_ERROR_HERE(statement, text)                                        \
+  EXPECT_EQ(::lilith::testing::error_text([&] { static_cast<void>(statement); }), \
+            ::lilith::testing::at_line(text, std::source_location::current()))

@@ -15,8 +15,10 @@ Tensor leaf(const Shape& shape, DType dtype = DType::F32) {
 
 TEST(TensorErrors, Undefined) {
   Tensor t;
-  EXPECT_ERROR(t.shape(), "tensor: it is undefined (default-constructed or moved from); need a value");
-  EXPECT_ERROR_HERE(t.size(0), "tensor: it is undefined (default-constructed or moved from); need a value");
+  EXPECT_ERROR(t.shape(),
+               "tensor: it is undefined (default-constructed or moved from); need a value");
+  EXPECT_ERROR_HERE(t.size(0),
+                    "tensor: it is undefined (default-constructed or moved from); need a value");
 }
 
 TEST(TensorErrors, Size) {
@@ -26,36 +28,44 @@ TEST(TensorErrors, Size) {
 }
 
 TEST(TensorErrors, Item) {
-  EXPECT_ERROR_HERE(leaf({2}).item<float>(), "item: the tensor is f32[2]; need exactly one element");
+  EXPECT_ERROR_HERE(leaf({2}).item<float>(),
+                    "item: the tensor is f32[2]; need exactly one element");
   EXPECT_ERROR_HERE(leaf({0}).item<int>(), "item: the tensor is f32[0]; need exactly one element");
 }
 
 TEST(TensorErrors, HostType) {
   const Tensor t = leaf({2}, DType::I64);
-  EXPECT_ERROR_HERE(t.data<float>(), "data<float>: the tensor is i64[2]; need data<int64_t>, or x.to(dtype) first");
-  EXPECT_ERROR_HERE(t.to_vector<double>(), "data<double>: the tensor is i64[2]; need data<int64_t>, or x.to(dtype) first");
+  EXPECT_ERROR_HERE(t.data<float>(),
+                    "data<float>: the tensor is i64[2]; need data<int64_t>, or x.to(dtype) first");
+  EXPECT_ERROR_HERE(t.to_vector<double>(),
+                    "data<double>: the tensor is i64[2]; need data<int64_t>, or x.to(dtype) first");
 }
 
 TEST(TensorErrors, Traced) {
   const Tensor t = ir::make_parameter({{}, DType::F32, {}}, 0, "x");
-  EXPECT_ERROR_HERE(t.item<float>(), "item: the tensor is an input of a traced function and has no value; return it from the function instead");
+  EXPECT_ERROR_HERE(t.item<float>(),
+                    "item: the tensor is an input of a traced function and has no value; return it "
+                    "from the function instead");
 }
 
 TEST(TensorErrors, Rank) {
-  EXPECT_ERROR(Shape(std::vector<std::int64_t>(13, 1)), "shape: 13 dimensions; at most 12 are supported");
+  EXPECT_ERROR(Shape(std::vector<std::int64_t>(13, 1)),
+               "shape: 13 dimensions; at most 12 are supported");
 }
 
 TEST(TensorErrors, DTypeName) {
   EXPECT_ERROR(dtype_from_name("f33"),
-               "dtype: there is none named 'f33'; need one of bool, u8, i8, i16, i32, i64, f16, bf16, f32, f64");
+               "dtype: there is none named 'f33'; need one of bool, u8, i8, i16, i32, i64, f16, "
+               "bf16, f32, f64");
 }
 
 TEST(DeviceErrors, Absent) {
-  EXPECT_ERROR(cuda(99), "cuda(99): there is no such device; the devices are: " + [] {
-    std::string all;
-    for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
-    return all;
-  }());
+  EXPECT_ERROR(
+      cuda(99), "cuda(99): there is no such device; the devices are: " + [] {
+        std::string all;
+        for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
+        return all;
+      }());
 }
 
 OpDef toy(const std::string& name) {
@@ -68,17 +78,21 @@ OpDef toy(const std::string& name) {
 }
 
 TEST(OpErrors, Register) {
-  EXPECT_ERROR(register_op(toy("Toy Op")), "register_op: the name is 'Toy Op'; need lower-case letters, digits and '_'");
+  EXPECT_ERROR(register_op(toy("Toy Op")),
+               "register_op: the name is 'Toy Op'; need lower-case letters, digits and '_'");
   OpDef no_infer = toy("toy_a");
   no_infer.infer = nullptr;
-  EXPECT_ERROR(register_op(no_infer), "register_op: 'toy_a' has no infer; every op needs a shape rule");
+  EXPECT_ERROR(register_op(no_infer),
+               "register_op: 'toy_a' has no infer; every op needs a shape rule");
   OpDef no_rule = toy("toy_b");
   no_rule.no_vjp_reason.clear();
   EXPECT_ERROR(register_op(no_rule),
-               "register_op: 'toy_b' has neither a vjp nor a no_vjp_reason; need exactly one of vjp and no_vjp_reason");
+               "register_op: 'toy_b' has neither a vjp nor a no_vjp_reason; need exactly one of "
+               "vjp and no_vjp_reason");
   OpDef no_lower = toy("toy_c");
   no_lower.cls = OpClass::Elementwise;
-  EXPECT_ERROR(register_op(no_lower), "register_op: 'toy_c' has no lower; elementwise and view ops need one");
+  EXPECT_ERROR(register_op(no_lower),
+               "register_op: 'toy_c' has no lower; elementwise and view ops need one");
   register_op(toy("toy_d"));
   EXPECT_ERROR(register_op(toy("toy_d")), "register_op: there is an op 'toy_d' already");
   OpDef negative = toy("toy_e");

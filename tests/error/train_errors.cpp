@@ -15,8 +15,9 @@ struct Pair {
 
 TEST(GradErrors, Value) {
   const Tensor x = ones({3});
-  EXPECT_ERROR(grad([](Tensor x) { return x * 2; }, x),
-               "grad: the function's value is f32[3]; need a floating scalar, as sum() or mean() give");
+  EXPECT_ERROR(
+      grad([](Tensor x) { return x * 2; }, x),
+      "grad: the function's value is f32[3]; need a floating scalar, as sum() or mean() give");
   EXPECT_ERROR(grad([](Tensor) { return Tensor(); }, x),
                "grad: the function returned an undefined tensor; need a scalar");
   EXPECT_ERROR(grad([](Tensor x) { return x.sum(); }, arange(3)),
@@ -25,17 +26,20 @@ TEST(GradErrors, Value) {
 
 TEST(GradErrors, Unused) {
   EXPECT_ERROR(grad([](Tensor, Tensor y) { return y.sum(); }, ones({2}), ones({2})),
-               "grad: the value does not depend on 'argument 0' in a differentiable way; {.allow_unused = true} "
+               "grad: the value does not depend on 'argument 0' in a differentiable way; "
+               "{.allow_unused = true} "
                "as the first argument leaves such gradients undefined");
   const Pair m;
   EXPECT_ERROR(grad([](const Pair& m, Tensor x) { return m.a(x).sum(); }, m, ones({1, 2})),
-               "grad: the value does not depend on 'b.weight' in a differentiable way; {.allow_unused = true} "
+               "grad: the value does not depend on 'b.weight' in a differentiable way; "
+               "{.allow_unused = true} "
                "as the first argument leaves such gradients undefined");
 }
 
 TEST(GradErrors, Cotangents) {
   auto doubled = vjp([](Tensor x) { return x * 2; }, ones({3}));
-  EXPECT_ERROR(doubled.second(ones({2})), "vjp: output 0 is f32[3], its cotangent f32[2]; need the same");
+  EXPECT_ERROR(doubled.second(ones({2})),
+               "vjp: output 0 is f32[3], its cotangent f32[2]; need the same");
 }
 
 TEST(GradErrors, CustomRule) {
@@ -67,27 +71,35 @@ TEST(OptimErrors, Update) {
   Pair g = m;
   g.a.bias = ones({2});
   EXPECT_ERROR(update(opt, m, g), "update: 'a.bias' is f32[3], its gradient is f32[2].");
-  EXPECT_ERROR(update(opt, m, m, {.ignore = {"c1"}}), "update: ignore names 'c1', which is no parameter of the model.");
+  EXPECT_ERROR(update(opt, m, m, {.ignore = {"c1"}}),
+               "update: ignore names 'c1', which is no parameter of the model.");
 }
 
 TEST(OptimErrors, Clip) {
   Pair m;
-  EXPECT_ERROR(clip_grad_value_(m, -1), "clip_grad_value_: clip_value must not be negative; got -1.");
-  EXPECT_ERROR(clip_grad_norm_(m, -1), "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got -1 and 2.");
+  EXPECT_ERROR(clip_grad_value_(m, -1),
+               "clip_grad_value_: clip_value must not be negative; got -1.");
+  EXPECT_ERROR(clip_grad_norm_(m, -1),
+               "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got -1 and 2.");
 }
 
 TEST(OptimErrors, Schedulers) {
   Adam opt({.lr = 1e-3});
   EXPECT_ERROR(StepLR(opt, {.step_size = 0}), "StepLR: step_size must be positive; got 0.");
   EXPECT_ERROR(ExponentialLR(opt, {.gamma = -1}), "ExponentialLR: gamma must be positive; got -1.");
-  EXPECT_ERROR(CosineAnnealingLR(opt, {.T_max = 0}), "CosineAnnealingLR: T_max must be positive; got 0.");
-  EXPECT_ERROR(StepLR({.step_size = 2}).step(), "LRScheduler::step: no optimiser; call attach(opt) before.");
-  EXPECT_ERROR(ReduceLROnPlateau(opt, {.mode = "most"}), "ReduceLROnPlateau: mode is 'most'; need 'min' or 'max'.");
+  EXPECT_ERROR(CosineAnnealingLR(opt, {.T_max = 0}),
+               "CosineAnnealingLR: T_max must be positive; got 0.");
+  EXPECT_ERROR(StepLR({.step_size = 2}).step(),
+               "LRScheduler::step: no optimiser; call attach(opt) before.");
+  EXPECT_ERROR(ReduceLROnPlateau(opt, {.mode = "most"}),
+               "ReduceLROnPlateau: mode is 'most'; need 'min' or 'max'.");
 }
 
 TEST(LayerErrors, Linear) {
-  EXPECT_ERROR(Linear(-1, 2), "Linear: in_features and out_features must not be negative; got -1 and 2.");
-  EXPECT_ERROR(Embedding(0, 3), "Embedding: num_embeddings and embedding_dim must be positive; got 0 and 3.");
+  EXPECT_ERROR(Linear(-1, 2),
+               "Linear: in_features and out_features must not be negative; got -1 and 2.");
+  EXPECT_ERROR(Embedding(0, 3),
+               "Embedding: num_embeddings and embedding_dim must be positive; got 0 and 3.");
 }
 
 TEST(LayerErrors, Convolution) {
@@ -106,7 +118,8 @@ TEST(LayerErrors, Norm) {
 
 TEST(LayerErrors, Init) {
   Tensor w = ones({2, 3}), v = ones({3}), i = arange(3);
-  EXPECT_ERROR(init::kaiming_uniform_(v), "init::kaiming_uniform_: got f32[3]; fan_in and fan_out need at least rank 2.");
+  EXPECT_ERROR(init::kaiming_uniform_(v),
+               "init::kaiming_uniform_: got f32[3]; fan_in and fan_out need at least rank 2.");
   EXPECT_ERROR(init::kaiming_normal_(w, {.mode = "fan"}),
                "init::kaiming_normal_: mode is 'fan'; need 'fan_in' or 'fan_out'.");
   EXPECT_ERROR(init::normal_(i), "init::normal_: got i64[3]; need a floating dtype.");

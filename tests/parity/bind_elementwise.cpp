@@ -10,24 +10,55 @@ std::optional<DType> dtype_of_call(const Call& c) {
 }
 
 void bind_unary(Table& t) {
-  const std::pair<const char*, Unary> functions[] = {
-      {"abs", abs},           {"acos", acos},           {"acosh", acosh},
-      {"asin", asin},         {"asinh", asinh},         {"atan", atan},
-      {"atanh", atanh},       {"ceil", ceil},           {"cos", cos},
-      {"cosh", cosh},         {"deg2rad", deg2rad},     {"digamma", digamma},
-      {"erf", erf},           {"erfc", erfc},           {"erfinv", erfinv},
-      {"exp", exp},           {"exp2", exp2},           {"expm1", expm1},
-      {"floor", floor},       {"frac", frac},           {"isfinite", isfinite},
-      {"isinf", isinf},       {"isnan", isnan},         {"isneginf", isneginf},
-      {"isposinf", isposinf}, {"lgamma", lgamma},       {"log", log},
-      {"log10", log10},       {"log1p", log1p},         {"log2", log2},
-      {"neg", neg},           {"positive", positive},   {"rad2deg", rad2deg},
-      {"rsqrt", rsqrt},       {"reciprocal", reciprocal}, {"sgn", sgn},
-      {"sigmoid", sigmoid},   {"sign", sign},           {"signbit", signbit},
-      {"sin", sin},           {"sinc", sinc},           {"sinh", sinh},
-      {"sqrt", sqrt},         {"square", square},       {"tan", tan},
-      {"tanh", tanh},         {"trunc", trunc},         {"logical_not", logical_not},
-      {"clone", clone}};
+  const std::pair<const char*, Unary> functions[] = {{"abs", abs},
+                                                     {"acos", acos},
+                                                     {"acosh", acosh},
+                                                     {"asin", asin},
+                                                     {"asinh", asinh},
+                                                     {"atan", atan},
+                                                     {"atanh", atanh},
+                                                     {"ceil", ceil},
+                                                     {"cos", cos},
+                                                     {"cosh", cosh},
+                                                     {"deg2rad", deg2rad},
+                                                     {"digamma", digamma},
+                                                     {"erf", erf},
+                                                     {"erfc", erfc},
+                                                     {"erfinv", erfinv},
+                                                     {"exp", exp},
+                                                     {"exp2", exp2},
+                                                     {"expm1", expm1},
+                                                     {"floor", floor},
+                                                     {"frac", frac},
+                                                     {"isfinite", isfinite},
+                                                     {"isinf", isinf},
+                                                     {"isnan", isnan},
+                                                     {"isneginf", isneginf},
+                                                     {"isposinf", isposinf},
+                                                     {"lgamma", lgamma},
+                                                     {"log", log},
+                                                     {"log10", log10},
+                                                     {"log1p", log1p},
+                                                     {"log2", log2},
+                                                     {"neg", neg},
+                                                     {"positive", positive},
+                                                     {"rad2deg", rad2deg},
+                                                     {"rsqrt", rsqrt},
+                                                     {"reciprocal", reciprocal},
+                                                     {"sgn", sgn},
+                                                     {"sigmoid", sigmoid},
+                                                     {"sign", sign},
+                                                     {"signbit", signbit},
+                                                     {"sin", sin},
+                                                     {"sinc", sinc},
+                                                     {"sinh", sinh},
+                                                     {"sqrt", sqrt},
+                                                     {"square", square},
+                                                     {"tan", tan},
+                                                     {"tanh", tanh},
+                                                     {"trunc", trunc},
+                                                     {"logical_not", logical_not},
+                                                     {"clone", clone}};
   for (const auto& [name, function] : functions) unary(t, name, function);
   for (const char* name :
        {"round", "round__decimals_0", "round__decimals_3", "round__decimals_neg_3"}) {
@@ -46,48 +77,49 @@ void bind_unary(Table& t) {
   }
   t["special.polygamma__special_polygamma_n_0"] = t["polygamma__polygamma_n_0"];
   const std::pair<const char*, DType> casts[] = {
-      {"bool", DType::Bool}, {"byte", DType::U8},   {"char", DType::I8},   {"short", DType::I16},
-      {"int", DType::I32},   {"long", DType::I64},  {"float", DType::F32}, {"double", DType::F64}};
+      {"bool", DType::Bool}, {"byte", DType::U8},  {"char", DType::I8},   {"short", DType::I16},
+      {"int", DType::I32},   {"long", DType::I64}, {"float", DType::F32}, {"double", DType::F64}};
   for (const auto& [name, dtype] : casts) {
     t[name] = [dtype = dtype](const Call& c) { return one(c.tensor(0).to(dtype)); };
   }
 }
 
 void bind_binary(Table& t) {
-  const std::pair<const char*, Binary> functions[] = {
-      {"mul", mul},
-      {"true_divide", true_divide},
-      {"floor_divide", floor_divide},
-      {"remainder", remainder},
-      {"fmod", fmod},
-      {"pow", pow},
-      {"float_power", float_power},
-      {"maximum", maximum},
-      {"minimum", minimum},
-      {"fmax", fmax},
-      {"fmin", fmin},
-      {"atan2", atan2},
-      {"hypot", hypot},
-      {"copysign", copysign},
-      {"logaddexp", logaddexp},
-      {"logaddexp2", logaddexp2},
-      {"xlogy", xlogy},
-      {"special.xlog1py", xlog1py},
-      {"ldexp", ldexp},
-      {"heaviside", heaviside},
-      {"logical_and", logical_and},
-      {"logical_or", logical_or},
-      {"logical_xor", logical_xor},
-      {"eq", eq},
-      {"ne", ne},
-      {"lt", lt},
-      {"le", le},
-      {"gt", gt},
-      {"ge", ge},
-      {"clamp_min", clamp_min},
-      {"clamp_max", clamp_max}};
+  const std::pair<const char*, Binary> functions[] = {{"mul", mul},
+                                                      {"true_divide", true_divide},
+                                                      {"floor_divide", floor_divide},
+                                                      {"remainder", remainder},
+                                                      {"fmod", fmod},
+                                                      {"pow", pow},
+                                                      {"float_power", float_power},
+                                                      {"maximum", maximum},
+                                                      {"minimum", minimum},
+                                                      {"fmax", fmax},
+                                                      {"fmin", fmin},
+                                                      {"atan2", atan2},
+                                                      {"hypot", hypot},
+                                                      {"copysign", copysign},
+                                                      {"logaddexp", logaddexp},
+                                                      {"logaddexp2", logaddexp2},
+                                                      {"xlogy", xlogy},
+                                                      {"special.xlog1py", xlog1py},
+                                                      {"ldexp", ldexp},
+                                                      {"heaviside", heaviside},
+                                                      {"logical_and", logical_and},
+                                                      {"logical_or", logical_or},
+                                                      {"logical_xor", logical_xor},
+                                                      {"eq", eq},
+                                                      {"ne", ne},
+                                                      {"lt", lt},
+                                                      {"le", le},
+                                                      {"gt", gt},
+                                                      {"ge", ge},
+                                                      {"clamp_min", clamp_min},
+                                                      {"clamp_max", clamp_max}};
   for (const auto& [name, function] : functions) binary(t, name, function);
-  const auto alpha = [](const Call& c) -> Arg { return c.has(-1, "alpha") ? c.operand(-1, "alpha") : 1; };
+  const auto alpha = [](const Call& c) -> Arg {
+    return c.has(-1, "alpha") ? c.operand(-1, "alpha") : 1;
+  };
   t["add"] = [alpha](const Call& c) { return one(add(c.operand(0), c.operand(1), alpha(c))); };
   t["sub"] = [alpha](const Call& c) { return one(sub(c.operand(0), c.operand(1), alpha(c))); };
   t["rsub"] = [alpha](const Call& c) { return one(rsub(c.operand(0), c.operand(1), alpha(c))); };
@@ -99,14 +131,16 @@ void bind_binary(Table& t) {
     return one(div(c.operand(0), c.operand(1), RoundingMode::Floor));
   };
   t["isclose"] = [](const Call& c) {
-    return one(isclose(c.operand(0), c.operand(1), c.real(-1, "rtol", 1e-5), c.real(-1, "atol", 1e-8),
-                       c.flag(-1, "equal_nan", false)));
+    return one(isclose(c.operand(0), c.operand(1), c.real(-1, "rtol", 1e-5),
+                       c.real(-1, "atol", 1e-8), c.flag(-1, "equal_nan", false)));
   };
 }
 
 void bind_ternary(Table& t) {
   t["lerp"] = [](const Call& c) { return one(lerp(c.operand(0), c.operand(1), c.operand(2))); };
-  const auto value = [](const Call& c) -> Arg { return c.has(-1, "value") ? c.operand(-1, "value") : 1; };
+  const auto value = [](const Call& c) -> Arg {
+    return c.has(-1, "value") ? c.operand(-1, "value") : 1;
+  };
   t["addcmul"] = [value](const Call& c) {
     return one(addcmul(c.operand(0), c.operand(1), c.operand(2), value(c)));
   };
@@ -126,11 +160,16 @@ void bind_ternary(Table& t) {
 }
 
 void bind_activations(Table& t) {
-  const std::pair<const char*, Unary> functions[] = {
-      {"relu", relu},           {"relu6", relu6},         {"selu", selu},
-      {"silu", silu},           {"mish", mish},           {"softsign", softsign},
-      {"hardswish", hardswish}, {"hardsigmoid", hardsigmoid}, {"logsigmoid", logsigmoid},
-      {"tanhshrink", tanhshrink}};
+  const std::pair<const char*, Unary> functions[] = {{"relu", relu},
+                                                     {"relu6", relu6},
+                                                     {"selu", selu},
+                                                     {"silu", silu},
+                                                     {"mish", mish},
+                                                     {"softsign", softsign},
+                                                     {"hardswish", hardswish},
+                                                     {"hardsigmoid", hardsigmoid},
+                                                     {"logsigmoid", logsigmoid},
+                                                     {"tanhshrink", tanhshrink}};
   for (const auto& [name, function] : functions) {
     unary(t, "nn.functional." + std::string(name), function);
   }
@@ -142,8 +181,9 @@ void bind_activations(Table& t) {
   t[f + "elu"] = [](const Call& c) { return one(elu(c.operand(0), c.real(1, "alpha", 1))); };
   t[f + "celu"] = [](const Call& c) { return one(celu(c.operand(0), c.real(1, "alpha", 1))); };
   t[f + "gelu"] = [](const Call& c) {
-    return one(gelu(c.operand(0), c.text(-1, "approximate", "none") == "tanh" ? GeluApproximation::Tanh
-                                                                              : GeluApproximation::None));
+    return one(gelu(c.operand(0), c.text(-1, "approximate", "none") == "tanh"
+                                      ? GeluApproximation::Tanh
+                                      : GeluApproximation::None));
   };
   t[f + "softplus"] = [](const Call& c) {
     return one(softplus(c.operand(0), c.real(1, "beta", 1), c.real(2, "threshold", 20)));
@@ -170,7 +210,8 @@ void bind_activations(Table& t) {
   }
   for (const char* name : {"log_softmax", "log_softmax__dtype"}) {
     t[name] = [](const Call& c) {
-      return one(log_softmax(c.operand(0), static_cast<int>(c.integer(1, "dim")), dtype_of_call(c)));
+      return one(
+          log_softmax(c.operand(0), static_cast<int>(c.integer(1, "dim")), dtype_of_call(c)));
     };
   }
   for (const char* name : {"nn.functional.softmin", "nn.functional.softmin__with_dtype"}) {

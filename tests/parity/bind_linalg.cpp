@@ -4,17 +4,18 @@
 namespace lilith::parity {
 
 void bind_linalg(Table& t) {
-  const std::pair<const char*, Binary> products[] = {{"matmul", matmul}, {"mm", mm},   {"bmm", bmm},
-                                                     {"mv", mv},         {"dot", dot}, {"vdot", vdot},
-                                                     {"inner", inner},   {"outer", outer}};
+  const std::pair<const char*, Binary> products[] = {
+      {"matmul", matmul}, {"mm", mm},     {"bmm", bmm},     {"mv", mv},
+      {"dot", dot},       {"vdot", vdot}, {"inner", inner}, {"outer", outer}};
   for (const auto& [name, f] : products) binary(t, name, f);
   using Fused = Tensor (*)(const Arg&, const Arg&, const Arg&, double, double);
-  const std::pair<const char*, Fused> fused[] = {
-      {"addmm", addmm},     {"addmm__decomposed", addmm}, {"addmv", addmv}, {"addr", addr},
-      {"baddbmm", baddbmm}, {"addbmm", addbmm}};
+  const std::pair<const char*, Fused> fused[] = {{"addmm", addmm},     {"addmm__decomposed", addmm},
+                                                 {"addmv", addmv},     {"addr", addr},
+                                                 {"baddbmm", baddbmm}, {"addbmm", addbmm}};
   for (const auto& [name, f] : fused) {
     t[name] = [f = f](const Call& c) {
-      return one(f(c.operand(0), c.operand(1), c.operand(2), c.real(-1, "beta", 1), c.real(-1, "alpha", 1)));
+      return one(f(c.operand(0), c.operand(1), c.operand(2), c.real(-1, "beta", 1),
+                   c.real(-1, "alpha", 1)));
     };
   }
   t["tensordot"] = [](const Call& c) {
@@ -42,7 +43,8 @@ void bind_creation(Table& t) {
     return one(linspace(c.operand(0), c.operand(1), c.integer(2, "steps"), options(c)));
   };
   t["logspace"] = [options](const Call& c) {
-    return one(logspace(c.operand(0), c.operand(1), c.integer(2, "steps"), c.real(3, "base", 10), options(c)));
+    return one(logspace(c.operand(0), c.operand(1), c.integer(2, "steps"), c.real(3, "base", 10),
+                        options(c)));
   };
   t["eye"] = [options](const Call& c) {
     std::optional<std::int64_t> m;

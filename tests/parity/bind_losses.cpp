@@ -28,7 +28,8 @@ void bind_classification(Table& t) {
                                    .label_smoothing = c.real(-1, "label_smoothing", 0)}));
   };
   t[kPrefix + "binary_cross_entropy"] = [](const Call& c) {
-    return one(binary_cross_entropy(c.operand(0), c.tensor(1), c.maybe_tensor(-1, "weight"), reduction_of(c)));
+    return one(binary_cross_entropy(c.operand(0), c.tensor(1), c.maybe_tensor(-1, "weight"),
+                                    reduction_of(c)));
   };
   t[kPrefix + "binary_cross_entropy_with_logits"] = [](const Call& c) {
     return one(binary_cross_entropy_with_logits(c.operand(0), c.tensor(1),
@@ -59,7 +60,8 @@ void bind_classification(Table& t) {
 
 void bind_regression(Table& t) {
   for (const auto& [name, f] : {std::pair<const char*, Pointwise>{"mse_loss", mse_loss},
-                                {"l1_loss", l1_loss}, {"soft_margin_loss", soft_margin_loss}}) {
+                                {"l1_loss", l1_loss},
+                                {"soft_margin_loss", soft_margin_loss}}) {
     t[kPrefix + name] = [f = f](const Call& c) {
       return one(f(c.operand(0), c.tensor(1), reduction_of(c)));
     };
@@ -87,15 +89,16 @@ void bind_regression(Table& t) {
 
 void bind_margins(Table& t) {
   t[kPrefix + "hinge_embedding_loss"] = [](const Call& c) {
-    return one(hinge_embedding_loss(c.operand(0), c.tensor(1), c.real(-1, "margin", 1), reduction_of(c)));
+    return one(
+        hinge_embedding_loss(c.operand(0), c.tensor(1), c.real(-1, "margin", 1), reduction_of(c)));
   };
   t[kPrefix + "margin_ranking_loss"] = [](const Call& c) {
     return one(margin_ranking_loss(c.operand(0), c.tensor(1), c.tensor(2), c.real(-1, "margin", 0),
                                    reduction_of(c)));
   };
   t[kPrefix + "cosine_embedding_loss"] = [](const Call& c) {
-    return one(cosine_embedding_loss(c.operand(0), c.tensor(1), c.tensor(2), c.real(-1, "margin", 0),
-                                     reduction_of(c)));
+    return one(cosine_embedding_loss(c.operand(0), c.tensor(1), c.tensor(2),
+                                     c.real(-1, "margin", 0), reduction_of(c)));
   };
   t[kPrefix + "triplet_margin_loss"] = [](const Call& c) {
     return one(triplet_margin_loss(c.operand(0), c.tensor(1), c.tensor(2),

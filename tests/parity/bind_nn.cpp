@@ -6,7 +6,8 @@ namespace {
 
 const std::string kPrefix = "nn.functional.";
 
-IntList list_of(const Call& c, int position, const std::string& name, std::vector<std::int64_t> otherwise) {
+IntList list_of(const Call& c, int position, const std::string& name,
+                std::vector<std::int64_t> otherwise) {
   return c.longs(position, name, std::move(otherwise));
 }
 Padding padding_of(const Call& c) {
@@ -16,9 +17,10 @@ Padding padding_of(const Call& c) {
 
 using Conv = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&, const Padding&,
                         const IntList&, std::int64_t);
-using ConvTranspose = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&, const IntList&,
-                                 const IntList&, std::int64_t, const IntList&);
-using MaxPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&, const IntList&, bool);
+using ConvTranspose = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&,
+                                 const IntList&, const IntList&, std::int64_t, const IntList&);
+using MaxPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&,
+                           const IntList&, bool);
 using AvgPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&, bool, bool,
                            std::optional<std::int64_t>);
 using Adaptive = Tensor (*)(const Arg&, const IntList&);
@@ -27,24 +29,28 @@ void bind_convolutions(Table& t) {
   for (const auto& [name, f] :
        {std::pair<const char*, Conv>{"conv1d", conv1d}, {"conv2d", conv2d}, {"conv3d", conv3d}}) {
     t[kPrefix + name] = [f = f](const Call& c) {
-      return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"), list_of(c, -1, "stride", {1}),
-                   padding_of(c), list_of(c, -1, "dilation", {1}), c.integer(-1, "groups", 1)));
+      return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"),
+                   list_of(c, -1, "stride", {1}), padding_of(c), list_of(c, -1, "dilation", {1}),
+                   c.integer(-1, "groups", 1)));
     };
   }
-  for (const auto& [name, f] : {std::pair<const char*, ConvTranspose>{"conv_transpose1d", conv_transpose1d},
-                                {"conv_transpose2d", conv_transpose2d},
-                                {"conv_transpose3d", conv_transpose3d}}) {
+  for (const auto& [name, f] :
+       {std::pair<const char*, ConvTranspose>{"conv_transpose1d", conv_transpose1d},
+        {"conv_transpose2d", conv_transpose2d},
+        {"conv_transpose3d", conv_transpose3d}}) {
     t[kPrefix + name] = [f = f](const Call& c) {
-      return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"), list_of(c, -1, "stride", {1}),
-                   list_of(c, -1, "padding", {0}), list_of(c, -1, "output_padding", {0}),
-                   c.integer(-1, "groups", 1), list_of(c, -1, "dilation", {1})));
+      return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"),
+                   list_of(c, -1, "stride", {1}), list_of(c, -1, "padding", {0}),
+                   list_of(c, -1, "output_padding", {0}), c.integer(-1, "groups", 1),
+                   list_of(c, -1, "dilation", {1})));
     };
   }
 }
 
 void bind_pools(Table& t) {
   for (const auto& [name, f] : {std::pair<const char*, MaxPool>{"max_pool1d", max_pool1d},
-                                {"max_pool2d", max_pool2d}, {"max_pool3d", max_pool3d}}) {
+                                {"max_pool2d", max_pool2d},
+                                {"max_pool3d", max_pool3d}}) {
     t[kPrefix + name] = [f = f](const Call& c) {
       if (c.flag(-1, "return_indices", false)) throw Unsupported("return_indices");
       return one(f(c.operand(0), list_of(c, -1, "kernel_size", {}), list_of(c, -1, "stride", {}),
@@ -53,9 +59,9 @@ void bind_pools(Table& t) {
     };
   }
   t[kPrefix + "avg_pool1d"] = [](const Call& c) {
-    return one(avg_pool1d(c.operand(0), list_of(c, 1, "kernel_size", {}), list_of(c, 2, "stride", {}),
-                          list_of(c, 3, "padding", {0}), c.flag(4, "ceil_mode", false),
-                          c.flag(5, "count_include_pad", true)));
+    return one(avg_pool1d(c.operand(0), list_of(c, 1, "kernel_size", {}),
+                          list_of(c, 2, "stride", {}), list_of(c, 3, "padding", {0}),
+                          c.flag(4, "ceil_mode", false), c.flag(5, "count_include_pad", true)));
   };
   for (const auto& [name, f] :
        {std::pair<const char*, AvgPool>{"avg_pool2d", avg_pool2d}, {"avg_pool3d", avg_pool3d}}) {
@@ -81,9 +87,10 @@ void bind_pools(Table& t) {
 
 void bind_norms(Table& t) {
   t[kPrefix + "batch_norm"] = [](const Call& c) {
-    return one(batch_norm(c.operand(0), c.maybe_tensor(1, "running_mean"), c.maybe_tensor(2, "running_var"),
-                          c.maybe_tensor(3, "weight"), c.maybe_tensor(4, "bias"),
-                          c.flag(5, "training", false), c.real(6, "momentum", 0.1), c.real(7, "eps", 1e-5)));
+    return one(batch_norm(c.operand(0), c.maybe_tensor(1, "running_mean"),
+                          c.maybe_tensor(2, "running_var"), c.maybe_tensor(3, "weight"),
+                          c.maybe_tensor(4, "bias"), c.flag(5, "training", false),
+                          c.real(6, "momentum", 0.1), c.real(7, "eps", 1e-5)));
   };
   t[kPrefix + "layer_norm"] = [](const Call& c) {
     return one(layer_norm(c.operand(0), c.longs(1, "normalized_shape"), c.maybe_tensor(2, "weight"),
@@ -94,13 +101,14 @@ void bind_norms(Table& t) {
                           c.maybe_tensor(3, "bias"), c.real(4, "eps", 1e-5)));
   };
   t[kPrefix + "instance_norm"] = [](const Call& c) {
-    return one(instance_norm(c.operand(0), c.maybe_tensor(1, "running_mean"), c.maybe_tensor(2, "running_var"),
-                             c.maybe_tensor(3, "weight"), c.maybe_tensor(4, "bias"),
-                             c.flag(5, "use_input_stats", true), c.real(6, "momentum", 0.1),
-                             c.real(7, "eps", 1e-5)));
+    return one(instance_norm(c.operand(0), c.maybe_tensor(1, "running_mean"),
+                             c.maybe_tensor(2, "running_var"), c.maybe_tensor(3, "weight"),
+                             c.maybe_tensor(4, "bias"), c.flag(5, "use_input_stats", true),
+                             c.real(6, "momentum", 0.1), c.real(7, "eps", 1e-5)));
   };
   t[kPrefix + "normalize"] = [](const Call& c) {
-    return one(normalize(c.operand(0), c.real(1, "p", 2), c.longs(2, "dim", {1}), c.real(3, "eps", 1e-12)));
+    return one(normalize(c.operand(0), c.real(1, "p", 2), c.longs(2, "dim", {1}),
+                         c.real(3, "eps", 1e-12)));
   };
   t[kPrefix + "local_response_norm"] = [](const Call& c) {
     return one(local_response_norm(c.operand(0), c.integer(1, "size"), c.real(2, "alpha", 1e-4),
@@ -121,14 +129,16 @@ void bind_nn(Table& t) {
     return one(bilinear(c.operand(0), c.tensor(1), c.tensor(2), c.maybe_tensor(3, "bias")));
   };
   // The samples are weight, indices.
-  t[kPrefix + "embedding"] = [](const Call& c) { return one(embedding(c.operand(1), c.tensor(0))); };
+  t[kPrefix + "embedding"] = [](const Call& c) {
+    return one(embedding(c.operand(1), c.tensor(0)));
+  };
   t[kPrefix + "cosine_similarity"] = [](const Call& c) {
-    return one(cosine_similarity(c.operand(0), c.operand(1), static_cast<int>(c.integer(2, "dim", 1)),
-                                 c.real(3, "eps", 1e-8)));
+    return one(cosine_similarity(c.operand(0), c.operand(1),
+                                 static_cast<int>(c.integer(2, "dim", 1)), c.real(3, "eps", 1e-8)));
   };
   t[kPrefix + "pairwise_distance"] = [](const Call& c) {
-    return one(pairwise_distance(c.operand(0), c.operand(1), c.real(2, "p", 2), c.real(3, "eps", 1e-6),
-                                 c.flag(4, "keepdim", false)));
+    return one(pairwise_distance(c.operand(0), c.operand(1), c.real(2, "p", 2),
+                                 c.real(3, "eps", 1e-6), c.flag(4, "keepdim", false)));
   };
   t[kPrefix + "pixel_shuffle"] = [](const Call& c) {
     return one(pixel_shuffle(c.operand(0), c.integer(1, "upscale_factor")));
@@ -136,7 +146,8 @@ void bind_nn(Table& t) {
   t[kPrefix + "pixel_unshuffle"] = [](const Call& c) {
     return one(pixel_unshuffle(c.operand(0), c.integer(1, "downscale_factor")));
   };
-  // The samples want the attention weights too; scaled_dot_product_attention gives the output alone.
+  // The samples want the attention weights too; scaled_dot_product_attention gives the output
+  // alone.
   t[kPrefix + "_scaled_dot_product_attention"] = [](const Call&) -> std::vector<Tensor> {
     throw Unsupported("gives the attention weights too");
   };

@@ -32,7 +32,9 @@ using PairDim = std::pair<Tensor, Tensor> (*)(const Arg&, int, bool);
 
 void bind_sums(Table& t) {
   for (const auto& [name, f] : {std::pair<const char*, Reduce>{"sum", sum},
-                                {"nansum", nansum}, {"mean", mean}, {"nanmean", nanmean}}) {
+                                {"nansum", nansum},
+                                {"mean", mean},
+                                {"nanmean", nanmean}}) {
     t[name] = [f = f](const Call& c) {
       return one(f(c.operand(0), dims_of(c, 1), keepdim_of(c, 2), {}));
     };
@@ -43,7 +45,9 @@ void bind_sums(Table& t) {
     };
   }
   for (const auto& [name, f] : {std::pair<const char*, ReduceDim>{"argmax", argmax},
-                                {"argmin", argmin}, {"all", all}, {"any", any}}) {
+                                {"argmin", argmin},
+                                {"all", all},
+                                {"any", any}}) {
     t[name] = [f = f](const Call& c) {
       return one(f(c.operand(0), dim_of(c, 1), keepdim_of(c, 2)));
     };
@@ -80,7 +84,9 @@ void bind_sums(Table& t) {
 }
 
 void bind_norms_and_scans(Table& t) {
-  t["count_nonzero"] = [](const Call& c) { return one(count_nonzero(c.operand(0), dims_of(c, 1))); };
+  t["count_nonzero"] = [](const Call& c) {
+    return one(count_nonzero(c.operand(0), dims_of(c, 1)));
+  };
   t["logsumexp"] = [](const Call& c) {
     return one(logsumexp(c.operand(0), dims_of(c, 1), keepdim_of(c, 2)));
   };
@@ -94,8 +100,12 @@ void bind_norms_and_scans(Table& t) {
   t["dist"] = [](const Call& c) {
     return one(dist(c.operand(0), c.operand(1), c.real(2, "p", 2)));
   };
-  t["cumsum"] = [](const Call& c) { return one(cumsum(c.operand(0), static_cast<int>(c.integer(1, "dim")))); };
-  t["cumprod"] = [](const Call& c) { return one(cumprod(c.operand(0), static_cast<int>(c.integer(1, "dim")))); };
+  t["cumsum"] = [](const Call& c) {
+    return one(cumsum(c.operand(0), static_cast<int>(c.integer(1, "dim"))));
+  };
+  t["cumprod"] = [](const Call& c) {
+    return one(cumprod(c.operand(0), static_cast<int>(c.integer(1, "dim"))));
+  };
   t["logcumsumexp"] = [](const Call& c) {
     return one(logcumsumexp(c.operand(0), static_cast<int>(c.integer(1, "dim"))));
   };

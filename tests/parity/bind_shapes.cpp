@@ -23,13 +23,16 @@ void bind_reshapes(Table& t) {
     return one(flatten(c.operand(0), static_cast<int>(c.integer(-1, "start_dim", 0)),
                        static_cast<int>(c.integer(-1, "end_dim", -1))));
   };
-  t["unflatten"] = [](const Call& c) { return one(unflatten(c.operand(0), dim_at(c, 1, 0), c.longs(2))); };
+  t["unflatten"] = [](const Call& c) {
+    return one(unflatten(c.operand(0), dim_at(c, 1, 0), c.longs(2)));
+  };
   t["squeeze"] = [](const Call& c) {
     return one(c.has(1) ? squeeze(c.operand(0), dim_at(c, 1, 0)) : squeeze(c.operand(0)));
   };
   t["unsqueeze"] = [](const Call& c) { return one(unsqueeze(c.operand(0), dim_at(c, 1, 0))); };
   for (const auto& [name, f] : {std::pair<const char*, Unary>{"atleast_1d", atleast_1d},
-                                {"atleast_2d", atleast_2d}, {"atleast_3d", atleast_3d}}) {
+                                {"atleast_2d", atleast_2d},
+                                {"atleast_3d", atleast_3d}}) {
     t[name] = [f = f](const Call& c) {
       std::vector<Tensor> result;
       for (const Tensor& x : c.tensors(0)) result.push_back(f(x));
@@ -57,7 +60,8 @@ void bind_orders(Table& t) {
     return one(roll(c.operand(0), c.longs(1, "shifts"), c.longs(2, "dims", {})));
   };
   t["rot90"] = [](const Call& c) {
-    return one(rot90(c.operand(0), static_cast<int>(c.integer(1, "k", 1)), c.longs(2, "dims", {0, 1})));
+    return one(
+        rot90(c.operand(0), static_cast<int>(c.integer(1, "k", 1)), c.longs(2, "dims", {0, 1})));
   };
 }
 
@@ -67,14 +71,17 @@ void bind_pieces(Table& t) {
                      c.integer(3, "end", INT64_MAX), c.integer(4, "step", 1)));
   };
   t["narrow"] = [](const Call& c) {
-    return one(narrow(c.operand(0), dim_at(c, 1, 0), c.integer(2, "start"), c.integer(3, "length")));
+    return one(
+        narrow(c.operand(0), dim_at(c, 1, 0), c.integer(2, "start"), c.integer(3, "length")));
   };
   t["select"] = [](const Call& c) {
     return one(select(c.operand(0), dim_at(c, 1, 0), c.integer(2, "index")));
   };
   t["unbind"] = [](const Call& c) { return unbind(c.operand(0), dim_at(c, 1, 0)); };
   t["split"] = [](const Call& c) { return split(c.operand(0), c.integer(1, ""), dim_at(c, 2, 0)); };
-  t["split__list_args"] = [](const Call& c) { return split(c.operand(0), c.longs(1), dim_at(c, 2, 0)); };
+  t["split__list_args"] = [](const Call& c) {
+    return split(c.operand(0), c.longs(1), dim_at(c, 2, 0));
+  };
   t["split_with_sizes"] = [](const Call& c) {
     return split_with_sizes(c.operand(0), c.longs(1), dim_at(c, 2, 0));
   };
@@ -86,8 +93,8 @@ void bind_pieces(Table& t) {
     return tensor_split(c.operand(0), c.integer(1, ""), dim);
   };
   using Split = std::vector<Tensor> (*)(const Arg&, const IntList&);
-  for (const auto& [name, f] : {std::pair<const char*, Split>{"hsplit", hsplit},
-                                {"vsplit", vsplit}, {"dsplit", dsplit}}) {
+  for (const auto& [name, f] :
+       {std::pair<const char*, Split>{"hsplit", hsplit}, {"vsplit", vsplit}, {"dsplit", dsplit}}) {
     t[name] = [f = f](const Call& c) {
       return c.is_list(1) ? f(c.operand(0), c.longs(1)) : f(c.operand(0), c.integer(1, ""));
     };
@@ -133,7 +140,9 @@ void bind_joins(Table& t) {
 }
 
 void bind_indices(Table& t) {
-  t["gather"] = [](const Call& c) { return one(gather(c.operand(0), dim_at(c, 1, 0), c.tensor(2))); };
+  t["gather"] = [](const Call& c) {
+    return one(gather(c.operand(0), dim_at(c, 1, 0), c.tensor(2)));
+  };
   t["scatter_add"] = [](const Call& c) {
     return one(scatter_add(c.operand(0), dim_at(c, 1, 0), c.tensor(2), c.tensor(3)));
   };
@@ -146,7 +155,8 @@ void bind_indices(Table& t) {
     return one(index_select(c.operand(0), dim_at(c, 1, 0), c.tensor(2)));
   };
   t["index_add"] = [](const Call& c) {
-    return one(index_add(c.operand(0), dim_at(c, 1, 0), c.tensor(2), c.tensor(3), c.real(-1, "alpha", 1)));
+    return one(
+        index_add(c.operand(0), dim_at(c, 1, 0), c.tensor(2), c.tensor(3), c.real(-1, "alpha", 1)));
   };
   t["index_fill"] = [](const Call& c) {
     return one(index_fill(c.operand(0), dim_at(c, 1, 0), c.tensor(2), c.operand(3)));
@@ -154,16 +164,24 @@ void bind_indices(Table& t) {
   t["select_scatter"] = [](const Call& c) {
     return one(select_scatter(c.operand(0), c.tensor(1), dim_at(c, 2, 0), c.integer(3, "index")));
   };
-  t["tril"] = [](const Call& c) { return one(tril(c.operand(0), static_cast<int>(c.integer(1, "diagonal", 0)))); };
-  t["triu"] = [](const Call& c) { return one(triu(c.operand(0), static_cast<int>(c.integer(1, "diagonal", 0)))); };
-  t["diag"] = [](const Call& c) { return one(diag(c.operand(0), static_cast<int>(c.integer(1, "diagonal", 0)))); };
+  t["tril"] = [](const Call& c) {
+    return one(tril(c.operand(0), static_cast<int>(c.integer(1, "diagonal", 0))));
+  };
+  t["triu"] = [](const Call& c) {
+    return one(triu(c.operand(0), static_cast<int>(c.integer(1, "diagonal", 0))));
+  };
+  t["diag"] = [](const Call& c) {
+    return one(diag(c.operand(0), static_cast<int>(c.integer(1, "diagonal", 0))));
+  };
   t["diagonal"] = [](const Call& c) {
     return one(diagonal(c.operand(0), static_cast<int>(c.integer(1, "offset", 0)),
-                        static_cast<int>(c.integer(2, "dim1", 0)), static_cast<int>(c.integer(3, "dim2", 1))));
+                        static_cast<int>(c.integer(2, "dim1", 0)),
+                        static_cast<int>(c.integer(3, "dim2", 1))));
   };
   t["diag_embed"] = [](const Call& c) {
     return one(diag_embed(c.operand(0), static_cast<int>(c.integer(1, "offset", 0)),
-                          static_cast<int>(c.integer(2, "dim1", -2)), static_cast<int>(c.integer(3, "dim2", -1))));
+                          static_cast<int>(c.integer(2, "dim1", -2)),
+                          static_cast<int>(c.integer(3, "dim2", -1))));
   };
   t["diagflat"] = [](const Call& c) {
     return one(diagflat(c.operand(0), static_cast<int>(c.integer(1, "offset", 0))));

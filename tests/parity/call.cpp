@@ -17,10 +17,10 @@ double number(const Json& value) {
 
 DType torch_dtype(const std::string& name) {
   static const std::map<std::string, DType> names = {
-      {"torch.bool", DType::Bool},    {"torch.uint8", DType::U8},    {"torch.int8", DType::I8},
-      {"torch.int16", DType::I16},    {"torch.int32", DType::I32},   {"torch.int64", DType::I64},
-      {"torch.float16", DType::F16},  {"torch.bfloat16", DType::BF16},
-      {"torch.float32", DType::F32},  {"torch.float64", DType::F64}};
+      {"torch.bool", DType::Bool},   {"torch.uint8", DType::U8},      {"torch.int8", DType::I8},
+      {"torch.int16", DType::I16},   {"torch.int32", DType::I32},     {"torch.int64", DType::I64},
+      {"torch.float16", DType::F16}, {"torch.bfloat16", DType::BF16}, {"torch.float32", DType::F32},
+      {"torch.float64", DType::F64}};
   const auto it = names.find(name);
   if (it == names.end()) throw std::runtime_error("parity: no dtype " + name);
   return it->second;
@@ -56,7 +56,8 @@ const Json* Call::find(int position, const std::string& name) const {
 
 const Json& Call::json(int position, const std::string& name) const {
   const Json* value = find(position, name);
-  if (value == nullptr) throw std::runtime_error("parity: " + sample_.name + ": no argument " + name);
+  if (value == nullptr)
+    throw std::runtime_error("parity: " + sample_.name + ": no argument " + name);
   return *value;
 }
 
@@ -144,7 +145,8 @@ std::vector<int> Call::ints(int position, const std::string& name) const {
   const std::vector<std::int64_t> values = longs(position, name);
   return {values.begin(), values.end()};
 }
-std::vector<int> Call::ints(int position, const std::string& name, std::vector<int> otherwise) const {
+std::vector<int> Call::ints(int position, const std::string& name,
+                            std::vector<int> otherwise) const {
   return has(position, name) ? ints(position, name) : otherwise;
 }
 

@@ -12,7 +12,8 @@ double value_at(const Tensor& t, const void* data, std::int64_t k) {
 }
 
 std::string dtype_difference(const Tensor& got, const Stored& expected) {
-  const bool fits = is_floating(expected.dtype) ? is_floating(got.dtype()) : got.dtype() == expected.dtype;
+  const bool fits =
+      is_floating(expected.dtype) ? is_floating(got.dtype()) : got.dtype() == expected.dtype;
   if (fits) return "";
   return fmt::format("dtype {}, expected {}", name(got.dtype()), name(expected.dtype));
 }

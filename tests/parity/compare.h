@@ -13,8 +13,8 @@ struct Tolerance {
 inline constexpr Tolerance kF64{1e-9, 1e-9, false};
 inline constexpr Tolerance kF32{1e-5, 1e-4, true};
 
-/// What of `got` (evaluated, dense) differs from the expectation; empty when nothing does. Floating results
-/// compare by value, others exactly and by dtype.
+/// What of `got` (evaluated, dense) differs from the expectation; empty when nothing does. Floating
+/// results compare by value, others exactly and by dtype.
 std::string difference(const Tensor& got, const Stored& expected, const Tolerance& tolerance);
 
 }  // namespace lilith::parity

@@ -51,25 +51,39 @@ double Stored::real(std::int64_t k) const {
 std::int64_t Stored::integer(std::int64_t k) const {
   switch (dtype) {
     case DType::Bool:
-    case DType::U8: return read<std::uint8_t>(bytes, k);
-    case DType::I8: return read<std::int8_t>(bytes, k);
-    case DType::I16: return read<std::int16_t>(bytes, k);
-    case DType::I32: return read<std::int32_t>(bytes, k);
-    case DType::I64: return read<std::int64_t>(bytes, k);
-    default: return static_cast<std::int64_t>(real(k));
+    case DType::U8:
+      return read<std::uint8_t>(bytes, k);
+    case DType::I8:
+      return read<std::int8_t>(bytes, k);
+    case DType::I16:
+      return read<std::int16_t>(bytes, k);
+    case DType::I32:
+      return read<std::int32_t>(bytes, k);
+    case DType::I64:
+      return read<std::int64_t>(bytes, k);
+    default:
+      return static_cast<std::int64_t>(real(k));
   }
 }
 
 Tensor Stored::leaf(DType to) const {
   switch (to) {
-    case DType::Bool: return leaf_as<bool>(*this);
-    case DType::U8: return leaf_as<std::uint8_t>(*this);
-    case DType::I8: return leaf_as<std::int8_t>(*this);
-    case DType::I16: return leaf_as<std::int16_t>(*this);
-    case DType::I32: return leaf_as<std::int32_t>(*this);
-    case DType::I64: return leaf_as<std::int64_t>(*this);
-    case DType::F64: return leaf_as<double>(*this);
-    default: return leaf_as<float>(*this);
+    case DType::Bool:
+      return leaf_as<bool>(*this);
+    case DType::U8:
+      return leaf_as<std::uint8_t>(*this);
+    case DType::I8:
+      return leaf_as<std::int8_t>(*this);
+    case DType::I16:
+      return leaf_as<std::int16_t>(*this);
+    case DType::I32:
+      return leaf_as<std::int32_t>(*this);
+    case DType::I64:
+      return leaf_as<std::int64_t>(*this);
+    case DType::F64:
+      return leaf_as<double>(*this);
+    default:
+      return leaf_as<float>(*this);
   }
 }
 

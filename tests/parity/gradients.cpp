@@ -5,7 +5,8 @@
 
 namespace lilith::parity {
 
-std::vector<Tensor> gradients(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents,
+std::vector<Tensor> gradients(const std::vector<Tensor>& outputs,
+                              const std::vector<Tensor>& cotangents,
                               const std::vector<Tensor>& inputs) {
   std::vector<Tensor> result = backpropagate(outputs, cotangents, inputs, "parity");
   for (std::size_t k = 0; k < inputs.size(); ++k) {

@@ -6,7 +6,8 @@
 namespace lilith::parity {
 
 /// The gradients of sum(outputs * cotangents) by each input; zeros where nothing flows.
-std::vector<Tensor> gradients(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents,
+std::vector<Tensor> gradients(const std::vector<Tensor>& outputs,
+                              const std::vector<Tensor>& cotangents,
                               const std::vector<Tensor>& inputs);
 
 }  // namespace lilith::parity

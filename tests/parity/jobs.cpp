@@ -21,8 +21,8 @@ struct Child {
 };
 
 void send(int pipe, const Count& count) {
-  const std::string text =
-      fmt::format("{} {} {} {}", count.passed, count.failed, count.unsupported, count.reason.substr(0, 2000));
+  const std::string text = fmt::format("{} {} {} {}", count.passed, count.failed, count.unsupported,
+                                       count.reason.substr(0, 2000));
   // Smaller than a pipe's buffer: one write never blocks.
   if (::write(pipe, text.data(), text.size()) < 0) ::_exit(1);
 }
@@ -35,7 +35,8 @@ std::optional<Count> receive(int pipe) {
   text.resize(static_cast<std::size_t>(n));
   Count count;
   int used = 0;
-  if (std::sscanf(text.c_str(), "%d %d %d %n", &count.passed, &count.failed, &count.unsupported, &used) < 3) {
+  if (std::sscanf(text.c_str(), "%d %d %d %n", &count.passed, &count.failed, &count.unsupported,
+                  &used) < 3) {
     return {};
   }
   count.reason = text.substr(static_cast<std::size_t>(used));
@@ -64,8 +65,9 @@ void finish_one(std::map<pid_t, Child>& children) {
   const pid_t pid = ::waitpid(-1, &status, 0);
   const auto it = children.find(pid);
   if (it == children.end()) return;
-  const std::string death = WIFSIGNALED(status) ? fmt::format("died of {}", ::strsignal(WTERMSIG(status)))
-                                                : std::string("ended without a result");
+  const std::string death = WIFSIGNALED(status)
+                                ? fmt::format("died of {}", ::strsignal(WTERMSIG(status)))
+                                : std::string("ended without a result");
   it->second.job->done(receive(it->second.pipe), death);
   children.erase(it);
 }

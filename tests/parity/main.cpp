@@ -55,7 +55,8 @@ struct Caveat {
   const char* reason;
 };
 constexpr Caveat kCaveats[] = {
-    {"sgn/0", true, 0, "the stored gradient is uninitialised memory (denormals); it is 0 by definition"},
+    {"sgn/0", true, 0,
+     "the stored gradient is uninitialised memory (denormals); it is 0 by definition"},
     {"nn.functional.hardsigmoid/0", false, 1e-7, "PyTorch multiplies by 1/6 rounded to f32"},
 };
 const Caveat* caveat_of(const Sample& sample) {
@@ -66,10 +67,12 @@ const Caveat* caveat_of(const Sample& sample) {
 }
 
 /// What differs in one sample at one precision; empty when it agrees.
-std::string run(const Sample& sample, const GoldenFile& file, const Function& function, DType floating,
-                const Options& options) {
+std::string run(const Sample& sample, const GoldenFile& file, const Function& function,
+                DType floating, const Options& options) {
   const Tolerance& tolerance = floating == DType::F64 ? kF64 : kF32;
-  const auto tolerance_of = [&](const Stored& s) { return s.dtype == DType::F32 ? kF32 : tolerance; };
+  const auto tolerance_of = [&](const Stored& s) {
+    return s.dtype == DType::F32 ? kF32 : tolerance;
+  };
   const Call call(sample, file, floating);
   std::vector<Tensor> values = function(call);
   if (values.size() != sample.outs.size()) {
@@ -101,15 +104,16 @@ std::string run(const Sample& sample, const GoldenFile& file, const Function& fu
   evaluate(values, options);
   for (std::size_t k = 0; k < values.size(); ++k) {
     Tolerance bound = tolerance_of(*expected[k]);
-    if (caveat != nullptr && k >= sample.outs.size()) bound.relative = std::max(bound.relative, caveat->relative);
+    if (caveat != nullptr && k >= sample.outs.size())
+      bound.relative = std::max(bound.relative, caveat->relative);
     const std::string text = difference(values[k], *expected[k], bound);
     if (!text.empty()) return fmt::format("{} {}: {}", name(floating), labels[k], text);
   }
   return "";
 }
 
-void run_sample(const Sample& sample, const GoldenFile& file, const Table& table, const Options& options,
-                Count& count) {
+void run_sample(const Sample& sample, const GoldenFile& file, const Table& table,
+                const Options& options, Count& count) {
   const auto it = table.find(sample.op);
   if (it == table.end()) {
     ++count.unsupported;
@@ -119,7 +123,8 @@ void run_sample(const Sample& sample, const GoldenFile& file, const Table& table
   std::string text;
   try {
     text = run(sample, file, it->second, DType::F64, options);
-    if (text.empty() && !options.reference) text = run(sample, file, it->second, DType::F32, options);
+    if (text.empty() && !options.reference)
+      text = run(sample, file, it->second, DType::F32, options);
   } catch (const Unsupported& e) {
     ++count.unsupported;
     if (count.failed == 0) count.reason = e.what();
@@ -129,7 +134,8 @@ void run_sample(const Sample& sample, const GoldenFile& file, const Table& table
   }
   if (text.empty()) {
     ++count.passed;
-    if (const Caveat* c = caveat_of(sample)) count.reason = fmt::format("{}: {}", sample.name, c->reason);
+    if (const Caveat* c = caveat_of(sample))
+      count.reason = fmt::format("{}: {}", sample.name, c->reason);
     return;
   }
   if (count.failed++ == 0) count.reason = sample.name + ": " + text;
@@ -137,7 +143,8 @@ void run_sample(const Sample& sample, const GoldenFile& file, const Table& table
 }
 
 /// All samples of one operator.
-Count run_op(const GoldenFile& file, const std::string& op, const Table& table, const Options& options) {
+Count run_op(const GoldenFile& file, const std::string& op, const Table& table,
+             const Options& options) {
   Count count;
   for (const Sample& sample : file.samples()) {
     if (sample.op == op) run_sample(sample, file, table, options, count);
@@ -173,22 +180,24 @@ int run_all(const std::filesystem::path& folder, const Options& options) {
     for (const Sample& sample : file.samples()) {
       if (!options.op.empty() && sample.op != options.op) continue;
       if (!seen.insert(sample.op).second) continue;
-      jobs.push_back({[&file, &table, &options, op = sample.op] { return run_op(file, op, table, options); },
-                      [&counts, &file, op = sample.op](std::optional<Count> count, const std::string& death) {
-                        counts[op] = count ? *count : Count{0, num_samples(file, op), 0, death};
-                      }});
+      jobs.push_back(
+          {[&file, &table, &options, op = sample.op] { return run_op(file, op, table, options); },
+           [&counts, &file, op = sample.op](std::optional<Count> count, const std::string& death) {
+             counts[op] = count ? *count : Count{0, num_samples(file, op), 0, death};
+           }});
     }
   }
   run_jobs(std::move(jobs), options.op.empty());
   Count total;
   for (const auto& [op, count] : counts) {
-    fmt::print("{:<48} {:3} passed {:3} failed {:3} unsupported{}{}\n", op, count.passed, count.failed,
-               count.unsupported, count.reason.empty() ? "" : "  ", count.reason);
+    fmt::print("{:<48} {:3} passed {:3} failed {:3} unsupported{}{}\n", op, count.passed,
+               count.failed, count.unsupported, count.reason.empty() ? "" : "  ", count.reason);
     total.passed += count.passed;
     total.failed += count.failed;
     total.unsupported += count.unsupported;
   }
-  fmt::print("parity: {} passed, {} failed, {} unsupported\n", total.passed, total.failed, total.unsupported);
+  fmt::print("parity: {} passed, {} failed, {} unsupported\n", total.passed, total.failed,
+             total.unsupported);
   return total.failed == 0 ? 0 : 1;
 }
 
@@ -215,8 +224,9 @@ int main(int argc, char** argv) {
     } else if (argument == "--op" && i + 1 < argc) {
       options.op = argv[++i];
     } else {
-      fmt::print("usage: parity [--op NAME] [--verbose] [--reference]\n"
-                 "Golden files: $LILITH_GOLDEN, else $LILITH_SHARED/golden/torch.\n");
+      fmt::print(
+          "usage: parity [--op NAME] [--verbose] [--reference]\n"
+          "Golden files: $LILITH_GOLDEN, else $LILITH_SHARED/golden/torch.\n");
       return argument == "--help" ? 0 : 2;
     }
   }

@@ -3,8 +3,8 @@
 
 namespace lilith::testing {
 
-/// Counts what this process allocates (malloc and all that rests on it) while it lives. Sanitizers have
-/// their own allocator: available() is false under them.
+/// Counts what this process allocates (malloc and all that rests on it) while it lives. Sanitizers
+/// have their own allocator: available() is false under them.
 class AllocationCounter {
  public:
   AllocationCounter();

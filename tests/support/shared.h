@@ -16,7 +16,7 @@ inline std::filesystem::path shared_root() {
 }  // namespace lilith::testing
 
 /// Sets `variable` to a path under the shared folder, or skips the test, saying what is missing.
-#define LILITH_SHARED_OR_SKIP(variable, relative)                                         \
+#define LILITH_SHARED_OR_SKIP(variable, relative)                                        \
   const std::string variable = (::lilith::testing::shared_root() / (relative)).string(); \
   if (!std::filesystem::exists(variable))                                                \
   GTEST_SKIP() << "SKIPPED: " << variable << " is absent; set LILITH_SHARED"
