@@ -11,7 +11,8 @@
 namespace lilith {
 
 /// One static parameter of an op.
-using Attr = std::variant<bool, std::int64_t, double, DType, std::string, std::vector<std::int64_t>>;
+using Attr =
+    std::variant<bool, std::int64_t, double, DType, std::string, std::vector<std::int64_t>>;
 
 /// The static parameters of a node, by name: {axes=[0,1], dtype=f32}. Kept sorted by name. Printer,
 /// parser, hashing and cse know ops through this alone.

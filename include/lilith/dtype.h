@@ -47,17 +47,50 @@ struct bfloat16 {
 /// dtype_of<T>: the dtype of a host type (float -> F32, int64_t -> I64, bool -> Bool …).
 template <class T>
 struct DTypeOf;
-template <> struct DTypeOf<bool> { static constexpr DType value = DType::Bool; };
-template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::U8; };
-template <> struct DTypeOf<std::int8_t> { static constexpr DType value = DType::I8; };
-template <> struct DTypeOf<std::int16_t> { static constexpr DType value = DType::I16; };
-template <> struct DTypeOf<std::int32_t> { static constexpr DType value = DType::I32; };
-template <> struct DTypeOf<long> { static constexpr DType value = DType::I64; };
-template <> struct DTypeOf<long long> { static constexpr DType value = DType::I64; };
-template <> struct DTypeOf<half> { static constexpr DType value = DType::F16; };
-template <> struct DTypeOf<bfloat16> { static constexpr DType value = DType::BF16; };
-template <> struct DTypeOf<float> { static constexpr DType value = DType::F32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::F64; };
+template <>
+struct DTypeOf<bool> {
+  static constexpr DType value = DType::Bool;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+  static constexpr DType value = DType::U8;
+};
+template <>
+struct DTypeOf<std::int8_t> {
+  static constexpr DType value = DType::I8;
+};
+template <>
+struct DTypeOf<std::int16_t> {
+  static constexpr DType value = DType::I16;
+};
+template <>
+struct DTypeOf<std::int32_t> {
+  static constexpr DType value = DType::I32;
+};
+template <>
+struct DTypeOf<long> {
+  static constexpr DType value = DType::I64;
+};
+template <>
+struct DTypeOf<long long> {
+  static constexpr DType value = DType::I64;
+};
+template <>
+struct DTypeOf<half> {
+  static constexpr DType value = DType::F16;
+};
+template <>
+struct DTypeOf<bfloat16> {
+  static constexpr DType value = DType::BF16;
+};
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::F32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::F64;
+};
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 

@@ -72,7 +72,7 @@ template <class... Args>
 }  // namespace lilith
 
 /// LILITH_CHECK(cond, "op: what is wrong; the rule", args…): throws Error when cond is false.
-#define LILITH_CHECK(cond, ...)              \
-  do {                                       \
+#define LILITH_CHECK(cond, ...)               \
+  do {                                        \
     if (!(cond)) ::lilith::fail(__VA_ARGS__); \
   } while (false)

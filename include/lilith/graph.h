@@ -40,7 +40,8 @@ class Node {
 class Graph {
  public:
   Graph() = default;
-  /// Inputs are nodes of the op "parameter", in order; every other leaf that the outputs reach is a constant.
+  /// Inputs are nodes of the op "parameter", in order; every other leaf that the outputs reach is a
+  /// constant.
   Graph(std::vector<Tensor> inputs, std::vector<Tensor> outputs);
 
   const std::vector<Tensor>& inputs() const { return inputs_; }
@@ -65,30 +66,40 @@ class Graph {
 
 /// Rebuilds a graph bottom-up: `visit` gets each node with its new inputs and returns the
 /// replacement, or an undefined tensor to keep the op as it is.
-Graph transform(const Graph& g,
-                const std::function<Tensor(const Node& node, const std::vector<Tensor>& new_inputs)>& visit);
+Graph transform(
+    const Graph& g,
+    const std::function<Tensor(const Node& node, const std::vector<Tensor>& new_inputs)>& visit);
 
 std::ostream& operator<<(std::ostream& out, const Graph& g);
-/// Reads what Graph::str wrote; throws Error with the line and the reason. The text holds the values of
-/// data leaves of at most 8 elements; larger ones read back as zeros.
+/// Reads what Graph::str wrote; throws Error with the line and the reason. The text holds the
+/// values of data leaves of at most 8 elements; larger ones read back as zeros.
 Graph parse_graph(std::string_view text);
 /// Writes Graphviz.
 void to_dot(const Graph& g, const std::string& path);
 
 /// A shape of nodes to look for. pattern("relu", pattern("add", any("x"), any("y"))): an op by name
-/// (or "*") over patterns of its inputs; any("x") matches everything and binds it; the same name twice
-/// must match the same node.
+/// (or "*") over patterns of its inputs; any("x") matches everything and binds it; the same name
+/// twice must match the same node.
 class Pattern {
  public:
   std::string op;               // "" for any
   std::string bind;             // the name that the match gives to this node
   std::vector<Pattern> inputs;  // empty: inputs are not looked at
-  Pattern as(std::string name) && { bind = std::move(name); return std::move(*this); }
-  Pattern as(std::string name) const& { Pattern p = *this; p.bind = std::move(name); return p; }
+  Pattern as(std::string name) && {
+    bind = std::move(name);
+    return std::move(*this);
+  }
+  Pattern as(std::string name) const& {
+    Pattern p = *this;
+    p.bind = std::move(name);
+    return p;
+  }
 };
 Pattern any(std::string bind = "");
 template <class... P>
-Pattern pattern(std::string op, P... inputs) { return Pattern{std::move(op), "", {std::move(inputs)...}}; }
+Pattern pattern(std::string op, P... inputs) {
+  return Pattern{std::move(op), "", {std::move(inputs)...}};
+}
 
 /// What a pattern found: the node itself and what its names are bound to.
 class Match {
@@ -104,8 +115,8 @@ class Match {
   std::map<std::string, Tensor, std::less<>> bound_;
 };
 
-/// Replaces every match of the pattern by what `replace` builds (an undefined tensor leaves it). The
-/// replacement must have the same aval; Error otherwise.
+/// Replaces every match of the pattern by what `replace` builds (an undefined tensor leaves it).
+/// The replacement must have the same aval; Error otherwise.
 Graph rewrite(const Graph& g, const Pattern& p, const std::function<Tensor(Match)>& replace);
 
 /// A graph-to-graph step of the pipeline.
@@ -114,7 +125,8 @@ struct PassDef {
   std::string after;  // name of the pass it follows; empty: last
   std::function<Graph(const Graph&)> run;
 };
-/// Adds a pass to the pipeline of every later compilation. Error when the name is taken or `after` unknown.
+/// Adds a pass to the pipeline of every later compilation. Error when the name is taken or `after`
+/// unknown.
 void register_pass(PassDef pass);
 
 }  // namespace lilith

@@ -5,8 +5,8 @@
 
 namespace lilith::init {
 
-// torch.nn.init. Each function replaces the value of `t`, keeping shape, dtype and device; random values
-// come from Lilith's generator and are drawn when they are needed. Errors name the function.
+// torch.nn.init. Each function replaces the value of `t`, keeping shape, dtype and device; random
+// values come from Lilith's generator and are drawn when they are needed. Errors name the function.
 
 /// The factor by which a nonlinearity's layer scales its weights: "linear", "conv2d" …, "sigmoid",
 /// "tanh", "relu", "leaky_relu" (param: the slope, 0.01), "selu".
@@ -29,8 +29,8 @@ void xavier_uniform_(Tensor& t, double gain = 1);
 void xavier_normal_(Tensor& t, double gain = 1);
 
 struct KaimingOptions {
-  double a = 0;                                // the slope, with leaky_relu
-  std::string_view mode = "fan_in";            // or "fan_out"
+  double a = 0;                      // the slope, with leaky_relu
+  std::string_view mode = "fan_in";  // or "fan_out"
   std::string_view nonlinearity = "leaky_relu";
 };
 /// Uniform in ±gain sqrt(3 / fan). He et al., arXiv:1502.01852.
@@ -38,8 +38,8 @@ void kaiming_uniform_(Tensor& t, const KaimingOptions& options = {});
 /// Normal with std gain / sqrt(fan).
 void kaiming_normal_(Tensor& t, const KaimingOptions& options = {});
 
-/// A (semi-)orthogonal matrix of the first dimension and the product of the others, times gain. Rank at
-/// least 2. Saxe et al., arXiv:1312.6120. Computed in float64 at once.
+/// A (semi-)orthogonal matrix of the first dimension and the product of the others, times gain.
+/// Rank at least 2. Saxe et al., arXiv:1312.6120. Computed in float64 at once.
 void orthogonal_(Tensor& t, double gain = 1);
 /// Normal, with the fraction `sparsity` of each column set to zero. t: rank 2.
 void sparse_(Tensor& t, double sparsity, double std = 0.01);

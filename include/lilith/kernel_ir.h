@@ -11,29 +11,62 @@
 
 // The kernel IR: loop nests over scalar expressions. Its set of operations is closed.
 //
-// Semantics. Integers wrap; shifts by >= the width give 0 (SShr: the sign); x / 0 = 0 and x % 0 = x for
-// integers; INT_MIN / -1 = INT_MIN. Integer Div and Rem truncate (C); FloorDiv and FloorMod floor.
-// Float -> int casts saturate and NaN gives 0; float ops are IEEE, the emitter may contract nothing: Fma
-// is explicit. Min and Max return NaN when either side is NaN. Comparisons give Bool; Bool is 0 or 1.
-// F16 and BF16 exist in memory alone: Load widens to F32, Store narrows (round to nearest even).
-// Signless ops read I32/I64 as bits; UMulHi, UShr, ULt treat them as unsigned.
+// Semantics. Integers wrap; shifts by >= the width give 0 (SShr: the sign); x / 0 = 0 and x % 0 = x
+// for integers; INT_MIN / -1 = INT_MIN. Integer Div and Rem truncate (C); FloorDiv and FloorMod
+// floor. Float -> int casts saturate and NaN gives 0; float ops are IEEE, the emitter may contract
+// nothing: Fma is explicit. Min and Max return NaN when either side is NaN. Comparisons give Bool;
+// Bool is 0 or 1. F16 and BF16 exist in memory alone: Load widens to F32, Store narrows (round to
+// nearest even). Signless ops read I32/I64 as bits; UMulHi, UShr, ULt treat them as unsigned.
 namespace lilith::kir {
 
 class Pool;
 
 enum class Op : std::uint8_t {
   // leaves
-  Const, Var, Load, RegRead,
+  Const,
+  Var,
+  Load,
+  RegRead,
   // arithmetic
-  Add, Sub, Mul, Div, Rem, FloorDiv, FloorMod, Neg, Abs, Min, Max, Fma,
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Rem,
+  FloorDiv,
+  FloorMod,
+  Neg,
+  Abs,
+  Min,
+  Max,
+  Fma,
   // floating
-  Sqrt, Floor, Ceil, Trunc, RoundEven,
+  Sqrt,
+  Floor,
+  Ceil,
+  Trunc,
+  RoundEven,
   // bits
-  And, Or, Xor, Not, Shl, UShr, SShr, UMulHi, Ctz, PopCount,
+  And,
+  Or,
+  Xor,
+  Not,
+  Shl,
+  UShr,
+  SShr,
+  UMulHi,
+  Ctz,
+  PopCount,
   // comparisons: Bool
-  Eq, Ne, Lt, Le, ULt,
+  Eq,
+  Ne,
+  Lt,
+  Le,
+  ULt,
   // other
-  Select, Cast, Bitcast,
+  Select,
+  Cast,
+  Bitcast,
 };
 constexpr int kNumOps = static_cast<int>(Op::Bitcast) + 1;
 const char* op_name(Op op);
@@ -44,7 +77,8 @@ using VarId = int;
 
 struct ExprNode;
 
-/// A scalar expression: a handle to a hash-consed node of its kernel's pool. Pointer-equal when equal.
+/// A scalar expression: a handle to a hash-consed node of its kernel's pool. Pointer-equal when
+/// equal.
 class Expr {
  public:
   Expr() = default;
@@ -69,15 +103,16 @@ struct ExprNode {
   Op op;
   DType dtype;
   Pool* pool;
-  std::vector<Expr> args;   // Load: {index, mask?}; RegRead: one index per dimension of the register
-  std::int64_t i = 0;       // Const (integers, bool), Var / Load / RegRead: the id
-  double f = 0;             // Const (floats)
+  std::vector<Expr> args;  // Load: {index, mask?}; RegRead: one index per dimension of the register
+  std::int64_t i = 0;      // Const (integers, bool), Var / Load / RegRead: the id
+  double f = 0;            // Const (floats)
   // Bounds of an I64 expression where known; what makes div and mod of index arithmetic vanish.
   std::int64_t lo = INT64_MIN, hi = INT64_MAX;
-  std::uint32_t id = 0;     // dense in the pool, in the order of creation
+  std::uint32_t id = 0;  // dense in the pool, in the order of creation
 };
 
-/// Makes expressions: folds constants, keeps index arithmetic in a canonical affine form, consing all.
+/// Makes expressions: folds constants, keeps index arithmetic in a canonical affine form, consing
+/// all.
 class Pool {
  public:
   Pool();
@@ -88,7 +123,8 @@ class Pool {
   Expr integer(std::int64_t value, DType dtype = DType::I64);
   /// A loop variable that runs over [0, extent).
   Expr var(std::int64_t extent, std::string name);
-  /// buffer[index], index in elements. With a mask, 0 where the mask is false (nothing is read there).
+  /// buffer[index], index in elements. With a mask, 0 where the mask is false (nothing is read
+  /// there).
   Expr load(BufferId buffer, DType memory_dtype, Expr index, Expr mask = {});
   Expr read(RegId reg, DType dtype, std::vector<Expr> index = {});
   Expr make(Op op, DType dtype, std::vector<Expr> args);
@@ -135,7 +171,8 @@ Expr logical_not(Expr a);
 Expr min(Expr a, Expr b);
 Expr max(Expr a, Expr b);
 
-/// x as an affine form of variables: constant + sum coefficient * var, or nothing when x is not affine.
+/// x as an affine form of variables: constant + sum coefficient * var, or nothing when x is not
+/// affine.
 struct Affine {
   std::int64_t constant = 0;
   std::vector<std::pair<VarId, std::int64_t>> terms;  // sorted by var, no zero coefficient
@@ -154,44 +191,82 @@ using Block = std::vector<Stmt>;
 enum class LoopKind : std::uint8_t {
   Serial,
   Parallel,  // outermost only, iterations independent: a static partition over the team's threads
-  Vector,    // iterations independent but for Accumulate: run in SIMD lanes, the tail masked. At most one
-             // Vector loop on any path. Serial loops may be inside; Parallel may not.
-  Unroll,    // constant extent, written out
+  Vector,  // iterations independent but for Accumulate: run in SIMD lanes, the tail masked. At most
+           // one Vector loop on any path. Serial loops may be inside; Parallel may not.
+  Unroll,  // constant extent, written out
 };
 
 /// Associative combinations: what Accumulate may do to a register.
 enum class Combine : std::uint8_t { Add, Mul, Max, Min, And, Or };
 
 struct For {
-  Expr var;               // an Op::Var; runs over [0, extent)
+  Expr var;  // an Op::Var; runs over [0, extent)
   std::int64_t extent;
   LoopKind kind;
   std::shared_ptr<Block> body;
 };
 /// A loop while `cond` (re-evaluated each time) holds. Not inside a Vector loop.
-struct While { Expr cond; std::shared_ptr<Block> body; };
-struct If { Expr cond; std::shared_ptr<Block> then_body, else_body; };  // else_body may be null
+struct While {
+  Expr cond;
+  std::shared_ptr<Block> body;
+};
+struct If {
+  Expr cond;
+  std::shared_ptr<Block> then_body, else_body;
+};  // else_body may be null
 /// buffer[index] = value where mask (null: always). The value is converted to the memory dtype.
 /// `non_temporal`: the line will not be read soon.
-struct Store { BufferId buffer; Expr index, value, mask; bool non_temporal = false; };
+struct Store {
+  BufferId buffer;
+  Expr index, value, mask;
+  bool non_temporal = false;
+};
 /// Begins the life of a register (scalar, or an array with constant dims) with an initial value in
 /// every element. Its life ends with the enclosing block. In a Vector loop it has one value a lane.
-struct DeclReg { RegId reg; Expr init; };
+struct DeclReg {
+  RegId reg;
+  Expr init;
+};
 /// reg[index] = value.
-struct SetReg { RegId reg; std::vector<Expr> index; Expr value; };
-/// reg[index] = combine(reg[index], value) where mask (null: always). Inside a Vector loop, on a register
-/// declared outside of it and not indexed by its variable, lanes are combined after the loop (in a fixed
-/// order). With `a` set, combine must be Add and the value is fma(a, value, reg).
-struct Accumulate { RegId reg; std::vector<Expr> index; Combine combine; Expr value, a, mask; };
+struct SetReg {
+  RegId reg;
+  std::vector<Expr> index;
+  Expr value;
+};
+/// reg[index] = combine(reg[index], value) where mask (null: always). Inside a Vector loop, on a
+/// register declared outside of it and not indexed by its variable, lanes are combined after the
+/// loop (in a fixed order). With `a` set, combine must be Add and the value is fma(a, value, reg).
+struct Accumulate {
+  RegId reg;
+  std::vector<Expr> index;
+  Combine combine;
+  Expr value, a, mask;
+};
 /// All threads of the team meet. Outside of every loop.
 struct Barrier {};
 
-/// A register array indexed by the variable of a Vector loop (last dimension, extent = the loop's) and
-/// declared outside of it is held in vector registers: that loop is written out. This is how a matmul
-/// tile is said:   decl acc[6][64]; for k { unroll r { vector n { acc[r][n] += A[r,k] * B[k,n] } } }
+/// A register array indexed by the variable of a Vector loop (last dimension, extent = the loop's)
+/// and declared outside of it is held in vector registers: that loop is written out. This is how a
+/// matmul tile is said:   decl acc[6][64]; for k { unroll r { vector n { acc[r][n] += A[r,k] *
+/// B[k,n] } } }
 struct Stmt {
-  enum class Kind : std::uint8_t { For, While, If, Store, DeclReg, SetReg, Accumulate, Barrier } kind;
-  For loop; While while_loop; If branch; Store store; DeclReg decl; SetReg set; Accumulate acc;
+  enum class Kind : std::uint8_t {
+    For,
+    While,
+    If,
+    Store,
+    DeclReg,
+    SetReg,
+    Accumulate,
+    Barrier
+  } kind;
+  For loop;
+  While while_loop;
+  If branch;
+  Store store;
+  DeclReg decl;
+  SetReg set;
+  Accumulate acc;
   Stmt(For s) : kind(Kind::For), loop(std::move(s)) {}
   Stmt(While s) : kind(Kind::While), while_loop(std::move(s)) {}
   Stmt(If s) : kind(Kind::If), branch(std::move(s)) {}
@@ -212,7 +287,7 @@ struct BufferDecl {
   DType dtype;
   std::int64_t size;  // elements
   Space space = Space::Param;
-  bool written = false;   // some Store writes it: loads of it are not moved or shared across stores
+  bool written = false;  // some Store writes it: loads of it are not moved or shared across stores
 };
 struct RegDecl {
   std::string name;

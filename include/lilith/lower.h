@@ -3,10 +3,10 @@
 #include <span>
 #include <vector>
 
-#include "lilith/kernel_ir.h"
-#include "lilith/kernel_math.h"
 #include "lilith/attrs.h"
 #include "lilith/aval.h"
+#include "lilith/kernel_ir.h"
+#include "lilith/kernel_math.h"
 
 namespace lilith {
 

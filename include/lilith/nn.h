@@ -1,5 +1,6 @@
 #pragma once
-// Layers and losses as plain values: parameters have PyTorch's names, shapes and default initialisation.
+// Layers and losses as plain values: parameters have PyTorch's names, shapes and default
+// initialisation.
 #include "lilith/model.h"
 #include "lilith/nn/activation.h"
 #include "lilith/nn/attention.h"

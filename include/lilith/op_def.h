@@ -35,8 +35,8 @@ struct VjpCtx {
 enum class OpClass : std::uint8_t {
   Leaf,         // parameter, constant: has no computation
   Elementwise,  // out[i] = f(a[i], b[i], …): inputs all have the output's shape
-  View,         // out[i] = in[map(i)] or a fill value: reshape, broadcast, slice, pad, iota, gather …
-  Reduction,    // removes axes (attr "axes") by an associative combination
+  View,       // out[i] = in[map(i)] or a fill value: reshape, broadcast, slice, pad, iota, gather …
+  Reduction,  // removes axes (attr "axes") by an associative combination
   Contraction,  // dot_general, conv_general: its own schedule
   Window,       // reduce_window: a small reduction at each output element
   Scatter,      // writes at computed places
@@ -51,8 +51,8 @@ struct OpDef {
   OpClass cls = OpClass::Elementwise;
   /// Shape and dtype rule. Errors: Error for avals or attrs that the op does not take.
   std::function<Aval(const InferCtx&)> infer;
-  /// Gradient rule: one tensor per input; an undefined tensor where no gradient flows (never a silent
-  /// zero: only for inputs that are not differentiable, or not wanted).
+  /// Gradient rule: one tensor per input; an undefined tensor where no gradient flows (never a
+  /// silent zero: only for inputs that are not differentiable, or not wanted).
   std::function<std::vector<Tensor>(const VjpCtx&, const Tensor& ct)> vjp;
   /// Why there is no vjp; shown in the error. Exactly one of vjp and no_vjp_reason is set.
   std::string no_vjp_reason;
@@ -69,7 +69,8 @@ struct OpDef {
 };
 
 /// Registers an op under its name; the returned definition lives for ever. Error when the name is
-/// taken, infer is missing, or there is neither a vjp nor a reason, or neither lowering nor own schedule.
+/// taken, infer is missing, or there is neither a vjp nor a reason, or neither lowering nor own
+/// schedule.
 const OpDef& register_op(OpDef def);
 /// The op with that name, or nullptr.
 const OpDef* find_op(std::string_view name);

@@ -1,7 +1,8 @@
 #pragma once
-// Every function on tensors. Names, argument order and defaults are PyTorch's. Operands are taken by
-// `const Arg&`: tensors or weak numbers; they broadcast and promote as PyTorch's result_type says.
-// A dimension may be negative and then counts from the end. An undefined Tensor stands for None.
+// Every function on tensors. Names, argument order and defaults are PyTorch's. Operands are taken
+// by `const Arg&`: tensors or weak numbers; they broadcast and promote as PyTorch's result_type
+// says. A dimension may be negative and then counts from the end. An undefined Tensor stands for
+// None.
 #include "lilith/ops/activation.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"

@@ -11,8 +11,8 @@
 
 namespace lilith {
 
-/// Tensors by name, in the order in which they were added, and a file's free-text metadata: what a file
-/// of weights holds.
+/// Tensors by name, in the order in which they were added, and a file's free-text metadata: what a
+/// file of weights holds.
 class TensorDict {
  public:
   using Item = std::pair<std::string, Tensor>;

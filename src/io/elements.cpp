@@ -20,8 +20,8 @@ struct NativeRow {
   const char* name;
   DType dtype;
 };
-constexpr NativeRow kNative[] = {{"BOOL", DType::Bool}, {"U8", DType::U8},    {"I8", DType::I8},
-                                 {"I16", DType::I16},   {"I32", DType::I32},  {"I64", DType::I64},
+constexpr NativeRow kNative[] = {{"BOOL", DType::Bool}, {"U8", DType::U8},     {"I8", DType::I8},
+                                 {"I16", DType::I16},   {"I32", DType::I32},   {"I64", DType::I64},
                                  {"F16", DType::F16},   {"BF16", DType::BF16}, {"F32", DType::F32},
                                  {"F64", DType::F64}};
 
@@ -55,7 +55,8 @@ void widen(const std::vector<std::uint8_t>& bytes, void* to, const Origin& origi
     From value;
     std::memcpy(&value, bytes.data() + i * sizeof(From), sizeof(From));
     LILITH_CHECK(value <= static_cast<std::make_unsigned_t<To>>(std::numeric_limits<To>::max()),
-                 "load: {}: '{}' is U64 and holds {}, more than i64 can.", origin.file, origin.name, value);
+                 "load: {}: '{}' is U64 and holds {}, more than i64 can.", origin.file, origin.name,
+                 value);
     static_cast<To*>(to)[i] = static_cast<To>(value);
   }
 }
@@ -140,22 +141,25 @@ void check_elements(const Tensor& t, const Origin& origin) {
   if (t.dtype() != DType::Bool) return;
   const auto* b = static_cast<const std::uint8_t*>(t.node()->storage->data());
   LILITH_CHECK(std::all_of(b, b + t.numel(), [](std::uint8_t v) { return v <= 1; }),
-               "load: {}: '{}' is BOOL and holds a byte other than 0 and 1.", origin.file, origin.name);
+               "load: {}: '{}' is BOOL and holds a byte other than 0 and 1.", origin.file,
+               origin.name);
 }
 
 Tensor from_elements(std::string_view type, const Shape& shape, std::vector<std::uint8_t> bytes,
                      const Origin& origin) {
-  LILITH_CHECK(can_hold(type), "load: {}: '{}' is {}, which no dtype of Lilith can hold.", origin.file,
-               origin.name, type);
-  const auto bits = static_cast<std::uint64_t>(shape.numel()) * static_cast<unsigned>(bits_of(type));
-  LILITH_CHECK(bytes.size() * 8 == bits,
-               "load: {}: '{}' is {}{} but has {} bytes.", origin.file, origin.name, type, shape.str(),
-               bytes.size());
+  LILITH_CHECK(can_hold(type), "load: {}: '{}' is {}, which no dtype of Lilith can hold.",
+               origin.file, origin.name, type);
+  const auto bits =
+      static_cast<std::uint64_t>(shape.numel()) * static_cast<unsigned>(bits_of(type));
+  LILITH_CHECK(bytes.size() * 8 == bits, "load: {}: '{}' is {}{} but has {} bytes.", origin.file,
+               origin.name, type, shape.str(), bytes.size());
   const DType* native = native_dtype(type);
   void* data = nullptr;
   Tensor t = make_host_tensor(shape, native ? *native : foreign(type)->dtype, origin, data);
-  if (native) std::copy(bytes.begin(), bytes.end(), static_cast<std::uint8_t*>(data));
-  else convert(type, bytes, data, origin);
+  if (native)
+    std::copy(bytes.begin(), bytes.end(), static_cast<std::uint8_t*>(data));
+  else
+    convert(type, bytes, data, origin);
   check_elements(t, origin);
   return t;
 }

@@ -57,8 +57,8 @@ void write_atomically(const std::string& path, const char* op,
 
 void write_bytes(std::FILE* file, const void* data, std::uint64_t bytes) {
   if (bytes == 0) return;
-  LILITH_CHECK(std::fwrite(data, 1, bytes, file) == bytes, "save: cannot write {} bytes: {}.", bytes,
-               std::strerror(errno));
+  LILITH_CHECK(std::fwrite(data, 1, bytes, file) == bytes, "save: cannot write {} bytes: {}.",
+               bytes, std::strerror(errno));
 }
 
 }  // namespace lilith::io

@@ -56,7 +56,8 @@ std::vector<std::uint8_t> expand(const TypeRow& type, const std::vector<std::uin
     float* to = &out[b * kBlock];
     if (type.id == 8) {
       const float d = half_at(p);
-      for (std::size_t j = 0; j < kBlock; ++j) to[j] = d * static_cast<float>(static_cast<std::int8_t>(p[2 + j]));
+      for (std::size_t j = 0; j < kBlock; ++j)
+        to[j] = d * static_cast<float>(static_cast<std::int8_t>(p[2 + j]));
     } else {
       expand_low_bits(p, to, type.id == 3 || type.id == 7, type.id >= 6);
     }
@@ -87,8 +88,8 @@ class GgufReader {
   void read_header() {
     LILITH_CHECK(number<std::uint32_t>() == 0x46554747, "load: {} is no GGUF file.", file_.path());
     const auto version = number<std::uint32_t>();
-    LILITH_CHECK(version == 2 || version == 3, "load: {}: GGUF version {} is not read, 2 and 3 are.",
-                 file_.path(), version);
+    LILITH_CHECK(version == 2 || version == 3,
+                 "load: {}: GGUF version {} is not read, 2 and 3 are.", file_.path(), version);
     const auto tensors = number<std::uint64_t>(), pairs = number<std::uint64_t>();
     for (std::uint64_t i = 0; i < pairs; ++i) {
       const std::string key = text();
@@ -113,7 +114,8 @@ class GgufReader {
   template <class T>
   T number() {
     T v;
-    LILITH_CHECK(sizeof v <= file_.bytes() - at_, "load: {} is truncated in its header.", file_.path());
+    LILITH_CHECK(sizeof v <= file_.bytes() - at_, "load: {} is truncated in its header.",
+                 file_.path());
     file_.read(at_, &v, sizeof v);
     at_ += sizeof v;
     return v;
@@ -139,21 +141,35 @@ class GgufReader {
   // Reads one value; arrays are passed over.
   void value(const std::string& key, std::uint32_t type, int depth) {
     switch (type) {
-      case 0: return keep_number<std::uint8_t>(key);
-      case 1: return keep_number<std::int8_t>(key);
-      case 2: return keep_number<std::uint16_t>(key);
-      case 3: return keep_number<std::int16_t>(key);
-      case 4: return keep_number<std::uint32_t>(key);
-      case 5: return keep_number<std::int32_t>(key);
-      case 6: return keep_number<float>(key);
-      case 7: return keep(key, number<std::uint8_t>() != 0 ? "true" : "false");
-      case 8: return keep(key, text());
-      case 10: return keep_number<std::uint64_t>(key);
-      case 11: return keep_number<std::int64_t>(key);
-      case 12: return keep_number<double>(key);
-      default: break;
+      case 0:
+        return keep_number<std::uint8_t>(key);
+      case 1:
+        return keep_number<std::int8_t>(key);
+      case 2:
+        return keep_number<std::uint16_t>(key);
+      case 3:
+        return keep_number<std::int16_t>(key);
+      case 4:
+        return keep_number<std::uint32_t>(key);
+      case 5:
+        return keep_number<std::int32_t>(key);
+      case 6:
+        return keep_number<float>(key);
+      case 7:
+        return keep(key, number<std::uint8_t>() != 0 ? "true" : "false");
+      case 8:
+        return keep(key, text());
+      case 10:
+        return keep_number<std::uint64_t>(key);
+      case 11:
+        return keep_number<std::int64_t>(key);
+      case 12:
+        return keep_number<double>(key);
+      default:
+        break;
     }
-    LILITH_CHECK(type == 9 && depth < 4, "load: {}: '{}' has the unknown type {}.", file_.path(), key, type);
+    LILITH_CHECK(type == 9 && depth < 4, "load: {}: '{}' has the unknown type {}.", file_.path(),
+                 key, type);
     const auto element = number<std::uint32_t>();
     const auto n = number<std::uint64_t>();
     for (std::uint64_t i = 0; i < n; ++i) value("", element, depth + 1);
@@ -163,14 +179,15 @@ class GgufReader {
     const Origin origin{file_.path(), info.name};
     const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes),
                                     [&](const TypeRow& row) { return row.id == info.type; });
-    LILITH_CHECK(type != std::end(kTypes), "load: {}: '{}' is of GGUF's type {}, which is not read.",
-                 file_.path(), info.name, info.type);
+    LILITH_CHECK(type != std::end(kTypes),
+                 "load: {}: '{}' is of GGUF's type {}, which is not read.", file_.path(), info.name,
+                 info.type);
     const Shape shape = to_shape(info.sizes, origin);
     const auto n = static_cast<std::uint64_t>(shape.numel());
     const bool blocks = type->block_bytes > 0;
     LILITH_CHECK(!blocks || shape.empty() || shape.back() % static_cast<std::int64_t>(kBlock) == 0,
-                 "load: {}: '{}' is {} with rows of {}; need a multiple of {}.", file_.path(), info.name,
-                 type->name, shape.empty() ? 1 : shape.back(), kBlock);
+                 "load: {}: '{}' is {} with rows of {}; need a multiple of {}.", file_.path(),
+                 info.name, type->name, shape.empty() ? 1 : shape.back(), kBlock);
     const std::uint64_t bytes = blocks ? n / kBlock * type->block_bytes
                                        : n * static_cast<std::uint64_t>(bits_of(type->name)) / 8;
     const std::uint64_t there = file_.bytes() - std::min(data_begin_, file_.bytes());

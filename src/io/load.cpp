@@ -36,8 +36,9 @@ TensorDict load_tensors(const std::string& path) {
   if (starts("GGUF")) return io::load_gguf(path);
   if (starts("\x93NUMPY")) return io::load_npy(path);
   // A pickle of protocol 2 and later without an archive around it.
-  LILITH_CHECK(head[0] != 0x80 || head[1] < 2 || head[1] > 5 || head[7] == 0,
-               "load: {} is in the format of PyTorch before 1.6; save it again with a newer PyTorch.", path);
+  LILITH_CHECK(
+      head[0] != 0x80 || head[1] < 2 || head[1] > 5 || head[7] == 0,
+      "load: {} is in the format of PyTorch before 1.6; save it again with a newer PyTorch.", path);
   return io::load_safetensors(path);
 }
 

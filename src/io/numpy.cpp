@@ -20,7 +20,8 @@ struct Header {
   std::vector<std::uint64_t> shape;
 };
 
-// The header is the text of a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
+// The header is the text of a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3,
+// 4), }
 class HeaderParser {
  public:
   HeaderParser(std::string_view text, const Origin& origin) : text_(text), origin_(origin) {}
@@ -52,8 +53,8 @@ class HeaderParser {
 
  private:
   [[noreturn]] void broken() const {
-    fail("load: {}: '{}': the npy header is broken, or describes records or objects: {}", origin_.file,
-         origin_.name, text_);
+    fail("load: {}: '{}': the npy header is broken, or describes records or objects: {}",
+         origin_.file, origin_.name, text_);
   }
   char peek() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
@@ -91,7 +92,8 @@ class HeaderParser {
     while (!accept(')')) {
       peek();
       const char* begin = text_.data() + at_;
-      const auto [end, error] = std::from_chars(begin, text_.data() + text_.size(), out.emplace_back());
+      const auto [end, error] =
+          std::from_chars(begin, text_.data() + text_.size(), out.emplace_back());
       if (error != std::errc()) broken();
       at_ += static_cast<std::size_t>(end - begin);
       accept('L');  // written by Python 2
@@ -124,12 +126,14 @@ std::string stem(const std::string& path) {
 
 }  // namespace
 
-Tensor parse_npy(std::span<const std::uint8_t> bytes, const std::string& file, const std::string& name) {
+Tensor parse_npy(std::span<const std::uint8_t> bytes, const std::string& file,
+                 const std::string& name) {
   const Origin origin{file, name};
   LILITH_CHECK(bytes.size() >= 10 && std::memcmp(bytes.data(), "\x93NUMPY", 6) == 0,
                "load: {}: '{}' is no npy array.", file, name);
   const int version = bytes[6];
-  LILITH_CHECK(version >= 1 && version <= 3, "load: {}: '{}': unknown npy version {}.", file, name, version);
+  LILITH_CHECK(version >= 1 && version <= 3, "load: {}: '{}': unknown npy version {}.", file, name,
+               version);
   const std::size_t prefix = version == 1 ? 10 : 12;
   std::uint64_t length = 0;
   for (std::size_t i = prefix; i-- > 8;) length = length << 8 | (i < bytes.size() ? bytes[i] : 0);
@@ -142,13 +146,14 @@ Tensor parse_npy(std::span<const std::uint8_t> bytes, const std::string& file, c
   Shape shape = to_shape(h.shape, origin);
   const std::uint64_t wanted = static_cast<std::uint64_t>(shape.numel()) * width;
   const auto data = bytes.subspan(prefix + length);
-  LILITH_CHECK(data.size() == wanted, "load: {}: '{}' is {}{}, {} bytes, but has {} bytes.", file, name,
-               type, shape.str(), wanted, data.size());
+  LILITH_CHECK(data.size() == wanted, "load: {}: '{}' is {}{}, {} bytes, but has {} bytes.", file,
+               name, type, shape.str(), wanted, data.size());
   std::vector<std::uint8_t> elements(data.begin(), data.end());
   if (h.descr[0] == '>')
     for (auto e = elements.begin(); e != elements.end(); e += static_cast<std::ptrdiff_t>(width))
       std::reverse(e, e + static_cast<std::ptrdiff_t>(width));
-  if (!h.fortran || shape.rank() < 2) return from_elements(type, shape, std::move(elements), origin);
+  if (!h.fortran || shape.rank() < 2)
+    return from_elements(type, shape, std::move(elements), origin);
   std::vector<std::int64_t> order;
   for (int d = shape.rank(); d-- > 0;) order.push_back(d);
   std::reverse(shape.begin(), shape.end());
@@ -169,7 +174,8 @@ TensorDict load_npz(const std::string& path) {
   TensorDict out;
   for (const std::string& member : zip.names()) {
     if (member.ends_with("/")) continue;
-    const std::string name = member.ends_with(".npy") ? member.substr(0, member.size() - 4) : member;
+    const std::string name =
+        member.ends_with(".npy") ? member.substr(0, member.size() - 4) : member;
     out.add(name, parse_npy(zip.read(member), path, name));
   }
   return out;

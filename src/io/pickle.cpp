@@ -15,7 +15,8 @@ using Kind = PickleValue::Kind;
 // The pickle machine: a stack, marks on it, and a memo. Ref: CPython's pickletools.
 class Machine {
  public:
-  Machine(std::span<const std::uint8_t> bytes, const std::string& file) : bytes_(bytes), file_(file) {}
+  Machine(std::span<const std::uint8_t> bytes, const std::string& file)
+      : bytes_(bytes), file_(file) {}
 
   Pickle run() {
     for (;;) {
@@ -106,9 +107,15 @@ class Machine {
 
   bool scalar(std::uint8_t op) {
     switch (op) {
-      case 0x80: take(1); return true;  // PROTO
-      case 0x95: take(8); return true;  // FRAME
-      case 'N': push(make(Kind::None)); return true;
+      case 0x80:
+        take(1);
+        return true;  // PROTO
+      case 0x95:
+        take(8);
+        return true;  // FRAME
+      case 'N':
+        push(make(Kind::None));
+        return true;
       case 0x88:
       case 0x89: {
         const PicklePtr v = make(Kind::Bool);
@@ -116,10 +123,18 @@ class Machine {
         push(v);
         return true;
       }
-      case 'K': push(make_int(number<std::uint8_t>())); return true;
-      case 'M': push(make_int(number<std::uint16_t>())); return true;
-      case 'J': push(make_int(number<std::int32_t>())); return true;
-      case 0x8a: long_integer(); return true;
+      case 'K':
+        push(make_int(number<std::uint8_t>()));
+        return true;
+      case 'M':
+        push(make_int(number<std::uint16_t>()));
+        return true;
+      case 'J':
+        push(make_int(number<std::int32_t>()));
+        return true;
+      case 0x8a:
+        long_integer();
+        return true;
       case 'G': {
         const auto* p = take(8);
         std::uint64_t bits = 0;
@@ -129,7 +144,8 @@ class Machine {
         push(v);
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
   void long_integer() {
@@ -143,14 +159,26 @@ class Machine {
 
   bool text(std::uint8_t op) {
     switch (op) {
-      case 0x8c: push(make_text(Kind::Text, bytes_of(number<std::uint8_t>()))); return true;
-      case 'X': push(make_text(Kind::Text, bytes_of(number<std::uint32_t>()))); return true;
-      case 0x8d: push(make_text(Kind::Text, bytes_of(number<std::uint64_t>()))); return true;
+      case 0x8c:
+        push(make_text(Kind::Text, bytes_of(number<std::uint8_t>())));
+        return true;
+      case 'X':
+        push(make_text(Kind::Text, bytes_of(number<std::uint32_t>())));
+        return true;
+      case 0x8d:
+        push(make_text(Kind::Text, bytes_of(number<std::uint64_t>())));
+        return true;
       case 'U':
-      case 'C': push(make_text(Kind::Bytes, bytes_of(number<std::uint8_t>()))); return true;
+      case 'C':
+        push(make_text(Kind::Bytes, bytes_of(number<std::uint8_t>())));
+        return true;
       case 'T':
-      case 'B': push(make_text(Kind::Bytes, bytes_of(number<std::uint32_t>()))); return true;
-      case 0x8e: push(make_text(Kind::Bytes, bytes_of(number<std::uint64_t>()))); return true;
+      case 'B':
+        push(make_text(Kind::Bytes, bytes_of(number<std::uint32_t>())));
+        return true;
+      case 0x8e:
+        push(make_text(Kind::Bytes, bytes_of(number<std::uint64_t>())));
+        return true;
       case 'c': {
         std::string module = line();
         push(make_text(Kind::Global, module + ' ' + line()));
@@ -161,23 +189,38 @@ class Machine {
         push(make_text(Kind::Global, module->text + ' ' + name->text));
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 
   bool container(std::uint8_t op) {
     switch (op) {
-      case '(': marks_.push_back(stack_.size()); return true;
+      case '(':
+        marks_.push_back(stack_.size());
+        return true;
       case ')':
       case ']':
-      case 0x8f: push(make(Kind::List)); return true;
-      case '}': push(make(Kind::Dict)); return true;
+      case 0x8f:
+        push(make(Kind::List));
+        return true;
+      case '}':
+        push(make(Kind::Dict));
+        return true;
       case 't':
       case 'l':
-      case 0x91: push(list_of(pop_to_mark())); return true;
-      case 0x85: push(tuple(1)); return true;
-      case 0x86: push(tuple(2)); return true;
-      case 0x87: push(tuple(3)); return true;
+      case 0x91:
+        push(list_of(pop_to_mark()));
+        return true;
+      case 0x85:
+        push(tuple(1));
+        return true;
+      case 0x86:
+        push(tuple(2));
+        return true;
+      case 0x87:
+        push(tuple(3));
+        return true;
       case 'a': {
         const PicklePtr item = pop();
         top(Kind::List, "append to no list").items.push_back(item);
@@ -199,12 +242,18 @@ class Machine {
         auto items = pop_to_mark();
         if (items.size() % 2 != 0) broken("a key without a value");
         auto& dict = top(Kind::Dict, "items for no dict");
-        for (std::size_t i = 0; i < items.size(); i += 2) dict.pairs.emplace_back(items[i], items[i + 1]);
+        for (std::size_t i = 0; i < items.size(); i += 2)
+          dict.pairs.emplace_back(items[i], items[i + 1]);
         return true;
       }
-      case '0': pop(); return true;
-      case '1': pop_to_mark(); return true;
-      default: return false;
+      case '0':
+        pop();
+        return true;
+      case '1':
+        pop_to_mark();
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -222,12 +271,18 @@ class Machine {
       return true;
     };
     switch (op) {
-      case 'q': return put(number<std::uint8_t>());
-      case 'r': return put(number<std::uint32_t>());
-      case 0x94: return put(memo_.size());
-      case 'h': return get(number<std::uint8_t>());
-      case 'j': return get(number<std::uint32_t>());
-      default: return false;
+      case 'q':
+        return put(number<std::uint8_t>());
+      case 'r':
+        return put(number<std::uint32_t>());
+      case 0x94:
+        return put(memo_.size());
+      case 'h':
+        return get(number<std::uint8_t>());
+      case 'j':
+        return get(number<std::uint32_t>());
+      default:
+        return false;
     }
   }
 
@@ -241,14 +296,18 @@ class Machine {
         push(call);
         return true;
       }
-      case 'b': pop(); top_any(); return true;  // BUILD: attributes are not data
+      case 'b':
+        pop();
+        top_any();
+        return true;  // BUILD: attributes are not data
       case 'Q': {
         const PicklePtr v = make(Kind::Persistent);
         v->items = {pop()};
         push(v);
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
   void top_any() {

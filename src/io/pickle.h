@@ -8,13 +8,18 @@
 
 namespace lilith::io {
 
-/// A value of a pickle, as data: nothing that a pickle names is ever run. Calls and objects are kept as a
-/// Call (the function's name and its arguments), for the reader of a format to interpret.
+/// A value of a pickle, as data: nothing that a pickle names is ever run. Calls and objects are
+/// kept as a Call (the function's name and its arguments), for the reader of a format to interpret.
 struct PickleValue;
 using PicklePtr = PickleValue*;
 struct PickleValue {
   enum class Kind : std::uint8_t {
-    None, Bool, Int, Float, Text, Bytes,
+    None,
+    Bool,
+    Int,
+    Float,
+    Text,
+    Bytes,
     List,        // items; tuples and sets too
     Dict,        // pairs
     Global,      // text: "torch._utils _rebuild_tensor_v2"
@@ -38,8 +43,8 @@ struct Pickle {
   const PickleValue* root = nullptr;
 };
 
-/// Reads a pickle of protocol 2 to 5. Errors: opcodes that data does not need, a stack that runs empty,
-/// truncation; `file` names it.
+/// Reads a pickle of protocol 2 to 5. Errors: opcodes that data does not need, a stack that runs
+/// empty, truncation; `file` names it.
 Pickle parse_pickle(std::span<const std::uint8_t> bytes, const std::string& file);
 
 }  // namespace lilith::io

@@ -13,17 +13,28 @@ namespace {
 
 const char* format_name(DType dtype) {
   switch (dtype) {
-    case DType::Bool: return "BOOL";
-    case DType::U8: return "U8";
-    case DType::I8: return "I8";
-    case DType::I16: return "I16";
-    case DType::I32: return "I32";
-    case DType::I64: return "I64";
-    case DType::F16: return "F16";
-    case DType::BF16: return "BF16";
-    case DType::F32: return "F32";
-    case DType::F64: return "F64";
-    default: fail("save: safetensors has no dtype for {}.", name(dtype));
+    case DType::Bool:
+      return "BOOL";
+    case DType::U8:
+      return "U8";
+    case DType::I8:
+      return "I8";
+    case DType::I16:
+      return "I16";
+    case DType::I32:
+      return "I32";
+    case DType::I64:
+      return "I64";
+    case DType::F16:
+      return "F16";
+    case DType::BF16:
+      return "BF16";
+    case DType::F32:
+      return "F32";
+    case DType::F64:
+      return "F64";
+    default:
+      fail("save: safetensors has no dtype for {}.", name(dtype));
   }
 }
 
@@ -72,7 +83,8 @@ void save_safetensors(const TensorDict& tensors, const std::string& path) {
     pending.push_back({std::move(entry), &value});
   }
   std::stable_sort(pending.begin(), pending.end(), [](const Pending& a, const Pending& b) {
-    const int ra = safetensors_dtype_rank(a.entry.dtype), rb = safetensors_dtype_rank(b.entry.dtype);
+    const int ra = safetensors_dtype_rank(a.entry.dtype),
+              rb = safetensors_dtype_rank(b.entry.dtype);
     return ra != rb ? ra > rb : a.entry.name < b.entry.name;
   });
   std::vector<SafetensorsEntry> entries;

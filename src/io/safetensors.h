@@ -24,8 +24,8 @@ struct SafetensorsHeader {
 };
 
 /// Reads and checks the header of a file of `file_bytes` bytes that starts with `head` (8 bytes of
-/// length and the header itself). `file` names it in errors. Throws Error for every violation of the
-/// format: https://github.com/huggingface/safetensors#format
+/// length and the header itself). `file` names it in errors. Throws Error for every violation of
+/// the format: https://github.com/huggingface/safetensors#format
 SafetensorsHeader parse_safetensors_header(std::span<const std::uint8_t> head,
                                            std::uint64_t file_bytes, const std::string& file);
 
@@ -41,7 +41,8 @@ int safetensors_dtype_rank(std::string_view dtype);
 /// Reads all tensors. U16, U32 and U64 become i32, i64 and i64 (Error where a value does not fit);
 /// 8-bit and 4-bit floats become f32.
 TensorDict load_safetensors(const std::string& path);
-/// Writes to a temporary file in the same folder and renames it: the old file stays whole on failure.
+/// Writes to a temporary file in the same folder and renames it: the old file stays whole on
+/// failure.
 void save_safetensors(const TensorDict& tensors, const std::string& path);
 
 }  // namespace lilith::io

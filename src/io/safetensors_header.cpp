@@ -1,6 +1,6 @@
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <set>
@@ -19,16 +19,15 @@ struct DTypeRow {
   const char* name;
   int bits;
 };
-constexpr std::array<DTypeRow, 20> kDTypes = {{{"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6},
-                                               {"F6_E3M2", 6}, {"U8", 8},      {"I8", 8},
-                                               {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
-                                               {"I16", 16},    {"U16", 16},    {"F16", 16},
-                                               {"BF16", 16},   {"I32", 32},    {"U32", 32},
-                                               {"F32", 32},    {"C64", 64},    {"F64", 64},
-                                               {"I64", 64},    {"U64", 64}}};
+constexpr std::array<DTypeRow, 20> kDTypes = {
+    {{"BOOL", 8}, {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+     {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},
+     {"U16", 16}, {"F16", 16},    {"BF16", 16},   {"I32", 32},    {"U32", 32},
+     {"F32", 32}, {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64}}};
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 
-// Keys of every object that is open while parsing, to find duplicates: nlohmann keeps the last silently.
+// Keys of every object that is open while parsing, to find duplicates: nlohmann keeps the last
+// silently.
 class DuplicateCheck {
  public:
   explicit DuplicateCheck(const std::string& file) : file_(file) {}
@@ -37,8 +36,8 @@ class DuplicateCheck {
     if (event == json::parse_event_t::object_end) open_.pop_back();
     if (event == json::parse_event_t::key) {
       const auto& key = parsed.get_ref<const std::string&>();
-      LILITH_CHECK(open_.back().insert(key).second,
-                   "load: {}: the header has the key '{}' twice.", file_, key);
+      LILITH_CHECK(open_.back().insert(key).second, "load: {}: the header has the key '{}' twice.",
+                   file_, key);
     }
     return true;
   }
@@ -51,9 +50,9 @@ class DuplicateCheck {
 json parse_json(std::span<const std::uint8_t> text, const std::string& file) {
   DuplicateCheck check(file);
   try {
-    return json::parse(text.begin(), text.end(), [&](int depth, json::parse_event_t event, json& v) {
-      return check(depth, event, v);
-    });
+    return json::parse(
+        text.begin(), text.end(),
+        [&](int depth, json::parse_event_t event, json& v) { return check(depth, event, v); });
   } catch (const json::exception& e) {
     const bool bytes_at_fault = std::string_view(e.what()).find("UTF-8") != std::string_view::npos;
     fail("load: {}: the header is not {}: {}.", file, bytes_at_fault ? "UTF-8" : "JSON", e.what());
@@ -80,8 +79,8 @@ SafetensorsEntry parse_entry(const std::string& name, const json& info, const st
   const json& dtype = member(info, "dtype", file, name);
   LILITH_CHECK(dtype.is_string(), "load: {}: '{}': dtype is not a string.", file, name);
   entry.dtype = dtype.get<std::string>();
-  LILITH_CHECK(safetensors_dtype_rank(entry.dtype) >= 0, "load: {}: '{}': unknown dtype '{}'.", file,
-               name, entry.dtype);
+  LILITH_CHECK(safetensors_dtype_rank(entry.dtype) >= 0, "load: {}: '{}': unknown dtype '{}'.",
+               file, name, entry.dtype);
   const json& shape = member(info, "shape", file, name);
   LILITH_CHECK(shape.is_array(), "load: {}: '{}': shape is not a list.", file, name);
   for (const json& d : shape) entry.shape.push_back(unsigned_field(d, file, name, "a size"));
@@ -93,13 +92,15 @@ SafetensorsEntry parse_entry(const std::string& name, const json& info, const st
   return entry;
 }
 
-// Bytes that dtype and shape ask for; Error on overflow, or when sub-byte elements do not fill a byte.
+// Bytes that dtype and shape ask for; Error on overflow, or when sub-byte elements do not fill a
+// byte.
 std::uint64_t entry_bytes(const SafetensorsEntry& entry, const std::string& file) {
-  std::uint64_t bits =
-      static_cast<std::uint64_t>(kDTypes[static_cast<std::size_t>(safetensors_dtype_rank(entry.dtype))].bits);
+  std::uint64_t bits = static_cast<std::uint64_t>(
+      kDTypes[static_cast<std::size_t>(safetensors_dtype_rank(entry.dtype))].bits);
   for (const std::uint64_t d : entry.shape)
-    LILITH_CHECK(!__builtin_mul_overflow(bits, d, &bits), "load: {}: '{}': the size of {}[{}] overflows.",
-                 file, entry.name, entry.dtype, fmt::join(entry.shape, ","));
+    LILITH_CHECK(!__builtin_mul_overflow(bits, d, &bits),
+                 "load: {}: '{}': the size of {}[{}] overflows.", file, entry.name, entry.dtype,
+                 fmt::join(entry.shape, ","));
   LILITH_CHECK(bits % 8 == 0, "load: {}: '{}': {}[{}] does not end at a byte.", file, entry.name,
                entry.dtype, fmt::join(entry.shape, ","));
   return bits / 8;
@@ -120,8 +121,8 @@ void check_offsets(const SafetensorsHeader& header, std::uint64_t file_bytes,
     at = e.end;
   }
   const std::uint64_t there = file_bytes - header.data_begin;
-  LILITH_CHECK(at <= there, "load: {} is truncated: its tensors need {} bytes, it has {}.", file, at,
-               there);
+  LILITH_CHECK(at <= there, "load: {} is truncated: its tensors need {} bytes, it has {}.", file,
+               at, there);
   LILITH_CHECK(at == there, "load: {}: {} bytes follow the last tensor.", file, there - at);
 }
 
@@ -136,8 +137,8 @@ int safetensors_dtype_rank(std::string_view dtype) {
 SafetensorsHeader parse_safetensors_header(std::span<const std::uint8_t> head,
                                            std::uint64_t file_bytes, const std::string& file) {
   LILITH_CHECK(file_bytes >= 8 && head.size() >= 8,
-               "load: {}: the header is too small: {} bytes, a safetensors file has at least 8.", file,
-               file_bytes);
+               "load: {}: the header is too small: {} bytes, a safetensors file has at least 8.",
+               file, file_bytes);
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | head[static_cast<std::size_t>(i)];
   LILITH_CHECK(length <= kMaxHeaderBytes,
@@ -184,8 +185,9 @@ std::string format_safetensors_header(std::span<const SafetensorsEntry> entries,
     fail("save: a name or the metadata is not UTF-8: {}.", e.what());
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  LILITH_CHECK(text.size() <= kMaxHeaderBytes, "save: the header takes {} bytes, at most {} are allowed.",
-               text.size(), kMaxHeaderBytes);
+  LILITH_CHECK(text.size() <= kMaxHeaderBytes,
+               "save: the header takes {} bytes, at most {} are allowed.", text.size(),
+               kMaxHeaderBytes);
   std::string out;
   for (int i = 0; i < 8; ++i) out.push_back(static_cast<char>(text.size() >> (8 * i) & 0xff));
   return out + text;

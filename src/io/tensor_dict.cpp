@@ -47,8 +47,8 @@ const Tensor* TensorDict::find(std::string_view name) const {
 const Tensor& TensorDict::operator[](std::string_view name) const {
   if (const Tensor* t = find(name)) return *t;
   LILITH_CHECK(!items_.empty(), "TensorDict: no tensor '{}'; it is empty.", name);
-  const auto nearest = std::min_element(
-      items_.begin(), items_.end(), [&](const Item& a, const Item& b) {
+  const auto nearest =
+      std::min_element(items_.begin(), items_.end(), [&](const Item& a, const Item& b) {
         return edit_distance(a.first, name) < edit_distance(b.first, name);
       });
   fail("TensorDict: no tensor '{}' among {}; the nearest is '{}'.", name, items_.size(),

@@ -40,7 +40,8 @@ Directory find_directory(InputFile& file) {
   LILITH_CHECK(end, "load: {} is no zip archive, or it is truncated: it has no directory.",
                file.path());
   const std::uint8_t* e = &tail[*end];
-  Directory d{little<std::uint32_t>(e + 16), little<std::uint32_t>(e + 12), little<std::uint16_t>(e + 10)};
+  Directory d{little<std::uint32_t>(e + 16), little<std::uint32_t>(e + 12),
+              little<std::uint16_t>(e + 10)};
   const bool wide = d.offset == 0xffffffff || d.bytes == 0xffffffff || d.count == 0xffff;
   if (wide && *end >= 20 && little<std::uint32_t>(e - 20) == kEnd64Locator) {
     std::uint8_t record[56];
@@ -48,7 +49,8 @@ Directory find_directory(InputFile& file) {
     LILITH_CHECK(at <= file.bytes() && file.bytes() - at >= sizeof record,
                  "load: {}: the zip64 record lies outside of the file.", file.path());
     file.read(at, record, sizeof record);
-    LILITH_CHECK(little<std::uint32_t>(record) == kEnd64, "load: {}: broken zip64 record.", file.path());
+    LILITH_CHECK(little<std::uint32_t>(record) == kEnd64, "load: {}: broken zip64 record.",
+                 file.path());
     d = {little<std::uint64_t>(record + 48), little<std::uint64_t>(record + 40),
          little<std::uint64_t>(record + 32)};
   }
@@ -96,8 +98,8 @@ void ZipFile::read_directory(std::uint64_t begin, std::uint64_t bytes, std::uint
     const std::uint8_t* p = &all[at];
     const std::size_t name = little<std::uint16_t>(p + 28), extra = little<std::uint16_t>(p + 30),
                       comment = little<std::uint16_t>(p + 32);
-    LILITH_CHECK(bytes - at - 46 >= name + extra + comment, "load: {}: the zip directory is broken.",
-                 path());
+    LILITH_CHECK(bytes - at - 46 >= name + extra + comment,
+                 "load: {}: the zip directory is broken.", path());
     Member m;
     m.flags = little<std::uint16_t>(p + 8);
     m.method = little<std::uint16_t>(p + 10);
@@ -119,7 +121,8 @@ void ZipFile::read_directory(std::uint64_t begin, std::uint64_t bytes, std::uint
         }
     }
     std::string text(reinterpret_cast<const char*>(p + 46), name);
-    LILITH_CHECK(members_.emplace(text, m).second, "load: {}: the archive has '{}' twice.", path(), text);
+    LILITH_CHECK(members_.emplace(text, m).second, "load: {}: the archive has '{}' twice.", path(),
+                 text);
     names_.push_back(std::move(text));
     at += 46 + name + extra + comment;
   }
@@ -131,13 +134,14 @@ std::vector<std::uint8_t> ZipFile::read(const std::string& name) {
   const Member& m = it->second;
   LILITH_CHECK((m.flags & 1) == 0, "load: {}: '{}' is encrypted.", path(), name);
   LILITH_CHECK(m.method == 0 || m.method == 8,
-               "load: {}: '{}' is packed by method {}; only stored and deflated members are read.", path(),
-               name, m.method);
+               "load: {}: '{}' is packed by method {}; only stored and deflated members are read.",
+               path(), name, m.method);
   std::uint8_t local[30];
   LILITH_CHECK(m.offset <= file_.bytes() && file_.bytes() - m.offset >= sizeof local,
                "load: {}: '{}' lies outside of the file.", path(), name);
   file_.read(m.offset, local, sizeof local);
-  LILITH_CHECK(little<std::uint32_t>(local) == kLocal, "load: {}: '{}' has a broken header.", path(), name);
+  LILITH_CHECK(little<std::uint32_t>(local) == kLocal, "load: {}: '{}' has a broken header.",
+               path(), name);
   const std::uint64_t data =
       m.offset + 30 + little<std::uint16_t>(local + 26) + little<std::uint16_t>(local + 28);
   const bool fits = data <= file_.bytes() && m.packed <= file_.bytes() - data;

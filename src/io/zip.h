@@ -8,8 +8,8 @@
 
 namespace lilith::io {
 
-/// A zip archive opened for reading: stored and deflated members, zip64. Every failure is an Error that
-/// names the file. Ref: PKWARE APPNOTE.TXT 6.3.
+/// A zip archive opened for reading: stored and deflated members, zip64. Every failure is an Error
+/// that names the file. Ref: PKWARE APPNOTE.TXT 6.3.
 class ZipFile {
  public:
   explicit ZipFile(const std::string& path);

@@ -13,9 +13,9 @@
 
 namespace lilith::ir {
 
-/// A node of the graph IR. Immutable but for one step: once evaluated it becomes a leaf (make_leaf) and
-/// lets go of its inputs. Intrusively counted: `refs` counts every Tensor; `handles` those that are not
-/// held as another node's input (NodeImpl::inputs are counted in refs alone).
+/// A node of the graph IR. Immutable but for one step: once evaluated it becomes a leaf (make_leaf)
+/// and lets go of its inputs. Intrusively counted: `refs` counts every Tensor; `handles` those that
+/// are not held as another node's input (NodeImpl::inputs are counted in refs alone).
 class NodeImpl {
  public:
   NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc);
@@ -25,8 +25,8 @@ class NodeImpl {
   Attrs attrs;
   Aval aval;
   Loc loc;
-  std::string name;        // of an input ("conv1.weight"); for printing alone
-  StoragePtr storage;      // the data of a leaf; null otherwise
+  std::string name;               // of an input ("conv1.weight"); for printing alone
+  StoragePtr storage;             // the data of a leaf; null otherwise
   std::vector<NodeImpl*> inputs;  // each counted in refs
 
   bool is_leaf() const { return op->cls == OpClass::Leaf; }
@@ -34,8 +34,14 @@ class NodeImpl {
 
   void retain() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release();
-  void retain_handle() { handles_.fetch_add(1, std::memory_order_relaxed); retain(); }
-  void release_handle() { handles_.fetch_sub(1, std::memory_order_relaxed); release(); }
+  void retain_handle() {
+    handles_.fetch_add(1, std::memory_order_relaxed);
+    retain();
+  }
+  void release_handle() {
+    handles_.fetch_sub(1, std::memory_order_relaxed);
+    release();
+  }
   /// Tensors of the user (or of the library's own locals) that hold it now.
   int handles() const { return handles_.load(std::memory_order_relaxed); }
   int refs() const { return refs_.load(std::memory_order_relaxed); }
@@ -54,8 +60,8 @@ class NodeImpl {
 // ---- The leaves. ----
 // "data": a value in memory (attrs empty, storage set).
 // "scalar": a 0-d number that is a run-time input, never part of a key (storage set, host).
-// "constant": a value baked into the graph (attr "value": double or int64; any shape, filled with it).
-// "parameter": a traced function's input (attr "index"; no storage).
+// "constant": a value baked into the graph (attr "value": double or int64; any shape, filled with
+// it). "parameter": a traced function's input (attr "index"; no storage).
 const OpDef& data_op();
 const OpDef& scalar_op();
 const OpDef& constant_op();
@@ -69,7 +75,8 @@ Tensor make_constant(Scalar value, Aval aval);
 /// A 0-d run-time scalar outside a trace, a constant inside one.
 Tensor make_scalar(Scalar value, DType dtype);
 
-/// Nodes that `outputs` reach, inputs before users, each once; leaves included. Iterative (deep graphs).
+/// Nodes that `outputs` reach, inputs before users, each once; leaves included. Iterative (deep
+/// graphs).
 std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs);
 
 /// Hooks that eval/ installs: the handle lives here, evaluation does not.

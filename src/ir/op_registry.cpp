@@ -104,8 +104,7 @@ std::vector<const OpDef*> all_ops() {
 Tensor apply(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs) {
   check_inputs(op, inputs);
   Aval aval = infer_aval(op, inputs, attrs);
-  Tensor out(
-      new ir::NodeImpl(&op, std::move(inputs), std::move(attrs), aval, LocScope::current()));
+  Tensor out(new ir::NodeImpl(&op, std::move(inputs), std::move(attrs), aval, LocScope::current()));
   if (ir::eval_hooks().added) ir::eval_hooks().added(out);
   return out;
 }

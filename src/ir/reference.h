@@ -17,7 +17,7 @@ struct RefTensor {
   explicit RefTensor(Aval a);
   bool floating() const { return is_floating(aval.dtype); }
   double get(std::int64_t k) const { return floating() ? f[k] : static_cast<double>(i[k]); }
-  void set(std::int64_t k, double v);          // converts, saturating into the dtype's range for integers
+  void set(std::int64_t k, double v);  // converts, saturating into the dtype's range for integers
   void set_int(std::int64_t k, std::int64_t v);  // wraps into the dtype's range
 };
 
@@ -29,8 +29,8 @@ struct RefCtx {
 };
 
 namespace ir {
-/// Interprets a graph in float64 / int64: slow, simple, the oracle of the tests. Results of narrower
-/// floating dtypes are not rounded.
+/// Interprets a graph in float64 / int64: slow, simple, the oracle of the tests. Results of
+/// narrower floating dtypes are not rounded.
 std::vector<RefTensor> interpret(const Graph& g, const std::vector<RefTensor>& inputs);
 /// The value of a leaf tensor, widened.
 RefTensor to_reference(const Tensor& leaf);

@@ -25,9 +25,7 @@ Tensor masked(const Tensor& scores, const Tensor& mask) {
 }
 
 // One more key that no mask hides.
-Tensor extended(const Tensor& mask) {
-  return mask.defined() ? pad(mask, {0, 1}) : mask;
-}
+Tensor extended(const Tensor& mask) { return mask.defined() ? pad(mask, {0, 1}) : mask; }
 
 // [S, N, E] -> [N, heads, S, E / heads]
 Tensor split_heads(const Tensor& x, std::int64_t heads) {
@@ -89,15 +87,17 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
                                                SourceLocation loc) const {
   LocScope scope(loc);
   const int rank = query.ndim();
-  LILITH_CHECK((rank == 2 || rank == 3) && key.ndim() == rank && value.ndim() == rank,
-               "MultiheadAttention: query is {}, key {}, value {}; need rank 3, or rank 2 without batch.",
-               query.aval().str(), key.aval().str(), value.aval().str());
+  LILITH_CHECK(
+      (rank == 2 || rank == 3) && key.ndim() == rank && value.ndim() == rank,
+      "MultiheadAttention: query is {}, key {}, value {}; need rank 3, or rank 2 without batch.",
+      query.aval().str(), key.aval().str(), value.aval().str());
   const bool batched = rank == 3, swap = batched && batch_first;
   const bool same = query.node() == key.node() && key.node() == value.node();
   const auto canonical = [&](const Tensor& x) {
     return !batched ? unsqueeze(x, 1) : swap ? transpose(x, 0, 1) : x;
   };
-  const Tensor q0 = canonical(query), k0 = same ? q0 : canonical(key), v0 = same ? q0 : canonical(value);
+  const Tensor q0 = canonical(query), k0 = same ? q0 : canonical(key),
+               v0 = same ? q0 : canonical(value);
   auto [q, k, v] = project(q0, k0, v0);
   const std::int64_t length = q.size(0), batch = q.size(1), embed = q.size(2);
   Tensor attn_mask = o.attn_mask, padding_mask = o.key_padding_mask;
@@ -115,10 +115,12 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
   const std::int64_t keys = k.size(0);
   q = split_heads(q, num_heads);
   const double scale = 1 / std::sqrt(static_cast<double>(embed / num_heads));
-  Tensor scores = matmul(q * scale, transpose(split_heads(k, num_heads), -2, -1));  // [N, heads, L, S]
+  Tensor scores =
+      matmul(q * scale, transpose(split_heads(k, num_heads), -2, -1));  // [N, heads, L, S]
   if (attn_mask.defined())
-    scores = masked(scores, attn_mask.ndim() == 3 ? reshape(attn_mask, {batch, num_heads, length, keys})
-                                                  : attn_mask);
+    scores =
+        masked(scores, attn_mask.ndim() == 3 ? reshape(attn_mask, {batch, num_heads, length, keys})
+                                             : attn_mask);
   if (padding_mask.defined()) scores = masked(scores, reshape(padding_mask, {batch, 1, 1, keys}));
   const Tensor weights = lilith::dropout(softmax(scores, -1), dropout, training);
   const Tensor heads = matmul(weights, split_heads(v, num_heads));  // [N, heads, L, E / heads]

@@ -14,12 +14,13 @@ namespace {
 // One number for all dimensions, or one for each; at least `least`.
 template <int D>
 std::array<std::int64_t, D> spatial(const IntList& list, const char* what, std::int64_t least) {
-  LILITH_CHECK(list.size() == 1 || list.size() == D, "Conv{}d: {} takes 1 or {} numbers; got {}.", D,
-               what, D, list.size());
+  LILITH_CHECK(list.size() == 1 || list.size() == D, "Conv{}d: {} takes 1 or {} numbers; got {}.",
+               D, what, D, list.size());
   std::array<std::int64_t, D> out;
   for (std::size_t i = 0; i < D; ++i) {
     out[i] = list[list.size() == 1 ? 0 : i];
-    LILITH_CHECK(out[i] >= least, "Conv{}d: {} must be at least {}; got {}.", D, what, least, out[i]);
+    LILITH_CHECK(out[i] >= least, "Conv{}d: {} must be at least {}; got {}.", D, what, least,
+                 out[i]);
   }
   return out;
 }
@@ -30,14 +31,17 @@ IntList list(const std::array<std::int64_t, D>& a) {
 }
 
 void check_channels(int d, std::int64_t in, std::int64_t out, std::int64_t groups) {
-  LILITH_CHECK(in > 0 && out > 0, "Conv{}d: channels must be positive; got {} in, {} out.", d, in, out);
-  LILITH_CHECK(groups > 0 && in % groups == 0 && out % groups == 0,
-               "Conv{}d: groups must divide both numbers of channels; got {} in, {} out, groups={}.", d,
-               in, out, groups);
+  LILITH_CHECK(in > 0 && out > 0, "Conv{}d: channels must be positive; got {} in, {} out.", d, in,
+               out);
+  LILITH_CHECK(
+      groups > 0 && in % groups == 0 && out % groups == 0,
+      "Conv{}d: groups must divide both numbers of channels; got {} in, {} out, groups={}.", d, in,
+      out, groups);
 }
 
 template <int D>
-Shape weight_shape(std::int64_t first, std::int64_t second, const std::array<std::int64_t, D>& kernel) {
+Shape weight_shape(std::int64_t first, std::int64_t second,
+                   const std::array<std::int64_t, D>& kernel) {
   Shape shape{first, second};
   for (const std::int64_t k : kernel) shape.push_back(k);
   return shape;

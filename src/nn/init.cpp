@@ -26,7 +26,8 @@ TensorOptions options_of(const Tensor& t) { return {.dtype = t.dtype(), .device 
 
 void check_floating(const Tensor& t, const char* op) {
   LILITH_CHECK(t.defined(), "init::{}: the tensor is undefined.", op);
-  LILITH_CHECK(is_floating(t.dtype()), "init::{}: got {}; need a floating dtype.", op, t.aval().str());
+  LILITH_CHECK(is_floating(t.dtype()), "init::{}: got {}; need a floating dtype.", op,
+               t.aval().str());
 }
 
 struct Fans {
@@ -38,7 +39,8 @@ Fans fans(const Tensor& t, const char* op) {
                t.aval().str());
   double receptive = 1;
   for (int d = 2; d < t.ndim(); ++d) receptive *= static_cast<double>(t.shape()[d]);
-  return {static_cast<double>(t.shape()[1]) * receptive, static_cast<double>(t.shape()[0]) * receptive};
+  return {static_cast<double>(t.shape()[1]) * receptive,
+          static_cast<double>(t.shape()[0]) * receptive};
 }
 
 double kaiming_std(const Tensor& t, const KaimingOptions& o, const char* op) {
@@ -87,10 +89,12 @@ void normal_(Tensor& t, double mean, double std) {
 
 void trunc_normal_(Tensor& t, double mean, double std, double a, double b) {
   check_floating(t, "trunc_normal_");
-  LILITH_CHECK(std > 0 && a < b, "init::trunc_normal_: need std > 0 and a < b; got std={}, [{}, {}].",
-               std, a, b);
+  LILITH_CHECK(std > 0 && a < b,
+               "init::trunc_normal_: need std > 0 and a < b; got std={}, [{}, {}].", std, a, b);
   // The inverse of the distribution function on its part between the bounds.
-  const auto cdf = [&](double x) { return 0.5 * (1 + std::erf((x - mean) / std / std::sqrt(2.0))); };
+  const auto cdf = [&](double x) {
+    return 0.5 * (1 + std::erf((x - mean) / std / std::sqrt(2.0)));
+  };
   const double low = 2 * cdf(a) - 1, high = 2 * cdf(b) - 1;
   const Tensor u = rand(t.shape(), options_of(t)) * (high - low) + low;
   t = clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b);
@@ -123,7 +127,8 @@ void dirac_(Tensor& t, std::int64_t groups) {
   std::vector<double> values(static_cast<std::size_t>(s.numel()), 0.0);
   for (std::int64_t g = 0; g < groups; ++g)
     for (std::int64_t c = 0; c < std::min(per_group, s[1]); ++c)
-      values[static_cast<std::size_t>((g * per_group + c) * strides[0] + c * strides[1] + centre)] = 1;
+      values[static_cast<std::size_t>((g * per_group + c) * strides[0] + c * strides[1] + centre)] =
+          1;
   t = from_values(values, t);
 }
 
@@ -180,8 +185,8 @@ void orthogonal_(Tensor& t, double gain) {
 void sparse_(Tensor& t, double sparsity, double std) {
   check_floating(t, "sparse_");
   LILITH_CHECK(t.ndim() == 2, "init::sparse_: need rank 2; got {}.", t.aval().str());
-  LILITH_CHECK(sparsity >= 0 && sparsity <= 1, "init::sparse_: sparsity must lie in [0, 1]; got {}.",
-               sparsity);
+  LILITH_CHECK(sparsity >= 0 && sparsity <= 1,
+               "init::sparse_: sparsity must lie in [0, 1]; got {}.", sparsity);
   const std::int64_t rows = t.size(0), cols = t.size(1);
   const auto zeroed = static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
   std::vector<double> values = randn({rows, cols}, {.dtype = DType::F64}).to_vector<double>();

@@ -25,9 +25,10 @@ Tensor Linear::operator()(const Tensor& x, SourceLocation loc) const {
 Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
                    const LinearOptions& options) {
   LILITH_CHECK(in1_features > 0 && in2_features > 0 && out_features > 0,
-               "Bilinear: the numbers of features must be positive; got {}, {} and {}.", in1_features,
-               in2_features, out_features);
-  weight = nn::fan_in_uniform({out_features, in1_features, in2_features}, in1_features, options.dtype);
+               "Bilinear: the numbers of features must be positive; got {}, {} and {}.",
+               in1_features, in2_features, out_features);
+  weight =
+      nn::fan_in_uniform({out_features, in1_features, in2_features}, in1_features, options.dtype);
   if (options.bias) bias = nn::fan_in_uniform({out_features}, in1_features, options.dtype);
 }
 Tensor Bilinear::operator()(const Tensor& x1, const Tensor& x2, SourceLocation loc) const {
@@ -56,7 +57,8 @@ Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
                "Embedding: padding_idx {} is outside of [{}, {}).", *padding_idx, -num_embeddings,
                num_embeddings);
   if (*padding_idx < 0) *padding_idx += num_embeddings;
-  weight = select_scatter(weight, zeros({embedding_dim}, {.dtype = options.dtype}), 0, *padding_idx);
+  weight =
+      select_scatter(weight, zeros({embedding_dim}, {.dtype = options.dtype}), 0, *padding_idx);
 }
 Tensor Embedding::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);

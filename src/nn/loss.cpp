@@ -34,7 +34,8 @@ Tensor BCEWithLogitsLoss::operator()(const Tensor& input, const Tensor& target,
   return binary_cross_entropy_with_logits(
       input, target, {.weight = weight, .reduction = reduction, .pos_weight = pos_weight});
 }
-Tensor SmoothL1Loss::operator()(const Tensor& input, const Tensor& target, SourceLocation loc) const {
+Tensor SmoothL1Loss::operator()(const Tensor& input, const Tensor& target,
+                                SourceLocation loc) const {
   LocScope scope(loc);
   return smooth_l1_loss(input, target, reduction, beta);
 }
@@ -68,28 +69,28 @@ Tensor HingeEmbeddingLoss::operator()(const Tensor& input, const Tensor& target,
   return hinge_embedding_loss(input, target, margin, reduction);
 }
 Tensor MultiLabelSoftMarginLoss::operator()(const Tensor& input, const Tensor& target,
-                                           SourceLocation loc) const {
+                                            SourceLocation loc) const {
   LocScope scope(loc);
   return multilabel_soft_margin_loss(input, target, weight, reduction);
 }
 Tensor MultiMarginLoss::operator()(const Tensor& input, const Tensor& target,
-                                  SourceLocation loc) const {
+                                   SourceLocation loc) const {
   LocScope scope(loc);
-  return multi_margin_loss(
-      input, target, {.p = p, .margin = margin, .weight = weight, .reduction = reduction});
+  return multi_margin_loss(input, target,
+                           {.p = p, .margin = margin, .weight = weight, .reduction = reduction});
 }
 Tensor MarginRankingLoss::operator()(const Tensor& a, const Tensor& b, const Tensor& target,
-                                    SourceLocation loc) const {
+                                     SourceLocation loc) const {
   LocScope scope(loc);
   return margin_ranking_loss(a, b, target, margin, reduction);
 }
 Tensor CosineEmbeddingLoss::operator()(const Tensor& a, const Tensor& b, const Tensor& target,
-                                      SourceLocation loc) const {
+                                       SourceLocation loc) const {
   LocScope scope(loc);
   return cosine_embedding_loss(a, b, target, margin, reduction);
 }
-Tensor TripletMarginLoss::operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
-                                    SourceLocation loc) const {
+Tensor TripletMarginLoss::operator()(const Tensor& anchor, const Tensor& positive,
+                                     const Tensor& negative, SourceLocation loc) const {
   LocScope scope(loc);
   return triplet_margin_loss(
       anchor, positive, negative,

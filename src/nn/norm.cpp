@@ -10,7 +10,8 @@ namespace lilith {
 
 namespace {
 void check_rank(const Tensor& x, int low, int high, const char* layer, const char* rule) {
-  LILITH_CHECK(x.ndim() >= low && x.ndim() <= high, "{}: x is {}; need {}.", layer, x.aval().str(), rule);
+  LILITH_CHECK(x.ndim() >= low && x.ndim() <= high, "{}: x is {}; need {}.", layer, x.aval().str(),
+               rule);
 }
 }  // namespace
 
@@ -37,8 +38,8 @@ Tensor BatchNorm::forward(const Tensor& x) {
     return batch_norm(x, running_mean, running_var, weight, bias, !tracked, 0.0, eps);
   num_batches_tracked = num_batches_tracked + 1;
   // Without a momentum the factor is 1 / n, a tensor: blend the batch's own statistics by hand.
-  BatchNormResult r = batch_norm_train(x, running_mean, running_var, weight, bias,
-                                       momentum ? *momentum : 1.0, eps);
+  BatchNormResult r =
+      batch_norm_train(x, running_mean, running_var, weight, bias, momentum ? *momentum : 1.0, eps);
   if (!momentum) {
     const Tensor factor = reciprocal(num_batches_tracked.to(running_mean.dtype()));
     r.running_mean = lerp(running_mean, r.running_mean, factor);
@@ -98,7 +99,8 @@ namespace detail {
 
 InstanceNorm::InstanceNorm(std::int64_t num_features, const InstanceNormOptions& o)
     : eps(o.eps), momentum(o.momentum) {
-  LILITH_CHECK(num_features > 0, "InstanceNorm: num_features must be positive; got {}.", num_features);
+  LILITH_CHECK(num_features > 0, "InstanceNorm: num_features must be positive; got {}.",
+               num_features);
   const TensorOptions floating{.dtype = o.dtype};
   if (o.affine) {
     weight = ones({num_features}, floating);
@@ -122,7 +124,8 @@ Tensor InstanceNorm::forward(const Tensor& x, int rank, const char* layer, const
     running_mean = running_mean * (1 - momentum) + mean(m, 0) * momentum;
     running_var = running_var * (1 - momentum) + mean(v, 0) * momentum;
   }
-  return instance_norm(x, running_mean, running_var, weight, bias, training || !tracked, momentum, eps);
+  return instance_norm(x, running_mean, running_var, weight, bias, training || !tracked, momentum,
+                       eps);
 }
 
 }  // namespace detail

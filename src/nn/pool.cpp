@@ -7,14 +7,20 @@ namespace lilith {
 namespace detail {
 
 MaxPool::MaxPool(const IntList& kernel_size, const MaxPoolOptions& options)
-    : kernel_size(kernel_size.vec()), stride(options.stride.vec()), padding(options.padding.vec()),
-      dilation(options.dilation.vec()), ceil_mode(options.ceil_mode) {}
+    : kernel_size(kernel_size.vec()),
+      stride(options.stride.vec()),
+      padding(options.padding.vec()),
+      dilation(options.dilation.vec()),
+      ceil_mode(options.ceil_mode) {}
 MaxPool::MaxPool(const IntList& kernel_size, std::int64_t stride)
     : MaxPool(kernel_size, MaxPoolOptions{.stride = stride}) {}
 
 AvgPool::AvgPool(const IntList& kernel_size, const AvgPoolOptions& options)
-    : kernel_size(kernel_size.vec()), stride(options.stride.vec()), padding(options.padding.vec()),
-      ceil_mode(options.ceil_mode), count_include_pad(options.count_include_pad),
+    : kernel_size(kernel_size.vec()),
+      stride(options.stride.vec()),
+      padding(options.padding.vec()),
+      ceil_mode(options.ceil_mode),
+      count_include_pad(options.count_include_pad),
       divisor_override(options.divisor_override) {}
 AvgPool::AvgPool(const IntList& kernel_size, std::int64_t stride)
     : AvgPool(kernel_size, AvgPoolOptions{.stride = stride}) {}

@@ -54,18 +54,25 @@ Tensor zeros_beside(const Shape& shape, const Tensor& like) {
 namespace detail {
 
 Recurrent::Recurrent(const char* name, std::int64_t gates, const Config& c)
-    : input_size(c.input_size), hidden_size(c.hidden_size), num_layers(c.num_layers),
-      proj_size(c.proj_size), batch_first(c.batch_first), bidirectional(c.bidirectional),
+    : input_size(c.input_size),
+      hidden_size(c.hidden_size),
+      num_layers(c.num_layers),
+      proj_size(c.proj_size),
+      batch_first(c.batch_first),
+      bidirectional(c.bidirectional),
       dropout(c.dropout) {
   LILITH_CHECK(input_size > 0 && hidden_size > 0 && num_layers > 0,
-               "{}: input_size, hidden_size and num_layers must be positive; got {}, {} and {}.", name,
-               input_size, hidden_size, num_layers);
+               "{}: input_size, hidden_size and num_layers must be positive; got {}, {} and {}.",
+               name, input_size, hidden_size, num_layers);
   LILITH_CHECK(proj_size >= 0 && proj_size < hidden_size,
                "{}: proj_size must lie in [0, hidden_size); got {} of {}.", name, proj_size,
                hidden_size);
-  LILITH_CHECK(dropout >= 0 && dropout <= 1, "{}: dropout must lie in [0, 1]; got {}.", name, dropout);
+  LILITH_CHECK(dropout >= 0 && dropout <= 1, "{}: dropout must lie in [0, 1]; got {}.", name,
+               dropout);
   const std::int64_t rows = gates * hidden_size;
-  const auto draw = [&](const Shape& shape) { return nn::fan_in_uniform(shape, hidden_size, c.dtype); };
+  const auto draw = [&](const Shape& shape) {
+    return nn::fan_in_uniform(shape, hidden_size, c.dtype);
+  };
   for (std::int64_t layer = 0; layer < num_layers; ++layer)
     for (std::int64_t d = 0; d < directions(); ++d) {
       Weights& w = weights.emplace_back();
@@ -194,8 +201,12 @@ LSTMResult LSTM::operator()(const Tensor& x, const LSTMState& state, SourceLocat
   return run("LSTM", lstm_cell, x, state, true);
 }
 
-Tensor init_hidden(const RNN& rnn, std::int64_t batch) { return rnn.zero_state(batch, rnn.hidden_size); }
-Tensor init_hidden(const GRU& rnn, std::int64_t batch) { return rnn.zero_state(batch, rnn.hidden_size); }
+Tensor init_hidden(const RNN& rnn, std::int64_t batch) {
+  return rnn.zero_state(batch, rnn.hidden_size);
+}
+Tensor init_hidden(const GRU& rnn, std::int64_t batch) {
+  return rnn.zero_state(batch, rnn.hidden_size);
+}
 LSTMState init_hidden(const LSTM& rnn, std::int64_t batch) {
   return {rnn.zero_state(batch, rnn.output_size()), rnn.zero_state(batch, rnn.hidden_size)};
 }

@@ -3,9 +3,10 @@
 namespace lilith {
 
 void AnyLayer::fail_const(const TypeInfo& type) {
-  fail("Sequential: {} keeps state, so the model that holds it cannot be called as const; "
-       "make its operator() and the argument of the loss non-const.",
-       type.name);
+  fail(
+      "Sequential: {} keeps state, so the model that holds it cannot be called as const; "
+      "make its operator() and the argument of the loss non-const.",
+      type.name);
 }
 
 Tensor Sequential::operator()(const Tensor& x, SourceLocation loc) {

@@ -18,16 +18,18 @@ bool is_gelu(std::string_view activation) {
   return activation == "gelu";
 }
 
-MultiheadAttention attention(std::int64_t d_model, std::int64_t nhead, const TransformerLayerOptions& o) {
+MultiheadAttention attention(std::int64_t d_model, std::int64_t nhead,
+                             const TransformerLayerOptions& o) {
   return {d_model, nhead, {.dropout = o.dropout, .batch_first = o.batch_first, .dtype = o.dtype}};
 }
 LayerNorm layer_norm_of(std::int64_t d_model, const TransformerLayerOptions& o) {
   return LayerNorm(d_model, {.eps = o.layer_norm_eps, .dtype = o.dtype});
 }
 
-Tensor attend(const MultiheadAttention& attention, const Tensor& x, const Tensor& to, const Tensor& mask,
-              const Tensor& padding) {
-  return attention(x, to, to, {.key_padding_mask = padding, .attn_mask = mask, .need_weights = false})
+Tensor attend(const MultiheadAttention& attention, const Tensor& x, const Tensor& to,
+              const Tensor& mask, const Tensor& padding) {
+  return attention(x, to, to,
+                   {.key_padding_mask = padding, .attn_mask = mask, .need_weights = false})
       .output;
 }
 
@@ -64,7 +66,8 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& src, const EncoderMasks
   const Tensor x = residual(src, norm1, norm_first, [&](const Tensor& y) {
     return dropout1(attend(self_attn, y, y, m.src_mask, m.src_key_padding_mask));
   });
-  return residual(x, norm2, norm_first, [&](const Tensor& y) { return dropout2(feed_forward(*this, y)); });
+  return residual(x, norm2, norm_first,
+                  [&](const Tensor& y) { return dropout2(feed_forward(*this, y)); });
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
@@ -92,7 +95,8 @@ Tensor TransformerDecoderLayer::operator()(const Tensor& tgt, const Tensor& memo
   x = residual(x, norm2, norm_first, [&](const Tensor& y) {
     return dropout2(attend(multihead_attn, y, memory, m.memory_mask, m.memory_key_padding_mask));
   });
-  return residual(x, norm3, norm_first, [&](const Tensor& y) { return dropout3(feed_forward(*this, y)); });
+  return residual(x, norm3, norm_first,
+                  [&](const Tensor& y) { return dropout3(feed_forward(*this, y)); });
 }
 
 Tensor TransformerEncoder::operator()(const Tensor& src, const EncoderMasks& masks,
@@ -103,8 +107,8 @@ Tensor TransformerEncoder::operator()(const Tensor& src, const EncoderMasks& mas
   return norm ? (*norm)(x) : x;
 }
 
-Tensor TransformerDecoder::operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks,
-                                      SourceLocation loc) const {
+Tensor TransformerDecoder::operator()(const Tensor& tgt, const Tensor& memory,
+                                      const DecoderMasks& masks, SourceLocation loc) const {
   LocScope scope(loc);
   Tensor x = tgt;
   for (const auto& layer : layers) x = layer(x, memory, masks);

@@ -308,8 +308,12 @@ Tensor atan2(const Arg& a, const Arg& b) { return binary_floating(atan2_op, a, b
 Tensor bitwise_and(const Arg& a, const Arg& b) { return integer_bits("bitwise_and", and_op, a, b); }
 Tensor bitwise_or(const Arg& a, const Arg& b) { return integer_bits("bitwise_or", or_op, a, b); }
 Tensor bitwise_xor(const Arg& a, const Arg& b) { return integer_bits("bitwise_xor", xor_op, a, b); }
-Tensor bitwise_left_shift(const Arg& a, const Arg& b) { return integer_bits("bitwise_left_shift", shl_op, a, b); }
-Tensor bitwise_right_shift(const Arg& a, const Arg& b) { return integer_bits("bitwise_right_shift", shr_op, a, b); }
+Tensor bitwise_left_shift(const Arg& a, const Arg& b) {
+  return integer_bits("bitwise_left_shift", shl_op, a, b);
+}
+Tensor bitwise_right_shift(const Arg& a, const Arg& b) {
+  return integer_bits("bitwise_right_shift", shr_op, a, b);
+}
 Tensor logical_and(const Arg& a, const Arg& b) { return logic(and_op, a, b); }
 Tensor logical_or(const Arg& a, const Arg& b) { return logic(or_op, a, b); }
 Tensor logical_xor(const Arg& a, const Arg& b) { return logic(xor_op, a, b); }

@@ -20,10 +20,12 @@ namespace {
 Tensor reduce(const char* prim, const char* op, const Tensor& x, const IntList& dims,
               bool keepdim) {
   const Ints axes = wrap_dims(op, dims, x.ndim());
-  const bool has_identity = std::string_view(prim) == "reduce_sum" || std::string_view(prim) == "reduce_prod";
+  const bool has_identity =
+      std::string_view(prim) == "reduce_sum" || std::string_view(prim) == "reduce_prod";
   for (I a : axes) {
     LILITH_CHECK(has_identity || x.size(static_cast<int>(a)) > 0,
-                 "{}: dimension {} of {} is empty; need at least one element", op, a, x.aval().str());
+                 "{}: dimension {} of {} is empty; need at least one element", op, a,
+                 x.aval().str());
   }
   return keepdim ? make_reduce_keep(prim, x, axes) : make_reduce(prim, x, axes);
 }

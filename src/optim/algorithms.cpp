@@ -23,7 +23,8 @@ Tensor average(Step& s, const char* state, const char* rate, const Tensor& x) {
 
 // 1 - beta^step, f64 [].
 Tensor correction(Step& s, const char* beta) {
-  return s.scalars.get(s.clock + "/correction/" + beta, [&] { return 1 - pow(s.hyper(beta), s.count); });
+  return s.scalars.get(s.clock + "/correction/" + beta,
+                       [&] { return 1 - pow(s.hyper(beta), s.count); });
 }
 
 std::vector<StateDef> sgd_state(const Flags& flags) {
@@ -62,8 +63,8 @@ void adam_step(Step& s, const Tensor& g) {
 }
 void adam(Step& s) { adam_step(s, decayed_grad(s)); }
 void adamw(Step& s) {
-  s.param = s.param *
-            s.derived("decay", [&] { return 1 - s.hyper("lr") * s.hyper("weight_decay"); });
+  s.param =
+      s.param * s.derived("decay", [&] { return 1 - s.hyper("lr") * s.hyper("weight_decay"); });
   adam_step(s, s.grad);
 }
 const Rule kAdam{"Adam", adam_state, adam};
@@ -97,8 +98,8 @@ std::vector<StateDef> adagrad_state(const Flags&) {
 }
 void adagrad(Step& s) {
   const Tensor g = decayed_grad(s);
-  const Tensor lr = s.derived(
-      "rate", [&] { return s.hyper("lr") / (1 + (s.count - 1) * s.hyper("lr_decay")); });
+  const Tensor lr =
+      s.derived("rate", [&] { return s.hyper("lr") / (1 + (s.count - 1) * s.hyper("lr_decay")); });
   Buffer& sum = s.state("sum");
   sum = sum + g * g;
   s.param = s.param - lr * g / (sqrt(sum) + s.value("eps"));
@@ -154,7 +155,8 @@ void radam(Step& s) {
   const Tensor v = average(s, "exp_avg_sq", "beta2", g * g);
   const auto rho = [&] {
     const Tensor beta2 = s.hyper("beta2"), infinite = 2 / (1 - beta2) - 1;
-    return std::pair(infinite - 2 * s.count * pow(beta2, s.count) / correction(s, "beta2"), infinite);
+    return std::pair(infinite - 2 * s.count * pow(beta2, s.count) / correction(s, "beta2"),
+                     infinite);
   };
   // 0 while the variance is not tractable: the step is then a plain one.
   const Tensor rectified = s.derived("rectified", [&] {
@@ -172,12 +174,12 @@ std::vector<StateDef> asgd_state(const Flags&) { return {{"ax"}}; }
 void asgd(Step& s) {
   const Tensor g = decayed_grad(s);
   const auto eta = [&] {
-    return s.hyper("lr") / pow(1 + s.hyper("lambd") * s.hyper("lr") * (s.count - 1), s.hyper("alpha"));
+    return s.hyper("lr") /
+           pow(1 + s.hyper("lambd") * s.hyper("lr") * (s.count - 1), s.hyper("alpha"));
   };
   const Tensor rate = s.derived("eta", eta);
   const Tensor keep = s.derived("keep", [&] { return 1 - s.hyper("lambd") * eta(); });
-  const Tensor mu =
-      s.derived("mu", [&] { return 1 / maximum(1.0, s.count - 1 - s.hyper("t0")); });
+  const Tensor mu = s.derived("mu", [&] { return 1 / maximum(1.0, s.count - 1 - s.hyper("t0")); });
   s.param = s.param * keep - rate * g;
   Buffer& mean = s.state("ax");
   mean = mean + (s.param - mean) * mu;
@@ -203,12 +205,13 @@ const Rule kRprop{"Rprop", rprop_state, rprop};
 }  // namespace optim
 
 SGD::SGD(const SGDOptions& o)
-    : Optimizer(optim::kSgd,
-                {{"lr", o.lr},
-                 {"momentum", o.momentum},
-                 {"dampening", o.dampening},
-                 {"weight_decay", o.weight_decay}},
-                {{"momentum", o.momentum != 0}, {"nesterov", o.nesterov}, {"maximize", o.maximize}}) {
+    : Optimizer(
+          optim::kSgd,
+          {{"lr", o.lr},
+           {"momentum", o.momentum},
+           {"dampening", o.dampening},
+           {"weight_decay", o.weight_decay}},
+          {{"momentum", o.momentum != 0}, {"nesterov", o.nesterov}, {"maximize", o.maximize}}) {
   LILITH_CHECK(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
                "SGD: nesterov needs momentum > 0 and dampening 0; got {} and {}.", o.momentum,
                o.dampening);
@@ -233,13 +236,14 @@ AdamW::AdamW(const AdamWOptions& o)
                 {{"amsgrad", o.amsgrad}, {"maximize", o.maximize}}) {}
 
 RMSprop::RMSprop(const RMSpropOptions& o)
-    : Optimizer(optim::kRmsprop,
-                {{"lr", o.lr},
-                 {"alpha", o.alpha},
-                 {"eps", o.eps},
-                 {"weight_decay", o.weight_decay},
-                 {"momentum", o.momentum}},
-                {{"momentum", o.momentum != 0}, {"centered", o.centered}, {"maximize", o.maximize}}) {}
+    : Optimizer(
+          optim::kRmsprop,
+          {{"lr", o.lr},
+           {"alpha", o.alpha},
+           {"eps", o.eps},
+           {"weight_decay", o.weight_decay},
+           {"momentum", o.momentum}},
+          {{"momentum", o.momentum != 0}, {"centered", o.centered}, {"maximize", o.maximize}}) {}
 
 Adagrad::Adagrad(const AdagradOptions& o)
     : Optimizer(optim::kAdagrad,

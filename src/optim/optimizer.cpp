@@ -25,13 +25,20 @@ Tensor filled(const Aval& aval, double value) {
   void* data = storage->data();
   const auto n = host.numel();
   switch (aval.dtype) {
-    case DType::F64: std::fill_n(static_cast<double*>(data), n, value); break;
-    case DType::F32: std::fill_n(static_cast<float*>(data), n, static_cast<float>(value)); break;
-    case DType::F16: std::fill_n(static_cast<half*>(data), n, half(static_cast<float>(value))); break;
+    case DType::F64:
+      std::fill_n(static_cast<double*>(data), n, value);
+      break;
+    case DType::F32:
+      std::fill_n(static_cast<float*>(data), n, static_cast<float>(value));
+      break;
+    case DType::F16:
+      std::fill_n(static_cast<half*>(data), n, half(static_cast<float>(value)));
+      break;
     case DType::BF16:
       std::fill_n(static_cast<bfloat16*>(data), n, bfloat16(static_cast<float>(value)));
       break;
-    default: fail("update: a parameter is {}; need a floating dtype.", aval.str());
+    default:
+      fail("update: a parameter is {}; need a floating dtype.", aval.str());
   }
   const Tensor t = ir::make_data(host, std::move(storage));
   return aval.device == cpu() ? t : t.to(aval.device);
@@ -45,18 +52,18 @@ Optimizer::Optimizer(const optim::Rule& rule, std::map<std::string, double> hype
   ParamGroup& group = param_groups_.emplace_back();
   for (const auto& [key, value] : hyper) {
     const bool may_be_negative = key == "momentum_decay";
-    LILITH_CHECK(value >= 0 || may_be_negative, "{}: {} must not be negative; got {}.", rule.name, key,
-                 value);
-    LILITH_CHECK(key.rfind("beta", 0) != 0 || value < 1, "{}: {} must be below 1; got {}.", rule.name,
+    LILITH_CHECK(value >= 0 || may_be_negative, "{}: {} must not be negative; got {}.", rule.name,
                  key, value);
+    LILITH_CHECK(key.rfind("beta", 0) != 0 || value < 1, "{}: {} must be below 1; got {}.",
+                 rule.name, key, value);
     group.hyper.emplace(key, value);
   }
   group.step = optim::filled({{}, DType::F64, cpu()}, 0);
 }
 
 Hyper& Optimizer::hyper(const std::string& name, std::size_t group) {
-  LILITH_CHECK(group < param_groups_.size(), "{}: no parameter group {}; there are {}.", rule_->name,
-               group, param_groups_.size());
+  LILITH_CHECK(group < param_groups_.size(), "{}: no parameter group {}; there are {}.",
+               rule_->name, group, param_groups_.size());
   auto& all = param_groups_[group].hyper;
   const auto it = all.find(name);
   if (it != all.end()) return it->second;
@@ -100,7 +107,8 @@ void Optimizer::prepare(ModelRef model) {
     it->second.group = group_of(path);
     const ParamGroup& group = param_groups_[static_cast<std::size_t>(it->second.group)];
     for (const optim::StateDef& def : defs) {
-      const double init = def.init_hyper.empty() ? def.init : group.hyper.at(def.init_hyper).value();
+      const double init =
+          def.init_hyper.empty() ? def.init : group.hyper.at(def.init_hyper).value();
       const Aval aval = def.scalar ? Aval{{}, DType::F64, t.device()} : t.aval();
       it->second.tensors[def.name] = optim::filled(aval, init);
     }
@@ -154,7 +162,8 @@ Tensor clip_grad_norm_(ModelRef grads, double max_norm, double norm_type) {
                "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got {} and {}.", max_norm,
                norm_type);
   std::vector<Tensor> norms;
-  for_each_parameter(grads, [&](const std::string&, Tensor& g) { norms.push_back(norm(g, norm_type)); });
+  for_each_parameter(grads,
+                     [&](const std::string&, Tensor& g) { norms.push_back(norm(g, norm_type)); });
   LILITH_CHECK(!norms.empty(), "clip_grad_norm_: there is no gradient.");
   const Tensor total = norm(stack(norms), norm_type);
   const Tensor factor = clamp_max(max_norm / (total + 1e-6), 1.0);

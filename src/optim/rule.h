@@ -7,8 +7,9 @@
 
 namespace lilith::optim {
 
-/// The scalars of one update that parameters share: hyper-parameters, step counts and what rules derive
-/// from them, each a 0-d f64 tensor, and their casts. Made once, so that they are computed once.
+/// The scalars of one update that parameters share: hyper-parameters, step counts and what rules
+/// derive from them, each a 0-d f64 tensor, and their casts. Made once, so that they are computed
+/// once.
 class Scalars {
  public:
   template <class F>
@@ -38,13 +39,14 @@ struct Step {
   Buffer& state(const char* name) { return tensors.at(name); }
   /// A hyper-parameter as f64 [].
   Tensor hyper(const std::string& name) {
-    return scalars.get(std::to_string(group) + '.' + name, [&] { return hypers.at(name).tensor(); });
+    return scalars.get(std::to_string(group) + '.' + name,
+                       [&] { return hypers.at(name).tensor(); });
   }
   /// A scalar that is derived from hyper-parameters and the count, cast to param's dtype.
   template <class F>
   Tensor derived(const std::string& name, F make) {
-    const std::string key =
-        clock + ':' + std::string(lilith::name(param.dtype())) + '@' + param.device().str() + ':' + name;
+    const std::string key = clock + ':' + std::string(lilith::name(param.dtype())) + '@' +
+                            param.device().str() + ':' + name;
     return scalars.get(key, [&] {
       const Tensor value = Tensor(make()).to(param.dtype());
       return value.device() == param.device() ? value : value.to(param.device());

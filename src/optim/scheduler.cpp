@@ -49,13 +49,15 @@ std::vector<double> LRScheduler::get_last_lr() const {
 void LRScheduler::apply() {
   auto& groups = opt_->param_groups();
   // A group that was added later starts from the rate it has.
-  while (bases_.size() < groups.size()) bases_.push_back(groups[bases_.size()].hyper.at("lr").value());
+  while (bases_.size() < groups.size())
+    bases_.push_back(groups[bases_.size()].hyper.at("lr").value());
   for (std::size_t g = 0; g < groups.size(); ++g) {
     groups[g].hyper["lr"] = rate_(epoch_, bases_[g]);
     if (!momentum_) continue;
     const bool plain = groups[g].hyper.count("momentum") != 0;
     LILITH_CHECK(plain || groups[g].hyper.count("beta1") != 0,
-                 "LRScheduler: {} has no momentum to cycle; set .cycle_momentum = false.", opt_->name());
+                 "LRScheduler: {} has no momentum to cycle; set .cycle_momentum = false.",
+                 opt_->name());
     groups[g].hyper[plain ? "momentum" : "beta1"] = momentum_(epoch_);
   }
 }
@@ -85,7 +87,8 @@ MultiStepLR::MultiStepLR(const MultiStepLROptions& o)
       }) {}
 
 ExponentialLR::ExponentialLR(const ExponentialLROptions& o)
-    : LRScheduler([o](std::int64_t t, double base) { return base * std::pow(o.gamma, as_double(t)); }) {
+    : LRScheduler(
+          [o](std::int64_t t, double base) { return base * std::pow(o.gamma, as_double(t)); }) {
   LILITH_CHECK(o.gamma > 0, "ExponentialLR: gamma must be positive; got {}.", o.gamma);
 }
 
@@ -118,15 +121,17 @@ LinearLR::LinearLR(const LinearLROptions& o)
 }
 
 ConstantLR::ConstantLR(const ConstantLROptions& o)
-    : LRScheduler([o](std::int64_t t, double base) { return t < o.total_iters ? base * o.factor : base; }) {
-}
+    : LRScheduler([o](std::int64_t t, double base) {
+        return t < o.total_iters ? base * o.factor : base;
+      }) {}
 
 PolynomialLR::PolynomialLR(const PolynomialLROptions& o)
     : LRScheduler([o](std::int64_t t, double base) {
         const double left = 1 - as_double(std::min(t, o.total_iters)) / as_double(o.total_iters);
         return base * std::pow(left, o.power);
       }) {
-  LILITH_CHECK(o.total_iters > 0, "PolynomialLR: total_iters must be positive; got {}.", o.total_iters);
+  LILITH_CHECK(o.total_iters > 0, "PolynomialLR: total_iters must be positive; got {}.",
+               o.total_iters);
 }
 
 LambdaLR::LambdaLR(std::function<double(std::int64_t)> factor)
@@ -145,11 +150,13 @@ struct OneCycle {
     const double least = low / o.final_div_factor, up = o.pct_start * n;
     const double m0 = o.max_momentum, m1 = o.base_momentum;
     if (o.three_phase)
-      phases = {{up - 1, low, o.max_lr, m0, m1}, {2 * up - 2, o.max_lr, low, m1, m0},
+      phases = {{up - 1, low, o.max_lr, m0, m1},
+                {2 * up - 2, o.max_lr, low, m1, m0},
                 {n - 1, low, least, m0, m0}};
-    else phases = {{up - 1, low, o.max_lr, m0, m1}, {n - 1, o.max_lr, least, m1, m0}};
+    else
+      phases = {{up - 1, low, o.max_lr, m0, m1}, {n - 1, o.max_lr, least, m1, m0}};
   }
-  double at(std::int64_t t, double Phase::*from, double Phase::*to) const {
+  double at(std::int64_t t, double Phase::* from, double Phase::* to) const {
     LILITH_CHECK(t < total, "OneCycleLR: step {} of {} steps.", t + 1, total);
     double start = 0;
     for (const Phase& p : phases) {
@@ -196,7 +203,9 @@ LRScheduler cyclic(const CyclicLROptions& o) {
     const double cycle = std::floor(1 + as_double(t) / total);
     const double x = 1 + as_double(t) / total - cycle;
     const double scale = x <= ratio ? x / ratio : (x - 1) / (ratio - 1);
-    return scale * (halves ? std::pow(2.0, 1 - cycle) : decays ? std::pow(gamma, as_double(t)) : 1.0);
+    return scale * (halves   ? std::pow(2.0, 1 - cycle)
+                    : decays ? std::pow(gamma, as_double(t))
+                             : 1.0);
   };
   LRScheduler::Momentum momentum;
   if (o.cycle_momentum)
@@ -216,8 +225,10 @@ CyclicLR::CyclicLR(const CyclicLROptions& o) : LRScheduler(cyclic(o)) {}
 SequentialLR::SequentialLR(const std::vector<LRScheduler>& schedules,
                            const std::vector<std::int64_t>& milestones)
     : LRScheduler([schedules, milestones](std::int64_t t, double base) {
-        const auto i = std::upper_bound(milestones.begin(), milestones.end(), t) - milestones.begin();
-        return schedules[static_cast<std::size_t>(i)].rate()(i == 0 ? t : t - milestones[i - 1], base);
+        const auto i =
+            std::upper_bound(milestones.begin(), milestones.end(), t) - milestones.begin();
+        return schedules[static_cast<std::size_t>(i)].rate()(i == 0 ? t : t - milestones[i - 1],
+                                                             base);
       }) {
   LILITH_CHECK(schedules.size() == milestones.size() + 1,
                "SequentialLR: {} schedules need {} milestones; got {}.", schedules.size(),
@@ -227,13 +238,19 @@ SequentialLR::SequentialLR(const std::vector<LRScheduler>& schedules,
 }
 
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& o)
-    : opt_(&opt), maximize_(o.mode == "max"), relative_(o.threshold_mode == "rel"), factor_(o.factor),
-      threshold_(o.threshold), min_lr_(o.min_lr), eps_(o.eps),
+    : opt_(&opt),
+      maximize_(o.mode == "max"),
+      relative_(o.threshold_mode == "rel"),
+      factor_(o.factor),
+      threshold_(o.threshold),
+      min_lr_(o.min_lr),
+      eps_(o.eps),
       best_(o.mode == "max" ? -std::numeric_limits<double>::infinity()
                             : std::numeric_limits<double>::infinity()),
-      patience_(o.patience), cooldown_(o.cooldown) {
-  LILITH_CHECK(o.mode == "min" || o.mode == "max", "ReduceLROnPlateau: mode is '{}'; need 'min' or 'max'.",
-               o.mode);
+      patience_(o.patience),
+      cooldown_(o.cooldown) {
+  LILITH_CHECK(o.mode == "min" || o.mode == "max",
+               "ReduceLROnPlateau: mode is '{}'; need 'min' or 'max'.", o.mode);
   LILITH_CHECK(o.threshold_mode == "rel" || o.threshold_mode == "abs",
                "ReduceLROnPlateau: threshold_mode is '{}'; need 'rel' or 'abs'.", o.threshold_mode);
   LILITH_CHECK(o.factor < 1, "ReduceLROnPlateau: factor must be below 1; got {}.", o.factor);

@@ -30,8 +30,9 @@ class Slots : public PathVisitor {
 void check_gradient(const std::string& path, const Tensor& param, const Tensor& grad) {
   LILITH_CHECK(param.shape() == grad.shape(), "update: '{}' is {}, its gradient is {}.", path,
                param.aval().str(), grad.aval().str());
-  LILITH_CHECK(is_floating(param.dtype()), "update: '{}' is {}; only floating parameters can be updated.",
-               path, param.aval().str());
+  LILITH_CHECK(is_floating(param.dtype()),
+               "update: '{}' is {}; only floating parameters can be updated.", path,
+               param.aval().str());
 }
 
 void check_ignored(const std::vector<std::string>& ignore,
@@ -47,7 +48,8 @@ void check_ignored(const std::vector<std::string>& ignore,
   throw driver::RetraceAfter{
       {&opt, model.address()},
       [&opt, model] { opt.prepare(model); },
-      "update: the optimiser has no state for this model yet, and a traced function cannot make it; "
+      "update: the optimiser has no state for this model yet, and a traced function cannot make "
+      "it; "
       "pass both as non-const arguments, or call prepare(model) of the optimiser before."};
 }
 
@@ -69,9 +71,15 @@ void OptimizerAccess::apply(Optimizer& opt, const std::string& path, Tensor& par
   }
   if (grad.dtype() != param.dtype()) grad = grad.to(param.dtype());
   if (opt.flags_.at("maximize")) grad = -grad;
-  optim::Step step{param,       std::move(grad), group.hyper,
-                   opt.flags_,  state.tensors,   own != state.tensors.end() ? own->second : group.step,
-                   std::move(clock), g,          scalars};
+  optim::Step step{param,
+                   std::move(grad),
+                   group.hyper,
+                   opt.flags_,
+                   state.tensors,
+                   own != state.tensors.end() ? own->second : group.step,
+                   std::move(clock),
+                   g,
+                   scalars};
   opt.rule_->step(step);
 }
 

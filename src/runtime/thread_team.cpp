@@ -12,10 +12,10 @@
 namespace lilith::runtime {
 namespace {
 
-// A pause is some 20-60 ns: about 50 µs of spinning inside a program before the core is offered to
-// others, about 200 µs between programs.
+// A pause is some 10-40 ns: tens of µs of spinning inside a program before the core is offered to
+// others, some 200-800 µs between programs, so that the steps of a training loop follow hot.
 constexpr int kSpinsInside = 1 << 10;
-constexpr int kSpinsBetween = 1 << 12;
+constexpr int kSpinsBetween = 20000;
 
 inline void cpu_pause() {
 #if defined(__x86_64__)

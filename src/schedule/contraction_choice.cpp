@@ -12,6 +12,7 @@ struct Model {
   const ContractionSpec& spec;
   const Target& target;
   std::int64_t lanes;
+  std::int64_t element_bytes;
   std::int64_t summed = 1;  // steps of the summed axes
   std::int64_t result = 1;  // elements
 
@@ -19,9 +20,11 @@ struct Model {
   // nr).
   double tiles(std::int64_t rows_full, std::int64_t rows_rest, std::int64_t mr, std::int64_t n,
                std::int64_t nr, double k_loop_overhead) const {
+    // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows.
+    const double b_load = summed * nr * element_bytes * 4 > target.l1_bytes * 3 ? 2.0 : 0.5;
     const auto one = [&](std::int64_t rows, std::int64_t vectors) {
       const double fma = static_cast<double>(rows * vectors) / 2;
-      const double loads = static_cast<double>(rows + vectors) / 2;
+      const double loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b_load;
       const double latency = 4;
       return std::max({fma, loads, latency}) * static_cast<double>(summed) * k_loop_overhead + 20 +
              static_cast<double>(rows * vectors);
@@ -96,7 +99,7 @@ void choose_split(const ContractionSpec& spec, const Target& target, DType dtype
 
 ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& target, DType dtype,
                                     const Shape& out) {
-  Model model{spec, target, target.lanes(dtype)};
+  Model model{spec, target, target.lanes(dtype), static_cast<std::int64_t>(size_of(dtype))};
   double macs = 1;
   for (const Axis& x : spec.axes) {
     (x.summed() ? model.summed : model.result) *= x.extent;

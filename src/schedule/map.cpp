@@ -327,7 +327,7 @@ class MapBuilder {
   }
   // Chunks of the outermost reduced loop; 1 when there are tasks enough or too little work.
   std::int64_t chunks(std::int64_t tasks, const std::vector<LoopDim>& red) const {
-    const std::int64_t work = tasks * extent_of(red);
+    const std::int64_t work = g_.domain.numel();
     if (b_.target.threads == 1 || red.empty() || tasks >= 2 * b_.target.threads ||
         work < 4 * kMinTask)
       return 1;

@@ -26,16 +26,23 @@ void mutate(std::string& bytes, std::mt19937& rng) {
     case 0:
       if (!bytes.empty()) bytes[at] = static_cast<char>(rng());
       break;
-    case 1: bytes.insert(at, std::string(1 + below(4), "{}[]\",:0123456789-e.\\"[below(21)])); break;
-    case 2: bytes.erase(at, 1 + below(8)); break;
-    case 3: bytes.resize(at); break;
+    case 1:
+      bytes.insert(at, std::string(1 + below(4), "{}[]\",:0123456789-e.\\"[below(21)]));
+      break;
+    case 2:
+      bytes.erase(at, 1 + below(8));
+      break;
+    case 3:
+      bytes.resize(at);
+      break;
     case 4: {
       const std::size_t digit = bytes.find_first_of("0123456789", at);
       if (digit != std::string::npos)
         bytes.replace(digit, 1, below(2) == 0 ? "18446744073709551615" : "-1");
       break;
     }
-    default: bytes.append(bytes.substr(at, 1 + below(16)));
+    default:
+      bytes.append(bytes.substr(at, 1 + below(16)));
   }
 }
 

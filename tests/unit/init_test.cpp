@@ -73,7 +73,8 @@ TEST(Init, FansSetTheScale) {
   init::kaiming_normal_(t, {.mode = "fan_out", .nonlinearity = "relu"});
   EXPECT_NEAR(moments(t).std, 0.1, 3e-3);
   Tensor flat = zeros({3});
-  EXPECT_NE(error_of([&] { init::xavier_normal_(flat); }).find("need at least rank 2"), std::string::npos);
+  EXPECT_NE(error_of([&] { init::xavier_normal_(flat); }).find("need at least rank 2"),
+            std::string::npos);
   EXPECT_NE(error_of([&] { init::kaiming_normal_(t, {.mode = "fan"}); }).find("mode is 'fan'"),
             std::string::npos);
 }

@@ -25,7 +25,8 @@ std::string npy(const std::string& header, const std::string& data) {
   return out + header + data;
 }
 Tensor parse(const std::string& bytes) {
-  return io::parse_npy({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "x.npy", "x");
+  return io::parse_npy({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "x.npy",
+                       "x");
 }
 std::string error_of(const std::function<void()>& f) {
   try {
@@ -55,10 +56,13 @@ TEST(Numpy, OrdersOfBytesAndDimensions) {
   const Tensor big = parse(npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,), }\n",
                                std::string("\x01\x02\x00\x03", 4)));
   EXPECT_EQ(big.to_vector<std::int16_t>(), (std::vector<std::int16_t>{0x102, 3}));
-  const Tensor fortran = parse(npy("{\"descr\": \"|u1\", \"fortran_order\": True, \"shape\": (2, 3)}", "abcdef"));
+  const Tensor fortran =
+      parse(npy("{\"descr\": \"|u1\", \"fortran_order\": True, \"shape\": (2, 3)}", "abcdef"));
   EXPECT_EQ(fortran.shape(), (Shape{2, 3}));
-  EXPECT_EQ(fortran.to_vector<std::uint8_t>(), (std::vector<std::uint8_t>{'a', 'c', 'e', 'b', 'd', 'f'}));
-  const Tensor scalar = parse(npy("{'descr': '<u2', 'fortran_order': False, 'shape': ()}", std::string("\x05\0", 2)));
+  EXPECT_EQ(fortran.to_vector<std::uint8_t>(),
+            (std::vector<std::uint8_t>{'a', 'c', 'e', 'b', 'd', 'f'}));
+  const Tensor scalar =
+      parse(npy("{'descr': '<u2', 'fortran_order': False, 'shape': ()}", std::string("\x05\0", 2)));
   EXPECT_EQ(scalar.dtype(), DType::I32);
   EXPECT_EQ(scalar.item<int>(), 5);
 }
@@ -69,13 +73,16 @@ TEST(Numpy, BrokenArraysAreErrors) {
   };
   EXPECT_NE(error_of([&] { parse(npy(header("|O", "(1,)"), "abcd")); }).find("numpy's type '|O'"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { parse(npy(header("<f4", "(2,)"), "abcd")); })
-                .find("load: x.npy: 'x' is F32[2], 8 bytes, but has 4 bytes."),
+  EXPECT_NE(error_of([&] {
+              parse(npy(header("<f4", "(2,)"), "abcd"));
+            }).find("load: x.npy: 'x' is F32[2], 8 bytes, but has 4 bytes."),
             std::string::npos);
-  EXPECT_NE(error_of([&] { parse(npy(header("<f4", "(4294967296,4294967296)"), "")); }).find("overflows"),
-            std::string::npos);
-  EXPECT_NE(error_of([&] { parse(npy("{'descr': [('a', '<f4')]}", "")); }).find("records or objects"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { parse(npy(header("<f4", "(4294967296,4294967296)"), "")); }).find("overflows"),
+      std::string::npos);
+  EXPECT_NE(
+      error_of([&] { parse(npy("{'descr': [('a', '<f4')]}", "")); }).find("records or objects"),
+      std::string::npos);
   EXPECT_NE(error_of([&] { parse("\x93NUMPY\x01"); }).find("no npy array"), std::string::npos);
 }
 
@@ -106,10 +113,14 @@ TEST(TorchFile, ViewsAreMadeDense) {
 
 TEST(TorchFile, PicklesAreDataAlone) {
   const auto read = [](const std::string& text) {
-    return io::parse_pickle({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, "x.pt");
+    return io::parse_pickle({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
+                            "x.pt");
   };
   // os.system("…") is a value like any other: it is not run.
-  const auto call = read("\x80\x02" "cos\nsystem\nX\x04\x00\x00\x00" "true\x85R."s);
+  const auto call = read(
+      "\x80\x02"
+      "cos\nsystem\nX\x04\x00\x00\x00"
+      "true\x85R."s);
   EXPECT_TRUE(call.root == nullptr || call.root->is(io::PickleValue::Kind::Call));
   EXPECT_NE(error_of([&] { read("\x80\x02R."); }).find("its stack runs empty"), std::string::npos);
   EXPECT_NE(error_of([&] { read("\x80\x02("); }).find("it is truncated"), std::string::npos);
@@ -137,7 +148,8 @@ std::string gguf_file(std::uint32_t block_type) {
   b.bytes = "GGUF";
   b.put<std::uint32_t>(3).put<std::uint64_t>(2).put<std::uint64_t>(2);
   b.text("general.name").put<std::uint32_t>(8).text("tiny");
-  b.text("tokens").put<std::uint32_t>(9).put<std::uint32_t>(8).put<std::uint64_t>(2).text("a").text("b");
+  b.text("tokens").put<std::uint32_t>(9).put<std::uint32_t>(8).put<std::uint64_t>(2).text("a").text(
+      "b");
   b.text("w").put<std::uint32_t>(2).put<std::uint64_t>(3).put<std::uint64_t>(2);
   b.put<std::uint32_t>(0).put<std::uint64_t>(0);
   b.text("q").put<std::uint32_t>(1).put<std::uint64_t>(32).put(block_type).put<std::uint64_t>(32);
@@ -166,12 +178,15 @@ TEST(Gguf, PlainAndQuantisedTensors) {
   EXPECT_EQ(q4[1], -3.5f);
   EXPECT_EQ(q4[16], 3.5f);
   std::ofstream(path, std::ios::binary) << gguf_file(12);
-  EXPECT_NE(error_of([&] { load_tensors(path); }).find("'q' is of GGUF's type 12, which is not read"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { load_tensors(path); }).find("'q' is of GGUF's type 12, which is not read"),
+      std::string::npos);
   std::ofstream(path, std::ios::binary) << gguf_file(8).substr(0, 250);
-  EXPECT_NE(error_of([&] { load_tensors(path); }).find("lies outside of the file"), std::string::npos);
+  EXPECT_NE(error_of([&] { load_tensors(path); }).find("lies outside of the file"),
+            std::string::npos);
   std::ofstream(path, std::ios::binary) << gguf_file(8).substr(0, 60);
-  EXPECT_NE(error_of([&] { load_tensors(path); }).find("truncated in its header"), std::string::npos);
+  EXPECT_NE(error_of([&] { load_tensors(path); }).find("truncated in its header"),
+            std::string::npos);
   std::filesystem::remove(path);
 }
 
@@ -185,7 +200,8 @@ TEST(FormatsFuzz, DamagedFilesAreReadOrRefused) {
     const std::string valid = read_all(folder + "/" + name);
     for (int round = 0; round < 100; ++round) {
       std::string bytes = valid;
-      for (auto edits = 1 + rng() % 4; edits > 0; --edits) bytes[rng() % bytes.size()] = static_cast<char>(rng());
+      for (auto edits = 1 + rng() % 4; edits > 0; --edits)
+        bytes[rng() % bytes.size()] = static_cast<char>(rng());
       if (rng() % 4 == 0) bytes.resize(rng() % bytes.size());
       std::ofstream(path, std::ios::binary) << bytes;
       try {
@@ -197,11 +213,16 @@ TEST(FormatsFuzz, DamagedFilesAreReadOrRefused) {
   }
   EXPECT_GT(refused, 50);
   // Pickles behind the archive's checksum.
-  const std::string pickle = "\x80\x02}q\x00(X\x01\x00\x00\x00" "aq\x01K\x05X\x01\x00\x00\x00" "b]q\x02(K\x01\x88NG"
-                           "\x00\x00\x00\x00\x00\x00\x00\x00" "eu."s;
+  const std::string pickle =
+      "\x80\x02}q\x00(X\x01\x00\x00\x00"
+      "aq\x01K\x05X\x01\x00\x00\x00"
+      "b]q\x02(K\x01\x88NG"
+      "\x00\x00\x00\x00\x00\x00\x00\x00"
+      "eu."s;
   for (int round = 0; round < 20000; ++round) {
     std::string bytes = pickle;
-    for (auto edits = 1 + rng() % 3; edits > 0; --edits) bytes[rng() % bytes.size()] = static_cast<char>(rng());
+    for (auto edits = 1 + rng() % 3; edits > 0; --edits)
+      bytes[rng() % bytes.size()] = static_cast<char>(rng());
     try {
       io::parse_pickle({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "x.pt");
     } catch (const Error&) {

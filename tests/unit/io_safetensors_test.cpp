@@ -127,24 +127,23 @@ TEST(Safetensors, WriterGivesTheSameBytes) {
 
 TEST(Safetensors, DataAtAnyAlignmentIsRead) {
   const float values[] = {1.5f, -2.f};
-  const std::string header =
-      R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-      R"("b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})";
+  const std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                             R"("b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})";
   TempDir dir;
-  write_all(dir.file("x"), safetensors(header, std::string("\x07") +
-                                                   std::string(reinterpret_cast<const char*>(values), 8)));
+  write_all(dir.file("x"),
+            safetensors(header, std::string("\x07") +
+                                    std::string(reinterpret_cast<const char*>(values), 8)));
   const TensorDict t = load_tensors(dir.file("x"));
   EXPECT_EQ(t["a"].to_vector<std::uint8_t>(), (std::vector<std::uint8_t>{7}));
   EXPECT_EQ(t["b"].to_vector<float>(), (std::vector<float>{1.5f, -2.f}));
 }
 
 TEST(Safetensors, DTypesThatAreWidened) {
-  const std::string header =
-      R"({"u64":{"dtype":"U64","shape":[1],"data_offsets":[0,8]},)"
-      R"("u16":{"dtype":"U16","shape":[1],"data_offsets":[8,10]},)"
-      R"("e5":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[10,12]},)"
-      R"("e4":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[12,14]},)"
-      R"("f4":{"dtype":"F4","shape":[2],"data_offsets":[14,15]}})";
+  const std::string header = R"({"u64":{"dtype":"U64","shape":[1],"data_offsets":[0,8]},)"
+                             R"("u16":{"dtype":"U16","shape":[1],"data_offsets":[8,10]},)"
+                             R"("e5":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[10,12]},)"
+                             R"("e4":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[12,14]},)"
+                             R"("f4":{"dtype":"F4","shape":[2],"data_offsets":[14,15]}})";
   const std::string data("\x05\0\0\0\0\0\0\0\xff\xff\x3c\xc4\x38\x7e\xf1", 15);
   TempDir dir;
   write_all(dir.file("x"), safetensors(header, data));
@@ -157,25 +156,34 @@ TEST(Safetensors, DTypesThatAreWidened) {
 }
 
 TEST(Safetensors, MalformedHeadersAreRefused) {
-  const auto one = [](const std::string& fields) { return safetensors("{\"x\":{" + fields + "}}", "abcd"); };
+  const auto one = [](const std::string& fields) {
+    return safetensors("{\"x\":{" + fields + "}}", "abcd");
+  };
   const auto has = [](const std::string& text, const std::string& part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   };
   has(error_of(safetensors(R"({"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
-                           R"("x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", "abcd")),
+                           R"("x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})",
+                           "abcd")),
       "has the key 'x' twice");
-  has(error_of(one(R"("dtype":"U8","dtype":"I8","shape":[4],"data_offsets":[0,4])")), "'dtype' twice");
+  has(error_of(one(R"("dtype":"U8","dtype":"I8","shape":[4],"data_offsets":[0,4])")),
+      "'dtype' twice");
   has(error_of(one(R"("dtype":"Q8","shape":[4],"data_offsets":[0,4])")), "unknown dtype 'Q8'");
   has(error_of(one(R"("dtype":"F6_E2M3","shape":[16],"data_offsets":[0,12])")), "");
-  has(error_of(one(R"("dtype":"U8","shape":[-4],"data_offsets":[0,4])")), "not a non-negative integer");
-  has(error_of(one(R"("dtype":"U8","shape":[4.0],"data_offsets":[0,4])")), "not a non-negative integer");
+  has(error_of(one(R"("dtype":"U8","shape":[-4],"data_offsets":[0,4])")),
+      "not a non-negative integer");
+  has(error_of(one(R"("dtype":"U8","shape":[4.0],"data_offsets":[0,4])")),
+      "not a non-negative integer");
   has(error_of(one(R"("dtype":"U8","shape":[4],"data_offsets":[0])")), "not a list of two");
-  has(error_of(one(R"("dtype":"U8","shape":[4],"data_offsets":[4,0])")), "neither overlap nor leave holes");
-  has(error_of(one(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])")), "neither overlap nor leave holes");
+  has(error_of(one(R"("dtype":"U8","shape":[4],"data_offsets":[4,0])")),
+      "neither overlap nor leave holes");
+  has(error_of(one(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])")),
+      "neither overlap nor leave holes");
   has(error_of(one(R"("dtype":"F4","shape":[3],"data_offsets":[0,2])")), "does not end at a byte");
   has(error_of(one(R"("dtype":"U8","shape":[4])")), "has no data_offsets");
   has(error_of(one(R"("dtype":"BOOL","shape":[4],"data_offsets":[0,4])")), "other than 0 and 1");
-  has(error_of(one(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,4])")), "rank 13");
+  has(error_of(one(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,4])")),
+      "rank 13");
   has(error_of(safetensors("[1]", "")), "no JSON object");
   has(error_of(safetensors(R"({"__metadata__":{"a":1}})", "")), "'a' is not a string");
   has(error_of(safetensors(R"({"x":3})", "")), "no JSON object");
@@ -202,7 +210,8 @@ TEST(TensorDictTest, NamesTheNearestKey) {
     d["conv.weight"];
     FAIL();
   } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("no tensor 'conv.weight' among 2; the nearest is 'conv1.weight'"),
+    EXPECT_NE(std::string(e.what()).find(
+                  "no tensor 'conv.weight' among 2; the nearest is 'conv1.weight'"),
               std::string::npos)
         << e.what();
   }

@@ -194,12 +194,12 @@ TEST(Rewrite, ReplacesMatches) {
   EXPECT_EQ(Node(out.outputs()[0]).op_name(), "exp");
   EXPECT_EQ(message_of([&] { rewrite(g, relu, [](Match m) { return m["y"]; }); }),
             "match: the pattern binds no 'y' (net.cpp:13)");
-  EXPECT_EQ(
-      message_of([&] {
-        rewrite(g, relu, [](Match m) { return apply("cast", {m["x"]}, {{"dtype", kFloat64}}); });
-      }),
-      "rewrite: the replacement of maximum is f64[2,4]; need f32[2,4], the aval of what it "
-      "replaces (net.cpp:13)");
+  EXPECT_EQ(message_of([&] {
+              rewrite(g, relu,
+                      [](Match m) { return apply("cast", {m["x"]}, {{"dtype", kFloat64}}); });
+            }),
+            "rewrite: the replacement of maximum is f64[2,4]; need f32[2,4], the aval of what it "
+            "replaces (net.cpp:13)");
   EXPECT_EQ(message_of([&] { rewrite(g, pattern("maxinum"), [](Match) { return Tensor(); }); }),
             "rewrite: the pattern names the op 'maxinum', which does not exist");
 }

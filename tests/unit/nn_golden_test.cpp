@@ -28,7 +28,8 @@ struct Golden {
   std::vector<Tensor> inputs() const {
     std::vector<Tensor> out;
     for (const Json& a : info["args"])
-      if (a.is_object()) out.push_back(tensor(a["t"]));
+      if (a.is_object())
+        out.push_back(tensor(a["t"]));
       else
         for (const Json& e : a) out.push_back(tensor(e["t"]));
     if (const Tensor input = named("input"); input.defined()) out.push_back(input);
@@ -60,7 +61,8 @@ struct Golden {
 void expect_near(const Tensor& got, const Tensor& want, const std::string& what) {
   ASSERT_TRUE(got.defined()) << what;
   ASSERT_EQ(got.shape().str(), want.shape().str()) << what;
-  const auto a = got.to(DType::F64).to_vector<double>(), b = want.to(DType::F64).to_vector<double>();
+  const auto a = got.to(DType::F64).to_vector<double>(),
+             b = want.to(DType::F64).to_vector<double>();
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (std::isnan(b[i]) && std::isnan(a[i])) continue;
     ASSERT_NEAR(a[i], b[i], 1e-9 + 1e-7 * std::abs(b[i])) << what << " at " << i;
@@ -71,9 +73,12 @@ using Tensors = std::vector<Tensor>;
 
 template <class L>
 Tensors call(L& layer, const Golden&, const Tensors& in) {
-  if constexpr (std::is_invocable_v<L&, const Tensor&>) return {layer(in[0])};
-  else if constexpr (std::is_invocable_v<L&, const Tensor&, const Tensor&>) return {layer(in[0], in[1])};
-  else return {layer(in[0], in[1], in[2])};
+  if constexpr (std::is_invocable_v<L&, const Tensor&>)
+    return {layer(in[0])};
+  else if constexpr (std::is_invocable_v<L&, const Tensor&, const Tensor&>)
+    return {layer(in[0], in[1])};
+  else
+    return {layer(in[0], in[1], in[2])};
 }
 template <class L>
   requires std::is_base_of_v<detail::Recurrent, L>
@@ -139,7 +144,8 @@ void check(const Golden& golden, L layer) {
   const Json& outs = golden.info["outs"];
   ASSERT_EQ(got_outputs.size(), outs.size());
   for (std::size_t i = 0; i < outs.size(); ++i)
-    expect_near(got_outputs[i], golden.tensor(outs[i]), golden.name + " output " + std::to_string(i));
+    expect_near(got_outputs[i], golden.tensor(outs[i]),
+                golden.name + " output " + std::to_string(i));
   if (!golden.info.contains("grad")) return;
   // Cotangents are listed in the order of the outputs that have one.
   std::map<std::string, Tensor> cot;
@@ -171,8 +177,9 @@ void check(const Golden& golden, L layer) {
     const bool parameter = key.rfind("gp.", 0) == 0;
     const int position = parameter || inner == key.npos ? 0 : std::stoi(key.substr(inner + 1));
     const Tensor got =
-        parameter ? parameters[key.substr(3)]
-                  : differentiable.at(static_cast<std::size_t>(std::stoi(key.substr(2)) + position));
+        parameter
+            ? parameters[key.substr(3)]
+            : differentiable.at(static_cast<std::size_t>(std::stoi(key.substr(2)) + position));
     expect_near(got, golden.tensor(at), golden.name + " " + key);
   }
 }
@@ -182,11 +189,13 @@ void check_conv(const Golden& g) {
   ConvOptions o{.bias = g.ctor(9, "bias", true)};
   const Json& kwargs = g.info["ctor_kwargs"];
   if (kwargs.contains("padding") && kwargs["padding"].is_string()) o.padding = "same";
-  check(g, C(g.ctor<int>(0, "in_channels"), g.ctor<int>(1, "out_channels"), g.ctor<int>(2, "kernel_size"), o));
+  check(g, C(g.ctor<int>(0, "in_channels"), g.ctor<int>(1, "out_channels"),
+             g.ctor<int>(2, "kernel_size"), o));
 }
 template <class C>
 void check_conv_transpose(const Golden& g) {
-  check(g, C(g.ctor<int>(0, "in_channels"), g.ctor<int>(1, "out_channels"), g.ctor<int>(2, "kernel_size")));
+  check(g, C(g.ctor<int>(0, "in_channels"), g.ctor<int>(1, "out_channels"),
+             g.ctor<int>(2, "kernel_size")));
 }
 
 template <class L, class O>
@@ -215,8 +224,10 @@ const std::map<std::string, Check> kChecks = {
     {"nn.AdaptiveAvgPool2d",
      [](const Golden& g) { check(g, AdaptiveAvgPool2d(g.ctor<int>(0, "output_size"))); }},
     {"nn.AvgPool1d", [](const Golden& g) { check(g, AvgPool1d(g.ctor<int>(0, "kernel_size"))); }},
-    {"nn.BatchNorm2d", [](const Golden& g) { check(g, BatchNorm2d(g.ctor<int>(0, "num_features"))); }},
-    {"nn.BatchNorm3d", [](const Golden& g) { check(g, BatchNorm3d(g.ctor<int>(0, "num_features"))); }},
+    {"nn.BatchNorm2d",
+     [](const Golden& g) { check(g, BatchNorm2d(g.ctor<int>(0, "num_features"))); }},
+    {"nn.BatchNorm3d",
+     [](const Golden& g) { check(g, BatchNorm3d(g.ctor<int>(0, "num_features"))); }},
     {"nn.Bilinear",
      [](const Golden& g) {
        check(g, Bilinear(g.ctor<int>(0, "in1_features"), g.ctor<int>(1, "in2_features"),

@@ -112,8 +112,9 @@ TEST(Layers, BatchNormFollowsTheBatch) {
   test_mode(bn);
   bn(x);
   EXPECT_EQ(bn.num_batches_tracked.item<int>(), 1);
-  EXPECT_NE(error_of([&] { BatchNorm2d(3)(x); }).find("BatchNorm2d: x is f32[4,1]; need [N,C,H,W]."),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { BatchNorm2d(3)(x); }).find("BatchNorm2d: x is f32[4,1]; need [N,C,H,W]."),
+      std::string::npos);
 }
 
 TEST(Layers, PaddingModesAgreeWithPaddingByHand) {
@@ -138,7 +139,8 @@ TEST(Layers, InstanceNormNormalisesEachChannel) {
 TEST(Layers, PadsAndShuffles) {
   const Tensor x = tensor({{{{1.f, 2.f}, {3.f, 4.f}}}});
   EXPECT_EQ(ZeroPad2d{1}(x).shape(), (Shape{1, 1, 4, 4}));
-  EXPECT_EQ((ReplicationPad2d{{1, 0, 0, 0}}(x).to_vector<float>()), (std::vector<float>{1, 1, 2, 3, 3, 4}));
+  EXPECT_EQ((ReplicationPad2d{{1, 0, 0, 0}}(x).to_vector<float>()),
+            (std::vector<float>{1, 1, 2, 3, 3, 4}));
   EXPECT_EQ(PixelUnshuffle{2}(x).shape(), (Shape{1, 4, 1, 1}));
   EXPECT_EQ(PixelShuffle{2}(PixelUnshuffle{2}(x)).to_vector<float>(), x.to_vector<float>());
   EXPECT_NE(error_of([] { ReflectionPad2d({1, 2, 3}); }).find("takes 1 or 4 numbers; got 3"),
@@ -146,18 +148,23 @@ TEST(Layers, PadsAndShuffles) {
 }
 
 TEST(Layers, BadConfigurationsAreErrors) {
-  EXPECT_NE(error_of([] { Conv2d(3, 4, 3, {.groups = 2}); }).find("groups must divide"), std::string::npos);
-  EXPECT_NE(error_of([] { Conv2d(3, 4, {3, 3, 3}); }).find("kernel_size takes 1 or 2 numbers; got 3"),
+  EXPECT_NE(error_of([] { Conv2d(3, 4, 3, {.groups = 2}); }).find("groups must divide"),
             std::string::npos);
-  EXPECT_NE(error_of([] { Conv2d(3, 4, 3, {.stride = 2, .padding = "same"}); }).find("needs stride 1"),
+  EXPECT_NE(
+      error_of([] { Conv2d(3, 4, {3, 3, 3}); }).find("kernel_size takes 1 or 2 numbers; got 3"),
+      std::string::npos);
+  EXPECT_NE(
+      error_of([] { Conv2d(3, 4, 3, {.stride = 2, .padding = "same"}); }).find("needs stride 1"),
+      std::string::npos);
+  EXPECT_NE(error_of([] { MultiheadAttention(5, 2); }).find("must divide embed_dim"),
             std::string::npos);
-  EXPECT_NE(error_of([] { MultiheadAttention(5, 2); }).find("must divide embed_dim"), std::string::npos);
   EXPECT_NE(error_of([] { RNN(2, 3, {.nonlinearity = "sigmoid"}); }).find("need 'tanh' or 'relu'"),
             std::string::npos);
 }
 
 TEST(ModelFiles, SaveAndLoadKeepEveryValue) {
-  const auto path = (std::filesystem::temp_directory_path() / "lilith-nn-layers.safetensors").string();
+  const auto path =
+      (std::filesystem::temp_directory_path() / "lilith-nn-layers.safetensors").string();
   const Net a;
   Net b;
   save(a, path);
@@ -169,14 +176,15 @@ TEST(ModelFiles, SaveAndLoadKeepEveryValue) {
   struct Wide {
     Sequential head;
   } wide{wrong};
-  EXPECT_NE(error_of([&] { load(wide, path, {.strict = false}); })
-                .find("load: 'head.1.weight' is f32[3,16] in lilith-nn-layers.safetensors, the model "
-                      "wants f32[3,8]."),
-            std::string::npos)
+  EXPECT_NE(
+      error_of([&] { load(wide, path, {.strict = false}); })
+          .find("load: 'head.1.weight' is f32[3,16] in lilith-nn-layers.safetensors, the model "
+                "wants f32[3,8]."),
+      std::string::npos)
       << error_of([&] { load(wide, path, {.strict = false}); });
   const std::string all = error_of([&] { load(wide, path); });
-  for (const char* part : {"load: lilith-nn-layers.safetensors: 7 keys do not fit the model", "misshapen",
-                           "unexpected", "conv1.weight"})
+  for (const char* part : {"load: lilith-nn-layers.safetensors: 7 keys do not fit the model",
+                           "misshapen", "unexpected", "conv1.weight"})
     EXPECT_NE(all.find(part), std::string::npos) << all;
   std::filesystem::remove(path);
 }

@@ -29,7 +29,8 @@ double number(const Json& kwargs, const char* key, double otherwise) {
 
 std::optional<Optimizer> make(const std::string& name, const Json& k) {
   const double lr = number(k, "lr", -1), decay = number(k, "weight_decay", 0);
-  if (name == "SGD") return SGD({.lr = lr, .momentum = number(k, "momentum", 0), .weight_decay = decay});
+  if (name == "SGD")
+    return SGD({.lr = lr, .momentum = number(k, "momentum", 0), .weight_decay = decay});
   if (name == "Adam") return Adam({.lr = lr, .weight_decay = decay});
   if (name == "AdamW") return AdamW({.lr = lr});
   if (name == "Adagrad") return Adagrad({.lr = lr, .weight_decay = decay});
@@ -150,7 +151,8 @@ TEST(OptimGolden, NAdamAsItsDefinition) {
 
 std::optional<LRScheduler> make_schedule(const std::string& name, const Json& k, Optimizer& opt) {
   if (name == "StepLR") return StepLR(opt, {.step_size = k["step_size"], .gamma = k["gamma"]});
-  if (name == "MultiStepLR") return MultiStepLR(opt, {.milestones = k["milestones"], .gamma = k["gamma"]});
+  if (name == "MultiStepLR")
+    return MultiStepLR(opt, {.milestones = k["milestones"], .gamma = k["gamma"]});
   if (name == "ExponentialLR") return ExponentialLR(opt, {.gamma = k["gamma"]});
   if (name == "CosineAnnealingLR")
     return CosineAnnealingLR(opt, {.T_max = k["T_max"], .eta_min = k["eta_min"]});
@@ -159,7 +161,8 @@ std::optional<LRScheduler> make_schedule(const std::string& name, const Json& k,
         opt, {.T_0 = k["T_0"], .T_mult = k["T_mult"], .eta_min = k["eta_min"]});
   if (name == "LinearLR")
     return LinearLR(opt, {.start_factor = k["start_factor"], .total_iters = k["total_iters"]});
-  if (name == "ConstantLR") return ConstantLR(opt, {.factor = k["factor"], .total_iters = k["total_iters"]});
+  if (name == "ConstantLR")
+    return ConstantLR(opt, {.factor = k["factor"], .total_iters = k["total_iters"]});
   if (name == "PolynomialLR")
     return PolynomialLR(opt, {.total_iters = k["total_iters"], .power = k["power"]});
   const auto text = [&](const char* key, const char* otherwise) {

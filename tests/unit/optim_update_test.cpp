@@ -42,8 +42,9 @@ TEST(Update, IgnoredParametersStay) {
   update(opt, p, ones_pair(), {.ignore = {"y"}});
   EXPECT_EQ(first(p.x), -0.5);
   EXPECT_EQ(first(p.y), 0);
-  EXPECT_NE(error_of([&] { update(opt, p, ones_pair(), {.ignore = {"z"}}); })
-                .find("update: ignore names 'z', which is no parameter of the model."),
+  EXPECT_NE(error_of([&] {
+              update(opt, p, ones_pair(), {.ignore = {"z"}});
+            }).find("update: ignore names 'z', which is no parameter of the model."),
             std::string::npos);
 }
 
@@ -76,9 +77,11 @@ TEST(Update, GroupsHaveTheirOwnRates) {
   opt.param_groups()[1].hyper["lr"] = 0.5;
   update(opt, p, ones_pair());
   EXPECT_EQ(first(p.y), -0.75);
-  EXPECT_NE(error_of([&] { opt.add_param_group("x", {{"rate", 1}}); })
-                .find("SGD: no hyper-parameter 'rate'; it has dampening, lr, momentum, weight_decay."),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] {
+        opt.add_param_group("x", {{"rate", 1}});
+      }).find("SGD: no hyper-parameter 'rate'; it has dampening, lr, momentum, weight_decay."),
+      std::string::npos);
   EXPECT_EQ(opt.param_groups().size(), 2u);
 }
 
@@ -186,10 +189,12 @@ TEST(Update, BadUseIsAnError) {
   Pair p, g = ones_pair();
   g.x = ones({3}, {.dtype = DType::F64});
   SGD opt;
-  EXPECT_NE(error_of([&] { update(opt, p, g); }).find("update: 'x' is f64[2], its gradient is f64[3]."),
-            std::string::npos);
-  EXPECT_NE(error_of([] { SGD({.lr = 0.1, .nesterov = true}); }).find("nesterov needs momentum > 0"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { update(opt, p, g); }).find("update: 'x' is f64[2], its gradient is f64[3]."),
+      std::string::npos);
+  EXPECT_NE(
+      error_of([] { SGD({.lr = 0.1, .nesterov = true}); }).find("nesterov needs momentum > 0"),
+      std::string::npos);
   EXPECT_NE(error_of([] { Adam({.lr = -1}); }).find("Adam: lr must not be negative; got -1."),
             std::string::npos);
   EXPECT_NE(error_of([] { Adam({.betas = {1, 0.9}}); }).find("Adam: beta1 must be below 1; got 1."),
@@ -208,8 +213,8 @@ TEST(Clip, ScalesToTheCommonNorm) {
 
 TEST(Schedule, SequentialAndPlateau) {
   SGD opt({.lr = 1});
-  SequentialLR schedule(opt, {ConstantLR({.factor = 0.1, .total_iters = 2}), ExponentialLR({.gamma = 0.5})},
-                        {2});
+  SequentialLR schedule(
+      opt, {ConstantLR({.factor = 0.1, .total_iters = 2}), ExponentialLR({.gamma = 0.5})}, {2});
   std::vector<double> rates;
   for (int i = 0; i < 5; ++i, schedule.step()) rates.push_back(opt.lr());
   EXPECT_EQ(rates, (std::vector<double>{0.1, 0.1, 1, 0.5, 0.25}));
@@ -224,7 +229,8 @@ TEST(Schedule, OneCycleMovesTheMomentum) {
   OneCycleLR schedule(opt, {.max_lr = 1, .total_steps = 10});
   EXPECT_NEAR(opt.hyper("beta1").value(), 0.95, 1e-12);
   for (int i = 0; i < 9; ++i) schedule.step();
-  EXPECT_NE(error_of([&] { schedule.step(); }).find("OneCycleLR: step 11 of 10 steps."), std::string::npos);
+  EXPECT_NE(error_of([&] { schedule.step(); }).find("OneCycleLR: step 11 of 10 steps."),
+            std::string::npos);
   StepLR detached({.step_size = 2});
   EXPECT_NE(error_of([&] { detached.step(); }).find("call attach(opt) before"), std::string::npos);
 }

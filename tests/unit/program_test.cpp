@@ -17,34 +17,27 @@ TEST(Program, Views) {
     return Inputs{x[0].permute({2, 0, 1}), x[0].reshape({8, 15}) + 1, x[0].slice(1, 1, 6, 2),
                   flip(x[0], {0, 2})};
   });
-  check_program({f32({4, 6}), f32({3, 6})}, [](const Inputs& x) {
-    return Inputs{cat({x[0], x[1]}, 0)};
-  });
+  check_program({f32({4, 6}), f32({3, 6})},
+                [](const Inputs& x) { return Inputs{cat({x[0], x[1]}, 0)}; });
 }
 TEST(Program, Reductions) {
   check_program({f32({37, 65})}, [](const Inputs& x) {
     return Inputs{x[0].sum(),      x[0].sum({0}),   x[0].sum({1}),
                   amax(x[0], {1}), amin(x[0], {0}), x[0].mean()};
   });
-  check_program({f32({3, 100, 5})}, [](const Inputs& x) {
-    return Inputs{x[0].sum({1}), x[0].sum({0, 2})};
-  });
+  check_program({f32({3, 100, 5})},
+                [](const Inputs& x) { return Inputs{x[0].sum({1}), x[0].sum({0, 2})}; });
   check_program(
-      {f32({500, 300})},
-      [](const Inputs& x) {
-        return Inputs{x[0].sum({0}), (x[0] * x[0]).sum()};
-      },
+      {f32({500, 300})}, [](const Inputs& x) { return Inputs{x[0].sum({0}), (x[0] * x[0]).sum()}; },
       1e-4);
-  check_program(
-      {f32({100003})}, [](const Inputs& x) { return Inputs{x[0].sum()}; }, 1e-3);
+  check_program({f32({100003})}, [](const Inputs& x) { return Inputs{x[0].sum()}; }, 1e-3);
   check_program({f32({20, 30})}, [](const Inputs& x) {
     return Inputs{x[0].argmax(1), x[0].argmax(0), x[0].argmax()};
   });
 }
 TEST(Program, Softmax) {
-  check_program({f32({100, 10})}, [](const Inputs& x) {
-    return Inputs{log_softmax(x[0], 1), softmax(x[0], 0)};
-  });
+  check_program({f32({100, 10})},
+                [](const Inputs& x) { return Inputs{log_softmax(x[0], 1), softmax(x[0], 0)}; });
 }
 TEST(Program, Matmul) {
   for (const auto& [m, n, k] : {std::tuple{1, 1, 1},

@@ -25,15 +25,15 @@ struct AttentionOptions {
   bool need_weights = true;
   bool average_attn_weights = true;
 };
-/// output [L, N, E]; weights [N, L, S] (with average_attn_weights = false [N, heads, L, S]), undefined
-/// unless asked for.
+/// output [L, N, E]; weights [N, L, S] (with average_attn_weights = false [N, heads, L, S]),
+/// undefined unless asked for.
 struct AttentionResult {
   Tensor output, weights;
 };
 
-/// softmax(q k^T / sqrt(E / heads) + masks) v for each head, projected in and out. query [L, N, E], key
-/// [S, N, kdim], value [S, N, vdim]; batch first or without a batch as in PyTorch. Errors: heads that do
-/// not divide E. Ref: torch.nn.MultiheadAttention, arXiv:1706.03762.
+/// softmax(q k^T / sqrt(E / heads) + masks) v for each head, projected in and out. query [L, N, E],
+/// key [S, N, kdim], value [S, N, vdim]; batch first or without a batch as in PyTorch. Errors:
+/// heads that do not divide E. Ref: torch.nn.MultiheadAttention, arXiv:1706.03762.
 class MultiheadAttention {
  public:
   MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
@@ -50,8 +50,8 @@ class MultiheadAttention {
   std::int64_t num_heads = 1;
   double dropout = 0;
   bool add_zero_attn = false, batch_first = false, training = true;
-  LILITH_FIELDS(in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, bias_k, bias_v,
-                out_proj, num_heads, dropout, add_zero_attn, batch_first, training)
+  LILITH_FIELDS(in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, bias_k,
+                bias_v, out_proj, num_heads, dropout, add_zero_attn, batch_first, training)
 
  private:
   struct Projected {
@@ -92,12 +92,12 @@ class TransformerEncoderLayer {
   LayerNorm norm1, norm2;
   Dropout dropout1, dropout2;
   bool gelu_activation = false, norm_first = false;
-  LILITH_FIELDS(self_attn, linear1, dropout, linear2, norm1, norm2, dropout1, dropout2, gelu_activation,
-                norm_first)
+  LILITH_FIELDS(self_attn, linear1, dropout, linear2, norm1, norm2, dropout1, dropout2,
+                gelu_activation, norm_first)
 };
 
-/// Self-attention, attention to the encoder's memory, and a feed-forward network. tgt [T, N, d_model],
-/// memory [S, N, d_model]. Ref: torch.nn.TransformerDecoderLayer.
+/// Self-attention, attention to the encoder's memory, and a feed-forward network. tgt [T, N,
+/// d_model], memory [S, N, d_model]. Ref: torch.nn.TransformerDecoderLayer.
 class TransformerDecoderLayer {
  public:
   TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
@@ -112,8 +112,8 @@ class TransformerDecoderLayer {
   LayerNorm norm1, norm2, norm3;
   Dropout dropout1, dropout2, dropout3;
   bool gelu_activation = false, norm_first = false;
-  LILITH_FIELDS(self_attn, multihead_attn, linear1, dropout, linear2, norm1, norm2, norm3, dropout1, dropout2,
-                dropout3, gelu_activation, norm_first)
+  LILITH_FIELDS(self_attn, multihead_attn, linear1, dropout, linear2, norm1, norm2, norm3, dropout1,
+                dropout2, dropout3, gelu_activation, norm_first)
 };
 
 /// num_layers copies of a layer, and a norm where one is given. Ref: torch.nn.TransformerEncoder.

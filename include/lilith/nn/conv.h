@@ -8,7 +8,8 @@
 
 namespace lilith {
 
-/// Sizes are one number for all spatial dimensions or one for each; padding may be "same" or "valid".
+/// Sizes are one number for all spatial dimensions or one for each; padding may be "same" or
+/// "valid".
 struct ConvOptions {
   IntList stride = 1;
   Padding padding = 0;
@@ -66,8 +67,9 @@ class ConvTranspose {
 
 }  // namespace detail
 
-/// Cross-correlation with weight, plus bias. x [N, C, L] or [C, L]. Both are uniform in ±1/sqrt(fan_in).
-/// Errors: sizes below 1, channels that groups does not divide. Ref: torch.nn.Conv1d.
+/// Cross-correlation with weight, plus bias. x [N, C, L] or [C, L]. Both are uniform in
+/// ±1/sqrt(fan_in). Errors: sizes below 1, channels that groups does not divide. Ref:
+/// torch.nn.Conv1d.
 class Conv1d : public detail::Conv<1> {
  public:
   using Conv::Conv;
@@ -91,7 +93,8 @@ class Conv3d : public detail::Conv<3> {
   LILITH_FIELDS(weight, bias, stride, padding, dilation, groups, same_padding, padding_mode)
 };
 
-/// The gradient of a convolution with respect to its input, as a layer. Ref: torch.nn.ConvTranspose1d.
+/// The gradient of a convolution with respect to its input, as a layer. Ref:
+/// torch.nn.ConvTranspose1d.
 class ConvTranspose1d : public detail::ConvTranspose<1> {
  public:
   using ConvTranspose::ConvTranspose;

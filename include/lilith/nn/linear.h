@@ -9,8 +9,8 @@ struct LinearOptions {
   DType dtype = DType::F32;
 };
 
-/// x weight^T + bias. x [..., in_features] -> [..., out_features]; weight [out_features, in_features],
-/// bias [out_features], both uniform in ±1/sqrt(in_features). Ref: torch.nn.Linear.
+/// x weight^T + bias. x [..., in_features] -> [..., out_features]; weight [out_features,
+/// in_features], bias [out_features], both uniform in ±1/sqrt(in_features). Ref: torch.nn.Linear.
 class Linear {
  public:
   Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options = {});
@@ -20,8 +20,8 @@ class Linear {
   LILITH_FIELDS(weight, bias)
 };
 
-/// x1^T weight_k x2 + bias_k. x1 [..., in1], x2 [..., in2] -> [..., out]; weight [out, in1, in2], bias
-/// [out], both uniform in ±1/sqrt(in1). Ref: torch.nn.Bilinear.
+/// x1^T weight_k x2 + bias_k. x1 [..., in1], x2 [..., in2] -> [..., out]; weight [out, in1, in2],
+/// bias [out], both uniform in ±1/sqrt(in1). Ref: torch.nn.Bilinear.
 class Bilinear {
  public:
   Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
@@ -57,8 +57,8 @@ struct EmbeddingOptions {
   DType dtype = DType::F32;
 };
 
-/// Rows of weight. x integers [...] -> [..., embedding_dim]; weight [num_embeddings, embedding_dim],
-/// normal(0, 1). Ref: torch.nn.Embedding.
+/// Rows of weight. x integers [...] -> [..., embedding_dim]; weight [num_embeddings,
+/// embedding_dim], normal(0, 1). Ref: torch.nn.Embedding.
 class Embedding {
  public:
   Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,

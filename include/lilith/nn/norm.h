@@ -34,27 +34,31 @@ class BatchNorm {
 }  // namespace detail
 
 /// (x - mean) / sqrt(var + eps) * weight + bias per channel. In training mean and variance are the
-/// batch's, and running_mean and running_var follow them (the variance unbiased); else the running ones
-/// are used. x [N, C] or [N, C, L]. Errors: another rank. Ref: torch.nn.BatchNorm1d, arXiv:1502.03167.
+/// batch's, and running_mean and running_var follow them (the variance unbiased); else the running
+/// ones are used. x [N, C] or [N, C, L]. Errors: another rank. Ref: torch.nn.BatchNorm1d,
+/// arXiv:1502.03167.
 class BatchNorm1d : public detail::BatchNorm {
  public:
   using BatchNorm::BatchNorm;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
 };
 /// The same for x [N, C, H, W].
 class BatchNorm2d : public detail::BatchNorm {
  public:
   using BatchNorm::BatchNorm;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
 };
 /// The same for x [N, C, D, H, W].
 class BatchNorm3d : public detail::BatchNorm {
  public:
   using BatchNorm::BatchNorm;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
 };
 
 struct LayerNormOptions {
@@ -64,8 +68,8 @@ struct LayerNormOptions {
   DType dtype = DType::F32;
 };
 
-/// Normalises over the last dimensions, of sizes normalized_shape; weight and bias of that shape start as
-/// 1 and 0. Ref: torch.nn.LayerNorm, arXiv:1607.06450.
+/// Normalises over the last dimensions, of sizes normalized_shape; weight and bias of that shape
+/// start as 1 and 0. Ref: torch.nn.LayerNorm, arXiv:1607.06450.
 class LayerNorm {
  public:
   explicit LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options = {});
@@ -83,11 +87,12 @@ struct GroupNormOptions {
   DType dtype = DType::F32;
 };
 
-/// Normalises each of num_groups groups of channels. x [N, C, …]; weight and bias [C]. Errors: num_groups
-/// does not divide num_channels. Ref: torch.nn.GroupNorm, arXiv:1803.08494.
+/// Normalises each of num_groups groups of channels. x [N, C, …]; weight and bias [C]. Errors:
+/// num_groups does not divide num_channels. Ref: torch.nn.GroupNorm, arXiv:1803.08494.
 class GroupNorm {
  public:
-  GroupNorm(std::int64_t num_groups, std::int64_t num_channels, const GroupNormOptions& options = {});
+  GroupNorm(std::int64_t num_groups, std::int64_t num_channels,
+            const GroupNormOptions& options = {});
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
@@ -121,28 +126,31 @@ class InstanceNorm {
 };
 }  // namespace detail
 
-/// Normalises each channel of each example. x [N, C, L]. With track_running_stats the running statistics
-/// follow the mean over the batch, and are used when not training. Ref: torch.nn.InstanceNorm1d,
-/// arXiv:1607.08022.
+/// Normalises each channel of each example. x [N, C, L]. With track_running_stats the running
+/// statistics follow the mean over the batch, and are used when not training. Ref:
+/// torch.nn.InstanceNorm1d, arXiv:1607.08022.
 class InstanceNorm1d : public detail::InstanceNorm {
  public:
   using InstanceNorm::InstanceNorm;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
 };
 /// The same for x [N, C, H, W].
 class InstanceNorm2d : public detail::InstanceNorm {
  public:
   using InstanceNorm::InstanceNorm;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
 };
 /// The same for x [N, C, D, H, W].
 class InstanceNorm3d : public detail::InstanceNorm {
  public:
   using InstanceNorm::InstanceNorm;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
 };
 
 /// x over (k + alpha / size * sum of the squares of `size` neighbouring channels)^beta.
@@ -155,7 +163,8 @@ struct LocalResponseNorm {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
-/// In training: zeros with probability p, the others divided by 1 - p; else x. Ref: torch.nn.Dropout.
+/// In training: zeros with probability p, the others divided by 1 - p; else x. Ref:
+/// torch.nn.Dropout.
 struct Dropout {
   double p = 0.5;
   bool training = true;

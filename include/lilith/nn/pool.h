@@ -50,8 +50,8 @@ class AdaptivePool {
 };
 }  // namespace detail
 
-/// The largest of each window. x [N, C, L] or [C, L]. `MaxPool1d{3, {.stride = 2, .padding = 1}}`, or
-/// short `MaxPool1d{2, 2}`. Ref: torch.nn.MaxPool1d.
+/// The largest of each window. x [N, C, L] or [C, L]. `MaxPool1d{3, {.stride = 2, .padding = 1}}`,
+/// or short `MaxPool1d{2, 2}`. Ref: torch.nn.MaxPool1d.
 class MaxPool1d : public detail::MaxPool {
  public:
   using MaxPool::MaxPool;
@@ -114,7 +114,8 @@ class AdaptiveAvgPool3d : public detail::AdaptivePool {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
   LILITH_FIELDS(output_size)
 };
-/// The largest of windows chosen so that the result has output_size. Ref: torch.nn.AdaptiveMaxPool1d.
+/// The largest of windows chosen so that the result has output_size. Ref:
+/// torch.nn.AdaptiveMaxPool1d.
 class AdaptiveMaxPool1d : public detail::AdaptivePool {
  public:
   using AdaptivePool::AdaptivePool;

@@ -49,14 +49,15 @@ struct LSTMResult {
 
 namespace detail {
 
-/// What RNN, GRU and LSTM share: weights named "weight_ih_l0", "bias_hh_l1_reverse", … as PyTorch's.
+/// What RNN, GRU and LSTM share: weights named "weight_ih_l0", "bias_hh_l1_reverse", … as
+/// PyTorch's.
 class Recurrent {
  public:
   struct Weights {
-    Tensor weight_ih;           // [gates H, input]
-    Tensor weight_hh;           // [gates H, H or proj_size]
-    Tensor bias_ih, bias_hh;    // [gates H]
-    Tensor weight_hr;           // [proj_size, H]
+    Tensor weight_ih;         // [gates H, input]
+    Tensor weight_hh;         // [gates H, H or proj_size]
+    Tensor bias_ih, bias_hh;  // [gates H]
+    Tensor weight_hr;         // [proj_size, H]
   };
   struct Config {
     std::int64_t input_size, hidden_size, num_layers, proj_size;
@@ -80,7 +81,8 @@ class Recurrent {
   Tensor zero_state(std::int64_t batch, std::int64_t size) const;
 
  protected:
-  /// One step: gates of x [N, gates H] and the state, which it replaces. c is undefined but for LSTM.
+  /// One step: gates of x [N, gates H] and the state, which it replaces. c is undefined but for
+  /// LSTM.
   using Cell = void (*)(const Tensor& gates, const Weights& w, Tensor& h, Tensor& c);
   LSTMResult run(const char* name, Cell cell, const Tensor& x, const LSTMState& state,
                  bool has_c) const;
@@ -89,8 +91,8 @@ class Recurrent {
 
 }  // namespace detail
 
-/// Elman's network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh). x [T, N, input_size] (or [T, input_size]);
-/// state [layers D, N, hidden_size], zeros when undefined. All weights are uniform in
+/// Elman's network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh). x [T, N, input_size] (or [T,
+/// input_size]); state [layers D, N, hidden_size], zeros when undefined. All weights are uniform in
 /// ±1/sqrt(hidden_size). Errors: sizes that do not fit. Ref: torch.nn.RNN.
 class RNN : public detail::Recurrent {
  public:
@@ -131,7 +133,8 @@ struct CellOptions {
   DType dtype = DType::F32;
 };
 
-/// One step of an RNN: x [N, input_size] or [input_size], h [N, hidden_size]. Ref: torch.nn.RNNCell.
+/// One step of an RNN: x [N, input_size] or [input_size], h [N, hidden_size]. Ref:
+/// torch.nn.RNNCell.
 class RNNCell {
  public:
   RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});

@@ -10,8 +10,8 @@
 
 namespace lilith {
 
-/// Any callable from a tensor to a tensor, held by value: a layer, or a lambda that captures nothing.
-/// Copies are deep.
+/// Any callable from a tensor to a tensor, held by value: a layer, or a lambda that captures
+/// nothing. Copies are deep.
 class AnyLayer {
  public:
   template <class L>
@@ -37,7 +37,9 @@ class AnyLayer {
     return self_->type() == &reflect::type_info<L> ? static_cast<L*>(self_->object()) : nullptr;
   }
   template <class L>
-  const L* as() const { return const_cast<AnyLayer*>(this)->as<L>(); }
+  const L* as() const {
+    return const_cast<AnyLayer*>(this)->as<L>();
+  }
   const TypeInfo& type() const { return *self_->type(); }
 
   void visit_fields(Visitor& v) { self_->visit(v); }
@@ -60,8 +62,10 @@ class AnyLayer {
     }
     Tensor call(const Tensor& x) override { return layer(x); }
     Tensor call(const Tensor& x) const override {
-      if constexpr (std::is_invocable_v<const L&, const Tensor&>) return layer(x);
-      else fail_const(reflect::type_info<L>);
+      if constexpr (std::is_invocable_v<const L&, const Tensor&>)
+        return layer(x);
+      else
+        fail_const(reflect::type_info<L>);
     }
     void visit(Visitor& v) override { reflect::walk(layer, v); }
     void* object() override { return &layer; }
@@ -73,14 +77,15 @@ class AnyLayer {
   std::unique_ptr<Base> self_;
 };
 
-/// Layers applied one after the other: Sequential{Linear{2, 3}, ReLU{}, [](Tensor x) { return x * 2; }}.
-/// Parameters are named as PyTorch names them: "0.weight". A lambda must capture nothing; write a struct
-/// with the tensors as fields instead. Ref: torch.nn.Sequential.
+/// Layers applied one after the other: Sequential{Linear{2, 3}, ReLU{}, [](Tensor x) { return x *
+/// 2; }}. Parameters are named as PyTorch names them: "0.weight". A lambda must capture nothing;
+/// write a struct with the tensors as fields instead. Ref: torch.nn.Sequential.
 class Sequential {
  public:
   Sequential() = default;
   template <class First, class... Rest>
-    requires(std::constructible_from<AnyLayer, First> && ... && std::constructible_from<AnyLayer, Rest>) &&
+    requires(std::constructible_from<AnyLayer, First> && ... &&
+             std::constructible_from<AnyLayer, Rest>) &&
             (sizeof...(Rest) > 0 || !std::same_as<std::remove_cvref_t<First>, Sequential>)
   Sequential(First&& first, Rest&&... rest) {
     layers_.reserve(1 + sizeof...(Rest));
@@ -93,7 +98,9 @@ class Sequential {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   template <class L>
-  void push_back(L&& layer) { layers_.emplace_back(std::forward<L>(layer)); }
+  void push_back(L&& layer) {
+    layers_.emplace_back(std::forward<L>(layer));
+  }
   /// Layer i; negative i counts from the end. Error when out of range.
   AnyLayer& operator[](std::int64_t i) { return layers_[index(i)]; }
   const AnyLayer& operator[](std::int64_t i) const { return layers_[index(i)]; }

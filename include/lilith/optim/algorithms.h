@@ -5,8 +5,9 @@
 
 namespace lilith {
 
-// torch.optim's algorithms, options and defaults. Whether a state exists at all (momentum = 0, amsgrad)
-// is decided when the optimiser is made; every number can be changed at any time with `hyper`.
+// torch.optim's algorithms, options and defaults. Whether a state exists at all (momentum = 0,
+// amsgrad) is decided when the optimiser is made; every number can be changed at any time with
+// `hyper`.
 
 struct SGDOptions {
   double lr = 1e-3;
@@ -16,7 +17,8 @@ struct SGDOptions {
   bool nesterov = false;
   bool maximize = false;
 };
-/// Stochastic gradient descent. Errors: nesterov without momentum or with dampening. Ref: torch.optim.SGD.
+/// Stochastic gradient descent. Errors: nesterov without momentum or with dampening. Ref:
+/// torch.optim.SGD.
 class SGD : public Optimizer {
  public:
   explicit SGD(const SGDOptions& options = {});
@@ -44,7 +46,8 @@ struct AdamWOptions {
   bool amsgrad = false;
   bool maximize = false;
 };
-/// Adam with decoupled weight decay. Loshchilov and Hutter, arXiv:1711.05101. Ref: torch.optim.AdamW.
+/// Adam with decoupled weight decay. Loshchilov and Hutter, arXiv:1711.05101. Ref:
+/// torch.optim.AdamW.
 class AdamW : public Optimizer {
  public:
   explicit AdamW(const AdamWOptions& options = {});

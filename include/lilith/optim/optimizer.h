@@ -16,27 +16,28 @@ namespace optim {
 struct Rule;  // src/optim/rule.h
 }
 
-/// Parameters that share hyper-parameters. The first group of an optimiser takes those that no other wants.
+/// Parameters that share hyper-parameters. The first group of an optimiser takes those that no
+/// other wants.
 struct ParamGroup {
   std::function<bool(const std::string& path)> contains;
   std::map<std::string, Hyper> hyper;  // "lr", "weight_decay", "beta1" …
   Buffer step;                         // f64 []: updates so far
 };
 
-/// Updates parameters from gradients by a rule (Adam, SGD …). A value: copies are independent, and an Adam
-/// may be kept as an Optimizer. State is keyed by the parameter's path; hyper-parameters are run-time
-/// numbers, so that changing them compiles nothing.
+/// Updates parameters from gradients by a rule (Adam, SGD …). A value: copies are independent, and
+/// an Adam may be kept as an Optimizer. State is keyed by the parameter's path; hyper-parameters
+/// are run-time numbers, so that changing them compiles nothing.
 class Optimizer {
  public:
-  /// A hyper-parameter of the first group ("lr"), to read or to set. Error when the rule has none of
-  /// that name; the message lists them.
+  /// A hyper-parameter of the first group ("lr"), to read or to set. Error when the rule has none
+  /// of that name; the message lists them.
   Hyper& hyper(const std::string& name) { return hyper(name, 0); }
   double lr() const { return param_groups_[0].hyper.at("lr").value(); }
   void set_lr(double lr) { hyper("lr") = lr; }
   Hyper& hyper(const std::string& name, std::size_t group);
 
-  /// Gives the parameters at or below `prefix` ("head", "head.fc.bias") hyper-parameters of their own;
-  /// those not named are the first group's. A later group wins. Error for an unknown name.
+  /// Gives the parameters at or below `prefix` ("head", "head.fc.bias") hyper-parameters of their
+  /// own; those not named are the first group's. A later group wins. Error for an unknown name.
   void add_param_group(const std::string& prefix, const std::map<std::string, double>& hyper);
   /// The same for the paths that `contains` accepts.
   void add_param_group(std::function<bool(const std::string& path)> contains,
@@ -44,8 +45,8 @@ class Optimizer {
   std::vector<ParamGroup>& param_groups() { return param_groups_; }
   const std::vector<ParamGroup>& param_groups() const { return param_groups_; }
 
-  /// Makes the state of parameters that have none, as real tensors, so that the first step runs the same
-  /// program as the second. `compile` calls it; so does `update`, outside of a trace.
+  /// Makes the state of parameters that have none, as real tensors, so that the first step runs the
+  /// same program as the second. `compile` calls it; so does `update`, outside of a trace.
   void prepare(ModelRef model);
   /// The state of one parameter by name ("exp_avg"), empty before its first step.
   const std::map<std::string, Buffer>& state(const std::string& path) const;
@@ -78,18 +79,20 @@ struct UpdateOptions {
 };
 
 namespace detail {
-void update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume, const UpdateOptions& options);
+void update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
+            const UpdateOptions& options);
 }
 
-/// One step: assigns to each parameter of `model` what the optimiser makes of its gradient, the field of
-/// the same path in `grads` (undefined: the parameter stays). Outside of a trace everything that is
-/// pending in model and optimiser is evaluated, as one program; inside, it is recorded. With
-/// std::move(grads) the gradients are never stored. Errors: shapes that differ.
+/// One step: assigns to each parameter of `model` what the optimiser makes of its gradient, the
+/// field of the same path in `grads` (undefined: the parameter stays). Outside of a trace
+/// everything that is pending in model and optimiser is evaluated, as one program; inside, it is
+/// recorded. With std::move(grads) the gradients are never stored. Errors: shapes that differ.
 template <class M, class G>
 void update(Optimizer& opt, M& model, G&& grads, const UpdateOptions& options = {}) {
   static_assert(std::is_same_v<M, std::remove_cvref_t<G>>,
                 "lilith: update takes a model and its gradients, which have the model's type");
-  constexpr bool kConsume = !std::is_lvalue_reference_v<G> && !std::is_const_v<std::remove_reference_t<G>>;
+  constexpr bool kConsume =
+      !std::is_lvalue_reference_v<G> && !std::is_const_v<std::remove_reference_t<G>>;
   detail::update(opt, model, grads, kConsume, options);
 }
 

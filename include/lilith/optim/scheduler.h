@@ -9,8 +9,8 @@
 namespace lilith {
 
 /// Sets an optimiser's learning rates as a function of the number of step() calls. A value: every
-/// scheduler may be kept as an LRScheduler. The optimiser must outlive it. One that is made without an
-/// optimiser (StepLR({.step_size = 30})) waits for attach.
+/// scheduler may be kept as an LRScheduler. The optimiser must outlive it. One that is made without
+/// an optimiser (StepLR({.step_size = 30})) waits for attach.
 class LRScheduler {
  public:
   /// The rate after `epoch` steps of a group that started with `base`.
@@ -67,7 +67,9 @@ struct MultiStepLROptions {
 class MultiStepLR : public LRScheduler {
  public:
   MultiStepLR(const MultiStepLROptions& options);
-  MultiStepLR(Optimizer& opt, const MultiStepLROptions& options) : MultiStepLR(options) { attach(opt); }
+  MultiStepLR(Optimizer& opt, const MultiStepLROptions& options) : MultiStepLR(options) {
+    attach(opt);
+  }
 };
 
 /// base gamma^t.
@@ -153,13 +155,14 @@ class PolynomialLR : public LRScheduler {
 class LambdaLR : public LRScheduler {
  public:
   LambdaLR(std::function<double(std::int64_t)> factor);
-  LambdaLR(Optimizer& opt, std::function<double(std::int64_t)> factor) : LambdaLR(std::move(factor)) {
+  LambdaLR(Optimizer& opt, std::function<double(std::int64_t)> factor)
+      : LambdaLR(std::move(factor)) {
     attach(opt);
   }
 };
 
-/// Up to max_lr and down again, the momentum the other way round. Smith and Topin, arXiv:1708.07120.
-/// Error for more than total_steps steps.
+/// Up to max_lr and down again, the momentum the other way round. Smith and Topin,
+/// arXiv:1708.07120. Error for more than total_steps steps.
 struct OneCycleLROptions {
   double max_lr = 0;
   std::int64_t total_steps = 0;
@@ -175,7 +178,9 @@ struct OneCycleLROptions {
 class OneCycleLR : public LRScheduler {
  public:
   OneCycleLR(const OneCycleLROptions& options);
-  OneCycleLR(Optimizer& opt, const OneCycleLROptions& options) : OneCycleLR(options) { attach(opt); }
+  OneCycleLR(Optimizer& opt, const OneCycleLROptions& options) : OneCycleLR(options) {
+    attach(opt);
+  }
 };
 
 /// Between base_lr and max_lr in triangles; mode "triangular", "triangular2" (halves each cycle) or
@@ -197,10 +202,12 @@ class CyclicLR : public LRScheduler {
   CyclicLR(Optimizer& opt, const CyclicLROptions& options) : CyclicLR(options) { attach(opt); }
 };
 
-/// One schedule after the other: schedules[i] runs from milestones[i - 1], its t counted from there.
+/// One schedule after the other: schedules[i] runs from milestones[i - 1], its t counted from
+/// there.
 class SequentialLR : public LRScheduler {
  public:
-  SequentialLR(const std::vector<LRScheduler>& schedules, const std::vector<std::int64_t>& milestones);
+  SequentialLR(const std::vector<LRScheduler>& schedules,
+               const std::vector<std::int64_t>& milestones);
   SequentialLR(Optimizer& opt, const std::vector<LRScheduler>& schedules,
                const std::vector<std::int64_t>& milestones)
       : SequentialLR(schedules, milestones) {
@@ -208,7 +215,8 @@ class SequentialLR : public LRScheduler {
   }
 };
 
-/// Multiplies the rates by `factor` when the metric has not improved for more than `patience` steps.
+/// Multiplies the rates by `factor` when the metric has not improved for more than `patience`
+/// steps.
 struct ReduceLROnPlateauOptions {
   std::string_view mode = "min";  // or "max"
   double factor = 0.1;
