@@ -8,7 +8,8 @@ namespace lilith {
 /// jax.default_matmul_precision, torch.set_float32_matmul_precision.
 enum class Precision : std::uint8_t { highest, high, medium };
 
-/// Sets what programs compiled from now on may trade, in every thread. The default is `high`.
+/// Sets what later programs may trade, in every thread. The default is `high`. No schedule reads it
+/// yet: results are those of `highest` under every value.
 void set_precision(Precision precision);
 Precision precision();
 

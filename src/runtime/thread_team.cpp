@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <system_error>
 
 #include "lilith/error.h"
 #include "lilith/runtime.h"
@@ -65,9 +66,13 @@ ThreadTeam::~ThreadTeam() { stop(); }
 
 void ThreadTeam::start(int n) {
   stopping_ = false;
-  size_ = n;
   const std::uint32_t now = epoch_.load(std::memory_order_relaxed);
-  for (int i = 1; i < n; ++i) workers_.emplace_back([this, i, now] { work(i, now); });
+  try {
+    for (int i = 1; i < n; ++i) workers_.emplace_back([this, i, now] { work(i, now); });
+  } catch (const std::system_error&) {
+    // The system grants no more threads: those there are make the team.
+  }
+  size_ = static_cast<int>(workers_.size()) + 1;
 }
 
 void ThreadTeam::stop() {

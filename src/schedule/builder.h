@@ -12,7 +12,6 @@ namespace lilith::schedule {
 /// The plan while it grows: which value lies in which buffer.
 struct Builder {
   const Analysis& analysis;
-  const Fusion& fusion;
   const Target target;
   Plan plan;
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;

@@ -320,12 +320,13 @@ class Fuser {
   void epilogue(NodeImpl* core) {
     std::vector<NodeImpl*> inside{core};
     bool core_escapes = a_.is_output(core) || !wide_;
-    for (std::size_t k = 0; wide_ && k < inside.size() && inside.size() < 64; ++k) {
+    for (std::size_t k = 0; wide_ && k < inside.size(); ++k) {
       NodeImpl* n = inside[k];
       bool escapes = a_.is_output(n);
       for (NodeImpl* u : a_.users(n)) {
         if (std::find(inside.begin(), inside.end(), u) != inside.end()) continue;
-        if (pointwise_after(n, u) && !grouped(u) && !needs_later_value(u, core, inside)) {
+        if (inside.size() < 64 && pointwise_after(n, u) && !grouped(u) &&
+            !needs_later_value(u, core, inside)) {
           inside.push_back(u);
         } else {
           escapes = true;

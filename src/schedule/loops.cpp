@@ -101,7 +101,7 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
     }
     double total = 0;
     for (std::size_t k = 0; k < strides.size(); ++k) {
-      if (strides[k].empty() || inner < 0 || !accesses[k].fixed) continue;
+      if (strides[k].empty() || inner < 0) continue;
       const std::int64_t step = std::abs(strides[k][static_cast<std::size_t>(inner)]);
       // A short innermost loop fills few lanes.
       const double lanes = domain[inner] < 8 ? 2.0 : 1.0;

@@ -16,7 +16,6 @@ struct LoopDim {
 struct Access {
   kir::Expr address;
   double bytes = 0;
-  bool fixed = true;  // its layout is given; a store may still choose
 };
 
 /// Every load below these expressions, each once.

@@ -104,7 +104,7 @@ class MapBuilder {
     std::vector<Access> accesses = loads_of(values_, kernel_);
     for (NodeImpl* n : g_.stores) {
       if (b_.analysis.is_output(n)) {
-        accesses.push_back({row_major_address(n), static_cast<double>(n->aval.bytes()), true});
+        accesses.push_back({row_major_address(n), static_cast<double>(n->aval.bytes())});
       }
     }
     order_ = choose_order(index_, g_.domain, accesses);
@@ -117,7 +117,7 @@ class MapBuilder {
         address = address + index_[static_cast<std::size_t>(d)] *
                                 pool().integer(strides[static_cast<std::size_t>(d)]);
       }
-      accesses.push_back({address, 0, true});
+      accesses.push_back({address, 0});
     }
     const std::vector<bool> pinned = pinned_vars(values_);
     for (const int d : order_) {
@@ -497,7 +497,7 @@ class MapBuilder {
     }
   }
   Expr guarded(Expr x, Expr inside) {
-    if (x->args.empty()) return x;
+    if (!x || x->args.empty()) return x;
     if (x->op == kir::Op::Load) {
       const Expr mask = x->args.size() > 1 ? x->args[1] : Expr();
       return pool().load(static_cast<int>(x->i), memory_dtype(x), x->args[0],

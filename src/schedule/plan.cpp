@@ -142,7 +142,7 @@ void place_barriers(Plan* plan) {
 Plan make_plan(const Graph& g, const PlanOptions& options) {
   const Analysis analysis(g);
   const Fusion fusion = fuse(analysis, g, options.donated);
-  Builder b{analysis, fusion, options.target, {}, {}};
+  Builder b{analysis, options.target, {}, {}};
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ir::NodeImpl* n = g.inputs()[i].node();
     BufferPlan p;

@@ -39,6 +39,14 @@ TEST(Program, Softmax) {
   check_program({f32({100, 10})},
                 [](const Inputs& x) { return Inputs{log_softmax(x[0], 1), softmax(x[0], 0)}; });
 }
+TEST(Program, AMatmulWithALongTail) {
+  check_program({f32({8, 9}), f32({9, 17})}, [](const Inputs& x) {
+    Tensor t = matmul(x[0], x[1]);
+    for (int i = 0; i < 100; ++i) t = i % 2 ? maximum(t, -1.0 - i) : t + 0.25;
+    return Inputs{t};
+  });
+}
+
 TEST(Program, Matmul) {
   for (const auto& [m, n, k] : {std::tuple{1, 1, 1},
                                 {3, 5, 7},
