@@ -3,9 +3,12 @@
 namespace lilith {
 
 /// Threads that programs run on, the caller's included; at first the cores this process may use
-/// (its affinity mask and its cgroup's quota). Programs compiled before keep their partition of
-/// work and are compiled anew for another number. Error when n < 1.
+/// (its affinity mask and its cgroup's quota). May be called while other threads run programs; it
+/// waits for its turn. Programs compiled before keep the schedule that was chosen for the number of
+/// then, and so their results to the bit; their loops are shared by the threads of now. Error when
+/// n < 1.
 void set_num_threads(int n);
+/// The number of threads that programs run on now.
 int num_threads();
 /// Whether threads spin for a moment between steps (fast, the default) or sleep at once (for a host
 /// program that needs its cores).

@@ -80,6 +80,7 @@ class CompiledProgram final : public Program {
     } else if (env::debug(1, "run")) {
       run_timed(context);
     } else if (all_single_) {
+      grow_scratch(&context, 1);
       run_thread(context, 0, 1);
     } else {
       runtime::ThreadTeam::instance().run(
@@ -87,7 +88,7 @@ class CompiledProgram final : public Program {
             auto& ctx = *static_cast<Context*>(c);
             ctx.program->run_thread(ctx, thread, n);
           },
-          &context);
+          &context, grow_scratch);
     }
     if (guard_bytes_ > 0) check_guards(*instance);
     copy_repeated(inputs, outputs);
@@ -166,14 +167,25 @@ class CompiledProgram final : public Program {
       i->flags.resize(checks_.size());
       pool_.reserve(8);
     }
-    const auto threads = static_cast<std::size_t>(runtime::ThreadTeam::instance().size());
-    while (scratch_bytes_ > 0 && i->scratch.size() < threads)
-      i->scratch.push_back(Storage::allocate(scratch_bytes_));
     return i;
   }
   void release(std::unique_ptr<Instance> i) {
     std::lock_guard lock(pool_mutex_);
     pool_.push_back(std::move(i));
+  }
+
+  // Called when the number of threads of this run is fixed: another thread may resize the team at
+  // any time before.
+  static void grow_scratch(void* context, int num_threads) {
+    const auto& c = *static_cast<Context*>(context);
+    const std::size_t bytes = c.program->scratch_bytes_;
+    std::vector<StoragePtr>& scratch = c.instance->scratch;
+    while (bytes > 0 && scratch.size() < static_cast<std::size_t>(num_threads))
+      scratch.push_back(Storage::allocate(bytes));
+  }
+  static void* scratch_of(const Context& c, int thread) {
+    const std::vector<StoragePtr>& scratch = c.instance->scratch;
+    return scratch.empty() ? nullptr : scratch[static_cast<std::size_t>(thread)]->data();
   }
 
   // Decides where every buffer lies in this run.
@@ -239,9 +251,7 @@ class CompiledProgram final : public Program {
   }
 
   void run_thread(const Context& c, int thread, int num_threads) const {
-    void* scratch = c.instance->scratch.empty()
-                        ? nullptr
-                        : c.instance->scratch[static_cast<std::size_t>(thread)]->data();
+    void* scratch = scratch_of(c, thread);
     for (const Launch& l : launches_) {
       if (l.barrier_before && num_threads > 1) runtime::ThreadTeam::instance().barrier();
       if (l.single && thread != 0) continue;
@@ -275,11 +285,10 @@ class CompiledProgram final : public Program {
 
   // ---- LILITH_CHECK_NAN: one kernel after another, its results looked at ----
   void run_checked(Context& context) {
+    grow_scratch(&context, 1);
     for (std::size_t i = 0; i < launches_.size(); ++i) {
       const Launch& l = launches_[i];
-      std::vector<StoragePtr>& scratch = context.instance->scratch;
-      void* memory = scratch.empty() ? nullptr : scratch[0]->data();
-      l.fn(context.instance->params.data() + l.params, 0, 1, memory);
+      l.fn(context.instance->params.data() + l.params, 0, 1, scratch_of(context, 0));
       const schedule::LaunchPlan& plan = plan_.launches[i];
       for (const int b : plan.written) {
         const BufferPlan& p = plan_.buffers[static_cast<std::size_t>(b)];
@@ -306,14 +315,13 @@ class CompiledProgram final : public Program {
       Context* c;
       std::vector<double> ms;
     } timed{&context, std::vector<double>(launches_.size())};
+    const auto prepare = [](void* p, int n) { grow_scratch(static_cast<Timed*>(p)->c, n); };
     runtime::ThreadTeam::instance().run(
         [](void* p, int thread, int n) {
           auto& t = *static_cast<Timed*>(p);
           const CompiledProgram& program = *t.c->program;
           auto& team = runtime::ThreadTeam::instance();
-          void* scratch = t.c->instance->scratch.empty()
-                              ? nullptr
-                              : t.c->instance->scratch[static_cast<std::size_t>(thread)]->data();
+          void* scratch = scratch_of(*t.c, thread);
           for (std::size_t i = 0; i < program.launches_.size(); ++i) {
             const Launch& l = program.launches_[i];
             team.barrier();
@@ -326,7 +334,7 @@ class CompiledProgram final : public Program {
             if (thread == 0) t.ms[i] = ms_since(start);
           }
         },
-        &timed);
+        &timed, prepare);
     for (std::size_t i = 0; i < launches_.size(); ++i) {
       const schedule::LaunchPlan& l = plan_.launches[i];
       fmt::print(

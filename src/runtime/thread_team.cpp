@@ -101,8 +101,9 @@ void ThreadTeam::work(int thread, std::uint32_t seen) {
   }
 }
 
-void ThreadTeam::run(Task task, void* context) {
+void ThreadTeam::run(Task task, void* context, Prepare prepare) {
   std::lock_guard lock(turn_);
+  if (prepare) prepare(context, size());
   if (size() == 1) return task(context, 0, 1);
   task_ = task;
   context_ = context;

@@ -13,16 +13,19 @@ namespace lilith::runtime {
 class ThreadTeam {
  public:
   using Task = void (*)(void* context, int thread, int num_threads);
+  using Prepare = void (*)(void* context, int num_threads);
 
   static ThreadTeam& instance();
   ~ThreadTeam();
 
   /// Runs task on every thread and returns when all are done. Calls from several threads take
-  /// turns.
-  void run(Task task, void* context);
+  /// turns. `prepare` runs first, on the caller alone, once the number of threads of this run is
+  /// fixed: what a task needs per thread is allocated there.
+  void run(Task task, void* context, Prepare prepare = nullptr);
   /// All threads of the running task meet here.
   void barrier();
 
+  /// May change at once when another thread calls resize; within a run it is fixed.
   int size() const { return size_.load(std::memory_order_relaxed); }
   void resize(int n);
   void set_spin(bool spin) { spin_.store(spin, std::memory_order_relaxed); }
@@ -33,7 +36,7 @@ class ThreadTeam {
   void stop();
   void work(int thread, std::uint32_t seen);  // seen: the last epoch that is not its business
 
-  std::mutex turn_;  // held by the caller of run
+  std::mutex turn_;  // held by the caller of run and of resize
   std::vector<std::thread> workers_;
   std::atomic<int> size_{1};
   std::atomic<bool> spin_{true};
