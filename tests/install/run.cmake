@@ -13,7 +13,7 @@ foreach(sanitizer IN LISTS SANITIZE)
   string(APPEND flags " -fsanitize=${sanitizer}")
 endforeach()
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/prefix --component Lilith)
-run(${CMAKE_COMMAND} -S ${EXAMPLE} -B ${work}/build -DCMAKE_PREFIX_PATH=${work}/prefix
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${EXAMPLE} -B ${work}/build -DCMAKE_PREFIX_PATH=${work}/prefix
     -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS=${flags}")
 run(${CMAKE_COMMAND} --build ${work}/build)
 run(${work}/build/app)
