@@ -11,6 +11,7 @@
 
 #include "codegen/codegen.h"
 #include "core/env.h"
+#include "eval/check_nan.h"
 #include "runtime/memory_limit.h"
 #include "runtime/thread_team.h"
 #include "schedule/plan.h"
@@ -72,6 +73,8 @@ class CompiledProgram final : public Program {
     if (before_) before_->run(inputs, {}, {});
     std::unique_ptr<Instance> instance = acquire();
     const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
+    // What stops in the middle must leave its inputs as they were.
+    if (env::check_nan()) donated = {};
     place(*instance, arena, inputs, donated, outputs);
     Context context{this, instance.get()};
     if (guard_bytes_ > 0) fill_guards(*instance);
@@ -292,21 +295,11 @@ class CompiledProgram final : public Program {
       const schedule::LaunchPlan& plan = plan_.launches[i];
       for (const int b : plan.written) {
         const BufferPlan& p = plan_.buffers[static_cast<std::size_t>(b)];
-        if (p.name == "panels" || p.name == "partial") continue;
-        if (!has_nan(p, context.instance->buffers[static_cast<std::size_t>(b)])) continue;
-        throw Error(fmt::format("LILITH_CHECK_NAN: a NaN in {}{}, made by {}", name(p.dtype),
-                                p.shape.str(), plan.what),
-                    plan.loc);
+        const void* data = context.instance->buffers[static_cast<std::size_t>(b)];
+        if (!p.scratch && has_nan(p.dtype, data, p.shape.numel()))
+          fail_nan(p.dtype, p.shape, plan.what, plan.loc);
       }
     }
-  }
-  static bool has_nan(const BufferPlan& p, const void* data) {
-    const auto any = [&](const auto* x) {
-      return std::any_of(x, x + p.shape.numel(), [](auto v) { return v != v; });
-    };
-    if (p.dtype == DType::F32) return any(static_cast<const float*>(data));
-    if (p.dtype == DType::F64) return any(static_cast<const double*>(data));
-    return false;
   }
 
   // One line a kernel: its time, and how fast it moved its data.

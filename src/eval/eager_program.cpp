@@ -2,6 +2,8 @@
 #include <map>
 #include <optional>
 
+#include "core/env.h"
+#include "eval/check_nan.h"
 #include "eval/program.h"
 #include "ir/host.h"
 #include "ir/node.h"
@@ -100,6 +102,9 @@ class EagerProgram final : public Program {
     }
     if (out.floating())
       for (double& v : out.f) v = ir::round_to(v, out.aval.dtype);
+    if (env::check_nan() && has_nan(DType::F64, out.f.data(), std::ssize(out.f)))
+      fail_nan(out.aval.dtype, out.aval.shape,
+               fmt::format("{} -> {}", node.op().name, out.aval.str()), node.loc());
     return out;
   }
 

@@ -57,6 +57,7 @@ int Builder::add_scratch(std::string name, DType dtype, std::int64_t elements) {
   p.dtype = dtype;
   p.layout = Layout::row_major(1);
   p.bytes = static_cast<std::size_t>(elements) * size_of(dtype);
+  p.scratch = true;
   plan.buffers.push_back(std::move(p));
   return static_cast<int>(plan.buffers.size()) - 1;
 }

@@ -44,6 +44,7 @@ struct BufferPlan {
   std::size_t offset = 0;     // in the arena
   int first = -1, last = -1;  // launches that touch it
   int donor = -1;             // output: the input buffer whose memory it may take over, or -1
+  bool scratch = false;       // of a schedule's own (packed panels, partial sums): no graph value
 };
 
 /// One kernel launch: a kernel, the buffers that its parameters are, and what it computes.
