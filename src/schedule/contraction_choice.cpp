@@ -139,7 +139,6 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
           b_elements *= static_cast<double>(x.extent);
       }
       const double pack_cycles = pack ? b_elements * 1.5 : 0;
-      // The result's rows: contiguous in the lanes unless the layout of an output forbids it.
       const auto consider = [&](std::int64_t nv, std::vector<int> row_axes,
                                 std::vector<std::int64_t> row_tiles, std::int64_t full,
                                 std::int64_t rest, std::int64_t mr, double repeat) {

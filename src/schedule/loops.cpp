@@ -113,6 +113,58 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
                            [&](const auto& x, const auto& y) { return penalty(x) < penalty(y); });
 }
 
+kir::Block in_loop(Expr var, kir::LoopKind kind, kir::Block body) {
+  kir::Block outer;
+  outer.push_back(kir::make_for(var, kind, std::move(body)));
+  return outer;
+}
+
+void append(kir::Block* to, kir::Block from) {
+  for (kir::Stmt& s : from) to->push_back(std::move(s));
+}
+
+void substitute(kir::Block* body, const std::vector<Expr>& by) {
+  const auto sub = [&](Expr& e) {
+    if (e) e = kir::substitute(e, by);
+  };
+  for (kir::Stmt& s : *body) {
+    switch (s.kind) {
+      case kir::Stmt::Kind::For:
+        substitute(s.loop.body.get(), by);
+        break;
+      case kir::Stmt::Kind::While:
+        sub(s.while_loop.cond);
+        substitute(s.while_loop.body.get(), by);
+        break;
+      case kir::Stmt::Kind::If:
+        sub(s.branch.cond);
+        substitute(s.branch.then_body.get(), by);
+        if (s.branch.else_body) substitute(s.branch.else_body.get(), by);
+        break;
+      case kir::Stmt::Kind::Store:
+        sub(s.store.index);
+        sub(s.store.value);
+        sub(s.store.mask);
+        break;
+      case kir::Stmt::Kind::DeclReg:
+        sub(s.decl.init);
+        break;
+      case kir::Stmt::Kind::SetReg:
+        for (Expr& e : s.set.index) sub(e);
+        sub(s.set.value);
+        break;
+      case kir::Stmt::Kind::Accumulate:
+        for (Expr& e : s.acc.index) sub(e);
+        sub(s.acc.value);
+        sub(s.acc.a);
+        sub(s.acc.mask);
+        break;
+      case kir::Stmt::Kind::Barrier:
+        break;
+    }
+  }
+}
+
 void split_index(Expr index, const std::vector<LoopDim>& dims, std::vector<Expr>* by) {
   std::int64_t inner = 1;
   std::int64_t total = 1;

@@ -26,6 +26,11 @@ std::vector<bool> pinned_vars(const std::vector<kir::Expr>& roots);
 std::vector<int> choose_order(const std::vector<kir::Expr>& vars, const Shape& domain,
                               const std::vector<Access>& accesses);
 
+/// A block of one loop.
+kir::Block in_loop(kir::Expr var, kir::LoopKind kind, kir::Block body);
+void append(kir::Block* to, kir::Block from);
+/// Replaces variables in every statement (null entries stay); `by` is indexed by VarId.
+void substitute(kir::Block* body, const std::vector<kir::Expr>& by);
 /// Splits one loop index over the product of several loops' extents; sets their variables in `by`.
 void split_index(kir::Expr index, const std::vector<LoopDim>& dims, std::vector<kir::Expr>* by);
 

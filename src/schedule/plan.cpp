@@ -17,7 +17,6 @@ Layout Layout::row_major(int rank) {
   std::iota(l.order.begin(), l.order.end(), 0);
   return l;
 }
-bool Layout::is_row_major() const { return std::is_sorted(order.begin(), order.end()); }
 std::vector<std::int64_t> Layout::strides(const Shape& shape) const {
   std::vector<std::int64_t> s(order.size(), 0);
   std::int64_t step = 1;
@@ -27,7 +26,6 @@ std::vector<std::int64_t> Layout::strides(const Shape& shape) const {
   }
   return s;
 }
-std::string Layout::str() const { return fmt::format("[{}]", fmt::join(order, ",")); }
 
 int Builder::add_value(const ir::NodeImpl* n, const Layout& layout) {
   BufferPlan p;

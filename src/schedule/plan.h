@@ -25,10 +25,8 @@ struct Target {
 struct Layout {
   std::vector<int> order;
   static Layout row_major(int rank);
-  bool is_row_major() const;
   /// Elements to step for each (logical) dimension.
   std::vector<std::int64_t> strides(const Shape& shape) const;
-  std::string str() const;  // "[0,2,3,1]"
 };
 
 /// A block of memory of a program.

@@ -1,0 +1,119 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schedule/contraction.h"
+#include "schedule/loops.h"
+
+namespace lilith::schedule {
+
+/// A loop over tiles of one axis of the result.
+struct TileLoop {
+  int axis;
+  std::int64_t tile;  // elements of the axis in one step
+  kir::Expr var;      // counts steps
+  std::int64_t steps;
+};
+
+/// One register tile of the result: its rows (loops, outermost first) times its columns (lanes).
+struct Tile {
+  std::vector<std::pair<kir::Expr, std::int64_t>> rows;
+  kir::Expr row;  // the rows' loops as one index
+  std::int64_t row_count = 1;
+  kir::Expr column;
+  std::int64_t columns = 0;
+  kir::Expr step;             // of the vector axis: which of its tiles this is
+  std::vector<kir::Expr> at;  // the value of every axis
+  std::int64_t elements() const { return row_count * columns; }
+};
+
+/// A contraction's group on its way to kernels. The parts:
+///   contraction.cpp        what comes after what; addresses; tasks; the generic loops
+///   contraction_tiles.cpp  register tiles over the result and their epilogues
+///   contraction_pack.cpp   panels of b and the kernel that fills them
+///   contraction_split.cpp  a long sum over a small result, shared by the threads
+/// `at` is the value of every axis, by its number in the spec.
+class ContractionBuilder {
+ public:
+  ContractionBuilder(Builder& b, const Group& g);
+  void build();
+
+ private:
+  using NodeImpl = ir::NodeImpl;
+  using Block = kir::Block;
+  using Expr = kir::Expr;
+
+  kir::Pool& pool() { return *kernel_.pool; }
+  Expr number(std::int64_t v) { return pool().integer(v); }
+  const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
+  int axes() const { return static_cast<int>(spec_.axes.size()); }
+  std::vector<int> summed_axes() const;
+  std::int64_t product(const std::vector<int>& list) const;
+  std::vector<Expr> zeros() { return std::vector<Expr>(spec_.axes.size(), number(0)); }
+
+  void swap_operands();
+  void allocate();
+  std::string how() const;
+
+  // Addresses, in the pool of the kernel that uses them.
+  Expr place_a(kir::Pool& p, const std::vector<Expr>& at) const;
+  Expr place_b(kir::Pool& p, const std::vector<Expr>& at) const;
+  Expr load_operand(int buffer, Expr address);
+  Expr load_b(const std::vector<Expr>& at, Expr tile, Expr column);
+  Index out_index(const std::vector<Expr>& at);
+
+  // Panels of b: [other axes of b][vector tile][k][lane].
+  std::vector<int> panel_axes() const;
+  std::int64_t vector_tiles() const;
+  Expr packed_place(kir::Pool& p, const std::vector<Expr>& at, Expr tile, Expr column) const;
+  void pack_b();
+  Block pack_tile(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<Expr> at,
+                  Expr tile, std::int64_t width, const LoopDim& inner) const;
+
+  // Tiles.
+  std::vector<TileLoop> tile_loops();
+  void emit_tiles();
+  Block tile_cases(const std::vector<TileLoop>& loops, std::size_t k,
+                   std::vector<std::int64_t> sizes,
+                   const std::function<Block(const std::vector<std::int64_t>&)>& emit);
+  Tile make_tile(const std::vector<TileLoop>& loops, const std::vector<std::int64_t>& sizes,
+                 std::vector<Expr> at);
+  Block inner_sum(kir::RegId acc, Tile tile, const std::vector<int>& summed);
+  kir::RegId add_accumulator(const Tile& tile);
+  Expr read(kir::RegId acc, const Tile& tile);
+  static Block over_tile(const Tile& tile, Block body, kir::LoopKind rows = kir::LoopKind::Unroll);
+
+  // Epilogues.
+  int epilogue_cost() const;
+  bool heavy_epilogue(std::int64_t elements) const;
+  Block epilogue(const Index& index, Expr core);
+  Block epilogue_of_tile(kir::RegId acc, const Tile& tile);
+  Expr compute_inline(NodeImpl* n, const Index& index);
+
+  // Split sums.
+  void emit_split();
+  Expr partial_place(const std::vector<Expr>& at, Expr chunk);
+  Block clear_partial(kir::BufferId partial, Expr chunk);
+  Block add_tiles(kir::BufferId partial, Expr chunk, const std::vector<Expr>& at);
+  void combine_partials(kir::BufferId partial);
+
+  void emit_generic();
+  bool small() const { return macs_ < 2e4; }  // one thread does it sooner than two agree
+  void emit_parallel(std::vector<LoopDim> dims, Block body, bool single);
+
+  Builder& b_;
+  const Group& g_;
+  kir::Kernel kernel_;
+  Lowerer lower_;
+  DType dtype_;
+  ContractionSpec spec_;
+  ContractionSchedule choice_;
+  Layout layout_;    // of the group's stored values
+  int packed_ = -1;  // buffer of b's panels
+  double macs_ = 1;
+};
+
+}  // namespace lilith::schedule

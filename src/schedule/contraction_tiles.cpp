@@ -1,0 +1,221 @@
+#include <algorithm>
+
+#include "schedule/contraction_builder.h"
+
+// Register tiles over the result: which loops walk over them, what one of them sums, and the
+// epilogue that stores it.
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+namespace {
+
+// Vector operations of an epilogue that are written out; above, it is a loop.
+constexpr std::int64_t kMaxEpilogue = 200;
+// Vector FMAs of an innermost sum that is written out.
+constexpr std::int64_t kMaxUnrolledSum = 48;
+
+}  // namespace
+
+// Loops over the result, outermost first. A small b stays in the cache: it is walked innermost. A
+// large one: a panel at a time, all rows under it.
+std::vector<TileLoop> ContractionBuilder::tile_loops() {
+  std::vector<TileLoop> rows, others, vec;
+  const auto add = [&](std::vector<TileLoop>* list, int i, std::int64_t tile) {
+    const std::int64_t steps = (axis(i).extent + tile - 1) / tile;
+    list->push_back({i, tile, steps == 1 ? number(0) : pool().var(steps, axis(i).name), steps});
+  };
+  for (int i = 0; i < axes(); ++i) {
+    if (axis(i).summed() || i == choice_.vector_axis) continue;
+    const auto row = std::find(choice_.row_axes.begin(), choice_.row_axes.end(), i);
+    if (row == choice_.row_axes.end())
+      add(&others, i, 1);
+    else
+      add(&rows, i, choice_.row_tiles[static_cast<std::size_t>(row - choice_.row_axes.begin())]);
+  }
+  add(&vec, choice_.vector_axis, choice_.vector_tile);
+  const std::int64_t b_bytes = product(summed_axes()) * axis(choice_.vector_axis).extent *
+                               static_cast<std::int64_t>(size_of(dtype_));
+  const bool small_b = b_bytes <= b_.target.l2_bytes / 2;
+  std::vector<TileLoop> order;
+  if (!small_b) order = vec;
+  order.insert(order.end(), others.begin(), others.end());
+  order.insert(order.end(), rows.begin(), rows.end());
+  if (small_b) order.insert(order.end(), vec.begin(), vec.end());
+  std::erase_if(order, [](const TileLoop& l) { return l.steps == 1 && l.tile == 1; });
+  return order;
+}
+
+// The code of every combination of full and remaining tiles, chosen by the loops' variables.
+Block ContractionBuilder::tile_cases(
+    const std::vector<TileLoop>& loops, std::size_t k, std::vector<std::int64_t> sizes,
+    const std::function<Block(const std::vector<std::int64_t>&)>& emit) {
+  if (k == loops.size()) return emit(sizes);
+  const TileLoop& l = loops[k];
+  const std::int64_t last = axis(l.axis).extent - (l.steps - 1) * l.tile;
+  sizes.push_back(l.steps == 1 ? last : l.tile);
+  if (last == l.tile || l.steps == 1) return tile_cases(loops, k + 1, sizes, emit);
+  auto full = std::make_shared<Block>(tile_cases(loops, k + 1, sizes, emit));
+  sizes.back() = last;
+  auto rest = std::make_shared<Block>(tile_cases(loops, k + 1, sizes, emit));
+  Block body;
+  body.push_back(kir::If{kir::lt(l.var, number(l.steps - 1)), full, rest});
+  return body;
+}
+
+// The tile that the loops stand at; `at` holds what is known of axes outside of them.
+Tile ContractionBuilder::make_tile(const std::vector<TileLoop>& loops,
+                                   const std::vector<std::int64_t>& sizes, std::vector<Expr> at) {
+  Tile t;
+  t.columns = choice_.vector_tile;
+  t.step = t.row = number(0);
+  for (std::size_t k = 0; k < loops.size(); ++k) {
+    const TileLoop& l = loops[k];
+    if (l.axis == choice_.vector_axis) {
+      t.columns = sizes[k];
+      t.step = l.var;
+      continue;
+    }
+    Expr& place = at[static_cast<std::size_t>(l.axis)];
+    place = l.var * number(l.tile);
+    if (sizes[k] == 1) continue;
+    t.rows.emplace_back(pool().var(sizes[k], "r"), sizes[k]);
+    place = place + t.rows.back().first;
+  }
+  for (const auto& [r, n] : t.rows) {
+    t.row_count *= n;
+    t.row = t.row * number(n) + r;
+  }
+  t.column = pool().var(t.columns, "c");
+  at[static_cast<std::size_t>(choice_.vector_axis)] =
+      t.step * number(choice_.vector_tile) + t.column;
+  t.at = std::move(at);
+  return t;
+}
+
+kir::RegId ContractionBuilder::add_accumulator(const Tile& tile) {
+  return kernel_.add_reg("acc", dtype_, {tile.row_count, tile.columns});
+}
+
+Expr ContractionBuilder::read(kir::RegId acc, const Tile& tile) {
+  return pool().read(acc, dtype_, {tile.row, tile.column});
+}
+
+// `body` for every element of a tile.
+Block ContractionBuilder::over_tile(const Tile& tile, Block body, LoopKind rows) {
+  Block result = in_loop(tile.column, LoopKind::Vector, std::move(body));
+  for (auto it = tile.rows.rbegin(); it != tile.rows.rend(); ++it)
+    result = in_loop(it->first, rows, std::move(result));
+  return result;
+}
+
+// Adds a * b over the `summed` axes to the accumulators.
+Block ContractionBuilder::inner_sum(kir::RegId acc, Tile tile, const std::vector<int>& summed) {
+  for (const int i : summed)
+    tile.at[static_cast<std::size_t>(i)] = pool().var(axis(i).extent, axis(i).name);
+  const Expr x = load_operand(spec_.a_buffer, place_a(pool(), tile.at));
+  const Expr y = load_b(tile.at, tile.step, tile.column);
+  Block step;
+  if (is_floating(dtype_))
+    step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, y, x, {}});
+  else
+    step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, x * y, {}, {}});
+  Block sum = over_tile(tile, std::move(step));
+  const std::int64_t vectors = tile.row_count * ((tile.columns + 15) / 16);
+  for (auto it = summed.rbegin(); it != summed.rend(); ++it) {
+    // The loop around a short innermost sum would cost as much as its body.
+    const bool unroll = it == summed.rbegin() && axis(*it).extent * vectors <= kMaxUnrolledSum;
+    sum = in_loop(tile.at[static_cast<std::size_t>(*it)],
+                  unroll ? LoopKind::Unroll : LoopKind::Serial, std::move(sum));
+  }
+  return sum;
+}
+
+void ContractionBuilder::emit_tiles() {
+  const std::vector<TileLoop> loops = tile_loops();
+  Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
+    const Tile tile = make_tile(loops, sizes, zeros());
+    const kir::RegId acc = add_accumulator(tile);
+    Block one;
+    one.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
+    append(&one, inner_sum(acc, tile, summed_axes()));
+    append(&one, epilogue_of_tile(acc, tile));
+    return one;
+  });
+  std::vector<LoopDim> dims;
+  for (const TileLoop& l : loops) {
+    if (l.steps > 1) dims.push_back({l.var, l.steps});
+  }
+  emit_parallel(dims, std::move(body), small());
+}
+
+// Written out once per register a heavy epilogue would be many pages of code: the tile then goes
+// through the L1 cache, and the epilogue is a loop.
+Block ContractionBuilder::epilogue_of_tile(kir::RegId acc, const Tile& tile) {
+  if (!heavy_epilogue(tile.elements()))
+    return over_tile(tile, epilogue(out_index(tile.at), read(acc, tile)));
+  const kir::BufferId memory =
+      kernel_.add_buffer("tile", dtype_, tile.elements(), kir::Space::Thread);
+  kernel_.buffers[static_cast<std::size_t>(memory)].written = true;
+  const Expr place = tile.row * number(tile.columns) + tile.column;
+  Block spill;
+  spill.push_back(kir::Store{memory, place, read(acc, tile), {}});
+  Block body = over_tile(tile, std::move(spill));
+  append(&body, over_tile(tile, epilogue(out_index(tile.at), pool().load(memory, dtype_, place)),
+                          LoopKind::Serial));
+  return body;
+}
+
+// Work of the epilogue per element.
+int ContractionBuilder::epilogue_cost() const {
+  std::vector<const NodeImpl*> seen{g_.core};
+  int cost = 0;
+  const std::function<void(const NodeImpl*)> visit = [&](const NodeImpl* n) {
+    if (std::find(seen.begin(), seen.end(), n) != seen.end() || n->is_leaf()) return;
+    seen.push_back(n);
+    const bool made_here = std::find(g_.stores.begin(), g_.stores.end(), n) != g_.stores.end();
+    if (!made_here && b_.buffer(n) >= 0) return;
+    cost += n->op->cost + (made_here ? 2 : 0);
+    for (const NodeImpl* in : n->inputs) visit(in);
+  };
+  for (const NodeImpl* n : g_.stores) visit(n);
+  return cost;
+}
+
+bool ContractionBuilder::heavy_epilogue(std::int64_t elements) const {
+  const std::int64_t lanes = b_.target.lanes(dtype_);
+  return epilogue_cost() * ((elements + lanes - 1) / lanes) > kMaxEpilogue;
+}
+
+// Stores every result of the group with `core` for the contraction's own value.
+Block ContractionBuilder::epilogue(const Index& index, Expr core) {
+  lower_.forget();
+  lower_.bind(g_.core, [core](const Index&) { return core; });
+  Block body;
+  for (NodeImpl* n : g_.stores) {
+    const int buffer = b_.buffer(n);
+    const Expr value = n == g_.core ? core : compute_inline(n, index);
+    const kir::BufferId id = lower_.param(buffer);
+    kernel_.buffers[static_cast<std::size_t>(id)].written = true;
+    body.push_back(kir::Store{id, lower_.address(buffer, index), value, {}});
+  }
+  lower_.unbind(g_.core);
+  return body;
+}
+
+// The group's own buffers exist already: hidden, so that the value is computed and not loaded.
+Expr ContractionBuilder::compute_inline(NodeImpl* n, const Index& index) {
+  std::vector<std::pair<NodeImpl*, int>> hidden;
+  for (NodeImpl* s : g_.stores) {
+    hidden.emplace_back(s, b_.buffer(s));
+    b_.buffer_of.erase(s);
+  }
+  const Expr value = lower_.value(n, index);
+  for (const auto& [node, buffer] : hidden) b_.buffer_of[node] = buffer;
+  return value;
+}
+
+}  // namespace lilith::schedule
