@@ -1,27 +1,63 @@
 #include <fmt/format.h>
 
+#include <fstream>
+
 #include "commands.h"
 #include "device_option.h"
+#include "lilith/compile.h"
+#include "lilith/io.h"
+#include "lilith/ops.h"
 #include "registry.h"
 
 namespace lilith::cli {
+namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream in(path);
+  LILITH_CHECK(in.good(), "explain: cannot read {}", path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Compiles and runs a case that LILITH_DUMP left: the program, then a line for each output.
+void replay(const std::string& dir) {
+  const Graph g = parse_graph(text_of(dir + "/graph.txt"));
+  const TensorDict stored = load_tensors(dir + "/inputs.safetensors");
+  std::vector<Tensor> inputs;
+  for (std::size_t k = 0; k < g.inputs().size(); ++k) inputs.push_back(stored[std::to_string(k)]);
+  const CompiledGraph f = compile(g);
+  const std::vector<Tensor> outputs = f(inputs);
+  fmt::print("{}\n", f.explain());
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    const Tensor x = outputs[k].to(kFloat64);
+    fmt::print("output {}: {}", k, outputs[k].aval().str());
+    if (x.numel() > 0)
+      fmt::print("  min {:.9g}  max {:.9g}  mean {:.9g}", amin(x).item<double>(),
+                 amax(x).item<double>(), x.mean().item<double>());
+    fmt::print("\n");
+  }
+}
+
+}  // namespace
 
 void add_explain(CLI::App& app) {
   struct Options {
-    std::string model, device = "cpu";
+    std::string model, replay, device = "cpu";
     zoo::BenchArgs args;
   };
   auto* command =
       app.add_subcommand("explain",
-                         "Show the program of a zoo model's training step: kernels, what each "
-                         "fuses, memory");
+                         "Show the program of a zoo model's training step, or of a case that "
+                         "LILITH_DUMP left: kernels, what each fuses, memory");
   auto o = std::make_shared<Options>();
-  command->add_option("model", o->model, "Name of the model")->required();
+  auto* model = command->add_option("model", o->model, "Name of the model");
+  command->add_option("--replay", o->replay, "Folder of a case: run it again")->excludes(model);
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
       ->check(CLI::PositiveNumber);
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->capture_default_str();
   command->callback([o] {
+    if (!o->replay.empty()) return replay(o->replay);
+    LILITH_CHECK(!o->model.empty(), "explain: name a model, or a case with --replay");
     const zoo::Entry& entry = zoo::find_model(o->model);
     LILITH_CHECK(entry.bench != nullptr, "explain: '{}' has no single training step to explain",
                  o->model);

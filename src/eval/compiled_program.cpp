@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "codegen/codegen.h"
+#include "core/dump.h"
 #include "core/env.h"
 #include "eval/check_nan.h"
 #include "runtime/memory_limit.h"
@@ -132,15 +133,19 @@ class CompiledProgram final : public Program {
         LocScope::current());
   }
 
+  static std::string text_of(const schedule::LaunchPlan& l) {
+    return fmt::format("{}\n  {}\n{}", l.what, l.how, kir::to_string(l.kernel));
+  }
+
   void compile() {
+    if (dump::on()) dump::write("plan", plan_.str());
     codegen::set_barrier_function([](std::int64_t, std::int64_t n) {
       if (n > 1) runtime::ThreadTeam::instance().barrier();
     });
     std::vector<const kir::Kernel*> kernels;
     for (const schedule::LaunchPlan& l : plan_.launches) {
-      if (env::debug(4, "schedule")) {
-        fmt::print(stderr, "{}\n  {}\n{}\n", l.what, l.how, kir::to_string(l.kernel));
-      }
+      if (env::debug(4, "schedule")) fmt::print(stderr, "{}\n", text_of(l));
+      if (dump::on()) dump::write(fmt::format("kernel_{}", kernels.size()), text_of(l));
       kernels.push_back(&l.kernel);
     }
     if (env::debug(4, "schedule")) fmt::print(stderr, "{}\n", plan_.str());

@@ -2,7 +2,9 @@
 
 #include <atomic>
 
+#include "core/dump.h"
 #include "core/env.h"
+#include "eval/dump_case.h"
 #include "lilith/compile.h"
 #include "passes/pipeline.h"
 
@@ -78,12 +80,20 @@ void ProgramCache::clear() {
   by_key_.clear();
 }
 
-std::shared_ptr<Program> compile_program(const Graph& g) {
-  ++counters.compiled;
+namespace {
+
+std::shared_ptr<Program> make_program(const Graph& g) {
   if (env::eager()) return make_eager_program(g);
   ProgramOptions options;
   options.donatable.assign(g.inputs().size(), 1);
   return Program::compile(run_passes(g), options);
+}
+
+}  // namespace
+
+std::shared_ptr<Program> compile_program(const Graph& g) {
+  ++counters.compiled;
+  return dump::on() ? dump_case(g, make_program) : make_program(g);
 }
 
 }  // namespace driver

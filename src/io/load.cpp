@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "eval/dump_case.h"
 #include "io/file.h"
 #include "io/gguf.h"
 #include "io/numpy.h"
@@ -19,6 +20,15 @@ bool is_torch_archive(const std::string& path) {
   return std::any_of(zip.names().begin(), zip.names().end(),
                      [](const std::string& name) { return name.ends_with("data.pkl"); });
 }
+
+struct InstallHook {
+  InstallHook() {
+    driver::write_tensors_hook() = [](const auto& tensors, const std::string& path) {
+      save_tensors(TensorDict(tensors), path);
+    };
+  }
+};
+const InstallHook install_hook;
 
 }  // namespace
 

@@ -1,11 +1,11 @@
 #include "passes/pipeline.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <mutex>
 
+#include "core/dump.h"
 #include "core/env.h"
 #include "ir/verify.h"
 
@@ -41,15 +41,6 @@ bool is_builtin(const std::string& name) {
   return std::any_of(all.begin(), all.end(), [&](const PassDef& p) { return p.name == name; });
 }
 
-void write_dump(const PassDef& pass, const Graph& g) {
-  static std::atomic<int> number{0};
-  const std::string path = fmt::format("{}/{:04d}_{}.txt", env::dump_dir(), number++, pass.name);
-  std::FILE* file = std::fopen(path.c_str(), "w");
-  LILITH_CHECK(file, "LILITH_DUMP: cannot write {}", path);
-  std::fputs(g.str().c_str(), file);
-  std::fclose(file);
-}
-
 void report(const PassDef& pass, const Graph& before, const Graph& after, double us) {
   const bool changed = !same_program(before, after);
   if (env::debug(2, "passes")) {
@@ -57,7 +48,7 @@ void report(const PassDef& pass, const Graph& before, const Graph& after, double
                before.nodes().size(), after.nodes().size(), changed ? "changed" : "unchanged");
   }
   if (changed && env::debug(3, "passes")) fmt::print(stderr, "{}", after.str());
-  if (changed && !env::dump_dir().empty()) write_dump(pass, after);
+  if (changed && dump::on()) dump::write(pass.name, after.str());
 }
 
 }  // namespace
@@ -76,7 +67,7 @@ Graph run_pass(const PassDef& pass, const Graph& g) {
   const auto start = std::chrono::steady_clock::now();
   Graph out = pass.run(g);
   const std::chrono::duration<double, std::micro> us = std::chrono::steady_clock::now() - start;
-  if (env::debug(2, "passes") || !env::dump_dir().empty()) report(pass, g, out, us.count());
+  if (env::debug(2, "passes") || dump::on()) report(pass, g, out, us.count());
   if (env::verify()) {
     if (const std::string fault = ir::find_fault(out); !fault.empty()) {
       throw InternalError(fmt::format("internal error after pass '{}': {}", pass.name, fault));

@@ -68,6 +68,24 @@ TEST_F(Cli, HelpIsEverywhere) {
   expect_has(run("train --help").out, "wine");
 }
 
+TEST_F(Cli, ExplainReplaysACase) {
+  fs::create_directories(path("case"));
+  std::ofstream(path("case/graph.txt")) << "%x: f32[2,3] = parameter\n"
+                                           "%k: f32[2,3] = parameter\n"
+                                           "%2: f32[2,3] = mul(%x, %k)\n"
+                                           "return %2\n";
+  save_tensors({{"0", arange(6).to(kFloat32).reshape({2, 3})}, {"1", full({2, 3}, 0.5)}},
+               path("case/inputs.safetensors"));
+  const Outcome o = run("explain --replay " + path("case"));
+  EXPECT_EQ(o.status, 0) << o.err;
+  expect_has(o.out, "mul");
+  expect_has(o.out, "output 0: f32[2,3]  min 0  max 2.5  mean 1.25");
+  EXPECT_NE(run("explain").status, 0);
+  const Outcome missing = run("explain --replay " + path("nowhere"));
+  EXPECT_EQ(missing.status, 1);
+  expect_has(missing.err, "explain: cannot read");
+}
+
 TEST_F(Cli, MistakesGoToStderrWithAStatus) {
   const auto expect_failure = [&](const std::string& args, const std::string& part) {
     const Outcome o = run(args);
