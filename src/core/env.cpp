@@ -28,14 +28,8 @@ std::vector<Row> read_table() {
       {"LILITH_CHECK_NAN", "1: name the op and the line that first make a NaN", {}},
       {"LILITH_SHARED", "the folder of real data and goldens for tests", {}},
       {"LILITH_CPU", "code for avx512, avx2 or baseline; unset: the best this CPU runs", {}},
-      {"LILITH_CACHE", "the folder of compiled programs; 0: none", {}},
       {"LILITH_NUM_THREADS", "threads of the team; unset: the cores this process may use", {}},
       {"LILITH_SPIN", "0: idle workers sleep at once", {}},
-      {"LILITH_TUNE", "0: schedules from the model alone; 1: measure; 2: measure again", {}},
-      {"LILITH_PRECISION", "highest, high or medium", {}},
-      {"XDG_CACHE_HOME", "where the cache lies unless LILITH_CACHE says so", {}},
-      {"HOME", "the same, one level up", {}},
-      {"NO_COLOR", "set: no colours on the terminal", {}},
   };
   for (Row& row : rows) {
     if (const char* value = std::getenv(std::string(row.name).c_str())) row.value = value;
@@ -153,9 +147,7 @@ void set(std::string_view variable, std::string_view value) {
 
 std::string help() {
   std::string out;
-  for (const Row& r : settings().rows) {
-    if (r.name.starts_with("LILITH_")) out += fmt::format("{:<20} {}\n", r.name, r.meaning);
-  }
+  for (const Row& r : settings().rows) out += fmt::format("{:<20} {}\n", r.name, r.meaning);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "core/env.h"
 #include "lilith/error.h"
 #include "lilith/runtime.h"
 
@@ -61,7 +62,12 @@ ThreadTeam& ThreadTeam::instance() {
   return *team;
 }
 
-ThreadTeam::ThreadTeam() { start(available_cores()); }
+ThreadTeam::ThreadTeam() {
+  const int n = env::integer("LILITH_NUM_THREADS", available_cores());
+  LILITH_CHECK(n >= 1, "LILITH_NUM_THREADS: got {}; need at least 1", n);
+  spin_ = env::text("LILITH_SPIN").empty() || env::flag("LILITH_SPIN");
+  start(n);
+}
 ThreadTeam::~ThreadTeam() { stop(); }
 
 void ThreadTeam::start(int n) {

@@ -28,6 +28,7 @@ class ThreadTeam {
   /// May change at once when another thread calls resize; within a run it is fixed.
   int size() const { return size_.load(std::memory_order_relaxed); }
   void resize(int n);
+  bool spin() const { return spin_.load(std::memory_order_relaxed); }
   void set_spin(bool spin) { spin_.store(spin, std::memory_order_relaxed); }
 
  private:

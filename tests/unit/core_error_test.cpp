@@ -105,5 +105,11 @@ TEST_F(EnvTest, WrongValuesAreErrors) {
   EXPECT_THROW(env::text("LILITH_NO_SUCH"), InternalError);
 }
 
+TEST_F(EnvTest, HelpNamesEveryVariable) {
+  const std::string help = env::help();
+  for (const char* name : {"LILITH_DEBUG", "LILITH_NUM_THREADS", "LILITH_SPIN", "LILITH_CPU"})
+    EXPECT_NE(help.find(name), std::string::npos) << name;
+}
+
 }  // namespace
 }  // namespace lilith

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
 #include <vector>
 
+#include "core/env.h"
 #include "lilith/compile.h"
 #include "lilith/ops.h"
 #include "lilith/runtime.h"
@@ -63,6 +66,33 @@ TEST(Threads, TheSameNumberGivesTheSameBits) {
       EXPECT_EQ(work(x, w), first) << n << " threads, compiled again";
     }
   }
+}
+
+// A fresh process each: the team reads the environment once.
+struct ThreadsDeathTest : testing::Test {
+  ThreadsDeathTest() { testing::GTEST_FLAG(death_test_style) = "threadsafe"; }
+  static void exit_with_team(const char* threads, const char* spin) {
+    env::set("LILITH_NUM_THREADS", threads);
+    env::set("LILITH_SPIN", spin);
+    try {
+      const int n = num_threads();
+      std::exit(10 * n + (runtime::ThreadTeam::instance().spin() ? 1 : 0));
+    } catch (const Error& e) {
+      std::fputs(e.what(), stderr);
+      std::exit(1);
+    }
+  }
+};
+
+TEST_F(ThreadsDeathTest, TheEnvironmentSetsTheTeam) {
+  using testing::ExitedWithCode;
+  EXPECT_EXIT(exit_with_team("3", ""), ExitedWithCode(31), "");
+  EXPECT_EXIT(exit_with_team("1", "0"), ExitedWithCode(10), "");
+  EXPECT_EXIT(exit_with_team("2", "1"), ExitedWithCode(21), "");
+  EXPECT_EXIT(exit_with_team("0", ""), ExitedWithCode(1),
+              "LILITH_NUM_THREADS: got 0; need at least 1");
+  EXPECT_EXIT(exit_with_team("many", ""), ExitedWithCode(1),
+              "LILITH_NUM_THREADS: 'many' is no whole number");
 }
 
 TEST(Threads, MayBeSetWhileProgramsRun) {
