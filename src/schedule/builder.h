@@ -9,12 +9,24 @@
 
 namespace lilith::schedule {
 
+/// The elements of an unpool that may differ from zero: for each combination of the list
+/// dimensions a run of places and values.
+struct SparseList {
+  const ir::NodeImpl* unpool = nullptr;
+  std::vector<std::int64_t> strides;  // place = sum over position dimensions of stride * index
+  std::vector<int> list_dims;
+  int counts = -1, places = -1,
+      values = -1;  // buffers: i32[lists], i32 and value [lists, capacity]
+  std::int64_t capacity = 0;
+};
+
 /// The plan while it grows: which value lies in which buffer.
 struct Builder {
   const Analysis& analysis;
   const Target target;
   Plan plan;
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;
+  std::vector<SparseList> sparse_lists = {};
 
   /// The buffer of a stored value made so far; -1 when there is none.
   int buffer(const ir::NodeImpl* n) const {

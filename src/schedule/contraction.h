@@ -28,6 +28,18 @@ struct ContractionSpec {
 };
 ContractionSpec make_spec(const Builder& b, ir::NodeImpl* core);
 
+/// An operand as memory: the buffer, and the step of each dimension of the operand's own shape.
+struct Operand {
+  int buffer = -1;
+  std::int64_t offset = 0;
+  std::vector<std::int64_t> stride;
+};
+Operand make_operand(const Builder& b, ir::NodeImpl* node);
+/// Every axis of a contraction, in an order that depends on its attributes alone, given how far a
+/// step in each dimension of its operands moves.
+std::vector<Axis> contraction_axes(const ir::NodeImpl* core, const std::vector<std::int64_t>& a,
+                                   const std::vector<std::int64_t>& b);
+
 /// The chosen shape of the loops.
 struct ContractionSchedule {
   int vector_axis = -1;          // runs in SIMD lanes: contiguous in b and in the result

@@ -91,7 +91,6 @@ class ContractionBuilder {
   bool heavy_epilogue(std::int64_t elements) const;
   Block epilogue(const Index& index, Expr core);
   Block epilogue_of_tile(kir::RegId acc, const Tile& tile);
-  Expr compute_inline(NodeImpl* n, const Index& index);
 
   // Split sums.
   void emit_split();

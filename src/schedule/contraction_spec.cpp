@@ -9,28 +9,7 @@ using ir::NodeImpl;
 
 namespace {
 
-// An operand as memory: the buffer, and the step of each dimension of the operand's own shape.
-struct Operand {
-  int buffer = -1;
-  std::int64_t offset = 0;
-  std::vector<std::int64_t> stride;
-};
-
-Operand make_operand(const Builder& b, NodeImpl* node) {
-  const StridedView view = strided_view(node);
-  Operand o;
-  o.buffer = b.buffer(view.base);
-  if (o.buffer < 0) throw InternalError("schedule: a contraction's operand is not stored");
-  const BufferPlan& plan = b.plan.buffers[static_cast<std::size_t>(o.buffer)];
-  const auto base = plan.layout.strides(plan.shape);
-  o.stride.assign(node->aval.shape.size(), 0);
-  for (std::size_t d = 0; d < view.offset.size(); ++d) {
-    o.offset += view.offset[d] * base[d];
-    for (std::size_t v = 0; v < o.stride.size(); ++v)
-      o.stride[v] += view.coefficient[d][v] * base[d];
-  }
-  return o;
-}
+using Ints = std::vector<std::int64_t>;
 
 std::int64_t at(const std::vector<std::int64_t>& v, std::int64_t i) {
   return v[static_cast<std::size_t>(i)];
@@ -40,33 +19,33 @@ bool contains(const std::vector<std::int64_t>& v, std::int64_t x) {
   return std::find(v.begin(), v.end(), x) != v.end();
 }
 
-void add_dot_axes(const NodeImpl* n, const Operand& a, const Operand& b, ContractionSpec* spec) {
+void add_dot_axes(const NodeImpl* n, const Ints& a, const Ints& b, std::vector<Axis>* axes) {
   const auto &lb = n->attrs.ints("lhs_batch"), &rb = n->attrs.ints("rhs_batch");
   const auto &lc = n->attrs.ints("lhs_contract"), &rc = n->attrs.ints("rhs_contract");
   const Shape &l = n->inputs[0]->aval.shape, &r = n->inputs[1]->aval.shape;
   int out = 0;
   for (std::size_t i = 0; i < lb.size(); ++i) {
-    spec->axes.push_back({fmt::format("batch{}", i), l[static_cast<int>(lb[i])],
-                          at(a.stride, lb[i]), at(b.stride, rb[i]), out++, 1});
+    axes->push_back({fmt::format("batch{}", i), l[static_cast<int>(lb[i])], at(a, lb[i]),
+                     at(b, rb[i]), out++, 1});
   }
   for (int d = 0; d < l.rank(); ++d) {
     if (!contains(lb, d) && !contains(lc, d)) {
-      spec->axes.push_back({fmt::format("m{}", d), l[d], at(a.stride, d), 0, out++, 1});
+      axes->push_back({fmt::format("m{}", d), l[d], at(a, d), 0, out++, 1});
     }
   }
   for (int d = 0; d < r.rank(); ++d) {
     if (!contains(rb, d) && !contains(rc, d)) {
-      spec->axes.push_back({fmt::format("n{}", d), r[d], 0, at(b.stride, d), out++, 1});
+      axes->push_back({fmt::format("n{}", d), r[d], 0, at(b, d), out++, 1});
     }
   }
   for (std::size_t i = 0; i < lc.size(); ++i) {
-    spec->axes.push_back({fmt::format("k{}", i), l[static_cast<int>(lc[i])], at(a.stride, lc[i]),
-                          at(b.stride, rc[i]), -1, 0});
+    axes->push_back(
+        {fmt::format("k{}", i), l[static_cast<int>(lc[i])], at(a, lc[i]), at(b, rc[i]), -1, 0});
   }
 }
 
 // A convolution without padding and lhs dilation (prepare() made them explicit).
-void add_conv_axes(const NodeImpl* n, const Operand& a, const Operand& b, ContractionSpec* spec) {
+void add_conv_axes(const NodeImpl* n, const Ints& a, const Ints& b, std::vector<Axis>* axes) {
   const auto &ls = n->attrs.ints("lhs_spec"), &rs = n->attrs.ints("rhs_spec"),
              &os = n->attrs.ints("out_spec");
   const auto &stride = n->attrs.ints("stride"), &dilation = n->attrs.ints("rhs_dilation");
@@ -79,26 +58,24 @@ void add_conv_axes(const NodeImpl* n, const Operand& a, const Operand& b, Contra
   // result's.
   if (groups > 1) {
     const std::int64_t in_features = r[static_cast<int>(rs[1])];
-    spec->axes.push_back({"group", groups, at(a.stride, ls[1]) * in_features,
-                          at(b.stride, rs[0]) * features, out_c, features});
+    axes->push_back(
+        {"group", groups, at(a, ls[1]) * in_features, at(b, rs[0]) * features, out_c, features});
   }
   if (batch_groups > 1) {
-    spec->axes.push_back({"group", batch_groups, at(a.stride, ls[0]) * o[out_n],
-                          at(b.stride, rs[0]) * features, out_c, features});
+    axes->push_back(
+        {"group", batch_groups, at(a, ls[0]) * o[out_n], at(b, rs[0]) * features, out_c, features});
   }
-  spec->axes.push_back({"n", o[out_n], at(a.stride, ls[0]), 0, out_n, 1});
+  axes->push_back({"n", o[out_n], at(a, ls[0]), 0, out_n, 1});
   for (std::size_t s = 0; s < stride.size(); ++s) {
     const int d = static_cast<int>(os[2 + s]);
-    spec->axes.push_back(
-        {fmt::format("o{}", s), o[d], at(a.stride, ls[2 + s]) * stride[s], 0, d, 1});
+    axes->push_back({fmt::format("o{}", s), o[d], at(a, ls[2 + s]) * stride[s], 0, d, 1});
   }
-  spec->axes.push_back({"oc", features, 0, at(b.stride, rs[0]), out_c, 1});
+  axes->push_back({"oc", features, 0, at(b, rs[0]), out_c, 1});
   for (std::size_t s = 0; s < stride.size(); ++s) {
-    spec->axes.push_back({fmt::format("k{}", s), r[static_cast<int>(rs[2 + s])],
-                          at(a.stride, ls[2 + s]) * dilation[s], at(b.stride, rs[2 + s]), -1, 0});
+    axes->push_back({fmt::format("k{}", s), r[static_cast<int>(rs[2 + s])],
+                     at(a, ls[2 + s]) * dilation[s], at(b, rs[2 + s]), -1, 0});
   }
-  spec->axes.push_back(
-      {"ic", r[static_cast<int>(rs[1])], at(a.stride, ls[1]), at(b.stride, rs[1]), -1, 0});
+  axes->push_back({"ic", r[static_cast<int>(rs[1])], at(a, ls[1]), at(b, rs[1]), -1, 0});
 }
 
 // Joins neighbours that both operands walk as one.
@@ -122,6 +99,34 @@ void merge_summed(ContractionSpec* spec) {
 
 }  // namespace
 
+Operand make_operand(const Builder& b, NodeImpl* node) {
+  const StridedView view = strided_view(node);
+  Operand o;
+  o.buffer = b.buffer(view.base);
+  if (o.buffer < 0) throw InternalError("schedule: a contraction's operand is not stored");
+  const BufferPlan& plan = b.plan.buffers[static_cast<std::size_t>(o.buffer)];
+  const auto base = plan.layout.strides(plan.shape);
+  o.stride.assign(node->aval.shape.size(), 0);
+  for (std::size_t d = 0; d < view.offset.size(); ++d) {
+    o.offset += view.offset[d] * base[d];
+    for (std::size_t v = 0; v < o.stride.size(); ++v)
+      o.stride[v] += view.coefficient[d][v] * base[d];
+  }
+  return o;
+}
+
+std::vector<Axis> contraction_axes(const NodeImpl* core, const Ints& a, const Ints& b) {
+  std::vector<Axis> axes;
+  if (core->op->name == "dot_general") {
+    add_dot_axes(core, a, b, &axes);
+  } else if (core->op->name == "conv_general") {
+    add_conv_axes(core, a, b, &axes);
+  } else {
+    throw InternalError(fmt::format("schedule: no contraction axes for '{}'", core->op->name));
+  }
+  return axes;
+}
+
 ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   const Operand lhs = make_operand(b, core->inputs[0]), rhs = make_operand(b, core->inputs[1]);
   ContractionSpec spec;
@@ -129,13 +134,7 @@ ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   spec.b_buffer = rhs.buffer;
   spec.a_offset = lhs.offset;
   spec.b_offset = rhs.offset;
-  if (core->op->name == "dot_general") {
-    add_dot_axes(core, lhs, rhs, &spec);
-  } else if (core->op->name == "conv_general") {
-    add_conv_axes(core, lhs, rhs, &spec);
-  } else {
-    throw InternalError(fmt::format("schedule: no contraction axes for '{}'", core->op->name));
-  }
+  spec.axes = contraction_axes(core, lhs.stride, rhs.stride);
   std::erase_if(spec.axes, [](const Axis& x) { return x.extent == 1; });
   merge_summed(&spec);
   // Summed axes with the longest step outside.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "schedule/contraction_builder.h"
+#include "schedule/epilogue.h"
 
 // Register tiles over the result: which loops walk over them, what one of them sums, and the
 // epilogue that stores it.
@@ -190,32 +191,8 @@ bool ContractionBuilder::heavy_epilogue(std::int64_t elements) const {
   return epilogue_cost() * ((elements + lanes - 1) / lanes) > kMaxEpilogue;
 }
 
-// Stores every result of the group with `core` for the contraction's own value.
 Block ContractionBuilder::epilogue(const Index& index, Expr core) {
-  lower_.forget();
-  lower_.bind(g_.core, [core](const Index&) { return core; });
-  Block body;
-  for (NodeImpl* n : g_.stores) {
-    const int buffer = b_.buffer(n);
-    const Expr value = n == g_.core ? core : compute_inline(n, index);
-    const kir::BufferId id = lower_.param(buffer);
-    kernel_.buffers[static_cast<std::size_t>(id)].written = true;
-    body.push_back(kir::Store{id, lower_.address(buffer, index), value, {}});
-  }
-  lower_.unbind(g_.core);
-  return body;
-}
-
-// The group's own buffers exist already: hidden, so that the value is computed and not loaded.
-Expr ContractionBuilder::compute_inline(NodeImpl* n, const Index& index) {
-  std::vector<std::pair<NodeImpl*, int>> hidden;
-  for (NodeImpl* s : g_.stores) {
-    hidden.emplace_back(s, b_.buffer(s));
-    b_.buffer_of.erase(s);
-  }
-  const Expr value = lower_.value(n, index);
-  for (const auto& [node, buffer] : hidden) b_.buffer_of[node] = buffer;
-  return value;
+  return store_results(b_, g_, &kernel_, &lower_, index, core);
 }
 
 }  // namespace lilith::schedule

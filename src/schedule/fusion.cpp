@@ -6,6 +6,7 @@
 
 #include "core/env.h"
 #include "lilith/error.h"
+#include "schedule/sparse.h"
 
 // Fusion in four steps:
 //   1. must_store: what no kernel can compute in place (outputs, reductions, operands of
@@ -161,8 +162,9 @@ class Fuser {
  public:
   /// Without `wide`, every contraction's value is stored as it is and every map has a kernel of its
   /// own.
-  Fuser(const Analysis& a, const Graph& g, const std::vector<bool>& donated, bool wide)
-      : a_(a), wide_(wide) {
+  Fuser(const Analysis& a, const Graph& g, const Target& target, const std::vector<bool>& donated,
+        bool wide)
+      : a_(a), target_(target), wide_(wide) {
     for (std::size_t i = 0; i < donated.size(); ++i) {
       if (donated[i]) donated_.push_back(g.inputs()[i].node());
     }
@@ -173,6 +175,7 @@ class Fuser {
 
   /// False when the groups cannot be put in an order.
   bool run(Fusion* result) {
+    find_sparse();
     must_store();
     store_shared();
     epilogues();
@@ -209,11 +212,29 @@ class Fuser {
       }
       if (cls == OpClass::Contraction) {
         for (NodeImpl* in : n->inputs) {
-          NodeImpl* base = strided_view(in).base;
-          store(base);
+          if (!listed(in)) store(strided_view(in).base);
         }
       }
     }
+  }
+
+  // ---- Sparse operands ----
+  void find_sparse() {
+    for (NodeImpl* n : a_.order()) {
+      if (auto spec = sparse_spec(n, target_))
+        sparse_[n] = std::make_shared<const SparseSpec>(std::move(*spec));
+    }
+  }
+  // A value that is only ever read as a list of its elements: it lies in no buffer.
+  bool listed(const NodeImpl* n) const {
+    if (a_.is_output(n) || a_.users(n).empty()) return false;
+    return std::all_of(a_.users(n).begin(), a_.users(n).end(), [&](const NodeImpl* u) {
+      if (u->op->name == "pad" && n->op->name == "unpool") return listed(u);
+      const auto it = sparse_.find(u);
+      if (it == sparse_.end()) return false;
+      const auto side = static_cast<std::size_t>(it->second->side);
+      return u->inputs[side] == n && u->inputs[1 - side] != n;
+    });
   }
 
   // How many elements of `in` one element of its user `n` reads, times how many elements read one.
@@ -243,6 +264,10 @@ class Fuser {
         c += cost[k];
         l += loads[k];
       }
+      if (listed(node)) {
+        cost[i] = 0;
+        continue;
+      }
       if (!stored(node) && (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l)))
         store(node);
       cost[i] = stored(node) ? 0 : c;
@@ -253,7 +278,8 @@ class Fuser {
   bool too_often(const NodeImpl* node, double cost, int loads) const {
     if (node->inputs.empty() || all_inputs_constant(node)) return false;  // iota, filled tensors
     double uses = 0;
-    for (const NodeImpl* u : a_.users(node)) uses += std::max(1.0, multiplicity(u, node));
+    for (const NodeImpl* u : a_.users(node))
+      uses += listed(u) ? 1.0 : std::max(1.0, multiplicity(u, node));
     if (uses <= 1.01) return false;
     // A scalar-like value that is broadcast is computed once per loop nest anyhow, when it is
     // small.
@@ -339,6 +365,7 @@ class Fuser {
     g.kind = Group::Kind::Contraction;
     g.core = core;
     g.domain = core->aval.shape;
+    if (const auto it = sparse_.find(core); it != sparse_.end()) g.sparse = it->second;
     for (NodeImpl* n : inside) {
       if (n == core ? core_escapes || inside.size() == 1 : stored(n)) g.stores.push_back(n);
     }
@@ -562,6 +589,7 @@ class Fuser {
   }
 
   const Analysis& a_;
+  const Target& target_;
   bool wide_;
   std::vector<const NodeImpl*> donated_;
   std::unordered_map<const NodeImpl*, std::vector<std::size_t>> readers_;
@@ -569,15 +597,17 @@ class Fuser {
       group_of_;  // of contractions, while they are formed
   Fusion fusion_;
   std::vector<bool> in_group_;
+  std::unordered_map<const NodeImpl*, std::shared_ptr<const SparseSpec>> sparse_;
 };
 
 }  // namespace
 
-Fusion fuse(const Analysis& a, const Graph& g, const std::vector<bool>& donated) {
+Fusion fuse(const Analysis& a, const Graph& g, const Target& target,
+            const std::vector<bool>& donated) {
   Fusion fusion;
   // Two groups may come to need each other; kernels of one value each always have an order.
-  const bool wide = !env::disabled("fuse") && Fuser(a, g, donated, true).run(&fusion);
-  if (!wide && !Fuser(a, g, donated, false).run(&fusion)) {
+  const bool wide = !env::disabled("fuse") && Fuser(a, g, target, donated, true).run(&fusion);
+  if (!wide && !Fuser(a, g, target, donated, false).run(&fusion)) {
     throw InternalError("schedule: the graph has a cycle");
   }
   return fusion;

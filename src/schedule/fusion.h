@@ -1,11 +1,13 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "ir/node.h"
 #include "lilith/graph.h"
+#include "schedule/plan.h"
 
 namespace lilith::schedule {
 
@@ -45,6 +47,8 @@ struct StridedView {
 /// Looks through transposes, slices, reversals, broadcasts and splitting reshapes.
 StridedView strided_view(ir::NodeImpl* node);
 
+struct SparseSpec;
+
 /// What one kernel computes.
 struct Group {
   enum class Kind : std::uint8_t { Map, Contraction, Scatter } kind = Kind::Map;
@@ -53,8 +57,9 @@ struct Group {
   std::vector<ir::NodeImpl*> stores;
   /// Reductions over the domain, all over the same axes.
   std::vector<ir::NodeImpl*> reduces;
-  ir::NodeImpl* core = nullptr;  // the contraction or scatter
-  Shape domain;                  // of the loops (a contraction: of its result)
+  ir::NodeImpl* core = nullptr;                   // the contraction or scatter
+  Shape domain;                                   // of the loops (a contraction: of its result)
+  std::shared_ptr<const SparseSpec> sparse = {};  // a contraction with an operand of few elements
 
   /// Every stored value it produces.
   std::vector<ir::NodeImpl*> results() const;
@@ -67,6 +72,7 @@ struct Fusion {
 };
 /// `donated`: inputs whose memory an output may take over; what reads them runs before what
 /// replaces them, where that is possible.
-Fusion fuse(const Analysis& a, const Graph& g, const std::vector<bool>& donated);
+Fusion fuse(const Analysis& a, const Graph& g, const Target& target,
+            const std::vector<bool>& donated);
 
 }  // namespace lilith::schedule

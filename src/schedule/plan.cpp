@@ -8,6 +8,7 @@
 #include "lilith/error.h"
 #include "schedule/builder.h"
 #include "schedule/memory_plan.h"
+#include "schedule/sparse.h"
 
 namespace lilith::schedule {
 
@@ -140,7 +141,7 @@ void place_barriers(Plan* plan) {
 
 Plan make_plan(const Graph& g, const PlanOptions& options) {
   const Analysis analysis(g);
-  const Fusion fusion = fuse(analysis, g, options.donated);
+  const Fusion fusion = fuse(analysis, g, options.target, options.donated);
   Builder b{analysis, options.target, {}, {}};
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ir::NodeImpl* n = g.inputs()[i].node();
@@ -162,7 +163,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
         build_map(b, group);
         break;
       case Group::Kind::Contraction:
-        build_contraction(b, group);
+        group.sparse ? build_sparse(b, group) : build_contraction(b, group);
         break;
       case Group::Kind::Scatter:
         build_scatter(b, group);

@@ -3,15 +3,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 #include <unordered_map>
 
+#include "core/env.h"
 #include "ir/node.h"
 #include "passes/pipeline.h"
 
 namespace lilith::schedule {
+
+bool is_zero(const ir::NodeImpl* n) {
+  while (n->op->name == "broadcast" || n->op->name == "reshape") n = n->inputs[0];
+  if (n->op != &ir::constant_op()) return false;
+  const Attr* v = n->attrs.find("value");
+  if (const auto* f = std::get_if<double>(v)) return *f == 0;
+  if (const auto* i = std::get_if<std::int64_t>(v)) return *i == 0;
+  return false;
+}
+
 namespace {
+
+constexpr std::array kWindowKeys = {"window", "stride", "lo", "hi", "dilation"};
 
 bool all_equal(const std::vector<std::int64_t>& v, std::int64_t x) {
   return std::all_of(v.begin(), v.end(), [x](std::int64_t y) { return y == x; });
@@ -57,15 +71,6 @@ Tensor explicit_padding(const Node& n, const std::vector<Tensor>& in) {
   return apply(n.op(), {x, in[1]}, attrs);
 }
 
-bool is_zero(const ir::NodeImpl* n) {
-  while (n->op->name == "broadcast" || n->op->name == "reshape") n = n->inputs[0];
-  if (n->op != &ir::constant_op()) return false;
-  const Attr* v = n->attrs.find("value");
-  if (const auto* f = std::get_if<double>(v)) return *f == 0;
-  if (const auto* i = std::get_if<std::int64_t>(v)) return *i == 0;
-  return false;
-}
-
 // %m = le(%a, 0); %r = select(%m, 0, %a); other uses of %m   ->   le(%r, 0): the same truth, and %a
 // need not be kept. With gt, %r = select(gt(%a, 0), %a, 0) and other uses become gt(%r, 0).
 Graph test_the_output(const Graph& g) {
@@ -107,6 +112,74 @@ Graph test_the_output(const Graph& g) {
     }
     return result;
   });
+}
+
+// A tensor of `aval` in place of one that holds the same constant everywhere; undefined for others.
+Tensor uniform_like(const ir::NodeImpl* n, Aval aval) {
+  while (n->op->name == "broadcast" || n->op->name == "reshape") n = n->inputs[0];
+  if (n->op != &ir::constant_op()) return {};
+  aval.dtype = n->aval.dtype;
+  const Attr* v = n->attrs.find("value");
+  if (const auto* f = std::get_if<double>(v))
+    return ir::make_constant({Scalar::Kind::Float, 0, *f}, aval);
+  if (const auto* i = std::get_if<std::int64_t>(v))
+    return ir::make_constant({Scalar::Kind::Int, *i, 0}, aval);
+  return {};
+}
+
+bool same_windows(const ir::NodeImpl* x, const ir::NodeImpl* y) {
+  return std::all_of(kWindowKeys.begin(), kWindowKeys.end(),
+                     [&](const char* key) { return x->attrs.ints(key) == y->attrs.ints(key); });
+}
+
+// A test of what a pooling read, at the places that it chose: the same test of what it gave.
+Tensor test_of_winners(const ir::NodeImpl* mask, const ir::NodeImpl* unpool) {
+  const ir::NodeImpl* argmax = unpool->inputs[1];
+  if (argmax->op->name != "window_argmax" || !same_windows(argmax, unpool)) return {};
+  if (mask->op->cls != OpClass::Elementwise || mask->inputs.size() != 2) return {};
+  const Tensor read = argmax->input(0);
+  Attrs window;
+  for (const char* key : kWindowKeys) window.set(key, argmax->attrs.ints(key));
+  const Tensor given = apply("reduce_window_max", {read}, window);
+  std::vector<Tensor> inputs;
+  for (const ir::NodeImpl* in : mask->inputs) {
+    inputs.push_back(in == read.node() ? given : uniform_like(in, given.aval()));
+    if (!inputs.back().defined()) return {};
+  }
+  return apply(*mask->op, inputs, mask->attrs);
+}
+
+// select(%m, 0, unpool(%x, %i)), where %m tests what %i is the argmax of   ->
+//   unpool(select(%n, 0, %x), %i), where %n tests the maxima: fewer elements, and what follows sees
+//   an unpool
+// reduce_sum(unpool(%x, %i)) over every pooled dimension -> reduce_sum(%x)
+Tensor unpool_last(const Node& n, const std::vector<Tensor>& in) {
+  const auto is_unpool = [](const Tensor& t) { return t.node()->op->name == "unpool"; };
+  if (n.op_name() == "select") {
+    for (const std::size_t k : {std::size_t{1}, std::size_t{2}}) {
+      if (!is_unpool(in[k]) || !is_zero(in[3 - k].node())) continue;
+      const ir::NodeImpl* u = in[k].node();
+      const Tensor test = test_of_winners(in[0].node(), u);
+      if (!test.defined()) continue;
+      const Tensor x = u->input(0), zero = uniform_like(in[3 - k].node(), x.aval());
+      return apply(*u->op,
+                   {apply("select", {test, k == 1 ? x : zero, k == 1 ? zero : x}), u->input(1)},
+                   u->attrs);
+    }
+  }
+  if (n.op_name() == "reduce_sum" && is_unpool(in[0])) {
+    const ir::NodeImpl* u = in[0].node();
+    const auto &axes = n.attrs().ints("axes"), &window = u->attrs.ints("window");
+    for (std::size_t d = 0; d < window.size(); ++d) {
+      const bool padded = u->attrs.ints("lo")[d] != 0 || u->attrs.ints("hi")[d] > 0;
+      const bool summed =
+          std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(d)) != axes.end();
+      const bool whole = window[d] == 1 && u->attrs.ints("stride")[d] == 1;
+      if (padded || (!summed && !whole)) return {};
+    }
+    return apply(n.op(), {u->input(0)}, n.attrs());
+  }
+  return {};
 }
 
 // Elementwise and view ops from inputs alone: cheap to compute twice.
@@ -152,6 +225,7 @@ void add_checks(Prepared* p) {
 Prepared prepare(const Graph& g) {
   Prepared p;
   p.graph = test_the_output(passes::cse(transform(g, explicit_padding)));
+  if (!env::disabled("sparse")) p.graph = passes::cse(transform(p.graph, unpool_last));
   add_checks(&p);
   return p;
 }

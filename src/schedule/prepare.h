@@ -10,6 +10,7 @@ namespace lilith::schedule {
 /// Last rewrites before scheduling: what the schedule wants said in the graph.
 ///   conv_general with padding or lhs dilation -> conv_general(pad(x))
 ///   a mask that a backward pass tests on a ReLU's input -> the same test on its stored output
+///   what a ReLU makes zero before an unpool -> zeros of what is unpooled
 ///   an index that only the run knows -> a check, true when it is out of range
 struct Prepared {
   Graph graph;   // its outputs: the program's, then one bool for each check but the early ones
@@ -21,5 +22,8 @@ struct Prepared {
   std::vector<Check> early_checks, checks;
 };
 Prepared prepare(const Graph& g);
+
+/// Whether every element is the constant 0.
+bool is_zero(const ir::NodeImpl* n);
 
 }  // namespace lilith::schedule

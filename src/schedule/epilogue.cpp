@@ -1,0 +1,40 @@
+#include "schedule/epilogue.h"
+
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+
+namespace {
+
+// The group's own buffers exist already: hidden, so that the value is computed and not loaded.
+kir::Expr compute_inline(Builder& b, const Group& g, Lowerer* lower, NodeImpl* n,
+                         const Index& index) {
+  std::vector<std::pair<NodeImpl*, int>> hidden;
+  for (NodeImpl* s : g.stores) {
+    hidden.emplace_back(s, b.buffer(s));
+    b.buffer_of.erase(s);
+  }
+  const kir::Expr value = lower->value(n, index);
+  for (const auto& [node, buffer] : hidden) b.buffer_of[node] = buffer;
+  return value;
+}
+
+}  // namespace
+
+kir::Block store_results(Builder& b, const Group& g, kir::Kernel* kernel, Lowerer* lower,
+                         const Index& index, kir::Expr core) {
+  lower->forget();
+  lower->bind(g.core, [core](const Index&) { return core; });
+  kir::Block body;
+  for (NodeImpl* n : g.stores) {
+    const int buffer = b.buffer(n);
+    const kir::Expr value = n == g.core ? core : compute_inline(b, g, lower, n, index);
+    const kir::BufferId id = lower->param(buffer);
+    kernel->buffers[static_cast<std::size_t>(id)].written = true;
+    body.push_back(kir::Store{id, lower->address(buffer, index), value, {}});
+  }
+  lower->unbind(g.core);
+  return body;
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "schedule/builder.h"
+#include "schedule/contraction.h"
+
+namespace lilith::schedule {
+
+/// A contraction with an operand that is zero but for one element of each pooling window:
+/// unpool(values, offsets), perhaps padded. Only the elements that are not zero are multiplied.
+///
+/// `values` has list dimensions (images, channels) and position dimensions (where a window chose).
+/// A position either selects what is read of the other operand and all of it is summed (gather: the
+/// gradient of a convolution's weights), or it selects where in the result the product is added
+/// (scatter: the gradient of a convolution's input).
+struct SparseSpec {
+  ir::NodeImpl* unpool = nullptr;
+  int side = 0;                        // which operand of the contraction it is
+  std::vector<std::int64_t> lo, step;  // operand's index = lo + step * unpool's index
+  std::vector<Axis> axes;              // of the contraction; `a` of the dense operand once known
+  bool scatter = false;
+  std::vector<int> list_dims;  // of the unpool's dimensions
+  std::vector<int> list_axes;  // the axis of each
+  std::vector<int> position_dims;
+  std::vector<int> position_axes;  // gather: the summed axis of each, scatter: the result's
+  // Scatter: the summed axes that move a position, which dimension (of position_dims), and how far.
+  struct Tap {
+    int axis = 0, position = 0;
+    std::int64_t step = 0;
+  };
+  std::vector<Tap> taps;
+  std::vector<int> free;  // axes of the result alone
+};
+/// The sparse form of a contraction, where it has one and the target's model says it pays.
+std::optional<SparseSpec> sparse_spec(const ir::NodeImpl* core, const Target& target);
+
+/// Made once, in a launch of its own.
+SparseList sparse_list(Builder& b, const SparseSpec& spec,
+                       const std::vector<std::int64_t>& strides);
+
+void build_sparse(Builder& b, const Group& g);
+
+}  // namespace lilith::schedule

@@ -1,0 +1,109 @@
+#include "lilith/transforms.h"
+#include "program_check.h"
+
+// Convolutions before a max pooling: the cotangent has one element a window, and the gradients read
+// a list of them. Each case says how many of the two gradients must be computed that way.
+namespace lilith::testing {
+namespace {
+
+struct SparseCase {
+  Shape x, w;
+  std::int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
+  std::int64_t pool = 2, pool_stride = 2;
+  int sparse = 2;
+  DType dtype = DType::F32;
+};
+void PrintTo(const SparseCase& c, std::ostream* out) { *out << c.x.str() << " * " << c.w.str(); }
+
+Tensor convolve(const SparseCase& c, const Tensor& x, const Tensor& w, const Tensor& b) {
+  switch (c.x.rank()) {
+    case 3:
+      return conv1d(x, w, b, c.stride, c.padding, c.dilation, c.groups);
+    case 4:
+      return conv2d(x, w, b, c.stride, c.padding, c.dilation, c.groups);
+    default:
+      return conv3d(x, w, b, c.stride, c.padding, c.dilation, c.groups);
+  }
+}
+Tensor pool(const SparseCase& c, const Tensor& x) {
+  switch (c.x.rank()) {
+    case 3:
+      return max_pool1d(x, c.pool, c.pool_stride);
+    case 4:
+      return max_pool2d(x, c.pool, c.pool_stride);
+    default:
+      return max_pool3d(x, c.pool, c.pool_stride);
+  }
+}
+
+int count(const std::string& text, const std::string& what) {
+  int n = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+class ProgramSparse : public ::testing::TestWithParam<SparseCase> {};
+
+TEST_P(ProgramSparse, Gradients) {
+  const SparseCase c = GetParam();
+  const Aval x{c.x, c.dtype}, w{c.w, c.dtype}, b{{c.w[0]}, c.dtype};
+  for (const int order : {0, 1, 2}) {  // ReLU before the pooling, after it, none
+    const auto program = check_program(
+        {x, w, b},
+        [&](const Inputs& in) {
+          const auto f = [&](Tensor t, Tensor v, Tensor u) {
+            // A product in front, so that x's gradient has an epilogue.
+            Tensor y = convolve(c, t * 0.5, v, u);
+            y = order == 0 ? pool(c, relu(y)) : order == 1 ? relu(pool(c, y)) : pool(c, y);
+            return (y * y).sum();
+          };
+          auto [value, gradients] = grad<0, 1, 2>(f, in[0], in[1], in[2]);
+          const auto& [gx, gw, gb] = gradients;
+          return Inputs{value, gx, gw, gb};
+        },
+        c.dtype == DType::F64 ? 1e-12 : 2e-4);
+    EXPECT_EQ(count(program->stats().text, "sparse: "), c.sparse) << program->stats().text;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, ProgramSparse,
+    ::testing::Values(
+        SparseCase{.x = {5, 16, 14, 14}, .w = {32, 16, 3, 3}, .padding = 1},
+        SparseCase{.x = {3, 32, 7, 7}, .w = {32, 32, 3, 3}, .padding = 1},
+        SparseCase{.x = {3, 20, 12, 12}, .w = {50, 20, 5, 5}},
+        SparseCase{.x = {4, 1, 28, 28}, .w = {16, 1, 3, 3}, .padding = 1},
+        SparseCase{.x = {1, 24, 12, 12}, .w = {17, 24, 3, 3}, .padding = 1},
+        SparseCase{.x = {3, 12, 21, 17}, .w = {16, 12, 4, 3}, .stride = 2, .padding = 2},
+        SparseCase{.x = {2, 16, 16, 16}, .w = {8, 16, 3, 3}, .padding = 2, .dilation = 2},
+        SparseCase{.x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 3},
+        SparseCase{.x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 2},
+        SparseCase{.x = {2, 8, 10, 10}, .w = {8, 4, 3, 3}, .groups = 2, .sparse = 0},
+        SparseCase{.x = {4, 64, 40}, .w = {16, 64, 5}, .padding = 2, .pool = 4, .pool_stride = 4},
+        SparseCase{.x = {2, 8, 6, 8, 6}, .w = {8, 8, 3, 3, 3}, .padding = 1},
+        SparseCase{.x = {3, 16, 10, 10}, .w = {8, 16, 3, 3}, .padding = 1, .dtype = DType::F64}));
+
+// A mask on what the pooling read becomes one on what it gave, also where windows leave a rest.
+TEST(ProgramSparseCases, RestOfWindowsAndLeakyMasks) {
+  check_program({f32({2, 6, 7, 9}), f32({6, 6, 3, 3})}, [](const Inputs& in) {
+    const auto f = [&](Tensor x, Tensor w) {
+      const Tensor y = leaky_relu(conv2d(x, w, {}, 1, 1), 0.1);
+      const Tensor z = clamp(conv2d(x, w, {}, 1, 1), -0.5, 0.5);
+      return (max_pool2d(y, 2) * 2.0).sum() + (max_pool2d(z, 2) * max_pool2d(z, 2)).sum();
+    };
+    auto [value, gradients] = grad<0, 1>(f, in[0], in[1]);
+    return Inputs{value, std::get<0>(gradients), std::get<1>(gradients)};
+  });
+}
+
+// What a ReLU's dead side meets is annihilated, whatever it is.
+TEST(ProgramSparseCases, DeadElementsMeetNothing) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Tensor x = full({1, 16, 8, 8}, inf), w = full({16, 16, 3, 3}, -1.0f);
+  const auto f = [&](Tensor v) { return max_pool2d(relu(conv2d(x, v, {}, 1, 1)), 2).sum(); };
+  const Tensor g = std::get<1>(grad(f, w));
+  for (const float v : g.to_vector<float>()) EXPECT_EQ(v, 0.0f);
+}
+
+}  // namespace
+}  // namespace lilith::testing
