@@ -20,7 +20,7 @@ void Key::add(const Aval& aval) {
 
 bool is_input(const ir::NodeImpl& node) {
   if (node.op == &ir::constant_op()) return false;
-  return node.storage || node.op == &ir::parameter_op();
+  return node.storage() || node.op == &ir::parameter_op();
 }
 
 namespace {
@@ -29,7 +29,7 @@ enum Tag : std::uint64_t { kInput = 1, kConstant, kSeed, kOp, kOutput };
 
 // True when the walk does not go below the node.
 bool stops(const ir::NodeImpl& node) {
-  return node.is_leaf() || node.storage || node.op == &ir::seed_op();
+  return node.is_leaf() || node.storage() || node.op == &ir::seed_op();
 }
 
 void add_to_key(Key& key, const ir::NodeImpl& node) {
@@ -42,7 +42,7 @@ void add_to_key(Key& key, const ir::NodeImpl& node) {
     key.add(kSeed);
   } else {
     key.add(kOp);
-    key.add(reinterpret_cast<std::uintptr_t>(node.op));
+    key.add(reinterpret_cast<std::uintptr_t>(node.op.operator->()));
     key.add(node.attrs.hash());
   }
   key.add(node.aval);

@@ -19,7 +19,8 @@ struct KeyHash {
 };
 
 /// What a set of outputs computes, numbered in the order of a depth-first walk. Marker ops are
-/// gone; nodes that hold a value are inputs. Pointers stay valid while the outputs are held.
+/// gone; nodes that hold a value are inputs. Made and used under one GraphLock; pointers stay valid
+/// while the outputs are held.
 struct Canonical {
   struct Item {
     ir::NodeImpl* node;

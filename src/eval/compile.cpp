@@ -123,7 +123,7 @@ void settle_inputs(const CallState& s) {
   for (const Entry::Input& in : s.entry->inputs) {
     if (in.kind != Entry::Input::Slot) continue;
     const Tensor& t = *s.signature.slots[in.index];
-    if (t.node()->storage && t.node()->op != &ir::constant_op()) continue;
+    if (t.node()->storage() && t.node()->op != &ir::constant_op()) continue;
     LILITH_CHECK(t.node()->op != &ir::parameter_op(),
                  "compile: an argument belongs to a function that is being traced");
     if (t.node()->op == &ir::constant_op())
@@ -148,7 +148,7 @@ void gather_inputs(CallState& s) {
   for (const Entry::Input& in : entry.inputs) {
     switch (in.kind) {
       case Entry::Input::Slot:
-        s.inputs.push_back(s.signature.slots[in.index]->node()->storage);
+        s.inputs.push_back(s.signature.slots[in.index]->node()->storage());
         break;
       case Entry::Input::Hyper:
         s.inputs.push_back(s.hypers[in.index]);

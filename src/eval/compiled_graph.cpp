@@ -22,10 +22,11 @@ CompiledGraph::CompiledGraph(Graph g) {
   impl->graph = std::move(g);
   std::vector<ir::NodeImpl*> outputs;
   for (const Tensor& t : impl->graph.outputs()) outputs.push_back(t.node());
+  const ir::GraphLock lock;
   const driver::Canonical c = driver::canonicalise(outputs);
   for (std::uint32_t k : c.inputs) {
     const ir::NodeImpl* node = c.items[k].node;
-    Impl::Input in{0, node->storage};
+    Impl::Input in{0, node->storage()};
     const auto& all = impl->graph.inputs();
     if (!in.fixed) {
       while (in.index < all.size() && all[in.index].node() != node) ++in.index;
@@ -51,7 +52,7 @@ std::vector<Tensor> CompiledGraph::operator()(const std::vector<Tensor>& inputs)
   ir::settle({&model, 1});
   std::vector<StoragePtr> in, out(g.outputs().size());
   for (const Impl::Input& i : impl_->inputs)
-    in.push_back(i.fixed ? i.fixed : inputs[i.index].node()->storage);
+    in.push_back(i.fixed ? i.fixed : inputs[i.index].node()->storage());
   impl_->program->run(in, {}, out);
   driver::count_run(0);
   std::vector<Tensor> results;

@@ -12,13 +12,7 @@
 namespace lilith::driver {
 namespace {
 
-// Recursive: a custom_call may ask for a value.
-std::recursive_mutex& lazy_mutex() {
-  static auto* m = new std::recursive_mutex;
-  return *m;
-}
-
-bool pending(const ir::NodeImpl& node) { return !node.storage && !node.is_leaf(); }
+bool pending(const ir::NodeImpl& node) { return !node.storage() && !node.is_leaf(); }
 
 /// Cheaper to compute again than to store: markers and views of what is in memory.
 bool trivial(const ir::NodeImpl& node) {
@@ -74,7 +68,8 @@ std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>
     const ir::NodeImpl& leaf = *c.items[c.inputs[k]].node;
     const int* edges = gone.find(&leaf);
     donated[k] = leaf.op == &ir::data_op() && leaf.handles() == 0 && edges &&
-                 *edges == leaf.refs() && leaf.storage.use_count() == 1 && !leaf.storage->lent();
+                 *edges == leaf.refs() && leaf.storage().use_count() == 1 &&
+                 !leaf.storage()->lent();
   }
   return donated;
 }
@@ -100,14 +95,14 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
   std::vector<StoragePtr> inputs, outputs(targets.size());
   inputs.reserve(c.inputs.size());
   std::int64_t num_donated = 0;
-  for (std::uint32_t k : c.inputs) inputs.push_back(c.items[k].node->storage);
+  for (std::uint32_t k : c.inputs) inputs.push_back(c.items[k].node->storage());
   for (char d : donated) num_donated += d;
   program->run(inputs, donated, outputs);
   count_run(num_donated);
   const bool keep_inputs = ir::differentiation_depth() > 0;
   for (std::size_t k = 0; k < targets.size(); ++k) {
     if (keep_inputs)
-      targets[k]->storage = std::move(outputs[k]);
+      targets[k]->set_storage(std::move(outputs[k]));
     else
       targets[k]->make_leaf(std::move(outputs[k]));
   }
@@ -116,7 +111,7 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
 }  // namespace
 
 void evaluate(const std::vector<Tensor>& outputs) {
-  std::lock_guard lock(lazy_mutex());
+  const ir::GraphLock lock;
   std::vector<ir::NodeImpl*> roots, targets;
   for (const Tensor& t : outputs)
     if (t.defined() && pending(*t.node())) roots.push_back(t.node());
@@ -154,7 +149,9 @@ void node_added(const Tensor& t) {
   if (--until_check > 0) return;
   until_check = kPeriod;
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return;
-  if (count_pending(t.node(), kMaxPending) > kMaxPending) evaluate({t});
+  // While another thread evaluates, the next look is early enough.
+  const std::unique_lock lock(ir::graph_mutex(), std::try_to_lock);
+  if (lock && count_pending(t.node(), kMaxPending) > kMaxPending) evaluate({t});
 }
 
 struct InstallHooks {

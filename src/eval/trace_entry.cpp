@@ -23,6 +23,7 @@ class Builder {
       : session_(session), result_(std::move(result)), entry_(std::make_shared<Entry>()) {}
 
   std::shared_ptr<Entry> build() {
+    const ir::GraphLock lock;
     collect();
     check_holders();
     const Canonical c = route();
@@ -134,7 +135,7 @@ class Builder {
       const ir::NodeImpl& node = *c.items[k].node;
       Entry::Input in{Entry::Input::Fixed};
       if (node.op != &ir::parameter_op()) {
-        in.fixed = node.storage;
+        in.fixed = node.storage();
       } else {
         in.index = static_cast<std::size_t>(node.attrs.integer("index"));
         LILITH_CHECK(
@@ -233,6 +234,7 @@ Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f) {
   std::vector<Tensor> inputs;
   for (const Tensor& t : session.parameters())
     if (t.defined()) inputs.push_back(t);
+  const ir::GraphLock lock;
   return driver::copy_graph(driver::canonicalise(targets), inputs);
 }
 

@@ -139,7 +139,7 @@ Tensor make_host_tensor(const Shape& shape, DType dtype, const Origin&, void*& d
 
 void check_elements(const Tensor& t, const Origin& origin) {
   if (t.dtype() != DType::Bool) return;
-  const auto* b = static_cast<const std::uint8_t*>(t.node()->storage->data());
+  const auto* b = static_cast<const std::uint8_t*>(t.node()->storage()->data());
   LILITH_CHECK(std::all_of(b, b + t.numel(), [](std::uint8_t v) { return v <= 1; }),
                "load: {}: '{}' is BOOL and holds a byte other than 0 and 1.", origin.file,
                origin.name);

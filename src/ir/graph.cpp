@@ -34,11 +34,15 @@ Node::Node(const Tensor& value) : value_(value) { static_cast<void>(value.aval()
 
 const OpDef& Node::op() const { return *value_.node()->op; }
 const Aval& Node::aval() const { return value_.aval(); }
-const Attrs& Node::attrs() const { return value_.node()->attrs; }
+const Attrs& Node::attrs() const {
+  static const Attrs none;
+  return value_.node()->op == &ir::data_op() ? none : value_.node()->attrs;
+}
 Loc Node::loc() const { return value_.node()->loc; }
 std::string Node::name() const { return value_.node()->name; }
 
 std::vector<Node> Node::inputs() const {
+  const ir::GraphLock lock;
   std::vector<Node> out;
   for (NodeImpl* input : value_.node()->inputs) out.emplace_back(Tensor(input));
   return out;
@@ -89,7 +93,7 @@ std::uint64_t Graph::hash() const {
     ++next;
     h = mix(h, hash_text(node->op->name));
     mix_aval(node->aval);
-    h = mix(h, node->attrs.hash());
+    if (node->op != &ir::data_op()) h = mix(h, node->attrs.hash());
     for (const NodeImpl* input : node->inputs) h = mix(h, *number.find(input));
   }
   for (const Tensor& t : outputs_) h = mix(h, *number.find(t.node()));

@@ -48,8 +48,21 @@ Tensor make_data(Aval aval, StoragePtr storage) {
     throw InternalError("make_data: " + aval.str() + " does not fit its storage");
   }
   Tensor t = make_leaf_node(data_op(), {}, aval);
-  t.node()->storage = std::move(storage);
+  t.node()->set_storage(std::move(storage));
   return t;
+}
+
+void materialise(NodeImpl& constant) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (constant.storage()) return;
+  StoragePtr storage = Storage::allocate(constant.aval.bytes(), constant.aval.device);
+  const Attr& value = *constant.attrs.find("value");
+  const Scalar s = std::holds_alternative<double>(value)
+                       ? Scalar{Scalar::Kind::Float, 0, std::get<double>(value)}
+                       : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
+  fill(storage->data(), constant.aval.dtype, constant.aval.numel(), s);
+  constant.set_storage(std::move(storage));
 }
 
 Tensor make_parameter(Aval aval, std::int64_t index, std::string name) {
@@ -75,8 +88,9 @@ Tensor make_scalar(Scalar value, DType dtype) {
   const bool baked = value.kind != Scalar::Kind::Float || trace_depth() > 0;
   if (baked) return make_constant(value, aval);
   Tensor t = make_leaf_node(scalar_op(), {}, aval);
-  t.node()->storage = Storage::allocate(size_of(dtype));
-  fill(t.node()->storage->data(), dtype, 1, value);
+  StoragePtr storage = Storage::allocate(size_of(dtype));
+  fill(storage->data(), dtype, 1, value);
+  t.node()->set_storage(std::move(storage));
   return t;
 }
 

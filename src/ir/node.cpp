@@ -93,13 +93,22 @@ void NodeImpl::release() {
   }
 }
 
+void NodeImpl::set_storage(StoragePtr data) {
+  storage_ = std::move(data);
+  has_storage_.store(true, std::memory_order_release);
+}
+
 void NodeImpl::make_leaf(StoragePtr data) {
-  op = &data_op();
-  attrs = {};
-  storage = std::move(data);
+  set_storage(std::move(data));
+  op.replace(&data_op());
   std::vector<NodeImpl*> old;
   old.swap(inputs);
   for (NodeImpl* input : old) input->release();
+}
+
+std::recursive_mutex& graph_mutex() {
+  static auto* mutex = new std::recursive_mutex;  // lives through static destruction
+  return *mutex;
 }
 
 std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -13,21 +14,48 @@
 
 namespace lilith::ir {
 
+/// A node's op: replaced once, when the node becomes a leaf, while other threads may look at it.
+class OpPointer {
+ public:
+  OpPointer(const OpDef* op) : op_(op) {}
+  void replace(const OpDef* op) { op_.store(op, std::memory_order_release); }
+  operator const OpDef*() const { return op_.load(std::memory_order_acquire); }
+  const OpDef* operator->() const { return *this; }
+
+ private:
+  std::atomic<const OpDef*> op_;
+};
+
+/// Held while nodes become leaves, from the choice of what is donated on, and by whoever walks the
+/// edges of lazy nodes that other threads may hold. Recursive: a rule may ask for a value.
+std::recursive_mutex& graph_mutex();
+struct GraphLock : std::lock_guard<std::recursive_mutex> {
+  GraphLock() : lock_guard(graph_mutex()) {}
+};
+
 /// A node of the graph IR. Immutable but for one step: once evaluated it becomes a leaf (make_leaf)
-/// and lets go of its inputs. Intrusively counted: `refs` counts every Tensor; `handles` those that
-/// are not held as another node's input (NodeImpl::inputs are counted in refs alone).
+/// and lets go of its inputs. Other threads may read `op`, `attrs`, `aval` and `storage()` of a
+/// node that they hold at any time, `inputs` under a GraphLock. Intrusively counted: `refs` counts
+/// every Tensor; `handles` those that are not held as another node's input (NodeImpl::inputs are
+/// counted in refs alone).
 class NodeImpl {
  public:
   NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc);
   ~NodeImpl();
 
-  const OpDef* op;
-  Attrs attrs;
-  Aval aval;
+  OpPointer op;
+  const Attrs attrs;  // a node that became a leaf keeps them
+  const Aval aval;
   Loc loc;
   std::string name;               // of an input ("conv1.weight"); for printing alone
-  StoragePtr storage;             // the data of a leaf; null otherwise
   std::vector<NodeImpl*> inputs;  // each counted in refs
+
+  /// The data of a leaf or of an evaluated node; null otherwise.
+  const StoragePtr& storage() const {
+    return has_storage_.load(std::memory_order_acquire) ? storage_ : kNoStorage;
+  }
+  /// Gives it data, once, by one thread.
+  void set_storage(StoragePtr storage);
 
   bool is_leaf() const { return op->cls == OpClass::Leaf; }
   Tensor input(int i) const { return Tensor(inputs[static_cast<std::size_t>(i)]); }
@@ -39,14 +67,15 @@ class NodeImpl {
     retain();
   }
   void release_handle() {
-    handles_.fetch_sub(1, std::memory_order_relaxed);
+    handles_.fetch_sub(1, std::memory_order_release);
     release();
   }
   /// Tensors of the user (or of the library's own locals) that hold it now.
-  int handles() const { return handles_.load(std::memory_order_relaxed); }
-  int refs() const { return refs_.load(std::memory_order_relaxed); }
+  int handles() const { return handles_.load(std::memory_order_acquire); }
+  int refs() const { return refs_.load(std::memory_order_acquire); }
 
-  /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs.
+  /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs. Under a
+  /// GraphLock.
   void make_leaf(StoragePtr storage);
 
   static void* operator new(std::size_t bytes);
@@ -54,6 +83,9 @@ class NodeImpl {
 
  private:
   std::atomic<int> refs_{0}, handles_{0};
+  StoragePtr storage_;  // to be read once has_storage_ says so
+  std::atomic<bool> has_storage_{false};
+  static inline const StoragePtr kNoStorage;
   NodeImpl* next_dead_ = nullptr;  // links nodes while release() frees a chain
 };
 
@@ -68,6 +100,8 @@ const OpDef& constant_op();
 const OpDef& parameter_op();
 
 Tensor make_data(Aval aval, StoragePtr storage);
+/// Gives a constant memory, filled, unless it has some. From any thread.
+void materialise(NodeImpl& constant);
 /// A fresh parameter for a trace.
 Tensor make_parameter(Aval aval, std::int64_t index, std::string name);
 /// A tensor filled with one baked number.

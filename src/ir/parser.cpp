@@ -261,7 +261,7 @@ class Parser {
     if (!values.empty()) read_values(memory, aval, values);
     LILITH_CHECK(&op != &ir::scalar_op() || aval.shape.rank() == 0, "a scalar has no dimensions");
     Tensor t(new ir::NodeImpl(&op, {}, {}, aval, {}));
-    t.node()->storage = std::move(storage);
+    t.node()->set_storage(std::move(storage));
     return t;
   }
 

@@ -26,7 +26,7 @@ std::string values_text(const NodeImpl& leaf) {
   std::string out;
   for (std::int64_t i = 0; i < leaf.aval.numel(); ++i) {
     if (i) out += ',';
-    const void* data = leaf.storage->data();
+    const void* data = leaf.storage()->data();
     out += is_floating(leaf.aval.dtype) ? real_text(read_f64(data, leaf.aval.dtype, i))
                                         : std::to_string(read_i64(data, leaf.aval.dtype, i));
   }
@@ -37,7 +37,7 @@ std::string attrs_text(const NodeImpl& node) {
   // A parameter's index is its place; the values of small leaves stand for their memory.
   if (node.op == &parameter_op()) return {};
   if (node.op == &data_op() || node.op == &scalar_op()) {
-    if (!node.storage || node.aval.numel() > kMaxPrintedValues) return {};
+    if (!node.storage() || node.aval.numel() > kMaxPrintedValues) return {};
     return " {values=[" + values_text(node) + "]}";
   }
   return node.attrs.empty() ? std::string() : " {" + node.attrs.str() + "}";

@@ -1,6 +1,5 @@
 #include "lilith/tensor.h"
 
-#include <mutex>
 #include <ostream>
 
 #include "ir/host.h"
@@ -9,27 +8,11 @@
 namespace lilith {
 namespace {
 
-Scalar constant_value(const ir::NodeImpl& node) {
-  const Attr* value = node.attrs.find("value");
-  if (const auto* f = std::get_if<double>(value)) return {Scalar::Kind::Float, 0, *f};
-  return {Scalar::Kind::Int, std::get<std::int64_t>(*value), 0};
-}
-
-// A constant gets memory the first time that its bytes are asked for.
-void materialise(ir::NodeImpl& node) {
-  static std::mutex mutex;
-  std::lock_guard lock(mutex);
-  if (node.storage) return;
-  StoragePtr storage = Storage::allocate(node.aval.bytes());
-  ir::fill(storage->data(), node.aval.dtype, node.aval.numel(), constant_value(node));
-  node.storage = std::move(storage);
-}
-
 // The node's memory, evaluated when pending.
 Storage& realise(const Tensor& t, const char* what) {
   ir::NodeImpl& node = *t.node();
-  if (node.op == &ir::constant_op()) materialise(node);
-  if (node.storage) return *node.storage;
+  if (node.op == &ir::constant_op()) ir::materialise(node);
+  if (node.storage()) return *node.storage();
   LILITH_CHECK(node.op != &ir::parameter_op(),
                "{}: the tensor is an input of a traced function and has no value; return it from "
                "the function instead",
@@ -40,8 +23,8 @@ Storage& realise(const Tensor& t, const char* what) {
                what);
   if (!ir::eval_hooks().eval) throw InternalError("no evaluator is installed");
   ir::eval_hooks().eval({t});
-  if (!node.storage) throw InternalError(std::string(what) + ": evaluation left no value");
-  return *node.storage;
+  if (!node.storage()) throw InternalError(std::string(what) + ": evaluation left no value");
+  return *node.storage();
 }
 
 Storage& realise_one(const Tensor& t) {

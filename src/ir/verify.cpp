@@ -13,7 +13,7 @@ std::string find_fault(const NodeImpl& node, const NodeMap<char>& is_input) {
   }
   if (node.is_leaf()) {
     if (!node.inputs.empty()) return "is a leaf with inputs";
-    const bool has_value = node.op == &constant_op() ? node.attrs.has("value") : !!node.storage;
+    const bool has_value = node.op == &constant_op() ? node.attrs.has("value") : !!node.storage();
     return has_value ? "" : "is a leaf without a value";
   }
   const OpDef& op = *node.op;

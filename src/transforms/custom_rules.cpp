@@ -31,7 +31,7 @@ Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Ten
 }
 
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
-  const auto& holder = static_cast<const RuleStorage&>(*c.in.back().node()->storage);
+  const auto& holder = static_cast<const RuleStorage&>(*c.in.back().node()->storage());
   const std::vector<Tensor> in(c.in.begin() + 1, c.in.end() - 1);
   std::vector<Tensor> cts = holder.rule(in, c.out, ct);
   LILITH_CHECK(cts.size() == in.size(),

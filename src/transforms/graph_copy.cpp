@@ -7,6 +7,7 @@ namespace lilith::ir {
 
 std::vector<NodeImpl*> region_between(const std::vector<Tensor>& outputs,
                                       const std::vector<Tensor>& stops) {
+  const GraphLock lock;
   NodeMap<char> inside(256);
   for (const Tensor& t : stops)
     if (t.defined()) inside.insert(t.node(), 1);

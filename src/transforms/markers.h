@@ -18,7 +18,7 @@ Tensor make_alias(const Tensor& x);
 
 /// The node without the markers above it that only pass on their first input.
 inline NodeImpl* see_through(NodeImpl* node) {
-  while (!node->storage && (node->op == &alias_op() || node->op == &custom_vjp_op()))
+  while (!node->storage() && (node->op == &alias_op() || node->op == &custom_vjp_op()))
     node = node->inputs[0];
   return node;
 }

@@ -1,8 +1,5 @@
 #include "transforms/settle.h"
 
-#include <mutex>
-
-#include "ir/host.h"
 #include "ir/node.h"
 
 namespace lilith::ir {
@@ -14,7 +11,7 @@ struct Collect final : Visitor {
     if (!t.defined()) return;
     if (t.node()->op == &constant_op())
       make_real(t);
-    else if (!t.node()->storage)
+    else if (!t.node()->storage())
       pending.push_back(t);
   }
   void buffer(Buffer& t) override { parameter(t); }
@@ -28,20 +25,11 @@ int& differentiation_depth() {
 }
 
 void make_real(const Tensor& constant) {
-  static std::mutex mutex;
-  std::lock_guard lock(mutex);
   NodeImpl& node = *constant.node();
-  if (node.op != &constant_op()) return;
-  StoragePtr storage = node.storage;
-  if (!storage) {
-    const Attr& value = *node.attrs.find("value");
-    const Scalar s = std::holds_alternative<double>(value)
-                         ? Scalar{Scalar::Kind::Float, 0, std::get<double>(value)}
-                         : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
-    storage = Storage::allocate(node.aval.bytes(), node.aval.device);
-    fill(storage->data(), node.aval.dtype, node.aval.numel(), s);
-  }
-  node.make_leaf(std::move(storage));
+  materialise(node);
+  // Whoever builds a graph of it sees a constant throughout, or an input.
+  const GraphLock lock;
+  node.op.replace(&data_op());
 }
 
 void settle(std::span<const ModelRef> models) {

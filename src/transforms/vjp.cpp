@@ -25,8 +25,9 @@ class Backward {
       : wanted_(wanted), what_(what) {
     for (const Tensor& w : wanted)
       if (w.defined()) index_.insert(w.node(), kWanted);
+    const ir::GraphLock lock;
     for (const Tensor& o : outputs) visit(o.node());
-    mark_dependent();
+    keep_dependent();
   }
 
   std::vector<Tensor> run(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cts) {
@@ -63,10 +64,13 @@ class Backward {
     }
   }
 
-  void mark_dependent() {
+  // The others may become leaves in another thread at any time; what depends on a wanted node is
+  // this thread's own.
+  void keep_dependent() {
     for (ir::NodeImpl* node : order_)
       for (const ir::NodeImpl* input : node->inputs)
         if (dependent(input)) index_[node] = kDependent;
+    std::erase_if(order_, [&](const ir::NodeImpl* node) { return !dependent(node); });
   }
 
   bool dependent(const ir::NodeImpl* node) const {
@@ -82,7 +86,7 @@ class Backward {
 
   void step(ir::NodeImpl* node) {
     const Tensor* found = cts_.find(node);
-    if (!found || !dependent(node)) return;
+    if (!found) return;
     const Tensor ct = *found;
     const LocScope::Override loc(node->loc);
     const OpDef& op = *node->op;

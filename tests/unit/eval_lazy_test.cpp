@@ -12,7 +12,7 @@ Tensor f64(std::vector<double> values) {
   return from_data(values.data(), Shape{static_cast<std::int64_t>(values.size())});
 }
 std::vector<double> values(const Tensor& t) { return t.to(kFloat64).to_vector<double>(); }
-bool stored(const Tensor& t) { return t.node()->storage != nullptr; }
+bool stored(const Tensor& t) { return t.node()->storage() != nullptr; }
 
 struct Model {
   Tensor weight = f64({1, 2}), bias = zeros({2}, {.dtype = kFloat64});
@@ -77,7 +77,7 @@ TEST(Lazy, AnotherPendingGraphKeepsALeaf) {
 TEST(Lazy, LentMemoryIsNeverWritten) {
   Tensor w = f64({1, 2}) * 1.5;
   const double* p = w.data<double>();
-  const auto keep = w.node()->storage;
+  const auto keep = w.node()->storage();
   w = w * 2.5;
   eval(w);
   EXPECT_EQ(p[1], 3);

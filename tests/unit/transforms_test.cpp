@@ -140,7 +140,7 @@ TEST(Grad, OneProgramGivesValueAndGradient) {
   auto [value, g] = grad([](Tensor x) { return (x * x).sum(); }, x);
   const auto before = cache_stats().runs;
   eval(g);
-  EXPECT_NE(value.node()->storage, nullptr);
+  EXPECT_NE(value.node()->storage(), nullptr);
   EXPECT_EQ(item(value), 14);
   EXPECT_EQ(cache_stats().runs, before + 1);
 }
