@@ -234,6 +234,30 @@ TEST(Compile, AFunctionThatThrowsLeavesItsArguments) {
   EXPECT_FALSE(tracing());
 }
 
+// The index is an input (checked before the run) or computed by it (a flag read after it).
+TEST(Compile, ARunThatThrowsLeavesItsState) {
+  auto given = compile([](Model& m, const Tensor& table, const Tensor& index) {
+    m.weight = m.weight * 2 + index_select(table, 0, index);
+  });
+  auto computed = compile([](Model& m, const Tensor& table, const Tensor& index) {
+    const Tensor at = (table.sum().to(kInt64) + index).reshape({2});
+    m.weight = m.weight * 2 + index_select(table, 0, at);
+  });
+  const std::vector<std::int64_t> right_at{0, 1}, wrong_at{1, 7};
+  const Tensor table = f64({0, 0, 0}), right = from_data(right_at.data(), {2}),
+               wrong = from_data(wrong_at.data(), {2});
+  const auto check = [&](auto& f) {
+    Model m;
+    f(m, table, right);
+    EXPECT_ERROR(f(m, table, wrong), "index is outside of [0, 3)");
+    EXPECT_EQ(values(m.weight), (std::vector<double>{2, 4}));
+    f(m, table, right);
+    EXPECT_EQ(values(m.weight), (std::vector<double>{4, 8}));
+  };
+  check(given);
+  check(computed);
+}
+
 TEST(Compile, NoAllocationFromTheThirdCallOn) {
   auto step = compile([](Model& m, Descent& d, Tensor x) {
     m.weight = m.weight - x * d.lr.tensor();
