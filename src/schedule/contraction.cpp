@@ -32,9 +32,11 @@ ContractionBuilder::ContractionBuilder(Builder& b, const Group& g)
   kernel_.name = g.core->op->name;
 }
 
-void ContractionBuilder::build() {
+bool ContractionBuilder::build() {
   spec_ = make_spec(b_, g_.core);
+  if (g_.pool != nullptr && !mark_windows()) return false;
   choice_ = choose_schedule(spec_, b_.target, dtype_, g_.domain);
+  if (g_.pool != nullptr && choice_.vector_axis < 0) return false;
   for (const Axis& x : spec_.axes) macs_ *= static_cast<double>(x.extent);
   if (choice_.swap) swap_operands();
   allocate();
@@ -48,6 +50,25 @@ void ContractionBuilder::build() {
       emit_split();
   }
   b_.launch(std::move(kernel_), lower_, g_, how(), 2 * macs_);
+  return true;
+}
+
+// What no window reaches is not computed.
+bool ContractionBuilder::mark_windows() {
+  const auto& window = g_.pool->attrs.ints("window");
+  for (int d = 0; d < g_.domain.rank(); ++d) {
+    if (window[index(d)] == 1) continue;
+    Axis* axis = nullptr;
+    for (Axis& x : spec_.axes) {
+      if (x.out_dim != d) continue;
+      if (axis != nullptr || x.out_step != 1) return false;
+      axis = &x;
+    }
+    if (axis == nullptr) return false;
+    axis->unit = window[index(d)];
+    axis->extent = g_.domain[d] * axis->unit;
+  }
+  return true;
 }
 
 void ContractionBuilder::swap_operands() {
@@ -181,12 +202,23 @@ std::string ContractionBuilder::how() const {
   std::string split;
   for (const int i : choice_.split_axes) split += " " + axis(i).name;
   return fmt::format(
-      "tile rows {} x lanes {}:{}{}{}{}", rows.empty() ? "1" : rows, axis(choice_.vector_axis).name,
-      choice_.vector_tile, choice_.swap ? ", operands swapped" : "",
-      choice_.pack_b ? ", b in panels" : "",
+      "tile rows {} x lanes {}:{}{}{}{}{}", rows.empty() ? "1" : rows,
+      axis(choice_.vector_axis).name, choice_.vector_tile, g_.pool ? ", pooled" : "",
+      choice_.swap ? ", operands swapped" : "", choice_.pack_b ? ", b in panels" : "",
       split.empty() ? "" : fmt::format(", sum split over{} in {} chunks", split, choice_.chunks));
 }
 
-void build_contraction(Builder& b, const Group& g) { ContractionBuilder(b, g).build(); }
+void build_contraction(Builder& b, const Group& g) {
+  if (ContractionBuilder(b, g).build()) return;
+  Group core, rest;
+  core.kind = Group::Kind::Contraction;
+  core.core = g.core;
+  core.stores = {g.core};
+  core.domain = g.core->aval.shape;
+  ContractionBuilder(b, core).build();
+  rest.stores = g.stores;
+  rest.domain = g.domain;
+  build_map(b, rest);
+}
 
 }  // namespace lilith::schedule

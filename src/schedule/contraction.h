@@ -16,6 +16,7 @@ struct Axis {
   std::int64_t a = 0, b = 0;
   int out_dim = -1;           // of the result's logical dimensions; -1: summed
   std::int64_t out_step = 0;  // in that dimension's index
+  std::int64_t unit = 1;      // a register tile holds whole multiples of this: pooling windows
   bool summed() const { return out_dim < 0; }
 };
 

@@ -21,7 +21,8 @@ struct TileLoop {
 /// One register tile of the result: its rows (loops, outermost first) times its columns (lanes).
 struct Tile {
   std::vector<std::pair<kir::Expr, std::int64_t>> rows;
-  kir::Expr row;  // the rows' loops as one index
+  std::vector<int> row_axes;  // the axis of each
+  kir::Expr row;              // the rows' loops as one index
   std::int64_t row_count = 1;
   kir::Expr column;
   std::int64_t columns = 0;
@@ -39,7 +40,8 @@ struct Tile {
 class ContractionBuilder {
  public:
   ContractionBuilder(Builder& b, const Group& g);
-  void build();
+  /// False, with nothing done, when no tile holds the windows that the group pools.
+  bool build();
 
  private:
   using NodeImpl = ir::NodeImpl;
@@ -55,6 +57,7 @@ class ContractionBuilder {
   std::vector<Expr> zeros() { return std::vector<Expr>(spec_.axes.size(), number(0)); }
 
   void swap_operands();
+  bool mark_windows();
   void allocate();
   std::string how() const;
 
@@ -91,6 +94,7 @@ class ContractionBuilder {
   bool heavy_epilogue(std::int64_t elements) const;
   Block epilogue(const Index& index, Expr core);
   Block epilogue_of_tile(kir::RegId acc, const Tile& tile);
+  Block pooled_epilogue(kir::RegId acc, const Tile& tile);
 
   // Split sums.
   void emit_split();

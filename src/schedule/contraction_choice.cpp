@@ -69,6 +69,18 @@ double row_distance(const ContractionSpec& spec, const std::vector<int>& rows,
   return factor;
 }
 
+// Whether the tile holds whole windows of what is pooled.
+bool holds_units(const ContractionSpec& spec, const std::vector<int>& rows,
+                 const std::vector<std::int64_t>& tiles) {
+  for (std::size_t i = 0; i < spec.axes.size(); ++i) {
+    const auto row = std::find(rows.begin(), rows.end(), static_cast<int>(i));
+    const std::int64_t tile =
+        row == rows.end() ? 1 : tiles[static_cast<std::size_t>(row - rows.begin())];
+    if (tile % spec.axes[i].unit != 0) return false;
+  }
+  return true;
+}
+
 // Fills in split_axes and chunks: a long sum over a small result runs outside of the tiles.
 void choose_split(const ContractionSpec& spec, const Target& target, DType dtype,
                   std::int64_t tasks, std::int64_t result, double macs, ContractionSchedule* s) {
@@ -114,7 +126,7 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
     if (vec.summed()) continue;
     for (const bool swap : {false, true}) {
       const std::int64_t vb = swap ? vec.a : vec.b, va = swap ? vec.b : vec.a;
-      if (vb == 0 || (va != 0 && swap)) continue;
+      if (vb == 0 || (va != 0 && swap) || vec.unit > 1) continue;
       if (va != 0 && va != 1) continue;  // a batch axis in the lanes: both must be contiguous
       const bool pack = vb != 1;
       if (pack && va != 0) continue;
@@ -143,7 +155,7 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
                                 std::vector<std::int64_t> row_tiles, std::int64_t full,
                                 std::int64_t rest, std::int64_t mr, double repeat) {
         std::int64_t nr = std::min(nv * model.lanes, vec.extent);
-        if ((nv - 1) * model.lanes >= vec.extent) return;
+        if ((nv - 1) * model.lanes >= vec.extent || !holds_units(spec, row_axes, row_tiles)) return;
         const double cycles = model.tiles(full, rest, mr, vec.extent, nr, overhead) * repeat *
                                   row_distance(spec, row_axes, row_tiles, swap, dtype) +
                               pack_cycles;
@@ -166,9 +178,17 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
           for (std::int64_t mr = 2; mr <= std::min(max_rows, m); ++mr) {
             consider(nv, {r}, {mr}, m / mr, m % mr, mr, others / static_cast<double>(m));
           }
-          // Two axes: the inner one whole, the outer one by a divisor.
           for (const int q : rows) {
             const std::int64_t mq = spec.axes[static_cast<std::size_t>(q)].extent;
+            // Windows over two axes: as many along the inner one as there is room for.
+            const std::int64_t uq = spec.axes[static_cast<std::size_t>(q)].unit,
+                               ur = spec.axes[static_cast<std::size_t>(r)].unit;
+            for (std::int64_t mr = ur; q != r && uq > 1 && ur > 1 && uq * mr <= max_rows && mr <= m;
+                 mr += ur) {
+              consider(nv, {q, r}, {uq, mr}, m / mr, m % mr * uq, uq * mr,
+                       others / static_cast<double>(m * uq));
+            }
+            // Two axes: the inner one whole, the outer one by a divisor.
             for (std::int64_t t = 2; q != r && m * t <= max_rows && t <= mq; ++t) {
               if (mq % t == 0)
                 consider(nv, {q, r}, {t, m}, mq / t, 0, m * t,
@@ -190,7 +210,9 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
     }
     tasks *= (x.extent + tile - 1) / tile;
   }
-  if (!best.pack_b) choose_split(spec, target, dtype, tasks, out.numel(), macs, &best);
+  const bool pooled =
+      std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });
+  if (!best.pack_b && !pooled) choose_split(spec, target, dtype, tasks, out.numel(), macs, &best);
   return best;
 }
 

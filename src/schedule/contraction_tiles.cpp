@@ -84,6 +84,7 @@ Tile ContractionBuilder::make_tile(const std::vector<TileLoop>& loops,
     place = l.var * number(l.tile);
     if (sizes[k] == 1) continue;
     t.rows.emplace_back(pool().var(sizes[k], "r"), sizes[k]);
+    t.row_axes.push_back(l.axis);
     place = place + t.rows.back().first;
   }
   for (const auto& [r, n] : t.rows) {
@@ -156,6 +157,7 @@ void ContractionBuilder::emit_tiles() {
 // Written out once per register a heavy epilogue would be many pages of code: the tile then goes
 // through the L1 cache, and the epilogue is a loop.
 Block ContractionBuilder::epilogue_of_tile(kir::RegId acc, const Tile& tile) {
+  if (g_.pool != nullptr) return pooled_epilogue(acc, tile);
   if (!heavy_epilogue(tile.elements()))
     return over_tile(tile, epilogue(out_index(tile.at), read(acc, tile)));
   const kir::BufferId memory =
@@ -168,6 +170,34 @@ Block ContractionBuilder::epilogue_of_tile(kir::RegId acc, const Tile& tile) {
   append(&body, over_tile(tile, epilogue(out_index(tile.at), pool().load(memory, dtype_, place)),
                           LoopKind::Serial));
   return body;
+}
+
+// The results have one element a window; each looks at the window's elements in the tile.
+Block ContractionBuilder::pooled_epilogue(kir::RegId acc, const Tile& tile) {
+  Tile windows = tile;
+  std::vector<Expr> first = tile.at;  // the tile's first row
+  for (std::size_t k = 0; k < tile.rows.size(); ++k) {
+    const auto i = static_cast<std::size_t>(tile.row_axes[k]);
+    const auto& [r, n] = tile.rows[k];
+    const std::int64_t unit = spec_.axes[i].unit;
+    first[i] = tile.at[i] - r;
+    if (unit == 1) continue;
+    const Expr w = n == unit ? number(0) : pool().var(n / unit, "w");
+    windows.rows[k] = {w, n / unit};
+    windows.at[i] = kir::floor_div(first[i], unit) + w;
+  }
+  std::erase_if(windows.rows, [](const auto& r) { return r.second == 1; });
+  const auto element = [this, &tile, acc, first](const Index& at) {
+    Expr row = number(0);
+    for (std::size_t k = 0; k < tile.rows.size(); ++k) {
+      const auto i = static_cast<std::size_t>(tile.row_axes[k]);
+      const auto d = static_cast<std::size_t>(spec_.axes[i].out_dim);
+      row = row * number(tile.rows[k].second) + at[d] - first[i];
+    }
+    return pool().read(acc, dtype_, {row, tile.column});
+  };
+  return over_tile(windows,
+                   store_results(b_, g_, &kernel_, &lower_, out_index(windows.at), element));
 }
 
 // Work of the epilogue per element.

@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include "schedule/builder.h"
 
 namespace lilith::schedule {
@@ -7,5 +9,8 @@ namespace lilith::schedule {
 /// value there.
 kir::Block store_results(Builder& b, const Group& g, kir::Kernel* kernel, Lowerer* lower,
                          const Index& index, kir::Expr core);
+/// The same where the results read the contraction's value at indices of their own.
+kir::Block store_results(Builder& b, const Group& g, kir::Kernel* kernel, Lowerer* lower,
+                         const Index& index, const std::function<kir::Expr(const Index&)>& core);
 
 }  // namespace lilith::schedule

@@ -343,10 +343,67 @@ class Fuser {
     }
   }
 
+  // Windows that follow each other without overlap or padding over at most two spatial dimensions
+  // of a convolution's result: a register tile can hold whole ones.
+  static bool pools_tiles(const NodeImpl* core, const NodeImpl* pool) {
+    if (core->op->name != "conv_general" || pool->op->cls != OpClass::Window ||
+        pool->op->name == "unpool" || !is_floating(core->aval.dtype))
+      return false;
+    const auto &window = pool->attrs.ints("window"), &stride = pool->attrs.ints("stride"),
+               &spec = core->attrs.ints("out_spec");
+    int dims = 0;
+    std::int64_t volume = 1;
+    for (std::size_t d = 0; d < window.size(); ++d) {
+      const bool spatial =
+          std::find(spec.begin() + 2, spec.end(), static_cast<std::int64_t>(d)) != spec.end();
+      if (window[d] != stride[d] || (window[d] > 1 && !spatial) || pool->attrs.ints("lo")[d] != 0 ||
+          pool->attrs.ints("hi")[d] > 0 || pool->attrs.ints("dilation")[d] != 1)
+        return false;
+      dims += window[d] > 1;
+      volume *= window[d];
+    }
+    return dims >= 1 && dims <= 2 && volume <= 16 &&
+           core->aval.shape[static_cast<int>(spec[1])] > 1;
+  }
+
+  // What lies between a contraction and the pooling that alone reads it: the nodes before the
+  // pooling (the core first), then those that pool. Empty when something else reads them too.
+  std::vector<NodeImpl*> up_to_pooling(NodeImpl* core, std::size_t* pointwise) const {
+    std::vector<NodeImpl*> before{core}, pools;
+    for (std::size_t k = 0; k < before.size(); ++k) {
+      NodeImpl* n = before[k];
+      if (a_.is_output(n) || before.size() > 16) return {};
+      for (NodeImpl* u : a_.users(n)) {
+        const auto& list = u->op->cls == OpClass::Window ? pools : before;
+        if (std::find(list.begin(), list.end(), u) != list.end()) continue;
+        if (pointwise_after(n, u) && !grouped(u) && !needs_later_value(u, core, before))
+          before.push_back(u);
+        else if (pools_tiles(core, u) && !grouped(u) && (pools.empty() || like(pools[0], u)))
+          pools.push_back(u);
+        else
+          return {};
+      }
+    }
+    if (pools.empty()) return {};
+    *pointwise = before.size();
+    before.insert(before.end(), pools.begin(), pools.end());
+    return before;
+  }
+  static bool like(const NodeImpl* x, const NodeImpl* y) {
+    return x->aval.shape == y->aval.shape && x->attrs.ints("window") == y->attrs.ints("window");
+  }
+
   void epilogue(NodeImpl* core) {
     std::vector<NodeImpl*> inside{core};
     bool core_escapes = a_.is_output(core) || !wide_;
-    for (std::size_t k = 0; wide_ && k < inside.size(); ++k) {
+    std::size_t first = 0;  // of what may be stored
+    if (wide_ && !sparse_.contains(core)) {
+      if (auto pooled = up_to_pooling(core, &first); !pooled.empty()) inside = std::move(pooled);
+    }
+    NodeImpl* pool = first > 0 ? inside[first] : nullptr;
+    for (std::size_t k = 0; k < first; ++k)
+      fusion_.stored[static_cast<std::size_t>(a_.index(inside[k]))] = false;
+    for (std::size_t k = first; wide_ && k < inside.size(); ++k) {
       NodeImpl* n = inside[k];
       bool escapes = a_.is_output(n);
       for (NodeImpl* u : a_.users(n)) {
@@ -364,7 +421,8 @@ class Fuser {
     Group g;
     g.kind = Group::Kind::Contraction;
     g.core = core;
-    g.domain = core->aval.shape;
+    g.pool = pool;
+    g.domain = (pool ? pool : core)->aval.shape;
     if (const auto it = sparse_.find(core); it != sparse_.end()) g.sparse = it->second;
     for (NodeImpl* n : inside) {
       if (n == core ? core_escapes || inside.size() == 1 : stored(n)) g.stores.push_back(n);

@@ -57,8 +57,9 @@ struct Group {
   std::vector<ir::NodeImpl*> stores;
   /// Reductions over the domain, all over the same axes.
   std::vector<ir::NodeImpl*> reduces;
-  ir::NodeImpl* core = nullptr;                   // the contraction or scatter
-  Shape domain;                                   // of the loops (a contraction: of its result)
+  ir::NodeImpl* core = nullptr;  // the contraction or scatter
+  Shape domain;                  // of the loops (a contraction: of its result)
+  ir::NodeImpl* pool = nullptr;  // a contraction whose results are windows of its own, like this
   std::shared_ptr<const SparseSpec> sparse = {};  // a contraction with an operand of few elements
 
   /// Every stored value it produces.

@@ -76,8 +76,10 @@ INSTANTIATE_TEST_SUITE_P(
         SparseCase{.x = {1, 24, 12, 12}, .w = {17, 24, 3, 3}, .padding = 1},
         SparseCase{.x = {3, 12, 21, 17}, .w = {16, 12, 4, 3}, .stride = 2, .padding = 2},
         SparseCase{.x = {2, 16, 16, 16}, .w = {8, 16, 3, 3}, .padding = 2, .dilation = 2},
-        SparseCase{.x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 3},
-        SparseCase{.x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 2},
+        SparseCase{
+            .x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 3},
+        SparseCase{
+            .x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 2},
         SparseCase{.x = {2, 8, 10, 10}, .w = {8, 4, 3, 3}, .groups = 2, .sparse = 0},
         SparseCase{.x = {4, 64, 40}, .w = {16, 64, 5}, .padding = 2, .pool = 4, .pool_stride = 4},
         SparseCase{.x = {2, 8, 6, 8, 6}, .w = {8, 8, 3, 3, 3}, .padding = 1},
@@ -103,6 +105,61 @@ TEST(ProgramSparseCases, DeadElementsMeetNothing) {
   const auto f = [&](Tensor v) { return max_pool2d(relu(conv2d(x, v, {}, 1, 1)), 2).sum(); };
   const Tensor g = std::get<1>(grad(f, w));
   for (const float v : g.to_vector<float>()) EXPECT_EQ(v, 0.0f);
+}
+
+// Pooling on the accumulators of the convolution.
+struct PooledCase {
+  Shape x, w;
+  IntList window;
+  bool fused = true;
+};
+void PrintTo(const PooledCase& c, std::ostream* out) { *out << c.x.str() << " * " << c.w.str(); }
+
+class ProgramPooled : public ::testing::TestWithParam<PooledCase> {};
+
+TEST_P(ProgramPooled, MaximaPlacesAndMeans) {
+  const PooledCase c = GetParam();
+  for (const bool mean : {false, true}) {
+    const auto program = check_program({f32(c.x), f32(c.w), f32({c.w[0]})}, [&](const Inputs& in) {
+      const Tensor y = relu(conv2d(in[0], in[1], in[2], 1, 1) - 0.25);
+      const Tensor p = mean ? avg_pool2d(y, c.window) : max_pool2d(y, c.window);
+      return Inputs{p * 2.0, tanh(p)};
+    });
+    EXPECT_EQ(count(program->stats().text, "pooled"), c.fused ? 1 : 0) << program->stats().text;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ProgramPooled,
+                         ::testing::Values(PooledCase{{3, 1, 12, 12}, {16, 1, 3, 3}, 2},
+                                           PooledCase{{3, 5, 13, 11}, {20, 5, 3, 3}, 2},
+                                           PooledCase{{2, 4, 10, 10}, {50, 4, 5, 5}, 2},
+                                           PooledCase{{2, 4, 9, 9}, {33, 4, 3, 3}, 3},
+                                           PooledCase{{2, 4, 8, 9}, {7, 4, 3, 3}, {1, 3}},
+                                           PooledCase{{2, 4, 8, 9}, {7, 4, 3, 3}, {4, 1}},
+                                           PooledCase{{1, 3, 40, 6}, {130, 3, 3, 3}, {2, 3}},
+                                           PooledCase{{2, 4, 10, 10}, {8, 4, 3, 3}, 5, false},
+                                           PooledCase{{2, 4, 8, 8}, {1, 4, 3, 3}, 2, false}));
+
+TEST(ProgramPooledCases, NanAndTies) {
+  check_program(
+      {f32({2, 1, 8, 8}), f32({16, 1, 1, 1})},
+      [](const Inputs& in) {
+        const auto f = [&](Tensor x, Tensor w) {
+          // Halves of whole numbers: ties; the root of a negative: NaN.
+          return max_pool2d(sqrt(conv2d(floor(x), w * 0.0 + 0.25)), 2);
+        };
+        return Inputs{f(in[0], in[1]), max_pool2d(conv2d(floor(in[0]), in[1] * 0.0 + 1.0), 2)};
+      },
+      1e-6);
+}
+
+// Rows that all read one place are no rows of a tile: the pooling is a kernel of its own.
+TEST(ProgramPooledCases, NoTileHoldsTheWindows) {
+  const auto program = check_program({f32({2, 4, 1, 1}), f32({8, 4, 3, 3})}, [](const Inputs& in) {
+    const Tensor x = broadcast_to(in[0], {2, 4, 8, 8});
+    return Inputs{max_pool2d(relu(conv2d(x, in[1])), 2)};
+  });
+  EXPECT_EQ(count(program->stats().text, "pooled"), 0) << program->stats().text;
 }
 
 }  // namespace
