@@ -39,7 +39,8 @@ class Program {
   /// program may write there (empty: none). outputs[i]: null, or memory of the right size that
   /// nobody reads and that the program should write to; on return the memory of output i: that one,
   /// a donated input's, or new. No two outputs share memory. Errors of the run (an index out of
-  /// range, LILITH_CHECK_NAN) are thrown; a run that throws has written to no input, donated or not.
+  /// range, LILITH_CHECK_NAN) are thrown; a run that throws has written to no input, donated or
+  /// not.
   virtual void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
                    std::span<StoragePtr> outputs) = 0;
   virtual ProgramStats stats() const = 0;
