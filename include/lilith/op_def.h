@@ -40,7 +40,7 @@ enum class OpClass : std::uint8_t {
   Contraction,  // dot_general, conv_general: its own schedule
   Window,       // reduce_window: a small reduction at each output element
   Scatter,      // writes at computed places
-  Opaque,       // custom_call: a launch of its own
+  Marker,       // of a transform: seen through before a program is scheduled
 };
 
 /// All that Lilith knows of an op. Built-in and registered ops are the same kind of thing; printer,
@@ -57,7 +57,7 @@ struct OpDef {
   /// Why there is no vjp; shown in the error. Exactly one of vjp and no_vjp_reason is set.
   std::string no_vjp_reason;
   /// The value of one element of the output as a scalar expression over elements of the inputs
-  /// (lilith/lower.h). Unset for leaves and for classes that have a schedule of their own.
+  /// (lilith/lower.h). Unset for classes that have a schedule of their own.
   std::function<kir::Expr(LowerCtx&)> lower;
   /// Computes the node in float64 / int64 on the host: the tests' oracle (src/ir/reference.h). A
   /// registered elementwise op without one is interpreted from `lower`.
@@ -69,8 +69,8 @@ struct OpDef {
 };
 
 /// Registers an op under its name; the returned definition lives for ever. Error when the name is
-/// taken, infer is missing, or there is neither a vjp nor a reason, or neither lowering nor own
-/// schedule.
+/// taken, infer or lower is missing, there is neither a vjp nor a reason, or the class is neither
+/// Elementwise nor View: the schedules of the others know their ops.
 const OpDef& register_op(OpDef def);
 /// The op with that name, or nullptr.
 const OpDef* find_op(std::string_view name);

@@ -73,7 +73,7 @@ Aval infer_aval(const OpDef& op, const std::vector<Tensor>& inputs, const Attrs&
 
 }  // namespace
 
-const OpDef& register_op(OpDef def) {
+const OpDef& register_builtin(OpDef def) {
   check_definition(def);
   Registry& r = registry();
   std::unique_lock lock(r.mutex);
@@ -84,7 +84,14 @@ const OpDef& register_op(OpDef def) {
   return *at->second;
 }
 
-const OpDef& register_builtin(OpDef def) { return register_op(std::move(def)); }
+const OpDef& register_op(OpDef def) {
+  LILITH_CHECK(
+      !has_own_schedule(def.cls),
+      "register_op: '{}' is neither elementwise nor a view; the other classes are scheduled "
+      "by what the library knows of its own ops",
+      def.name);
+  return register_builtin(std::move(def));
+}
 
 const OpDef* find_op(std::string_view name) {
   Registry& r = registry();

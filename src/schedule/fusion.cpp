@@ -201,7 +201,7 @@ class Fuser {
         continue;
       }
       if (a_.is_output(n) || cls == OpClass::Reduction || cls == OpClass::Contraction ||
-          cls == OpClass::Scatter || cls == OpClass::Opaque) {
+          cls == OpClass::Scatter) {
         store(n);
       }
       // What pools the same input twice (the maximum and where it was) shares a kernel.

@@ -24,7 +24,7 @@ const OpDef& alias_op() {
   static const OpDef& op = register_builtin(
       {.name = "grad_alias",
        .arity = 1,
-       .cls = OpClass::Opaque,
+       .cls = OpClass::Marker,
        .infer = same_as_first,
        .vjp = [](const VjpCtx&, const Tensor& ct) { return std::vector<Tensor>{ct}; },
        .reference = copy_first,
@@ -36,7 +36,7 @@ const OpDef& seed_op() {
   static const OpDef& op = register_builtin(
       {.name = "grad_seed",
        .arity = -1,
-       .cls = OpClass::Opaque,
+       .cls = OpClass::Marker,
        .infer = same_as_first,
        .vjp = [](const VjpCtx& c, const Tensor&) { return std::vector<Tensor>(c.in.size()); },
        .reference = fill_with_one,
@@ -48,7 +48,7 @@ const OpDef& custom_vjp_op() {
   static const OpDef& op = register_builtin(
       {.name = "custom_vjp",
        .arity = -1,
-       .cls = OpClass::Opaque,
+       .cls = OpClass::Marker,
        .infer = same_as_first,
        .vjp = [](const VjpCtx& c, const Tensor& ct) { return apply_custom_rule(c, ct); },
        .reference = copy_first,

@@ -2,6 +2,7 @@
 #include "ir/node.h"
 #include "lilith/device.h"
 #include "lilith/graph.h"
+#include "lilith/lower.h"
 #include "lilith/op_def.h"
 #include "lilith/tensor.h"
 
@@ -71,8 +72,8 @@ TEST(DeviceErrors, Absent) {
 OpDef toy(const std::string& name) {
   OpDef op;
   op.name = name;
-  op.cls = OpClass::Opaque;
   op.infer = [](const InferCtx& c) { return c.in[0]; };
+  op.lower = [](LowerCtx& c) { return c[0]; };
   op.no_vjp_reason = "a toy";
   return op;
 }
@@ -90,9 +91,14 @@ TEST(OpErrors, Register) {
                "register_op: 'toy_b' has neither a vjp nor a no_vjp_reason; need exactly one of "
                "vjp and no_vjp_reason");
   OpDef no_lower = toy("toy_c");
-  no_lower.cls = OpClass::Elementwise;
+  no_lower.lower = nullptr;
   EXPECT_ERROR(register_op(no_lower),
                "register_op: 'toy_c' has no lower; elementwise and view ops need one");
+  OpDef reduction = toy("toy_g");
+  reduction.cls = OpClass::Reduction;
+  EXPECT_ERROR(register_op(reduction),
+               "register_op: 'toy_g' is neither elementwise nor a view; the other classes are "
+               "scheduled by what the library knows of its own ops");
   register_op(toy("toy_d"));
   EXPECT_ERROR(register_op(toy("toy_d")), "register_op: there is an op 'toy_d' already");
   OpDef negative = toy("toy_e");

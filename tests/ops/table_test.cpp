@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(Ops, Row, ::testing::Range<std::size_t>(0, cases().size
 
 // Ops of the graph's own machinery, which are not functions on tensors.
 bool is_machinery(const OpDef& op) {
-  return op.cls == OpClass::Leaf || op.cls == OpClass::Opaque || !op.reference;
+  return op.cls == OpClass::Leaf || op.cls == OpClass::Marker || !op.reference;
 }
 
 TEST(OpTable, EveryOpHasARow) {

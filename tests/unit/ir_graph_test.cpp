@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "ir/node.h"
+#include "ir/op_registry.h"
 #include "ir/reference.h"
 #include "ir/text.h"
 #include "lilith/graph.h"
@@ -36,11 +37,11 @@ std::string message_of(F f) {
 
 // An op whose attrs take every type.
 const OpDef& attrs_op() {
-  static const OpDef& op = register_op({.name = "test_attrs",
-                                        .arity = -1,
-                                        .cls = OpClass::Opaque,
-                                        .infer = [](const InferCtx& c) { return c.in[0]; },
-                                        .no_vjp_reason = "a test's op"});
+  static const OpDef& op = register_builtin({.name = "test_attrs",
+                                             .arity = -1,
+                                             .cls = OpClass::Marker,
+                                             .infer = [](const InferCtx& c) { return c.in[0]; },
+                                             .no_vjp_reason = "a test's op"});
   return op;
 }
 

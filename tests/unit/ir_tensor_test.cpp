@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "ir/node.h"
+#include "ir/op_registry.h"
 #include "lilith/memory.h"
 #include "lilith/op_def.h"
 
@@ -11,12 +12,12 @@ namespace lilith {
 namespace {
 
 const OpDef& wrap_op() {
-  static const OpDef& op = register_op({.name = "test_wrap",
-                                        .arity = 1,
-                                        .cls = OpClass::Opaque,
-                                        .infer = [](const InferCtx& c) { return c.in[0]; },
-                                        .no_vjp_reason = "a test's op",
-                                        .reference = nullptr});
+  static const OpDef& op = register_builtin({.name = "test_wrap",
+                                             .arity = 1,
+                                             .cls = OpClass::Marker,
+                                             .infer = [](const InferCtx& c) { return c.in[0]; },
+                                             .no_vjp_reason = "a test's op",
+                                             .reference = nullptr});
   return op;
 }
 
