@@ -31,8 +31,9 @@ struct CacheStats {
   std::int64_t donated = 0;   // inputs whose memory was given to a program
   std::int64_t traces = 0;    // functions traced by compile
 };
+/// The counters now.
 CacheStats cache_stats();
-/// Forgets the programs of lazy evaluation.
+/// Forgets the programs of lazy evaluation; compiled functions keep theirs.
 void clear_program_cache();
 
 namespace detail {
@@ -184,8 +185,10 @@ class CompiledBase {
 template <class F>
 class Compiled : public detail::CompiledBase {
  public:
+  /// Holds f; nothing is traced before the first call.
   explicit Compiled(F f) : f_(std::make_shared<F>(std::move(f))) {}
 
+  /// f(args…), as one program; see compile.
   template <class... A>
   auto operator()(A&&... args) const {
     using R = std::decay_t<std::invoke_result_t<F&, detail::TracedArg<A>...>>;
@@ -227,6 +230,7 @@ Compiled<std::decay_t<F>> compile(F&& f) {
 /// A compiled graph: call it with its inputs, in order.
 class CompiledGraph {
  public:
+  /// Compiles at once. Errors: the graph uses a parameter that is not among its inputs.
   explicit CompiledGraph(Graph g);
   /// The outputs. Errors: avals that differ from the graph's inputs.
   std::vector<Tensor> operator()(const std::vector<Tensor>& inputs) const;
@@ -236,6 +240,7 @@ class CompiledGraph {
   Tensor operator()(const T&... inputs) const {
     return single({static_cast<const Tensor&>(inputs)...});
   }
+  /// Its kernels, what each fuses, its memory.
   std::string explain() const;
 
  private:
@@ -243,6 +248,7 @@ class CompiledGraph {
   Tensor single(const std::vector<Tensor>& inputs) const;
   std::shared_ptr<const Impl> impl_;
 };
+/// The program of a graph. Errors as CompiledGraph's.
 CompiledGraph compile(const Graph& g);
 
 /// What a compiled function or graph runs: kernels and what each fuses, bytes, flops, memory plan.

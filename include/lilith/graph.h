@@ -15,14 +15,19 @@ namespace lilith {
 class Node {
  public:
   Node() = default;
+  /// The node that a tensor is a handle to. Error when the tensor is undefined.
   explicit Node(const Tensor& value);
 
+  /// Its op; "data" once it was evaluated.
   const OpDef& op() const;
   std::string_view op_name() const { return op().name; }
+  /// Shape, dtype and device of its value.
   const Aval& aval() const;
   const Shape& shape() const { return aval().shape; }
   DType dtype() const { return aval().dtype; }
+  /// What the op was applied with beside its inputs; empty once it was evaluated.
   const Attrs& attrs() const;
+  /// The nodes whose values it takes, in the op's order; none once it was evaluated.
   std::vector<Node> inputs() const;
   /// The user's line that made it; unknown for nodes without one.
   Loc loc() const;
@@ -41,10 +46,12 @@ class Graph {
  public:
   Graph() = default;
   /// Inputs are nodes of the op "parameter", in order; every other leaf that the outputs reach is a
-  /// constant.
+  /// constant. Errors: an input that is no parameter or appears twice, an undefined output.
   Graph(std::vector<Tensor> inputs, std::vector<Tensor> outputs);
 
+  /// Its parameters, in the order of a call's arguments.
   const std::vector<Tensor>& inputs() const { return inputs_; }
+  /// What it computes, in the order in which a call returns it.
   const std::vector<Tensor>& outputs() const { return outputs_; }
   /// Every node that the outputs reach, and every input, in a topological order: inputs first.
   std::vector<Node> nodes() const;
@@ -57,7 +64,8 @@ class Graph {
   /// Throws InternalError when the graph is broken: avals that do not follow from the op's rule,
   /// a leaf that is no input, a wrong arity.
   void verify() const;
-  /// Calls the graph's function on these inputs: its outputs as lazy tensors.
+  /// Calls the graph's function on these inputs: its outputs as lazy tensors. Error for another
+  /// number of inputs or other avals than the graph's.
   std::vector<Tensor> operator()(const std::vector<Tensor>& inputs) const;
 
  private:
@@ -70,11 +78,12 @@ Graph transform(
     const Graph& g,
     const std::function<Tensor(const Node& node, const std::vector<Tensor>& new_inputs)>& visit);
 
+/// Writes Graph::str.
 std::ostream& operator<<(std::ostream& out, const Graph& g);
 /// Reads what Graph::str wrote; throws Error with the line and the reason. The text holds the
 /// values of data leaves of at most 8 elements; larger ones read back as zeros.
 Graph parse_graph(std::string_view text);
-/// Writes Graphviz.
+/// Writes Graphviz: a box a node, an edge an input. Error when the file cannot be written.
 void to_dot(const Graph& g, const std::string& path);
 
 /// A shape of nodes to look for. pattern("relu", pattern("add", any("x"), any("y"))): an op by name
@@ -85,6 +94,7 @@ class Pattern {
   std::string op;               // "" for any
   std::string bind;             // the name that the match gives to this node
   std::vector<Pattern> inputs;  // empty: inputs are not looked at
+  /// The pattern, with the matched node bound to a name.
   Pattern as(std::string name) && {
     bind = std::move(name);
     return std::move(*this);
@@ -95,7 +105,10 @@ class Pattern {
     return p;
   }
 };
+/// Matches every node and binds it, unless the name is empty.
 Pattern any(std::string bind = "");
+/// Matches a node of this op ("*": of any) whose inputs match, in order; without patterns of inputs
+/// these are not looked at. Error in rewrite when there is no such op.
 template <class... P>
 Pattern pattern(std::string op, P... inputs) {
   return Pattern{std::move(op), "", {std::move(inputs)...}};
@@ -106,6 +119,7 @@ class Match {
  public:
   Match(Node root, std::map<std::string, Tensor, std::less<>> bound)
       : root_(std::move(root)), bound_(std::move(bound)) {}
+  /// The node that the whole pattern matched.
   const Node& root() const { return root_; }
   /// The value bound to a name; Error when the pattern has none of that name.
   const Tensor& operator[](std::string_view name) const;

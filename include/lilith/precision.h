@@ -11,6 +11,7 @@ enum class Precision : std::uint8_t { highest, high, medium };
 /// Sets what later programs may trade, in every thread. The default is `high`. No schedule reads it
 /// yet: results are those of `highest` under every value.
 void set_precision(Precision precision);
+/// The value that was set last.
 Precision precision();
 
 }  // namespace lilith

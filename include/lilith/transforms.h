@@ -10,6 +10,7 @@
 
 namespace lilith {
 
+/// What grad may leave out: the first argument of its second form.
 struct GradOptions {
   /// Parameters with no path to the value get an undefined gradient instead of an Error.
   bool allow_unused = false;
@@ -197,7 +198,7 @@ auto grad(F&& f, A&&... args) {
       std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
   return detail::grad_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...);
 }
-/// grad({.allow_unused = true}, f, args…).
+/// The same with options: grad({.allow_unused = true}, f, args…).
 template <std::size_t... I, class F, class... A>
 auto grad(const GradOptions& options, F&& f, A&&... args) {
   using Which =
@@ -324,6 +325,7 @@ auto custom_vjp(F f, detail::Rule rule) {
 /// tests that must see a wrong rule fail.
 void set_vjp_hook(std::function<Tensor(const OpDef& op, int input, Tensor ct)> f);
 
+/// The step of gradcheck's differences, and what differs by more than atol + rtol * |value| fails.
 struct GradcheckOptions {
   double eps = 1e-6, atol = 1e-5, rtol = 1e-3;
   /// Arguments with at most so many elements are checked element by element, larger ones in random
@@ -347,6 +349,7 @@ bool gradcheck(const GradcheckOptions& options, F&& f, const A&... args) {
     return detail::all_tensors(out);
   });
 }
+/// The same with default options.
 template <class F, class... A>
   requires(!std::is_same_v<std::remove_cvref_t<F>, GradcheckOptions>)
 bool gradcheck(F&& f, const A&... args) {

@@ -1,0 +1,63 @@
+// What the documentation quotes is in the file that it names, to the letter but for white space.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace lilith {
+namespace {
+
+const std::string kRoot = LILITH_PROJECT_ROOT;
+
+std::string text_of(const std::string& path) {
+  std::ifstream in(kRoot + "/" + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string squeezed(const std::string& text) {
+  std::string out;
+  for (char c : text)
+    if (!std::isspace(static_cast<unsigned char>(c))) out += c;
+  return out;
+}
+
+struct Quote {
+  std::string path;                 // from its first line, "// path"
+  std::vector<std::string> pieces;  // parted by empty lines
+};
+
+std::vector<Quote> quotes(const std::string& markdown) {
+  std::vector<Quote> out;
+  std::istringstream lines(markdown);
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```cpp";
+      if (!inside) continue;
+      std::getline(lines, line);
+      out.push_back({line.substr(line.find_first_not_of("/ ")), {""}});
+    } else if (inside && line.empty()) {
+      out.back().pieces.emplace_back();
+    } else if (inside) {
+      out.back().pieces.back() += line + "\n";
+    }
+  }
+  return out;
+}
+
+TEST(Docs, AddingAnOpQuotesWhatCompiles) {
+  const std::vector<Quote> all = quotes(text_of("docs/adding-an-op.md"));
+  EXPECT_EQ(all.size(), 3u);
+  for (const Quote& q : all) {
+    const std::string source = squeezed(text_of(q.path));
+    ASSERT_FALSE(source.empty()) << q.path;
+    for (const std::string& piece : q.pieces)
+      EXPECT_NE(source.find(squeezed(piece)), std::string::npos) << q.path << " lacks\n" << piece;
+  }
+}
+
+}  // namespace
+}  // namespace lilith
