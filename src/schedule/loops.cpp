@@ -165,6 +165,21 @@ void substitute(kir::Block* body, const std::vector<Expr>& by) {
   }
 }
 
+kir::Block nest(const std::vector<LoopDim>& loops, kir::Block body) {
+  for (auto it = loops.rbegin(); it != loops.rend(); ++it) {
+    kir::Block outer;
+    outer.push_back(kir::make_for(it->var, kir::LoopKind::Serial, std::move(body)));
+    body = std::move(outer);
+  }
+  return body;
+}
+
+std::int64_t extent_of(const std::vector<LoopDim>& dims) {
+  std::int64_t n = 1;
+  for (const LoopDim& d : dims) n *= d.extent;
+  return n;
+}
+
 void split_index(Expr index, const std::vector<LoopDim>& dims, std::vector<Expr>* by) {
   std::int64_t inner = 1;
   std::int64_t total = 1;

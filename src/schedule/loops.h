@@ -5,6 +5,8 @@
 
 namespace lilith::schedule {
 
+constexpr std::int64_t kMinTask = 4096;  // elements worth handing to another thread
+
 /// One loop dimension of a map: a dimension of the domain, or several merged.
 struct LoopDim {
   kir::Expr var;
@@ -31,6 +33,10 @@ kir::Block in_loop(kir::Expr var, kir::LoopKind kind, kir::Block body);
 void append(kir::Block* to, kir::Block from);
 /// Replaces variables in every statement (null entries stay); `by` is indexed by VarId.
 void substitute(kir::Block* body, const std::vector<kir::Expr>& by);
+/// Serial loops around a body, the first outermost.
+kir::Block nest(const std::vector<LoopDim>& loops, kir::Block body);
+/// Iterations of all loops together.
+std::int64_t extent_of(const std::vector<LoopDim>& dims);
 /// Splits one loop index over the product of several loops' extents; sets their variables in `by`.
 void split_index(kir::Expr index, const std::vector<LoopDim>& dims, std::vector<kir::Expr>* by);
 

@@ -1,0 +1,116 @@
+#pragma once
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "schedule/fusion.h"
+#include "schedule/sparse.h"
+
+namespace lilith::schedule {
+
+/// The fusion decisions in the making. The parts:
+///   fusion.cpp            what is stored
+///   fusion_epilogues.cpp  what runs on the accumulators of a contraction
+///   fusion_maps.cpp       which stores and reductions share a kernel
+///   fusion_order.cpp      an order of the kernels
+class Fuser {
+ public:
+  /// Without `wide`, every contraction's value is stored as it is and every map has a kernel of its
+  /// own.
+  Fuser(const Analysis& a, const Graph& g, const Target& target, const std::vector<bool>& donated,
+        bool wide);
+
+  /// False when the groups cannot be put in an order.
+  bool run(Fusion* result);
+
+ private:
+  using NodeImpl = ir::NodeImpl;
+
+  bool stored(const NodeImpl* n) const;
+  void store(const NodeImpl* n) { fusion_.stored[static_cast<std::size_t>(a_.index(n))] = true; }
+  bool grouped(const NodeImpl* n) const { return in_group_[static_cast<std::size_t>(a_.index(n))]; }
+  static bool is_constant(const NodeImpl* n) { return n->op == &ir::constant_op(); }
+
+  void must_store();
+
+  // Sparse operands.
+  void find_sparse();
+  // A value that is only ever read as a list of its elements: it lies in no buffer.
+  bool listed(const NodeImpl* n) const;
+
+  // How many elements of `in` one element of its user `n` reads, times how many elements read one.
+  static double multiplicity(const NodeImpl* n, const NodeImpl* in);
+
+  void store_shared();
+  bool too_often(const NodeImpl* node, double cost, int loads) const;
+  static bool all_inputs_constant(const NodeImpl* n);
+
+  // Contraction epilogues.
+  bool pointwise_after(const NodeImpl* n, const NodeImpl* user) const;
+
+  // Whether computing `u` right after `core` would need a stored value that itself needs core.
+  bool needs_later_value(NodeImpl* u, NodeImpl* core, const std::vector<NodeImpl*>& inside) const;
+
+  // Whether the kernel that makes a stored value needs `core` for some other of its results.
+  bool made_after(const NodeImpl* value, const NodeImpl* core) const;
+
+  void epilogues();
+
+  // Windows that follow each other without overlap or padding over at most two spatial dimensions
+  // of a convolution's result: a register tile can hold whole ones.
+  static bool pools_tiles(const NodeImpl* core, const NodeImpl* pool);
+
+  // What lies between a contraction and the pooling that alone reads it: the nodes before the
+  // pooling (the core first), then those that pool. Empty when something else reads them too.
+  std::vector<NodeImpl*> up_to_pooling(NodeImpl* core, std::size_t* pointwise) const;
+  static bool like(const NodeImpl* x, const NodeImpl* y);
+
+  void epilogue(NodeImpl* core);
+
+  // Maps and reductions.
+  static const Shape& domain_of(const NodeImpl* n);
+
+  // Whether one kernel may compute all of g and also n: nothing in g needs n through memory or the
+  // other way round (a reduction of a value that the kernel itself computes point by point is
+  // fine).
+  bool independent(const Group& g, NodeImpl* n) const;
+  // `top` is `r`, or computed from it by elementwise ops alone; no other path leads to r.
+  bool reaches_pointwise(NodeImpl* top, NodeImpl* r, const Group& g) const;
+  bool shares_input(const Group& g, NodeImpl* n) const;
+  void collect_reads(NodeImpl* n, std::vector<NodeImpl*>* out) const;
+  static bool same_axes(const Group& g, const NodeImpl* n);
+
+  void maps();
+
+  // Joining n to group k would make a cycle when some other group stands between them: a value that
+  // n needs and that itself needs a result of the group, or the other way round.
+  bool acyclic_break(std::size_t k, NodeImpl* n) const;
+  // Some result of another group between: it needs a result of g while n is needed by … it.
+  bool mutual_break(const Group& g, NodeImpl* n) const;
+
+  // Order.
+  bool sort_groups();
+
+  // Ready groups in the order of the graph; one that replaces an input waits for the input's other
+  // readers while something else is ready. False when nothing is ready: the groups form a cycle.
+  bool list_schedule(const std::vector<std::vector<std::size_t>>& needs,
+                     const std::vector<std::vector<std::size_t>>& readers);
+
+  std::vector<NodeImpl*> reads_of(const Group& g) const;
+  // Groups that read a donated input which a result of g may replace, and do not need g.
+  std::vector<std::size_t> earlier_readers(const Group& g,
+                                           const std::vector<NodeImpl*>& reads) const;
+
+  const Analysis& a_;
+  const Target& target_;
+  bool wide_;
+  std::vector<const NodeImpl*> donated_;
+  std::unordered_map<const NodeImpl*, std::vector<std::size_t>> readers_;
+  // The group of a contraction's results, while groups are formed.
+  std::unordered_map<const NodeImpl*, std::size_t> group_of_;
+  Fusion fusion_;
+  std::vector<bool> in_group_;
+  std::unordered_map<const NodeImpl*, std::shared_ptr<const SparseSpec>> sparse_;
+};
+
+}  // namespace lilith::schedule

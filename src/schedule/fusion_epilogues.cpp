@@ -1,0 +1,147 @@
+#include <algorithm>
+
+#include "schedule/fuser.h"
+
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+
+bool Fuser::pointwise_after(const NodeImpl* n, const NodeImpl* user) const {
+  return user->op->cls == OpClass::Elementwise && user->aval.shape == n->aval.shape;
+}
+
+bool Fuser::needs_later_value(NodeImpl* u, NodeImpl* core,
+                              const std::vector<NodeImpl*>& inside) const {
+  for (NodeImpl* in : u->inputs) {
+    if (std::find(inside.begin(), inside.end(), in) != inside.end()) continue;
+    if (stored(in)) {
+      if (a_.depends(in, core) || made_after(in, core)) return true;
+      continue;
+    }
+    // The accumulators of another contraction are out of reach.
+    if (in->op->cls == OpClass::Contraction) return true;
+    if (a_.depends(in, core) &&
+        (in->op->cls != OpClass::Elementwise || in->aval.shape != core->aval.shape)) {
+      return true;
+    }
+    if (needs_later_value(in, core, inside)) return true;
+  }
+  return false;
+}
+
+bool Fuser::made_after(const NodeImpl* value, const NodeImpl* core) const {
+  std::vector<std::size_t> queue;
+  const auto visit = [&](const NodeImpl* n) {
+    const auto it = group_of_.find(n);
+    if (it != group_of_.end() && std::find(queue.begin(), queue.end(), it->second) == queue.end())
+      queue.push_back(it->second);
+  };
+  visit(value);
+  for (std::size_t k = 0; k < queue.size(); ++k) {
+    const Group& g = fusion_.groups[queue[k]];
+    for (NodeImpl* r : g.results()) {
+      if (a_.depends(r, core)) return true;
+    }
+    for (const NodeImpl* r : reads_of(g)) visit(r);
+  }
+  return false;
+}
+
+void Fuser::epilogues() {
+  // Later contractions first: what two of them feed belongs to the later one.
+  for (auto it = a_.order().rbegin(); it != a_.order().rend(); ++it) {
+    if ((*it)->op->cls == OpClass::Contraction) epilogue(*it);
+  }
+}
+
+bool Fuser::pools_tiles(const NodeImpl* core, const NodeImpl* pool) {
+  if (core->op->name != "conv_general" || pool->op->cls != OpClass::Window ||
+      pool->op->name == "unpool" || !is_floating(core->aval.dtype))
+    return false;
+  const auto &window = pool->attrs.ints("window"), &stride = pool->attrs.ints("stride"),
+             &spec = core->attrs.ints("out_spec");
+  int dims = 0;
+  std::int64_t volume = 1;
+  for (std::size_t d = 0; d < window.size(); ++d) {
+    const bool spatial =
+        std::find(spec.begin() + 2, spec.end(), static_cast<std::int64_t>(d)) != spec.end();
+    if (window[d] != stride[d] || (window[d] > 1 && !spatial) || pool->attrs.ints("lo")[d] != 0 ||
+        pool->attrs.ints("hi")[d] > 0 || pool->attrs.ints("dilation")[d] != 1)
+      return false;
+    dims += window[d] > 1;
+    volume *= window[d];
+  }
+  return dims >= 1 && dims <= 2 && volume <= 16 && core->aval.shape[static_cast<int>(spec[1])] > 1;
+}
+
+std::vector<NodeImpl*> Fuser::up_to_pooling(NodeImpl* core, std::size_t* pointwise) const {
+  std::vector<NodeImpl*> before{core}, pools;
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    NodeImpl* n = before[k];
+    if (a_.is_output(n) || before.size() > 16) return {};
+    for (NodeImpl* u : a_.users(n)) {
+      const auto& list = u->op->cls == OpClass::Window ? pools : before;
+      if (std::find(list.begin(), list.end(), u) != list.end()) continue;
+      if (pointwise_after(n, u) && !grouped(u) && !needs_later_value(u, core, before))
+        before.push_back(u);
+      else if (pools_tiles(core, u) && !grouped(u) && (pools.empty() || like(pools[0], u)))
+        pools.push_back(u);
+      else
+        return {};
+    }
+  }
+  if (pools.empty()) return {};
+  *pointwise = before.size();
+  before.insert(before.end(), pools.begin(), pools.end());
+  return before;
+}
+
+bool Fuser::like(const NodeImpl* x, const NodeImpl* y) {
+  return x->aval.shape == y->aval.shape && x->attrs.ints("window") == y->attrs.ints("window");
+}
+
+void Fuser::epilogue(NodeImpl* core) {
+  std::vector<NodeImpl*> inside{core};
+  bool core_escapes = a_.is_output(core) || !wide_;
+  std::size_t first = 0;  // of what may be stored
+  if (wide_ && !sparse_.contains(core)) {
+    if (auto pooled = up_to_pooling(core, &first); !pooled.empty()) inside = std::move(pooled);
+  }
+  NodeImpl* pool = first > 0 ? inside[first] : nullptr;
+  for (std::size_t k = 0; k < first; ++k)
+    fusion_.stored[static_cast<std::size_t>(a_.index(inside[k]))] = false;
+  for (std::size_t k = first; wide_ && k < inside.size(); ++k) {
+    NodeImpl* n = inside[k];
+    bool escapes = a_.is_output(n);
+    for (NodeImpl* u : a_.users(n)) {
+      if (std::find(inside.begin(), inside.end(), u) != inside.end()) continue;
+      if (inside.size() < 64 && pointwise_after(n, u) && !grouped(u) &&
+          !needs_later_value(u, core, inside)) {
+        inside.push_back(u);
+      } else {
+        escapes = true;
+      }
+    }
+    if (escapes && n != core) store(n);
+    if (escapes && n == core) core_escapes = true;
+  }
+  Group g;
+  g.kind = Group::Kind::Contraction;
+  g.core = core;
+  g.pool = pool;
+  g.domain = (pool ? pool : core)->aval.shape;
+  if (const auto it = sparse_.find(core); it != sparse_.end()) g.sparse = it->second;
+  for (NodeImpl* n : inside) {
+    if (n == core ? core_escapes || inside.size() == 1 : stored(n)) g.stores.push_back(n);
+  }
+  if (std::find(g.stores.begin(), g.stores.end(), core) == g.stores.end()) {
+    fusion_.stored[static_cast<std::size_t>(a_.index(core))] = false;
+  }
+  for (NodeImpl* n : inside) {
+    if (n == core || stored(n)) in_group_[static_cast<std::size_t>(a_.index(n))] = true;
+  }
+  for (NodeImpl* n : g.stores) group_of_[n] = fusion_.groups.size();
+  fusion_.groups.push_back(std::move(g));
+}
+
+}  // namespace lilith::schedule
