@@ -194,6 +194,26 @@ TEST(CodegenLoops, MatmulTiles) {
   }
 }
 
+TEST(CodegenLoops, TailsOfEveryLength) {
+  for (int n = 1; n <= 40; ++n) {
+    check(matmul(2, n, 3, 2, DType::F32), 100);
+    // A register a lane, and lanes that take different ways.
+    Builder b("tail");
+    const BufferId x = b.in(DType::F32, n), y = b.in(DType::F64, n), out = b.out(DType::F32, n),
+                   small = b.out(DType::I8, n);
+    const Expr i = b.p.var(n, "i");
+    const RegId r = b.k.add_reg("r", DType::F32);
+    const Expr held = b.p.read(r, DType::F32);
+    Block then{SetReg{r, {}, held * 2.0}};
+    b.k.body = {
+        make_for(i, LoopKind::Vector,
+                 {DeclReg{r, b.load(x, i) + b.p.cast(b.load(y, i), DType::F32)},
+                  If{lt(held, held.like(0)), std::make_shared<Block>(std::move(then)), nullptr},
+                  Store{out, i, held, {}}, Store{small, i, b.p.cast(held, DType::I8), {}}})};
+    check(b.k, 100);
+  }
+}
+
 TEST(CodegenLoops, TilesThatNoRegisterFileHolds) {
   check(matmul(40, 128, 3, 1, DType::F32), 100);
   check(matmul(64, 70, 2, 1, DType::F64, DType::F64), 100);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <tuple>
+#include <utility>
 
 namespace lilith::codegen {
 
@@ -50,6 +51,7 @@ Analysis::Analysis(const kir::Kernel& kernel, int vector_bytes)
   find_accesses(kernel.body, loops);
   choose_lanes(kernel.body);
   unify_chunks();
+  choose_tails();
 }
 
 const Deps* Analysis::intern(Deps d) { return &*deps_pool_.insert(std::move(d)).first; }
@@ -361,6 +363,39 @@ void Analysis::unify_chunks() {
     }
   }
   written_out_.swap(needed);
+}
+
+bool Analysis::totals_lanes(const kir::Block& block, const kir::For& loop) const {
+  bool found = false;
+  for (const Stmt& s : block) {
+    if (s.kind == Stmt::Kind::Accumulate) {
+      const RegPlan& plan = reg(s.acc.reg);
+      found = found || (plan.lane_loop != &loop && (plan.chunk_loop == nullptr || plan.in_memory));
+    }
+    for_each_block(s, [&](const kir::Block& b) { found = found || totals_lanes(b, loop); });
+  }
+  return found;
+}
+
+/// Half a vector costs half on a core whose units are half as wide, and needs no mask when it is
+/// full. Loops that share a register array agree; totals have one width for all steps.
+void Analysis::choose_tails() {
+  for (const auto& [loop, lanes] : lanes_) {
+    const auto rest = static_cast<unsigned>(loop->extent % lanes);
+    const bool narrow = lanes >= 8 && rest > 0 && !totals_lanes(*loop->body, *loop);
+    tail_lanes_[loop] = narrow ? std::max(static_cast<int>(std::bit_ceil(rest)), lanes / 4) : lanes;
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto& [r, loops] : chunk_loops_) {
+      RegPlan& plan = regs_[static_cast<std::size_t>(r)];
+      if (plan.in_memory || loops.empty()) continue;
+      plan.tail_lanes = 0;
+      for (const kir::For* f : loops) plan.tail_lanes = std::max(plan.tail_lanes, tail_lanes_[f]);
+      for (const kir::For* f : loops)
+        changed = std::exchange(tail_lanes_[f], plan.tail_lanes) != plan.tail_lanes || changed;
+    }
+  }
 }
 
 std::size_t Analysis::body_size(const kir::Block& block) {

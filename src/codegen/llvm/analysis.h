@@ -29,6 +29,7 @@ struct RegPlan {
   const kir::For* lane_loop = nullptr;   // declared inside this Vector loop: one value a lane
   const kir::For* chunk_loop = nullptr;  // last dimension lies along such Vector loops
   int lanes = 0;                         // of a chunked register
+  int tail_lanes = 0;                    // of its last chunk
   bool in_memory = false;                // some index is known only at run time
 };
 
@@ -52,6 +53,11 @@ class Analysis {
   const RegPlan& reg(kir::RegId r) const { return regs_[static_cast<std::size_t>(r)]; }
   /// Lanes of a Vector loop; 1 when it is run as scalar code.
   int lanes(const kir::For& loop) const { return lanes_.at(&loop); }
+  /// Lanes of the last step of a Vector loop that does not fill them: a narrower vector where that
+  /// is enough.
+  int tail_lanes(const kir::For& loop) const { return tail_lanes_.at(&loop); }
+  /// Some Accumulate of the body combines lanes after the loop.
+  bool totals_lanes(const kir::Block& block, const kir::For& loop) const;
   /// A Vector loop that is written out because register arrays lie along it.
   bool is_written_out(const kir::For& loop) const { return written_out_.contains(&loop); }
   /// The states (see Deps) that a block changes.
@@ -88,6 +94,7 @@ class Analysis {
   void find_array_reads(kir::Expr e, std::set<const kir::ExprNode*>& seen, RollPlan& plan);
   bool is_too_large(kir::RegId r) const;
   void unify_chunks();
+  void choose_tails();
 
   const kir::Kernel& kernel_;
   int vector_bytes_;
@@ -96,7 +103,7 @@ class Analysis {
   std::unordered_map<const kir::ExprNode*, Linear> linear_;
   std::vector<signed char> narrow_;
   std::vector<RegPlan> regs_;
-  std::map<const kir::For*, int> lanes_;
+  std::map<const kir::For*, int> lanes_, tail_lanes_;
   std::set<const kir::For*> written_out_;
   std::map<kir::RegId, std::set<const kir::For*>> chunk_loops_;
   std::map<const kir::Block*, std::set<int>> modifies_;

@@ -59,7 +59,8 @@ struct Scope {
 struct RegStorage {
   DType dtype = DType::F32;
   int lanes = 0;   // 0: an element is a scalar
-  int chunks = 0;  // > 0: the last dimension in pieces of `lanes`
+  int chunks = 0;  // > 0: the last dimension in pieces of `lanes`, the last one of `tail_lanes`
+  int tail_lanes = 0;
   bool in_memory = false;
   llvm::AllocaInst* memory = nullptr;
   std::vector<llvm::AllocaInst*> slots;
@@ -174,7 +175,8 @@ class Emitter {
   void emit_store(const kir::Store& s);
 
   // registers.cpp
-  RegStorage make_storage(DType dtype, std::int64_t count, int lanes, bool in_memory);
+  RegStorage make_storage(DType dtype, std::int64_t count, int lanes, bool in_memory,
+                          int chunks = 0, int tail_lanes = 0);
   Place reg_place(const RegStorage& s, const Linear& flat, int lanes);
   Value* read_storage(const RegStorage& s, const Linear* flat, std::int64_t slot, int lanes);
   int index_lanes(const std::vector<kir::Expr>& index);

@@ -21,11 +21,14 @@ std::int64_t Emitter::element_count(kir::RegId r) const {
   return n;
 }
 
-RegStorage Emitter::make_storage(DType dtype, std::int64_t count, int lanes, bool in_memory) {
+RegStorage Emitter::make_storage(DType dtype, std::int64_t count, int lanes, bool in_memory,
+                                 int chunks, int tail_lanes) {
   RegStorage s;
   s.dtype = dtype;
   s.lanes = lanes;
   s.in_memory = in_memory;
+  s.chunks = chunks;
+  s.tail_lanes = tail_lanes;
   if (in_memory) {
     auto elements = static_cast<std::uint64_t>(count * std::max(lanes, 1));
     s.memory = new_slot(llvm::ArrayType::get(memory_type(dtype), elements));
@@ -33,7 +36,8 @@ RegStorage Emitter::make_storage(DType dtype, std::int64_t count, int lanes, boo
     return s;
   }
   for (std::int64_t i = 0; i < count; ++i) {
-    s.slots.push_back(new_slot(value_type(dtype, lanes)));
+    const bool tail = chunks > 0 && i % chunks == chunks - 1;
+    s.slots.push_back(new_slot(value_type(dtype, tail ? tail_lanes : lanes)));
     promotable_.push_back(s.slots.back());
   }
   return s;
@@ -86,7 +90,7 @@ int Emitter::index_lanes(const std::vector<Expr>& index) {
 
 int Emitter::reg_lanes(kir::RegId r, const std::vector<Expr>& index) {
   const RegStorage& s = regs_[static_cast<std::size_t>(r)];
-  return s.lanes > 0 ? s.lanes : index_lanes(index);
+  return s.lanes > 0 && s.chunks == 0 ? s.lanes : index_lanes(index);
 }
 
 Emitter::Place Emitter::reg_place(const RegStorage& s, const Linear& flat, int lanes) {
@@ -139,7 +143,11 @@ void Emitter::write_reg(kir::RegId r, const std::vector<Expr>& index, Value* v, 
 }
 
 void Emitter::fill(const RegStorage& s, std::int64_t count, Value* v) {
-  for (llvm::AllocaInst* slot : s.slots) b_.CreateStore(v, slot);
+  for (llvm::AllocaInst* slot : s.slots) {
+    auto* type = llvm::dyn_cast<llvm::FixedVectorType>(slot->getAllocatedType());
+    const int lanes = type == nullptr ? 0 : static_cast<int>(type->getNumElements());
+    b_.CreateStore(lanes == lanes_of(v) ? v : splat(v, lanes), slot);
+  }
   if (!s.in_memory) return;
   Value* stored = narrow(v, s.dtype, s.dtype);
   Type* type = stored->getType();
@@ -160,22 +168,22 @@ void Emitter::fill(const RegStorage& s, std::int64_t count, Value* v) {
 void Emitter::emit_decl(const kir::DeclReg& s) {
   const kir::RegDecl& decl = kernel_.regs[static_cast<std::size_t>(s.reg)];
   RegStorage& storage = regs_[static_cast<std::size_t>(s.reg)];
-  if (storage.memory == nullptr && storage.slots.empty()) {
-    const RegPlan& plan = analysis_.reg(s.reg);
-    int lanes = 0;
-    if (plan.lane_loop != nullptr && analysis_.lanes(*plan.lane_loop) > 1) {
-      lanes = analysis_.lanes(*plan.lane_loop);
+  const RegPlan& plan = analysis_.reg(s.reg);
+  int lanes = 0;
+  if (plan.lane_loop != nullptr && analysis_.lanes(*plan.lane_loop) > 1) lanes = vector_->lanes;
+  const bool none = storage.memory == nullptr && storage.slots.empty();
+  if (!plan.in_memory && plan.chunk_loop != nullptr && plan.lanes > 1) {
+    if (none) {
+      storage.chunks = static_cast<int>((decl.dims.back() + plan.lanes - 1) / plan.lanes);
+      storage.lanes = plan.lanes;
+      storage = make_storage(decl.dtype, element_count(s.reg), plan.lanes, false, storage.chunks,
+                             plan.tail_lanes);
     }
-    const bool chunked = !plan.in_memory && plan.chunk_loop != nullptr && plan.lanes > 1;
-    if (chunked) {
-      lanes = plan.lanes;
-      storage.chunks = static_cast<int>((decl.dims.back() + lanes - 1) / lanes);
-    }
-    const int chunks = storage.chunks;
+  } else if (none || storage.lanes != lanes) {
     storage = make_storage(decl.dtype, element_count(s.reg), lanes, plan.in_memory);
-    storage.chunks = chunks;
   }
-  Value* init = operand(s.init, storage.lanes);
+  const int width = storage.chunks > 0 ? 0 : storage.lanes;
+  Value* init = operand(s.init, width);
   fill(storage, element_count(s.reg), convert(init, s.init->dtype, decl.dtype));
   changed(s.reg);
 }

@@ -9,24 +9,6 @@ namespace lilith::codegen {
 using kir::LoopKind;
 using kir::Stmt;
 
-namespace {
-
-/// Some Accumulate of the body combines lanes after the loop.
-bool totals_lanes(const kir::Block& block, Analysis& analysis, const kir::For& loop) {
-  bool found = false;
-  for (const Stmt& s : block) {
-    if (s.kind == Stmt::Kind::Accumulate) {
-      const RegPlan& plan = analysis.reg(s.acc.reg);
-      found = found || (plan.lane_loop != &loop && (plan.chunk_loop == nullptr || plan.in_memory));
-    }
-    for_each_block(s,
-                   [&](const kir::Block& b) { found = found || totals_lanes(b, analysis, loop); });
-  }
-  return found;
-}
-
-}  // namespace
-
 void Emitter::emit_block(const kir::Block& block) {
   for (const Stmt& s : block) emit_stmt(s);
 }
@@ -134,7 +116,7 @@ void Emitter::emit_vector(const kir::For& s) {
   v.loop = &s;
   v.lanes = analysis_.lanes(s);
   const bool written_out = analysis_.is_written_out(s) && rolled_ == nullptr;
-  const bool totals = totals_lanes(*s.body, analysis_, s);
+  const bool totals = analysis_.totals_lanes(*s.body, s);
   const std::int64_t full = s.extent / v.lanes;
   // Large bodies are not worth a second copy for the tail where masks cost next to nothing.
   const bool masked = !written_out && full > 0 && s.extent % v.lanes != 0 &&
@@ -169,8 +151,10 @@ void Emitter::emit_vector(const kir::For& s) {
     });
   }
   v.copy = 0;
-  for (std::int64_t at = looped > step ? looped : 0; at < s.extent; at += v.lanes) {
-    const auto active = static_cast<int>(std::min<std::int64_t>(v.lanes, s.extent - at));
+  const int lanes = v.lanes;
+  for (std::int64_t at = looped > step ? looped : 0; at < s.extent; at += lanes) {
+    const auto active = static_cast<int>(std::min<std::int64_t>(lanes, s.extent - at));
+    v.lanes = active < lanes ? analysis_.tail_lanes(s) : lanes;
     bindings_[static_cast<std::size_t>(s.var->i)] = {0, nullptr, at, v.lanes, active};
     emit_block(*s.body);
     v.copy = (v.copy + 1) % v.copies;
