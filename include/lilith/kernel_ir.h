@@ -221,6 +221,11 @@ struct Store {
   Expr index, value, mask;
   bool non_temporal = false;
 };
+/// A hint: the cache line of buffer[index] is wanted soon. Not inside a Vector loop.
+struct Prefetch {
+  BufferId buffer;
+  Expr index;
+};
 /// Begins the life of a register (scalar, or an array with constant dims) with an initial value in
 /// every element. Its life ends with the enclosing block. In a Vector loop it has one value a lane.
 struct DeclReg {
@@ -258,6 +263,7 @@ struct Stmt {
     DeclReg,
     SetReg,
     Accumulate,
+    Prefetch,
     Barrier
   } kind;
   For loop;
@@ -267,6 +273,7 @@ struct Stmt {
   DeclReg decl;
   SetReg set;
   Accumulate acc;
+  Prefetch prefetch;
   Stmt(For s) : kind(Kind::For), loop(std::move(s)) {}
   Stmt(While s) : kind(Kind::While), while_loop(std::move(s)) {}
   Stmt(If s) : kind(Kind::If), branch(std::move(s)) {}
@@ -274,6 +281,7 @@ struct Stmt {
   Stmt(DeclReg s) : kind(Kind::DeclReg), decl(std::move(s)) {}
   Stmt(SetReg s) : kind(Kind::SetReg), set(std::move(s)) {}
   Stmt(Accumulate s) : kind(Kind::Accumulate), acc(std::move(s)) {}
+  Stmt(Prefetch s) : kind(Kind::Prefetch), prefetch(std::move(s)) {}
   Stmt(Barrier) : kind(Kind::Barrier) {}
 };
 

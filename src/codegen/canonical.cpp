@@ -110,6 +110,9 @@ class Writer {
         expr(s.acc.value);
         expr(s.acc.a);
         return expr(s.acc.mask);
+      case Kind::Prefetch:
+        number(s.prefetch.buffer);
+        return expr(s.prefetch.index);
       case Kind::Barrier:
         return;
     }

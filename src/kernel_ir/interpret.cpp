@@ -183,6 +183,7 @@ class Interpreter : public Leaves {
       }
       case Stmt::Kind::Accumulate:
         return accumulate(s.acc);
+      case Stmt::Kind::Prefetch:
       case Stmt::Kind::Barrier:
         return;
     }

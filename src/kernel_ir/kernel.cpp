@@ -115,6 +115,10 @@ class Hasher {
         add(s.acc.a);
         add(s.acc.mask);
         break;
+      case Stmt::Kind::Prefetch:
+        add(static_cast<std::uint64_t>(s.prefetch.buffer));
+        add(s.prefetch.index);
+        break;
       case Stmt::Kind::Barrier:
         break;
     }

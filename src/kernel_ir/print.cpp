@@ -130,6 +130,9 @@ class Printer {
         return line("{} = {}", reg(s.set.reg, s.set.index), text(s.set.value));
       case Stmt::Kind::Accumulate:
         return accumulate(s.acc);
+      case Stmt::Kind::Prefetch:
+        begin({s.prefetch.index});
+        return line("prefetch {}[{}]", buffer(s.prefetch.buffer), text(s.prefetch.index));
       case Stmt::Kind::Barrier:
         return line("barrier");
     }

@@ -96,6 +96,9 @@ class Verifier {
       }
       case Stmt::Kind::Accumulate:
         return accumulate(s.acc);
+      case Stmt::Kind::Prefetch:
+        if (in_vector_) broken("a prefetch inside a vector loop");
+        return value(s.prefetch.index, DType::I64, buffer(s.prefetch.buffer).name);
       case Stmt::Kind::Barrier:
         if (depth_ > 0) broken("a barrier inside a loop or a branch");
     }

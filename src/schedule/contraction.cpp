@@ -201,11 +201,14 @@ std::string ContractionBuilder::how() const {
   }
   std::string split;
   for (const int i : choice_.split_axes) split += " " + axis(i).name;
-  return fmt::format(
-      "tile rows {} x lanes {}:{}{}{}{}{}", rows.empty() ? "1" : rows,
-      axis(choice_.vector_axis).name, choice_.vector_tile, g_.pool ? ", pooled" : "",
-      choice_.swap ? ", operands swapped" : "", choice_.pack_b ? ", b in panels" : "",
-      split.empty() ? "" : fmt::format(", sum split over{} in {} chunks", split, choice_.chunks));
+  std::string text = fmt::format("tile rows {} x lanes {}:{}", rows.empty() ? "1" : rows,
+                                 axis(choice_.vector_axis).name, choice_.vector_tile);
+  if (g_.pool) text += ", pooled";
+  if (choice_.swap) text += ", operands swapped";
+  if (choice_.pack_b) text += ", b in panels";
+  if (!split.empty()) text += fmt::format(", sum split over{} in {} chunks", split, choice_.chunks);
+  if (fetches_ahead_) text += ", epilogue fetched ahead";
+  return text;
 }
 
 void build_contraction(Builder& b, const Group& g) {

@@ -85,6 +85,9 @@ class ContractionBuilder {
   Tile make_tile(const std::vector<TileLoop>& loops, const std::vector<std::int64_t>& sizes,
                  std::vector<Expr> at);
   Block inner_sum(kir::RegId acc, Tile tile, const std::vector<int>& summed);
+  std::vector<Access> reads_ahead(const Tile& tile, const Block& epilogue) const;
+  Block prefetch_row(const Tile& tile, const std::vector<Access>& reads, Expr row);
+  Block sum_with_prefetch(kir::RegId acc, Tile tile, const std::vector<Access>& reads);
   kir::RegId add_accumulator(const Tile& tile);
   Expr read(kir::RegId acc, const Tile& tile);
   static Block over_tile(const Tile& tile, Block body, kir::LoopKind rows = kir::LoopKind::Unroll);
@@ -116,6 +119,7 @@ class ContractionBuilder {
   ContractionSchedule choice_;
   Layout layout_;    // of the group's stored values
   int packed_ = -1;  // buffer of b's panels
+  bool fetches_ahead_ = false;
   double macs_ = 1;
 };
 

@@ -16,6 +16,7 @@ namespace {
 
 // Vector operations of an epilogue that are written out; above, it is a loop.
 constexpr std::int64_t kMaxEpilogue = 200;
+constexpr std::int64_t kLine = 64;  // bytes of a cache line
 // Vector FMAs of an innermost sum that is written out.
 constexpr std::int64_t kMaxUnrolledSum = 48;
 
@@ -136,6 +137,85 @@ Block ContractionBuilder::inner_sum(kir::RegId acc, Tile tile, const std::vector
   return sum;
 }
 
+// The epilogue's reads that are worth fetching while the sum runs: lines of arrays too large to be
+// in the L2 cache still, in rows too short for the hardware to foresee.
+std::vector<Access> ContractionBuilder::reads_ahead(const Tile& tile, const Block& epilogue) const {
+  std::vector<Expr> values;
+  const std::function<void(const Block&)> visit = [&](const Block& block) {
+    for (const kir::Stmt& s : block) {
+      if (s.kind == kir::Stmt::Kind::For) visit(*s.loop.body);
+      if (s.kind == kir::Stmt::Kind::Store) values.push_back(s.store.value);
+    }
+  };
+  visit(epilogue);
+  double bytes = 0;
+  std::vector<Access> reads;
+  for (const Access& a : loads_of(values, kernel_)) {
+    const auto form = kir::affine(a.address);
+    const bool rows = std::any_of(tile.rows.begin(), tile.rows.end(), [&](const auto& r) {
+      return form && form->coefficient(static_cast<kir::VarId>(r.first->i)) != 0;
+    });
+    if (!rows || kernel_.buffers[static_cast<std::size_t>(a.buffer)].space != kir::Space::Param ||
+        form->coefficient(static_cast<kir::VarId>(tile.column->i)) != 1) {
+      continue;
+    }
+    bytes += a.bytes;
+    reads.push_back(a);
+  }
+  if (bytes <= static_cast<double>(b_.target.l2_bytes)) reads.clear();
+  return reads;
+}
+
+// Asks for one row of the tile, given its number.
+Block ContractionBuilder::prefetch_row(const Tile& tile, const std::vector<Access>& reads,
+                                       Expr row) {
+  std::vector<LoopDim> dims;
+  for (const auto& [r, n] : tile.rows) dims.push_back({r, n});
+  std::vector<Expr> by;
+  split_index(row, dims, &by);
+  const auto column = static_cast<std::size_t>(tile.column->i);
+  by.resize(std::max(by.size(), column + 1));
+  Block block;
+  for (const Access& a : reads) {
+    const auto size = static_cast<std::int64_t>(
+        size_of(kernel_.buffers[static_cast<std::size_t>(a.buffer)].dtype));
+    // A row that begins inside a line ends inside another.
+    for (std::int64_t c = 0; c < tile.columns + kLine / size - 1; c += kLine / size) {
+      by[column] = number(std::min(c, tile.columns - 1));
+      block.push_back(kir::Prefetch{a.buffer, kir::substitute(a.address, by)});
+    }
+  }
+  return block;
+}
+
+// The sum of a tile; its outermost loop is cut so that each part asks for one row of `reads`.
+Block ContractionBuilder::sum_with_prefetch(kir::RegId acc, Tile tile,
+                                            const std::vector<Access>& reads) {
+  std::vector<int> summed = summed_axes();
+  if (reads.empty() || summed.empty()) return inner_sum(acc, std::move(tile), summed);
+  fetches_ahead_ = true;
+  const std::int64_t extent = axis(summed[0]).extent, steps = extent / tile.row_count;
+  const Expr row = pool().var(tile.row_count, "row");
+  if (steps == 0) {
+    Block block = in_loop(row, LoopKind::Serial, prefetch_row(tile, reads, row));
+    append(&block, inner_sum(acc, std::move(tile), summed));
+    return block;
+  }
+  Expr& k = tile.at[static_cast<std::size_t>(summed[0])];
+  summed.erase(summed.begin());
+  const Expr step = pool().var(steps, "k");
+  k = row * number(steps) + step;
+  Block part = prefetch_row(tile, reads, row);
+  append(&part, in_loop(step, LoopKind::Serial, inner_sum(acc, tile, summed)));
+  Block sum = in_loop(row, LoopKind::Serial, std::move(part));
+  if (const std::int64_t rest = extent - steps * tile.row_count; rest > 0) {
+    const Expr last = pool().var(rest, "k");
+    k = number(extent - rest) + last;
+    append(&sum, in_loop(last, LoopKind::Serial, inner_sum(acc, tile, summed)));
+  }
+  return sum;
+}
+
 void ContractionBuilder::emit_tiles() {
   const std::vector<TileLoop> loops = tile_loops();
   Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
@@ -143,8 +223,9 @@ void ContractionBuilder::emit_tiles() {
     const kir::RegId acc = add_accumulator(tile);
     Block one;
     one.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
-    append(&one, inner_sum(acc, tile, summed_axes()));
-    append(&one, epilogue_of_tile(acc, tile));
+    Block last = epilogue_of_tile(acc, tile);
+    append(&one, sum_with_prefetch(acc, tile, reads_ahead(tile, last)));
+    append(&one, std::move(last));
     return one;
   });
   std::vector<LoopDim> dims;

@@ -110,6 +110,7 @@ class Fuser {
   std::unordered_map<const NodeImpl*, std::size_t> group_of_;
   Fusion fusion_;
   std::vector<bool> in_group_;
+  std::vector<bool> shared_;  // stored for no other reason than that several ops read it
   std::unordered_map<const NodeImpl*, std::shared_ptr<const SparseSpec>> sparse_;
 };
 

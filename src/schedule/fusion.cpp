@@ -61,6 +61,7 @@ Fuser::Fuser(const Analysis& a, const Graph& g, const Target& target,
   }
   fusion_.stored.assign(a.order().size(), false);
   in_group_.assign(a.order().size(), false);
+  shared_.assign(a.order().size(), false);
 }
 
 bool Fuser::run(Fusion* result) {
@@ -151,8 +152,10 @@ void Fuser::store_shared() {
       cost[i] = 0;
       continue;
     }
-    if (!stored(node) && (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l)))
+    if (!stored(node) && (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
       store(node);
+      shared_[i] = true;
+    }
     cost[i] = stored(node) ? 0 : c;
     loads[i] = stored(node) ? 1 : l;
   }

@@ -102,28 +102,33 @@ bool Fuser::like(const NodeImpl* x, const NodeImpl* y) {
 
 void Fuser::epilogue(NodeImpl* core) {
   std::vector<NodeImpl*> inside{core};
-  bool core_escapes = a_.is_output(core) || !wide_;
   std::size_t first = 0;  // of what may be stored
   if (wide_ && !sparse_.contains(core)) {
     if (auto pooled = up_to_pooling(core, &first); !pooled.empty()) inside = std::move(pooled);
   }
   NodeImpl* pool = first > 0 ? inside[first] : nullptr;
-  for (std::size_t k = 0; k < first; ++k)
-    fusion_.stored[static_cast<std::size_t>(a_.index(inside[k]))] = false;
+  const auto is_inside = [&](const NodeImpl* n) {
+    return std::find(inside.begin(), inside.end(), n) != inside.end();
+  };
   for (std::size_t k = first; wide_ && k < inside.size(); ++k) {
-    NodeImpl* n = inside[k];
-    bool escapes = a_.is_output(n);
-    for (NodeImpl* u : a_.users(n)) {
-      if (std::find(inside.begin(), inside.end(), u) != inside.end()) continue;
-      if (inside.size() < 64 && pointwise_after(n, u) && !grouped(u) &&
+    for (NodeImpl* u : a_.users(inside[k])) {
+      if (inside.size() < 64 && !is_inside(u) && pointwise_after(inside[k], u) && !grouped(u) &&
           !needs_later_value(u, core, inside)) {
         inside.push_back(u);
-      } else {
-        escapes = true;
       }
     }
-    if (escapes && n != core) store(n);
-    if (escapes && n == core) core_escapes = true;
+  }
+  // What only the epilogue itself uses stays in registers.
+  bool core_escapes = !wide_;
+  for (std::size_t k = 0; k < inside.size(); ++k) {
+    const NodeImpl* n = inside[k];
+    const auto i = static_cast<std::size_t>(a_.index(n));
+    const bool escapes =
+        a_.is_output(n) || !std::all_of(a_.users(n).begin(), a_.users(n).end(), is_inside);
+    if (n == core)
+      core_escapes = core_escapes || escapes;
+    else
+      fusion_.stored[i] = k >= first && (escapes || (stored(n) && !shared_[i]));
   }
   Group g;
   g.kind = Group::Kind::Contraction;

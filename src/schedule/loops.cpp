@@ -28,8 +28,9 @@ std::vector<Access> loads_of(const std::vector<Expr>& roots, const kir::Kernel& 
     walk(root, &seen, [&](Expr x) {
       if (x->op == kir::Op::Load) {
         const kir::BufferDecl& b = kernel.buffers[static_cast<std::size_t>(x->i)];
-        loads.push_back(
-            {x->args[0], static_cast<double>(b.size) * static_cast<double>(size_of(b.dtype))});
+        loads.push_back({x->args[0],
+                         static_cast<double>(b.size) * static_cast<double>(size_of(b.dtype)),
+                         static_cast<kir::BufferId>(x->i)});
       }
       return true;
     });
@@ -158,6 +159,9 @@ void substitute(kir::Block* body, const std::vector<Expr>& by) {
         sub(s.acc.value);
         sub(s.acc.a);
         sub(s.acc.mask);
+        break;
+      case kir::Stmt::Kind::Prefetch:
+        sub(s.prefetch.index);
         break;
       case kir::Stmt::Kind::Barrier:
         break;

@@ -18,6 +18,7 @@ struct LoopDim {
 struct Access {
   kir::Expr address;
   double bytes = 0;
+  kir::BufferId buffer = -1;
 };
 
 /// Every load below these expressions, each once.

@@ -74,6 +74,7 @@ void collect(const kir::Block& block, kir::BufferId in, kir::BufferId out,
         loads(s.acc.a);
         loads(s.acc.mask);
         break;
+      case kir::Stmt::Kind::Prefetch:  // reads nothing
       case kir::Stmt::Kind::Barrier:
         break;
     }

@@ -66,6 +66,7 @@ TEST(KirPrint, EveryStatement) {
   Block body{SetReg{r, {}, read + 1.0},
              Accumulate{m, {}, Combine::Max, p.load(x, DType::F64, zero), {}, more}};
   k.body.push_back(While{more, std::make_shared<Block>(std::move(body))});
+  k.body.push_back(Prefetch{x, p.integer(2)});
   k.body.push_back(Barrier{});
   k.body.push_back(If{more, std::make_shared<Block>(Block{Store{t, zero, read, {}}}),
                       std::make_shared<Block>(Block{Store{x, zero, p.read(m, DType::F64), {}}})});
@@ -79,6 +80,7 @@ TEST(KirPrint, EveryStatement) {
             "  while (r < 3)\n"
             "    r = (r + 1)\n"
             "    m <- max x[0] where (r < 3)\n"
+            "  prefetch x[2]\n"
             "  barrier\n"
             "  if (r < 3)\n"
             "    t[0] = r\n"

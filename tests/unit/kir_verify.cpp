@@ -156,6 +156,8 @@ const std::vector<Rule>& rules() {
        [](Parts& t) {
          t.k.body = {Store{t.out, t.zero, t.given(Op::Lt, DType::F32, {t.one, t.one}), {}}};
        }},
+      {"PrefetchInALane", "a prefetch inside a vector loop",
+       [](Parts& t) { t.k.body = {t.loop({Prefetch{t.in, t.i}}, LoopKind::Vector)}; }},
       {"NegativeSize", "has size -1", [](Parts& t) { t.k.add_buffer("bad", DType::F32, -1); }},
   };
   return kRules;

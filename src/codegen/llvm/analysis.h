@@ -141,6 +141,9 @@ void for_each_expr(const kir::Stmt& s, F f) {
       call(s.acc.a);
       call(s.acc.mask);
       break;
+    case Kind::Prefetch:
+      call(s.prefetch.index);
+      break;
     default:
       break;
   }

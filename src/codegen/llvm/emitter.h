@@ -173,6 +173,7 @@ class Emitter {
   Value* any(Value* mask);
   Value* safe_pointer(Value* pointer, Value* cond);
   void emit_store(const kir::Store& s);
+  void emit_prefetch(const kir::Prefetch& s);
 
   // registers.cpp
   RegStorage make_storage(DType dtype, std::int64_t count, int lanes, bool in_memory,

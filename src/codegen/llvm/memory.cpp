@@ -274,6 +274,12 @@ void Emitter::store_place(const Place& p, Value* v, int lanes, Value* mask, bool
   }
 }
 
+void Emitter::emit_prefetch(const kir::Prefetch& s) {
+  const Place p = place(s.buffer, s.index, 0);
+  Value* args[] = {p.pointer, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)};  // read, to L1, data
+  b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {p.pointer->getType()}, args);
+}
+
 void Emitter::emit_store(const kir::Store& s) {
   const DType memory = kernel_.buffers[static_cast<std::size_t>(s.buffer)].dtype;
   const int n = vector_ == nullptr ? 0 : vector_->lanes;

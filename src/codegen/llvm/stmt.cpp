@@ -29,6 +29,8 @@ void Emitter::emit_stmt(const Stmt& s) {
       return emit_set(s.set);
     case Stmt::Kind::Accumulate:
       return emit_accumulate(s.acc);
+    case Stmt::Kind::Prefetch:
+      return emit_prefetch(s.prefetch);
     case Stmt::Kind::Barrier:
       return emit_barrier();
   }

@@ -1,0 +1,39 @@
+#include "program_check.h"
+
+namespace lilith::testing {
+namespace {
+
+// An optimiser's update behind a product: momentum and weights as large as the result.
+Inputs update(const Inputs& x) {
+  const Tensor g = matmul(x[0], x[1]);
+  const Tensor m = x[2] * 0.9 + g * 0.1;
+  return {m, x[3] - 0.01 * m / (sqrt(g * g + 0.5) + 1e-3)};
+}
+
+TEST(ProgramContraction, EpiloguesOfLargeArraysAreFetchedAhead) {
+  // Sums longer and shorter than a tile has rows, rows that fill no whole lines.
+  for (const auto& [m, n, k] : {std::tuple{600, 704, 40}, {613, 701, 37}, {600, 700, 3}}) {
+    const auto program =
+        check_program({f32({m, k}), f32({k, n}), f32({m, n}), f32({m, n})}, update, 1e-4);
+    EXPECT_EQ(program->stats().num_kernels, 1);
+    EXPECT_NE(program->stats().text.find("epilogue fetched ahead"), std::string::npos);
+  }
+  const auto small =
+      check_program({f32({60, 40}), f32({40, 70}), f32({60, 70}), f32({60, 70})}, update, 1e-4);
+  EXPECT_EQ(small->stats().text.find("fetched ahead"), std::string::npos);
+}
+
+TEST(ProgramContraction, EpiloguesKeepToThemselvesWhatOnlyTheyUse) {
+  const auto program = check_program(
+      {f32({40, 30}), f32({30, 50})},
+      [](const Inputs& x) {
+        const Tensor z = matmul(x[0], x[1]) * 0.1, e = exp(-abs(z)), p = 1 / (1 + e);
+        return Inputs{z * p + log1p(e), p * p * z * (1 - p)};
+      },
+      1e-4);
+  EXPECT_EQ(program->stats().num_kernels, 1);
+  EXPECT_EQ(program->stats().arena_bytes, 0);
+}
+
+}  // namespace
+}  // namespace lilith::testing
