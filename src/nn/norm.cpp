@@ -8,31 +8,43 @@
 
 namespace lilith {
 
+namespace detail {
 namespace {
-void check_rank(const Tensor& x, int low, int high, const char* layer, const char* rule) {
-  LILITH_CHECK(x.ndim() >= low && x.ndim() <= high, "{}: x is {}; need {}.", layer, x.aval().str(),
-               rule);
+
+const char* const kShapes[] = {"[N,C]", "[N,C,L]", "[N,C,H,W]", "[N,C,D,H,W]"};
+
+void check_rank(const Tensor& x, const char* layer, int spatial, bool none_too) {
+  const int rank = spatial + 2;
+  LILITH_CHECK(x.ndim() == rank || (none_too && x.ndim() == 2), "{}{}d: x is {}; need {}{}.", layer,
+               spatial, x.aval().str(), none_too ? "[N,C] or " : "", kShapes[spatial]);
 }
+
 }  // namespace
 
-namespace detail {
-
-BatchNorm::BatchNorm(std::int64_t num_features, const BatchNormOptions& options)
-    : eps(options.eps), momentum(options.momentum) {
-  LILITH_CHECK(num_features > 0, "BatchNorm: num_features must be positive; got {}.", num_features);
-  const TensorOptions floating{.dtype = options.dtype};
-  if (options.affine) {
+template <class Options>
+ChannelNorm::ChannelNorm(const char* layer, std::int64_t num_features, const Options& o)
+    : eps(o.eps) {
+  LILITH_CHECK(num_features > 0, "{}: num_features must be positive; got {}.", layer, num_features);
+  const TensorOptions floating{.dtype = o.dtype};
+  if (o.affine) {
     weight = ones({num_features}, floating);
     bias = zeros({num_features}, floating);
   }
-  if (options.track_running_stats) {
+  if (o.track_running_stats) {
     running_mean = zeros({num_features}, floating);
     running_var = ones({num_features}, floating);
     num_batches_tracked = zeros({}, {.dtype = DType::I64});
   }
 }
 
-Tensor BatchNorm::forward(const Tensor& x) {
+template <int D>
+BatchNorm<D>::BatchNorm(std::int64_t num_features, const BatchNormOptions& options)
+    : ChannelNorm("BatchNorm", num_features, options), momentum(options.momentum) {}
+
+template <int D>
+Tensor BatchNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
+  LocScope scope(loc);
+  check_rank(x, "BatchNorm", D, D == 1);
   const bool tracked = running_mean.defined();
   if (!training || !tracked)
     return batch_norm(x, running_mean, running_var, weight, bias, !tracked, 0.0, eps);
@@ -49,24 +61,35 @@ Tensor BatchNorm::forward(const Tensor& x) {
   running_var = stop_gradient(r.running_var);
   return r.output;
 }
+template class BatchNorm<1>;
+template class BatchNorm<2>;
+template class BatchNorm<3>;
+
+template <int D>
+InstanceNorm<D>::InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options)
+    : ChannelNorm("InstanceNorm", num_features, options), momentum(options.momentum) {}
+
+template <int D>
+Tensor InstanceNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
+  LocScope scope(loc);
+  check_rank(x, "InstanceNorm", D, false);
+  const bool tracked = running_mean.defined();
+  if (tracked && training) {
+    std::vector<std::int64_t> spatial;
+    for (int d = 2; d < D + 2; ++d) spatial.push_back(d);
+    const auto [v, m] = var_mean(stop_gradient(x), spatial);
+    num_batches_tracked = num_batches_tracked + 1;
+    running_mean = running_mean * (1 - momentum) + mean(m, 0) * momentum;
+    running_var = running_var * (1 - momentum) + mean(v, 0) * momentum;
+  }
+  return instance_norm(x, running_mean, running_var, weight, bias, training || !tracked, momentum,
+                       eps);
+}
+template class InstanceNorm<1>;
+template class InstanceNorm<2>;
+template class InstanceNorm<3>;
 
 }  // namespace detail
-
-Tensor BatchNorm1d::operator()(const Tensor& x, SourceLocation loc) {
-  LocScope scope(loc);
-  check_rank(x, 2, 3, "BatchNorm1d", "[N,C] or [N,C,L]");
-  return forward(x);
-}
-Tensor BatchNorm2d::operator()(const Tensor& x, SourceLocation loc) {
-  LocScope scope(loc);
-  check_rank(x, 4, 4, "BatchNorm2d", "[N,C,H,W]");
-  return forward(x);
-}
-Tensor BatchNorm3d::operator()(const Tensor& x, SourceLocation loc) {
-  LocScope scope(loc);
-  check_rank(x, 5, 5, "BatchNorm3d", "[N,C,D,H,W]");
-  return forward(x);
-}
 
 LayerNorm::LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options)
     : normalized_shape(normalized_shape.vec()), eps(options.eps) {
@@ -93,54 +116,6 @@ GroupNorm::GroupNorm(std::int64_t num_groups, std::int64_t num_channels,
 Tensor GroupNorm::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return group_norm(x, num_groups, weight, bias, eps);
-}
-
-namespace detail {
-
-InstanceNorm::InstanceNorm(std::int64_t num_features, const InstanceNormOptions& o)
-    : eps(o.eps), momentum(o.momentum) {
-  LILITH_CHECK(num_features > 0, "InstanceNorm: num_features must be positive; got {}.",
-               num_features);
-  const TensorOptions floating{.dtype = o.dtype};
-  if (o.affine) {
-    weight = ones({num_features}, floating);
-    bias = zeros({num_features}, floating);
-  }
-  if (o.track_running_stats) {
-    running_mean = zeros({num_features}, floating);
-    running_var = ones({num_features}, floating);
-    num_batches_tracked = zeros({}, {.dtype = DType::I64});
-  }
-}
-
-Tensor InstanceNorm::forward(const Tensor& x, int rank, const char* layer, const char* rule) {
-  check_rank(x, rank, rank, layer, rule);
-  const bool tracked = running_mean.defined();
-  if (tracked && training) {
-    std::vector<std::int64_t> spatial;
-    for (int d = 2; d < rank; ++d) spatial.push_back(d);
-    const auto [v, m] = var_mean(stop_gradient(x), spatial);
-    num_batches_tracked = num_batches_tracked + 1;
-    running_mean = running_mean * (1 - momentum) + mean(m, 0) * momentum;
-    running_var = running_var * (1 - momentum) + mean(v, 0) * momentum;
-  }
-  return instance_norm(x, running_mean, running_var, weight, bias, training || !tracked, momentum,
-                       eps);
-}
-
-}  // namespace detail
-
-Tensor InstanceNorm1d::operator()(const Tensor& x, SourceLocation loc) {
-  LocScope scope(loc);
-  return forward(x, 3, "InstanceNorm1d", "[N,C,L]");
-}
-Tensor InstanceNorm2d::operator()(const Tensor& x, SourceLocation loc) {
-  LocScope scope(loc);
-  return forward(x, 4, "InstanceNorm2d", "[N,C,H,W]");
-}
-Tensor InstanceNorm3d::operator()(const Tensor& x, SourceLocation loc) {
-  LocScope scope(loc);
-  return forward(x, 5, "InstanceNorm3d", "[N,C,D,H,W]");
 }
 
 Tensor LocalResponseNorm::operator()(const Tensor& x, SourceLocation loc) const {

@@ -7,15 +7,26 @@ namespace lilith {
 
 namespace detail {
 
-template <int D>
-PadLayer<D>::PadLayer(const IntList& list) : padding(list.vec()) {
+template <int D, PadMode Mode>
+PadLayer<D, Mode>::PadLayer(const IntList& list) : padding(list.vec()) {
   if (padding.size() == 1) padding.assign(2 * D, padding[0]);
   LILITH_CHECK(padding.size() == 2 * D, "Pad{}d: padding takes 1 or {} numbers; got {}.", D, 2 * D,
                padding.size());
 }
-template class PadLayer<1>;
-template class PadLayer<2>;
-template class PadLayer<3>;
+template <int D, PadMode Mode>
+Tensor PadLayer<D, Mode>::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return pad(x, padding, Mode);
+}
+template class PadLayer<1, PadMode::Constant>;
+template class PadLayer<2, PadMode::Constant>;
+template class PadLayer<3, PadMode::Constant>;
+template class PadLayer<1, PadMode::Reflect>;
+template class PadLayer<2, PadMode::Reflect>;
+template class PadLayer<3, PadMode::Reflect>;
+template class PadLayer<1, PadMode::Replicate>;
+template class PadLayer<2, PadMode::Replicate>;
+template class PadLayer<3, PadMode::Replicate>;
 
 }  // namespace detail
 
@@ -26,42 +37,6 @@ Tensor PixelShuffle::operator()(const Tensor& x, SourceLocation loc) const {
 Tensor PixelUnshuffle::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return pixel_unshuffle(x, downscale_factor);
-}
-Tensor ZeroPad1d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Constant);
-}
-Tensor ZeroPad2d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Constant);
-}
-Tensor ZeroPad3d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Constant);
-}
-Tensor ReflectionPad1d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Reflect);
-}
-Tensor ReflectionPad2d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Reflect);
-}
-Tensor ReflectionPad3d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Reflect);
-}
-Tensor ReplicationPad1d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Replicate);
-}
-Tensor ReplicationPad2d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Replicate);
-}
-Tensor ReplicationPad3d::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
-  return pad(x, padding, PadMode::Replicate);
 }
 Tensor CosineSimilarity::operator()(const Tensor& a, const Tensor& b, SourceLocation loc) const {
   LocScope scope(loc);

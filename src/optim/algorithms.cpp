@@ -27,6 +27,16 @@ Tensor correction(Step& s, const char* beta) {
                        [&] { return 1 - pow(s.hyper(beta), s.count); });
 }
 
+// lr / (1 - beta1^step): the step's size once the first moment's bias is taken out.
+Tensor corrected_rate(Step& s) {
+  return s.derived("size", [&] { return s.hyper("lr") / correction(s, "beta1"); });
+}
+// sqrt(v / (1 - beta2^step)) + eps.
+Tensor corrected_deviation(Step& s, const Tensor& v) {
+  const Tensor scale = s.derived("scale", [&] { return rsqrt(correction(s, "beta2")); });
+  return sqrt(v) * scale + s.value("eps");
+}
+
 std::vector<StateDef> sgd_state(const Flags& flags) {
   if (!flags.at("momentum")) return {};
   return {{"momentum_buffer"}};
@@ -57,9 +67,7 @@ void adam_step(Step& s, const Tensor& g) {
     s.state("max_exp_avg_sq") = maximum(s.state("max_exp_avg_sq"), v);
     v = s.state("max_exp_avg_sq");
   }
-  const Tensor size = s.derived("size", [&] { return s.hyper("lr") / correction(s, "beta1"); });
-  const Tensor scale = s.derived("scale", [&] { return rsqrt(correction(s, "beta2")); });
-  s.param = s.param - size * m / (sqrt(v) * scale + s.value("eps"));
+  s.param = s.param - corrected_rate(s) * m / corrected_deviation(s, v);
 }
 void adam(Step& s) { adam_step(s, decayed_grad(s)); }
 void adamw(Step& s) {
@@ -122,8 +130,7 @@ void adamax(Step& s) {
   const Tensor m = average(s, "exp_avg", "beta1", g);
   Buffer& u = s.state("exp_inf");
   u = maximum(s.value("beta2") * u, abs(g) + s.value("eps"));
-  const Tensor size = s.derived("size", [&] { return s.hyper("lr") / correction(s, "beta1"); });
-  s.param = s.param - size * m / u;
+  s.param = s.param - corrected_rate(s) * m / u;
 }
 const Rule kAdamax{"Adamax", adamax_state, adamax};
 
@@ -143,8 +150,7 @@ void nadam(Step& s) {
   const DType dtype = s.param.dtype();
   const Tensor of_grad = (lr * (1 - now) / (1 - product)).to(dtype);
   const Tensor of_mean = (lr * next / (1 - product * next)).to(dtype);
-  const Tensor scale = s.derived("scale", [&] { return rsqrt(correction(s, "beta2")); });
-  s.param = s.param - (of_grad * g + of_mean * m) / (sqrt(v) * scale + s.value("eps"));
+  s.param = s.param - (of_grad * g + of_mean * m) / corrected_deviation(s, v);
 }
 const Rule kNadam{"NAdam", nadam_state, nadam};
 
@@ -164,9 +170,8 @@ void radam(Step& s) {
     const Tensor square = (r - 4) * (r - 2) * inf / ((inf - 4) * (inf - 2) * r);
     return where(r > 5, sqrt(maximum(square, 0.0) * correction(s, "beta2")), 0.0);
   });
-  const Tensor size = s.derived("size", [&] { return s.hyper("lr") / correction(s, "beta1"); });
   const Tensor adapted = rectified / (sqrt(v) + s.value("eps"));
-  s.param = s.param - size * m * where(rectified > 0, adapted, 1.0);
+  s.param = s.param - corrected_rate(s) * m * where(rectified > 0, adapted, 1.0);
 }
 const Rule kRadam{"RAdam", radam_state, radam};
 
@@ -204,6 +209,22 @@ const Rule kRprop{"Rprop", rprop_state, rprop};
 }  // namespace
 }  // namespace optim
 
+namespace {
+
+/// What Adam and its kin share, and what one of them has beside it.
+template <class Options>
+std::map<std::string, double> adam_hypers(const Options& o,
+                                          std::map<std::string, double> own = {}) {
+  own.insert({{"lr", o.lr},
+              {"beta1", o.betas[0]},
+              {"beta2", o.betas[1]},
+              {"eps", o.eps},
+              {"weight_decay", o.weight_decay}});
+  return own;
+}
+
+}  // namespace
+
 SGD::SGD(const SGDOptions& o)
     : Optimizer(
           optim::kSgd,
@@ -218,22 +239,11 @@ SGD::SGD(const SGDOptions& o)
 }
 
 Adam::Adam(const AdamOptions& o)
-    : Optimizer(optim::kAdam,
-                {{"lr", o.lr},
-                 {"beta1", o.betas[0]},
-                 {"beta2", o.betas[1]},
-                 {"eps", o.eps},
-                 {"weight_decay", o.weight_decay}},
-                {{"amsgrad", o.amsgrad}, {"maximize", o.maximize}}) {}
+    : Optimizer(optim::kAdam, adam_hypers(o), {{"amsgrad", o.amsgrad}, {"maximize", o.maximize}}) {}
 
 AdamW::AdamW(const AdamWOptions& o)
-    : Optimizer(optim::kAdamW,
-                {{"lr", o.lr},
-                 {"beta1", o.betas[0]},
-                 {"beta2", o.betas[1]},
-                 {"eps", o.eps},
-                 {"weight_decay", o.weight_decay}},
-                {{"amsgrad", o.amsgrad}, {"maximize", o.maximize}}) {}
+    : Optimizer(optim::kAdamW, adam_hypers(o), {{"amsgrad", o.amsgrad}, {"maximize", o.maximize}}) {
+}
 
 RMSprop::RMSprop(const RMSpropOptions& o)
     : Optimizer(
@@ -260,32 +270,14 @@ Adadelta::Adadelta(const AdadeltaOptions& o)
                 {{"maximize", o.maximize}}) {}
 
 Adamax::Adamax(const AdamaxOptions& o)
-    : Optimizer(optim::kAdamax,
-                {{"lr", o.lr},
-                 {"beta1", o.betas[0]},
-                 {"beta2", o.betas[1]},
-                 {"eps", o.eps},
-                 {"weight_decay", o.weight_decay}},
-                {{"maximize", o.maximize}}) {}
+    : Optimizer(optim::kAdamax, adam_hypers(o), {{"maximize", o.maximize}}) {}
 
 NAdam::NAdam(const NAdamOptions& o)
-    : Optimizer(optim::kNadam,
-                {{"lr", o.lr},
-                 {"beta1", o.betas[0]},
-                 {"beta2", o.betas[1]},
-                 {"eps", o.eps},
-                 {"weight_decay", o.weight_decay},
-                 {"momentum_decay", o.momentum_decay}},
+    : Optimizer(optim::kNadam, adam_hypers(o, {{"momentum_decay", o.momentum_decay}}),
                 {{"maximize", o.maximize}}) {}
 
 RAdam::RAdam(const RAdamOptions& o)
-    : Optimizer(optim::kRadam,
-                {{"lr", o.lr},
-                 {"beta1", o.betas[0]},
-                 {"beta2", o.betas[1]},
-                 {"eps", o.eps},
-                 {"weight_decay", o.weight_decay}},
-                {{"maximize", o.maximize}}) {}
+    : Optimizer(optim::kRadam, adam_hypers(o), {{"maximize", o.maximize}}) {}
 
 ASGD::ASGD(const ASGDOptions& o)
     : Optimizer(optim::kAsgd,

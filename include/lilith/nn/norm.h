@@ -17,48 +17,54 @@ struct BatchNormOptions {
 };
 
 namespace detail {
-class BatchNorm {
- public:
-  explicit BatchNorm(std::int64_t num_features, const BatchNormOptions& options = {});
 
-  Tensor weight, bias;               // [num_features]: 1 and 0; undefined unless affine
-  Buffer running_mean, running_var;  // [num_features]: 0 and 1; undefined unless tracked
+/// What normalises each of C = num_features channels, by the statistics of what it sees or by
+/// running ones.
+class ChannelNorm {
+ public:
+  Tensor weight, bias;               // [C]: 1 and 0; undefined unless affine
+  Buffer running_mean, running_var;  // [C]: 0 and 1; undefined unless tracked
   Buffer num_batches_tracked;        // i64 []
   double eps = 1e-5;
-  std::optional<double> momentum;
   bool training = true;
 
  protected:
-  Tensor forward(const Tensor& x);
+  /// Options: BatchNormOptions or InstanceNormOptions. `layer` names it in errors.
+  template <class Options>
+  ChannelNorm(const char* layer, std::int64_t num_features, const Options& options);
 };
+
+/// What BatchNorm1d, BatchNorm2d and BatchNorm3d are. D: spatial dimensions.
+template <int D>
+class BatchNorm : public ChannelNorm {
+ public:
+  explicit BatchNorm(std::int64_t num_features, const BatchNormOptions& options = {});
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
+
+  std::optional<double> momentum;
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
+};
+
 }  // namespace detail
 
 /// (x - mean) / sqrt(var + eps) * weight + bias per channel. In training mean and variance are the
 /// batch's, and running_mean and running_var follow them (the variance unbiased); else the running
 /// ones are used. x [N, C] or [N, C, L]. Errors: another rank. Ref: torch.nn.BatchNorm1d,
 /// arXiv:1502.03167.
-class BatchNorm1d : public detail::BatchNorm {
+class BatchNorm1d : public detail::BatchNorm<1> {
  public:
   using BatchNorm::BatchNorm;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
-                training)
 };
 /// The same for x [N, C, H, W].
-class BatchNorm2d : public detail::BatchNorm {
+class BatchNorm2d : public detail::BatchNorm<2> {
  public:
   using BatchNorm::BatchNorm;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
-                training)
 };
 /// The same for x [N, C, D, H, W].
-class BatchNorm3d : public detail::BatchNorm {
+class BatchNorm3d : public detail::BatchNorm<3> {
  public:
   using BatchNorm::BatchNorm;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
-                training)
 };
 
 struct LayerNormOptions {
@@ -110,47 +116,37 @@ struct InstanceNormOptions {
 };
 
 namespace detail {
-class InstanceNorm {
+
+/// What InstanceNorm1d, InstanceNorm2d and InstanceNorm3d are. D: spatial dimensions.
+template <int D>
+class InstanceNorm : public ChannelNorm {
  public:
   explicit InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options = {});
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 
-  Tensor weight, bias;               // [num_features]; undefined unless affine
-  Buffer running_mean, running_var;  // undefined unless tracked
-  Buffer num_batches_tracked;
-  double eps = 1e-5;
   double momentum = 0.1;
-  bool training = true;
-
- protected:
-  Tensor forward(const Tensor& x, int rank, const char* layer, const char* rule);
+  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
+                training)
 };
+
 }  // namespace detail
 
 /// Normalises each channel of each example. x [N, C, L]. With track_running_stats the running
 /// statistics follow the mean over the batch, and are used when not training. Ref:
 /// torch.nn.InstanceNorm1d, arXiv:1607.08022.
-class InstanceNorm1d : public detail::InstanceNorm {
+class InstanceNorm1d : public detail::InstanceNorm<1> {
  public:
   using InstanceNorm::InstanceNorm;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
-                training)
 };
 /// The same for x [N, C, H, W].
-class InstanceNorm2d : public detail::InstanceNorm {
+class InstanceNorm2d : public detail::InstanceNorm<2> {
  public:
   using InstanceNorm::InstanceNorm;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
-                training)
 };
 /// The same for x [N, C, D, H, W].
-class InstanceNorm3d : public detail::InstanceNorm {
+class InstanceNorm3d : public detail::InstanceNorm<3> {
  public:
   using InstanceNorm::InstanceNorm;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  LILITH_FIELDS(weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum,
-                training)
 };
 
 /// x over (k + alpha / size * sum of the squares of `size` neighbouring channels)^beta.

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "lilith/ops/int_list.h"
+#include "lilith/ops/shape.h"
 #include "lilith/reflect.h"
 #include "lilith/tensor.h"
 
@@ -21,70 +22,54 @@ struct PixelUnshuffle {
 
 namespace detail {
 /// Padding of the last D dimensions: one number for all sides, or {last low, last high, …}.
-template <int D>
+template <int D, PadMode Mode>
 class PadLayer {
  public:
   explicit PadLayer(const IntList& padding);
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
   std::vector<std::int64_t> padding;
+  LILITH_FIELDS(padding)
 };
 }  // namespace detail
 
 /// Zeros around the last dimensions. Ref: torch.nn.ZeroPad2d.
-class ZeroPad1d : public detail::PadLayer<1> {
+class ZeroPad1d : public detail::PadLayer<1, PadMode::Constant> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
-class ZeroPad2d : public detail::PadLayer<2> {
+class ZeroPad2d : public detail::PadLayer<2, PadMode::Constant> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
-class ZeroPad3d : public detail::PadLayer<3> {
+class ZeroPad3d : public detail::PadLayer<3, PadMode::Constant> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
 /// The mirror image around the last dimensions. Ref: torch.nn.ReflectionPad2d.
-class ReflectionPad1d : public detail::PadLayer<1> {
+class ReflectionPad1d : public detail::PadLayer<1, PadMode::Reflect> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
-class ReflectionPad2d : public detail::PadLayer<2> {
+class ReflectionPad2d : public detail::PadLayer<2, PadMode::Reflect> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
-class ReflectionPad3d : public detail::PadLayer<3> {
+class ReflectionPad3d : public detail::PadLayer<3, PadMode::Reflect> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
 /// The nearest element around the last dimensions. Ref: torch.nn.ReplicationPad2d.
-class ReplicationPad1d : public detail::PadLayer<1> {
+class ReplicationPad1d : public detail::PadLayer<1, PadMode::Replicate> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
-class ReplicationPad2d : public detail::PadLayer<2> {
+class ReplicationPad2d : public detail::PadLayer<2, PadMode::Replicate> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
-class ReplicationPad3d : public detail::PadLayer<3> {
+class ReplicationPad3d : public detail::PadLayer<3, PadMode::Replicate> {
  public:
   using PadLayer::PadLayer;
-  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
-  LILITH_FIELDS(padding)
 };
 
 /// The cosine of the angle between a and b along dim. Ref: torch.nn.CosineSimilarity.
