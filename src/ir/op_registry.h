@@ -3,7 +3,8 @@
 
 namespace lilith {
 
-/// register_op for the library's own definitions, of every class, as namespace-scope constants of a family file:
+/// register_op for the library's own definitions, of every class, as namespace-scope constants of a
+/// family file:
 ///   const OpDef& exp_op = register_builtin({.name = "exp", …});
 /// Independent of the order of static initialisation.
 const OpDef& register_builtin(OpDef def);
