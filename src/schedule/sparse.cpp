@@ -143,13 +143,10 @@ class SparseBuilder {
   // A tile of rows in registers.
   struct Tile {
     std::vector<Expr> vars;  // of the tile's rows
-    Expr row, column;        // its row and the element of the run
-    std::int64_t rows = 1;
+    Expr row, column;        // its row and column, in registers
+    Expr element;            // of the run
+    std::int64_t rows = 1, columns = 1;
   };
-  std::int64_t run_vectors() const {
-    const std::int64_t lanes = b_.target.lanes(dtype_);
-    return (run_ + lanes - 1) / lanes;
-  }
   static Block over_tile(const Tile& t, Block body) {
     body = loop(t.column, std::move(body), LoopKind::Vector);
     for (auto it = t.vars.rbegin(); it != t.vars.rend(); ++it)
@@ -157,11 +154,26 @@ class SparseBuilder {
     return body;
   }
 
+  // Walks the run in pieces that fit the registers; all rows of one piece before the next.
+  Block tiles(const std::function<Block(const Tile&)>& emit) {
+    const std::int64_t lanes = b_.target.lanes(dtype_), most = b_.target.vector_registers - 8,
+                       vectors = (run_ + lanes - 1) / lanes, pieces = (vectors + most - 1) / most;
+    if (pieces == 1) return row_tiles(row_axes_, number(0), run_, emit);
+    const std::int64_t width = (vectors + pieces - 1) / pieces * lanes, full = run_ / width;
+    const Expr v = full == 1 ? number(0) : pool().var(full, "piece");
+    Block body = loop(v, row_tiles(row_axes_, v * number(width), width, emit));
+    if (run_ % width > 0)
+      append(&body, row_tiles(row_axes_, number(full * width), run_ % width, emit));
+    return body;
+  }
+
   // Walks the rows (the product of `axes`) in tiles that fit the registers; `emit` gets each tile
   // with the axes' values set.
-  Block row_tiles(const std::vector<int>& axes, const std::function<Block(const Tile&)>& emit) {
-    const std::int64_t room =
-        std::max<std::int64_t>(1, (b_.target.vector_registers - 5) / run_vectors());
+  Block row_tiles(const std::vector<int>& axes, Expr first, std::int64_t columns,
+                  const std::function<Block(const Tile&)>& emit) {
+    const std::int64_t lanes = b_.target.lanes(dtype_);
+    const std::int64_t room = std::max<std::int64_t>(
+        1, (b_.target.vector_registers - 5) / ((columns + lanes - 1) / lanes));
     std::vector<int> whole, outer = axes;
     std::int64_t rows = 1;
     while (!outer.empty() && rows * extent(outer.back()) <= room) {
@@ -193,7 +205,9 @@ class SparseBuilder {
         t.vars.push_back(r);
         t.row = t.row * number(extent(i)) + r;
       }
-      t.column = pool().var(run_, "c");
+      t.columns = columns;
+      t.column = pool().var(columns, "c");
+      t.element = first + t.column;
       return emit(t);
     };
     Block body;
@@ -273,9 +287,9 @@ class SparseBuilder {
   }
 
   Block gather_tiles(Expr chunk) {
-    return row_tiles(row_axes_, [&](const Tile& t) {
-      const kir::RegId acc = kernel_.add_reg("acc", dtype_, {t.rows, run_});
-      const Expr place = chunk * number(copy_) + partial_row() + t.column;
+    return tiles([&](const Tile& t) {
+      const kir::RegId acc = kernel_.add_reg("acc", dtype_, {t.rows, t.columns});
+      const Expr place = chunk * number(copy_) + partial_row() + t.element;
       Block init, finish, block;
       init.push_back(kir::SetReg{acc, {t.row, t.column}, load(partial_, place)});
       finish.push_back(
@@ -284,7 +298,7 @@ class SparseBuilder {
       append(&block, over_tile(t, std::move(init)));
       append(&block, each_element([&](Expr where, Expr value) {
         Block add;
-        const Expr x = load(dense_.buffer, dense_place() + where + t.column);
+        const Expr x = load(dense_.buffer, dense_place() + where + t.element);
         add.push_back(kir::Accumulate{acc, {t.row, t.column}, kir::Combine::Add, x, value, {}});
         return over_tile(t, std::move(add));
       }));
@@ -408,16 +422,16 @@ class SparseBuilder {
   }
 
   Block scatter_tiles(const std::vector<SparseSpec::Tap>& taps, std::int64_t origin) {
-    return row_tiles(row_axes_, [&](const Tile& t) {
+    return tiles([&](const Tile& t) {
       const Expr packed =
           (flat(summed_lists_) * number(product(row_axes_)) + flat(row_axes_)) * number(run_);
-      const kir::RegId w = kernel_.add_reg("w", dtype_, {t.rows, run_});
+      const kir::RegId w = kernel_.add_reg("w", dtype_, {t.rows, t.columns});
       Block init, block;
-      init.push_back(kir::SetReg{w, {t.row, t.column}, load(weights_, packed + t.column)});
+      init.push_back(kir::SetReg{w, {t.row, t.column}, load(weights_, packed + t.element)});
       block.push_back(kir::DeclReg{w, pool().constant(dtype_, 0)});
       append(&block, over_tile(t, std::move(init)));
       append(&block, each_element([&](Expr where, Expr value) {
-        Expr place = where + number(origin) + t.column;
+        Expr place = where + number(origin) + t.element;
         for (const SparseSpec::Tap& x : taps) place = place - at(x.axis) * number(tap_stride(x));
         const Expr old = pool().load(tile_, dtype_, place);
         Block add;

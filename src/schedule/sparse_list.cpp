@@ -18,6 +18,8 @@ using kir::LoopKind;
 
 namespace {
 
+constexpr std::int64_t kMaxUnrolled = 32;
+
 class ListBuilder {
  public:
   ListBuilder(Builder& b, const SparseSpec& spec, SparseList* list)
@@ -53,7 +55,12 @@ class ListBuilder {
     step.push_back(kir::SetReg{count, {}, n + live()});
     Block body;
     body.push_back(kir::DeclReg{count, number(0)});
-    for (kir::Stmt& s : nest(inner, std::move(step))) body.push_back(std::move(s));
+    // A short row is written out: its addresses are constants then, half of the work.
+    if (!inner.empty() && inner.back().extent <= kMaxUnrolled) {
+      step = in_loop(inner.back().var, LoopKind::Unroll, std::move(step));
+      inner.pop_back();
+    }
+    append(&body, nest(inner, std::move(step)));
     body.push_back(kir::Store{written(list_.counts), list, kernel_.pool->cast(n, DType::I32), {}});
     share(std::move(outer), std::move(body), lists * list_.capacity);
     Group group;
@@ -113,14 +120,6 @@ class ListBuilder {
     return number(1);
   }
 
-  static Block nest(const std::vector<LoopDim>& loops, Block body) {
-    for (auto it = loops.rbegin(); it != loops.rend(); ++it) {
-      Block outer;
-      outer.push_back(kir::make_for(it->var, LoopKind::Serial, std::move(body)));
-      body = std::move(outer);
-    }
-    return body;
-  }
   void share(std::vector<LoopDim> loops, Block body, std::int64_t elements) {
     if (loops.empty() || elements < 4096) {
       kernel_.body.push_back(

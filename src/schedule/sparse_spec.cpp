@@ -190,9 +190,21 @@ bool pays(const SparseSpec& s, const Coefficients& dense, const NodeImpl* core,
   const double lanes = target.lanes(compute_dtype(core->aval.dtype));
   const double vectors = work / lanes + rows * 0.5;
   const auto elements = static_cast<double>(s.unpool->inputs[0]->aval.numel());
+  double summed_lists = 1, result_lists = 1;
+  for (const int i : s.list_axes)
+    (s.axes[static_cast<std::size_t>(i)].summed() ? summed_lists : result_lists) *= extent(i);
+  // What is added to: a copy of the result that every image passes through, or an image's tile.
+  double sums = s.scatter ? 1 : result_lists;
+  for (const int i : s.free) sums *= extent(i);
+  for (const int d : s.position_dims)
+    sums *= s.scatter ? static_cast<double>(s.unpool->aval.shape[d]) : 1;
+  const double bytes = sums * static_cast<double>(size_of(core->aval.dtype));
+  if (s.scatter && bytes > static_cast<double>(target.l2_bytes) / 2) return false;
+  const double traffic =
+      bytes > static_cast<double>(target.l2_bytes) / 2 ? summed_lists * bytes / 8 : 0;
   // A scatter reads and writes its sums in memory for each product; an element costs a few steps
   // of the list's loops. The dense form needs the zeros in memory.
-  const double sparse = elements * (std::max(4.0, vectors * (s.scatter ? 2.0 : 1.3)) + 6);
+  const double sparse = elements * (std::max(4.0, vectors * (s.scatter ? 2.0 : 1.3)) + 6) + traffic;
   const double dense_form = 1.1 * macs / lanes + 2 * static_cast<double>(s.unpool->aval.numel());
   return sparse < dense_form;
 }

@@ -80,6 +80,8 @@ INSTANTIATE_TEST_SUITE_P(
             .x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 3},
         SparseCase{
             .x = {2, 16, 12, 12}, .w = {8, 16, 3, 3}, .padding = 1, .pool = 3, .pool_stride = 2},
+        SparseCase{.x = {2, 150, 6, 6}, .w = {4, 150, 3, 3}, .padding = 1},
+        SparseCase{.x = {1, 500, 4, 4}, .w = {3, 500, 2, 2}, .padding = 1},
         SparseCase{.x = {2, 8, 10, 10}, .w = {8, 4, 3, 3}, .groups = 2, .sparse = 0},
         SparseCase{.x = {4, 64, 40}, .w = {16, 64, 5}, .padding = 2, .pool = 4, .pool_stride = 4},
         SparseCase{.x = {2, 8, 6, 8, 6}, .w = {8, 8, 3, 3, 3}, .padding = 1},
