@@ -100,6 +100,7 @@ class ContractionBuilder {
   Block pooled_epilogue(kir::RegId acc, const Tile& tile);
 
   // Split sums.
+  void keep_steps_inside();
   void emit_split();
   Expr partial_place(const std::vector<Expr>& at, Expr chunk);
   Block clear_partial(kir::BufferId partial, Expr chunk);

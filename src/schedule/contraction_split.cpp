@@ -31,7 +31,31 @@ Expr ContractionBuilder::partial_place(const std::vector<Expr>& at, Expr chunk) 
   return sum;
 }
 
+// Where the whole sum runs outside of the tiles, a step of it would load and store a tile for one
+// product. The inner part of its last axis becomes an axis of its own, inside.
+void ContractionBuilder::keep_steps_inside() {
+  if (choice_.split_axes.size() < summed_axes().size()) return;
+  const auto last = static_cast<std::size_t>(choice_.split_axes.back());
+  const std::int64_t extent = spec_.axes[last].extent;
+  const std::int64_t chunks = choice_.split_axes.size() == 1 ? choice_.chunks : 1;
+  const std::int64_t row_bytes = choice_.vector_tile * static_cast<std::int64_t>(size_of(dtype_));
+  std::int64_t best = 1;
+  for (std::int64_t n = 2; n <= extent && n * row_bytes <= 4 * b_.target.l1_bytes; ++n) {
+    const std::int64_t longest = (extent / n + chunks - 1) / chunks * n;
+    if (extent % n == 0 && longest * chunks * 20 <= extent * 21) best = n;
+  }
+  Axis inner = spec_.axes[last];
+  inner.extent = best;
+  inner.name += "i";
+  Axis& outer = spec_.axes[last];
+  outer.extent /= best;
+  outer.a *= best;
+  outer.b *= best;
+  if (best > 1) spec_.axes.push_back(std::move(inner));
+}
+
 void ContractionBuilder::emit_split() {
+  keep_steps_inside();
   const int scratch = b_.add_scratch("partial", dtype_, g_.domain.numel() * choice_.chunks);
   const kir::BufferId partial = lower_.param(scratch);
   kernel_.buffers[static_cast<std::size_t>(partial)].written = true;

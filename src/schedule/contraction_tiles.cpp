@@ -138,7 +138,7 @@ Block ContractionBuilder::inner_sum(kir::RegId acc, Tile tile, const std::vector
 }
 
 // The epilogue's reads that are worth fetching while the sum runs: lines of arrays too large to be
-// in the L2 cache still, in rows too short for the hardware to foresee.
+// in the L1 cache still, in rows too short for the hardware to foresee.
 std::vector<Access> ContractionBuilder::reads_ahead(const Tile& tile, const Block& epilogue) const {
   std::vector<Expr> values;
   const std::function<void(const Block&)> visit = [&](const Block& block) {
@@ -162,7 +162,7 @@ std::vector<Access> ContractionBuilder::reads_ahead(const Tile& tile, const Bloc
     bytes += a.bytes;
     reads.push_back(a);
   }
-  if (bytes <= static_cast<double>(b_.target.l2_bytes)) reads.clear();
+  if (bytes <= static_cast<double>(b_.target.l1_bytes)) reads.clear();
   return reads;
 }
 

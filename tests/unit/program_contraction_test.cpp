@@ -1,3 +1,4 @@
+#include "lilith/runtime.h"
 #include "program_check.h"
 
 namespace lilith::testing {
@@ -19,8 +20,20 @@ TEST(ProgramContraction, EpiloguesOfLargeArraysAreFetchedAhead) {
     EXPECT_NE(program->stats().text.find("epilogue fetched ahead"), std::string::npos);
   }
   const auto small =
-      check_program({f32({60, 40}), f32({40, 70}), f32({60, 70}), f32({60, 70})}, update, 1e-4);
+      check_program({f32({20, 40}), f32({40, 30}), f32({20, 30}), f32({20, 30})}, update, 1e-4);
   EXPECT_EQ(small->stats().text.find("fetched ahead"), std::string::npos);
+}
+
+// Few results and a long sum: threads share the sum, in chunks of a length that divides it or not.
+TEST(ProgramContraction, LongSumsAreShared) {
+  for (const int k : {500, 501, 2503, 20000}) {
+    const auto program = check_program(
+        {f32({k, 100}), f32({5, k})},
+        [](const Inputs& x) { return Inputs{exp(matmul(x[0].t(), x[1].t()) * 0.01)}; }, 1e-3);
+    if (num_threads() > 1) {
+      EXPECT_NE(program->stats().text.find("sum split over"), std::string::npos);
+    }
+  }
 }
 
 TEST(ProgramContraction, EpiloguesKeepToThemselvesWhatOnlyTheyUse) {
