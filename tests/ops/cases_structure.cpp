@@ -35,6 +35,10 @@ std::vector<Case> view_cases() {
       {"random_bits",
        {{{}, 0, 1e6, DType::I64}},
        [](const Ts& x) { return apply("random_bits", {x[0]}, {{"shape", Ints{3, 5}}}); }},
+      {"barrier",
+       {{{3, 4}}},
+       [](const Ts& x) { return apply("barrier", {x[0]}); },
+       [](const double* x) { return x[0]; }},
   };
 }
 

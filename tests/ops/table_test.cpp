@@ -1,12 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "ir/node.h"
 #include "lilith/graph.h"
-#include "lilith/transforms.h"
 #include "ops/check.h"
 #include "transforms/vjp.h"
 
@@ -100,26 +98,8 @@ TEST(OpTable, EveryOpHasARow) {
   std::set<std::string> rows;
   for (const Case& c : cases()) rows.insert(c.op);
   for (const OpDef* op : all_ops()) {
-    if (is_machinery(*op) || !op->pure) continue;
+    if (is_machinery(*op)) continue;
     EXPECT_TRUE(rows.count(op->name)) << op->name << " has no row in tests/ops";
-  }
-}
-
-TEST(OpTable, APerturbedRuleIsNoticed) {
-  for (const Case& c : cases()) {
-    const OpDef* op = find_op(c.op);
-    if (op == nullptr || !op->vjp) continue;
-    const std::vector<Tensor> params = parameters(draw(c, 1));
-    if (!is_floating(c.build(params).dtype())) continue;
-    bool has_slope = false;
-    set_vjp_hook([&](const OpDef& of, int, Tensor ct) {
-      if (&of != op || !ct.defined()) return ct;
-      has_slope = has_slope || ct.node()->op != &ir::constant_op();
-      return ct * full({}, 1.01, {.dtype = ct.dtype()});
-    });
-    const std::string text = check_gradient(c, 1, true);
-    set_vjp_hook({});
-    EXPECT_TRUE(!has_slope || !text.empty()) << c.op;
   }
 }
 
