@@ -1,0 +1,20 @@
+# Compiles SOURCE twice: with RIGHT defined it must compile, and without it must fail with the text
+# that its first line gives as a regular expression ("// error: TEXT").
+file(STRINGS ${SOURCE} first LIMIT_COUNT 1)
+if(NOT first MATCHES "^// error: (.+)$")
+  message(FATAL_ERROR "${SOURCE}: the first line has to be '// error: TEXT'")
+endif()
+set(wanted "${CMAKE_MATCH_1}")
+set(compile ${CXX} -std=c++20 -fsyntax-only -I${INCLUDE} ${SOURCE})
+
+execute_process(COMMAND ${compile} -DRIGHT RESULT_VARIABLE status ERROR_VARIABLE text)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "the right form does not compile:\n${text}")
+endif()
+execute_process(COMMAND ${compile} RESULT_VARIABLE status ERROR_VARIABLE text)
+if(status EQUAL 0)
+  message(FATAL_ERROR "the wrong form compiles")
+endif()
+if(NOT text MATCHES "${wanted}")
+  message(FATAL_ERROR "the error does not say '${wanted}':\n${text}")
+endif()
