@@ -35,6 +35,7 @@ ContractionBuilder::ContractionBuilder(Builder& b, const Group& g)
 bool ContractionBuilder::build() {
   spec_ = make_spec(b_, g_.core);
   if (g_.pool != nullptr && !mark_windows()) return false;
+  mark_strided();
   choice_ = choose_schedule(spec_, b_.target, dtype_, g_.domain);
   if (g_.pool != nullptr && choice_.vector_axis < 0) return false;
   for (const Axis& x : spec_.axes) macs_ *= static_cast<double>(x.extent);

@@ -93,6 +93,8 @@ class ContractionBuilder {
   static Block over_tile(const Tile& tile, Block body, kir::LoopKind rows = kir::LoopKind::Unroll);
 
   // Epilogues.
+  void visit_epilogue(const std::function<void(const NodeImpl*, bool made_here)>& visit) const;
+  void mark_strided();
   int epilogue_cost() const;
   bool heavy_epilogue(std::int64_t elements) const;
   Block epilogue(const Index& index, Expr core);

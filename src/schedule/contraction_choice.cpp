@@ -150,7 +150,9 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
         if (&x != &vec && !x.summed() && (swap ? x.a : x.b) != 0)
           b_elements *= static_cast<double>(x.extent);
       }
-      const double pack_cycles = pack ? b_elements * 1.5 : 0;
+      const double pack_cycles = pack ? b_elements * 1.5 + 4000 : 0;  // and a launch
+      // A gather or scatter takes its elements one by one.
+      const double strided_cycles = 1.5 * vec.strided * static_cast<double>(model.result);
       const auto consider = [&](std::int64_t nv, std::vector<int> row_axes,
                                 std::vector<std::int64_t> row_tiles, std::int64_t full,
                                 std::int64_t rest, std::int64_t mr, double repeat) {
@@ -158,7 +160,7 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
         if ((nv - 1) * model.lanes >= vec.extent || !holds_units(spec, row_axes, row_tiles)) return;
         const double cycles = model.tiles(full, rest, mr, vec.extent, nr, overhead) * repeat *
                                   row_distance(spec, row_axes, row_tiles, swap, dtype) +
-                              pack_cycles;
+                              pack_cycles + strided_cycles;
         if (cycles < best.cycles * 0.999) {
           best.cycles = cycles;
           best.vector_axis = v;

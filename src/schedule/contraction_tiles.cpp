@@ -281,19 +281,46 @@ Block ContractionBuilder::pooled_epilogue(kir::RegId acc, const Tile& tile) {
                    store_results(b_, g_, &kernel_, &lower_, out_index(windows.at), element));
 }
 
-// Work of the epilogue per element.
-int ContractionBuilder::epilogue_cost() const {
+// Every node between the core and the stores, and what they load, each once.
+void ContractionBuilder::visit_epilogue(
+    const std::function<void(const NodeImpl*, bool made_here)>& visit) const {
   std::vector<const NodeImpl*> seen{g_.core};
-  int cost = 0;
-  const std::function<void(const NodeImpl*)> visit = [&](const NodeImpl* n) {
-    if (std::find(seen.begin(), seen.end(), n) != seen.end() || n->is_leaf()) return;
+  const std::function<void(const NodeImpl*)> walk = [&](const NodeImpl* n) {
+    if (std::find(seen.begin(), seen.end(), n) != seen.end()) return;
     seen.push_back(n);
     const bool made_here = std::find(g_.stores.begin(), g_.stores.end(), n) != g_.stores.end();
+    visit(n, made_here);
     if (!made_here && b_.buffer(n) >= 0) return;
-    cost += n->op->cost + (made_here ? 2 : 0);
-    for (const NodeImpl* in : n->inputs) visit(in);
+    for (const NodeImpl* in : n->inputs) walk(in);
   };
-  for (const NodeImpl* n : g_.stores) visit(n);
+  for (const NodeImpl* n : g_.stores) walk(n);
+}
+
+// Outputs are row-major whatever runs in the lanes, and what is loaded lies as it was stored.
+void ContractionBuilder::mark_strided() {
+  if (g_.pool != nullptr) return;
+  const auto mark = [&](const NodeImpl* n, const Layout& layout) {
+    if (n->aval.shape != g_.domain) return;
+    const auto strides = layout.strides(g_.domain);
+    for (Axis& x : spec_.axes) {
+      if (!x.summed() && strides[static_cast<std::size_t>(x.out_dim)] * x.out_step != 1)
+        ++x.strided;
+    }
+  };
+  if (b_.analysis.is_output(g_.core)) mark(g_.core, Layout::row_major(g_.domain.rank()));
+  visit_epilogue([&](const NodeImpl* n, bool made_here) {
+    if (made_here && b_.analysis.is_output(n)) mark(n, Layout::row_major(g_.domain.rank()));
+    if (!made_here && b_.buffer(n) >= 0)
+      mark(n, b_.plan.buffers[static_cast<std::size_t>(b_.buffer(n))].layout);
+  });
+}
+
+// Work of the epilogue per element.
+int ContractionBuilder::epilogue_cost() const {
+  int cost = 0;
+  visit_epilogue([&](const NodeImpl* n, bool made_here) {
+    if (!n->is_leaf() && (made_here || b_.buffer(n) < 0)) cost += n->op->cost + (made_here ? 2 : 0);
+  });
   return cost;
 }
 

@@ -36,6 +36,15 @@ TEST(ProgramContraction, LongSumsAreShared) {
   }
 }
 
+// An output is row-major: its columns belong in the lanes, though the operands would rather have
+// its rows there.
+TEST(ProgramContraction, OutputsAreNotScattered) {
+  const auto program = check_program(
+      {f32({100, 784}), f32({100, 500})},
+      [](const Inputs& x) { return Inputs{matmul(x[0].t(), x[1])}; }, 1e-4);
+  EXPECT_NE(program->stats().text.find("lanes n1"), std::string::npos) << program->stats().text;
+}
+
 TEST(ProgramContraction, EpiloguesKeepToThemselvesWhatOnlyTheyUse) {
   const auto program = check_program(
       {f32({40, 30}), f32({30, 50})},
