@@ -33,7 +33,7 @@ TrainReport train_classifier(const std::string& name, const TrainArgs& args, std
   if (!args.out.empty())
     save(net, (std::filesystem::path(args.out) / "model.safetensors").string());
   write_curves(args, history, name);
-  TrainReport report = make_report(name, digits.name, args, epochs, history);
+  TrainReport report = make_report(name, digits.name, args, history);
   if (!history.interrupted)
     report.test_accuracy = accuracy(net, digits.test, {.device = args.device});
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

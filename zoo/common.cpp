@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 namespace lilith::zoo {
 
@@ -39,10 +41,9 @@ std::string checkpoint_path(const TrainArgs& args) {
                           : (std::filesystem::path(args.out) / "checkpoint.safetensors").string();
 }
 
-void write_curves(const TrainArgs& args, const History& history, const std::string& title) {
-  if (args.out.empty() || history.rows.empty()) return;
-  const std::filesystem::path out = args.out;
-  history.save_csv((out / "metrics.csv").string());
+namespace {
+
+void add_charts(const History& history, const std::string& title, std::vector<Chart>* charts) {
   Series loss{"train", {}, {}}, val_loss{"test", {}, {}}, metric{"train", {}, {}},
       val_metric{"test", {}, {}};
   for (const EpochRow& row : history.rows) {
@@ -60,18 +61,47 @@ void write_curves(const TrainArgs& args, const History& history, const std::stri
     std::erase_if(series, [](const Series& s) { return s.x.empty(); });
     return Chart{title + ": " + name, "epoch", name, std::move(series)};
   };
-  std::vector<Chart> charts{chart("loss", {loss, val_loss})};
+  charts->push_back(chart("loss", {loss, val_loss}));
   if (!history.metric_name.empty())
-    charts.push_back(chart(history.metric_name, {metric, val_metric}));
+    charts->push_back(chart(history.metric_name, {metric, val_metric}));
+}
+
+}  // namespace
+
+void write_curves(const TrainArgs& args, const History& history, const std::string& title) {
+  if (args.out.empty() || history.rows.empty()) return;
+  const std::filesystem::path out = args.out;
+  history.save_csv((out / "metrics.csv").string());
+  std::vector<Chart> charts;
+  add_charts(history, title, &charts);
   draw_charts(charts).save_png((out / "curves.png").string());
 }
 
+void write_curves(const TrainArgs& args, const std::vector<NamedHistory>& runs,
+                  const std::string& title) {
+  if (args.out.empty()) return;
+  const std::filesystem::path out = args.out;
+  std::vector<Chart> charts;
+  std::ofstream csv(out / "metrics.csv");
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto& [name, history] = runs[i];
+    std::istringstream lines(history.csv());
+    std::string line;
+    if (std::getline(lines, line); i == 0) csv << "run," << line << '\n';
+    while (std::getline(lines, line)) csv << name << ',' << line << '\n';
+    if (!history.rows.empty()) add_charts(history, title + ", " + name, &charts);
+  }
+  csv.close();
+  LILITH_CHECK(!csv.fail(), "{}: cannot write {}", title, (out / "metrics.csv").string());
+  if (!charts.empty()) draw_charts(charts).save_png((out / "curves.png").string());
+}
+
 TrainReport make_report(const std::string& model, const std::string& data, const TrainArgs& args,
-                        std::int64_t epochs, const History& history) {
+                        const History& history) {
   TrainReport report;
   report.model = model;
   report.data = data;
-  report.epochs = epochs;
+  report.epochs = static_cast<std::int64_t>(history.rows.size());
   report.seed = args.seed;
   report.interrupted = history.interrupted;
   if (!history.rows.empty()) {

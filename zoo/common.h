@@ -21,12 +21,20 @@ DigitData load_digits(const std::string& folder, std::uint64_t seed = 0);
 void prepare_out(const std::string& folder);
 /// The checkpoint of a run in --out; empty without a folder.
 std::string checkpoint_path(const TrainArgs& args);
+/// One of the fits of a training run.
+struct NamedHistory {
+  std::string name;
+  History history;
+};
 /// Writes metrics.csv and curves.png (the loss, and the metric where there is one) to --out.
 void write_curves(const TrainArgs& args, const History& history, const std::string& title);
+/// The same of several fits: metrics.csv begins with a column of their names, each has its charts.
+void write_curves(const TrainArgs& args, const std::vector<NamedHistory>& runs,
+                  const std::string& title);
 
-/// The last epoch's figures as a report.
+/// The last epoch's figures as a report; its epochs are those that the history holds.
 TrainReport make_report(const std::string& model, const std::string& data, const TrainArgs& args,
-                        std::int64_t epochs, const History& history);
+                        const History& history);
 
 /// Value, or the model's default for 0.
 template <class T>

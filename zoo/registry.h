@@ -24,10 +24,9 @@ struct TrainArgs {
 /// What a training run found; the command line prints it as JSON.
 struct TrainReport {
   std::string model, data;
-  std::int64_t epochs = 0;
+  std::int64_t epochs = 0;  // done, those before a resumption included
   std::uint64_t seed = 0;
-  double train_loss = 0;
-  std::optional<double> test_loss, test_accuracy;
+  std::optional<double> train_loss, test_loss, test_accuracy;  // none before the first epoch ends
   double seconds = 0;
   bool interrupted = false;
   std::string details;  // a JSON object with what only this model reports; empty: none

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
@@ -21,13 +22,21 @@ std::string json_line(const zoo::TrainReport& r) {
   j["data"] = r.data;
   j["epochs"] = r.epochs;
   j["seed"] = r.seed;
-  j["train_loss"] = r.train_loss;
+  if (r.train_loss) j["train_loss"] = *r.train_loss;
   if (r.test_accuracy) j["test_accuracy"] = *r.test_accuracy;
   if (r.test_loss) j["test_loss"] = *r.test_loss;
   j["seconds"] = std::round(r.seconds * 1000) / 1000;
   if (r.interrupted) j["interrupted"] = true;
   if (!r.details.empty()) j.update(nlohmann::ordered_json::parse(r.details));
   return j.dump();
+}
+
+// Whether a run without --out that Ctrl-C ended left a checkpoint in the working folder.
+bool left_by_interrupt() {
+  for (const auto& file : std::filesystem::directory_iterator(".")) {
+    if (file.path().filename().string().starts_with("lilith-interrupted")) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -53,14 +62,16 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--out", o->args.out,
                       "Folder for the model, metrics.csv, curves.png and the checkpoint");
-  command->add_flag("--resume", o->args.resume, "Go on from the checkpoint in --out");
+  command->add_flag("--resume", o->args.resume,
+                    "Go on from the checkpoint in --out, or from what Ctrl-C left in this folder");
   command->add_option("--seed", o->args.seed, "Of initial weights, order and noise")
       ->capture_default_str();
   command->footer(model_list);
   command->callback([o] {
     const zoo::Entry& entry = zoo::find_model(o->model);
-    LILITH_CHECK(!o->args.resume || !o->args.out.empty(),
-                 "--resume: no --out, the folder that holds the checkpoint");
+    LILITH_CHECK(!o->args.resume || !o->args.out.empty() || left_by_interrupt(),
+                 "--resume: no --out, the folder that holds the checkpoint, and no "
+                 "lilith-interrupted.safetensors in this folder");
     o->args.device = parse_device(o->device);
     const zoo::TrainReport report = entry.train(o->args);
     fmt::print("{}\n", json_line(report));

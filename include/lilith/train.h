@@ -31,7 +31,9 @@ struct History {
   std::string metric_name;  // empty: no metric
   std::vector<EpochRow> rows;
   bool interrupted = false;  // by Ctrl-C
-  /// Writes the rows as CSV with a header. Error when the file cannot be written.
+  /// The rows as CSV with a header; an empty field stands for what was not measured.
+  std::string csv() const;
+  /// Writes csv() to a file. Error when it cannot be written.
   void save_csv(const std::string& path) const;
 };
 
@@ -106,14 +108,16 @@ struct FitOptions {
   bool drop_last = false;
   /// Of the order of the examples.
   std::uint64_t seed = 0;
-  /// File of the checkpoint; empty: none, but Ctrl-C still leaves one,
-  /// lilith-interrupted.safetensors.
+  /// File of the checkpoint; empty: none but the one that Ctrl-C leaves.
   std::string checkpoint = "";
   /// Epochs between two checkpoints; 0: none but at Ctrl-C and the end.
   std::int64_t checkpoint_every = 1;
-  /// Goes on from `checkpoint` as if it had never stopped: to the bit, on the same machine.
+  /// Goes on from `checkpoint`, without one from `interrupt_checkpoint`, as if it had never
+  /// stopped: to the bit, on the same machine.
   bool resume = false;
   ShowProgress progress = ShowProgress::Auto;
+  /// What Ctrl-C leaves when there is no `checkpoint`.
+  std::string interrupt_checkpoint = "lilith-interrupted.safetensors";
 };
 
 namespace detail {

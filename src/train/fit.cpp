@@ -24,8 +24,10 @@ class Fitting {
     LILITH_CHECK(options.epochs >= 0, "fit: epochs is {}; need at least 0", options.epochs);
     LILITH_CHECK(stream_.batches() > 0, "fit: no batches: {} rows, batch_size {}{}", data->size(),
                  options.batch_size, options.drop_last ? ", drop_last" : "");
-    LILITH_CHECK(!options.resume || !options.checkpoint.empty(),
-                 "fit: resume without the path of a checkpoint");
+    LILITH_CHECK(!options.resume || std::filesystem::exists(resume_path()),
+                 "fit: resume without {}",
+                 options.checkpoint.empty() ? "the path of a checkpoint"
+                                            : "a checkpoint: there is no " + options.checkpoint);
     LILITH_CHECK(options.checkpoint_every >= 0, "fit: checkpoint_every is {}; need at least 0",
                  options.checkpoint_every);
     if (options.validation.source) {
@@ -80,13 +82,16 @@ class Fitting {
     auto& scheduler = options_.scheduler;
     if (scheduler) scheduler->attach(options_.optimizer);
     if (options_.resume) {
-      state_ =
-          train::load_checkpoint(options_.checkpoint, steps_.model, options_.optimizer, shape_);
-      saved_ = true;
-      progress_.message(fmt::format("resumed from {} in epoch {}, step {}", options_.checkpoint,
-                                    state_.epoch + 1, state_.step));
+      const std::string path = resume_path();
+      state_ = train::load_checkpoint(path, steps_.model, options_.optimizer, shape_);
+      saved_ = path == options_.checkpoint;
+      progress_.message(
+          fmt::format("resumed from {} in epoch {}, step {}{}", path, state_.epoch + 1, state_.step,
+                      state_.epoch < options_.epochs
+                          ? ""
+                          : fmt::format("; {} epochs are done already", state_.epoch)));
       LILITH_CHECK(scheduler.has_value() == !state_.base_lrs.empty(),
-                   "fit: cannot resume from {}: it was made {} a scheduler", options_.checkpoint,
+                   "fit: cannot resume from {}: it was made {} a scheduler", path,
                    scheduler ? "without" : "with");
       if (scheduler) {
         scheduler->set_base_lrs(state_.base_lrs);
@@ -211,13 +216,22 @@ class Fitting {
 
   History interrupt() {
     read_losses();
-    const std::string path =
-        options_.checkpoint.empty() ? "lilith-interrupted.safetensors" : options_.checkpoint;
+    const std::string path = resume_path();
+    if (path.empty()) {
+      progress_.message(
+          fmt::format("interrupted in epoch {}, after step {}", state_.epoch + 1, state_.step));
+      state_.history.interrupted = true;
+      return state_.history;
+    }
     save(path);
     progress_.message(fmt::format("interrupted in epoch {}, after step {}; checkpoint: {}",
                                   state_.epoch + 1, state_.step, path));
     state_.history.interrupted = true;
     return state_.history;
+  }
+
+  const std::string& resume_path() const {
+    return options_.checkpoint.empty() ? options_.interrupt_checkpoint : options_.checkpoint;
   }
 
   void save(const std::string& path) {

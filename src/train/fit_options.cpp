@@ -6,21 +6,25 @@
 
 namespace lilith {
 
-void History::save_csv(const std::string& path) const {
-  std::ofstream out(path);
-  LILITH_CHECK(out.is_open(), "save_csv: cannot write {}", path);
+std::string History::csv() const {
   const bool has_metric = !metric_name.empty();
-  out << "epoch,loss,val_loss," << (has_metric ? metric_name + ",val_" + metric_name + "," : "")
-      << "lr,seconds\n";
-  // An empty field stands for what was not measured.
+  std::string out = "epoch,loss,val_loss," +
+                    (has_metric ? metric_name + ",val_" + metric_name + "," : "") + "lr,seconds\n";
   const auto field = [](double v) {
     return std::isnan(v) ? std::string() : fmt::format("{:.9g}", v);
   };
   for (const EpochRow& row : rows) {
-    out << row.epoch << ',' << field(row.loss) << ',' << field(row.val_loss) << ',';
-    if (has_metric) out << field(row.metric) << ',' << field(row.val_metric) << ',';
-    out << field(row.lr) << ',' << fmt::format("{:.3f}", row.seconds) << '\n';
+    out += fmt::format("{},{},{},", row.epoch, field(row.loss), field(row.val_loss));
+    if (has_metric) out += fmt::format("{},{},", field(row.metric), field(row.val_metric));
+    out += fmt::format("{},{:.3f}\n", field(row.lr), row.seconds);
   }
+  return out;
+}
+
+void History::save_csv(const std::string& path) const {
+  std::ofstream out(path);
+  LILITH_CHECK(out.is_open(), "save_csv: cannot write {}", path);
+  out << csv();
   out.close();
   LILITH_CHECK(!out.fail(), "save_csv: cannot write {}", path);
 }

@@ -149,6 +149,43 @@ TEST_F(Cli, TrainWritesAReportAndResumes) {
   const Outcome again = run(base + " --epochs 60 --lr 0.1 --resume");
   ASSERT_EQ(again.status, 0) << again.err;
   EXPECT_EQ(again.last_json().at("red"), j.at("red"));
+  const std::string metrics = text_of(path("run/metrics.csv"));
+  EXPECT_EQ(metrics.substr(0, 25), "run,epoch,loss,val_loss,l") << metrics;
+  for (const char* run : {"red-raw,1,", "red,60,", "white-raw,1,", "white,60,"})
+    expect_has(metrics, std::string("\n") + run);
+  // Fewer epochs than are done already: the report says how many its figures come from.
+  const Outcome fewer = run(base + " --epochs 1 --lr 0.1 --resume");
+  ASSERT_EQ(fewer.status, 0) << fewer.err;
+  EXPECT_EQ(fewer.last_json().at("epochs"), 60);
+  expect_has(fewer.err, "60 epochs are done already");
+}
+
+// The first of several fits is interrupted: no other begins, and the figures are those so far.
+TEST_F(Cli, CtrlCEndsTrainingAtOnce) {
+  const auto interrupt = [&](const std::string& args) {
+    const std::string command = fmt::format(
+        "cd {0}; rm -f out err; {1} {2} > out 2> err & p=$!; "
+        "while kill -0 $p && ! grep -qs '^epoch' err; do sleep 0.02; done 2> waited; "
+        "kill -INT $p; wait $p",
+        dir_.string(), program_.string(), args);
+    const int raw = std::system(command.c_str());
+    return Outcome{WIFEXITED(raw) ? WEXITSTATUS(raw) : -1, text_of(path("out")),
+                   text_of(path("err"))};
+  };
+  const std::string base = "train wine --epochs 100000";
+  for (const std::string& args : {base, base + " --resume", base + " --out ctrlc"}) {
+    const Outcome o = interrupt(args);
+    ASSERT_EQ(o.status, 130) << args << "\n" << o.err;
+    const Json j = o.last_json();
+    EXPECT_TRUE(j.at("interrupted").get<bool>());
+    EXPECT_GT(j.at("train_loss").get<double>(), 0);
+    EXPECT_GT(j.at("test_loss").get<double>(), 0);
+    EXPECT_GE(j.at("epochs").get<int>(), 1);
+    EXPECT_LT(j.at("epochs").get<int>(), 100000);
+    expect_has(o.err, args.ends_with("ctrlc") ? "checkpoint-red-raw.safetensors"
+                                              : "lilith-interrupted-red-raw.safetensors");
+    EXPECT_EQ(o.err.find("\nred\n"), std::string::npos) << "a second fit began";
+  }
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ TrainReport train_vae(const TrainArgs& args) {
     write_sheet(vae, digits.test, args);
   }
   write_curves(args, history, "vae");
-  TrainReport report = make_report("vae", digits.name, args, epochs, history);
+  TrainReport report = make_report("vae", digits.name, args, history);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

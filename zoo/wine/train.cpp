@@ -145,16 +145,37 @@ Fitted fit_wine(Net& net, const Standardised& s, const TrainArgs& args, std::int
     options.checkpoint =
         (std::filesystem::path(folder) / ("checkpoint-" + run + ".safetensors")).string();
     options.checkpoint_every = 50;
-    // A run that was stopped before this one began has no checkpoint of it.
-    options.resume = args.resume && std::filesystem::exists(options.checkpoint);
   }
-  options.progress = ShowProgress::Off;
+  options.interrupt_checkpoint = fmt::format("lilith-interrupted-{}.safetensors", run);
+  // A run that was stopped before this one began has no checkpoint of it.
+  options.resume =
+      args.resume &&
+      std::filesystem::exists(folder.empty() ? options.interrupt_checkpoint : options.checkpoint);
+  fmt::print(stderr, "{}\n", run);
   Fitted fitted;
   fitted.history = fit(net, s.dataset(0), MSELoss{}, std::move(options));
   fitted.mse = fitted.history.rows.empty() ? NAN : fitted.history.rows.back().val_loss;
   if (!folder.empty())
     save(net, (std::filesystem::path(folder) / ("model-" + run + ".safetensors")).string());
   return fitted;
+}
+
+// The mean over the wines of the layer's last figures; of the raw tensors' for a wine whose other
+// run was not begun when Ctrl-C came.
+void average_tables(const std::vector<NamedHistory>& runs, TrainReport* report) {
+  double train = 0, test = 0, n = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto& rows = runs[i].history.rows;
+    const bool superseded = i + 1 < runs.size() && runs[i + 1].name + "-raw" == runs[i].name &&
+                            !runs[i + 1].history.rows.empty();
+    if (rows.empty() || superseded) continue;
+    train += rows.back().loss;
+    test += rows.back().val_loss;
+    ++n;
+  }
+  if (n == 0) return;
+  report->train_loss = train / n;
+  report->test_loss = test / n;
 }
 
 }  // namespace
@@ -164,8 +185,7 @@ TrainReport train_wine(const TrainArgs& args) {
   prepare_out(args.out);
   const std::int64_t epochs = or_default<std::int64_t>(args.epochs, 150);
   const auto tables = load_tables(args);
-  History history;
-  double test_sum = 0, train_sum = 0;
+  std::vector<NamedHistory> runs;
   std::string details;
   fmt::print("{:<6} {:>6} {:>6}  {:>12} {:>12} {:>14}\n", "wine", "train", "test", "raw tensors",
              "Linear", "least squares");
@@ -177,23 +197,22 @@ TrainReport train_wine(const TrainArgs& args) {
     WineRaw raw;
     WineLinear linear;
     const Fitted by_raw = fit_wine(raw, s, args, epochs, table.name + "-raw");
+    runs.push_back({table.name + "-raw", by_raw.history});
+    if (by_raw.history.interrupted) break;
     const Fitted by_linear = fit_wine(linear, s, args, epochs, table.name);
-    history = by_linear.history;
-    if (by_raw.history.interrupted || history.interrupted) break;
+    runs.push_back({table.name, by_linear.history});
+    if (by_linear.history.interrupted) break;
     const double closed = closed_form_mse(s);
     fmt::print("{:<6} {:>6} {:>6}  {:>12.5f} {:>12.5f} {:>14.5f}\n", table.name, s.rows[0],
                s.rows[1], by_raw.mse, by_linear.mse, closed);
     details += fmt::format(
         "{}\"{}\": {{\"raw_mse\": {:.6f}, \"linear_mse\": {:.6f}, \"least_squares_mse\": {:.6f}}}",
         details.empty() ? "" : ", ", table.name, by_raw.mse, by_linear.mse, closed);
-    test_sum += by_linear.mse;
-    train_sum += history.rows.empty() ? NAN : history.rows.back().loss;
   }
-  write_curves(args, history, "wine, white");
+  write_curves(args, runs, "wine");
   TrainReport report = make_report("wine", args.data.empty() ? "made-up tables" : "wine quality",
-                                   args, epochs, history);
-  report.train_loss = train_sum / static_cast<double>(tables.size());
-  report.test_loss = test_sum / static_cast<double>(tables.size());
+                                   args, runs.back().history);
+  average_tables(runs, &report);
   report.details = "{" + details + "}";
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
