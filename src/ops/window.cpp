@@ -268,10 +268,35 @@ const OpDef& window_argmax_op =
 
 // ---- unpool, window_gather ----
 
+// Windows that do not overlap: the one that covers the element is asked for its offset.
+Expr lower_unpool_apart(LowerCtx& c, const Window& w) {
+  const Shape& windows = c.in[0].shape;
+  std::vector<Expr> at;
+  Expr inside, offset = c.integer(0);
+  for (std::size_t d = 0; d < w.size.size(); ++d) {
+    const I n = windows[static_cast<int>(d)], most = c.out.shape[static_cast<int>(d)] - 1 + w.lo[d];
+    const Expr p = c.index[d] + c.integer(w.lo[d]);
+    at.push_back(w.stride[d] > 1 ? kir::floor_div(p, w.stride[d]) : p);
+    const Expr k = w.stride[d] > 1 ? kir::floor_mod(p, w.stride[d]) : c.integer(0);
+    if (w.stride[d] > w.size[d])
+      inside = kir::logical_and(inside, kir::lt(k, c.integer(w.size[d])));
+    if (most >= n * w.stride[d])
+      inside = kir::logical_and(inside, kir::lt(p, c.integer(n * w.stride[d])));
+    offset = offset * c.integer(w.size[d]) + k;
+  }
+  const Expr chosen = inside ? c.guarded(1, at, inside) : c.element(1, at);
+  const Expr x = inside ? c.guarded(0, at, inside) : c.element(0, at);
+  return c.pool.select(kir::logical_and(inside, kir::eq(chosen, offset)), x, x.like(0));
+}
+
 // Every element asks the windows that cover it whether their offset names it.
 Expr lower_unpool(LowerCtx& c) {
   const Window w = Window::of(c.attrs);
   const Shape& windows = c.in[0].shape;
+  bool apart = true;
+  for (std::size_t d = 0; d < w.size.size(); ++d)
+    apart = apart && w.dilation[d] == 1 && w.stride[d] >= w.size[d];
+  if (apart) return lower_unpool_apart(c, w);
   Expr sum;
   for_each_index(Shape(w.size), [&](const Ints& k, I offset) {
     std::vector<Expr> at;

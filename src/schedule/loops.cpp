@@ -19,6 +19,41 @@ void walk(Expr x, std::unordered_set<const kir::ExprNode*>* seen, F&& visit) {
   }
 }
 
+// How far an address moves, on average, when a variable takes a step.
+double step_of(Expr address, Expr var) {
+  if (address == var) return 1;
+  const auto& a = address->args;
+  switch (address->op) {
+    case kir::Op::Add:
+      return step_of(a[0], var) + step_of(a[1], var);
+    case kir::Op::Sub:
+      return step_of(a[0], var) - step_of(a[1], var);
+    case kir::Op::Mul:
+      if (a[1]->op == kir::Op::Const)
+        return step_of(a[0], var) * static_cast<double>(a[1].as_int());
+      return a[0]->op == kir::Op::Const ? step_of(a[1], var) * static_cast<double>(a[0].as_int())
+                                        : 0;
+    case kir::Op::FloorDiv:
+      return a[1]->op == kir::Op::Const && a[1].as_int() != 0
+                 ? step_of(a[0], var) / static_cast<double>(a[1].as_int())
+                 : 0;
+    case kir::Op::FloorMod:
+      return step_of(a[0], var);
+    default:
+      return 0;
+  }
+}
+
+bool loads_anything(Expr x) {
+  std::unordered_set<const kir::ExprNode*> seen;
+  bool found = false;
+  walk(x, &seen, [&](Expr e) {
+    found = found || e->op == kir::Op::Load;
+    return !found;
+  });
+  return found;
+}
+
 }  // namespace
 
 std::vector<Access> loads_of(const std::vector<Expr>& roots, const kir::Kernel& kernel) {
@@ -70,16 +105,13 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
   const auto rank = static_cast<std::size_t>(domain.rank());
   std::vector<int> row_major(rank);
   std::iota(row_major.begin(), row_major.end(), 0);
-  // Per access the coefficient of every dimension; empty when it is not affine.
-  std::vector<std::vector<std::int64_t>> strides;
+  // Per access the step of every dimension; empty when loads decide where it goes.
+  std::vector<std::vector<double>> strides;
   for (const Access& a : accesses) {
     strides.emplace_back();
-    const auto form = kir::affine(a.address);
-    if (!form) continue;
-    for (std::size_t d = 0; d < rank; ++d) {
-      const bool is_var = vars[d]->op == kir::Op::Var;
-      strides.back().push_back(is_var ? form->coefficient(static_cast<kir::VarId>(vars[d]->i)) : 0);
-    }
+    if (loads_anything(a.address)) continue;
+    for (std::size_t d = 0; d < rank; ++d)
+      strides.back().push_back(vars[d]->op == kir::Op::Var ? step_of(a.address, vars[d]) : 0);
   }
   std::vector<std::vector<int>> candidates{row_major};
   for (const auto& s : strides) {
@@ -88,8 +120,8 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
     std::stable_sort(order.begin(), order.end(), [&](int x, int y) {
       // A dimension that the access does not walk along goes outside.
       const auto key = [&](int d) {
-        const std::int64_t c = std::abs(s[static_cast<std::size_t>(d)]);
-        return c == 0 ? INT64_MAX : c;
+        const double c = std::abs(s[static_cast<std::size_t>(d)]);
+        return c == 0 ? INFINITY : c;
       };
       return key(x) > key(y);
     });
@@ -103,7 +135,7 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
     double total = 0;
     for (std::size_t k = 0; k < strides.size(); ++k) {
       if (strides[k].empty() || inner < 0) continue;
-      const std::int64_t step = std::abs(strides[k][static_cast<std::size_t>(inner)]);
+      const double step = std::abs(strides[k][static_cast<std::size_t>(inner)]);
       // A short innermost loop fills few lanes.
       const double lanes = domain[inner] < 8 ? 2.0 : 1.0;
       total += accesses[k].bytes * (step <= 1 ? lanes : 4.0);

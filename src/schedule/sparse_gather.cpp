@@ -98,8 +98,8 @@ Block GatherBuilder::sum_chunks() {
   const auto guarded = [&](Block body) {
     if (!outside) return body;
     Block block;
-    block.push_back(kir::If{kir::lt(list, number(summed)),
-                            std::make_shared<Block>(std::move(body)), nullptr});
+    block.push_back(
+        kir::If{kir::lt(list, number(summed)), std::make_shared<Block>(std::move(body)), nullptr});
     return block;
   };
   Block result;
@@ -148,8 +148,7 @@ void GatherBuilder::combine() {
   allocate(order);
   const Expr place = partial_row() + flat(run_axes_);
   Expr sum = load(partial_, place);
-  for (std::int64_t p = 1; p < chunks_; ++p)
-    sum = sum + load(partial_, place + number(p * copy_));
+  for (std::int64_t p = 1; p < chunks_; ++p) sum = sum + load(partial_, place + number(p * copy_));
   std::erase_if(vars, [](const Expr& v) { return v->op != kir::Op::Var; });
   Block body = store_results(b_, g_, &kernel_, &lower_, out_index(), sum);
   const bool share = vars.size() > 1 && copy_ >= 4096;

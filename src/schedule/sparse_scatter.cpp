@@ -70,11 +70,10 @@ std::int64_t ScatterBuilder::tap_stride(const SparseSpec::Tap& t) const {
 void ScatterBuilder::choose_run() {
   run_ = product(s_.free);
   row_taps_ = s_.taps;
-  std::stable_sort(row_taps_.begin(), row_taps_.end(), [&](const auto& x, const auto& y) {
-    return tap_stride(x) > tap_stride(y);
-  });
-  while (!row_taps_.empty() && (tap_stride(row_taps_.back()) == run_ ||
-                                extent(row_taps_.back().axis) == 1)) {
+  std::stable_sort(row_taps_.begin(), row_taps_.end(),
+                   [&](const auto& x, const auto& y) { return tap_stride(x) > tap_stride(y); });
+  while (!row_taps_.empty() &&
+         (tap_stride(row_taps_.back()) == run_ || extent(row_taps_.back().axis) == 1)) {
     const SparseSpec::Tap tap = row_taps_.back();
     row_taps_.pop_back();
     run_axes_.insert(run_axes_.begin(), tap.axis);
@@ -104,15 +103,13 @@ void ScatterBuilder::build() {
   append(&task, finish_tile());
   append(&kernel_.body, shared_loops(result_lists_, std::move(task)));
   how_ = fmt::format("sparse: {} rows of {} added for each element listed, in a tile of {} KiB",
-                     rows(), run_,
-                     tile_size_ * static_cast<std::int64_t>(size_of(dtype_)) / 1024);
+                     rows(), run_, tile_size_ * static_cast<std::int64_t>(size_of(dtype_)) / 1024);
   launch();
 }
 
 Block ScatterBuilder::list_tiles() {
   return tiles([&](const Tile& t) {
-    const Expr packed =
-        (flat(summed_lists_) * number(rows()) + flat(row_axes_)) * number(run_);
+    const Expr packed = (flat(summed_lists_) * number(rows()) + flat(row_axes_)) * number(run_);
     const kir::RegId w = kernel_.add_reg("w", dtype_, {t.rows, t.columns});
     Block init, block;
     init.push_back(kir::SetReg{w, {t.row, t.column}, load(weights_, packed + t.element)});
@@ -137,8 +134,7 @@ void ScatterBuilder::pack_weights() {
   kernel.name = "pack";
   Lowerer lower(kernel, b_.plan, [](NodeImpl*) { return -1; });
   kir::Pool& p = *kernel.pool;
-  weights_ =
-      b_.add_scratch("weights", dtype_, product(summed_lists_) * rows() * run_);
+  weights_ = b_.add_scratch("weights", dtype_, product(summed_lists_) * rows() * run_);
   const kir::BufferId from = lower.param(dense_.buffer), to = lower.param(weights_);
   kernel.buffers[static_cast<std::size_t>(to)].written = true;
   std::vector<Expr> vars;
@@ -159,8 +155,7 @@ void ScatterBuilder::pack_weights() {
   const Expr raw = p.load(from, memory, source);
   Block body;
   body.push_back(kir::Store{to, target, raw.dtype() == dtype_ ? raw : p.cast(raw, dtype_), {}});
-  const bool share =
-      vars.size() > 1 && product(summed_lists_) * rows() * run_ >= 4096;
+  const bool share = vars.size() > 1 && product(summed_lists_) * rows() * run_ >= 4096;
   const Expr task = share ? vars.front() : p.var(1, "once");
   if (share) vars.erase(vars.begin());
   kernel.body.push_back(parallel_for(task, vector_loops(std::move(vars), std::move(body))));

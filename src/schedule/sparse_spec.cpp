@@ -205,7 +205,7 @@ bool pays(const SparseSpec& s, const Coefficients& dense, const NodeImpl* core,
   // A scatter reads and writes its sums in memory for each product; an element costs a few steps
   // of the list's loops. The dense form needs the zeros in memory.
   const double sparse = elements * (std::max(4.0, vectors * (s.scatter ? 2.0 : 1.3)) + 6) + traffic;
-  const double dense_form = 1.1 * macs / lanes + 2 * static_cast<double>(s.unpool->aval.numel());
+  const double dense_form = 1.5 * macs / lanes + 0.7 * static_cast<double>(s.unpool->aval.numel());
   return sparse < dense_form;
 }
 

@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
         SparseCase{.x = {5, 16, 14, 14}, .w = {32, 16, 3, 3}, .padding = 1},
         SparseCase{.x = {3, 32, 7, 7}, .w = {32, 32, 3, 3}, .padding = 1},
         SparseCase{.x = {3, 20, 12, 12}, .w = {50, 20, 5, 5}},
-        SparseCase{.x = {4, 1, 28, 28}, .w = {16, 1, 3, 3}, .padding = 1},
+        SparseCase{.x = {4, 1, 28, 28}, .w = {16, 1, 3, 3}, .padding = 1, .sparse = 0},
         SparseCase{.x = {1, 24, 12, 12}, .w = {17, 24, 3, 3}, .padding = 1},
         SparseCase{.x = {3, 12, 21, 17}, .w = {16, 12, 4, 3}, .stride = 2, .padding = 2},
         SparseCase{.x = {2, 16, 16, 16}, .w = {8, 16, 3, 3}, .padding = 2, .dilation = 2},
