@@ -99,11 +99,21 @@ class CompiledImpl {
   static constexpr std::size_t kMaxEntries = 64;
 
   void evict() {
-    auto oldest = entries_.begin();
-    for (auto at = entries_.begin(); at != entries_.end(); ++at)
-      if (at->second.front()->last_used < oldest->second.front()->last_used) oldest = at;
-    count_ -= oldest->second.size();
-    entries_.erase(oldest);
+    auto oldest_key = entries_.end();
+    std::size_t oldest = 0;
+    for (auto at = entries_.begin(); at != entries_.end(); ++at) {
+      for (std::size_t i = 0; i < at->second.size(); ++i) {
+        if (oldest_key != entries_.end() &&
+            at->second[i]->last_used >= oldest_key->second[oldest]->last_used)
+          continue;
+        oldest_key = at;
+        oldest = i;
+      }
+    }
+    auto& list = oldest_key->second;
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(oldest));
+    if (list.empty()) entries_.erase(oldest_key);
+    --count_;
   }
 
   mutable std::shared_mutex mutex_;

@@ -46,6 +46,25 @@ TEST(ProgramCache, ACompiledFunctionForgetsTheLeastRecentlyUsed) {
   EXPECT_TRUE(traces(2));
 }
 
+// One signature, and a program for each number that the function read.
+TEST(ProgramCache, ACompiledFunctionForgetsTheLeastRecentlyUsedNumber) {
+  struct Options {
+    Hyper scale = 0.0;
+  };
+  auto f = compile([](Tensor x, const Options& o) { return o.scale > 0.5 ? x + 1 : x - 1; });
+  const auto traces = [&](double scale) {
+    const std::int64_t before = cache_stats().traces;
+    f(ones({2}), Options{scale});
+    return cache_stats().traces > before;
+  };
+  for (int k = 1; k < 100; ++k) {
+    ASSERT_TRUE(traces(k));
+    ASSERT_EQ(traces(0), k == 1);
+  }
+  EXPECT_FALSE(traces(99));
+  EXPECT_TRUE(traces(1));
+}
+
 struct Net {
   Linear fc{4, 8};
   BatchNorm1d bn{8};
