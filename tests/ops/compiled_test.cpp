@@ -67,16 +67,9 @@ Ts value_and_gradients(const Case& c, const Ts& params) {
   return out;
 }
 
-void expect_compiled(const Case& c, DType dtype, const std::string& what) {
-  std::vector<RefTensor> x = draw(c, 3);
-  // A row may cast to f32 on its way, which the interpreter does not round for.
-  const auto at_most_f32 = [](DType d) { return d == DType::F64 ? DType::F32 : d; };
-  for (RefTensor& t : x) {
-    for (double& v : t.f) v = ir::round_to(v, at_most_f32(t.aval.dtype));
-  }
-  const Ts params = parameters(x);
-  const Ts outputs = value_and_gradients(c, params);
-  const auto want = ir::interpret(Graph(params, outputs), x);
+/// The outputs for these values of the parameters, by the compiled program.
+std::vector<StoragePtr> run_compiled(const Ts& params, const Ts& outputs,
+                                     const std::vector<RefTensor>& x) {
   std::vector<ir::NodeImpl*> roots;
   for (const Tensor& t : outputs) roots.push_back(t.node());
   const driver::Canonical canonical = driver::canonicalise(roots);
@@ -90,6 +83,21 @@ void expect_compiled(const Case& c, DType dtype, const std::string& what) {
   }
   const Graph g = run_passes(driver::build_graph(canonical));
   make_compiled_program(g, {.donatable = {}, .guard_bytes = 64})->run(in, {}, got);
+  return got;
+}
+
+void expect_compiled(const Case& c, DType dtype, const std::string& what) {
+  std::vector<RefTensor> x = draw(c, 3);
+  // A row may cast to f32 on its way, which the interpreter does not round for.
+  const auto at_most_f32 = [](DType d) { return d == DType::F64 ? DType::F32 : d; };
+  for (RefTensor& t : x) {
+    for (double& v : t.f) v = ir::round_to(v, at_most_f32(t.aval.dtype));
+  }
+  const Ts params = parameters(x);
+  const Ts outputs = value_and_gradients(c, params);
+  const Graph g(params, outputs);
+  const auto want = ir::interpret(g, x);
+  const auto got = run_compiled(params, outputs, x);
   for (std::size_t o = 0; o < outputs.size(); ++o) {
     const Aval& aval = want[o].aval;
     for (std::int64_t k = 0; k < aval.numel(); ++k) {
@@ -202,6 +210,28 @@ TEST_P(CompiledRow, AgreesWithTheInterpreter) {
       const Case other = resized(c, from, to);
       if (from != to && !is_error_at_trace(other))
         expect_compiled(other, kFloat32, fmt::format("{} for every extent {}", to, from));
+    }
+  }
+}
+
+void expect_kink(const Case& row, const Kink& kink, DType dtype) {
+  std::vector<RefTensor> x;
+  for (double v : kink.at) {
+    x.emplace_back(Aval{.shape = {}, .dtype = dtype});
+    x.back().f[0] = v;
+  }
+  const Ts params = parameters(x);
+  const auto got = run_compiled(params, value_and_gradients(row, params), x);
+  ASSERT_EQ(got.size(), 1 + kink.slope.size()) << row.op;
+  for (std::size_t i = 0; i < kink.slope.size(); ++i)
+    EXPECT_NEAR(ir::read_f64(got[i + 1]->data(), dtype, 0), kink.slope[i], 1e-6)
+        << row.op << " " << name(dtype) << ", operand " << i;
+}
+
+TEST(CompiledTable, GradientAtKinks) {
+  for (const Case& row : cases()) {
+    for (const Kink& kink : row.kinks) {
+      for (DType dtype : {kFloat64, kFloat32}) expect_kink(row, kink, dtype);
     }
   }
 }
