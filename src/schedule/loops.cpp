@@ -73,6 +73,12 @@ std::vector<Access> loads_of(const std::vector<Expr>& roots, const kir::Kernel& 
   return loads;
 }
 
+std::size_t expression_size(const std::vector<Expr>& roots) {
+  std::unordered_set<const kir::ExprNode*> seen;
+  for (const Expr& root : roots) walk(root, &seen, [](Expr) { return true; });
+  return seen.size();
+}
+
 std::vector<bool> pinned_vars(const std::vector<Expr>& roots) {
   std::vector<bool> pinned;
   const auto pin = [&](const Expr& x) {

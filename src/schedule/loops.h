@@ -23,6 +23,8 @@ struct Access {
 
 /// Every load below these expressions, each once.
 std::vector<Access> loads_of(const std::vector<kir::Expr>& roots, const kir::Kernel& kernel);
+/// Nodes below these expressions, each once.
+std::size_t expression_size(const std::vector<kir::Expr>& roots);
 /// Variables that appear outside of affine addresses: they cannot be merged.
 std::vector<bool> pinned_vars(const std::vector<kir::Expr>& roots);
 /// The order of a domain's dimensions (outermost first) that lets the most bytes be walked in line.

@@ -18,7 +18,7 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr std::int64_t kMaxUnrolled = 32;
+constexpr std::int64_t kMaxUnrolled = 1500;  // nodes
 
 class ListBuilder {
  public:
@@ -47,16 +47,18 @@ class ListBuilder {
 
     const kir::RegId count = kernel_.add_reg("n", DType::I64);
     const Expr n = kernel_.pool->read(count, DType::I64);
+    const Expr where = kernel_.pool->cast(place(), DType::I32), value = lower_.value(values(), at_),
+               alive = live();
     Block step;
     const Expr at = list * number(list_.capacity) + n;
-    step.push_back(
-        kir::Store{written(list_.places), at, kernel_.pool->cast(place(), DType::I32), {}});
-    step.push_back(kir::Store{written(list_.values), at, lower_.value(values(), at_), {}});
-    step.push_back(kir::SetReg{count, {}, n + live()});
+    step.push_back(kir::Store{written(list_.places), at, where, {}});
+    step.push_back(kir::Store{written(list_.values), at, value, {}});
+    step.push_back(kir::SetReg{count, {}, n + alive});
     Block body;
     body.push_back(kir::DeclReg{count, number(0)});
     // A short row is written out: its addresses are constants then, half of the work.
-    if (!inner.empty() && inner.back().extent <= kMaxUnrolled) {
+    const auto size = static_cast<std::int64_t>(expression_size({where, value, alive}));
+    if (!inner.empty() && inner.back().extent * size <= kMaxUnrolled) {
       step = in_loop(inner.back().var, LoopKind::Unroll, std::move(step));
       inner.pop_back();
     }
