@@ -100,6 +100,8 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
   program->run(inputs, donated, outputs);
   count_run(num_donated);
   const bool keep_inputs = ir::differentiation_depth() > 0;
+  // A target that lets go of its inputs may free a rule, and with it another target's last handle.
+  const std::vector<Tensor> held(targets.begin(), targets.end());
   for (std::size_t k = 0; k < targets.size(); ++k) {
     if (keep_inputs)
       targets[k]->set_storage(std::move(outputs[k]));

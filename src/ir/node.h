@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lilith/attrs.h"
@@ -87,6 +88,31 @@ class NodeImpl {
   std::atomic<bool> has_storage_{false};
   static inline const StoragePtr kNoStorage;
   NodeImpl* next_dead_ = nullptr;  // links nodes while release() frees a chain
+};
+
+/// Keeps a node alive as an edge of the graph does: unlike a Tensor it asks for no value, so that
+/// evaluation need not store one.
+class NodeRef {
+ public:
+  explicit NodeRef(const Tensor& t) : node_(t.node()) {
+    if (node_) node_->retain();
+  }
+  NodeRef(const NodeRef& other) : node_(other.node_) {
+    if (node_) node_->retain();
+  }
+  NodeRef(NodeRef&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  NodeRef& operator=(NodeRef other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~NodeRef() {
+    if (node_) node_->release();
+  }
+  const NodeImpl* operator->() const { return node_; }
+  Tensor tensor() const { return Tensor(node_); }
+
+ private:
+  NodeImpl* node_;
 };
 
 // ---- The leaves. ----

@@ -13,35 +13,42 @@
 namespace lilith {
 namespace {
 
-struct Region {
-  Tensor output;               // in a copy that evaluation does not touch
-  std::vector<Tensor> inputs;  // arguments, then what the function captured
+/// What is computed again. It lives in the graph, as part of a rule, and so counts as no handle.
+class Region {
+ public:
+  /// output: in a copy that evaluation does not touch.
+  Region(const Tensor& output, const std::vector<Tensor>& inputs)
+      : output_(output), inputs_(inputs.begin(), inputs.end()) {}
+
+  std::vector<Tensor> recompute(const std::vector<Tensor>& in, const Tensor& ct) const {
+    std::vector<Tensor> stops, again, wanted;
+    for (const ir::NodeRef& input : inputs_) stops.push_back(input.tensor());
+    for (const Tensor& t : in) {
+      again.push_back(ir::make_alias(apply("barrier", {t})));
+      wanted.push_back(is_floating(t.dtype()) ? again.back() : Tensor());
+    }
+    const std::vector<Tensor> output = ir::copy_between({output_.tensor()}, stops, again);
+    return backpropagate(output, {ct}, wanted, "checkpoint");
+  }
+
+ private:
+  ir::NodeRef output_;
+  std::vector<ir::NodeRef> inputs_;
 };
 
-Region region_of(const Tensor& output, const std::vector<Tensor>& arguments) {
-  Region r;
+/// What the output is computed from: the arguments, then what the function captured.
+std::vector<Tensor> inputs_of(const Tensor& output, const std::vector<Tensor>& arguments) {
+  std::vector<Tensor> inputs;
   ir::NodeMap<char> known(64);
   for (const Tensor& t : arguments) {
-    if (t.defined() && known.insert(t.node(), 1)) r.inputs.push_back(t);
+    if (t.defined() && known.insert(t.node(), 1)) inputs.push_back(t);
   }
-  const std::vector<ir::NodeImpl*> nodes = ir::region_between({output}, r.inputs);
+  const std::vector<ir::NodeImpl*> nodes = ir::region_between({output}, inputs);
   for (const ir::NodeImpl* node : nodes) known.insert(node, 1);
   for (const ir::NodeImpl* node : nodes)
     for (ir::NodeImpl* input : node->inputs)
-      if (input->op != &ir::constant_op() && known.insert(input, 1))
-        r.inputs.push_back(Tensor(input));
-  r.output = ir::copy_between({output}, r.inputs, r.inputs)[0];
-  return r;
-}
-
-std::vector<Tensor> recompute(const Region& r, const std::vector<Tensor>& in, const Tensor& ct) {
-  std::vector<Tensor> again, wanted;
-  for (const Tensor& t : in) {
-    again.push_back(ir::make_alias(apply("barrier", {t})));
-    wanted.push_back(is_floating(t.dtype()) ? again.back() : Tensor());
-  }
-  const std::vector<Tensor> output = ir::copy_between({r.output}, r.inputs, again);
-  return backpropagate(output, {ct}, wanted, "checkpoint");
+      if (input->op != &ir::constant_op() && known.insert(input, 1)) inputs.emplace_back(input);
+  return inputs;
 }
 
 }  // namespace
@@ -68,11 +75,13 @@ void recompute_in_backward(ModelRef outputs, const std::vector<Tensor>& inputs) 
     explicit Wrap(const std::vector<Tensor>& in) : inputs(in) {}
     void parameter(Tensor& t) override {
       if (!t.defined() || !is_floating(t.dtype())) return;
-      auto region = std::make_shared<const Region>(region_of(t, inputs));
-      if (region->output.node() == t.node()) return;  // nothing to compute again
-      t = make_custom_vjp([region](const std::vector<Tensor>& in, const Tensor&,
-                                   const Tensor& ct) { return recompute(*region, in, ct); },
-                          t, region->inputs);
+      const std::vector<Tensor> in = inputs_of(t, inputs);
+      const Tensor copy = ir::copy_between({t}, in, in)[0];
+      if (copy.node() == t.node()) return;  // nothing to compute again
+      t = make_custom_vjp(
+          [region = Region(copy, in)](const std::vector<Tensor>& in, const Tensor&,
+                                      const Tensor& ct) { return region.recompute(in, ct); },
+          t, in);
     }
     void buffer(Buffer& t) override { parameter(t); }
   } v(inputs);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 #include "ir/node.h"
 #include "lilith/compile.h"
@@ -225,6 +226,65 @@ TEST(Checkpoint, RecomputesBehindABarrier) {
   const Graph g = trace(
       [&](Tensor x) { return grad([&](Tensor x) { return f(x).sum(); }, x).second; }, f64({1}));
   EXPECT_NE(g.str().find("barrier"), std::string::npos);
+}
+
+TEST(Checkpoint, ARuleThatDiesWithTheFirstResultFreesNoOther) {
+  const Tensor x = f64({0.1, 0.2, 0.3});
+  auto [l, g] = grad(
+      [](Tensor x) { return checkpoint([](Tensor x) { return dropout(exp(x), 0.5); })(x).sum(); },
+      x);
+  eval(l, g);
+  EXPECT_NEAR(values(g)[0] + values(g)[1] + values(g)[2], item(l), 1e-12);  // exp is its derivative
+}
+
+TEST(Checkpoint, ACustomRuleMayHoldTheLastHandle) {
+  const Tensor x = f64({0.1, 0.2});
+  auto [l, g] = grad(
+      [](Tensor x) {
+        const Tensor kept = exp(x);
+        auto f = custom_vjp(
+            [](Tensor x) { return x * x; },
+            [kept](auto&, auto&, const Tensor& ct) { return std::vector<Tensor>{ct * kept}; });
+        return f(x).sum();
+      },
+      x);
+  eval(l, g);
+  EXPECT_NEAR(values(g)[1], std::exp(0.2), 1e-12);
+}
+
+TEST(Checkpoint, WhatItCapturesIsNotStored) {
+  const Tensor x = f64({0.1, 0.2});
+  std::optional<ir::NodeRef> captured;
+  auto loss = [&](Tensor x) {
+    const Tensor w = exp(x);
+    captured.emplace(w);
+    return checkpoint([w](Tensor x) { return sin(x) * w; })(x).sum();
+  };
+  auto [l, g] = grad(loss, x);
+  eval(l, g);
+  EXPECT_EQ((*captured)->storage(), nullptr);
+  EXPECT_NEAR(values(g)[0], std::exp(0.1) * (std::sin(0.1) + std::cos(0.1)), 1e-12);
+}
+
+// y = exp(x) * mask / (1 - p): the gradient of y² is 2 y² where both masks are the same.
+TEST(Checkpoint, DrawsTheSameNumbersAgain) {
+  auto gap = [](Tensor x) {
+    auto block = checkpoint([](Tensor x) { return dropout(exp(x), 0.5); });
+    auto [loss, y, g] = grad_aux(
+        [&](Tensor x) {
+          const Tensor y = block(x);
+          return std::pair((y * y).sum(), y);
+        },
+        x);
+    return std::pair((g - y * y * 2).abs().max(), (y == 0).to(kFloat32).mean());
+  };
+  const Tensor x = rand({1000});
+  const auto [lazily, dropped] = gap(x);
+  EXPECT_LT(lazily.item<float>(), 1e-4);
+  EXPECT_NEAR(dropped.item<float>(), 0.5, 0.1);
+  const auto [compiled, dropped_too] = compile(gap)(x);
+  EXPECT_LT(compiled.item<float>(), 1e-4);
+  EXPECT_NEAR(dropped_too.item<float>(), 0.5, 0.1);
 }
 
 }  // namespace
