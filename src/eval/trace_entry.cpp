@@ -4,6 +4,7 @@
 
 #include "eval/program_cache.h"
 #include "ir/node_map.h"
+#include "transforms/custom_rules.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
 
@@ -66,12 +67,37 @@ class Builder {
     return own;
   }
 
-  void check_holders() {
-    std::vector<ir::NodeImpl*> roots;
+  // Handles that gradient rules of the graph hold, by item.
+  std::vector<int> handles_of_rules(const Canonical& c) const {
+    std::vector<int> held;
+    for (const auto& item : c.items) held.push_back(-item.node->handles());
+    std::vector<Tensor> outputs;
     for (ir::NodeImpl* t : targets_)
-      if (t) roots.push_back(t);
-    const Canonical c = canonicalise(roots);
+      if (t) outputs.emplace_back(t);
+    const std::vector<CustomRule> copies = copy_rules(outputs);
+    outputs.clear();
+    for (std::size_t k = 0; k < c.items.size(); ++k) held[k] += c.items[k].node->handles();
+    return held;
+  }
+
+  // Per item: whether somebody outside of the trace holds it.
+  std::vector<char> held_outside(const Canonical& c) {
     const ir::NodeMap<int> own = own_handles();
+    std::vector<int> excess;
+    for (const auto& item : c.items) {
+      const int* mine = own.find(item.node);
+      excess.push_back(item.node->handles() - (mine ? *mine : 0));
+    }
+    const auto positive = [](int n) { return n > 0; };
+    std::vector<char> outside(excess.size(), 0);
+    if (std::none_of(excess.begin(), excess.end(), positive)) return outside;
+    const std::vector<int> of_rules = handles_of_rules(c);
+    for (std::size_t k = 0; k < excess.size(); ++k) outside[k] = excess[k] > of_rules[k];
+    return outside;
+  }
+
+  // Per item: whether it depends on an input of the trace.
+  static std::vector<char> traced(const Canonical& c) {
     std::vector<char> depends(c.items.size(), 0);
     for (std::size_t k = 0; k < c.items.size(); ++k) {
       const auto& item = c.items[k];
@@ -79,20 +105,26 @@ class Builder {
       for (std::uint32_t e = 0; e < item.num_edges; ++e)
         depends[k] |= depends[c.edges[item.first_edge + e]];
     }
+    return depends;
+  }
+
+  void check_holders() {
+    std::vector<ir::NodeImpl*> roots;
+    for (ir::NodeImpl* t : targets_)
+      if (t) roots.push_back(t);
+    const Canonical c = canonicalise(roots);
+    const std::vector<char> outside = held_outside(c), depends = traced(c);
     // Users first: of what was captured the last result is named.
     for (std::size_t k = c.items.size(); k-- > 0;) {
+      if (!outside[k]) continue;
       const ir::NodeImpl& node = *c.items[k].node;
-      const int* mine = own.find(&node);
-      if (node.handles() <= (mine ? *mine : 0) || node.op == &ir::constant_op()) continue;
       LILITH_CHECK(!depends[k],
                    "compile: a tensor of the traced function is kept outside of it ({}); it has no "
-                   "value there. "
-                   "Return it from the function.",
+                   "value there. Return it from the function.",
                    describe(node));
       fail(
           "compile: the function uses a tensor that is no argument ({}): the program would keep "
-          "its present "
-          "value for ever. Pass it as an argument.",
+          "its present value for ever. Pass it as an argument.",
           describe(node));
     }
   }

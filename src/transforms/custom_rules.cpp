@@ -30,6 +30,15 @@ Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Ten
   return apply(ir::custom_vjp_op(), std::move(inputs));
 }
 
+std::vector<CustomRule> copy_rules(const std::vector<Tensor>& outputs) {
+  std::vector<CustomRule> rules;
+  for (const ir::NodeImpl* node : ir::topological_order(outputs)) {
+    if (node->op != &ir::custom_vjp_op()) continue;
+    rules.push_back(static_cast<const RuleStorage&>(*node->inputs.back()->storage()).rule);
+  }
+  return rules;
+}
+
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
   const auto& holder = static_cast<const RuleStorage&>(*c.in.back().node()->storage());
   const std::vector<Tensor> in(c.in.begin() + 1, c.in.end() - 1);

@@ -13,6 +13,9 @@ using CustomRule = std::function<std::vector<Tensor>(const std::vector<Tensor>& 
 
 /// `out`, computed from `in`, with this rule in place of its own gradient.
 Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Tensor>& in);
+/// Copies of the rules in the graph below `outputs`. They hold what the rules hold: a handle whose
+/// count rises meanwhile is a rule's.
+std::vector<CustomRule> copy_rules(const std::vector<Tensor>& outputs);
 /// The vjp of "custom_vjp" (out, in…, rule).
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct);
 

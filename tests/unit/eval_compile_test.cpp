@@ -39,6 +39,9 @@ struct Model {
   std::int64_t calls = 0;
   std::optional<Tensor> extra;
 };
+struct Affine {
+  Tensor weight, bias;
+};
 struct Descent {
   Hyper lr = 0.5;
 };
@@ -173,6 +176,55 @@ TEST(CompileErrors, ACapturedTensor) {
   const Tensor pending = w * 2.5;
   auto g = compile([&](Tensor x) { return x * pending; });
   EXPECT_ERROR(g(f64({1, 2})), "that is no argument (f64[2], the result of mul");
+}
+
+TEST(CompileErrors, ACapturedConstant) {
+  Tensor total = zeros({});
+  auto f = compile([&](Tensor x) { return x.sum() + total; });
+  EXPECT_ERROR(f(ones({2})), "compile: the function uses a tensor that is no argument (f32[]");
+  auto g = compile([](Tensor x) { return x + full({2}, 3.0) * ones_like(x); });
+  EXPECT_EQ(values(g(ones({2}))), (std::vector<double>{4, 4}));
+  auto both = compile([](Tensor x) {
+    const Tensor one = ones({2});
+    return std::pair(one, x + one);
+  });
+  EXPECT_EQ(values(both(ones({2})).second), (std::vector<double>{2, 2}));
+}
+
+// Handles that live in the graph, as part of a gradient rule, are not the user's.
+TEST(Compile, RulesThatHoldTracers) {
+  const Affine m{f64({0.5, 2}), f64({0.1, 0.2})};
+  auto loss = [](const Affine& m, Tensor x) {
+    const Tensor scale = exp(x);
+    auto block = checkpoint([&](Tensor x) {
+      return tanh(x * m.weight + m.bias) * scale + arange(2, {.dtype = kFloat64});
+    });
+    return block(x).sum();
+  };
+  auto step = compile([&](const Affine& m, Tensor x) { return grad<0, 1>(loss, m, x).second; });
+  const Tensor x = f64({0.3, 0.7});
+  const auto [of_model, of_x] = step(m, x);
+  const auto [want_model, want_x] = grad<0, 1>(loss, m, x).second;
+  EXPECT_EQ(values(of_model.weight), values(want_model.weight));
+  EXPECT_EQ(values(of_x), values(want_x));
+
+  auto ruled = compile([](Tensor x, Tensor w) {
+    auto square =
+        custom_vjp([](Tensor x) { return x * x; },
+                   [w](auto&, auto&, const Tensor& ct) { return std::vector<Tensor>{ct * w}; });
+    return grad([&](Tensor x) { return (square(x) + square(x * 2)).sum(); }, x).second;
+  });
+  EXPECT_EQ(values(ruled(f64({1, 1}), f64({2, 3}))), (std::vector<double>{6, 9}));
+}
+
+TEST(CompileErrors, ARuleThatHoldsACapturedTensor) {
+  const Tensor w = f64({2, 3});
+  auto square =
+      custom_vjp([](Tensor x) { return x * x; },
+                 [w](auto&, auto&, const Tensor& ct) { return std::vector<Tensor>{ct * w}; });
+  auto f =
+      compile([&](Tensor x) { return grad([&](Tensor x) { return square(x).sum(); }, x).second; });
+  EXPECT_ERROR(f(f64({1, 1})), "the function uses a tensor that is no argument (f64[2]");
 }
 
 TEST(CompileErrors, AValueInside) {

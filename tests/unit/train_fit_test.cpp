@@ -27,6 +27,13 @@ struct Classifier {
   Tensor operator()(Tensor x) const { return log_softmax(fc(x), 1); }
 };
 
+struct Checkpointed {
+  Line line;
+  Tensor operator()(Tensor x) const {
+    return checkpoint([this](Tensor x) { return line(x); })(x);
+  }
+};
+
 // y = x w + 1/2 with w = (1, -2, 3).
 Dataset<2> line_data(int rows) {
   std::vector<float> x, y;
@@ -120,6 +127,12 @@ TEST_F(Fit, TakesALossOfTheModelAndTheFirstColumns) {
       other, line_data(64), [](const Line& m, Tensor x, Tensor y) { return mse_loss(m(x), y); },
       quiet(60));
   EXPECT_NEAR(weights(other)[2], 3, 0.05);
+}
+
+TEST_F(Fit, ALayerMayBeComputedAgain) {
+  Checkpointed net;
+  fit(net, line_data(64), MSELoss{}, quiet(60));
+  EXPECT_NEAR(weights(net.line)[2], 3, 0.05);
 }
 
 TEST_F(Fit, ClassifiesAndPredicts) {
