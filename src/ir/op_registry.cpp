@@ -8,6 +8,7 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "ir/check_aval.h"
 #include "ir/node.h"
 
 namespace lilith {
@@ -110,7 +111,8 @@ std::vector<const OpDef*> all_ops() {
 
 Tensor apply(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs) {
   check_inputs(op, inputs);
-  Aval aval = infer_aval(op, inputs, attrs);
+  const Aval aval = infer_aval(op, inputs, attrs);
+  ir::check_aval(op.name, aval);
   Tensor out(new ir::NodeImpl(&op, std::move(inputs), std::move(attrs), aval, LocScope::current()));
   if (ir::eval_hooks().added) ir::eval_hooks().added(out);
   return out;

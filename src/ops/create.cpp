@@ -3,10 +3,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "ir/check_aval.h"
 #include "ir/host.h"
 #include "ir/node.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/shape.h"
+#include "ops/factory.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -18,15 +20,11 @@ using I = std::int64_t;
 
 namespace {
 
-void check_sizes(const char* op, const Shape& shape) {
-  for (I size : shape) LILITH_CHECK(size >= 0, "{}: shape {}; need sizes >= 0", op, shape.str());
-}
-
 StoragePtr allocate(const Aval& aval) { return Storage::allocate(aval.bytes(), aval.device); }
 
 Tensor filled(const char* op, const Shape& shape, const Scalar& value,
               const TensorOptions& options) {
-  check_sizes(op, shape);
+  check_factory(op, shape, options);
   return ir::make_constant(value,
                            {.shape = shape, .dtype = options.dtype, .device = options.device});
 }
@@ -53,7 +51,12 @@ Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step,
                a, b, s);
   LILITH_CHECK((b - a) / s >= 0,
                "arange: from {} to {} in steps of {}; need the end on the step's side", a, b, s);
-  const auto n = static_cast<I>(std::ceil((b - a) / s));
+  const double count_of_all = std::ceil((b - a) / s);
+  LILITH_CHECK(count_of_all < 0x1p63,
+               "arange: from {} to {} in steps of {} is {} numbers; need fewer than 2^63 bytes", a,
+               b, s, count_of_all);
+  const auto n = static_cast<I>(count_of_all);
+  check_factory("arange", {n}, options);
   const DType work =
       is_floating(options.dtype) && options.dtype != DType::F64 ? DType::F32 : options.dtype;
   const bool integral = is_integral(options.dtype);
@@ -66,6 +69,24 @@ Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step,
 
 }  // namespace
 
+namespace ops {
+
+void check_factory(std::string_view op, const Shape& shape, const TensorOptions& options) {
+  for (I size : shape) LILITH_CHECK(size >= 0, "{}: shape {}; need sizes >= 0", op, shape.str());
+  ir::check_aval(op, {.shape = shape, .dtype = options.dtype, .device = options.device});
+  if (options.device == cpu()) return;
+  std::string known;
+  for (const Device& d : devices()) {
+    if (d == options.device) return;
+    known += (known.empty() ? "" : ", ") + d.str();
+  }
+  throw DeviceError(fmt::format("{}: there is no device {}; the devices are: {}", op,
+                                options.device.str(), known),
+                    LocScope::current());
+}
+
+}  // namespace ops
+
 namespace detail {
 
 void fail_ragged(Loc loc) {
@@ -75,6 +96,7 @@ void fail_ragged(Loc loc) {
 Tensor tensor_from(const Shape& shape, const std::vector<double>& values,
                    const TensorOptions& options, Loc loc) {
   LocScope scope(loc);
+  check_factory("tensor", shape, options);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
   StoragePtr storage = allocate(aval);
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -86,6 +108,7 @@ Tensor tensor_from(const Shape& shape, const std::vector<double>& values,
 Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const TensorOptions& options,
                    Loc loc) {
   LocScope scope(loc);
+  check_factory("tensor", shape, options);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
   StoragePtr storage = allocate(aval);
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -96,7 +119,7 @@ Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const Tenso
 
 Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device device, Loc loc) {
   LocScope scope(loc);
-  check_sizes("from_data", shape);
+  check_factory("from_data", shape, {.dtype = dtype, .device = device});
   const Aval aval{.shape = shape, .dtype = dtype, .device = device};
   LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
                shape.str());
@@ -108,7 +131,7 @@ Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device devic
 Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter,
                    Loc loc) {
   LocScope scope(loc);
-  check_sizes("from_data", shape);
+  check_factory("from_data", shape, {.dtype = dtype});
   const Aval aval{.shape = shape, .dtype = dtype};
   LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
                shape.str());
@@ -139,6 +162,7 @@ Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options) 
   if (value.is_scalar()) return filled("full", shape, value.scalar(), options);
   LILITH_CHECK(value.tensor().numel() == 1, "full: the value is {}; need a number",
                describe(value));
+  check_factory("full", shape, options);
   return expand(make_cast(make_reshape(value.tensor(), {}), options.dtype), shape);
 }
 Tensor zeros_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 0, dtype); }
@@ -169,6 +193,7 @@ Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOpt
 Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& options) {
   LocScope scope(start.loc());
   LILITH_CHECK(steps >= 0, "linspace: {} steps; need steps >= 0", steps);
+  check_factory("linspace", {steps}, {.dtype = DType::F64, .device = options.device});
   const double a = scalar_of("linspace", start).as_double(),
                b = scalar_of("linspace", end).as_double();
   // In f64, so that both ends are exact and integers truncate as PyTorch's do.
@@ -193,6 +218,7 @@ Tensor eye(I n, std::optional<I> m, const TensorOptions& options, SourceLocation
   LocScope scope{Loc(loc)};
   const I columns = m.value_or(n);
   LILITH_CHECK(n >= 0 && columns >= 0, "eye: {} x {}; need sizes >= 0", n, columns);
+  check_factory("eye", {n, columns}, options);
   const Tensor row = make_iota({n, columns}, 0, DType::I64, options.device);
   const Tensor column = make_iota({n, columns}, 1, DType::I64, options.device);
   return make_cast(eq(row, column), options.dtype);

@@ -12,6 +12,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/shape.h"
 #include "ops/define.h"
+#include "ops/factory.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 #include "ops/random_key.h"
@@ -109,9 +110,10 @@ Tensor uniform(const Shape& shape, DType dtype) {
 
 DType work_type(DType dtype) { return dtype == DType::F64 ? DType::F64 : DType::F32; }
 
-void check(const char* op, const Shape& shape, DType dtype) {
-  LILITH_CHECK(is_floating(dtype), "{}: dtype {}; need a floating dtype", op, name(dtype));
-  for (I size : shape) LILITH_CHECK(size >= 0, "{}: shape {}; need sizes >= 0", op, shape.str());
+void check(const char* op, const Shape& shape, const TensorOptions& options) {
+  LILITH_CHECK(is_floating(options.dtype), "{}: dtype {}; need a floating dtype", op,
+               name(options.dtype));
+  check_factory(op, shape, options);
 }
 
 // sqrt(2) erfinv(2 u - 1), u at the middle of its cell: never 0 or 1.
@@ -199,19 +201,19 @@ void set_rng_state(const RngState& state) {
 
 Tensor rand(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
   LocScope scope{Loc(loc)};
-  check("rand", shape, options.dtype);
+  check("rand", shape, options);
   return make_cast(uniform(shape, options.dtype), options.dtype);
 }
 Tensor randn(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
   LocScope scope{Loc(loc)};
-  check("randn", shape, options.dtype);
+  check("randn", shape, options);
   return make_cast(gaussian(shape, options.dtype), options.dtype);
 }
 Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options,
                SourceLocation loc) {
   LocScope scope{Loc(loc)};
   LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
-  check("randint", shape, DType::F64);
+  check_factory("randint", shape, options);
   // 53 bits of a uniform number: exact for every range that fits them.
   const Tensor u = uniform(shape, DType::F64);
   const Tensor k = make_cast(floor(scale(u, static_cast<double>(high - low))), DType::I64);
@@ -225,6 +227,7 @@ Tensor randint(I high, const Shape& shape, const TensorOptions& options, SourceL
 Tensor randperm(I n, const TensorOptions& options, SourceLocation loc) {
   LocScope scope{Loc(loc)};
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
+  check_factory("randperm", {n}, options);
   if (!traced_keys()) return make_cast(tensor(host_ranks(take_host_key(), n)), options.dtype);
   const Tensor words =
       make_cast(apply(random_bits_op, {next_key()}, {{"shape", Ints{n}}}), DType::I64);

@@ -235,6 +235,14 @@ I padded(I size, I lo, I hi, I interior) {
   return lo + hi + (size > 0 ? size + (size - 1) * interior : 0);
 }
 
+// True when `padded` does not overflow.
+bool countable(I size, I lo, I hi, I interior) {
+  I sum = 0, between = 0;
+  return !__builtin_add_overflow(lo, hi, &sum) &&
+         !__builtin_mul_overflow(std::max<I>(size - 1, 0), interior, &between) &&
+         !__builtin_add_overflow(sum, between, &sum) && !__builtin_add_overflow(sum, size, &sum);
+}
+
 Expr lower_pad(LowerCtx& c) {
   const Ints &lo = c.attrs.ints("lo"), &interior = c.attrs.ints("interior");
   Exprs index;
@@ -278,6 +286,10 @@ const OpDef& pad_op = register_builtin(
                       &interior = ints_per_dim(c, "interior", rank);
            Shape out;
            for (int d = 0; d < rank; ++d) {
+             LILITH_CHECK(countable(c.in[0].shape[d], lo[at(d)], hi[at(d)], interior[at(d)]),
+                          "pad: {} by lo {}, hi {}, interior {} of dimension {}; need a size below "
+                          "2^63",
+                          c.in[0].str(), lo[at(d)], hi[at(d)], interior[at(d)], d);
              LILITH_CHECK(lo[at(d)] >= 0 && hi[at(d)] >= 0 && interior[at(d)] >= 0,
                           "pad: lo {}, hi {}, interior {} of dimension {}; need none negative",
                           lo[at(d)], hi[at(d)], interior[at(d)], d);

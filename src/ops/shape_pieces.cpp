@@ -248,9 +248,11 @@ Tensor repeat(const Arg& x, const IntList& repeats) {
       dims.push_back(wide.rank());
       wide.push_back(s);
     }
-    joined.push_back(r * s);
   }
-  return make_reshape(make_broadcast(t, wide, dims), joined);
+  const Tensor spread = make_broadcast(t, wide, dims);  // whose size is checked
+  for (int d = 0; d < rank; ++d)
+    joined.push_back(repeats[static_cast<std::size_t>(d)] * (d < added ? 1 : t.shape()[d - added]));
+  return make_reshape(spread, joined);
 }
 Tensor tile(const Arg& x, const IntList& repeats) {
   LocScope scope(x.loc());
@@ -265,8 +267,9 @@ Tensor repeat_interleave(const Arg& x, I repeats, std::optional<int> dim) {
   const int d = existing_dim("repeat_interleave", t, dim.value_or(0));
   Shape wide = t.shape(), joined = t.shape();
   wide.insert(d + 1, repeats);
+  const Tensor spread = make_broadcast(t, wide, other_dims(wide.rank(), Ints{d + 1}));
   joined[d] *= repeats;
-  return make_reshape(make_broadcast(t, wide, other_dims(wide.rank(), Ints{d + 1})), joined);
+  return make_reshape(spread, joined);
 }
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing,
                              SourceLocation loc) {

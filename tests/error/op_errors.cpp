@@ -146,5 +146,43 @@ TEST(OpErrors, Losses) {
       "cross_entropy_loss: probabilities f32[4,9] for input f32[4,10]; need the same shape");
 }
 
+TEST(OpErrors, SizesThatCannotBeCounted) {
+  constexpr std::int64_t k33 = std::int64_t{1} << 33, k40 = std::int64_t{1} << 40,
+                         k62 = std::int64_t{1} << 62;
+  EXPECT_ERROR_HERE(zeros({k40, k40}),
+                    "zeros: the result would be f32[1099511627776,1099511627776]; need fewer than "
+                    "2^63 bytes");
+  EXPECT_ERROR_HERE(ones({0, k62, 4}),
+                    "ones: the result would be f32[0,4611686018427387904,4]; need fewer than 2^63 "
+                    "bytes");
+  EXPECT_ERROR_HERE(rand({k62}),
+                    "rand: the result would be f32[4611686018427387904]; need fewer than 2^63 "
+                    "bytes");
+  EXPECT_ERROR_HERE(
+      eye(k33), "eye: the result would be f32[8589934592,8589934592]; need fewer than 2^63 bytes");
+  const Tensor long_row = zeros({1}).expand({k33});
+  EXPECT_ERROR_HERE(outer(long_row, long_row),
+                    "broadcast: the result would be f32[8589934592,8589934592]; need fewer than "
+                    "2^63 bytes");
+  EXPECT_ERROR_HERE(ones({1}).expand({k62, 4}),
+                    "broadcast: the result would be f32[4611686018427387904,4]; need fewer than "
+                    "2^63 bytes");
+  EXPECT_ERROR_HERE(one_hot(arange(4), k62),
+                    "broadcast: the result would be i64[4,4611686018427387904]; need fewer than "
+                    "2^63 bytes");
+  EXPECT_ERROR_HERE(repeat(of({4}), {k62}),
+                    "broadcast: the result would be f32[4611686018427387904,4]; need fewer than "
+                    "2^63 bytes");
+  EXPECT_ERROR_HERE(pad(of({4}), {INT64_MAX, 5}),
+                    "pad: f32[4] by lo 9223372036854775807, hi 5, interior 0 of dimension 0; need "
+                    "a size below 2^63");
+  EXPECT_ERROR_HERE(arange(0, 1e30),
+                    "arange: from 0 to 1e+30 in steps of 1 is 1e+30 numbers; need fewer than 2^63 "
+                    "bytes");
+  EXPECT_ERROR_HERE(linspace(0, 1, k62),
+                    "linspace: the result would be f64[4611686018427387904]; need fewer than 2^63 "
+                    "bytes");
+}
+
 }  // namespace
 }  // namespace lilith

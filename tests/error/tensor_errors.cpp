@@ -4,6 +4,7 @@
 #include "lilith/graph.h"
 #include "lilith/lower.h"
 #include "lilith/op_def.h"
+#include "lilith/ops.h"
 #include "lilith/tensor.h"
 
 namespace lilith {
@@ -67,6 +68,29 @@ TEST(DeviceErrors, Absent) {
         for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
         return all;
       }());
+}
+
+TEST(DeviceErrors, FactoriesOnAnAbsentDevice) {
+  const Device absent{Device::Kind::OpenCl, 200};
+  const TensorOptions there{.device = absent}, whole{.dtype = kInt64, .device = absent};
+  const auto text = [](const std::string& op) {
+    std::string all;
+    for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
+    return op + ": there is no device opencl:200; the devices are: " + all;
+  };
+  EXPECT_ERROR_HERE(zeros({2}, there), text("zeros"));
+  EXPECT_ERROR_HERE(ones({2}, there), text("ones"));
+  EXPECT_ERROR_HERE(empty({2}, there), text("empty"));
+  EXPECT_ERROR_HERE(full({2}, 1, there), text("full"));
+  EXPECT_ERROR_HERE(full({2}, zeros({}), there), text("full"));
+  EXPECT_ERROR_HERE(tensor({1.0, 2.0}, there), text("tensor"));
+  EXPECT_ERROR_HERE(arange(0, 2, 1, there), text("arange"));
+  EXPECT_ERROR_HERE(linspace(0, 1, 2, there), text("linspace"));
+  EXPECT_ERROR_HERE(eye(2, {}, there), text("eye"));
+  EXPECT_ERROR_HERE(rand({2}, there), text("rand"));
+  EXPECT_ERROR_HERE(randn({2}, there), text("randn"));
+  EXPECT_ERROR_HERE(randint(0, 2, {2}, whole), text("randint"));
+  EXPECT_ERROR_HERE(randperm(2, whole), text("randperm"));
 }
 
 OpDef toy(const std::string& name) {
