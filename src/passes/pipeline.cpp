@@ -51,6 +51,25 @@ void report(const PassDef& pass, const Graph& before, const Graph& after, double
   if (changed && dump::on()) dump::write(pass.name, after.str());
 }
 
+/// What differs between the signatures of two graphs; "" if nothing does.
+std::string signature_fault(const char* what, const std::vector<Tensor>& before,
+                            const std::vector<Tensor>& after) {
+  if (before.size() != after.size())
+    return fmt::format("the graph has {} {}s, had {}", after.size(), what, before.size());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (before[i].aval() == after[i].aval()) continue;
+    return fmt::format("{} {} is {}, was {}", what, i, after[i].aval().str(),
+                       before[i].aval().str());
+  }
+  return "";
+}
+
+std::string signature_fault(const Graph& before, const Graph& after) {
+  const std::string of_inputs = signature_fault("input", before.inputs(), after.inputs());
+  return of_inputs.empty() ? signature_fault("output", before.outputs(), after.outputs())
+                           : of_inputs;
+}
+
 }  // namespace
 
 bool same_program(const Graph& a, const Graph& b) {
@@ -68,11 +87,11 @@ Graph run_pass(const PassDef& pass, const Graph& g) {
   Graph out = pass.run(g);
   const std::chrono::duration<double, std::micro> us = std::chrono::steady_clock::now() - start;
   if (env::debug(2, "passes") || dump::on()) report(pass, g, out, us.count());
-  if (env::verify()) {
-    if (const std::string fault = ir::find_fault(out); !fault.empty()) {
-      throw InternalError(fmt::format("internal error after pass '{}': {}", pass.name, fault));
-    }
-  }
+  // Callers hold memory of these avals: a change would be read and written out of bounds.
+  std::string fault = env::verify() ? ir::find_fault(out) : "";
+  if (fault.empty()) fault = signature_fault(g, out);
+  if (!fault.empty())
+    throw InternalError(fmt::format("internal error after pass '{}': {}", pass.name, fault));
   return out;
 }
 

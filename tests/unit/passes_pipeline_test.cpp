@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "core/env.h"
 #include "passes/pipeline.h"
 
@@ -35,6 +37,32 @@ TEST_F(PipelineTest, ABrokenPassIsNamed) {
                  "internal error after pass 'break': %x is a parameter, but no input of the graph. "
                  "This is a Lilith bug; rerun with LILITH_DUMP=dir.");
   }
+}
+
+TEST_F(PipelineTest, APassThatChangesAnAvalIsNamed) {
+  const Graph g = parse_graph(kTwice);
+  const auto text_of = [&](std::function<Graph(const Graph&)> run) -> std::string {
+    try {
+      passes::run_pass({"cut", "", std::move(run)}, g);
+    } catch (const InternalError& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  const std::string suffix = ". This is a Lilith bug; rerun with LILITH_DUMP=dir.";
+  EXPECT_EQ(text_of([](const Graph& g) {
+              return Graph(g.inputs(), {apply("cast", {g.outputs()[0]}, {{"dtype", kFloat64}})});
+            }),
+            "internal error after pass 'cut': output 0 is f64[4], was f32[4]" + suffix);
+  EXPECT_EQ(text_of([](const Graph& g) { return Graph(g.inputs(), {}); }),
+            "internal error after pass 'cut': the graph has 0 outputs, had 1" + suffix);
+  EXPECT_EQ(text_of([](const Graph&) {
+              const Graph other = parse_graph(
+                  "%x: f32[3] = parameter\n%y: f32[4] = constant "
+                  "{value=0.0}\nreturn %y\n");
+              return other;
+            }),
+            "internal error after pass 'cut': input 0 is f32[3], was f32[4]" + suffix);
 }
 
 TEST_F(PipelineTest, RegisteredPassesRunOnceInTheirPlace) {
