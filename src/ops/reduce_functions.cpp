@@ -103,7 +103,10 @@ Tensor mean(const Arg& x, const IntList& dims, bool keepdim, std::optional<DType
   const Tensor t = make_cast(x.tensor(), dtype.value_or(x.tensor().dtype()));
   check_floating("mean", t);
   const Ints axes = wrap_dims("mean", dims, t.ndim());
-  return scale(reduce("reduce_sum", "mean", t, dims, keepdim), 1 / count_of(t, axes));
+  const double count = count_of(t, axes);
+  // Of nothing: 0 times this quiet NaN; 0 times 1/0 would be a NaN with its sign set.
+  const double weight = count > 0 ? 1 / count : std::numeric_limits<double>::quiet_NaN();
+  return scale(reduce("reduce_sum", "mean", t, dims, keepdim), weight);
 }
 Tensor nanmean(const Arg& x, const IntList& dims, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());

@@ -117,5 +117,12 @@ TEST(Lazy, ALongPendingGraphIsEvaluatedByItself) {
   EXPECT_EQ(values(total), (std::vector<double>{30000}));
 }
 
+TEST(Lazy, TheMeanOfNothingIsAnUnsignedNaN) {
+  for (const DType dtype : {kFloat32, kFloat64, kFloat16}) {
+    const double mean = zeros({0}, {.dtype = dtype}).mean().to(kFloat64).item<double>();
+    EXPECT_EQ(fmt::format("{}", mean), "nan");
+  }
+}
+
 }  // namespace
 }  // namespace lilith
