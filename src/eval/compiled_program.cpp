@@ -13,6 +13,7 @@
 #include "core/dump.h"
 #include "core/env.h"
 #include "eval/check_nan.h"
+#include "lilith/memory.h"
 #include "runtime/memory_limit.h"
 #include "runtime/thread_team.h"
 #include "schedule/plan.h"
@@ -60,6 +61,7 @@ class CompiledProgram final : public Program {
     plan_options.guard_bytes = guard_bytes_ = options.guard_bytes;
     plan_ = schedule::make_plan(g, plan_options);
     check_memory();
+    fresh_bytes_ = fresh_bytes();
     compile();
     stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
     stats_.num_nodes = static_cast<std::int64_t>(g.nodes().size());
@@ -72,6 +74,7 @@ class CompiledProgram final : public Program {
   void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
            std::span<StoragePtr> outputs) override {
     if (before_) before_->run(inputs, {}, {});
+    check_room(outputs);
     std::unique_ptr<Instance> instance = acquire();
     const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
     // What stops in the middle must leave its inputs as they were.
@@ -116,7 +119,8 @@ class CompiledProgram final : public Program {
   };
 
   void check_memory() const {
-    std::int64_t bytes = static_cast<std::int64_t>(plan_.arena_bytes);
+    const auto arena = static_cast<std::int64_t>(plan_.arena_bytes);
+    std::int64_t bytes = arena;
     for (const BufferPlan& b : plan_.buffers) {
       if (b.kind != BufferPlan::Kind::Arena) bytes += static_cast<std::int64_t>(b.bytes);
     }
@@ -126,12 +130,35 @@ class CompiledProgram final : public Program {
         fmt::format(
             "eval: the program needs {:.1f} GiB (temporaries {:.1f} GiB, inputs and outputs {:.1f} "
             "GiB), this machine grants {:.1f} GiB",
-            static_cast<double>(bytes) / (1 << 30),
-            static_cast<double>(plan_.arena_bytes) / (1 << 30),
-            (static_cast<double>(bytes) - static_cast<double>(plan_.arena_bytes)) / (1 << 30),
-            static_cast<double>(limit) / (1 << 30)),
+            gib(bytes), gib(arena), gib(bytes - arena), gib(limit)),
         LocScope::current());
   }
+
+  // Beside what is live: the arena, and outputs that take over no input's memory.
+  std::int64_t fresh_bytes() const {
+    auto bytes = static_cast<std::int64_t>(plan_.arena_bytes);
+    for (const BufferPlan& b : plan_.buffers) {
+      if (b.kind == BufferPlan::Kind::Output && b.donor < 0)
+        bytes += static_cast<std::int64_t>(b.bytes);
+    }
+    return bytes;
+  }
+
+  // An Error now instead of the system's killer in the middle of a run.
+  void check_room(std::span<const StoragePtr> given) const {
+    const std::int64_t limit = runtime::memory_limit_bytes(), live = memory_stats().live_bytes;
+    std::int64_t bytes = fresh_bytes_;
+    if (bytes <= limit - live) return;
+    for (const StoragePtr& output : given)
+      if (output) bytes -= static_cast<std::int64_t>(output->bytes());
+    if (bytes <= limit - live) return;
+    throw DeviceError(
+        fmt::format("eval: the program needs {:.1f} GiB beside {:.1f} GiB that are live, this "
+                    "machine grants {:.1f} GiB",
+                    gib(bytes), gib(live), gib(limit)),
+        LocScope::current());
+  }
+  static double gib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
 
   static std::string text_of(const schedule::LaunchPlan& l) {
     return fmt::format("{}\n  {}\n{}", l.what, l.how, kir::to_string(l.kernel));
@@ -349,6 +376,7 @@ class CompiledProgram final : public Program {
   std::vector<Launch> launches_;
   std::size_t num_params_ = 0, scratch_bytes_ = 0;
   std::size_t guard_bytes_ = 0;
+  std::int64_t fresh_bytes_ = 0;
   std::unique_ptr<CompiledProgram> before_;
   bool all_single_ = true;
   ProgramStats stats_;

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <system_error>
 
 #include "core/env.h"
 #include "lilith/error.h"
 #include "lilith/runtime.h"
+#include "runtime/cgroup.h"
 
 namespace lilith::runtime {
 namespace {
@@ -36,22 +36,15 @@ void wait_while_equal(std::atomic<std::uint32_t>& word, std::uint32_t old, int s
   while (word.load(std::memory_order_acquire) == old) word.wait(old, std::memory_order_acquire);
 }
 
-// CPUs that the cgroup's quota grants ("max 100000" or "200000 100000" in cpu.max); 0 when
-// unlimited.
-int cgroup_cpus() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  double quota = 0, period = 0;
-  if (file >> quota >> period && period > 0) return std::max(1, static_cast<int>(quota / period));
-  return 0;
-}
-
 }  // namespace
 
 int available_cores() {
   int cores = static_cast<int>(std::thread::hardware_concurrency());
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
-  if (const int limit = cgroup_cpus()) cores = std::min(cores, limit);
+  if (const auto granted = Cgroup{}.cpus()) {
+    cores = static_cast<int>(std::min<double>(cores, *granted));
+  }
   return std::max(1, cores);
 }
 
