@@ -46,6 +46,7 @@ struct Builder {
 std::string describe(const Builder& b, const Group& g);
 
 void build_map(Builder& b, const Group& g);
+void build_row_chain(Builder& b, const Group& g);
 void build_contraction(Builder& b, const Group& g);
 void build_scatter(Builder& b, const Group& g);
 

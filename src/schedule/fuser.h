@@ -13,6 +13,7 @@ namespace lilith::schedule {
 ///   fusion_epilogues.cpp  what runs on the accumulators of a contraction
 ///   fusion_maps.cpp       which stores and reductions share a kernel
 ///   fusion_order.cpp      an order of the kernels
+///   fusion_chains.cpp     which of them run row by row in one
 class Fuser {
  public:
   /// Without `wide`, every contraction's value is stored as it is and every map has a kernel of its
@@ -90,6 +91,8 @@ class Fuser {
 
   // Order.
   bool sort_groups();
+  // The groups whose results each group reads.
+  std::vector<std::vector<std::size_t>> needs_of_groups() const;
 
   // Ready groups in the order of the graph; one that replaces an input waits for the input's other
   // readers while something else is ready. False when nothing is ready: the groups form a cycle.
@@ -101,6 +104,15 @@ class Fuser {
   std::vector<std::size_t> earlier_readers(const Group& g,
                                            const std::vector<NodeImpl*>& reads) const;
 
+  // Chains of maps over rows.
+  void chains();
+  void grow_chain(std::size_t head, const std::vector<std::vector<std::size_t>>& needs);
+  static bool fits_chain(const Group& head, const Group& g);
+  // Whether no group outside stands between those of `set`: one that needs and is needed by them.
+  bool closed(const std::vector<bool>& set,
+              const std::vector<std::vector<std::size_t>>& needs) const;
+  void gather_chain(const std::vector<std::size_t>& members);
+
   const Analysis& a_;
   const Target& target_;
   bool wide_;
@@ -109,6 +121,7 @@ class Fuser {
   // The group of a contraction's results, while groups are formed.
   std::unordered_map<const NodeImpl*, std::size_t> group_of_;
   Fusion fusion_;
+  std::vector<std::size_t> chain_of_;  // per group, while chains are formed: its chain's head
   std::vector<bool> in_group_;
   std::vector<bool> shared_;  // stored for no other reason than that several ops read it
   std::unordered_map<const NodeImpl*, std::shared_ptr<const SparseSpec>> sparse_;

@@ -6,11 +6,12 @@
 #include "lilith/error.h"
 #include "schedule/fuser.h"
 
-// Fusion in four steps:
+// Fusion in five steps:
 //   1. must_store: what no kernel can compute in place (outputs, reductions, operands of products)
 //   2. store_shared: what would be computed too often, or make a kernel too large
 //   3. epilogues: what follows a contraction point by point runs on its accumulators
 //   4. maps: the rest; stores and reductions over one domain share a kernel
+//   5. chains: maps that depend on each other row by row share one too
 namespace lilith::schedule {
 
 using ir::NodeImpl;
@@ -41,6 +42,9 @@ Analysis::Analysis(const Graph& g) {
 std::vector<NodeImpl*> Group::results() const {
   std::vector<NodeImpl*> all = stores;
   all.insert(all.end(), reduces.begin(), reduces.end());
+  for (const Group& stage : chain) {
+    for (NodeImpl* n : stage.results()) all.push_back(n);
+  }
   return all;
 }
 
@@ -71,6 +75,7 @@ bool Fuser::run(Fusion* result) {
   epilogues();
   maps();
   if (!sort_groups()) return false;
+  if (wide_ && !env::disabled("rows")) chains();
   *result = std::move(fusion_);
   return true;
 }

@@ -61,6 +61,10 @@ struct Group {
   Shape domain;                  // of the loops (a contraction: of its result)
   ir::NodeImpl* pool = nullptr;  // a contraction whose results are windows of its own, like this
   std::shared_ptr<const SparseSpec> sparse = {};  // a contraction with an operand of few elements
+  /// Maps that run one after another on each row, in one kernel; nothing above is set then.
+  std::vector<Group> chain = {};
+  std::vector<ir::NodeImpl*> reads = {};    // of a stage of a chain: the stored values it reads
+  std::vector<ir::NodeImpl*> visible = {};  // of a chain: what others read of its results
 
   /// Every stored value it produces.
   std::vector<ir::NodeImpl*> results() const;

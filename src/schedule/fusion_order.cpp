@@ -7,7 +7,6 @@ namespace lilith::schedule {
 using ir::NodeImpl;
 
 bool Fuser::sort_groups() {
-  std::unordered_map<const NodeImpl*, std::size_t> producer;
   auto& groups = fusion_.groups;
   const auto last = [&](const Group& g) {
     int i = 0;
@@ -20,19 +19,26 @@ bool Fuser::sort_groups() {
   for (std::size_t k = 0; k < groups.size(); ++k) {
     for (NodeImpl* r : reads_of(groups[k])) readers_[r].push_back(k);
   }
+  std::vector<std::vector<std::size_t>> readers(groups.size());
+  for (std::size_t k = 0; k < groups.size(); ++k)
+    readers[k] = earlier_readers(groups[k], reads_of(groups[k]));
+  return list_schedule(needs_of_groups(), readers);
+}
+
+std::vector<std::vector<std::size_t>> Fuser::needs_of_groups() const {
+  const auto& groups = fusion_.groups;
+  std::unordered_map<const NodeImpl*, std::size_t> producer;
   for (std::size_t k = 0; k < groups.size(); ++k) {
     for (NodeImpl* r : groups[k].results()) producer[r] = k;
   }
-  std::vector<std::vector<std::size_t>> needs(groups.size()), readers(groups.size());
+  std::vector<std::vector<std::size_t>> needs(groups.size());
   for (std::size_t k = 0; k < groups.size(); ++k) {
-    const std::vector<NodeImpl*> reads = reads_of(groups[k]);
-    for (NodeImpl* r : reads) {
+    for (NodeImpl* r : reads_of(groups[k])) {
       const auto it = producer.find(r);
       if (it != producer.end() && it->second != k) needs[k].push_back(it->second);
     }
-    readers[k] = earlier_readers(groups[k], reads);
   }
-  return list_schedule(needs, readers);
+  return needs;
 }
 
 bool Fuser::list_schedule(const std::vector<std::vector<std::size_t>>& needs,
@@ -75,7 +81,8 @@ std::vector<std::size_t> Fuser::earlier_readers(const Group& g,
   std::vector<std::size_t> list;
   for (NodeImpl* r : reads) {
     if (std::find(donated_.begin(), donated_.end(), r) == donated_.end()) continue;
-    const bool replaced = std::any_of(g.stores.begin(), g.stores.end(), [&](NodeImpl* s) {
+    const std::vector<NodeImpl*> results = g.results();
+    const bool replaced = std::any_of(results.begin(), results.end(), [&](NodeImpl* s) {
       return a_.is_output(s) && s->aval == r->aval;
     });
     if (!replaced) continue;

@@ -152,6 +152,77 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
                            [&](const auto& x, const auto& y) { return penalty(x) < penalty(y); });
 }
 
+namespace {
+
+bool is_pinned(const std::vector<bool>& pinned, const Expr& var) {
+  const auto id = static_cast<std::size_t>(var->i);
+  return id < pinned.size() && pinned[id];
+}
+
+// Whether stepping `outer` once goes as far as `inner`'s whole range, in every access.
+bool walked_as_one(const LoopDim& outer, const LoopDim& inner,
+                   const std::vector<Access>& accesses) {
+  for (const Access& a : accesses) {
+    const auto form = kir::affine(a.address);
+    if (!form) continue;  // its variables are pinned
+    const std::int64_t o = form->coefficient(static_cast<kir::VarId>(outer.var->i));
+    const std::int64_t i = form->coefficient(static_cast<kir::VarId>(inner.var->i));
+    if (o != i * inner.extent) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+DomainLoops merge_loops(kir::Pool& pool, const std::vector<LoopDim>& ordered,
+                        const std::vector<Access>& accesses, const std::vector<bool>& pinned,
+                        bool merge_kept) {
+  DomainLoops loops;
+  for (std::size_t k = 0; k < ordered.size();) {
+    LoopDim run = ordered[k];
+    std::size_t end = k + 1;
+    std::string name = pool.var_name(static_cast<kir::VarId>(run.var->i));
+    for (; end < ordered.size(); ++end) {
+      const LoopDim &outer = ordered[end - 1], &inner = ordered[end];
+      if (outer.reduced != inner.reduced || (!merge_kept && !inner.reduced) ||
+          is_pinned(pinned, outer.var) || is_pinned(pinned, inner.var) ||
+          !walked_as_one(outer, inner, accesses))
+        break;
+      run.extent *= inner.extent;
+      name += pool.var_name(static_cast<kir::VarId>(inner.var->i));
+    }
+    if (end > k + 1) {
+      run.var = pool.var(run.extent, name);
+      // The innermost variable's coefficient times the wider range covers the whole run.
+      for (std::size_t m = k; m < end; ++m) {
+        const auto id = static_cast<std::size_t>(ordered[m].var->i);
+        if (loops.by.size() <= id) loops.by.resize(id + 1);
+        loops.by[id] = m + 1 == end ? run.var : pool.integer(0);
+      }
+    }
+    loops.dims.push_back(run);
+    k = end;
+  }
+  return loops;
+}
+
+Layout layout_without(const std::vector<int>& order, const std::vector<bool>& dropped) {
+  Layout l;
+  for (const int d : order) {
+    if (dropped[static_cast<std::size_t>(d)]) continue;
+    l.order.push_back(static_cast<int>(std::count(dropped.begin(), dropped.begin() + d, false)));
+  }
+  return l;
+}
+
+bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes, const Target& target) {
+  std::int64_t row = 1;
+  for (const std::int64_t d : axes) row *= domain[static_cast<int>(d)];
+  if (axes.empty() || domain.numel() == 0) return false;
+  const std::int64_t rows = domain.numel() / row;
+  return target.threads == 1 || rows >= 2 * target.threads || domain.numel() < 4 * kMinTask;
+}
+
 kir::Block in_loop(Expr var, kir::LoopKind kind, kir::Block body) {
   kir::Block outer;
   outer.push_back(kir::make_for(var, kind, std::move(body)));

@@ -31,6 +31,22 @@ std::vector<bool> pinned_vars(const std::vector<kir::Expr>& roots);
 std::vector<int> choose_order(const std::vector<kir::Expr>& vars, const Shape& domain,
                               const std::vector<Access>& accesses);
 
+/// Loops over a domain; `by` replaces variables that were merged (null: unchanged).
+struct DomainLoops {
+  std::vector<LoopDim> dims;  // outermost first
+  std::vector<kir::Expr> by;
+};
+/// One loop for each run of dimensions, in this order, that every access walks as one. Those of
+/// unlike `reduced` stay apart, and those that are kept too unless `merge_kept`.
+DomainLoops merge_loops(kir::Pool& pool, const std::vector<LoopDim>& ordered,
+                        const std::vector<Access>& accesses, const std::vector<bool>& pinned,
+                        bool merge_kept);
+
+/// Of a value that lacks some dimensions of one laid out in `order`: the order of those that stay.
+Layout layout_without(const std::vector<int>& order, const std::vector<bool>& dropped);
+/// Whether one thread per row is a good way to reduce these axes: rows enough, or little work.
+bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes, const Target& target);
+
 /// A block of one loop.
 kir::Block in_loop(kir::Expr var, kir::LoopKind kind, kir::Block body);
 void append(kir::Block* to, kir::Block from);

@@ -42,7 +42,7 @@ kir::Expr Lowerer::value(ir::NodeImpl* node, const Index& at, kir::Expr guard) {
 }
 
 kir::Expr Lowerer::compute(ir::NodeImpl* node, const Index& at, kir::Expr guard) {
-  if (const auto it = bound_.find(node); it != bound_.end()) return it->second(at);
+  if (const auto it = bound_.find(node); it != bound_.end()) return it->second(at, guard);
   const DType dtype = compute_dtype(node->aval.dtype);
   if (node->op == &ir::constant_op()) {
     const Attr* value = node->attrs.find("value");

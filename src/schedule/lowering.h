@@ -31,6 +31,10 @@ class Lowerer {
   const std::vector<int>& params() const { return params_; }
   /// Fixes the value of a node at every index to what `f` says (an accumulator, a row's statistic).
   void bind(ir::NodeImpl* node, std::function<kir::Expr(const Index&)> f) {
+    bound_[node] = [f = std::move(f)](const Index& at, kir::Expr) { return f(at); };
+  }
+  /// The same for a value in memory: `f` gets the guard of the read too.
+  void bind(ir::NodeImpl* node, std::function<kir::Expr(const Index&, kir::Expr guard)> f) {
     bound_[node] = std::move(f);
   }
   void unbind(ir::NodeImpl* node) {
@@ -56,7 +60,7 @@ class Lowerer {
   std::function<int(ir::NodeImpl*)> stored_;
   std::unordered_map<int, kir::BufferId> param_of_;
   std::vector<int> params_;
-  std::unordered_map<ir::NodeImpl*, std::function<kir::Expr(const Index&)>> bound_;
+  std::unordered_map<ir::NodeImpl*, std::function<kir::Expr(const Index&, kir::Expr)>> bound_;
   std::unordered_map<Key, kir::Expr, KeyHash> memo_;
 };
 

@@ -74,17 +74,17 @@ void MapBuilder::make_dims() {
     }
     accesses.push_back({address, 0});
   }
-  const std::vector<bool> pinned = pinned_vars(values_);
+  std::vector<LoopDim> ordered;
   for (const int d : order_) {
-    if (g_.domain[d] == 1) continue;
-    const LoopDim dim{index_[static_cast<std::size_t>(d)], g_.domain[d], reduced_axis(d)};
-    if (!dims_.empty() && can_merge(dims_.back(), dim, accesses, pinned)) {
-      merge(dim);
-    } else {
-      dims_.push_back(dim);
-    }
+    if (g_.domain[d] > 1)
+      ordered.push_back({index_[static_cast<std::size_t>(d)], g_.domain[d], reduced_axis(d)});
   }
-  if (!merged_.empty()) rewrite_values();
+  // Beside a reduction kept dimensions stay apart, so that its result can be addressed.
+  const DomainLoops loops =
+      merge_loops(pool(), ordered, accesses, pinned_vars(values_), g_.reduces.empty());
+  dims_ = loops.dims;
+  for (Expr& v : values_) v = kir::substitute(v, loops.by);
+  for (Expr& i : index_) i = kir::substitute(i, loops.by);
 }
 
 Expr MapBuilder::row_major_address(const NodeImpl* n) {
@@ -95,69 +95,15 @@ Expr MapBuilder::row_major_address(const NodeImpl* n) {
   return address;
 }
 
-bool MapBuilder::is_pinned(const std::vector<bool>& pinned, const Expr& var) {
-  const auto id = static_cast<std::size_t>(var->i);
-  return id < pinned.size() && pinned[id];
-}
-
-bool MapBuilder::can_merge(const LoopDim& outer, const LoopDim& inner,
-                           const std::vector<Access>& accesses,
-                           const std::vector<bool>& pinned) const {
-  // Kept dimensions stay apart, so that a reduction's result can be addressed.
-  if (outer.reduced != inner.reduced || (!g_.reduces.empty() && !inner.reduced)) return false;
-  if (is_pinned(pinned, outer.var) || is_pinned(pinned, inner.var)) return false;
-  for (const Access& a : accesses) {
-    const auto form = kir::affine(a.address);
-    if (!form) continue;  // its variables are pinned
-    const std::int64_t o = form->coefficient(static_cast<kir::VarId>(outer.var->i));
-    const std::int64_t i = form->coefficient(static_cast<kir::VarId>(inner.var->i));
-    if (o != i * inner.extent) return false;
-  }
-  return true;
-}
-
-void MapBuilder::merge(const LoopDim& inner) {
-  const LoopDim outer = dims_.back();
-  LoopDim both{
-      pool().var(outer.extent * inner.extent, pool().var_name(static_cast<int>(outer.var->i)) +
-                                                  pool().var_name(static_cast<int>(inner.var->i))),
-      outer.extent * inner.extent, inner.reduced};
-  replace_var(outer.var, pool().integer(0));
-  replace_var(inner.var, both.var);
-  dims_.back() = both;
-}
-
-void MapBuilder::replace_var(Expr var, Expr by) {
-  for (Expr& m : merged_) {
-    if (m && m == var) m = by;
-  }
-  const auto id = static_cast<std::size_t>(var->i);
-  if (merged_.size() <= id) merged_.resize(id + 1);
-  merged_[id] = by;
-}
-
-void MapBuilder::rewrite_values() {
-  for (Expr& v : values_) v = kir::substitute(v, merged_);
-  for (Expr& i : index_) i = kir::substitute(i, merged_);
-}
-
 void MapBuilder::allocate() {
   for (NodeImpl* n : g_.stores) b_.add_value(n, Layout{order_});
   for (NodeImpl* n : g_.reduces) b_.add_value(n, kept_layout());
 }
 
 Layout MapBuilder::kept_layout() const {
-  std::vector<int> rank_of(order_.size(), -1);
-  int next = 0;
-  for (int d = 0; d < g_.domain.rank(); ++d) {
-    if (!reduced_axis(d)) rank_of[static_cast<std::size_t>(d)] = next++;
-  }
-  Layout l;
-  for (const int d : order_) {
-    if (rank_of[static_cast<std::size_t>(d)] >= 0)
-      l.order.push_back(rank_of[static_cast<std::size_t>(d)]);
-  }
-  return l;
+  std::vector<bool> reduced;
+  for (int d = 0; d < g_.domain.rank(); ++d) reduced.push_back(reduced_axis(d));
+  return layout_without(order_, reduced);
 }
 
 kir::Stmt MapBuilder::tasks_loop(Expr task, Block body) const {

@@ -34,13 +34,6 @@ class MapBuilder {
   // Orders the dimensions, then merges neighbours that every access walks as one.
   void make_dims();
   Expr row_major_address(const NodeImpl* n);
-  static bool is_pinned(const std::vector<bool>& pinned, const Expr& var);
-  bool can_merge(const LoopDim& outer, const LoopDim& inner, const std::vector<Access>& accesses,
-                 const std::vector<bool>& pinned) const;
-  // The inner variable takes over the outer one: its coefficient times a wider range covers both.
-  void merge(const LoopDim& inner);
-  void replace_var(Expr var, Expr by);
-  void rewrite_values();
 
   void allocate();
   // A reduction's result keeps the order of the dimensions that stay.
@@ -106,7 +99,6 @@ class MapBuilder {
   std::vector<Expr> values_;  // stores, then what the reductions combine
   std::vector<int> order_;
   std::vector<LoopDim> dims_;  // outermost first
-  std::vector<Expr> merged_;
   std::string how_;
 };
 

@@ -160,7 +160,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   for (const Group& group : fusion.groups) {
     switch (group.kind) {
       case Group::Kind::Map:
-        build_map(b, group);
+        group.chain.empty() ? build_map(b, group) : build_row_chain(b, group);
         break;
       case Group::Kind::Contraction:
         group.sparse ? build_sparse(b, group) : build_contraction(b, group);

@@ -1,0 +1,448 @@
+#include <algorithm>
+#include <optional>
+#include <span>
+
+#include "schedule/loops.h"
+#include "schedule/reduction.h"
+
+// Maps that depend on each other row by row, in one kernel with the row in cache:
+//
+//   parallel row {
+//     decl m; for r { m max= x[row, r] }
+//     decl s; for r { e = exp(x[row, r] - m); scratch[r] = e; s += e }
+//     for r { y[row, r] = scratch[r] / s } }
+//
+// Memory traffic: each input and each visible result once. What a stage stores is never computed
+// again by a later one: the exponential of a difference that was rounded otherwise may overflow.
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+namespace {
+
+constexpr int kMinRow = 8;           // a shorter innermost loop leaves most lanes idle
+constexpr int kRegisterVectors = 4;  // a row of so many stays in registers between stages
+
+using Stages = std::span<const Group>;
+
+// How to build a chain.
+struct RowChoice {
+  std::vector<int> order;             // of the domain's dimensions
+  std::vector<const NodeImpl*> held;  // values over the domain that stay in registers
+  std::int64_t kept_bytes = 0;        // of one row, between stages
+};
+
+class RowChain {
+ public:
+  RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible);
+  /// Nothing when a stage reads another row, or rows do not suit. Adds nothing to the plan.
+  std::optional<RowChoice> choose();
+  void build(RowChoice choice);
+
+ private:
+  kir::Pool& pool() { return *kernel_.pool; }
+  bool over_rows(const NodeImpl* n) const { return n->aval.shape == domain_; }
+  bool is_visible(const NodeImpl* n) const {
+    return std::find(visible_.begin(), visible_.end(), n) != visible_.end();
+  }
+  std::int64_t row_elements() const;
+
+  bool is_held(const NodeImpl* n) const {
+    return std::find(choice_.held.begin(), choice_.held.end(), n) != choice_.held.end();
+  }
+  bool lower_stages(bool draft);
+  void allocate(const Group& stage);
+  void bind_row(NodeImpl* n, bool draft);
+  void bind_held(NodeImpl* n);
+  void bind_scalar(NodeImpl* n, kir::RegId reg);
+  bool same_row(const Index& at) const;
+  Index kept_index(const NodeImpl* n) const;
+  Expr place_in_row(const Index& at);
+
+  std::vector<Access> loads() const;
+  std::int64_t kept_bytes() const;
+  std::vector<const NodeImpl*> choose_held(const std::vector<LoopDim>& loops) const;
+  std::vector<LoopDim> ordered_dims(const std::vector<int>& order) const;
+  void make_loops();
+  kir::Stmt store(NodeImpl* n, const Index& at, Expr value);
+  void emit_stage(std::size_t k, Block* row);
+
+  // A stage's values: what it stores, then what it reduces; and where they go.
+  struct Stage {
+    const Group* group;
+    std::vector<Expr> values;
+    std::vector<kir::RegId> scalars;  // of the stores, where they are of the kept shape
+    std::vector<Accumulator> accumulators;
+  };
+
+  Builder& b_;
+  Stages groups_;
+  std::vector<NodeImpl*> visible_;
+  RowChoice choice_;
+  Shape domain_;
+  std::vector<bool> reduced_;  // by dimension
+  kir::Kernel kernel_;
+  Lowerer lower_;
+  Index index_;  // of the domain, in terms of the loop variables
+  std::vector<Stage> stages_;
+  std::unordered_map<const NodeImpl*, kir::BufferId> scratch_;
+  std::unordered_map<const NodeImpl*, kir::RegId> held_;
+  std::vector<const NodeImpl*> strayed_;  // read elsewhere in the row than where they are computed
+  std::vector<LoopDim> kept_, row_;
+  bool row_local_ = true;
+};
+
+RowChain::RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
+    : b_(b),
+      groups_(stages),
+      visible_(std::move(visible)),
+      lower_(kernel_, b.plan, [&b](NodeImpl* n) { return b.buffer(n); }) {
+  kernel_.name = "rows";
+  for (const Group& g : stages) {
+    if (g.reduces.empty()) continue;
+    domain_ = g.domain;
+    reduced_.assign(static_cast<std::size_t>(domain_.rank()), false);
+    for (const std::int64_t d : g.reduces[0]->attrs.ints("axes"))
+      reduced_[static_cast<std::size_t>(d)] = true;
+  }
+  for (int d = 0; d < domain_.rank(); ++d) {
+    index_.push_back(domain_[d] == 1 ? pool().integer(0)
+                                     : pool().var(domain_[d], "i" + std::to_string(d)));
+  }
+}
+
+std::int64_t RowChain::row_elements() const {
+  std::int64_t n = 1;
+  for (int d = 0; d < domain_.rank(); ++d) {
+    if (reduced_[static_cast<std::size_t>(d)]) n *= domain_[d];
+  }
+  return n;
+}
+
+// ---- Values ----
+
+// The index of a value of the kept shape: without the reduced dimensions, or with 0 for them.
+Index RowChain::kept_index(const NodeImpl* n) const {
+  const bool ones = n->aval.shape.rank() == domain_.rank();
+  Index at;
+  for (std::size_t d = 0; d < index_.size(); ++d) {
+    if (!reduced_[d])
+      at.push_back(index_[d]);
+    else if (ones)
+      at.push_back(kernel_.pool->integer(0));
+  }
+  return at;
+}
+
+bool RowChain::same_row(const Index& at) const {
+  const bool all = at.size() == index_.size();
+  std::size_t k = 0;
+  for (std::size_t d = 0; d < index_.size(); ++d) {
+    if (!reduced_[d] && at[all ? d : k] != index_[d]) return false;
+    k += reduced_[d] ? 0 : 1;
+  }
+  return true;
+}
+
+Expr RowChain::place_in_row(const Index& at) {
+  Expr place = pool().integer(0);
+  std::int64_t stride = 1;
+  for (auto d = choice_.order.rbegin(); d != choice_.order.rend(); ++d) {
+    if (!reduced_[static_cast<std::size_t>(*d)]) continue;
+    place = place + at[static_cast<std::size_t>(*d)] * pool().integer(stride);
+    stride *= domain_[*d];
+  }
+  return place;
+}
+
+void RowChain::bind_held(NodeImpl* n) {
+  const DType dtype = compute_dtype(n->aval.dtype);
+  const kir::RegId reg = kernel_.add_reg("row", dtype, {row_elements()});
+  held_[n] = reg;
+  lower_.bind(n, [this, reg, dtype](const Index& at) {
+    return pool().read(reg, dtype, {place_in_row(at)});
+  });
+}
+
+void RowChain::bind_row(NodeImpl* n, bool draft) {
+  const DType dtype = compute_dtype(n->aval.dtype);
+  if (!draft && is_visible(n)) {
+    lower_.bind(n, [this, n, dtype](const Index& at, Expr guard) {
+      const int buffer = b_.buffer(n);
+      const DType memory = b_.plan.buffers[static_cast<std::size_t>(buffer)].dtype;
+      const kir::BufferId id = lower_.param(buffer);
+      const Expr raw = pool().load(id, memory, lower_.address(buffer, at), guard);
+      return raw.dtype() == dtype ? raw : pool().cast(raw, dtype);
+    });
+    return;
+  }
+  const kir::BufferId id = kernel_.add_buffer("row", dtype, row_elements(), kir::Space::Thread);
+  kernel_.buffers[static_cast<std::size_t>(id)].written = true;
+  scratch_[n] = id;
+  lower_.bind(n, [this, n, id, dtype](const Index& at, Expr guard) {
+    row_local_ = row_local_ && same_row(at);
+    if (at != index_) strayed_.push_back(n);
+    return pool().load(id, dtype, place_in_row(at), guard);
+  });
+}
+
+void RowChain::bind_scalar(NodeImpl* n, kir::RegId reg) {
+  const DType dtype = compute_dtype(n->aval.dtype);
+  lower_.bind(n, [this, reg, dtype](const Index& at) {
+    row_local_ = row_local_ && same_row(at);
+    return pool().read(reg, dtype);
+  });
+}
+
+void RowChain::allocate(const Group& stage) {
+  const Layout kept = layout_without(choice_.order, reduced_);
+  for (NodeImpl* n : stage.results()) {
+    if (!is_visible(n)) continue;
+    const bool all = n->aval.shape.rank() == domain_.rank();
+    b_.add_value(n, all ? Layout{choice_.order} : kept);
+  }
+}
+
+bool RowChain::lower_stages(bool draft) {
+  for (const Group& g : groups_) {
+    const bool rows = g.domain == domain_;
+    Stage s{&g, {}, {}, {}};
+    for (NodeImpl* n : g.stores) s.values.push_back(lower_.value(n, rows ? index_ : kept_index(n)));
+    for (NodeImpl* n : g.reduces) s.values.push_back(lower_.value(n->inputs[0], index_));
+    if (!row_local_) return false;
+    if (!draft) allocate(g);
+    for (NodeImpl* n : g.stores) {
+      if (rows) {
+        is_held(n) ? bind_held(n) : bind_row(n, draft);
+      } else {
+        s.scalars.push_back(kernel_.add_reg("scalar", compute_dtype(n->aval.dtype)));
+        bind_scalar(n, s.scalars.back());
+      }
+    }
+    for (NodeImpl* n : g.reduces) {
+      s.accumulators.push_back(add_accumulator(kernel_, n, {}));
+      bind_scalar(n, s.accumulators.back().reg);
+    }
+    lower_.forget();  // what was computed in place is read from now on
+    stages_.push_back(std::move(s));
+  }
+  return true;
+}
+
+// ---- Whether and how ----
+
+std::vector<Access> RowChain::loads() const {
+  std::vector<Expr> roots;
+  for (const Stage& s : stages_) roots.insert(roots.end(), s.values.begin(), s.values.end());
+  return loads_of(roots, kernel_);
+}
+
+// Bytes of one row that a stage leaves for a later one, and of inputs that several stages read.
+std::int64_t RowChain::kept_bytes() const {
+  std::vector<int> readers(kernel_.buffers.size(), 0);
+  for (const Stage& s : stages_) {
+    std::vector<bool> seen(kernel_.buffers.size(), false);
+    for (const Access& a : loads_of(s.values, kernel_)) {
+      const auto id = static_cast<std::size_t>(a.buffer);
+      readers[id] += seen[id] ? 0 : 1;
+      seen[id] = true;
+    }
+  }
+  std::int64_t bytes = 0;
+  for (std::size_t k = 0; k < readers.size(); ++k) {
+    const kir::BufferDecl& d = kernel_.buffers[k];
+    const bool scratch = d.space == kir::Space::Thread && readers[k] > 0;
+    if (scratch || (readers[k] > 1 && d.size >= domain_.numel()))
+      bytes += row_elements() * static_cast<std::int64_t>(size_of(d.dtype));
+  }
+  return bytes;
+}
+
+std::vector<LoopDim> RowChain::ordered_dims(const std::vector<int>& order) const {
+  std::vector<LoopDim> dims;
+  for (const int d : order) {
+    const auto k = static_cast<std::size_t>(d);
+    if (domain_[d] > 1) dims.push_back({index_[k], domain_[d], reduced_[k]});
+  }
+  return dims;
+}
+
+// A row of a few vectors need not pass through memory, which a masked store does slowly.
+std::vector<const NodeImpl*> RowChain::choose_held(const std::vector<LoopDim>& loops) const {
+  const auto inside = [](const LoopDim& d) { return d.reduced; };
+  std::vector<const NodeImpl*> held;
+  if (std::count_if(loops.begin(), loops.end(), inside) != 1 ||
+      row_elements() > kRegisterVectors * b_.target.lanes(DType::F32))
+    return held;
+  for (const Stage& s : stages_) {
+    for (const NodeImpl* n : s.group->stores) {
+      if (over_rows(n) && std::find(strayed_.begin(), strayed_.end(), n) == strayed_.end())
+        held.push_back(n);
+    }
+  }
+  return held;
+}
+
+std::optional<RowChoice> RowChain::choose() {
+  for (int d = 0; d < domain_.rank(); ++d) choice_.order.push_back(d);
+  if (!lower_stages(true)) return {};
+  RowChoice choice{{}, {}, kept_bytes()};
+  if (choice.kept_bytes > b_.target.l2_bytes / 4) return {};
+  if (row_elements() < kMinRow && domain_.numel() >= kMinTask) return {};
+  std::vector<Access> accesses = loads();
+  std::erase_if(accesses, [&](const Access& a) {
+    return kernel_.buffers[static_cast<std::size_t>(a.buffer)].space == kir::Space::Thread;
+  });
+  for (const NodeImpl* n : visible_) {
+    if (!over_rows(n) || !b_.analysis.is_output(n)) continue;
+    const Shape strides = domain_.strides();
+    Expr address = pool().integer(0);
+    for (int d = 0; d < domain_.rank(); ++d)
+      address = address + index_[static_cast<std::size_t>(d)] * pool().integer(strides[d]);
+    accesses.push_back({address, static_cast<double>(n->aval.bytes())});
+  }
+  choice.order = choose_order(index_, domain_, accesses);
+  const std::vector<LoopDim> dims = ordered_dims(choice.order);
+  if (!dims.empty() && !dims.back().reduced) return {};
+  std::vector<Expr> all;
+  for (const Stage& s : stages_) all.insert(all.end(), s.values.begin(), s.values.end());
+  choice.held = choose_held(merge_loops(pool(), dims, accesses, pinned_vars(all), false).dims);
+  return choice;
+}
+
+// ---- Statements ----
+
+void RowChain::make_loops() {
+  std::vector<Access> accesses = loads();
+  std::vector<Expr> all;
+  for (const Stage& s : stages_) {
+    all.insert(all.end(), s.values.begin(), s.values.end());
+    for (const NodeImpl* n : s.group->stores) {
+      if (!over_rows(n) || (is_held(n) && !is_visible(n))) continue;
+      accesses.push_back(
+          {is_visible(n) ? lower_.address(b_.buffer(n), index_) : place_in_row(index_)});
+    }
+  }
+  DomainLoops loops =
+      merge_loops(pool(), ordered_dims(choice_.order), accesses, pinned_vars(all), false);
+  for (const LoopDim& d : loops.dims) (d.reduced ? row_ : kept_).push_back(d);
+  if (row_.empty()) row_.push_back({pool().var(1, "r"), 1, true});
+  for (Stage& s : stages_) {
+    for (Expr& v : s.values) v = kir::substitute(v, loops.by);
+  }
+  for (Expr& i : index_) i = kir::substitute(i, loops.by);
+}
+
+kir::Stmt RowChain::store(NodeImpl* n, const Index& at, Expr value) {
+  if (!is_visible(n)) return kir::Store{scratch_.at(n), place_in_row(at), value, {}};
+  const int buffer = b_.buffer(n);
+  const kir::BufferId id = lower_.param(buffer);
+  kernel_.buffers[static_cast<std::size_t>(id)].written = true;
+  return kir::Store{id, lower_.address(buffer, at), value, {}};
+}
+
+void RowChain::emit_stage(std::size_t k, Block* row) {
+  const Stage& s = stages_[k];
+  const Group& g = *s.group;
+  if (g.domain != domain_) {
+    for (std::size_t i = 0; i < g.stores.size(); ++i) {
+      NodeImpl* n = g.stores[i];
+      row->push_back(kir::DeclReg{s.scalars[i], s.values[i]});
+      const DType dtype = compute_dtype(n->aval.dtype);
+      if (is_visible(n)) row->push_back(store(n, kept_index(n), pool().read(s.scalars[i], dtype)));
+    }
+    return;
+  }
+  Block body;
+  for (std::size_t i = 0; i < g.stores.size(); ++i) {
+    NodeImpl* n = g.stores[i];
+    if (is_held(n)) {
+      row->push_back(kir::DeclReg{held_.at(n), s.values[i].like(0)});
+      body.push_back(kir::SetReg{held_.at(n), {place_in_row(index_)}, s.values[i]});
+    }
+    if (is_visible(n) || !is_held(n)) body.push_back(store(n, index_, s.values[i]));
+  }
+  for (std::size_t i = 0; i < g.reduces.size(); ++i) {
+    const Accumulator& a = s.accumulators[i];
+    row->push_back(kir::DeclReg{a.reg, a.init});
+    body.push_back(kir::Accumulate{a.reg, {}, a.combine, s.values[g.stores.size() + i], {}, {}});
+  }
+  const std::vector<LoopDim> outer(row_.begin(), row_.end() - 1);
+  append(row, nest(outer, in_loop(row_.back().var, LoopKind::Vector, std::move(body))));
+  for (std::size_t i = 0; i < g.reduces.size(); ++i) {
+    const Accumulator& a = s.accumulators[i];
+    if (is_visible(g.reduces[i]))
+      row->push_back(store(g.reduces[i], kept_index(g.reduces[i]), pool().read(a.reg, a.dtype)));
+  }
+}
+
+void RowChain::build(RowChoice choice) {
+  choice_ = std::move(choice);
+  lower_stages(false);
+  make_loops();
+  Block row;
+  for (std::size_t k = 0; k < stages_.size(); ++k) emit_stage(k, &row);
+  const std::int64_t rows = extent_of(kept_);
+  const Expr task = pool().var(rows, "row");
+  std::vector<Expr> by;
+  if (!kept_.empty()) split_index(task, kept_, &by);
+  substitute(&row, by);
+  const bool share = domain_.numel() >= kMinTask;
+  kernel_.body.push_back(
+      kir::make_for(task, share ? LoopKind::Parallel : LoopKind::Serial, std::move(row)));
+  double cost = 0;
+  Group shown;
+  for (const Group& g : groups_) {
+    for (const NodeImpl* n : g.results())
+      cost += n->op->cost * static_cast<double>(g.domain.numel());
+  }
+  shown.stores = visible_;
+  b_.launch(
+      std::move(kernel_), lower_, shown,
+      fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept{}", groups_.size(), rows,
+                  row_elements(), choice_.kept_bytes, held_.empty() ? "" : " in registers"),
+      cost);
+}
+
+// Builds these stages as one kernel where that is possible.
+bool build_stages(Builder& b, Stages stages, std::vector<NodeImpl*> visible) {
+  if (std::all_of(stages.begin(), stages.end(), [](const Group& g) { return g.reduces.empty(); }))
+    return false;
+  const auto choice = RowChain(b, stages, visible).choose();
+  if (choice) RowChain(b, stages, std::move(visible)).build(*choice);
+  return choice.has_value();
+}
+
+// The results of some stages that are visible, or that the other stages read.
+std::vector<NodeImpl*> visible_of(const Group& chain, std::size_t first, std::size_t count) {
+  std::vector<NodeImpl*> visible;
+  for (std::size_t k = first; k < first + count; ++k) {
+    for (NodeImpl* n : chain.chain[k].results()) {
+      bool read = std::find(chain.visible.begin(), chain.visible.end(), n) != chain.visible.end();
+      for (std::size_t m = first + count; m < chain.chain.size(); ++m) {
+        const auto& reads = chain.chain[m].reads;
+        read = read || std::find(reads.begin(), reads.end(), n) != reads.end();
+      }
+      if (read) visible.push_back(n);
+    }
+  }
+  return visible;
+}
+
+}  // namespace
+
+void build_row_chain(Builder& b, const Group& g) {
+  const Stages all = g.chain;
+  for (std::size_t first = 0; first < all.size();) {
+    std::size_t count = all.size() - first;
+    while (count > 1 && !build_stages(b, all.subspan(first, count), visible_of(g, first, count)))
+      --count;
+    if (count == 1) build_map(b, all[first]);
+    first += count;
+  }
+}
+
+}  // namespace lilith::schedule
