@@ -76,7 +76,7 @@ void MapBuilder::make_dims() {
   }
   std::vector<LoopDim> ordered;
   for (const int d : order_) {
-    if (g_.domain[d] > 1)
+    if (g_.domain[d] != 1)
       ordered.push_back({index_[static_cast<std::size_t>(d)], g_.domain[d], reduced_axis(d)});
   }
   // Beside a reduction kept dimensions stay apart, so that its result can be addressed.

@@ -50,6 +50,12 @@ class RowChain {
   }
   std::int64_t row_elements() const;
 
+  // Short rows follow each other faster stage by stage, unless there are few.
+  bool leaves_lanes_idle() const {
+    const std::int64_t row = row_elements(), all = domain_.numel();
+    return (row < kMinRow && all >= kMinTask) ||
+           (row <= b_.target.lanes(DType::F32) && all >= 4 * kMinTask);
+  }
   bool is_held(const NodeImpl* n) const {
     return std::find(choice_.held.begin(), choice_.held.end(), n) != choice_.held.end();
   }
@@ -265,7 +271,7 @@ std::vector<LoopDim> RowChain::ordered_dims(const std::vector<int>& order) const
   std::vector<LoopDim> dims;
   for (const int d : order) {
     const auto k = static_cast<std::size_t>(d);
-    if (domain_[d] > 1) dims.push_back({index_[k], domain_[d], reduced_[k]});
+    if (domain_[d] != 1) dims.push_back({index_[k], domain_[d], reduced_[k]});
   }
   return dims;
 }
@@ -291,7 +297,7 @@ std::optional<RowChoice> RowChain::choose() {
   if (!lower_stages(true)) return {};
   RowChoice choice{{}, {}, kept_bytes()};
   if (choice.kept_bytes > b_.target.l2_bytes / 4) return {};
-  if (row_elements() < kMinRow && domain_.numel() >= kMinTask) return {};
+  if (leaves_lanes_idle()) return {};
   std::vector<Access> accesses = loads();
   std::erase_if(accesses, [&](const Access& a) {
     return kernel_.buffers[static_cast<std::size_t>(a.buffer)].space == kir::Space::Thread;

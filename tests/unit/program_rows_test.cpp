@@ -201,7 +201,8 @@ TEST(ProgramRowsCases, HalfPrecision) {
 
 TEST(ProgramRowsCases, Empty) {
   check_program({f32({0, 5}), f32({5, 0})}, [](const Inputs& in) {
-    return Inputs{softmax(in[0], -1), softmax(in[1], -1), log_softmax(in[0], 0)};
+    return Inputs{softmax(in[0], -1), softmax(in[1], -1), log_softmax(in[0], 0),
+                  zeros({4, 0, 2, 10}) + 1.0};
   });
 }
 
