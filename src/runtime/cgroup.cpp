@@ -19,8 +19,8 @@ void add_folders(const Path& root, const Path& group, std::vector<Path>* out) {
     if (!name.empty() && name != "." && name != "..") out->push_back(at /= name);
 }
 
-/// Folders whose limits hold for this process; a line of `groups` is "id:controllers:/path", without
-/// controllers in version 2.
+/// Folders whose limits hold for this process; a line of `groups` is "id:controllers:/path",
+/// without controllers in version 2.
 std::vector<Path> folders_of(const Cgroup& c, const std::string& controller) {
   std::vector<Path> out{c.mount};
   std::ifstream file(c.groups);

@@ -15,8 +15,8 @@ TEST_F(MemoryErrors, AProgramThatNeverFits) {
   runtime::set_memory_limit_bytes(std::int64_t{1} << 30);
   const Tensor x = rand({std::int64_t{1} << 29}) + 1.5;
   EXPECT_ERROR(eval(x),
-                    "eval: the program needs 2.0 GiB (temporaries 0.0 GiB, inputs and outputs 2.0 "
-                    "GiB), this machine grants 1.0 GiB");
+               "eval: the program needs 2.0 GiB (temporaries 0.0 GiB, inputs and outputs 2.0 "
+               "GiB), this machine grants 1.0 GiB");
 }
 
 TEST_F(MemoryErrors, WhatIsLiveCounts) {
