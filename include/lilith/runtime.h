@@ -6,7 +6,7 @@ namespace lilith {
 /// cores this process may use (its affinity mask and its cgroup's quota). May be called while other
 /// threads run programs; it waits for its turn. Programs compiled before keep the schedule that was
 /// chosen for the number of then, and so their results to the bit; their loops are shared by the
-/// threads of now. Error when n < 1.
+/// threads of now. Error unless 1 <= n <= 4096.
 void set_num_threads(int n);
 /// The number of threads that programs run on now.
 int num_threads();

@@ -18,6 +18,8 @@ namespace {
 // others, some 200-800 µs between programs, so that the steps of a training loop follow hot.
 constexpr int kSpinsInside = 1 << 10;
 constexpr int kSpinsBetween = 20000;
+// More than any machine has cores; a slip of the hand must not take every process it grants.
+constexpr int kMostThreads = 4096;
 
 inline void cpu_pause() {
 #if defined(__x86_64__)
@@ -58,6 +60,7 @@ ThreadTeam& ThreadTeam::instance() {
 ThreadTeam::ThreadTeam() {
   const int n = env::integer("LILITH_NUM_THREADS", available_cores());
   LILITH_CHECK(n >= 1, "LILITH_NUM_THREADS: got {}; need at least 1", n);
+  LILITH_CHECK(n <= kMostThreads, "LILITH_NUM_THREADS: got {}; need at most {}", n, kMostThreads);
   spin_ = env::text("LILITH_SPIN").empty() || env::flag("LILITH_SPIN");
   start(n);
 }
@@ -84,6 +87,7 @@ void ThreadTeam::stop() {
 
 void ThreadTeam::resize(int n) {
   LILITH_CHECK(n >= 1, "set_num_threads: got {}; need at least 1", n);
+  LILITH_CHECK(n <= kMostThreads, "set_num_threads: got {}; need at most {}", n, kMostThreads);
   std::lock_guard lock(turn_);
   if (n == size()) return;
   stop();

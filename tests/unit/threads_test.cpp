@@ -124,6 +124,12 @@ TEST(Threads, MayBeSetWhileProgramsRun) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(Threads, NumbersThatNoMachineHasAreRefused) {
+  const int before = num_threads();
+  for (const int n : {0, -3, 4097, 2000000000}) EXPECT_THROW(set_num_threads(n), Error) << n;
+  EXPECT_EQ(num_threads(), before);
+}
+
 TEST(Threads, APreparationKnowsTheNumberOfThreadsOfItsRun) {
   const KeepTeam keep;
   std::atomic<bool> stop{false};
