@@ -39,7 +39,7 @@ void read_weights(const std::string& path, ModelRef model, Device device) {
   const TensorDict dict = load_tensors(path);
   StateDict state;
   for (const auto& [name, tensor] : dict) state.emplace(name, tensor);
-  load_state_dict(model, state);
+  load_state_dict(model, state, {.source = path});
   move_to(device, model);
 }
 
@@ -190,21 +190,20 @@ void add_bench(CLI::App& app) {
   command->add_option("--data", o->args.data,
                       "Folder with MNIST; without it, built-in drawn digits");
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->capture_default_str();
   command->add_option("--threads", o->threads, "Threads to run on (default: the cores there are)")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--runs", o->runs, "Timed steps")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+      ->check(above_zero());
+  command->add_option("--runs", o->runs, "Timed steps")->check(above_zero())->capture_default_str();
   command->add_option("--curve", o->curve, "Steps before, whose losses are reported")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   command->add_option("--batches", o->batches, "Different batches, taken in turn")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   command->add_option("--seed", o->args.seed, "Of initial weights, batches and noise")
+      ->check(not_negative())
       ->capture_default_str();
   command->add_option("--weights", o->weights, "Safetensors file with the initial weights");
   command->add_option("--dump", o->dump,

@@ -52,7 +52,7 @@ void add_explain(CLI::App& app) {
   auto* model = command->add_option("model", o->model, "Name of the model");
   command->add_option("--replay", o->replay, "Folder of a case: run it again")->excludes(model);
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->capture_default_str();
   command->callback([o] {

@@ -53,11 +53,11 @@ void add_train(CLI::App& app) {
   command->add_option("--data", o->args.data,
                       "Folder with the data set; without it, built-in generated data");
   command->add_option("--epochs", o->args.epochs, "Passes over the data (default: the model's)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default: the model's)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--lr", o->args.lr, "Learning rate (default: the model's)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->capture_default_str();
   command->add_option("--out", o->args.out,
@@ -65,6 +65,7 @@ void add_train(CLI::App& app) {
   command->add_flag("--resume", o->args.resume,
                     "Go on from the checkpoint in --out, or from what Ctrl-C left in this folder");
   command->add_option("--seed", o->args.seed, "Of initial weights, order and noise")
+      ->check(not_negative())
       ->capture_default_str();
   command->footer(model_list);
   command->callback([o] {

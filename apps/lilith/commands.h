@@ -1,7 +1,30 @@
 #pragma once
 #include <CLI/CLI.hpp>
+#include <string>
 
 namespace lilith::cli {
+
+/// A number above 0 in an option, or an Error that says so without the range of the type.
+inline CLI::Validator above_zero() {
+  return CLI::Validator(
+      [](std::string& text) {
+        try {
+          std::size_t end = 0;
+          if (std::stod(text, &end) > 0 && end == text.size()) return std::string();
+        } catch (const std::exception&) {
+        }
+        return "'" + text + "' is not above 0";
+      },
+      "> 0");
+}
+/// A whole number from 0 on: what an unsigned option would read from "-1" is a huge one.
+inline CLI::Validator not_negative() {
+  return CLI::Validator(
+      [](std::string& text) {
+        return text.starts_with('-') ? "'" + text + "' is negative" : std::string();
+      },
+      ">= 0");
+}
 
 // Each adds its subcommand; the callback runs it and throws lilith::Error when it fails.
 void add_train(CLI::App& app);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -50,11 +51,22 @@ struct Job {
   std::exception_ptr error;
 };
 
-void report(const Job& job) {
+// A line for each kernel of a program, and one of what they took together.
+void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>& jobs, double ms) {
   if (!env::debug(1, "codegen")) return;
-  fmt::print(stderr, "codegen: {} {:016x}: function {} of {}, {} bytes of code, {:.2f} ms\n",
-             job.kernel->name, kir::hash(*job.kernel), job.result.function + 1,
-             job.result.object->scratch_bytes.size(), job.result.code_bytes, job.result.compile_ms);
+  std::size_t bytes = 0;
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    const auto job = std::find_if(jobs.begin(), jobs.end(),
+                                  [&](const Job& j) { return j.kernel == kernels[k]; });
+    const bool compiled = job != jobs.end();
+    if (compiled) bytes += job->result.code_bytes;
+    fmt::print(
+        stderr, "codegen: {} {:016x}: {}\n", kernels[k]->name, kir::hash(*kernels[k]),
+        compiled ? fmt::format("compiled, {} bytes of code", job->result.code_bytes) : "cache hit");
+  }
+  fmt::print(stderr,
+             "codegen: {} kernels: {} compiled in {:.2f} ms, {} bytes of code; {} cache hits\n",
+             kernels.size(), jobs.size(), ms, bytes, kernels.size() - jobs.size());
 }
 
 /// Compiles jobs [begin, end) as one object: setting LLVM up costs as much as a small kernel.
@@ -66,7 +78,6 @@ void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const
     const auto code = load_object(std::shared_ptr<const KernelObject>(generate(kernels, info)));
     for (std::size_t i = begin; i < end; ++i) {
       jobs[i].result = code[i - begin];
-      report(jobs[i]);
     }
   } catch (...) {
     jobs[begin].error = std::current_exception();
@@ -108,7 +119,10 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
       jobs.push_back({k, keys.back(), {}, {}});
     }
   }
+  const auto start = std::chrono::steady_clock::now();
   if (!jobs.empty()) run_jobs(jobs, info);
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  report(kernels, jobs, took.count());
   std::lock_guard lock(cache().mutex);
   for (Job& job : jobs) cache().kernels.try_emplace(std::move(job.key), std::move(job.result));
   std::vector<CompiledKernel> out;

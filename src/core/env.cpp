@@ -71,8 +71,9 @@ bool is_on(std::string_view v) { return !(v.empty() || v == "0" || v == "off" ||
 int parse_int(std::string_view variable, std::string_view value) {
   int out = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
-  LILITH_CHECK(error == std::errc{} && end == value.data() + value.size(),
-               "{}: '{}' is no whole number", variable, value);
+  // Without a line: no line of the program is at fault.
+  if (error != std::errc{} || end != value.data() + value.size())
+    throw Error(fmt::format("{}: '{}' is no whole number", variable, value));
   return out;
 }
 
@@ -127,6 +128,8 @@ const std::string& dump_dir() { return settings().dump; }
 bool verify() { return settings().verify; }
 bool eager() { return settings().eager; }
 bool check_nan() { return settings().check_nan; }
+
+const std::vector<std::string>& disabled() { return settings().disabled; }
 
 bool disabled(std::string_view what) {
   const auto& names = settings().disabled;

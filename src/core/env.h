@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 // The environment variables of Lilith, in one table (env.cpp). Nothing else calls getenv.
 namespace lilith::env {
@@ -22,6 +23,8 @@ const std::string& dump_dir();
 bool verify();
 /// LILITH_DISABLE names this pass or feature ("cse,fuse").
 bool disabled(std::string_view what);
+/// All names in LILITH_DISABLE.
+const std::vector<std::string>& disabled();
 bool eager();
 bool check_nan();
 /// The folder of real data and goldens; empty when it is not there.

@@ -33,7 +33,7 @@ const InstallHook install_hook;
 }  // namespace
 
 TensorDict load_tensors(const std::string& path) {
-  std::uint8_t head[8] = {};
+  std::uint8_t head[9] = {};
   {
     io::InputFile file(path, "load");
     file.read(0, head, std::min<std::uint64_t>(file.bytes(), sizeof head));
@@ -49,6 +49,10 @@ TensorDict load_tensors(const std::string& path) {
   LILITH_CHECK(
       head[0] != 0x80 || head[1] < 2 || head[1] > 5 || head[7] == 0,
       "load: {} is in the format of PyTorch before 1.6; save it again with a newer PyTorch.", path);
+  // Its header is JSON after a length; what is called otherwise and has none is something else.
+  LILITH_CHECK(head[8] == '{' || path.ends_with(".safetensors") || path.ends_with(".bin"),
+               "load: {} is of an unknown format; need safetensors, .pt, .npy, .npz or GGUF.",
+               path);
   return io::load_safetensors(path);
 }
 

@@ -70,6 +70,18 @@ std::string signature_fault(const Graph& before, const Graph& after) {
                            : of_inputs;
 }
 
+// Names in LILITH_DISABLE that are neither a pass nor one of the schedule's features.
+void warn_of_unknown(const std::vector<PassDef>& all) {
+  for (const std::string& name : env::disabled()) {
+    if (name == "fuse" || name == "rows" || name == "sparse") continue;
+    if (std::any_of(all.begin(), all.end(), [&](const PassDef& p) { return p.name == name; }))
+      continue;
+    std::string known = "fuse, rows, sparse";
+    for (const PassDef& p : all) known += ", " + p.name;
+    fmt::print(stderr, "lilith: LILITH_DISABLE: there is no '{}'; there are: {}\n", name, known);
+  }
+}
+
 }  // namespace
 
 bool same_program(const Graph& a, const Graph& b) {
@@ -82,7 +94,11 @@ bool same_program(const Graph& a, const Graph& b) {
 }
 
 Graph run_pass(const PassDef& pass, const Graph& g) {
-  if (env::disabled(pass.name)) return g;
+  if (env::disabled(pass.name)) {
+    if (env::debug(2, "passes"))
+      fmt::print(stderr, "pass {:<18} skipped: LILITH_DISABLE\n", pass.name);
+    return g;
+  }
   const auto start = std::chrono::steady_clock::now();
   Graph out = pass.run(g);
   const std::chrono::duration<double, std::micro> us = std::chrono::steady_clock::now() - start;
@@ -115,6 +131,8 @@ std::vector<PassDef> pipeline() {
 Graph run_passes(const Graph& g) {
   Graph current = g;
   const std::vector<PassDef> all = passes::pipeline();
+  static std::once_flag warned;
+  std::call_once(warned, [&] { passes::warn_of_unknown(all); });
   for (int round = 0; round < passes::kMaxRounds; ++round) {
     const Graph before = current;
     for (const PassDef& pass : all) {

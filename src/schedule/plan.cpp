@@ -191,6 +191,12 @@ std::string Plan::str() const {
   }
   text += fmt::format("arena: {:.1f} KiB for {:.1f} KiB of values (* = barrier)\n",
                       static_cast<double>(arena_bytes) / 1024, static_cast<double>(total) / 1024);
+  for (const BufferPlan& b : buffers) {
+    if (b.kind != BufferPlan::Kind::Arena || b.bytes == 0) continue;
+    text +=
+        fmt::format("  {:>10} +{:<10} launches {:>3} to {:>3}  {}{}{}\n", b.offset, b.bytes,
+                    b.first, b.last, name(b.dtype), b.shape.str(), b.scratch ? " (scratch)" : "");
+  }
   return text;
 }
 

@@ -127,8 +127,8 @@ RunState load_checkpoint(const std::string& path, ModelRef model, Optimizer& opt
                  "fit: cannot resume from {}: the optimiser was {}, now it is {}", path,
                  j.at("optimizer").get<std::string>(), optimizer.name());
     RunState state = parse_state(j);
-    load_state_dict(model, with_prefix(dict, "model."));
-    load_state_dict(optimizer, with_prefix(dict, "optimizer."));
+    load_state_dict(model, with_prefix(dict, "model."), {.source = path});
+    load_state_dict(optimizer, with_prefix(dict, "optimizer."), {.source = path});
     for_each_hyper(optimizer, [&](const std::string& name, Hyper& h) {
       if (j.at("hyper").contains(name)) h = number(j.at("hyper").at(name));
     });

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "lilith/train.h"
@@ -100,8 +103,19 @@ class Fitting {
     } else if (scheduler) {
       state_.base_lrs = scheduler->base_lrs();
     }
+    // A place that cannot be written to shows now, not after an epoch.
+    if (!options_.checkpoint.empty()) check_writable(options_.checkpoint);
     state_.history.metric_name = options_.metric.name;
     state_.history.interrupted = false;
+  }
+
+  static void check_writable(const std::string& path) {
+    const std::string probe = path + ".probe";
+    std::FILE* file = std::fopen(probe.c_str(), "wb");
+    LILITH_CHECK(file != nullptr, "fit: cannot write the checkpoint {}: {}", path,
+                 std::strerror(errno));
+    std::fclose(file);
+    std::remove(probe.c_str());
   }
 
   // False when Ctrl-C ended it.

@@ -94,7 +94,17 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
     expect_has(o.err, part);
   };
   expect_failure("", "subcommand is required");
-  expect_failure("fly", "subcommand is required");
+  expect_failure("fly", "no command 'fly'; there are: train, bench, inspect, explain, devices");
+  expect_failure("trainn cnn", "no command 'trainn', do you mean 'train'?");
+  expect_failure("train cnn --epochs -1", "--epochs: '-1' is not above 0");
+  expect_failure("train cnn --lr -1", "--lr: '-1' is not above 0");
+  expect_failure("bench cnn --batch-size 0", "--batch-size: '0' is not above 0");
+  expect_failure("train cnn --seed -1", "--seed: '-1' is negative");
+  std::ofstream(path("model.onnx")) << "pytorch, this is a text of some length";
+  expect_failure("inspect " + path("model.onnx"), "is of an unknown format; need safetensors");
+  save_tensors({{"w", ones({2})}}, path("other.safetensors"));
+  expect_failure("bench cnn --weights " + path("other.safetensors"),
+                 "load: " + path("other.safetensors") + ": ");
   expect_failure("train", "model is required");
   expect_failure("train resnet9000",
                  "no model 'resnet9000' in the zoo; there are: cnn, lenet, vae, wine");
