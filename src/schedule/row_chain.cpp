@@ -23,24 +23,17 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr int kMinRow = 8;           // a shorter innermost loop leaves most lanes idle
-constexpr int kRegisterVectors = 4;  // a row of so many stays in registers between stages
+constexpr int kMinRow = 8;  // a shorter innermost loop leaves most lanes idle
 
 using Stages = std::span<const Group>;
-
-// How to build a chain.
-struct RowChoice {
-  std::vector<int> order;             // of the domain's dimensions
-  std::vector<const NodeImpl*> held;  // values over the domain that stay in registers
-  std::int64_t kept_bytes = 0;        // of one row, between stages
-};
 
 class RowChain {
  public:
   RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible);
-  /// Nothing when a stage reads another row, or rows do not suit. Adds nothing to the plan.
-  std::optional<RowChoice> choose();
-  void build(RowChoice choice);
+  /// The order of the domain's dimensions to build with; nothing when a stage reads another row, or
+  /// rows do not suit. Adds nothing to the plan.
+  std::optional<std::vector<int>> find_order();
+  void build(std::vector<int> order);
 
  private:
   kir::Pool& pool() { return *kernel_.pool; }
@@ -56,13 +49,9 @@ class RowChain {
     return (row < kMinRow && all >= kMinTask) ||
            (row <= b_.target.lanes(DType::F32) && all >= 4 * kMinTask);
   }
-  bool is_held(const NodeImpl* n) const {
-    return std::find(choice_.held.begin(), choice_.held.end(), n) != choice_.held.end();
-  }
   bool lower_stages(bool draft);
   void allocate(const Group& stage);
   void bind_row(NodeImpl* n, bool draft);
-  void bind_held(NodeImpl* n);
   void bind_scalar(NodeImpl* n, kir::RegId reg);
   bool same_row(const Index& at) const;
   Index kept_index(const NodeImpl* n) const;
@@ -70,7 +59,6 @@ class RowChain {
 
   std::vector<Access> loads() const;
   std::int64_t kept_bytes() const;
-  std::vector<const NodeImpl*> choose_held(const std::vector<LoopDim>& loops) const;
   std::vector<LoopDim> ordered_dims(const std::vector<int>& order) const;
   void make_loops();
   kir::Stmt store(NodeImpl* n, const Index& at, Expr value);
@@ -87,7 +75,7 @@ class RowChain {
   Builder& b_;
   Stages groups_;
   std::vector<NodeImpl*> visible_;
-  RowChoice choice_;
+  std::vector<int> order_;
   Shape domain_;
   std::vector<bool> reduced_;  // by dimension
   kir::Kernel kernel_;
@@ -95,8 +83,6 @@ class RowChain {
   Index index_;  // of the domain, in terms of the loop variables
   std::vector<Stage> stages_;
   std::unordered_map<const NodeImpl*, kir::BufferId> scratch_;
-  std::unordered_map<const NodeImpl*, kir::RegId> held_;
-  std::vector<const NodeImpl*> strayed_;  // read elsewhere in the row than where they are computed
   std::vector<LoopDim> kept_, row_;
   bool row_local_ = true;
 };
@@ -156,21 +142,12 @@ bool RowChain::same_row(const Index& at) const {
 Expr RowChain::place_in_row(const Index& at) {
   Expr place = pool().integer(0);
   std::int64_t stride = 1;
-  for (auto d = choice_.order.rbegin(); d != choice_.order.rend(); ++d) {
+  for (auto d = order_.rbegin(); d != order_.rend(); ++d) {
     if (!reduced_[static_cast<std::size_t>(*d)]) continue;
     place = place + at[static_cast<std::size_t>(*d)] * pool().integer(stride);
     stride *= domain_[*d];
   }
   return place;
-}
-
-void RowChain::bind_held(NodeImpl* n) {
-  const DType dtype = compute_dtype(n->aval.dtype);
-  const kir::RegId reg = kernel_.add_reg("row", dtype, {row_elements()});
-  held_[n] = reg;
-  lower_.bind(n, [this, reg, dtype](const Index& at) {
-    return pool().read(reg, dtype, {place_in_row(at)});
-  });
 }
 
 void RowChain::bind_row(NodeImpl* n, bool draft) {
@@ -188,9 +165,8 @@ void RowChain::bind_row(NodeImpl* n, bool draft) {
   const kir::BufferId id = kernel_.add_buffer("row", dtype, row_elements(), kir::Space::Thread);
   kernel_.buffers[static_cast<std::size_t>(id)].written = true;
   scratch_[n] = id;
-  lower_.bind(n, [this, n, id, dtype](const Index& at, Expr guard) {
+  lower_.bind(n, [this, id, dtype](const Index& at, Expr guard) {
     row_local_ = row_local_ && same_row(at);
-    if (at != index_) strayed_.push_back(n);
     return pool().load(id, dtype, place_in_row(at), guard);
   });
 }
@@ -204,11 +180,11 @@ void RowChain::bind_scalar(NodeImpl* n, kir::RegId reg) {
 }
 
 void RowChain::allocate(const Group& stage) {
-  const Layout kept = layout_without(choice_.order, reduced_);
+  const Layout kept = layout_without(order_, reduced_);
   for (NodeImpl* n : stage.results()) {
     if (!is_visible(n)) continue;
     const bool all = n->aval.shape.rank() == domain_.rank();
-    b_.add_value(n, all ? Layout{choice_.order} : kept);
+    b_.add_value(n, all ? Layout{order_} : kept);
   }
 }
 
@@ -222,7 +198,7 @@ bool RowChain::lower_stages(bool draft) {
     if (!draft) allocate(g);
     for (NodeImpl* n : g.stores) {
       if (rows) {
-        is_held(n) ? bind_held(n) : bind_row(n, draft);
+        bind_row(n, draft);
       } else {
         s.scalars.push_back(kernel_.add_reg("scalar", compute_dtype(n->aval.dtype)));
         bind_scalar(n, s.scalars.back());
@@ -276,28 +252,10 @@ std::vector<LoopDim> RowChain::ordered_dims(const std::vector<int>& order) const
   return dims;
 }
 
-// A row of a few vectors need not pass through memory, which a masked store does slowly.
-std::vector<const NodeImpl*> RowChain::choose_held(const std::vector<LoopDim>& loops) const {
-  const auto inside = [](const LoopDim& d) { return d.reduced; };
-  std::vector<const NodeImpl*> held;
-  if (std::count_if(loops.begin(), loops.end(), inside) != 1 ||
-      row_elements() > kRegisterVectors * b_.target.lanes(DType::F32))
-    return held;
-  for (const Stage& s : stages_) {
-    for (const NodeImpl* n : s.group->stores) {
-      if (over_rows(n) && std::find(strayed_.begin(), strayed_.end(), n) == strayed_.end())
-        held.push_back(n);
-    }
-  }
-  return held;
-}
-
-std::optional<RowChoice> RowChain::choose() {
-  for (int d = 0; d < domain_.rank(); ++d) choice_.order.push_back(d);
+std::optional<std::vector<int>> RowChain::find_order() {
+  for (int d = 0; d < domain_.rank(); ++d) order_.push_back(d);
   if (!lower_stages(true)) return {};
-  RowChoice choice{{}, {}, kept_bytes()};
-  if (choice.kept_bytes > b_.target.l2_bytes / 4) return {};
-  if (leaves_lanes_idle()) return {};
+  if (kept_bytes() > b_.target.l2_bytes / 4 || leaves_lanes_idle()) return {};
   std::vector<Access> accesses = loads();
   std::erase_if(accesses, [&](const Access& a) {
     return kernel_.buffers[static_cast<std::size_t>(a.buffer)].space == kir::Space::Thread;
@@ -310,13 +268,10 @@ std::optional<RowChoice> RowChain::choose() {
       address = address + index_[static_cast<std::size_t>(d)] * pool().integer(strides[d]);
     accesses.push_back({address, static_cast<double>(n->aval.bytes())});
   }
-  choice.order = choose_order(index_, domain_, accesses);
-  const std::vector<LoopDim> dims = ordered_dims(choice.order);
+  std::vector<int> order = choose_order(index_, domain_, accesses);
+  const std::vector<LoopDim> dims = ordered_dims(order);
   if (!dims.empty() && !dims.back().reduced) return {};
-  std::vector<Expr> all;
-  for (const Stage& s : stages_) all.insert(all.end(), s.values.begin(), s.values.end());
-  choice.held = choose_held(merge_loops(pool(), dims, accesses, pinned_vars(all), false).dims);
-  return choice;
+  return order;
 }
 
 // ---- Statements ----
@@ -327,13 +282,12 @@ void RowChain::make_loops() {
   for (const Stage& s : stages_) {
     all.insert(all.end(), s.values.begin(), s.values.end());
     for (const NodeImpl* n : s.group->stores) {
-      if (!over_rows(n) || (is_held(n) && !is_visible(n))) continue;
+      if (!over_rows(n)) continue;
       accesses.push_back(
           {is_visible(n) ? lower_.address(b_.buffer(n), index_) : place_in_row(index_)});
     }
   }
-  DomainLoops loops =
-      merge_loops(pool(), ordered_dims(choice_.order), accesses, pinned_vars(all), false);
+  DomainLoops loops = merge_loops(pool(), ordered_dims(order_), accesses, pinned_vars(all), false);
   for (const LoopDim& d : loops.dims) (d.reduced ? row_ : kept_).push_back(d);
   if (row_.empty()) row_.push_back({pool().var(1, "r"), 1, true});
   for (Stage& s : stages_) {
@@ -363,14 +317,8 @@ void RowChain::emit_stage(std::size_t k, Block* row) {
     return;
   }
   Block body;
-  for (std::size_t i = 0; i < g.stores.size(); ++i) {
-    NodeImpl* n = g.stores[i];
-    if (is_held(n)) {
-      row->push_back(kir::DeclReg{held_.at(n), s.values[i].like(0)});
-      body.push_back(kir::SetReg{held_.at(n), {place_in_row(index_)}, s.values[i]});
-    }
-    if (is_visible(n) || !is_held(n)) body.push_back(store(n, index_, s.values[i]));
-  }
+  for (std::size_t i = 0; i < g.stores.size(); ++i)
+    body.push_back(store(g.stores[i], index_, s.values[i]));
   for (std::size_t i = 0; i < g.reduces.size(); ++i) {
     const Accumulator& a = s.accumulators[i];
     row->push_back(kir::DeclReg{a.reg, a.init});
@@ -385,9 +333,10 @@ void RowChain::emit_stage(std::size_t k, Block* row) {
   }
 }
 
-void RowChain::build(RowChoice choice) {
-  choice_ = std::move(choice);
+void RowChain::build(std::vector<int> order) {
+  order_ = std::move(order);
   lower_stages(false);
+  const std::int64_t kept = kept_bytes();
   make_loops();
   Block row;
   for (std::size_t k = 0; k < stages_.size(); ++k) emit_stage(k, &row);
@@ -406,20 +355,19 @@ void RowChain::build(RowChoice choice) {
       cost += n->op->cost * static_cast<double>(g.domain.numel());
   }
   shown.stores = visible_;
-  b_.launch(
-      std::move(kernel_), lower_, shown,
-      fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept{}", groups_.size(), rows,
-                  row_elements(), choice_.kept_bytes, held_.empty() ? "" : " in registers"),
-      cost);
+  b_.launch(std::move(kernel_), lower_, shown,
+            fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept", groups_.size(),
+                        rows, row_elements(), kept),
+            cost);
 }
 
 // Builds these stages as one kernel where that is possible.
 bool build_stages(Builder& b, Stages stages, std::vector<NodeImpl*> visible) {
   if (std::all_of(stages.begin(), stages.end(), [](const Group& g) { return g.reduces.empty(); }))
     return false;
-  const auto choice = RowChain(b, stages, visible).choose();
-  if (choice) RowChain(b, stages, std::move(visible)).build(*choice);
-  return choice.has_value();
+  const auto order = RowChain(b, stages, visible).find_order();
+  if (order) RowChain(b, stages, std::move(visible)).build(*order);
+  return order.has_value();
 }
 
 // The results of some stages that are visible, or that the other stages read.
