@@ -21,6 +21,7 @@ void create() {
   expect(linspace(0, 1, 3).to_vector<float>() == std::vector<float>({0, 0.5f, 1}), "linspace");
   expect(eye(3).sum().item<int>() == 3, "eye");
   expect(zeros_like(a).shape() == a.shape() && ones_like(a).shape() == a.shape(), "_like");
+  expect(randint_like(a, 3).max().item<float>() <= 2, "randint_like");
 
   const float numbers[] = {1, 2, 3, 4, 5, 6};
   auto copied = from_data(numbers, {2, 3});
@@ -59,6 +60,14 @@ void index() {
   expect(x.slice(1, 0, 4, 2).to_vector<std::int64_t>() ==
              std::vector<std::int64_t>({0, 2, 4, 6, 8, 10}),
          "slice");
+  expect(
+      x.index({1, Slice{0, 4, 2}}).to_vector<std::int64_t>() == std::vector<std::int64_t>({4, 6}),
+      "index with an integer and a slice");
+  expect(x.index({tensor({0, 2}), tensor({1, 3})}).to_vector<std::int64_t>() ==
+             std::vector<std::int64_t>({1, 11}),
+         "index with tensors");
+  expect(index_put(x, {tensor({0, 2})}, -1).sum().item<int>() == 4 + 5 + 6 + 7 - 8, "index_put");
+  expect(slice_update(x, zeros({3, 1}), 1, 3).sum().item<int>() == 66 - 3 - 7 - 11, "slice_update");
   expect(x.to(kFloat32).mean().item<float>() == 5.5f, "to(dtype)");
   expect(x.to(cpu()).numel() == 12, "to(device)");
 }

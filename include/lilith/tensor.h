@@ -17,6 +17,7 @@ namespace ir {
 class NodeImpl;
 }
 class Arg;
+struct TensorIndex;
 
 using SourceLocation = std::source_location;
 
@@ -106,6 +107,11 @@ class Tensor {
   Tensor expand(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
   /// x[i]: the i-th slice of dimension 0 (negative i counts from the end).
   Tensor operator[](Index i) const;
+  /// x[items] as in PyTorch: integers, Slice, None, Ellipsis and integer tensors, one a dimension.
+  /// Tensors broadcast; their dimensions stand where theirs did when they are adjacent, else first.
+  /// Errors: too many items, an integer out of range, a tensor that is not of integers.
+  Tensor index(const std::vector<TensorIndex>& items,
+               SourceLocation loc = SourceLocation::current()) const;
   /// x[a:b:step] of dimension d; negative a and b count from the end, as in PyTorch.
   Tensor slice(int d, std::int64_t a, std::int64_t b = INT64_MAX, std::int64_t step = 1,
                SourceLocation loc = SourceLocation::current()) const;
@@ -142,6 +148,32 @@ class Tensor {
   const void* raw_data(DType expected, SourceLocation loc) const;
 
   ir::NodeImpl* node_ = nullptr;
+};
+
+/// start:stop:step of one dimension in x.index({...}); negative start and stop count from the end.
+struct Slice {
+  std::int64_t start = 0, stop = INT64_MAX, step = 1;
+};
+/// In x.index({...}): a new dimension of size 1.
+inline constexpr std::nullopt_t None = std::nullopt;
+/// In x.index({...}): as many whole dimensions as are not named.
+struct EllipsisType {};
+inline constexpr EllipsisType Ellipsis;
+
+/// One item of x.index({...}).
+struct TensorIndex {
+  enum class Kind : std::uint8_t { Integer, Slice, None, Ellipsis, Tensor };
+  template <class T>
+    requires std::integral<T>
+  TensorIndex(T i) : kind(Kind::Integer), integer(static_cast<std::int64_t>(i)) {}
+  TensorIndex(const Slice& s) : kind(Kind::Slice), slice(s) {}
+  TensorIndex(std::nullopt_t) : kind(Kind::None) {}
+  TensorIndex(EllipsisType) : kind(Kind::Ellipsis) {}
+  TensorIndex(const Tensor& t) : kind(Kind::Tensor), tensor(t) {}
+  Kind kind;
+  std::int64_t integer = 0;
+  Slice slice = {};
+  Tensor tensor = {};
 };
 
 /// A tensor that is state, not a parameter: no gradient, but saved, loaded and moved with the model

@@ -224,6 +224,13 @@ Tensor randint(I high, const Shape& shape, const TensorOptions& options, SourceL
 }
 // The ranks of random numbers are a random order: sorted on the host where the key is known,
 // counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
+Tensor randint_like(const Arg& x, I low, I high) {
+  LocScope scope(x.loc());
+  LILITH_CHECK(low < high, "randint_like: [{}, {}); need low < high", low, high);
+  const Tensor t = x.tensor();
+  return randint(low, high, t.shape(), {.dtype = t.dtype(), .device = t.device()});
+}
+Tensor randint_like(const Arg& x, I high) { return randint_like(x, 0, high); }
 Tensor randperm(I n, const TensorOptions& options, SourceLocation loc) {
   LocScope scope{Loc(loc)};
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);

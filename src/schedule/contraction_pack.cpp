@@ -101,7 +101,7 @@ void ContractionBuilder::pack_b() {
     const bool blocked = !summed.empty() && i == summed.back();
     if (blocked) inner.extent = largest_divisor(axis(i).extent, kMaxBlock);
     const std::int64_t steps = axis(i).extent / (blocked ? inner.extent : 1);
-    loops.push_back({p.var(steps, axis(i).name), steps});
+    loops.push_back({steps == 1 ? p.integer(0) : p.var(steps, axis(i).name), steps});
     at[static_cast<std::size_t>(i)] = loops.back().var;
     if (inner.extent > 1) {
       inner.var = p.var(inner.extent, "kk");

@@ -40,6 +40,15 @@ Tensor diagflat(const Arg& x, int offset = 0);
 Tensor trace(const Arg& x);
 /// x with slice `index` of `dim` replaced by src.
 Tensor select_scatter(const Arg& x, const Tensor& src, int dim, std::int64_t index);
+/// x with src in x[start:end:step] of `dim`. Errors: src's shape. Ref: torch.slice_scatter.
+Tensor slice_update(const Arg& x, const Tensor& src, int dim, std::int64_t start = 0,
+                    std::int64_t end = INT64_MAX, std::int64_t step = 1);
+/// x with `values` at x[indices[0], indices[1], …] of the first dimensions; indices: integers that
+/// broadcast, negative ones count from the end; values broadcast to [indices..., rest of x]. With
+/// accumulate they are added, equal indices too; without, the last of equals is what stays.
+/// Ref: torch.Tensor.index_put.
+Tensor index_put(const Arg& x, const std::vector<Tensor>& indices, const Arg& values,
+                 bool accumulate = false);
 /// x with value in the slices of `dim` that index names.
 Tensor index_fill(const Arg& x, int dim, const Tensor& index, const Arg& value);
 

@@ -36,6 +36,9 @@ Tensor randperm(std::int64_t n, const TensorOptions& options = {.dtype = DType::
                 SourceLocation loc = SourceLocation::current());
 Tensor rand_like(const Arg& x);
 Tensor randn_like(const Arg& x);
+/// Integers in [low, high), or [0, high), of x's shape and dtype. Errors: low >= high.
+Tensor randint_like(const Arg& x, std::int64_t low, std::int64_t high);
+Tensor randint_like(const Arg& x, std::int64_t high);
 /// 1 with probability p (elementwise), else 0; in p's dtype.
 Tensor bernoulli(const Arg& p);
 /// Normal with these means and standard deviations, which broadcast.

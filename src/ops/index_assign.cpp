@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <bit>
+
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
+#include "lilith/ops/shape.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Indexing by lists of items, and functions that give x with some elements replaced.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+// The element numbers, in row-major order, that the indices pick from dimensions of these sizes.
+// What is outside of its dimension becomes -1, which the check of the gather or scatter finds.
+Tensor flat_index(const char* op, const std::vector<Tensor>& indices, const Ints& sizes) {
+  std::vector<Tensor> wide;
+  for (const Tensor& t : indices) {
+    LILITH_CHECK(t.defined() && is_integral(t.dtype()) && t.dtype() != DType::Bool,
+                 "{}: an index is {}; need integers (where and masked_fill take masks)", op,
+                 t.defined() ? t.aval().str() : "undefined");
+    wide.push_back(make_cast(t, DType::I64));
+  }
+  wide = broadcast_all(op, wide);
+  Tensor flat, outside;
+  for (std::size_t d = 0; d < wide.size(); ++d) {
+    const auto size = static_cast<double>(sizes[d]);
+    const Tensor i = make_select(compare("lt", wide[d], 0), shift(wide[d], size), wide[d]);
+    const Tensor bad = logical_or(compare("lt", i, 0), compare("ge", i, size));
+    flat = d == 0 ? i : add(scale(flat, size), i);
+    outside = d == 0 ? bad : logical_or(outside, bad);
+  }
+  return make_select(outside, full_as(flat, -1), flat);
+}
+
+// [sizes of the indexed dimensions..., rest] -> [their product, elements of the rest].
+Tensor as_rows(const Tensor& x, int indexed) {
+  I rows = 1;
+  for (int d = 0; d < indexed; ++d) rows *= x.shape()[d];
+  I columns = 1;
+  for (int d = indexed; d < x.ndim(); ++d) columns *= x.shape()[d];
+  return make_reshape(x, {rows, columns});
+}
+
+Shape tail(const Shape& shape, int from) {
+  return Shape(shape.begin() + from, static_cast<std::size_t>(shape.rank() - from));
+}
+
+Shape joined(Shape a, const Shape& b) {
+  for (const I d : b) a.push_back(d);
+  return a;
+}
+
+Tensor repeat_columns(const Tensor& x, I columns) {
+  return make_broadcast(x, {x.numel(), columns}, {0});
+}
+
+// True for the last of each set of equal indices (at: i64 [n], in [0, rows)). Its number is found
+// bit by bit from the highest: those that lack a bit which another candidate of their row has drop
+// out.
+Tensor last_of_equals(const Tensor& at, I rows) {
+  const I n = at.numel();
+  const Tensor number = make_iota({n}, 0, DType::I64, at.device());
+  const Tensor none = make_full({rows}, 0, DType::I64, at.device());
+  Tensor candidate = compare("ge", number, 0);
+  for (int b = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(n - 1))) - 1; b >= 0;
+       --b) {
+    const Tensor has =
+        compare("ne", bitwise_and(number, full_as(number, static_cast<double>(I{1} << b))), 0);
+    const Tensor votes = make_cast(logical_and(candidate, has), DType::I64);
+    const Tensor contested =
+        compare("gt", make_gather(make_scatter_add(none, 0, at, votes), 0, at), 0);
+    candidate = logical_and(candidate, logical_or(has, logical_not(contested)));
+  }
+  return candidate;
+}
+
+// Gathers at the dimensions `dims` of x, one index for each.
+Tensor pick(const Tensor& x, const std::vector<int>& dims, const std::vector<Tensor>& indices) {
+  const int n = static_cast<int>(dims.size());
+  Ints perm, sizes;
+  for (const int d : dims) {
+    perm.push_back(d);
+    sizes.push_back(x.shape()[d]);
+  }
+  for (const I d : other_dims(x.ndim(), perm)) perm.push_back(d);
+  const Tensor front = make_transpose(x, perm);
+  const Tensor at = flat_index("index", indices, sizes);
+  const Tensor rows = as_rows(front, n);
+  const Tensor flat = make_reshape(at, {at.numel()});
+  Tensor out = make_reshape(make_gather(rows, 0, repeat_columns(flat, rows.size(1))),
+                            joined(at.shape(), tail(front.shape(), n)));
+  if (dims.back() - dims.front() + 1 != n || dims.front() == 0) return out;
+  // Adjacent tensors: their dimensions go back behind those that stood before them.
+  Ints back;
+  for (int d = 0; d < dims.front(); ++d) back.push_back(at.ndim() + d);
+  for (int d = 0; d < at.ndim(); ++d) back.push_back(d);
+  for (int d = at.ndim() + dims.front(); d < out.ndim(); ++d) back.push_back(d);
+  return make_transpose(out, back);
+}
+
+}  // namespace
+
+Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) const {
+  using Kind = TensorIndex::Kind;
+  LocScope scope{Loc(loc)};
+  int named = 0, ellipses = 0;
+  for (const TensorIndex& item : items) {
+    ellipses += item.kind == Kind::Ellipsis;
+    named += item.kind != Kind::Ellipsis && item.kind != Kind::None;
+  }
+  LILITH_CHECK(named <= ndim() && ellipses <= 1,
+               "index: {} items and {} Ellipsis for {}; need at most one item a dimension and one "
+               "Ellipsis",
+               named, ellipses, aval().str());
+  Tensor x = *this;
+  int d = 0;
+  std::vector<int> dims;
+  std::vector<Tensor> indices;
+  for (const TensorIndex& item : items) {
+    switch (item.kind) {
+      case Kind::Integer: {
+        const I n = x.shape()[d], i = item.integer < 0 ? item.integer + n : item.integer;
+        LILITH_CHECK(i >= 0 && i < n, "index: {} is out of range for dimension {} of {}",
+                     item.integer, d, x.aval().str());
+        Shape without_d = without(x.shape(), {d});
+        x = make_reshape(slice_dim(x, d, i, i + 1), without_d);
+        break;
+      }
+      case Kind::Slice:
+        x = x.slice(d++, item.slice.start, item.slice.stop, item.slice.step);
+        break;
+      case Kind::None:
+        x = lilith::unsqueeze(x, d++);
+        break;
+      case Kind::Ellipsis:
+        d += ndim() - named;
+        break;
+      case Kind::Tensor:
+        dims.push_back(d++);
+        indices.push_back(item.tensor);
+        break;
+    }
+  }
+  return dims.empty() ? x : pick(x, dims, indices);
+}
+
+Tensor slice_update(const Arg& x, const Tensor& src, int dim, I start, I end, I step) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(t.ndim() > 0, "slice_update: got a 0-d tensor; need at least 1 dimension");
+  LILITH_CHECK(step >= 1, "slice_update: step is {}; need step >= 1", step);
+  const int d = wrap_dim("slice_update", dim, t.ndim());
+  const I n = t.shape()[d];
+  const auto wrapped = [n](I i) { return std::clamp<I>(i < 0 ? i + n : i, 0, n); };
+  const I from = wrapped(start), to = std::max(wrapped(end), from);
+  Shape expected = t.shape();
+  expected[d] = (to - from + step - 1) / step;
+  LILITH_CHECK(src.shape() == expected,
+               "slice_update: src is {}; need shape {} for [{}:{}:{}] of {}", src.aval().str(),
+               expected.str(), from, to, step, t.aval().str());
+  if (expected[d] == 0) return t;
+  Ints lo(t.shape().size(), 0), hi = lo, interior = lo;
+  const auto k = static_cast<std::size_t>(d);
+  const I reach = (expected[d] - 1) * step + 1;
+  lo[k] = from;
+  hi[k] = n - from - reach;
+  interior[k] = step - 1;
+  const Tensor spread = make_pad(make_cast(src, t.dtype()), lo, hi, interior, 0);
+  const Tensor at = make_iota(t.shape(), d, DType::I64, t.device());
+  Tensor here = logical_and(compare("ge", at, static_cast<double>(from)),
+                            compare("lt", at, static_cast<double>(from + reach)));
+  if (step > 1) {
+    const Tensor offset = shift(at, static_cast<double>(-from));
+    here = logical_and(here, compare("eq", remainder(offset, step), 0));
+  }
+  return make_select(here, spread, t);
+}
+
+Tensor index_put(const Arg& x, const std::vector<Tensor>& indices, const Arg& values,
+                 bool accumulate) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  const int n = static_cast<int>(indices.size());
+  LILITH_CHECK(n >= 1 && n <= t.ndim(), "index_put: {} indices for {}; need 1 to {}", n,
+               t.aval().str(), t.ndim());
+  Ints sizes;
+  for (int d = 0; d < n; ++d) sizes.push_back(t.shape()[d]);
+  const Tensor at = flat_index("index_put", indices, sizes);
+  const Tensor v = make_cast(values.tensor(t.dtype()), t.dtype());
+  const Shape wanted = joined(at.shape(), tail(t.shape(), n));
+  const Tensor stand_ins[] = {v, make_full(wanted, 0, t.dtype(), t.device())};
+  LILITH_CHECK(broadcast_shapes("index_put", stand_ins) == wanted,
+               "index_put: values are {}; need a shape that broadcasts to {}", v.aval().str(),
+               wanted.str());
+  if (wanted.numel() == 0) return t;
+  const Tensor rows = as_rows(t, n), flat = make_reshape(at, {at.numel()});
+  const I columns = rows.size(1);
+  const Tensor src = make_reshape(broadcast_last(v, wanted), {at.numel(), columns});
+  const Tensor spread = repeat_columns(flat, columns);
+  if (accumulate) return make_reshape(make_scatter_add(rows, 0, spread, src), t.shape());
+  const Tensor kept = last_of_equals(flat, rows.size(0));
+  const Tensor put =
+      make_scatter_add(full_as(rows, 0), 0, spread, masked(repeat_columns(kept, columns), src));
+  const Tensor hits = make_scatter_add(make_full({rows.size(0)}, 0, DType::I64, t.device()), 0,
+                                       flat, full_as(flat, 1));
+  const Tensor hit = make_broadcast(compare("gt", hits, 0), rows.shape(), {0});
+  return make_reshape(make_select(hit, put, rows), t.shape());
+}
+
+}  // namespace lilith
