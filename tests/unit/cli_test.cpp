@@ -175,7 +175,8 @@ TEST_F(Cli, CtrlCEndsTrainingAtOnce) {
   const auto interrupt = [&](const std::string& args) {
     const std::string command = fmt::format(
         "cd {0}; rm -f out err; {1} {2} > out 2> err & p=$!; "
-        "while kill -0 $p && ! grep -qs '^epoch' err; do sleep 0.02; done 2> waited; "
+        "n=0; while [ $((n += 1)) -lt 3000 ] && kill -0 $p && ! grep -qs '^epoch' err; do sleep "
+        "0.02; done 2> waited; "
         "kill -INT $p; wait $p",
         dir_.string(), program_.string(), args);
     const int raw = std::system(command.c_str());
