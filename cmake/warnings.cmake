@@ -7,6 +7,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
                          -Wno-array-bounds -Wno-restrict -Wno-stringop-overread)
   target_compile_options(lilith_flags INTERFACE -Wno-missing-field-initializers)
 else()
+  # GCC 12's std::stable_sort uses what its own headers deprecate.
+  target_compile_options(lilith_flags INTERFACE -Wno-deprecated-declarations)
   target_compile_options(lilith_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 endif()
 foreach(sanitizer IN LISTS LILITH_SANITIZE)
