@@ -74,11 +74,11 @@ class CompiledProgram final : public Program {
   void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
            std::span<StoragePtr> outputs) override {
     if (before_) before_->run(inputs, {}, {});
-    check_room(outputs);
-    std::unique_ptr<Instance> instance = acquire();
-    const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
     // What stops in the middle must leave its inputs as they were.
     if (env::check_nan()) donated = {};
+    check_room(donated, outputs);
+    std::unique_ptr<Instance> instance = acquire();
+    const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
     place(*instance, arena, inputs, donated, outputs);
     Context context{this, instance.get()};
     if (guard_bytes_ > 0) fill_guards(*instance);
@@ -134,23 +134,35 @@ class CompiledProgram final : public Program {
         LocScope::current());
   }
 
-  // Beside what is live: the arena, and outputs that take over no input's memory.
+  // The input whose memory an output takes over in this run; -1 when it has memory of its own.
+  int donor_in_run(const BufferPlan& output, std::span<const char> donated) const {
+    if (output.donor < 0 || donated.empty()) return -1;
+    const int input = plan_.buffers[static_cast<std::size_t>(output.donor)].index;
+    return donated[static_cast<std::size_t>(input)] ? input : -1;
+  }
+
+  // Beside what is live: the arena and every output.
   std::int64_t fresh_bytes() const {
     auto bytes = static_cast<std::int64_t>(plan_.arena_bytes);
     for (const BufferPlan& b : plan_.buffers) {
-      if (b.kind == BufferPlan::Kind::Output && b.donor < 0)
-        bytes += static_cast<std::int64_t>(b.bytes);
+      if (b.kind == BufferPlan::Kind::Output) bytes += static_cast<std::int64_t>(b.bytes);
     }
     return bytes;
   }
 
   // An Error now instead of the system's killer in the middle of a run.
-  void check_room(std::span<const StoragePtr> given) const {
+  void check_room(std::span<const char> donated, std::span<const StoragePtr> given) const {
     const std::int64_t limit = runtime::memory_limit_bytes(), live = memory_stats().live_bytes;
     std::int64_t bytes = fresh_bytes_;
     if (bytes <= limit - live) return;
-    for (const StoragePtr& output : given)
-      if (output) bytes -= static_cast<std::int64_t>(output->bytes());
+    std::vector<bool> seen(plan_.buffers.size());  // an output may be there twice
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      const auto b = static_cast<std::size_t>(plan_.outputs[i]);
+      const BufferPlan& p = plan_.buffers[b];
+      if (p.kind != BufferPlan::Kind::Output || seen[b]) continue;
+      seen[b] = true;
+      if (given[i] || donor_in_run(p, donated) >= 0) bytes -= static_cast<std::int64_t>(p.bytes);
+    }
     if (bytes <= limit - live) return;
     throw DeviceError(
         fmt::format("eval: the program needs {:.1f} GiB beside {:.1f} GiB that are live, this "
@@ -243,8 +255,8 @@ class CompiledProgram final : public Program {
       const auto b = static_cast<std::size_t>(plan_.outputs[i]);
       const BufferPlan& p = plan_.buffers[b];
       if (p.kind == BufferPlan::Kind::Output && !instance.buffers[b]) {
-        const int donor = p.donor < 0 ? -1 : plan_.buffers[static_cast<std::size_t>(p.donor)].index;
-        if (donor >= 0 && !donated.empty() && donated[static_cast<std::size_t>(donor)]) {
+        const int donor = donor_in_run(p, donated);
+        if (donor >= 0) {
           outputs[i] = inputs[static_cast<std::size_t>(donor)];
         } else if (!outputs[i]) {
           outputs[i] = Storage::allocate(p.bytes);

@@ -156,6 +156,7 @@ Tensor slice_update(const Arg& x, const Tensor& src, int dim, I start, I end, I 
   LILITH_CHECK(step >= 1, "slice_update: step is {}; need step >= 1", step);
   const int d = wrap_dim("slice_update", dim, t.ndim());
   const I n = t.shape()[d];
+  step = std::min(step, std::max<I>(n, 1));  // a longer one takes the first element alone, too
   const auto wrapped = [n](I i) { return std::clamp<I>(i < 0 ? i + n : i, 0, n); };
   const I from = wrapped(start), to = std::max(wrapped(end), from);
   Shape expected = t.shape();

@@ -215,15 +215,17 @@ Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options,
   LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
   check_factory("randint", shape, options);
   // 53 bits of a uniform number: exact for every range that fits them.
-  const Tensor u = uniform(shape, DType::F64);
-  const Tensor k = make_cast(floor(scale(u, static_cast<double>(high - low))), DType::I64);
-  return make_cast(shift(k, static_cast<double>(low)), options.dtype);
+  const double range = static_cast<double>(high) - static_cast<double>(low);
+  const Tensor u = floor(scale(uniform(shape, DType::F64), range));
+  const auto lowest = static_cast<double>(low);
+  // A range that no i64 counts is shifted before it becomes one.
+  const Tensor k = range < 0x1p63 ? shift(make_cast(u, DType::I64), lowest)
+                                  : make_cast(shift(u, lowest), DType::I64);
+  return make_cast(k, options.dtype);
 }
 Tensor randint(I high, const Shape& shape, const TensorOptions& options, SourceLocation loc) {
   return randint(0, high, shape, options, loc);
 }
-// The ranks of random numbers are a random order: sorted on the host where the key is known,
-// counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
 Tensor randint_like(const Arg& x, I low, I high) {
   LocScope scope(x.loc());
   LILITH_CHECK(low < high, "randint_like: [{}, {}); need low < high", low, high);
@@ -231,6 +233,8 @@ Tensor randint_like(const Arg& x, I low, I high) {
   return randint(low, high, t.shape(), {.dtype = t.dtype(), .device = t.device()});
 }
 Tensor randint_like(const Arg& x, I high) { return randint_like(x, 0, high); }
+// The ranks of random numbers are a random order: sorted on the host where the key is known,
+// counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
 Tensor randperm(I n, const TensorOptions& options, SourceLocation loc) {
   LocScope scope{Loc(loc)};
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);

@@ -54,7 +54,8 @@ Tensor slice(const Arg& x, int dim, I start, I end, I step) {
   const I n = t.shape()[d];
   const auto wrap = [n](I i) { return std::clamp<I>(i < 0 ? i + n : i, 0, n); };
   const I a = wrap(start);
-  return slice_dim(t, d, a, std::max(a, wrap(end)), step);
+  // A step past the end takes the first element alone, however long it is.
+  return slice_dim(t, d, a, std::max(a, wrap(end)), std::min(step, std::max<I>(n, 1)));
 }
 Tensor narrow(const Arg& x, int dim, I start, I length) {
   LocScope scope(x.loc());

@@ -85,9 +85,7 @@ Graph test_the_output(const Graph& g) {
     if (le || gt) relu_of.emplace(m, s);
   }
   if (relu_of.empty()) return g;
-  std::unordered_map<const ir::NodeImpl*, Tensor> relu;     // old select -> new select
-  std::unordered_map<const ir::NodeImpl*, Tensor> mask_of;  // new mask node -> old mask
-  std::unordered_map<const ir::NodeImpl*, const ir::NodeImpl*> old_mask;
+  std::unordered_map<const ir::NodeImpl*, Tensor> relu;  // old select -> new select
   return transform(g, [&](const Node& n, const std::vector<Tensor>& in) -> Tensor {
     const ir::NodeImpl* old = n.tensor().node();
     std::vector<Tensor> inputs = in;
@@ -103,12 +101,10 @@ Graph test_the_output(const Graph& g) {
     }
     Tensor result;
     if (changed) result = apply(n.op(), inputs, n.attrs());
-    for (const auto& [mask, select] : relu_of) {
-      if (select == old) {
-        if (!result.defined()) result = apply(n.op(), inputs, n.attrs());
-        relu[old] = result;
-        break;
-      }
+    const auto own = old->inputs.empty() ? relu_of.end() : relu_of.find(old->inputs[0]);
+    if (own != relu_of.end() && own->second == old) {
+      if (!result.defined()) result = apply(n.op(), inputs, n.attrs());
+      relu[old] = result;
     }
     return result;
   });

@@ -101,7 +101,8 @@ Block SparseBuilder::over_tile(const Tile& t, Block body) {
 
 // Walks the run in pieces that fit the registers; all rows of one piece before the next.
 Block SparseBuilder::tiles(const std::function<Block(const Tile&)>& emit) {
-  const std::int64_t lanes = b_.target.lanes(dtype_), most = b_.target.vector_registers - 8,
+  const std::int64_t lanes = b_.target.lanes(dtype_),
+                     most = std::max(1, b_.target.vector_registers - 8),
                      vectors = (run_ + lanes - 1) / lanes, pieces = (vectors + most - 1) / most;
   if (pieces == 1) return row_tiles(number(0), run_, emit);
   const std::int64_t width = (vectors + pieces - 1) / pieces * lanes, full = run_ / width;

@@ -15,6 +15,9 @@ namespace lilith::schedule {
 /// A position either selects what is read of the other operand and all of it is summed (gather: the
 /// gradient of a convolution's weights), or it selects where in the result the product is added
 /// (scatter: the gradient of a convolution's input).
+///
+/// What an unpool or the select before it makes zero meets nothing: an inf or a NaN on the other
+/// side is annihilated, where a product with a stored zero would give NaN.
 struct SparseSpec {
   ir::NodeImpl* unpool = nullptr;
   int side = 0;                        // which operand of the contraction it is

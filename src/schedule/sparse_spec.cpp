@@ -202,9 +202,17 @@ bool pays(const SparseSpec& s, const Coefficients& dense, const NodeImpl* core,
   if (s.scatter && bytes > static_cast<double>(target.l2_bytes) / 2) return false;
   const double traffic =
       bytes > static_cast<double>(target.l2_bytes) / 2 ? summed_lists * bytes / 8 : 0;
+  // Places are 32 bits wide.
+  for (const NodeImpl* in : core->inputs) {
+    if (in->aval.numel() > INT32_MAX) return false;
+  }
+  // A scatter's images are what the team shares.
+  const double idle =
+      s.scatter ? target.threads / std::min<double>(target.threads, result_lists) : 1;
   // A scatter reads and writes its sums in memory for each product; an element costs a few steps
   // of the list's loops. The dense form needs the zeros in memory.
-  const double sparse = elements * (std::max(4.0, vectors * (s.scatter ? 2.0 : 1.3)) + 6) + traffic;
+  const double sparse =
+      (elements * (std::max(4.0, vectors * (s.scatter ? 2.0 : 1.3)) + 6) + traffic) * idle;
   const double dense_form = 1.5 * macs / lanes + 0.7 * static_cast<double>(s.unpool->aval.numel());
   return sparse < dense_form;
 }
