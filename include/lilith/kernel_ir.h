@@ -313,6 +313,7 @@ struct Kernel {
   std::vector<RegDecl> regs;
   Block body;
 
+  /// Scratch counts as written, a Param as read alone until `written` is set.
   BufferId add_buffer(std::string name, DType dtype, std::int64_t size, Space space = Space::Param);
   RegId add_reg(std::string name, DType dtype, std::vector<std::int64_t> dims = {});
   std::int64_t thread_scratch_bytes() const;

@@ -149,7 +149,7 @@ class Hasher {
 }  // namespace
 
 BufferId Kernel::add_buffer(std::string buffer_name, DType dtype, std::int64_t size, Space space) {
-  buffers.push_back({std::move(buffer_name), dtype, size, space, false});
+  buffers.push_back({std::move(buffer_name), dtype, size, space, space == Space::Thread});
   return static_cast<BufferId>(buffers.size()) - 1;
 }
 

@@ -37,6 +37,10 @@ struct Builder {
   int add_value(const ir::NodeImpl* n, const Layout& layout);
   /// Scratch memory shared by the team.
   int add_scratch(std::string name, DType dtype, std::int64_t elements);
+  /// What makes expressions of nodes in this kernel: values that have a buffer are loaded.
+  Lowerer lowerer(kir::Kernel& kernel) const {
+    return Lowerer(kernel, plan, [this](const ir::NodeImpl* n) { return buffer(n); });
+  }
   /// Ends a kernel: names its parameters' buffers, works out barriers later.
   void launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, std::string how,
               double flops);
@@ -49,8 +53,5 @@ void build_map(Builder& b, const Group& g);
 void build_row_chain(Builder& b, const Group& g);
 void build_contraction(Builder& b, const Group& g);
 void build_scatter(Builder& b, const Group& g);
-
-/// A Parallel loop over `extent` tasks, or no loop when there is but one.
-kir::Stmt parallel_for(kir::Expr var, kir::Block body);
 
 }  // namespace lilith::schedule

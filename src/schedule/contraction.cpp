@@ -25,10 +25,7 @@ constexpr std::size_t index(int i) { return static_cast<std::size_t>(i); }
 }  // namespace
 
 ContractionBuilder::ContractionBuilder(Builder& b, const Group& g)
-    : b_(b),
-      g_(g),
-      lower_(kernel_, b.plan, [&b](NodeImpl* n) { return b.buffer(n); }),
-      dtype_(compute_dtype(g.core->aval.dtype)) {
+    : b_(b), g_(g), lower_(b.lowerer(kernel_)), dtype_(compute_dtype(g.core->aval.dtype)) {
   kernel_.name = g.core->op->name;
 }
 
@@ -97,12 +94,6 @@ std::vector<int> ContractionBuilder::summed_axes() const {
   return r;
 }
 
-std::int64_t ContractionBuilder::product(const std::vector<int>& list) const {
-  std::int64_t n = 1;
-  for (const int i : list) n *= axis(i).extent;
-  return n;
-}
-
 Expr ContractionBuilder::place_a(kir::Pool& p, const std::vector<Expr>& at) const {
   Expr sum = p.integer(spec_.a_offset);
   for (int i = 0; i < axes(); ++i) {
@@ -120,9 +111,7 @@ Expr ContractionBuilder::place_b(kir::Pool& p, const std::vector<Expr>& at) cons
 }
 
 Expr ContractionBuilder::load_operand(int buffer, Expr address) {
-  const BufferPlan& plan = b_.plan.buffers[index(buffer)];
-  const Expr raw = pool().load(lower_.param(buffer), plan.dtype, address);
-  return raw.dtype() == dtype_ ? raw : pool().cast(raw, dtype_);
+  return lower_.load(buffer, address, dtype_);
 }
 
 Expr ContractionBuilder::load_b(const std::vector<Expr>& at, Expr tile, Expr column) {
@@ -131,36 +120,7 @@ Expr ContractionBuilder::load_b(const std::vector<Expr>& at, Expr tile, Expr col
 }
 
 Index ContractionBuilder::out_index(const std::vector<Expr>& at) {
-  Index out(index(g_.domain.rank()), number(0));
-  for (int i = 0; i < axes(); ++i) {
-    const Axis& x = axis(i);
-    if (x.summed()) continue;
-    Expr& e = out[index(x.out_dim)];
-    e = e + at[index(i)] * number(x.out_step);
-  }
-  return out;
-}
-
-// Outer loops become tasks until there are enough of them; the rest run inside a task.
-void ContractionBuilder::emit_parallel(std::vector<LoopDim> dims, Block body, bool single) {
-  std::size_t split = 0;
-  std::int64_t tasks = 1;
-  while (!single && split < dims.size() && tasks < 8 * b_.target.threads)
-    tasks *= dims[split++].extent;
-  for (std::size_t k = dims.size(); k > split; --k)
-    body = in_loop(dims[k - 1].var, LoopKind::Serial, std::move(body));
-  if (split == 1) {
-    kernel_.body.push_back(parallel_for(dims[0].var, std::move(body)));
-    return;
-  }
-  const Expr task = pool().var(tasks, "task");
-  if (split > 1) {
-    std::vector<Expr> by;
-    dims.resize(split);
-    split_index(task, dims, &by);
-    substitute(&body, by);
-  }
-  kernel_.body.push_back(parallel_for(task, std::move(body)));
+  return result_index(pool(), spec_.axes, g_.domain.rank(), at);
 }
 
 // What no tile fits: correct, not tuned. A plain dot product sums in the lanes.
@@ -184,13 +144,7 @@ void ContractionBuilder::emit_generic() {
   body.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
   append(&body, std::move(sum));
   append(&body, epilogue(out_index(at), pool().read(acc, dtype_)));
-  if (outer.empty()) {
-    kernel_.body.push_back(parallel_for(pool().var(1, "once"), std::move(body)));
-    return;
-  }
-  body = in_loop(outer.back().var, LoopKind::Vector, std::move(body));
-  outer.pop_back();
-  emit_parallel(outer, std::move(body), small());
+  kernel_.body.push_back(share_vector_loops(pool(), outer, std::move(body), tasks()));
 }
 
 std::string ContractionBuilder::how() const {

@@ -43,6 +43,15 @@ Operand make_operand(const Builder& b, ir::NodeImpl* node);
 std::vector<Axis> contraction_axes(const ir::NodeImpl* core, const std::vector<std::int64_t>& a,
                                    const std::vector<std::int64_t>& b);
 
+/// Elements that some of the axes span together.
+std::int64_t extent_of(const std::vector<Axis>& axes, const std::vector<int>& some);
+/// The row-major number of a place among them; `at` is the value of every axis.
+kir::Expr flat_index(kir::Pool& pool, const std::vector<Axis>& axes, const std::vector<int>& some,
+                     const std::vector<kir::Expr>& at);
+/// The index into a result of this rank.
+Index result_index(kir::Pool& pool, const std::vector<Axis>& axes, int rank,
+                   const std::vector<kir::Expr>& at);
+
 /// The chosen shape of the loops.
 struct ContractionSchedule {
   int vector_axis = -1;          // runs in SIMD lanes: contiguous in b and in the result

@@ -2,11 +2,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "schedule/contraction.h"
-#include "schedule/loops.h"
+#include "schedule/loop_order.h"
+#include "schedule/register_tile.h"
 
 namespace lilith::schedule {
 
@@ -18,17 +18,11 @@ struct TileLoop {
   std::int64_t steps;
 };
 
-/// One register tile of the result: its rows (loops, outermost first) times its columns (lanes).
-struct Tile {
-  std::vector<std::pair<kir::Expr, std::int64_t>> rows;
-  std::vector<int> row_axes;  // the axis of each
-  kir::Expr row;              // the rows' loops as one index
-  std::int64_t row_count = 1;
-  kir::Expr column;
-  std::int64_t columns = 0;
+/// The tile that the loops stand at.
+struct Tile : RegisterTile {
+  std::vector<int> row_axes;  // of each loop over rows
   kir::Expr step;             // of the vector axis: which of its tiles this is
   std::vector<kir::Expr> at;  // the value of every axis
-  std::int64_t elements() const { return row_count * columns; }
 };
 
 /// A contraction's group on its way to kernels. The parts:
@@ -53,7 +47,7 @@ class ContractionBuilder {
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
   int axes() const { return static_cast<int>(spec_.axes.size()); }
   std::vector<int> summed_axes() const;
-  std::int64_t product(const std::vector<int>& list) const;
+  std::int64_t extent(const std::vector<int>& some) const { return extent_of(spec_.axes, some); }
   std::vector<Expr> zeros() { return std::vector<Expr>(spec_.axes.size(), number(0)); }
 
   void swap_operands();
@@ -90,7 +84,6 @@ class ContractionBuilder {
   Block sum_with_prefetch(kir::RegId acc, Tile tile, const std::vector<Access>& reads);
   kir::RegId add_accumulator(const Tile& tile);
   Expr read(kir::RegId acc, const Tile& tile);
-  static Block over_tile(const Tile& tile, Block body, kir::LoopKind rows = kir::LoopKind::Unroll);
 
   // Epilogues.
   void visit_epilogue(const std::function<void(const NodeImpl*, bool made_here)>& visit) const;
@@ -110,8 +103,8 @@ class ContractionBuilder {
   void combine_partials(kir::BufferId partial);
 
   void emit_generic();
-  bool small() const { return macs_ < 2e4; }  // one thread does it sooner than two agree
-  void emit_parallel(std::vector<LoopDim> dims, Block body, bool single);
+  // Small products one thread does sooner than two agree.
+  std::int64_t tasks() const { return macs_ < 2e4 ? 1 : enough_tasks(b_.target); }
 
   Builder& b_;
   const Group& g_;

@@ -45,16 +45,10 @@ std::int64_t ContractionBuilder::vector_tiles() const {
 
 Expr ContractionBuilder::packed_place(kir::Pool& p, const std::vector<Expr>& at, Expr tile,
                                       Expr column) const {
-  const auto flat = [&](const std::vector<int>& list) {
-    Expr sum = p.integer(0);
-    for (const int i : list)
-      sum = sum * p.integer(axis(i).extent) + at[static_cast<std::size_t>(i)];
-    return sum;
-  };
   const std::vector<int> summed = summed_axes();
-  const Expr panel = flat(panel_axes()) * p.integer(vector_tiles()) + tile;
-  return (panel * p.integer(product(summed)) + flat(summed)) * p.integer(choice_.vector_tile) +
-         column;
+  const Expr panel = flat_index(p, spec_.axes, panel_axes(), at) * p.integer(vector_tiles()) + tile;
+  const Expr row = panel * p.integer(extent(summed)) + flat_index(p, spec_.axes, summed, at);
+  return row * p.integer(choice_.vector_tile) + column;
 }
 
 // One panel of `width` columns at one place of the loops around it; `inner` is the block of k.
@@ -72,8 +66,7 @@ Block ContractionBuilder::pack_tile(kir::Pool& p, kir::BufferId from, kir::Buffe
     copy.push_back(
         kir::Store{to, packed_place(p, at, tile, column), p.load(from, dtype, place_b(p, at)), {}});
     Block strip = in_loop(c, LoopKind::Vector, std::move(copy));
-    if (inner.extent > 1) strip = in_loop(inner.var, LoopKind::Serial, std::move(strip));
-    append(&strips, std::move(strip));
+    append(&strips, in_loop(inner.var, LoopKind::Serial, std::move(strip)));
   }
   return strips;
 }
@@ -83,12 +76,11 @@ void ContractionBuilder::pack_b() {
   const std::int64_t tiles = vector_tiles();
   packed_ =
       b_.add_scratch("panels", b_.plan.buffers[static_cast<std::size_t>(spec_.b_buffer)].dtype,
-                     product(others) * tiles * product(summed) * choice_.vector_tile);
+                     extent(others) * tiles * extent(summed) * choice_.vector_tile);
   kir::Kernel kernel;
   kernel.name = "pack";
-  Lowerer lower(kernel, b_.plan, [](ir::NodeImpl*) { return -1; });
-  const kir::BufferId from = lower.param(spec_.b_buffer), to = lower.param(packed_);
-  kernel.buffers[static_cast<std::size_t>(to)].written = true;
+  Lowerer lower = b_.lowerer(kernel);
+  const kir::BufferId from = lower.param(spec_.b_buffer), to = lower.written_param(packed_);
   kir::Pool& p = *kernel.pool;
 
   // The loops around a panel, and where they put every axis.
@@ -96,12 +88,12 @@ void ContractionBuilder::pack_b() {
   std::vector<Expr> at(spec_.axes.size(), p.integer(0));
   std::vector<int> order = others;
   order.insert(order.end(), summed.begin(), summed.end());
-  LoopDim inner;
+  LoopDim inner{p.integer(0)};
   for (const int i : order) {
     const bool blocked = !summed.empty() && i == summed.back();
     if (blocked) inner.extent = largest_divisor(axis(i).extent, kMaxBlock);
     const std::int64_t steps = axis(i).extent / (blocked ? inner.extent : 1);
-    loops.push_back({steps == 1 ? p.integer(0) : p.var(steps, axis(i).name), steps});
+    loops.push_back({loop_var(p, steps, axis(i).name), steps});
     at[static_cast<std::size_t>(i)] = loops.back().var;
     if (inner.extent > 1) {
       inner.var = p.var(inner.extent, "kk");
@@ -122,13 +114,8 @@ void ContractionBuilder::pack_b() {
                            std::make_shared<Block>(panel(choice_.vector_tile)),
                            std::make_shared<Block>(panel(last))});
   }
-  Group copy;
-  copy.domain = Shape{tiles};
-  for (auto it = loops.rbegin(); it != loops.rend(); ++it) {
-    if (it->extent > 1) body = in_loop(it->var, LoopKind::Serial, std::move(body));
-  }
-  kernel.body.push_back(parallel_for(tile, std::move(body)));
-  b_.launch(std::move(kernel), lower, copy,
+  kernel.body.push_back(parallel_for(tile, nest(loops, std::move(body))));
+  b_.launch(std::move(kernel), lower, Group{},
             fmt::format("pack b of {} into panels of {}", g_.core->op->name, choice_.vector_tile),
             0);
 }

@@ -127,6 +127,33 @@ std::vector<Axis> contraction_axes(const NodeImpl* core, const Ints& a, const In
   return axes;
 }
 
+std::int64_t extent_of(const std::vector<Axis>& axes, const std::vector<int>& some) {
+  std::int64_t n = 1;
+  for (const int i : some) n *= axes[static_cast<std::size_t>(i)].extent;
+  return n;
+}
+
+kir::Expr flat_index(kir::Pool& pool, const std::vector<Axis>& axes, const std::vector<int>& some,
+                     const std::vector<kir::Expr>& at) {
+  kir::Expr sum = pool.integer(0);
+  for (const int k : some) {
+    const auto i = static_cast<std::size_t>(k);
+    sum = sum * pool.integer(axes[i].extent) + at[i];
+  }
+  return sum;
+}
+
+Index result_index(kir::Pool& pool, const std::vector<Axis>& axes, int rank,
+                   const std::vector<kir::Expr>& at) {
+  Index out(static_cast<std::size_t>(rank), pool.integer(0));
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    if (axes[i].summed()) continue;
+    kir::Expr& e = out[static_cast<std::size_t>(axes[i].out_dim)];
+    e = e + at[i] * pool.integer(axes[i].out_step);
+  }
+  return out;
+}
+
 ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   const Operand lhs = make_operand(b, core->inputs[0]), rhs = make_operand(b, core->inputs[1]);
   ContractionSpec spec;

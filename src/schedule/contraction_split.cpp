@@ -19,16 +19,8 @@ using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
 
-namespace {
-constexpr std::int64_t kSmallResult = 4096;  // elements that one thread combines
-}  // namespace
-
 Expr ContractionBuilder::partial_place(const std::vector<Expr>& at, Expr chunk) {
-  const auto strides = layout_.strides(g_.domain);
-  const Index index = out_index(at);
-  Expr sum = chunk * number(g_.domain.numel());
-  for (std::size_t d = 0; d < index.size(); ++d) sum = sum + index[d] * number(strides[d]);
-  return sum;
+  return chunk * number(g_.domain.numel()) + place_of(pool(), out_index(at), layout_, g_.domain);
 }
 
 // Where the whole sum runs outside of the tiles, a step of it would load and store a tile for one
@@ -57,8 +49,7 @@ void ContractionBuilder::keep_steps_inside() {
 void ContractionBuilder::emit_split() {
   keep_steps_inside();
   const int scratch = b_.add_scratch("partial", dtype_, g_.domain.numel() * choice_.chunks);
-  const kir::BufferId partial = lower_.param(scratch);
-  kernel_.buffers[static_cast<std::size_t>(partial)].written = true;
+  const kir::BufferId partial = lower_.written_param(scratch);
   const bool shared = choice_.chunks > 1;
   const Expr chunk = shared ? pool().var(choice_.chunks, "chunk") : number(0);
   Block task = clear_partial(partial, chunk);
@@ -75,11 +66,7 @@ void ContractionBuilder::emit_split() {
     if (cut && extent * choice_.chunks != x.extent) inside = kir::lt(place, number(x.extent));
   }
   Block body = add_tiles(partial, chunk, at);
-  if (inside) {
-    Block guarded;
-    guarded.push_back(kir::If{inside, std::make_shared<Block>(std::move(body)), nullptr});
-    body = std::move(guarded);
-  }
+  body = only_where(inside, std::move(body));
   for (auto it = split.rbegin(); it != split.rend(); ++it)
     body = in_loop(*it, LoopKind::Serial, std::move(body));
   append(&task, std::move(body));
@@ -118,36 +105,27 @@ Block ContractionBuilder::add_tiles(kir::BufferId partial, Expr chunk,
     append(&one, over_tile(tile, std::move(store)));
     return one;
   });
-  for (auto it = loops.rbegin(); it != loops.rend(); ++it) {
-    if (it->steps > 1) body = in_loop(it->var, LoopKind::Serial, std::move(body));
-  }
+  for (auto it = loops.rbegin(); it != loops.rend(); ++it)
+    body = in_loop(it->var, LoopKind::Serial, std::move(body));
   return body;
 }
 
 // The sum of the copies, and the epilogue, over the result in its memory order.
 void ContractionBuilder::combine_partials(kir::BufferId partial) {
-  const auto strides = layout_.strides(g_.domain);
-  Index index(static_cast<std::size_t>(g_.domain.rank()), number(0));
+  Index index(static_cast<std::size_t>(g_.domain.rank()));
   std::vector<LoopDim> dims;
-  Expr place = number(0);
   for (const int d : layout_.order) {
-    if (g_.domain[d] == 1) continue;
-    const Expr v = pool().var(g_.domain[d], "o" + std::to_string(d));
+    const Expr v = loop_var(pool(), g_.domain[d], "o" + std::to_string(d));
     index[static_cast<std::size_t>(d)] = v;
-    place = place + v * number(strides[static_cast<std::size_t>(d)]);
     dims.push_back({v, g_.domain[d]});
   }
+  const Expr place = place_of(pool(), index, layout_, g_.domain);
   Expr sum = pool().load(partial, dtype_, place);
   for (std::int64_t p = 1; p < choice_.chunks; ++p)
     sum = sum + pool().load(partial, dtype_, place + number(p * g_.domain.numel()));
   Block body = epilogue(index, sum);
-  if (dims.empty()) {
-    kernel_.body.push_back(parallel_for(pool().var(1, "once"), std::move(body)));
-    return;
-  }
-  body = in_loop(dims.back().var, LoopKind::Vector, std::move(body));
-  dims.pop_back();
-  emit_parallel(dims, std::move(body), g_.domain.numel() < kSmallResult);
+  kernel_.body.push_back(share_vector_loops(pool(), dims, std::move(body),
+                                            enough_tasks(b_.target, g_.domain.numel())));
 }
 
 }  // namespace lilith::schedule

@@ -28,7 +28,7 @@ std::vector<TileLoop> ContractionBuilder::tile_loops() {
   std::vector<TileLoop> rows, others, vec;
   const auto add = [&](std::vector<TileLoop>* list, int i, std::int64_t tile) {
     const std::int64_t steps = (axis(i).extent + tile - 1) / tile;
-    list->push_back({i, tile, steps == 1 ? number(0) : pool().var(steps, axis(i).name), steps});
+    list->push_back({i, tile, loop_var(pool(), steps, axis(i).name), steps});
   };
   for (int i = 0; i < axes(); ++i) {
     if (axis(i).summed() || i == choice_.vector_axis) continue;
@@ -39,7 +39,7 @@ std::vector<TileLoop> ContractionBuilder::tile_loops() {
       add(&rows, i, choice_.row_tiles[static_cast<std::size_t>(row - choice_.row_axes.begin())]);
   }
   add(&vec, choice_.vector_axis, choice_.vector_tile);
-  const std::int64_t b_bytes = product(summed_axes()) * axis(choice_.vector_axis).extent *
+  const std::int64_t b_bytes = extent(summed_axes()) * axis(choice_.vector_axis).extent *
                                static_cast<std::int64_t>(size_of(dtype_));
   const bool small_b = b_bytes <= b_.target.l2_bytes / 2;
   std::vector<TileLoop> order;
@@ -72,27 +72,23 @@ Block ContractionBuilder::tile_cases(
 Tile ContractionBuilder::make_tile(const std::vector<TileLoop>& loops,
                                    const std::vector<std::int64_t>& sizes, std::vector<Expr> at) {
   Tile t;
-  t.columns = choice_.vector_tile;
-  t.step = t.row = number(0);
+  std::int64_t columns = choice_.vector_tile;
+  t.step = number(0);
   for (std::size_t k = 0; k < loops.size(); ++k) {
     const TileLoop& l = loops[k];
     if (l.axis == choice_.vector_axis) {
-      t.columns = sizes[k];
+      columns = sizes[k];
       t.step = l.var;
       continue;
     }
     Expr& place = at[static_cast<std::size_t>(l.axis)];
     place = l.var * number(l.tile);
     if (sizes[k] == 1) continue;
-    t.rows.emplace_back(pool().var(sizes[k], "r"), sizes[k]);
+    t.add_row(pool(), pool().var(sizes[k], "r"), sizes[k]);
     t.row_axes.push_back(l.axis);
-    place = place + t.rows.back().first;
+    place = place + t.rows.back().var;
   }
-  for (const auto& [r, n] : t.rows) {
-    t.row_count *= n;
-    t.row = t.row * number(n) + r;
-  }
-  t.column = pool().var(t.columns, "c");
+  t.add_columns(pool(), columns);
   at[static_cast<std::size_t>(choice_.vector_axis)] =
       t.step * number(choice_.vector_tile) + t.column;
   t.at = std::move(at);
@@ -105,14 +101,6 @@ kir::RegId ContractionBuilder::add_accumulator(const Tile& tile) {
 
 Expr ContractionBuilder::read(kir::RegId acc, const Tile& tile) {
   return pool().read(acc, dtype_, {tile.row, tile.column});
-}
-
-// `body` for every element of a tile.
-Block ContractionBuilder::over_tile(const Tile& tile, Block body, LoopKind rows) {
-  Block result = in_loop(tile.column, LoopKind::Vector, std::move(body));
-  for (auto it = tile.rows.rbegin(); it != tile.rows.rend(); ++it)
-    result = in_loop(it->first, rows, std::move(result));
-  return result;
 }
 
 // Adds a * b over the `summed` axes to the accumulators.
@@ -153,7 +141,7 @@ std::vector<Access> ContractionBuilder::reads_ahead(const Tile& tile, const Bloc
   for (const Access& a : loads_of(values, kernel_)) {
     const auto form = kir::affine(a.address);
     const bool rows = std::any_of(tile.rows.begin(), tile.rows.end(), [&](const auto& r) {
-      return form && form->coefficient(static_cast<kir::VarId>(r.first->i)) != 0;
+      return form && form->coefficient(static_cast<kir::VarId>(r.var->i)) != 0;
     });
     if (!rows || kernel_.buffers[static_cast<std::size_t>(a.buffer)].space != kir::Space::Param ||
         form->coefficient(static_cast<kir::VarId>(tile.column->i)) != 1) {
@@ -169,19 +157,15 @@ std::vector<Access> ContractionBuilder::reads_ahead(const Tile& tile, const Bloc
 // Asks for one row of the tile, given its number.
 Block ContractionBuilder::prefetch_row(const Tile& tile, const std::vector<Access>& reads,
                                        Expr row) {
-  std::vector<LoopDim> dims;
-  for (const auto& [r, n] : tile.rows) dims.push_back({r, n});
   std::vector<Expr> by;
-  split_index(row, dims, &by);
-  const auto column = static_cast<std::size_t>(tile.column->i);
-  by.resize(std::max(by.size(), column + 1));
+  split_index(row, tile.rows, &by);
   Block block;
   for (const Access& a : reads) {
     const auto size = static_cast<std::int64_t>(
         size_of(kernel_.buffers[static_cast<std::size_t>(a.buffer)].dtype));
     // A row that begins inside a line ends inside another.
     for (std::int64_t c = 0; c < tile.columns + kLine / size - 1; c += kLine / size) {
-      by[column] = number(std::min(c, tile.columns - 1));
+      set_var(&by, tile.column, number(std::min(c, tile.columns - 1)));
       block.push_back(kir::Prefetch{a.buffer, kir::substitute(a.address, by)});
     }
   }
@@ -229,10 +213,8 @@ void ContractionBuilder::emit_tiles() {
     return one;
   });
   std::vector<LoopDim> dims;
-  for (const TileLoop& l : loops) {
-    if (l.steps > 1) dims.push_back({l.var, l.steps});
-  }
-  emit_parallel(dims, std::move(body), small());
+  for (const TileLoop& l : loops) dims.push_back({l.var, l.steps});
+  kernel_.body.push_back(share_loops(pool(), dims, std::move(body), tasks()));
 }
 
 // Written out once per register a heavy epilogue would be many pages of code: the tile then goes
@@ -243,7 +225,6 @@ Block ContractionBuilder::epilogue_of_tile(kir::RegId acc, const Tile& tile) {
     return over_tile(tile, epilogue(out_index(tile.at), read(acc, tile)));
   const kir::BufferId memory =
       kernel_.add_buffer("tile", dtype_, tile.elements(), kir::Space::Thread);
-  kernel_.buffers[static_cast<std::size_t>(memory)].written = true;
   const Expr place = tile.row * number(tile.columns) + tile.column;
   Block spill;
   spill.push_back(kir::Store{memory, place, read(acc, tile), {}});
@@ -259,26 +240,24 @@ Block ContractionBuilder::pooled_epilogue(kir::RegId acc, const Tile& tile) {
   std::vector<Expr> first = tile.at;  // the tile's first row
   for (std::size_t k = 0; k < tile.rows.size(); ++k) {
     const auto i = static_cast<std::size_t>(tile.row_axes[k]);
-    const auto& [r, n] = tile.rows[k];
-    const std::int64_t unit = spec_.axes[i].unit;
-    first[i] = tile.at[i] - r;
+    const LoopDim& rows = tile.rows[k];
+    const std::int64_t unit = spec_.axes[i].unit, n = rows.extent / unit;
+    first[i] = tile.at[i] - rows.var;
     if (unit == 1) continue;
-    const Expr w = n == unit ? number(0) : pool().var(n / unit, "w");
-    windows.rows[k] = {w, n / unit};
+    const Expr w = loop_var(pool(), n, "w");
+    windows.rows[k] = {w, n};
     windows.at[i] = kir::floor_div(first[i], unit) + w;
   }
-  std::erase_if(windows.rows, [](const auto& r) { return r.second == 1; });
   const auto element = [this, &tile, acc, first](const Index& at) {
     Expr row = number(0);
     for (std::size_t k = 0; k < tile.rows.size(); ++k) {
       const auto i = static_cast<std::size_t>(tile.row_axes[k]);
       const auto d = static_cast<std::size_t>(spec_.axes[i].out_dim);
-      row = row * number(tile.rows[k].second) + at[d] - first[i];
+      row = row * number(tile.rows[k].extent) + at[d] - first[i];
     }
     return pool().read(acc, dtype_, {row, tile.column});
   };
-  return over_tile(windows,
-                   store_results(b_, g_, &kernel_, &lower_, out_index(windows.at), element));
+  return over_tile(windows, store_results(b_, g_, &lower_, out_index(windows.at), element));
 }
 
 // Every node between the core and the stores, and what they load, each once.
@@ -330,7 +309,7 @@ bool ContractionBuilder::heavy_epilogue(std::int64_t elements) const {
 }
 
 Block ContractionBuilder::epilogue(const Index& index, Expr core) {
-  return store_results(b_, g_, &kernel_, &lower_, index, core);
+  return store_results(b_, g_, &lower_, index, core);
 }
 
 }  // namespace lilith::schedule

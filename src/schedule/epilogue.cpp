@@ -21,22 +21,19 @@ kir::Expr compute_inline(Builder& b, const Group& g, Lowerer* lower, NodeImpl* n
 
 }  // namespace
 
-kir::Block store_results(Builder& b, const Group& g, kir::Kernel* kernel, Lowerer* lower,
-                         const Index& index, kir::Expr core) {
-  return store_results(b, g, kernel, lower, index, [core](const Index&) { return core; });
+kir::Block store_results(Builder& b, const Group& g, Lowerer* lower, const Index& index,
+                         kir::Expr core) {
+  return store_results(b, g, lower, index, [core](const Index&) { return core; });
 }
 
-kir::Block store_results(Builder& b, const Group& g, kir::Kernel* kernel, Lowerer* lower,
-                         const Index& index, const std::function<kir::Expr(const Index&)>& core) {
+kir::Block store_results(Builder& b, const Group& g, Lowerer* lower, const Index& index,
+                         const std::function<kir::Expr(const Index&)>& core) {
   lower->forget();
   lower->bind(g.core, core);
   kir::Block body;
   for (NodeImpl* n : g.stores) {
-    const int buffer = b.buffer(n);
     const kir::Expr value = n == g.core ? core(index) : compute_inline(b, g, lower, n, index);
-    const kir::BufferId id = lower->param(buffer);
-    kernel->buffers[static_cast<std::size_t>(id)].written = true;
-    body.push_back(kir::Store{id, lower->address(buffer, index), value, {}});
+    body.push_back(lower->store(b.buffer(n), index, value));
   }
   lower->unbind(g.core);
   return body;

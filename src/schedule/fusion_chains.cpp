@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "schedule/fuser.h"
-#include "schedule/loops.h"
+#include "schedule/loop_order.h"
 #include "schedule/reduction.h"
 
 // Maps that reduce over the same axes of one domain, and what computes with their results:

@@ -1,239 +1,114 @@
 #include "schedule/loops.h"
 
-#include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <unordered_set>
+#include <utility>
 
 namespace lilith::schedule {
-namespace {
 
+using kir::Block;
 using kir::Expr;
+using kir::LoopKind;
 
-template <class F>
-void walk(Expr x, std::unordered_set<const kir::ExprNode*>* seen, F&& visit) {
-  if (!seen->insert(x.node()).second) return;
-  if (!visit(x)) return;
-  for (const Expr& arg : x->args) {
-    if (arg) walk(arg, seen, visit);
-  }
+Expr loop_var(kir::Pool& pool, std::int64_t extent, std::string name) {
+  return extent == 1 ? pool.integer(0) : pool.var(extent, std::move(name));
 }
 
-// How far an address moves, on average, when a variable takes a step.
-double step_of(Expr address, Expr var) {
-  if (address == var) return 1;
-  const auto& a = address->args;
-  switch (address->op) {
-    case kir::Op::Add:
-      return step_of(a[0], var) + step_of(a[1], var);
-    case kir::Op::Sub:
-      return step_of(a[0], var) - step_of(a[1], var);
-    case kir::Op::Mul:
-      if (a[1]->op == kir::Op::Const)
-        return step_of(a[0], var) * static_cast<double>(a[1].as_int());
-      return a[0]->op == kir::Op::Const ? step_of(a[1], var) * static_cast<double>(a[0].as_int())
-                                        : 0;
-    case kir::Op::FloorDiv:
-      return a[1]->op == kir::Op::Const && a[1].as_int() != 0
-                 ? step_of(a[0], var) / static_cast<double>(a[1].as_int())
-                 : 0;
-    case kir::Op::FloorMod:
-      return step_of(a[0], var);
-    default:
-      return 0;
-  }
+std::int64_t extent_of(const std::vector<LoopDim>& dims) {
+  std::int64_t n = 1;
+  for (const LoopDim& d : dims) n *= d.extent;
+  return n;
 }
 
-bool loads_anything(Expr x) {
-  std::unordered_set<const kir::ExprNode*> seen;
-  bool found = false;
-  walk(x, &seen, [&](Expr e) {
-    found = found || e->op == kir::Op::Load;
-    return !found;
-  });
-  return found;
-}
-
-}  // namespace
-
-std::vector<Access> loads_of(const std::vector<Expr>& roots, const kir::Kernel& kernel) {
-  std::vector<Access> loads;
-  std::unordered_set<const kir::ExprNode*> seen;
-  for (const Expr& root : roots) {
-    walk(root, &seen, [&](Expr x) {
-      if (x->op == kir::Op::Load) {
-        const kir::BufferDecl& b = kernel.buffers[static_cast<std::size_t>(x->i)];
-        loads.push_back({x->args[0],
-                         static_cast<double>(b.size) * static_cast<double>(size_of(b.dtype)),
-                         static_cast<kir::BufferId>(x->i)});
-      }
-      return true;
-    });
-  }
-  return loads;
-}
-
-std::size_t expression_size(const std::vector<Expr>& roots) {
-  std::unordered_set<const kir::ExprNode*> seen;
-  for (const Expr& root : roots) walk(root, &seen, [](Expr) { return true; });
-  return seen.size();
-}
-
-std::vector<bool> pinned_vars(const std::vector<Expr>& roots) {
-  std::vector<bool> pinned;
-  const auto pin = [&](const Expr& x) {
-    std::unordered_set<const kir::ExprNode*> seen;
-    walk(x, &seen, [&](Expr e) {
-      if (e->op == kir::Op::Var) {
-        const auto id = static_cast<std::size_t>(e->i);
-        if (pinned.size() <= id) pinned.resize(id + 1);
-        pinned[id] = true;
-      }
-      return true;
-    });
-  };
-  std::unordered_set<const kir::ExprNode*> seen;
-  for (const Expr& root : roots) {
-    walk(root, &seen, [&](Expr x) {
-      if (x->op == kir::Op::Var) pin(x);
-      if (x->op != kir::Op::Load) return true;
-      if (!kir::affine(x->args[0])) pin(x->args[0]);
-      if (x->args.size() > 1 && x->args[1]) pin(x->args[1]);
-      // An indirect address holds loads whose own addresses are affine; they were pinned with it.
-      return false;
-    });
-  }
-  return pinned;
-}
-
-std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain,
-                              const std::vector<Access>& accesses) {
-  const auto rank = static_cast<std::size_t>(domain.rank());
-  std::vector<int> row_major(rank);
-  std::iota(row_major.begin(), row_major.end(), 0);
-  // Per access the step of every dimension; empty when loads decide where it goes.
-  std::vector<std::vector<double>> strides;
-  for (const Access& a : accesses) {
-    strides.emplace_back();
-    if (loads_anything(a.address)) continue;
-    for (std::size_t d = 0; d < rank; ++d)
-      strides.back().push_back(vars[d]->op == kir::Op::Var ? step_of(a.address, vars[d]) : 0);
-  }
-  std::vector<std::vector<int>> candidates{row_major};
-  for (const auto& s : strides) {
-    if (s.empty()) continue;
-    std::vector<int> order = row_major;
-    std::stable_sort(order.begin(), order.end(), [&](int x, int y) {
-      // A dimension that the access does not walk along goes outside.
-      const auto key = [&](int d) {
-        const double c = std::abs(s[static_cast<std::size_t>(d)]);
-        return c == 0 ? INFINITY : c;
-      };
-      return key(x) > key(y);
-    });
-    candidates.push_back(std::move(order));
-  }
-  const auto penalty = [&](const std::vector<int>& order) {
-    int inner = -1;
-    for (const int d : order) {
-      if (domain[d] > 1) inner = d;
-    }
-    double total = 0;
-    for (std::size_t k = 0; k < strides.size(); ++k) {
-      if (strides[k].empty() || inner < 0) continue;
-      const double step = std::abs(strides[k][static_cast<std::size_t>(inner)]);
-      // A short innermost loop fills few lanes.
-      const double lanes = domain[inner] < 8 ? 2.0 : 1.0;
-      total += accesses[k].bytes * (step <= 1 ? lanes : 4.0);
-    }
-    return total;
-  };
-  return *std::min_element(candidates.begin(), candidates.end(),
-                           [&](const auto& x, const auto& y) { return penalty(x) < penalty(y); });
-}
-
-namespace {
-
-bool is_pinned(const std::vector<bool>& pinned, const Expr& var) {
-  const auto id = static_cast<std::size_t>(var->i);
-  return id < pinned.size() && pinned[id];
-}
-
-// Whether stepping `outer` once goes as far as `inner`'s whole range, in every access.
-bool walked_as_one(const LoopDim& outer, const LoopDim& inner,
-                   const std::vector<Access>& accesses) {
-  for (const Access& a : accesses) {
-    const auto form = kir::affine(a.address);
-    if (!form) continue;  // its variables are pinned
-    const std::int64_t o = form->coefficient(static_cast<kir::VarId>(outer.var->i));
-    const std::int64_t i = form->coefficient(static_cast<kir::VarId>(inner.var->i));
-    if (o != i * inner.extent) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
-DomainLoops merge_loops(kir::Pool& pool, const std::vector<LoopDim>& ordered,
-                        const std::vector<Access>& accesses, const std::vector<bool>& pinned,
-                        bool merge_kept) {
-  DomainLoops loops;
-  for (std::size_t k = 0; k < ordered.size();) {
-    LoopDim run = ordered[k];
-    std::size_t end = k + 1;
-    std::string name = pool.var_name(static_cast<kir::VarId>(run.var->i));
-    for (; end < ordered.size(); ++end) {
-      const LoopDim &outer = ordered[end - 1], &inner = ordered[end];
-      if (outer.reduced != inner.reduced || (!merge_kept && !inner.reduced) ||
-          is_pinned(pinned, outer.var) || is_pinned(pinned, inner.var) ||
-          !walked_as_one(outer, inner, accesses))
-        break;
-      run.extent *= inner.extent;
-      name += pool.var_name(static_cast<kir::VarId>(inner.var->i));
-    }
-    if (end > k + 1) {
-      run.var = pool.var(run.extent, name);
-      // The innermost variable's coefficient times the wider range covers the whole run.
-      for (std::size_t m = k; m < end; ++m) {
-        const auto id = static_cast<std::size_t>(ordered[m].var->i);
-        if (loops.by.size() <= id) loops.by.resize(id + 1);
-        loops.by[id] = m + 1 == end ? run.var : pool.integer(0);
-      }
-    }
-    loops.dims.push_back(run);
-    k = end;
-  }
-  return loops;
-}
-
-Layout layout_without(const std::vector<int>& order, const std::vector<bool>& dropped) {
-  Layout l;
-  for (const int d : order) {
-    if (dropped[static_cast<std::size_t>(d)]) continue;
-    l.order.push_back(static_cast<int>(std::count(dropped.begin(), dropped.begin() + d, false)));
-  }
-  return l;
-}
-
-bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes, const Target& target) {
-  std::int64_t row = 1;
-  for (const std::int64_t d : axes) row *= domain[static_cast<int>(d)];
-  if (axes.empty() || domain.numel() == 0) return false;
-  const std::int64_t rows = domain.numel() / row;
-  return target.threads == 1 || rows >= 2 * target.threads || domain.numel() < 4 * kMinTask;
-}
-
-kir::Block in_loop(Expr var, kir::LoopKind kind, kir::Block body) {
-  kir::Block outer;
+Block in_loop(Expr var, LoopKind kind, Block body) {
+  if (var->op != kir::Op::Var) return body;
+  Block outer;
   outer.push_back(kir::make_for(var, kind, std::move(body)));
   return outer;
 }
 
-void append(kir::Block* to, kir::Block from) {
+std::vector<LoopDim> proper_loops(std::vector<LoopDim> loops) {
+  std::erase_if(loops, [](const LoopDim& d) { return d.var->op != kir::Op::Var; });
+  return loops;
+}
+
+Block nest(const std::vector<LoopDim>& all, Block body, LoopKind innermost) {
+  const std::vector<LoopDim> loops = proper_loops(all);
+  for (auto it = loops.rbegin(); it != loops.rend(); ++it)
+    body = in_loop(it->var, it == loops.rbegin() ? innermost : LoopKind::Serial, std::move(body));
+  return body;
+}
+
+Block only_where(Expr cond, Block body) {
+  if (!cond) return body;
+  Block outer;
+  outer.push_back(kir::If{cond, std::make_shared<Block>(std::move(body)), nullptr});
+  return outer;
+}
+
+void append(Block* to, Block from) {
   for (kir::Stmt& s : from) to->push_back(std::move(s));
 }
 
-void substitute(kir::Block* body, const std::vector<Expr>& by) {
+kir::Stmt parallel_for(Expr var, Block body) {
+  return kir::make_for(var, LoopKind::Parallel, std::move(body));
+}
+
+kir::Stmt tasks_loop(Expr var, Block body, std::int64_t elements) {
+  return kir::make_for(var, elements >= kMinTask ? LoopKind::Parallel : LoopKind::Serial,
+                       std::move(body));
+}
+
+std::int64_t enough_tasks(const Target& target, std::int64_t elements) {
+  return elements < kMinTask ? 1 : 8 * target.threads;
+}
+
+kir::Stmt share_loops(kir::Pool& pool, std::vector<LoopDim> dims, Block body, std::int64_t tasks) {
+  dims = proper_loops(std::move(dims));
+  std::size_t shared = 0;
+  std::int64_t n = 1;
+  while (shared < dims.size() && n < tasks) n *= dims[shared++].extent;
+  body = nest({dims.begin() + static_cast<std::ptrdiff_t>(shared), dims.end()}, std::move(body));
+  dims.resize(shared);
+  if (shared == 0) return run_once(pool, std::move(body));
+  if (shared == 1) return parallel_for(dims[0].var, std::move(body));
+  const Expr task = pool.var(n, "task");
+  std::vector<Expr> by;
+  split_index(task, dims, &by);
+  substitute(&body, by);
+  return parallel_for(task, std::move(body));
+}
+
+kir::Stmt share_vector_loops(kir::Pool& pool, std::vector<LoopDim> dims, Block body,
+                             std::int64_t tasks) {
+  dims = proper_loops(std::move(dims));
+  if (!dims.empty()) {
+    body = in_loop(dims.back().var, LoopKind::Vector, std::move(body));
+    dims.pop_back();
+  }
+  return share_loops(pool, std::move(dims), std::move(body), tasks);
+}
+
+kir::Stmt run_once(kir::Pool& pool, Block body) {
+  return parallel_for(pool.var(1, "once"), std::move(body));
+}
+
+void set_var(std::vector<Expr>* by, Expr var, Expr value) {
+  const auto id = static_cast<std::size_t>(var->i);
+  if (by->size() <= id) by->resize(id + 1);
+  (*by)[id] = value;
+}
+
+void split_index(Expr index, const std::vector<LoopDim>& dims, std::vector<Expr>* by) {
+  const std::int64_t total = extent_of(dims);
+  std::int64_t inner = 1;
+  for (auto it = dims.rbegin(); it != dims.rend(); ++it) {
+    Expr part = inner == 1 ? index : kir::floor_div(index, inner);
+    inner *= it->extent;
+    if (inner != total) part = kir::floor_mod(part, it->extent);
+    set_var(by, it->var, part);
+  }
+}
+
+void substitute(Block* body, const std::vector<Expr>& by) {
   const auto sub = [&](Expr& e) {
     if (e) e = kir::substitute(e, by);
   };
@@ -276,39 +151,6 @@ void substitute(kir::Block* body, const std::vector<Expr>& by) {
         break;
     }
   }
-}
-
-kir::Block nest(const std::vector<LoopDim>& loops, kir::Block body) {
-  for (auto it = loops.rbegin(); it != loops.rend(); ++it) {
-    kir::Block outer;
-    outer.push_back(kir::make_for(it->var, kir::LoopKind::Serial, std::move(body)));
-    body = std::move(outer);
-  }
-  return body;
-}
-
-std::int64_t extent_of(const std::vector<LoopDim>& dims) {
-  std::int64_t n = 1;
-  for (const LoopDim& d : dims) n *= d.extent;
-  return n;
-}
-
-void split_index(Expr index, const std::vector<LoopDim>& dims, std::vector<Expr>* by) {
-  std::int64_t inner = 1;
-  std::int64_t total = 1;
-  for (const LoopDim& d : dims) total *= d.extent;
-  for (auto it = dims.rbegin(); it != dims.rend(); ++it) {
-    Expr part = inner == 1 ? index : kir::floor_div(index, inner);
-    inner *= it->extent;
-    if (inner != total) part = kir::floor_mod(part, it->extent);
-    const auto id = static_cast<std::size_t>(it->var->i);
-    if (by->size() <= id) by->resize(id + 1);
-    (*by)[id] = part;
-  }
-}
-
-kir::Stmt parallel_for(Expr var, kir::Block body) {
-  return kir::make_for(var, kir::LoopKind::Parallel, std::move(body));
 }
 
 }  // namespace lilith::schedule

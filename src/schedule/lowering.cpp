@@ -6,6 +6,13 @@ namespace lilith::schedule {
 
 DType compute_dtype(DType d) { return d == DType::F16 || d == DType::BF16 ? DType::F32 : d; }
 
+kir::Expr place_of(kir::Pool& pool, const Index& at, const Layout& layout, const Shape& shape) {
+  const auto strides = layout.strides(shape);
+  kir::Expr sum = pool.integer(0);
+  for (std::size_t d = 0; d < at.size(); ++d) sum = sum + at[d] * pool.integer(strides[d]);
+  return sum;
+}
+
 std::size_t Lowerer::KeyHash::operator()(const Key& k) const {
   std::size_t h = std::hash<const void*>{}(k.node) * 31 + std::hash<const void*>{}(k.guard);
   for (const kir::ExprNode* e : k.at) h = h * 1000003 + std::hash<const void*>{}(e);
@@ -21,14 +28,25 @@ kir::BufferId Lowerer::param(int buffer) {
   return id;
 }
 
+kir::BufferId Lowerer::written_param(int buffer) {
+  const kir::BufferId id = param(buffer);
+  kernel_.buffers[static_cast<std::size_t>(id)].written = true;
+  return id;
+}
+
 kir::Expr Lowerer::address(int buffer, const Index& at) {
   const BufferPlan& b = plan_.buffers[static_cast<std::size_t>(buffer)];
-  const auto strides = b.layout.strides(b.shape);
-  kir::Expr sum = kernel_.pool->integer(0);
-  for (std::size_t d = 0; d < at.size(); ++d) {
-    sum = sum + at[d] * kernel_.pool->integer(strides[d]);
-  }
-  return sum;
+  return place_of(*kernel_.pool, at, b.layout, b.shape);
+}
+
+kir::Expr Lowerer::load(int buffer, kir::Expr place, DType dtype, kir::Expr guard) {
+  const DType memory = plan_.buffers[static_cast<std::size_t>(buffer)].dtype;
+  const kir::Expr raw = kernel_.pool->load(param(buffer), memory, place, guard);
+  return raw.dtype() == dtype ? raw : kernel_.pool->cast(raw, dtype);
+}
+
+kir::Stmt Lowerer::store(int buffer, const Index& at, kir::Expr value) {
+  return kir::Store{written_param(buffer), address(buffer, at), value, {}};
 }
 
 kir::Expr Lowerer::value(ir::NodeImpl* node, const Index& at, kir::Expr guard) {
@@ -52,12 +70,8 @@ kir::Expr Lowerer::compute(ir::NodeImpl* node, const Index& at, kir::Expr guard)
     return is_floating(dtype) ? kernel_.pool->constant(dtype, static_cast<double>(i))
                               : kernel_.pool->integer(i, dtype);
   }
-  if (const int buffer = stored_(node); buffer >= 0) {
-    const BufferPlan& b = plan_.buffers[static_cast<std::size_t>(buffer)];
-    const kir::BufferId id = param(buffer);
-    const kir::Expr raw = kernel_.pool->load(id, b.dtype, address(buffer, at), guard);
-    return raw.dtype() == dtype ? raw : kernel_.pool->cast(raw, dtype);
-  }
+  if (const int buffer = stored_(node); buffer >= 0)
+    return load(buffer, address(buffer, at), dtype, guard);
   if (!node->op->lower) {
     throw InternalError(
         fmt::format("schedule: '{}' is neither stored nor has a lowering", node->op->name));

@@ -12,6 +12,9 @@ namespace lilith::schedule {
 
 using Index = std::vector<kir::Expr>;
 
+/// Where an element of a value that is laid out like this lies in its memory.
+kir::Expr place_of(kir::Pool& pool, const Index& at, const Layout& layout, const Shape& shape);
+
 /// Turns nodes into scalar expressions inside one kernel: what is stored is loaded, what is not is
 /// computed in place by its op's lowering.
 class Lowerer {
@@ -27,6 +30,12 @@ class Lowerer {
   kir::Expr address(int buffer, const Index& at);
   /// The kernel's parameter for a program buffer; declared at first use.
   kir::BufferId param(int buffer);
+  /// The same for a buffer that the kernel stores to.
+  kir::BufferId written_param(int buffer);
+  /// What lies at a place of a buffer, as `dtype`.
+  kir::Expr load(int buffer, kir::Expr place, DType dtype, kir::Expr guard = {});
+  /// Stores an element of a buffer's value.
+  kir::Stmt store(int buffer, const Index& at, kir::Expr value);
   /// Program buffers in the order of the kernel's Params.
   const std::vector<int>& params() const { return params_; }
   /// Fixes the value of a node at every index to what `f` says (an accumulator, a row's statistic).

@@ -48,31 +48,25 @@ double MapBuilder::flops() const {
 
 void MapBuilder::make_values() {
   for (int d = 0; d < g_.domain.rank(); ++d) {
-    index_.push_back(g_.domain[d] == 1 ? pool().integer(0)
-                                       : pool().var(g_.domain[d], "i" + std::to_string(d)));
+    index_.push_back(loop_var(pool(), g_.domain[d], "i" + std::to_string(d)));
   }
   for (NodeImpl* n : g_.stores) values_.push_back(lower_.value(n, index_));
   for (NodeImpl* n : g_.reduces) values_.push_back(lower_.value(n->inputs[0], index_));
 }
 
 void MapBuilder::make_dims() {
+  const Layout row_major = Layout::row_major(g_.domain.rank());
   std::vector<Access> accesses = loads_of(values_, kernel_);
   for (NodeImpl* n : g_.stores) {
     if (b_.analysis.is_output(n)) {
-      accesses.push_back({row_major_address(n), static_cast<double>(n->aval.bytes())});
+      accesses.push_back(
+          {place_of(pool(), index_, row_major, g_.domain), static_cast<double>(n->aval.bytes())});
     }
   }
   order_ = choose_order(index_, g_.domain, accesses);
   for (NodeImpl* n : g_.stores) {
-    const Layout layout =
-        b_.analysis.is_output(n) ? Layout::row_major(g_.domain.rank()) : Layout{order_};
-    const auto strides = layout.strides(g_.domain);
-    Expr address = pool().integer(0);
-    for (int d = 0; d < g_.domain.rank(); ++d) {
-      address = address + index_[static_cast<std::size_t>(d)] *
-                              pool().integer(strides[static_cast<std::size_t>(d)]);
-    }
-    accesses.push_back({address, 0});
+    const Layout layout = b_.analysis.is_output(n) ? row_major : Layout{order_};
+    accesses.push_back({place_of(pool(), index_, layout, g_.domain), 0});
   }
   std::vector<LoopDim> ordered;
   for (const int d : order_) {
@@ -87,14 +81,6 @@ void MapBuilder::make_dims() {
   for (Expr& i : index_) i = kir::substitute(i, loops.by);
 }
 
-Expr MapBuilder::row_major_address(const NodeImpl* n) {
-  const Shape strides = n->aval.shape.strides();
-  Expr address = pool().integer(0);
-  for (int d = 0; d < strides.rank(); ++d)
-    address = address + index_[static_cast<std::size_t>(d)] * pool().integer(strides[d]);
-  return address;
-}
-
 void MapBuilder::allocate() {
   for (NodeImpl* n : g_.stores) b_.add_value(n, Layout{order_});
   for (NodeImpl* n : g_.reduces) b_.add_value(n, kept_layout());
@@ -106,21 +92,11 @@ Layout MapBuilder::kept_layout() const {
   return layout_without(order_, reduced);
 }
 
-kir::Stmt MapBuilder::tasks_loop(Expr task, Block body) const {
-  const bool share = g_.domain.numel() >= kMinTask;
-  return kir::make_for(task, share ? LoopKind::Parallel : LoopKind::Serial, std::move(body));
-}
-
 Block MapBuilder::stores(const std::vector<Expr>& by) {
   Block body;
-  for (std::size_t k = 0; k < g_.stores.size(); ++k) {
-    const int buffer = b_.buffer(g_.stores[k]);
-    const Expr address = lower_.address(buffer, index_);
-    const kir::BufferId id = lower_.param(buffer);
-    kernel_.buffers[static_cast<std::size_t>(id)].written = true;
-    body.push_back(
-        kir::Store{id, kir::substitute(address, by), kir::substitute(values_[k], by), {}});
-  }
+  for (std::size_t k = 0; k < g_.stores.size(); ++k)
+    body.push_back(lower_.store(b_.buffer(g_.stores[k]), index_, values_[k]));
+  substitute(&body, by);
   return body;
 }
 
@@ -144,9 +120,7 @@ void MapBuilder::build_pointwise() {
   }
   const LoopDim inner = dims_.back();
   std::vector<LoopDim> outer(dims_.begin(), dims_.end() - 1);
-  std::int64_t tasks = 1;
-  for (const LoopDim& d : outer) tasks *= d.extent;
-  const std::int64_t total = tasks * inner.extent;
+  const std::int64_t tasks = extent_of(outer), total = tasks * inner.extent;
   if (total == 0) {  // an empty output has memory and nothing to write
     how_ = "empty";
     return;
@@ -178,9 +152,7 @@ void MapBuilder::emit_pointwise(std::vector<LoopDim> outer, const LoopDim& inner
   const auto nest = [&](std::int64_t extent) {
     const Expr v = extent == inner.extent ? inner.var : pool().var(extent, "v");
     std::vector<Expr> map = by;
-    const auto id = static_cast<std::size_t>(inner.var->i);
-    if (map.size() <= id) map.resize(id + 1);
-    if (blocks > 1) map[id] = b * pool().integer(block) + v;
+    if (blocks > 1) set_var(&map, inner.var, b * pool().integer(block) + v);
     return kir::make_for(v, LoopKind::Vector, stores(map));
   };
   const std::int64_t last = inner.extent - (blocks - 1) * block;

@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "schedule/loops.h"
+#include "schedule/builder.h"
+#include "schedule/loop_order.h"
 #include "schedule/reduction.h"
 
 namespace lilith::schedule {
@@ -13,8 +14,7 @@ namespace lilith::schedule {
 ///   map_reduce.cpp  rows, columns, chunks with partial results; the index of the best
 class MapBuilder {
  public:
-  MapBuilder(Builder& b, const Group& g)
-      : b_(b), g_(g), lower_(kernel_, b.plan, [&b](NodeImpl* n) { return b.buffer(n); }) {
+  MapBuilder(Builder& b, const Group& g) : b_(b), g_(g), lower_(b.lowerer(kernel_)) {
     kernel_.name = "map";
   }
 
@@ -33,14 +33,10 @@ class MapBuilder {
   void make_values();
   // Orders the dimensions, then merges neighbours that every access walks as one.
   void make_dims();
-  Expr row_major_address(const NodeImpl* n);
 
   void allocate();
   // A reduction's result keeps the order of the dimensions that stay.
   Layout kept_layout() const;
-
-  // The loop over tasks: shared by the threads where there is work enough for them.
-  kir::Stmt tasks_loop(Expr task, Block body) const;
 
   Block stores(const std::vector<Expr>& by);
   Expr reduce_value(std::size_t k, const std::vector<Expr>& by);
@@ -89,7 +85,6 @@ class MapBuilder {
 
   // argmax and argmin: the first best element; NaN counts as best.
   void build_arg();
-  Block wrap_parallel(const std::vector<LoopDim>& outer, Block body);
 
   Builder& b_;
   const Group& g_;

@@ -43,16 +43,14 @@ MapBuilder::Cut MapBuilder::cut_loop(const LoopDim& dim, std::int64_t n, Expr ch
   c.loop.var = pool().var(c.size, "r");
   const Expr at = chunk * pool().integer(c.size) + c.loop.var;
   if (c.size * n != dim.extent) c.inside = kir::lt(at, pool().integer(dim.extent));
-  const auto id = static_cast<std::size_t>(dim.var->i);
-  if (by->size() <= id) by->resize(id + 1);
-  (*by)[id] = at;
+  set_var(by, dim.var, at);
   return c;
 }
 
 void MapBuilder::combine_partials(const std::vector<int>& partials,
                                   const std::vector<Accumulator>& accs, std::int64_t n,
                                   std::int64_t kept, const std::vector<LoopDim>& kept_dims) {
-  Expr k = pool().var(kept, "k");
+  const Expr k = loop_var(pool(), kept, "k");
   std::vector<Expr> by;
   if (!kept_dims.empty()) split_index(k, kept_dims, &by);
   Block body;
@@ -66,31 +64,21 @@ void MapBuilder::combine_partials(const std::vector<int>& partials,
     body.push_back(store_result(r, sum, by));
   }
   kernel_.body.push_back(kir::Barrier{});
-  if (kept == 1) {
-    Expr once = pool().var(1, "once");
-    kernel_.body.push_back(parallel_for(once, std::move(body)));
-    return;
-  }
-  kernel_.body.push_back(kir::make_for(k, LoopKind::Vector, std::move(body)));
-  // Few elements: one thread; the loop over tasks keeps the others out.
-  Block single{std::move(kernel_.body.back())};
-  kernel_.body.back() = parallel_for(pool().var(1, "once"), std::move(single));
+  kernel_.body.push_back(share_vector_loops(pool(), {{k, kept}}, std::move(body), 1));
 }
 
 kir::Stmt MapBuilder::store_result(std::size_t r, Expr value, const std::vector<Expr>& by) {
   const int buffer = b_.buffer(g_.reduces[r]);
-  const kir::BufferId id = lower_.param(buffer);
-  kernel_.buffers[static_cast<std::size_t>(id)].written = true;
-  return kir::Store{id, kir::substitute(lower_.address(buffer, kept_index()), by), value, {}};
+  const Expr place = kir::substitute(lower_.address(buffer, kept_index()), by);
+  return kir::Store{lower_.written_param(buffer), place, value, {}};
 }
 
 std::vector<int> MapBuilder::add_partials(const std::vector<Accumulator>& accs,
                                           std::int64_t elements) {
   std::vector<int> partials;
   for (const Accumulator& a : accs) {
-    const DType memory = a.dtype;
-    partials.push_back(b_.add_scratch("partial", memory, elements));
-    kernel_.buffers[static_cast<std::size_t>(lower_.param(partials.back()))].written = true;
+    partials.push_back(b_.add_scratch("partial", a.dtype, elements));
+    lower_.written_param(partials.back());
   }
   return partials;
 }
@@ -121,7 +109,7 @@ void MapBuilder::build_row() {
   Block loops = wrap_cut(serial, std::move(inner), cut);
   Block row;
   for (const Accumulator& a : accs) row.push_back(kir::DeclReg{a.reg, a.init});
-  for (kir::Stmt& s : loops) row.push_back(std::move(s));
+  append(&row, std::move(loops));
   std::vector<int> partials;
   if (n > 1) partials = add_partials(accs, tasks * n);
   for (std::size_t r = 0; r < accs.size(); ++r) {
@@ -133,7 +121,7 @@ void MapBuilder::build_row() {
       row.push_back(kir::Store{lower_.param(partials[r]), at, acc, {}});
     }
   }
-  kernel_.body.push_back(tasks_loop(task, std::move(row)));
+  kernel_.body.push_back(tasks_loop(task, std::move(row), g_.domain.numel()));
   if (n > 1) combine_partials(partials, accs, n, tasks, kept);
   how_ = fmt::format("row reduction, {} rows of {}{}", tasks, extent_of(select_dims(true)),
                      n > 1 ? fmt::format(" in {} chunks", n) : "");
@@ -167,10 +155,7 @@ Block MapBuilder::wrap_cut(std::vector<LoopDim> serial, Block inner, const Cut& 
     return nest(serial, std::move(inner));
   }
   const std::vector<LoopDim> rest(serial.begin() + 1, serial.end());
-  Block guarded;
-  guarded.push_back(
-      kir::If{cut.inside, std::make_shared<Block>(nest(rest, std::move(inner))), nullptr});
-  return nest({serial[0]}, std::move(guarded));
+  return nest({serial[0]}, only_where(cut.inside, nest(rest, std::move(inner))));
 }
 
 void MapBuilder::guard_loads(Block* body, Expr inside) {
@@ -225,14 +210,14 @@ void MapBuilder::build_column() {
   };
   const std::int64_t last = inner.extent - (tiles - 1) * tile;
   if (last == tile) {
-    kernel_.body.push_back(tasks_loop(task, emit(tile, full)));
+    kernel_.body.push_back(tasks_loop(task, emit(tile, full), g_.domain.numel()));
   } else {
     const std::vector<Accumulator> partial_accs = make_accs({last});
     kir::If branch{kir::lt(t, pool().integer(tiles - 1)), std::make_shared<Block>(emit(tile, full)),
                    std::make_shared<Block>(emit(last, partial_accs))};
     Block body;
     body.push_back(std::move(branch));
-    kernel_.body.push_back(tasks_loop(task, std::move(body)));
+    kernel_.body.push_back(tasks_loop(task, std::move(body), g_.domain.numel()));
   }
   if (n > 1) combine_partials(partials, full, n, total, kept);
   how_ = fmt::format("column reduction, {} columns in tiles of {}, {} rows{}", total, tile,
@@ -251,9 +236,8 @@ Block MapBuilder::column_nest(std::int64_t width, const std::vector<Accumulator>
                               const std::vector<int>& partials, Expr task, std::int64_t n,
                               std::int64_t total) {
   const Expr c = pool().var(width, "c");
-  const auto id = static_cast<std::size_t>(inner.var->i);
-  if (by.size() <= id) by.resize(id + 1);
-  by[id] = base + c;
+  const Expr column = base + c;
+  set_var(&by, inner.var, column);
   Block body = stores(by);
   for (std::size_t r = 0; r < accs.size(); ++r) {
     body.push_back(kir::Accumulate{accs[r].reg, {c}, accs[r].combine, reduce_value(r, by), {}, {}});
@@ -262,7 +246,7 @@ Block MapBuilder::column_nest(std::int64_t width, const std::vector<Accumulator>
   vector.push_back(kir::make_for(c, LoopKind::Vector, std::move(body)));
   Block out;
   for (const Accumulator& a : accs) out.push_back(kir::DeclReg{a.reg, a.init});
-  for (kir::Stmt& s : wrap_cut(red, std::move(vector), cut)) out.push_back(std::move(s));
+  append(&out, wrap_cut(red, std::move(vector), cut));
   Block results;
   for (std::size_t r = 0; r < accs.size(); ++r) {
     const Expr acc = pool().read(accs[r].reg, accs[r].dtype, {c});
@@ -275,7 +259,7 @@ Block MapBuilder::column_nest(std::int64_t width, const std::vector<Accumulator>
           (inner.extent + column_tile(inner.extent) - 1) / column_tile(inner.extent);
       const Expr row = tiles == 1 ? rest : kir::floor_div(rest, tiles);
       const Expr at = kir::floor_mod(task, n) * pool().integer(total) +
-                      row * pool().integer(inner.extent) + by[id];
+                      row * pool().integer(inner.extent) + column;
       results.push_back(kir::Store{lower_.param(partials[r]), at, acc, {}});
     }
   }
@@ -307,31 +291,11 @@ void MapBuilder::build_arg() {
   Block row;
   row.push_back(kir::DeclReg{best, pool().constant(dtype, 0)});
   row.push_back(kir::DeclReg{where, pool().integer(-1)});
-  for (kir::Stmt& s : nest(red, std::move(body))) row.push_back(std::move(s));
-  std::vector<Expr> by;
-  Block out = std::move(row);
-  if (kept.empty()) {
-    out.push_back(store_result(0, at, by));
-    kernel_.body.push_back(parallel_for(pool().var(1, "once"), std::move(out)));
-  } else {
-    out.push_back(store_result(0, at, by));
-    Block vector;
-    vector.push_back(kir::make_for(kept.back().var, LoopKind::Vector, std::move(out)));
-    const std::vector<LoopDim> outer(kept.begin(), kept.end() - 1);
-    kernel_.body = wrap_parallel(outer, std::move(vector));
-  }
+  append(&row, nest(red, std::move(body)));
+  row.push_back(store_result(0, at, {}));
+  kernel_.body.push_back(
+      share_vector_loops(pool(), kept, std::move(row), enough_tasks(b_.target, g_.domain.numel())));
   how_ = "index of the best";
-}
-
-Block MapBuilder::wrap_parallel(const std::vector<LoopDim>& outer, Block body) {
-  Block result;
-  if (outer.empty()) {
-    result.push_back(parallel_for(pool().var(1, "once"), std::move(body)));
-    return result;
-  }
-  body = nest(std::vector<LoopDim>(outer.begin() + 1, outer.end()), std::move(body));
-  result.push_back(tasks_loop(outer[0].var, std::move(body)));
-  return result;
 }
 
 }  // namespace lilith::schedule

@@ -2,7 +2,8 @@
 #include <optional>
 #include <span>
 
-#include "schedule/loops.h"
+#include "schedule/builder.h"
+#include "schedule/loop_order.h"
 #include "schedule/reduction.h"
 
 // Maps that depend on each other row by row, in one kernel with the row in cache:
@@ -88,10 +89,7 @@ class RowChain {
 };
 
 RowChain::RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
-    : b_(b),
-      groups_(stages),
-      visible_(std::move(visible)),
-      lower_(kernel_, b.plan, [&b](NodeImpl* n) { return b.buffer(n); }) {
+    : b_(b), groups_(stages), visible_(std::move(visible)), lower_(b.lowerer(kernel_)) {
   kernel_.name = "rows";
   for (const Group& g : stages) {
     if (g.reduces.empty()) continue;
@@ -100,10 +98,8 @@ RowChain::RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
     for (const std::int64_t d : g.reduces[0]->attrs.ints("axes"))
       reduced_[static_cast<std::size_t>(d)] = true;
   }
-  for (int d = 0; d < domain_.rank(); ++d) {
-    index_.push_back(domain_[d] == 1 ? pool().integer(0)
-                                     : pool().var(domain_[d], "i" + std::to_string(d)));
-  }
+  for (int d = 0; d < domain_.rank(); ++d)
+    index_.push_back(loop_var(pool(), domain_[d], "i" + std::to_string(d)));
 }
 
 std::int64_t RowChain::row_elements() const {
@@ -155,15 +151,11 @@ void RowChain::bind_row(NodeImpl* n, bool draft) {
   if (!draft && is_visible(n)) {
     lower_.bind(n, [this, n, dtype](const Index& at, Expr guard) {
       const int buffer = b_.buffer(n);
-      const DType memory = b_.plan.buffers[static_cast<std::size_t>(buffer)].dtype;
-      const kir::BufferId id = lower_.param(buffer);
-      const Expr raw = pool().load(id, memory, lower_.address(buffer, at), guard);
-      return raw.dtype() == dtype ? raw : pool().cast(raw, dtype);
+      return lower_.load(buffer, lower_.address(buffer, at), dtype, guard);
     });
     return;
   }
   const kir::BufferId id = kernel_.add_buffer("row", dtype, row_elements(), kir::Space::Thread);
-  kernel_.buffers[static_cast<std::size_t>(id)].written = true;
   scratch_[n] = id;
   lower_.bind(n, [this, id, dtype](const Index& at, Expr guard) {
     row_local_ = row_local_ && same_row(at);
@@ -262,11 +254,8 @@ std::optional<std::vector<int>> RowChain::find_order() {
   });
   for (const NodeImpl* n : visible_) {
     if (!over_rows(n) || !b_.analysis.is_output(n)) continue;
-    const Shape strides = domain_.strides();
-    Expr address = pool().integer(0);
-    for (int d = 0; d < domain_.rank(); ++d)
-      address = address + index_[static_cast<std::size_t>(d)] * pool().integer(strides[d]);
-    accesses.push_back({address, static_cast<double>(n->aval.bytes())});
+    accesses.push_back({place_of(pool(), index_, Layout::row_major(domain_.rank()), domain_),
+                        static_cast<double>(n->aval.bytes())});
   }
   std::vector<int> order = choose_order(index_, domain_, accesses);
   const std::vector<LoopDim> dims = ordered_dims(order);
@@ -298,10 +287,7 @@ void RowChain::make_loops() {
 
 kir::Stmt RowChain::store(NodeImpl* n, const Index& at, Expr value) {
   if (!is_visible(n)) return kir::Store{scratch_.at(n), place_in_row(at), value, {}};
-  const int buffer = b_.buffer(n);
-  const kir::BufferId id = lower_.param(buffer);
-  kernel_.buffers[static_cast<std::size_t>(id)].written = true;
-  return kir::Store{id, lower_.address(buffer, at), value, {}};
+  return lower_.store(b_.buffer(n), at, value);
 }
 
 void RowChain::emit_stage(std::size_t k, Block* row) {
@@ -324,8 +310,7 @@ void RowChain::emit_stage(std::size_t k, Block* row) {
     row->push_back(kir::DeclReg{a.reg, a.init});
     body.push_back(kir::Accumulate{a.reg, {}, a.combine, s.values[g.stores.size() + i], {}, {}});
   }
-  const std::vector<LoopDim> outer(row_.begin(), row_.end() - 1);
-  append(row, nest(outer, in_loop(row_.back().var, LoopKind::Vector, std::move(body))));
+  append(row, nest(row_, std::move(body), LoopKind::Vector));
   for (std::size_t i = 0; i < g.reduces.size(); ++i) {
     const Accumulator& a = s.accumulators[i];
     if (is_visible(g.reduces[i]))
@@ -345,9 +330,7 @@ void RowChain::build(std::vector<int> order) {
   std::vector<Expr> by;
   if (!kept_.empty()) split_index(task, kept_, &by);
   substitute(&row, by);
-  const bool share = domain_.numel() >= kMinTask;
-  kernel_.body.push_back(
-      kir::make_for(task, share ? LoopKind::Parallel : LoopKind::Serial, std::move(row)));
+  kernel_.body.push_back(tasks_loop(task, std::move(row), domain_.numel()));
   double cost = 0;
   Group shown;
   for (const Group& g : groups_) {

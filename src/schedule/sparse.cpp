@@ -1,11 +1,11 @@
-#include "schedule/sparse_builder.h"
-
 #include <algorithm>
+
+#include "schedule/epilogue.h"
+#include "schedule/sparse_builder.h"
 
 // What the two forms of sparse products share: lists, tiles, loops.
 namespace lilith::schedule {
 
-using ir::NodeImpl;
 using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
@@ -15,7 +15,7 @@ SparseBuilder::SparseBuilder(Builder& b, const Group& g)
       g_(g),
       s_(*g.sparse),
       dense_(make_operand(b, g.core->inputs[static_cast<std::size_t>(1 - s_.side)])),
-      lower_(kernel_, b.plan, [&b](NodeImpl* n) { return b.buffer(n); }),
+      lower_(b.lowerer(kernel_)),
       dtype_(compute_dtype(g.core->aval.dtype)) {
   kernel_.name = g.core->op->name;
   const std::vector<std::int64_t> none(
@@ -28,75 +28,49 @@ SparseBuilder::SparseBuilder(Builder& b, const Group& g)
     if (s_.side == 0) std::swap(x.a, x.b);
     at_.push_back(number(0));
   }
-  for (std::size_t k = 0; k < s_.list_axes.size(); ++k)
-    (axis(s_.list_axes[k]).summed() ? summed_lists_ : result_lists_).push_back(s_.list_axes[k]);
+  for (const int i : s_.list_axes) (axis(i).summed() ? summed_lists_ : result_lists_).push_back(i);
 }
 
-Block SparseBuilder::loop(Expr var, Block body, LoopKind kind) {
-  Block outer;
-  if (var->op != kir::Op::Var) return body;
-  outer.push_back(kir::make_for(var, kind, std::move(body)));
-  return outer;
+LoopDim SparseBuilder::make_loop(int i) {
+  at(i) = loop_var(pool(), extent(i), axis(i).name);
+  return {at(i), extent(i)};
 }
 
-Block SparseBuilder::loops(const std::vector<int>& list, Block body) {
-  for (auto it = list.rbegin(); it != list.rend(); ++it) body = loop(at(*it), std::move(body));
-  return body;
+std::vector<LoopDim> SparseBuilder::make_loops(const std::vector<int>& some) {
+  std::vector<LoopDim> dims;
+  for (const int i : some) dims.push_back(make_loop(i));
+  return dims;
 }
 
-Block SparseBuilder::shared_loops(const std::vector<int>& axes, Block body) {
-  std::vector<int> inner = axes;
-  std::erase_if(inner, [this](int i) { return extent(i) == 1; });
-  Expr task = pool().var(1, "once");
-  if (!inner.empty()) {
-    task = at(inner.front());
-    inner.erase(inner.begin());
-  }
-  Block block;
-  block.push_back(parallel_for(task, loops(inner, std::move(body))));
-  return block;
-}
-
-Block SparseBuilder::vector_loops(std::vector<Expr> vars, Block body) {
-  std::erase_if(vars, [](const Expr& v) { return v->op != kir::Op::Var; });
-  if (vars.empty()) return body;
-  for (std::size_t k = vars.size(); k-- > 0;)
-    body =
-        loop(vars[k], std::move(body), k + 1 == vars.size() ? LoopKind::Vector : LoopKind::Serial);
-  return body;
+std::vector<LoopDim> SparseBuilder::loops(const std::vector<int>& some) {
+  std::vector<LoopDim> dims;
+  for (const int i : some) dims.push_back({at(i), extent(i)});
+  return dims;
 }
 
 Block SparseBuilder::clear(kir::BufferId buffer, Expr base, std::int64_t n) {
-  const Expr i = pool().var(n, "i");
-  Block body;
-  body.push_back(kir::Store{buffer, base + i, pool().constant(dtype_, 0), {}});
-  return loop(i, std::move(body), LoopKind::Vector);
+  const Expr i = loop_var(pool(), n, "i");
+  return in_loop(i, LoopKind::Vector,
+                 {kir::Store{buffer, base + i, pool().constant(dtype_, 0), {}}});
 }
 
 Block SparseBuilder::each_element(const std::function<Block(Expr place, Expr value)>& body) {
   const Expr list = flat(s_.list_axes), first = list * number(list_.capacity);
   const kir::RegId j = kernel_.add_reg("j", DType::I64), end = kernel_.add_reg("end", DType::I64),
-                   where = kernel_.add_reg("place", DType::I64),
+                   place = kernel_.add_reg("place", DType::I64),
                    value = kernel_.add_reg("value", dtype_);
   const Expr now = pool().read(j, DType::I64);
   Block inside;
-  inside.push_back(kir::DeclReg{where, pool().cast(load(list_.places, now), DType::I64)});
+  inside.push_back(kir::DeclReg{place, lower_.load(list_.places, now, DType::I64)});
   inside.push_back(kir::DeclReg{value, load(list_.values, now)});
-  append(&inside, body(pool().read(where, DType::I64), pool().read(value, dtype_)));
+  append(&inside, body(pool().read(place, DType::I64), pool().read(value, dtype_)));
   inside.push_back(kir::SetReg{j, {}, now + number(1)});
   Block block;
   block.push_back(kir::DeclReg{j, first});
-  block.push_back(kir::DeclReg{end, first + pool().cast(load(list_.counts, list), DType::I64)});
+  block.push_back(kir::DeclReg{end, first + lower_.load(list_.counts, list, DType::I64)});
   block.push_back(kir::While{kir::lt(now, pool().read(end, DType::I64)),
                              std::make_shared<Block>(std::move(inside))});
   return block;
-}
-
-Block SparseBuilder::over_tile(const Tile& t, Block body) {
-  body = loop(t.column, std::move(body), LoopKind::Vector);
-  for (auto it = t.vars.rbegin(); it != t.vars.rend(); ++it)
-    body = loop(*it, std::move(body), LoopKind::Unroll);
-  return body;
 }
 
 // Walks the run in pieces that fit the registers; all rows of one piece before the next.
@@ -106,8 +80,8 @@ Block SparseBuilder::tiles(const std::function<Block(const Tile&)>& emit) {
                      vectors = (run_ + lanes - 1) / lanes, pieces = (vectors + most - 1) / most;
   if (pieces == 1) return row_tiles(number(0), run_, emit);
   const std::int64_t width = (vectors + pieces - 1) / pieces * lanes, full = run_ / width;
-  const Expr v = full == 1 ? number(0) : pool().var(full, "piece");
-  Block body = loop(v, row_tiles(v * number(width), width, emit));
+  const Expr v = loop_var(pool(), full, "piece");
+  Block body = in_loop(v, LoopKind::Serial, row_tiles(v * number(width), width, emit));
   if (run_ % width > 0) append(&body, row_tiles(number(full * width), run_ % width, emit));
   return body;
 }
@@ -133,41 +107,36 @@ Block SparseBuilder::row_tiles(Expr first, std::int64_t columns,
     const std::int64_t tiles = (extent(cut) + room / rows - 1) / (room / rows);
     step = (extent(cut) + tiles - 1) / tiles;
   }
-  for (const int i : outer) make_var(i);
+  const std::vector<LoopDim> around = make_loops(outer);
   const auto tile = [&](Expr base, std::int64_t n) {
     Tile t;
-    t.row = number(0);
     if (cut >= 0) {
-      const Expr r = n == 1 ? number(0) : pool().var(n, "r");
-      at(cut) = base + r;
-      t.vars.push_back(r);
-      t.row = r;
+      t.add_row(pool(), loop_var(pool(), n, "r"), n);
+      at(cut) = base + t.row;
     }
-    t.rows = n * rows;
-    for (const int i : whole) {
-      const Expr r = make_var(i);
-      t.vars.push_back(r);
-      t.row = t.row * number(extent(i)) + r;
-    }
-    t.columns = columns;
-    t.column = pool().var(columns, "c");
+    for (const int i : whole) t.add_row(pool(), make_loop(i).var, extent(i));
+    t.add_columns(pool(), columns);
     t.element = first + t.column;
     return emit(t);
   };
-  Block body;
   const std::int64_t full = cut < 0 ? 1 : extent(cut) / step,
                      rest = cut < 0 ? 0 : extent(cut) % step;
-  const Expr v = full == 1 ? number(0) : pool().var(full, "tile");
-  body = loop(v, tile(v * number(step), step));
+  const Expr v = loop_var(pool(), full, "tile");
+  Block body = in_loop(v, LoopKind::Serial, tile(v * number(step), step));
   if (rest > 0) append(&body, tile(number(full * step), rest));
-  return loops(outer, std::move(body));
+  return nest(around, std::move(body));
 }
 
 void SparseBuilder::allocate(std::vector<int> order) {
   for (int d = g_.domain.rank(); d-- > 0;) {
     if (std::find(order.begin(), order.end(), d) == order.end()) order.insert(order.begin(), d);
   }
-  for (NodeImpl* n : g_.stores) b_.add_value(n, Layout{order});
+  for (ir::NodeImpl* n : g_.stores) b_.add_value(n, Layout{order});
+}
+
+Block SparseBuilder::store_results(Expr sum) {
+  return schedule::store_results(b_, g_, &lower_,
+                                 result_index(pool(), s_.axes, g_.domain.rank(), at_), sum);
 }
 
 void SparseBuilder::launch() { b_.launch(std::move(kernel_), lower_, g_, how_, 2 * work_); }

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "schedule/epilogue.h"
 #include "schedule/sparse_builder.h"
 
 // The gradient of a convolution's weights: an element's place says what is read of the input.
@@ -11,7 +10,6 @@
 //   barrier; sum of the partials, epilogue
 namespace lilith::schedule {
 
-using ir::NodeImpl;
 using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
@@ -26,6 +24,7 @@ class GatherBuilder : private SparseBuilder {
  private:
   void choose_run();
   Block sum_chunks();
+  void walk_summed_lists(Expr number_of_list);
   Block list_tiles(Expr chunk);
   void combine();
   Expr dense_place();
@@ -65,12 +64,12 @@ void GatherBuilder::build() {
   std::vector<std::int64_t> strides;
   for (const int i : s_.position_axes) strides.push_back(axis(i).a);
   list_ = sparse_list(b_, s_, strides);
-  const std::int64_t summed = product(summed_lists_), results = product(result_lists_);
+  const std::int64_t summed = extent(summed_lists_), results = extent(result_lists_);
   chunks_ = std::min<std::int64_t>(b_.target.threads, summed);
   copy_ = results * rows() * run_;
   partial_ = b_.add_scratch("partial", dtype_, copy_ * chunks_);
-  work_ = static_cast<double>(summed * results * list_.capacity * product(s_.free));
-  for (const int i : result_lists_) make_var(i);
+  work_ = static_cast<double>(summed * results * list_.capacity * extent(s_.free));
+  make_loops(result_lists_);
   append(&kernel_.body, sum_chunks());
   kernel_.body.push_back(kir::Barrier{});
   combine();
@@ -81,67 +80,56 @@ void GatherBuilder::build() {
 
 // Several chunks: each thread sums its part of the lists. One: the result's lists are shared out.
 Block GatherBuilder::sum_chunks() {
-  const std::int64_t summed = product(summed_lists_), each = (summed + chunks_ - 1) / chunks_;
-  const bool shared = chunks_ > 1;
-  const Expr chunk = shared ? pool().var(chunks_, "chunk") : number(0);
-  const Expr step = each == 1 ? number(0) : pool().var(each, "list");
+  const std::int64_t summed = extent(summed_lists_), each = (summed + chunks_ - 1) / chunks_;
+  const Expr chunk = loop_var(pool(), chunks_, "chunk"), step = loop_var(pool(), each, "list");
   const Expr list = chunk * number(each) + step;
-  std::vector<LoopDim> dims;
-  for (const int i : summed_lists_) {
-    make_var(i);
-    if (extent(i) > 1) dims.push_back({at(i), extent(i)});
-  }
-  std::vector<Expr> by;
-  if (!dims.empty()) split_index(list, dims, &by);
-  for (const int i : summed_lists_) at(i) = kir::substitute(at(i), by);
-  const bool outside = each * chunks_ != summed;
-  const auto guarded = [&](Block body) {
-    if (!outside) return body;
-    Block block;
-    block.push_back(
-        kir::If{kir::lt(list, number(summed)), std::make_shared<Block>(std::move(body)), nullptr});
-    return block;
+  walk_summed_lists(list);
+  const Expr inside = each * chunks_ != summed ? kir::lt(list, number(summed)) : Expr();
+  const auto all_lists = [&](Block body) {
+    return in_loop(step, LoopKind::Serial, only_where(inside, std::move(body)));
   };
-  Block result;
-  if (shared) {
-    Block task = clear(written(partial_), chunk * number(copy_), copy_);
-    append(&task, loop(step, guarded(loops(result_lists_, list_tiles(chunk)))));
-    result.push_back(parallel_for(chunk, std::move(task)));
-    return result;
+  const kir::BufferId partial = lower_.written_param(partial_);
+  if (chunks_ > 1) {
+    Block task = clear(partial, chunk * number(copy_), copy_);
+    append(&task, all_lists(nest(loops(result_lists_), list_tiles(chunk))));
+    return {parallel_for(chunk, std::move(task))};
   }
   const std::int64_t part = rows() * run_;
-  Block task = clear(written(partial_), flat(result_lists_) * number(part), part);
-  append(&task, loop(step, guarded(list_tiles(chunk))));
-  return shared_loops(result_lists_, std::move(task));
+  Block task = clear(partial, flat(result_lists_) * number(part), part);
+  append(&task, all_lists(list_tiles(chunk)));
+  return {share_loops(pool(), loops(result_lists_), std::move(task), enough_tasks(b_.target))};
+}
+
+// Sets the summed lists' axes to what the number of a list among them says.
+void GatherBuilder::walk_summed_lists(Expr number_of_list) {
+  std::vector<Expr> by;
+  split_index(number_of_list, proper_loops(make_loops(summed_lists_)), &by);
+  for (const int i : summed_lists_) at(i) = kir::substitute(at(i), by);
 }
 
 Block GatherBuilder::list_tiles(Expr chunk) {
   return tiles([&](const Tile& t) {
-    const kir::RegId acc = kernel_.add_reg("acc", dtype_, {t.rows, t.columns});
+    const kir::RegId acc = kernel_.add_reg("acc", dtype_, {t.row_count, t.columns});
     const Expr place = chunk * number(copy_) + partial_row() + t.element;
-    Block init, finish, block;
-    init.push_back(kir::SetReg{acc, {t.row, t.column}, load(partial_, place)});
-    finish.push_back(
-        kir::Store{written(partial_), place, pool().read(acc, dtype_, {t.row, t.column}), {}});
-    block.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
-    append(&block, over_tile(t, std::move(init)));
+    const Expr sum = pool().read(acc, dtype_, {t.row, t.column});
+    Block block{kir::DeclReg{acc, pool().constant(dtype_, 0)}};
+    append(&block, over_tile(t, {kir::SetReg{acc, {t.row, t.column}, load(partial_, place)}}));
     append(&block, each_element([&](Expr where, Expr value) {
-      Block add;
       const Expr x = load(dense_.buffer, dense_place() + where + t.element);
-      add.push_back(kir::Accumulate{acc, {t.row, t.column}, kir::Combine::Add, x, value, {}});
-      return over_tile(t, std::move(add));
+      return over_tile(t,
+                       {kir::Accumulate{acc, {t.row, t.column}, kir::Combine::Add, x, value, {}}});
     }));
-    append(&block, over_tile(t, std::move(finish)));
+    append(&block, over_tile(t, {kir::Store{lower_.param(partial_), place, sum, {}}}));
     return block;
   });
 }
 
 void GatherBuilder::combine() {
-  std::vector<Expr> vars;
+  std::vector<LoopDim> dims;
   std::vector<int> order;
   for (const std::vector<int>* list : {&result_lists_, &row_axes_, &run_axes_}) {
     for (const int i : *list) {
-      vars.push_back(make_var(i));
+      dims.push_back(make_loop(i));
       if (extent(i) > 1) order.push_back(axis(i).out_dim);
     }
   }
@@ -149,12 +137,8 @@ void GatherBuilder::combine() {
   const Expr place = partial_row() + flat(run_axes_);
   Expr sum = load(partial_, place);
   for (std::int64_t p = 1; p < chunks_; ++p) sum = sum + load(partial_, place + number(p * copy_));
-  std::erase_if(vars, [](const Expr& v) { return v->op != kir::Op::Var; });
-  Block body = store_results(b_, g_, &kernel_, &lower_, out_index(), sum);
-  const bool share = vars.size() > 1 && copy_ >= 4096;
-  const Expr task = share ? vars.front() : pool().var(1, "once");
-  if (share) vars.erase(vars.begin());
-  kernel_.body.push_back(parallel_for(task, vector_loops(std::move(vars), std::move(body))));
+  kernel_.body.push_back(
+      share_vector_loops(pool(), dims, store_results(sum), enough_tasks(b_.target, copy_)));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "schedule/epilogue.h"
 #include "schedule/sparse_builder.h"
 
 // The gradient of a convolution's input: an element's place says where the product is added.
@@ -11,7 +10,6 @@
 //   }
 namespace lilith::schedule {
 
-using ir::NodeImpl;
 using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
@@ -45,7 +43,7 @@ class ScatterBuilder : private SparseBuilder {
 
 // The tile covers every place that an element reaches and all of the result.
 void ScatterBuilder::choose_tile() {
-  std::int64_t stride = product(s_.free);
+  std::int64_t stride = extent(s_.free);
   reach_.resize(s_.position_dims.size());
   for (std::size_t p = s_.position_dims.size(); p-- > 0;) {
     const auto d = static_cast<std::size_t>(s_.position_dims[p]);
@@ -68,7 +66,7 @@ std::int64_t ScatterBuilder::tap_stride(const SparseSpec::Tap& t) const {
 
 // Taps that lie next to each other in the tile join the run, last tap first.
 void ScatterBuilder::choose_run() {
-  run_ = product(s_.free);
+  run_ = extent(s_.free);
   row_taps_ = s_.taps;
   std::stable_sort(row_taps_.begin(), row_taps_.end(),
                    [&](const auto& x, const auto& y) { return tap_stride(x) > tap_stride(y); });
@@ -94,14 +92,14 @@ void ScatterBuilder::build() {
   choose_run();
   list_ = sparse_list(b_, s_, strides);
   pack_weights();
-  work_ = static_cast<double>(product(s_.list_axes) * list_.capacity * rows() * run_);
+  work_ = static_cast<double>(extent(s_.list_axes) * list_.capacity * rows() * run_);
   tile_ = kernel_.add_buffer("tile", dtype_, tile_size_, kir::Space::Thread);
-  kernel_.buffers[static_cast<std::size_t>(tile_)].written = true;
-  for (const int i : s_.list_axes) make_var(i);
+  make_loops(s_.list_axes);
   Block task = clear(tile_, number(0), tile_size_);
-  append(&task, loops(summed_lists_, list_tiles()));
+  append(&task, nest(loops(summed_lists_), list_tiles()));
   append(&task, finish_tile());
-  append(&kernel_.body, shared_loops(result_lists_, std::move(task)));
+  kernel_.body.push_back(
+      share_loops(pool(), loops(result_lists_), std::move(task), enough_tasks(b_.target)));
   how_ = fmt::format("sparse: {} rows of {} added for each element listed, in a tile of {} KiB",
                      rows(), run_, tile_size_ * static_cast<std::int64_t>(size_of(dtype_)) / 1024);
   launch();
@@ -110,19 +108,16 @@ void ScatterBuilder::build() {
 Block ScatterBuilder::list_tiles() {
   return tiles([&](const Tile& t) {
     const Expr packed = (flat(summed_lists_) * number(rows()) + flat(row_axes_)) * number(run_);
-    const kir::RegId w = kernel_.add_reg("w", dtype_, {t.rows, t.columns});
-    Block init, block;
-    init.push_back(kir::SetReg{w, {t.row, t.column}, load(weights_, packed + t.element)});
-    block.push_back(kir::DeclReg{w, pool().constant(dtype_, 0)});
-    append(&block, over_tile(t, std::move(init)));
+    const kir::RegId w = kernel_.add_reg("w", dtype_, {t.row_count, t.columns});
+    const Expr weight = pool().read(w, dtype_, {t.row, t.column});
+    Block block{kir::DeclReg{w, pool().constant(dtype_, 0)}};
+    append(&block,
+           over_tile(t, {kir::SetReg{w, {t.row, t.column}, load(weights_, packed + t.element)}}));
     append(&block, each_element([&](Expr where, Expr value) {
       Expr place = where + number(origin_) + t.element;
       for (const SparseSpec::Tap& x : row_taps_) place = place - at(x.axis) * number(tap_stride(x));
       const Expr old = pool().load(tile_, dtype_, place);
-      Block add;
-      add.push_back(kir::Store{
-          tile_, place, pool().fma(value, pool().read(w, dtype_, {t.row, t.column}), old), {}});
-      return over_tile(t, std::move(add));
+      return over_tile(t, {kir::Store{tile_, place, pool().fma(value, weight, old), {}}});
     }));
     return block;
   });
@@ -132,58 +127,50 @@ Block ScatterBuilder::list_tiles() {
 void ScatterBuilder::pack_weights() {
   kir::Kernel kernel;
   kernel.name = "pack";
-  Lowerer lower(kernel, b_.plan, [](NodeImpl*) { return -1; });
+  Lowerer lower = b_.lowerer(kernel);
   kir::Pool& p = *kernel.pool;
-  weights_ = b_.add_scratch("weights", dtype_, product(summed_lists_) * rows() * run_);
-  const kir::BufferId from = lower.param(dense_.buffer), to = lower.param(weights_);
-  kernel.buffers[static_cast<std::size_t>(to)].written = true;
-  std::vector<Expr> vars;
+  const std::int64_t elements = extent(summed_lists_) * rows() * run_;
+  weights_ = b_.add_scratch("weights", dtype_, elements);
+  std::vector<LoopDim> dims;
   Expr source = p.integer(dense_.offset), target = p.integer(0);
   const auto walk = [&](const std::vector<int>& list, bool falling) {
     for (const int i : list) {
-      const Expr v = extent(i) == 1 ? p.integer(0) : p.var(extent(i), axis(i).name);
+      const Expr v = loop_var(p, extent(i), axis(i).name);
       target = target * p.integer(extent(i)) + v;
       source = source + (falling ? p.integer(extent(i) - 1) - v : v) * p.integer(axis(i).a);
-      if (extent(i) > 1) vars.push_back(v);
+      dims.push_back({v, extent(i)});
     }
   };
   walk(summed_lists_, false);
   walk(row_axes_, false);
   walk(run_axes_, true);
   walk(s_.free, false);
-  const DType memory = b_.plan.buffers[static_cast<std::size_t>(dense_.buffer)].dtype;
-  const Expr raw = p.load(from, memory, source);
-  Block body;
-  body.push_back(kir::Store{to, target, raw.dtype() == dtype_ ? raw : p.cast(raw, dtype_), {}});
-  const bool share = vars.size() > 1 && product(summed_lists_) * rows() * run_ >= 4096;
-  const Expr task = share ? vars.front() : p.var(1, "once");
-  if (share) vars.erase(vars.begin());
-  kernel.body.push_back(parallel_for(task, vector_loops(std::move(vars), std::move(body))));
-  Group copy;
-  copy.domain = g_.core->aval.shape;
-  b_.launch(std::move(kernel), lower, copy,
+  const Expr weight = lower.load(dense_.buffer, source, dtype_);
+  kernel.body.push_back(
+      share_vector_loops(p, dims, {kir::Store{lower.written_param(weights_), target, weight, {}}},
+                         enough_tasks(b_.target, elements)));
+  b_.launch(std::move(kernel), lower, Group{},
             fmt::format("pack the weights of {} into runs of {}", g_.core->op->name, run_), 0);
 }
 
 Block ScatterBuilder::finish_tile() {
-  std::vector<Expr> vars;
+  std::vector<LoopDim> dims;
   std::vector<int> order;
   Expr place = number(0);
   for (const int i : result_lists_) order.push_back(axis(i).out_dim);
+  const auto walk = [&](int i) {
+    dims.push_back(make_loop(i));
+    order.push_back(axis(i).out_dim);
+  };
   for (std::size_t p = 0; p < reach_.size(); ++p) {
     const int i = s_.position_axes[p];
-    vars.push_back(make_var(i));
+    walk(i);
     place = place + (at(i) - number(reach_[p].low)) * number(reach_[p].stride);
-    order.push_back(axis(i).out_dim);
   }
-  for (const int i : s_.free) {
-    vars.push_back(make_var(i));
-    order.push_back(axis(i).out_dim);
-  }
+  for (const int i : s_.free) walk(i);
   allocate(order);
   place = place + flat(s_.free);
-  return vector_loops(std::move(vars), store_results(b_, g_, &kernel_, &lower_, out_index(),
-                                                     pool().load(tile_, dtype_, place)));
+  return nest(dims, store_results(pool().load(tile_, dtype_, place)), LoopKind::Vector);
 }
 
 }  // namespace
