@@ -43,12 +43,8 @@ double erfinv_by_bisection(double y) {
   return lo;
 }
 
-std::vector<Case> unary_cases() {
+std::vector<Case> function_cases() {
   return {
-      unary("neg", neg, [](double x) { return -x; }),
-      unary("abs", abs, [](double x) { return std::fabs(x); }, -2, 2, {0}, {{{0}, {0}}}),
-      unary("sign", sign, [](double x) { return double((x > 0) - (x < 0)); }, -2, 2, {0},
-            {{{0}, {0}}}),
       unary("exp", exp, [](double x) { return std::exp(x); }),
       unary("exp2", exp2, [](double x) { return std::exp2(x); }),
       unary("expm1", expm1, [](double x) { return std::expm1(x); }),
@@ -88,6 +84,15 @@ std::vector<Case> unary_cases() {
           "lgamma", lgamma, [](double x) { return std::lgamma(x); }, 0.5, 4),
       unary("digamma", digamma, digamma_by_differences, 0.5, 4),
       unary("sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }),
+  };
+}
+
+std::vector<Case> sign_and_rounding_cases() {
+  return {
+      unary("neg", neg, [](double x) { return -x; }),
+      unary("abs", abs, [](double x) { return std::fabs(x); }, -2, 2, {0}, {{{0}, {0}}}),
+      unary("sign", sign, [](double x) { return double((x > 0) - (x < 0)); }, -2, 2, {0},
+            {{{0}, {0}}}),
       unary("floor", floor, [](double x) { return std::floor(x); }, -2, 2, {-2, -1, 0, 1, 2}),
       unary("ceil", ceil, [](double x) { return std::ceil(x); }, -2, 2, {-2, -1, 0, 1, 2}),
       unary("trunc", trunc, [](double x) { return std::trunc(x); }, -2, 2, {-2, -1, 0, 1, 2}),
@@ -172,9 +177,9 @@ std::vector<Case> binary_cases() {
 }  // namespace
 
 std::vector<Case> elementwise_cases() {
-  std::vector<Case> out = unary_cases();
-  const std::vector<Case> more = binary_cases();
-  out.insert(out.end(), more.begin(), more.end());
+  std::vector<Case> out = function_cases();
+  for (const auto& more : {sign_and_rounding_cases(), binary_cases()})
+    out.insert(out.end(), more.begin(), more.end());
   return out;
 }
 
