@@ -83,11 +83,12 @@ class Fuser {
 
   void maps();
 
-  // Joining n to group k would make a cycle when some other group stands between them: a value that
-  // n needs and that itself needs a result of the group, or the other way round.
-  bool acyclic_break(std::size_t k, NodeImpl* n) const;
-  // Some result of another group between: it needs a result of g while n is needed by … it.
-  bool mutual_break(const Group& g, NodeImpl* n) const;
+  // Whether group k may compute n too.
+  bool may_join(std::size_t k, NodeImpl* n) const;
+  // Whether n reads from memory what another kernel makes of a result of g.
+  bool reads_through_others(const Group& g, NodeImpl* n) const;
+  // Whether some other group needs a result of g or n, and is needed by one of them.
+  bool stands_between(const Group& g, NodeImpl* n) const;
 
   // Order.
   bool sort_groups();

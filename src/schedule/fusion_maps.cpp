@@ -70,13 +70,11 @@ void Fuser::maps() {
     bool joined = false;
     for (const std::size_t k : open) {
       if (!wide_) break;
+      if (!may_join(k, n)) continue;
       Group& g = fusion_.groups[k];
-      if (g.domain == domain_of(n) && g.results().size() < 8 && same_axes(g, n) &&
-          independent(g, n) && !is_arg_reduction(n) && !acyclic_break(k, n) && shares_input(g, n)) {
-        (reduce ? g.reduces : g.stores).push_back(n);
-        joined = true;
-        break;
-      }
+      (reduce ? g.reduces : g.stores).push_back(n);
+      joined = true;
+      break;
     }
     if (joined) continue;
     Group g;
@@ -87,35 +85,38 @@ void Fuser::maps() {
   }
 }
 
-bool Fuser::acyclic_break(std::size_t k, NodeImpl* n) const {
+bool Fuser::may_join(std::size_t k, NodeImpl* n) const {
   const Group& g = fusion_.groups[k];
-  std::vector<NodeImpl*> reads;
-  collect_reads(n, &reads);
-  for (NodeImpl* r : g.results()) {
-    for (NodeImpl* x : reads) {
-      const bool inside = std::find(g.stores.begin(), g.stores.end(), x) != g.stores.end();
-      if (!inside && a_.depends(x, r)) return true;
-    }
-    for (const NodeImpl* u : a_.order()) {
-      if (u != r && u != n && stored(u) && a_.depends(u, n) && a_.depends(r, u)) return true;
-    }
-  }
-  return mutual_break(g, n);
+  return g.domain == domain_of(n) && g.results().size() < 8 && same_axes(g, n) &&
+         !is_arg_reduction(n) && independent(g, n) && shares_input(g, n) &&
+         !reads_through_others(g, n) && !stands_between(g, n);
 }
 
-bool Fuser::mutual_break(const Group& g, NodeImpl* n) const {
+bool Fuser::reads_through_others(const Group& g, NodeImpl* n) const {
+  std::vector<NodeImpl*> reads;
+  collect_reads(n, &reads);
+  for (NodeImpl* x : reads) {
+    if (std::find(g.stores.begin(), g.stores.end(), x) != g.stores.end()) continue;
+    for (NodeImpl* r : g.results()) {
+      if (a_.depends(x, r)) return true;
+    }
+  }
+  return false;
+}
+
+bool Fuser::stands_between(const Group& g, NodeImpl* n) const {
+  std::vector<NodeImpl*> joined = g.results();
+  joined.push_back(n);
   for (const Group& other : fusion_.groups) {
     if (&other == &g) continue;
-    bool needs_g = false, needed = false;
+    bool needs = false, needed = false;
     for (NodeImpl* o : other.results()) {
-      for (NodeImpl* r : g.results()) {
-        needs_g = needs_g || a_.depends(o, r);
-        needed = needed || a_.depends(r, o);
+      for (NodeImpl* j : joined) {
+        needs = needs || a_.depends(o, j);
+        needed = needed || a_.depends(j, o);
       }
-      needed = needed || a_.depends(n, o);
-      needs_g = needs_g || a_.depends(o, n);
     }
-    if (needs_g && needed) return true;
+    if (needs && needed) return true;
   }
   return false;
 }
