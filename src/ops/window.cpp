@@ -123,10 +123,45 @@ double lowest(DType d) {
   }
 }
 
+// Windows that lie apart or side by side: every element of a window gets its cotangent, the others
+// get zeros.
+Tensor repeat_in_windows(const Tensor& ct, const Window& w, const Shape& in) {
+  Shape repeated, joined;
+  Ints dims, gap, start, limit, lo, hi;
+  for (std::size_t d = 0; d < w.size.size(); ++d) {
+    const I n = in[static_cast<int>(d)], count = ct.shape()[static_cast<int>(d)];
+    // One window is as good as one with no gap behind it.
+    const I step = count == 1 ? w.size[d] : w.stride[d];
+    dims.push_back(repeated.rank());
+    repeated.push_back(count);
+    gap.push_back(0);
+    if (step > 1) {
+      repeated.push_back(w.size[d]);
+      gap.push_back(step - w.size[d]);
+    }
+    joined.push_back(count * step);
+    start.push_back(std::max<I>(0, w.lo[d]));
+    limit.push_back(std::min(count * step, n + w.lo[d]));
+    lo.push_back(std::max<I>(0, -w.lo[d]));
+    hi.push_back(n + w.lo[d] - limit.back());
+  }
+  const Ints none(gap.size(), 0), ones(w.size.size(), 1), zeros(w.size.size(), 0);
+  const Tensor each = make_pad(make_broadcast(ct, repeated, dims), none, gap, none, 0);
+  return make_pad(make_slice(make_reshape(each, joined), start, limit, ones), lo, hi, zeros, 0);
+}
+
+bool are_apart(const Window& w) {
+  for (std::size_t d = 0; d < w.size.size(); ++d) {
+    if ((w.dilation[d] != 1 && w.size[d] > 1) || w.stride[d] < w.size[d]) return false;
+  }
+  return 2 * w.size.size() <= static_cast<std::size_t>(Shape::kMaxRank);
+}
+
 // The window with stride 1 over the cotangent spread `stride` apart, that adds to each input
 // element what the windows over it got.
 Cts window_sum_vjp(const VjpCtx& c, const Tensor& ct) {
   const Window w = Window::of(c.attrs);
+  if (are_apart(w)) return {repeat_in_windows(ct, w, c.in[0].shape())};
   const std::size_t n = w.size.size();
   Ints zeros(n, 0), interior(n);
   for (std::size_t d = 0; d < n; ++d)
@@ -289,32 +324,57 @@ Expr lower_unpool_apart(LowerCtx& c, const Window& w) {
   return c.pool.select(kir::logical_and(inside, kir::eq(chosen, offset)), x, x.like(0));
 }
 
+// One window over an element along a dimension: where it lies, the offset in it, whether it exists.
+struct Cover {
+  Expr window, offset, inside;
+};
+
+// The windows that may cover the element at c.index: one in `stride` along each dimension, or,
+// where a window has holes, one for each of its elements.
+std::vector<Cover> covers(LowerCtx& c, const Window& w, std::size_t d) {
+  const I s = w.stride[d], n = c.in[0].shape[static_cast<int>(d)];
+  const bool holes = w.dilation[d] > 1 && w.size[d] > 1;
+  const Expr p = c.index[d] + c.integer(w.lo[d]);
+  const I most = c.out.shape[static_cast<int>(d)] - 1 + w.lo[d];
+  std::vector<Cover> all;
+  for (I j = 0; j < (holes ? w.size[d] : (w.size[d] + s - 1) / s); ++j) {
+    const I back = holes ? j * w.dilation[d] : j * s;
+    const Expr at = p - c.integer(back);
+    const Expr rest = s > 1 ? kir::floor_mod(p, s) : c.integer(0);
+    Cover k{s > 1 ? kir::floor_div(at, s) : at, holes ? c.integer(j) : rest + c.integer(back), {}};
+    if (w.lo[d] < back) k.inside = kir::ge(at, c.integer(0));
+    if (most - back >= n * s) k.inside = kir::logical_and(k.inside, kir::lt(at, c.integer(n * s)));
+    if (holes && s > 1)
+      k.inside = kir::logical_and(k.inside, kir::eq(kir::floor_mod(at, s), c.integer(0)));
+    if (!holes && back + s > w.size[d])
+      k.inside = kir::logical_and(k.inside, kir::lt(k.offset, c.integer(w.size[d])));
+    all.push_back(k);
+  }
+  return all;
+}
+
 // Every element asks the windows that cover it whether their offset names it.
 Expr lower_unpool(LowerCtx& c) {
   const Window w = Window::of(c.attrs);
-  const Shape& windows = c.in[0].shape;
-  bool apart = true;
-  for (std::size_t d = 0; d < w.size.size(); ++d)
-    apart = apart && w.dilation[d] == 1 && w.stride[d] >= w.size[d];
-  if (apart) return lower_unpool_apart(c, w);
+  if (are_apart(w)) return lower_unpool_apart(c, w);
+  std::vector<std::vector<Cover>> by_dim;
+  Shape counts;
+  for (std::size_t d = 0; d < w.size.size(); ++d) {
+    by_dim.push_back(covers(c, w, d));
+    counts.push_back(static_cast<I>(by_dim.back().size()));
+  }
   Expr sum;
-  for_each_index(Shape(w.size), [&](const Ints& k, I offset) {
+  for_each_index(counts, [&](const Ints& j, I) {
     std::vector<Expr> at;
-    Expr inside;
-    for (std::size_t d = 0; d < k.size(); ++d) {
-      const I shift = w.lo[d] - k[d] * w.dilation[d], n = windows[static_cast<int>(d)];
-      const Expr p = c.index[d] + c.integer(shift);
-      if (shift < 0) inside = kir::logical_and(inside, kir::ge(p, c.integer(0)));
-      if (c.out.shape[static_cast<int>(d)] - 1 + shift >= n * w.stride[d]) {
-        inside = kir::logical_and(inside, kir::lt(p, c.integer(n * w.stride[d])));
-      }
-      if (w.stride[d] > 1)
-        inside = kir::logical_and(inside, kir::eq(kir::floor_mod(p, w.stride[d]), c.integer(0)));
-      at.push_back(w.stride[d] > 1 ? kir::floor_div(p, w.stride[d]) : p);
+    Expr inside, offset = c.integer(0);
+    for (std::size_t d = 0; d < j.size(); ++d) {
+      const Cover& k = by_dim[d][static_cast<std::size_t>(j[d])];
+      inside = kir::logical_and(inside, k.inside);
+      offset = offset * c.integer(w.size[d]) + k.offset;
+      at.push_back(k.window);
     }
     const Expr chosen = inside ? c.guarded(1, at, inside) : c.element(1, at);
-    Expr hit = kir::eq(chosen, c.integer(offset));
-    hit = inside ? kir::logical_and(inside, hit) : hit;
+    const Expr hit = kir::logical_and(inside, kir::eq(chosen, offset));
     const Expr x = inside ? c.guarded(0, at, inside) : c.element(0, at);
     const Expr value = c.pool.select(hit, x, x.like(0));
     sum = sum ? sum + value : value;

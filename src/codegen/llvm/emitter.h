@@ -161,6 +161,7 @@ class Emitter {
   Value* lane_index(const Linear& form, std::int64_t scale, int lanes);
   Value* term_value(kir::Expr atom, std::int64_t coefficient);
   Value* load_expr(kir::Expr e);
+  Value* load_near(const Place& p, Type* type, int lanes, Value* mask);
   Value* load_place(const Place& p, Type* type, int lanes, Value* mask);
   void store_place(const Place& p, Value* v, int lanes, Value* mask, bool non_temporal);
   /// The lanes of a constant mask as scalar accesses, where that beats a gather; empty elsewhere.

@@ -14,6 +14,8 @@ using kir::Op;
 
 namespace {
 
+constexpr std::int64_t kNear = 4;  // lanes this far apart share their cache lines
+
 std::int64_t magnitude(Expr e) {
   const std::int64_t least = -(INT64_C(1) << 40), most = INT64_C(1) << 40;
   return std::max(std::abs(std::clamp(e->lo, least, most)),
@@ -173,6 +175,29 @@ std::vector<int> Emitter::single_lanes(const Place& p, Type* element, int lanes,
   return out;
 }
 
+/// Lanes a few elements apart: whole vectors over all of them, then the lanes' own by a shuffle.
+llvm::Value* Emitter::load_near(const Place& p, Type* type, int lanes, Value* mask) {
+  const auto step = static_cast<int>(std::abs(p.stride));
+  const int first = p.stride < 0 ? step * (lanes - 1) : 0, count = step * (lanes - 1) + 1;
+  Value* from = b_.CreateConstGEP1_64(type, p.pointer, static_cast<std::uint64_t>(-first));
+  // Where each lane's element lies, and which lane an element is of; `lanes` stands for none.
+  llvm::SmallVector<int, 64> pick;
+  llvm::SmallVector<int, 256> owner(static_cast<std::size_t>(step * lanes), lanes);
+  for (int i = 0; i < lanes; ++i) {
+    pick.push_back(p.stride < 0 ? first - i * step : i * step);
+    owner[static_cast<std::size_t>(pick.back())] = i;
+  }
+  if (mask == nullptr) {  // what lies between is there too
+    std::fill(owner.begin(), owner.begin() + count, 0);
+    mask = llvm::Constant::getAllOnesValue(value_type(DType::Bool, lanes));
+  }
+  auto* wide = llvm::FixedVectorType::get(type, static_cast<unsigned>(step * lanes));
+  Value* there = b_.CreateShuffleVector(mask, llvm::Constant::getNullValue(mask->getType()), owner);
+  Value* all = b_.CreateMaskedLoad(wide, from, element_align(type), there,
+                                   llvm::Constant::getNullValue(wide));
+  return b_.CreateShuffleVector(all, pick);
+}
+
 llvm::Value* Emitter::load_place(const Place& p, Type* type, int lanes, Value* mask) {
   const llvm::Align align = element_align(type);
   if (p.is_uniform()) return b_.CreateAlignedLoad(type, p.pointer, align);
@@ -182,6 +207,8 @@ llvm::Value* Emitter::load_place(const Place& p, Type* type, int lanes, Value* m
     if (mask == nullptr) return b_.CreateAlignedLoad(vector, p.pointer, align);
     return b_.CreateMaskedLoad(vector, p.pointer, align, mask, zero);
   }
+  if (p.stride != 0 && std::abs(p.stride) <= kNear && lanes >= 4)
+    return load_near(p, type, lanes, mask);
   const std::vector<int> single = single_lanes(p, type, lanes, mask);
   if (!single.empty()) {
     Value* v = zero;
