@@ -110,25 +110,31 @@ kir::BufferId param_of(const LaunchPlan& l, int buffer) {
   return it == l.buffers.end() ? -1 : l.params[static_cast<std::size_t>(it - l.buffers.begin())];
 }
 
-// Whether output `out` may be written where input `in` lies.
-bool may_replace(const Plan& plan, int in, int out) {
-  int writer = -1, last_reader = -1;
+// By buffer: the launches that touch it, in order.
+using Touches = std::vector<std::vector<std::size_t>>;
+Touches find_touches(const Plan& plan) {
+  Touches touches(plan.buffers.size());
   for (std::size_t k = 0; k < plan.launches.size(); ++k) {
-    if (param_of(plan.launches[k], out) >= 0) {
-      if (writer >= 0) return false;  // written once, and not read back
-      writer = static_cast<int>(k);
-    }
-    if (param_of(plan.launches[k], in) >= 0) last_reader = static_cast<int>(k);
+    for (const int id : plan.launches[k].buffers)
+      touches[static_cast<std::size_t>(id)].push_back(k);
   }
-  if (writer < 0 || last_reader > writer) return false;
-  const LaunchPlan& l = plan.launches[static_cast<std::size_t>(writer)];
-  const kir::BufferId reads = param_of(l, in), writes = param_of(l, out);
-  return reads < 0 || same_place(l.kernel, reads, writes);
+  return touches;
+}
+
+// Whether output `out` may be written where input `in` lies.
+bool may_replace(const Plan& plan, const Touches& touches, int in, int out) {
+  const auto &reads = touches[static_cast<std::size_t>(in)],
+             &writes = touches[static_cast<std::size_t>(out)];
+  if (writes.size() != 1) return false;  // written once, and not read back
+  if (reads.empty() || reads.back() < writes[0]) return true;
+  const LaunchPlan& l = plan.launches[writes[0]];
+  return reads.back() == writes[0] && same_place(l.kernel, param_of(l, in), param_of(l, out));
 }
 
 }  // namespace
 
 void choose_donors(Plan* plan, const std::vector<bool>& donated) {
+  const Touches touches = find_touches(*plan);
   std::vector<bool> taken(plan->buffers.size(), false);
   for (const int out : plan->outputs) {
     BufferPlan& o = plan->buffers[static_cast<std::size_t>(out)];
@@ -139,7 +145,7 @@ void choose_donors(Plan* plan, const std::vector<bool>& donated) {
       const bool passed_through =
           std::find(plan->outputs.begin(), plan->outputs.end(), in) != plan->outputs.end();
       if (!donated[i] || taken[static_cast<std::size_t>(in)] || passed_through ||
-          b.bytes != o.bytes || b.dtype != o.dtype || !may_replace(*plan, in, out)) {
+          b.bytes != o.bytes || b.dtype != o.dtype || !may_replace(*plan, touches, in, out)) {
         continue;
       }
       o.donor = in;

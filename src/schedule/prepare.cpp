@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <numeric>
+#include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/env.h"
 #include "ir/node.h"
@@ -179,25 +180,31 @@ Tensor unpool_last(const Node& n, const std::vector<Tensor>& in) {
   return {};
 }
 
-// Elementwise and view ops from inputs alone: cheap to compute twice.
-bool follows_simply(const Tensor& index) {
-  for (const ir::NodeImpl* n : ir::topological_order({index})) {
+// What follows from inputs by elementwise and view ops alone: cheap to compute twice.
+std::unordered_set<const ir::NodeImpl*> simple_nodes(const Graph& g) {
+  std::unordered_set<const ir::NodeImpl*> simple;
+  for (const Node& node : g.nodes()) {
+    const ir::NodeImpl* n = node.tensor().node();
     const OpClass c = n->op->cls;
-    if (c != OpClass::Leaf && c != OpClass::Elementwise && c != OpClass::View) return false;
+    if ((c == OpClass::Leaf || c == OpClass::Elementwise || c == OpClass::View) &&
+        std::all_of(n->inputs.begin(), n->inputs.end(),
+                    [&](const ir::NodeImpl* in) { return in->is_leaf() || simple.contains(in); }))
+      simple.insert(n);
   }
-  return true;
+  return simple;
 }
 
 // gather(%x, %i): any(%i < 0 or %i >= n) tells of an index outside.
 void add_checks(Prepared* p) {
-  std::map<std::pair<const ir::NodeImpl*, std::int64_t>, bool> done;
+  const auto simple_index = simple_nodes(p->graph);
+  std::set<std::pair<const ir::NodeImpl*, std::int64_t>> done;
   std::vector<Tensor> outputs = p->graph.outputs(), early;
   for (const Node& n : p->graph.nodes()) {
     if (n.op_name() != "gather" && n.op_name() != "scatter_add") continue;
     const Tensor index = n.tensor().node()->input(1);
     const Aval& x = n.tensor().node()->inputs[0]->aval;
     const std::int64_t size = x.shape[static_cast<int>(n.attrs().integer("axis"))];
-    if (!done.emplace(std::pair(index.node(), size), true).second) continue;
+    if (!done.emplace(index.node(), size).second) continue;
     const auto bound = [&](std::int64_t v) {
       return ir::make_constant({Scalar::Kind::Int, v, 0}, index.aval());
     };
@@ -205,7 +212,7 @@ void add_checks(Prepared* p) {
         apply("or", {apply("lt", {index, bound(0)}), apply("ge", {index, bound(size)})});
     std::vector<std::int64_t> axes(index.shape().size());
     std::iota(axes.begin(), axes.end(), 0);
-    const bool simple = follows_simply(index);
+    const bool simple = index.node()->is_leaf() || simple_index.contains(index.node());
     (simple ? early : outputs)
         .push_back(axes.empty() ? outside : apply("reduce_max", {outside}, {{"axes", axes}}));
     (simple ? p->early_checks : p->checks)
