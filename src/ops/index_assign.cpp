@@ -4,6 +4,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/shape.h"
+#include "ops/indices.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -155,29 +156,26 @@ Tensor slice_update(const Arg& x, const Tensor& src, int dim, I start, I end, I 
   LILITH_CHECK(t.ndim() > 0, "slice_update: got a 0-d tensor; need at least 1 dimension");
   LILITH_CHECK(step >= 1, "slice_update: step is {}; need step >= 1", step);
   const int d = wrap_dim("slice_update", dim, t.ndim());
-  const I n = t.shape()[d];
-  step = std::min(step, std::max<I>(n, 1));  // a longer one takes the first element alone, too
-  const auto wrapped = [n](I i) { return std::clamp<I>(i < 0 ? i + n : i, 0, n); };
-  const I from = wrapped(start), to = std::max(wrapped(end), from);
+  const SliceRange r(start, end, step, t.shape()[d]);
   Shape expected = t.shape();
-  expected[d] = (to - from + step - 1) / step;
+  expected[d] = r.count();
   LILITH_CHECK(src.shape() == expected,
                "slice_update: src is {}; need shape {} for [{}:{}:{}] of {}", src.aval().str(),
-               expected.str(), from, to, step, t.aval().str());
+               expected.str(), r.from, r.to, r.step, t.aval().str());
   if (expected[d] == 0) return t;
   Ints lo(t.shape().size(), 0), hi = lo, interior = lo;
   const auto k = static_cast<std::size_t>(d);
-  const I reach = (expected[d] - 1) * step + 1;
-  lo[k] = from;
-  hi[k] = n - from - reach;
-  interior[k] = step - 1;
+  const I reach = (expected[d] - 1) * r.step + 1;
+  lo[k] = r.from;
+  hi[k] = t.shape()[d] - r.from - reach;
+  interior[k] = r.step - 1;
   const Tensor spread = make_pad(make_cast(src, t.dtype()), lo, hi, interior, 0);
   const Tensor at = make_iota(t.shape(), d, DType::I64, t.device());
-  Tensor here = logical_and(compare("ge", at, static_cast<double>(from)),
-                            compare("lt", at, static_cast<double>(from + reach)));
-  if (step > 1) {
-    const Tensor offset = shift(at, static_cast<double>(-from));
-    here = logical_and(here, compare("eq", remainder(offset, step), 0));
+  Tensor here = logical_and(compare("ge", at, static_cast<double>(r.from)),
+                            compare("lt", at, static_cast<double>(r.from + reach)));
+  if (r.step > 1) {
+    const Tensor offset = shift(at, static_cast<double>(-r.from));
+    here = logical_and(here, compare("eq", remainder(offset, r.step), 0));
   }
   return make_select(here, spread, t);
 }
@@ -207,10 +205,8 @@ Tensor index_put(const Arg& x, const std::vector<Tensor>& indices, const Arg& va
   const Tensor kept = last_of_equals(flat, rows.size(0));
   const Tensor put =
       make_scatter_add(full_as(rows, 0), 0, spread, masked(repeat_columns(kept, columns), src));
-  const Tensor hits = make_scatter_add(make_full({rows.size(0)}, 0, DType::I64, t.device()), 0,
-                                       flat, full_as(flat, 1));
-  const Tensor hit = make_broadcast(compare("gt", hits, 0), rows.shape(), {0});
-  return make_reshape(make_select(hit, put, rows), t.shape());
+  const Tensor named = make_broadcast(rows_named(flat, rows.size(0)), rows.shape(), {0});
+  return make_reshape(make_select(named, put, rows), t.shape());
 }
 
 }  // namespace lilith

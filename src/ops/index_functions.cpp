@@ -4,6 +4,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/indices.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -136,10 +137,8 @@ Tensor take(const Arg& x, const Tensor& index) {
   LocScope scope(x.loc());
   check_index("take", index);
   const Tensor t = x.tensor();
-  const Tensor i = make_cast(make_reshape(index, {index.numel()}), DType::I64);
-  const Tensor wrapped =
-      make_select(compare("lt", i, 0), shift(i, static_cast<double>(t.numel())), i);
-  return make_reshape(make_gather(make_reshape(t, {t.numel()}), 0, wrapped), index.shape());
+  const Tensor at = from_end(make_reshape(index, {index.numel()}), t.numel());
+  return make_reshape(make_gather(make_reshape(t, {t.numel()}), 0, at), index.shape());
 }
 
 Tensor index_select(const Arg& x, int dim, const Tensor& index) {
@@ -169,13 +168,10 @@ Tensor index_fill(const Arg& x, int dim, const Tensor& index, const Arg& value) 
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = checked_dim("index_fill", t, dim, index);
-  const Tensor at = make_reshape(make_cast(index, DType::I64), {index.numel()});
   if (t.ndim() == 0) return index.numel() > 0 ? make_cast(value.tensor(t.dtype()), t.dtype()) : t;
   const I n = t.shape()[d];
-  const Tensor wrapped = make_select(compare("lt", at, 0), shift(at, static_cast<double>(n)), at);
-  const Tensor hits =
-      make_scatter_add(make_full({n}, 0, DType::I64, t.device()), 0, wrapped, full_as(wrapped, 1));
-  return masked_fill(t, make_broadcast(compare("gt", hits, 0), t.shape(), {d}), value);
+  const Tensor named = rows_named(from_end(make_reshape(index, {index.numel()}), n), n);
+  return masked_fill(t, make_broadcast(named, t.shape(), {d}), value);
 }
 
 Tensor embedding(const Arg& index, const Tensor& weight, std::optional<I> padding_idx) {
@@ -186,7 +182,7 @@ Tensor embedding(const Arg& index, const Tensor& weight, std::optional<I> paddin
                weight.aval().str());
   Tensor table = weight;
   if (padding_idx) {
-    const I row = *padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx;
+    const I row = from_end(*padding_idx, weight.size(0));
     LILITH_CHECK(row >= 0 && row < weight.size(0), "embedding: padding_idx {} of {} rows",
                  *padding_idx, weight.size(0));
     const Tensor is_padding = compare(
@@ -281,7 +277,7 @@ Tensor select_scatter(const Arg& x, const Tensor& src, int dim, I index) {
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() > 0, "select_scatter: got a 0-d tensor; need at least 1 dimension");
   const int d = wrap_dim("select_scatter", dim, t.ndim());
-  const I n = t.shape()[d], i = index < 0 ? index + n : index;
+  const I n = t.shape()[d], i = from_end(index, n);
   LILITH_CHECK(i >= 0 && i < n, "select_scatter: index {} of dimension {} of {}", index, d,
                t.aval().str());
   LILITH_CHECK(src.shape() == without(t.shape(), {d}), "select_scatter: src is {}; need shape {}",

@@ -2,6 +2,7 @@
 
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/shape.h"
+#include "ops/indices.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -51,17 +52,14 @@ Tensor slice(const Arg& x, int dim, I start, I end, I step) {
   const Tensor t = x.tensor();
   const int d = existing_dim("slice", t, dim);
   LILITH_CHECK(step >= 1, "slice: step {}; need step >= 1 (flip reverses)", step);
-  const I n = t.shape()[d];
-  const auto wrap = [n](I i) { return std::clamp<I>(i < 0 ? i + n : i, 0, n); };
-  const I a = wrap(start);
-  // A step past the end takes the first element alone, however long it is.
-  return slice_dim(t, d, a, std::max(a, wrap(end)), std::min(step, std::max<I>(n, 1)));
+  const SliceRange r(start, end, step, t.shape()[d]);
+  return slice_dim(t, d, r.from, r.to, r.step);
 }
 Tensor narrow(const Arg& x, int dim, I start, I length) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("narrow", t, dim);
-  const I n = t.shape()[d], a = start < 0 ? start + n : start;
+  const I n = t.shape()[d], a = from_end(start, n);
   LILITH_CHECK(
       a >= 0 && length >= 0 && a + length <= n,
       "narrow: {} indices from {} of dimension {} of {}; need 0 <= start and start + length <= {}",
@@ -72,7 +70,7 @@ Tensor select(const Arg& x, int dim, I index) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("select", t, dim);
-  const I n = t.shape()[d], i = index < 0 ? index + n : index;
+  const I n = t.shape()[d], i = from_end(index, n);
   LILITH_CHECK(i >= 0 && i < n, "select: index {} of dimension {} of {}; need {} <= index < {}",
                index, d, t.aval().str(), -n, n);
   return make_reshape(slice_dim(t, d, i, i + 1), without(t.shape(), {d}));

@@ -1,7 +1,7 @@
 #include "core/env.h"
-#include "expect_error.h"
 #include "lilith/compile.h"
 #include "lilith/ops.h"
+#include "support/expect_error.h"
 
 namespace lilith::testing {
 namespace {

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "error/expect_error.h"
 #include "ir/node.h"
 #include "lilith/data.h"
 #include "lilith/io.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {

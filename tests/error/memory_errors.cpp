@@ -1,8 +1,8 @@
-#include "error/expect_error.h"
 #include "lilith/compile.h"
 #include "lilith/memory.h"
 #include "lilith/ops.h"
 #include "runtime/memory_limit.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {

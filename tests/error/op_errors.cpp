@@ -1,5 +1,5 @@
-#include "error/expect_error.h"
 #include "lilith/ops.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {

@@ -1,4 +1,3 @@
-#include "error/expect_error.h"
 #include "ir/node.h"
 #include "lilith/device.h"
 #include "lilith/graph.h"
@@ -6,6 +5,7 @@
 #include "lilith/op_def.h"
 #include "lilith/ops.h"
 #include "lilith/tensor.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {

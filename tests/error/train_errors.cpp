@@ -1,9 +1,9 @@
-#include "error/expect_error.h"
 #include "lilith/init.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/optim.h"
 #include "lilith/transforms.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {

@@ -4,17 +4,18 @@
 
 #include <fstream>
 
+#include "support/temp_dir.h"
+
 namespace lilith::runtime {
 namespace {
 
 namespace fs = std::filesystem;
 
 struct CgroupTest : ::testing::Test {
-  const fs::path root = fs::path(::testing::TempDir()) / "lilith_cgroup";
+  const lilith::testing::TempDir dir;
+  const fs::path root = dir.path();
   const Cgroup cgroup{root / "cgroup", root / "sys"};
 
-  void SetUp() override { fs::remove_all(root); }
-  void TearDown() override { fs::remove_all(root); }
   void write(const fs::path& path, const std::string& text) const {
     fs::create_directories((root / path).parent_path());
     std::ofstream(root / path) << text;

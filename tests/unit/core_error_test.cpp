@@ -4,9 +4,12 @@
 #include "lilith/device.h"
 #include "lilith/error.h"
 #include "lilith/shape.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {
+
+using testing::error_text;
 
 Loc at(const char* file, std::uint32_t line) {
   Loc loc;
@@ -15,19 +18,9 @@ Loc at(const char* file, std::uint32_t line) {
   return loc;
 }
 
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Error, EndsWithTheUsersLine) {
   LocScope scope(at("/home/u/train.cpp", 42));
-  EXPECT_EQ(message_of([] { fail("exp: got {}", 3); }), "exp: got 3 (train.cpp:42)");
+  EXPECT_EQ(error_text([] { fail("exp: got {}", 3); }), "exp: got 3 (train.cpp:42)");
 }
 
 TEST(Error, OutermostLocationWins) {
@@ -57,7 +50,7 @@ TEST(Error, InternalErrorSaysWhoseFaultItIs) {
 
 TEST(Device, AbsentOnesListThosePresent) {
   EXPECT_THROW(cuda(7), DeviceError);
-  EXPECT_EQ(message_of([] { opencl(3); }),
+  EXPECT_EQ(error_text([] { opencl(3); }),
             "opencl(3): there is no such device; the devices are: cpu");
   EXPECT_EQ(best_available_device(), cpu());
 }
@@ -72,11 +65,11 @@ TEST(Shape, EditsAndMeasures) {
   s.erase(0);
   EXPECT_EQ(s, (Shape{7, 3, 4}));
   EXPECT_EQ(Shape{}.numel(), 1);
-  EXPECT_EQ(message_of([] { Shape(std::vector<std::int64_t>(13, 1)); }),
+  EXPECT_EQ(error_text([] { Shape(std::vector<std::int64_t>(13, 1)); }),
             "shape: 13 dimensions; at most 12 are supported");
 }
 
-struct EnvTest : testing::Test {
+struct EnvTest : ::testing::Test {
   void TearDown() override {
     env::set("LILITH_DEBUG", "");
     env::set("LILITH_DISABLE", "");
@@ -100,7 +93,7 @@ TEST_F(EnvTest, DisabledNamesAreAList) {
 }
 
 TEST_F(EnvTest, WrongValuesAreErrors) {
-  EXPECT_EQ(message_of([] { env::set("LILITH_DEBUG", "high"); }),
+  EXPECT_EQ(error_text([] { env::set("LILITH_DEBUG", "high"); }),
             "LILITH_DEBUG: 'high' is no whole number");
   EXPECT_THROW(env::text("LILITH_NO_SUCH"), InternalError);
 }

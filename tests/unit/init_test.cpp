@@ -4,9 +4,12 @@
 
 #include "lilith/init.h"
 #include "lilith/ops.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {
+
+using testing::error_text;
 
 struct Moments {
   double mean = 0, std = 0, low = 0, high = 0;
@@ -27,20 +30,11 @@ Moments moments(const Tensor& t) {
 
 Tensor weight() { return zeros({100, 50, 2}); }
 
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-
 TEST(Init, GainsAreTorchs) {
   EXPECT_EQ(init::calculate_gain("linear"), 1);
   EXPECT_NEAR(init::calculate_gain("tanh"), 5.0 / 3, 1e-12);
   EXPECT_NEAR(init::calculate_gain("leaky_relu", 0.2), std::sqrt(2 / 1.04), 1e-12);
-  EXPECT_NE(error_of([] { init::calculate_gain("swish"); }).find("unknown nonlinearity 'swish'"),
+  EXPECT_NE(error_text([] { init::calculate_gain("swish"); }).find("unknown nonlinearity 'swish'"),
             std::string::npos);
 }
 
@@ -73,9 +67,9 @@ TEST(Init, FansSetTheScale) {
   init::kaiming_normal_(t, {.mode = "fan_out", .nonlinearity = "relu"});
   EXPECT_NEAR(moments(t).std, 0.1, 3e-3);
   Tensor flat = zeros({3});
-  EXPECT_NE(error_of([&] { init::xavier_normal_(flat); }).find("need at least rank 2"),
+  EXPECT_NE(error_text([&] { init::xavier_normal_(flat); }).find("need at least rank 2"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { init::kaiming_normal_(t, {.mode = "fan"}); }).find("mode is 'fan'"),
+  EXPECT_NE(error_text([&] { init::kaiming_normal_(t, {.mode = "fan"}); }).find("mode is 'fan'"),
             std::string::npos);
 }
 

@@ -11,12 +11,16 @@
 #include "lilith/io.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
+#include "support/expect_error.h"
 #include "support/shared.h"
+#include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
 
 using namespace std::string_literals;
+using testing::error_text;
+using testing::TempDir;
 
 std::string npy(const std::string& header, const std::string& data) {
   std::string out("\x93NUMPY\x01\x00", 8);
@@ -27,14 +31,6 @@ std::string npy(const std::string& header, const std::string& data) {
 Tensor parse(const std::string& bytes) {
   return io::parse_npy({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "x.npy",
                        "x");
-}
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 std::string read_all(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -71,19 +67,20 @@ TEST(Numpy, BrokenArraysAreErrors) {
   const auto header = [](const std::string& descr, const std::string& shape) {
     return "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + "}";
   };
-  EXPECT_NE(error_of([&] { parse(npy(header("|O", "(1,)"), "abcd")); }).find("numpy's type '|O'"),
+  EXPECT_NE(error_text([&] { parse(npy(header("|O", "(1,)"), "abcd")); }).find("numpy's type '|O'"),
             std::string::npos);
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(error_text([&] {
               parse(npy(header("<f4", "(2,)"), "abcd"));
             }).find("load: x.npy: 'x' is F32[2], 8 bytes, but has 4 bytes."),
             std::string::npos);
+  EXPECT_NE(error_text([&] {
+              parse(npy(header("<f4", "(4294967296,4294967296)"), ""));
+            }).find("overflows"),
+            std::string::npos);
   EXPECT_NE(
-      error_of([&] { parse(npy(header("<f4", "(4294967296,4294967296)"), "")); }).find("overflows"),
+      error_text([&] { parse(npy("{'descr': [('a', '<f4')]}", "")); }).find("records or objects"),
       std::string::npos);
-  EXPECT_NE(
-      error_of([&] { parse(npy("{'descr': [('a', '<f4')]}", "")); }).find("records or objects"),
-      std::string::npos);
-  EXPECT_NE(error_of([&] { parse("\x93NUMPY\x01"); }).find("no npy array"), std::string::npos);
+  EXPECT_NE(error_text([&] { parse("\x93NUMPY\x01"); }).find("no npy array"), std::string::npos);
 }
 
 TEST(TorchFile, StateDictsLoadByPath) {
@@ -122,10 +119,11 @@ TEST(TorchFile, PicklesAreDataAlone) {
       "cos\nsystem\nX\x04\x00\x00\x00"
       "true\x85R."s);
   EXPECT_TRUE(call.root == nullptr || call.root->is(io::PickleValue::Kind::Call));
-  EXPECT_NE(error_of([&] { read("\x80\x02R."); }).find("its stack runs empty"), std::string::npos);
-  EXPECT_NE(error_of([&] { read("\x80\x02("); }).find("it is truncated"), std::string::npos);
-  EXPECT_NE(error_of([&] { read("\x80\x02t."); }).find("a mark is missing"), std::string::npos);
-  EXPECT_NE(error_of([&] { read("\x80\x02i"); }).find("opcode 0x69"), std::string::npos);
+  EXPECT_NE(error_text([&] { read("\x80\x02R."); }).find("its stack runs empty"),
+            std::string::npos);
+  EXPECT_NE(error_text([&] { read("\x80\x02("); }).find("it is truncated"), std::string::npos);
+  EXPECT_NE(error_text([&] { read("\x80\x02t."); }).find("a mark is missing"), std::string::npos);
+  EXPECT_NE(error_text([&] { read("\x80\x02i"); }).find("opcode 0x69"), std::string::npos);
 }
 
 class GgufBytes {
@@ -165,7 +163,8 @@ std::string gguf_file(std::uint32_t block_type) {
 }
 
 TEST(Gguf, PlainAndQuantisedTensors) {
-  const auto path = (std::filesystem::temp_directory_path() / "lilith-gguf-test").string();
+  const TempDir dir;
+  const std::string path = dir.file("x.gguf");
   std::ofstream(path, std::ios::binary) << gguf_file(8);
   const TensorDict t = load_tensors(path);
   EXPECT_EQ(t["w"].shape(), (Shape{2, 3}));
@@ -179,21 +178,21 @@ TEST(Gguf, PlainAndQuantisedTensors) {
   EXPECT_EQ(q4[16], 3.5f);
   std::ofstream(path, std::ios::binary) << gguf_file(12);
   EXPECT_NE(
-      error_of([&] { load_tensors(path); }).find("'q' is of GGUF's type 12, which is not read"),
+      error_text([&] { load_tensors(path); }).find("'q' is of GGUF's type 12, which is not read"),
       std::string::npos);
   std::ofstream(path, std::ios::binary) << gguf_file(8).substr(0, 250);
-  EXPECT_NE(error_of([&] { load_tensors(path); }).find("lies outside of the file"),
+  EXPECT_NE(error_text([&] { load_tensors(path); }).find("lies outside of the file"),
             std::string::npos);
   std::ofstream(path, std::ios::binary) << gguf_file(8).substr(0, 60);
-  EXPECT_NE(error_of([&] { load_tensors(path); }).find("truncated in its header"),
+  EXPECT_NE(error_text([&] { load_tensors(path); }).find("truncated in its header"),
             std::string::npos);
-  std::filesystem::remove(path);
 }
 
 // Damaged files are read or refused; nothing else may happen.
 TEST(FormatsFuzz, DamagedFilesAreReadOrRefused) {
   LILITH_SHARED_OR_SKIP(folder, "weights");
-  const auto path = (std::filesystem::temp_directory_path() / "lilith-formats-fuzz").string();
+  const TempDir dir;
+  const std::string path = dir.file("damaged");
   std::mt19937 rng(1);
   int refused = 0;
   for (const char* name : {"tiny-dict.pt", "non-contiguous.pth", "tiny.npz", "tiny.npy"}) {
@@ -228,7 +227,6 @@ TEST(FormatsFuzz, DamagedFilesAreReadOrRefused) {
     } catch (const Error&) {
     }
   }
-  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -8,11 +8,13 @@
 #include "lilith/error.h"
 #include "lilith/io.h"
 #include "support/shared.h"
+#include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::TempDir;
 
 std::string read_all(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -23,21 +25,9 @@ void write_all(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (fs::temp_directory_path() / "lilith-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempDir() { fs::remove_all(path_); }
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-  std::size_t count() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path_), {}));
-  }
-
- private:
-  fs::path path_;
-};
+std::size_t files_in(const TempDir& dir) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(dir.path()), {}));
+}
 
 // A file with this header text and data.
 std::string safetensors(const std::string& header, const std::string& data) {
@@ -120,7 +110,7 @@ TEST(Safetensors, WriterGivesTheSameBytes) {
     TempDir dir;
     save_tensors(load_tensors(folder + "/" + std::string(row["file"])), dir.file("out"));
     EXPECT_EQ(read_all(dir.file("out")), bytes);
-    EXPECT_EQ(dir.count(), 1u) << "a temporary file was left";
+    EXPECT_EQ(files_in(dir), 1u) << "a temporary file was left";
   }
   EXPECT_EQ(compared, 5);
 }

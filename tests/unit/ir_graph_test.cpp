@@ -11,9 +11,13 @@
 #include "ir/text.h"
 #include "lilith/graph.h"
 #include "schedule/lower.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
+
+using testing::error_text;
 
 constexpr const char* kNet =
     "%x: f32[2,3] = parameter\n"
@@ -24,16 +28,6 @@ constexpr const char* kNet =
     "%2: f32[2,4] = broadcast(%1) {dims=[] shape=[2,4]}\n"
     "%3: f32[2,4] = maximum(%0, %2)  # net.cpp:13\n"
     "return %3\n";
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 // An op whose attrs take every type.
 const OpDef& attrs_op() {
@@ -125,7 +119,7 @@ TEST(Graph, HashSeesStructureAlone) {
 }
 
 TEST(Graph, ParserNamesLineAndReason) {
-  const auto error = [](const char* text) { return message_of([&] { parse_graph(text); }); };
+  const auto error = [](const char* text) { return error_text([&] { parse_graph(text); }); };
   EXPECT_EQ(error("%x: f32[2] = parameter\n%1: f32[2] = frob(%x)\nreturn %1\n"),
             "parse_graph: line 2: there is no op 'frob'");
   EXPECT_EQ(error("%1: f32[2] = exp(%x)\nreturn %1\n"),
@@ -147,10 +141,10 @@ TEST(Graph, ParserNamesLineAndReason) {
 TEST(Graph, VerifyNamesTheNode) {
   const Tensor x = ir::make_parameter({.shape = {2}}, 0, "x");
   const Tensor y(new ir::NodeImpl(find_op("exp"), {x}, {}, {.shape = {3}}, {}));
-  EXPECT_EQ(message_of([&] { Graph({x}, {y}).verify(); }),
+  EXPECT_EQ(error_text([&] { Graph({x}, {y}).verify(); }),
             "internal error: %0 is f32[3], but the rule of exp gives f32[2]. This is a Lilith bug; "
             "rerun with LILITH_DUMP=dir.");
-  EXPECT_EQ(message_of([&] { Graph({}, {apply("exp", {x})}).verify(); }),
+  EXPECT_EQ(error_text([&] { Graph({}, {apply("exp", {x})}).verify(); }),
             "internal error: %x is a parameter, but no input of the graph. This is a Lilith bug; "
             "rerun with LILITH_DUMP=dir.");
 }
@@ -158,13 +152,13 @@ TEST(Graph, VerifyNamesTheNode) {
 TEST(Graph, MisuseIsAnError) {
   const Tensor x = ir::make_parameter({.shape = {2}}, 0, "x");
   const Tensor y = apply("exp", {x});
-  EXPECT_EQ(message_of([&] { Graph({y}, {y}); }),
+  EXPECT_EQ(error_text([&] { Graph({y}, {y}); }),
             "graph: input 0 is no parameter; make one with trace");
-  EXPECT_EQ(message_of([&] { Graph({x, x}, {y}); }), "graph: input 1 appears twice");
-  EXPECT_EQ(message_of([&] { Graph({x}, {Tensor()}); }), "graph: output 0 is undefined");
+  EXPECT_EQ(error_text([&] { Graph({x, x}, {y}); }), "graph: input 1 appears twice");
+  EXPECT_EQ(error_text([&] { Graph({x}, {Tensor()}); }), "graph: output 0 is undefined");
   const Graph g({x}, {y});
-  EXPECT_EQ(message_of([&] { g({}); }), "graph: got 0 inputs; need 1");
-  EXPECT_EQ(message_of([&] { g({ir::make_parameter({.shape = {3}}, 0, "")}); }),
+  EXPECT_EQ(error_text([&] { g({}); }), "graph: got 0 inputs; need 1");
+  EXPECT_EQ(error_text([&] { g({ir::make_parameter({.shape = {3}}, 0, "")}); }),
             "graph: input 0 is f32[3]; need f32[2]");
 }
 
@@ -193,15 +187,15 @@ TEST(Rewrite, ReplacesMatches) {
   const Graph out = rewrite(g, relu, [](Match m) { return apply("exp", {m["x"]}); });
   EXPECT_EQ(out.nodes().size(), 4u);
   EXPECT_EQ(Node(out.outputs()[0]).op_name(), "exp");
-  EXPECT_EQ(message_of([&] { rewrite(g, relu, [](Match m) { return m["y"]; }); }),
+  EXPECT_EQ(error_text([&] { rewrite(g, relu, [](Match m) { return m["y"]; }); }),
             "match: the pattern binds no 'y' (net.cpp:13)");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(error_text([&] {
               rewrite(g, relu,
                       [](Match m) { return apply("cast", {m["x"]}, {{"dtype", kFloat64}}); });
             }),
             "rewrite: the replacement of maximum is f64[2,4]; need f32[2,4], the aval of what it "
             "replaces (net.cpp:13)");
-  EXPECT_EQ(message_of([&] { rewrite(g, pattern("maxinum"), [](Match) { return Tensor(); }); }),
+  EXPECT_EQ(error_text([&] { rewrite(g, pattern("maxinum"), [](Match) { return Tensor(); }); }),
             "rewrite: the pattern names the op 'maxinum', which does not exist");
 }
 
@@ -216,14 +210,15 @@ TEST(Rewrite, TheSameNameMatchesTheSameNode) {
 }
 
 TEST(Graph, WritesGraphviz) {
-  const std::string path = ::testing::TempDir() + "graph.dot";
+  const testing::TempDir dir;
+  const std::string path = dir.file("graph.dot");
   to_dot(parse_graph(kNet), path);
   std::FILE* file = std::fopen(path.c_str(), "r");
   char text[20] = {};
   ASSERT_EQ(std::fread(text, 1, 14, file), 14u);
   std::fclose(file);
   EXPECT_STREQ(text, "digraph lilith");
-  EXPECT_EQ(message_of([] { to_dot(parse_graph(kNet), "/no/such/folder/g.dot"); }),
+  EXPECT_EQ(error_text([] { to_dot(parse_graph(kNet), "/no/such/folder/g.dot"); }),
             "to_dot: cannot write /no/such/folder/g.dot");
 }
 

@@ -1,14 +1,17 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "lilith/io.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
+
+using testing::error_text;
 
 struct Net {
   Conv2d conv1{1, 4, 3, {.stride = 2, .padding = {1, 1}, .bias = false}};
@@ -20,15 +23,6 @@ std::vector<std::string> keys(const StateDict& dict) {
   std::vector<std::string> out;
   for (const auto& [key, value] : dict) out.push_back(key);
   return out;
-}
-
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 TEST(Layers, StateDictHasTorchsKeysAndShapes) {
@@ -87,12 +81,13 @@ TEST(Layers, SequentialIsAValue) {
   int linears = 0;
   for (auto& layer : a) linears += layer.as<Linear>() != nullptr;
   EXPECT_EQ(linears, 2);
-  EXPECT_NE(error_of([&] { a[3]; }).find("Sequential: no layer 3; it has 3."), std::string::npos);
+  EXPECT_NE(error_text([&] { a[3]; }).find("Sequential: no layer 3; it has 3."), std::string::npos);
 }
 
 TEST(Layers, SequentialThatKeepsStateIsNotConst) {
   const Sequential s{Linear{2, 3}, BatchNorm1d{3}};
-  EXPECT_NE(error_of([&] { s(ones({4, 2})); }).find("BatchNorm1d keeps state"), std::string::npos);
+  EXPECT_NE(error_text([&] { s(ones({4, 2})); }).find("BatchNorm1d keeps state"),
+            std::string::npos);
   Sequential t = s;
   EXPECT_EQ(t(ones({4, 2})).shape(), (Shape{4, 3}));
 }
@@ -113,7 +108,7 @@ TEST(Layers, BatchNormFollowsTheBatch) {
   bn(x);
   EXPECT_EQ(bn.num_batches_tracked.item<int>(), 1);
   EXPECT_NE(
-      error_of([&] { BatchNorm2d(3)(x); }).find("BatchNorm2d: x is f32[4,1]; need [N,C,H,W]."),
+      error_text([&] { BatchNorm2d(3)(x); }).find("BatchNorm2d: x is f32[4,1]; need [N,C,H,W]."),
       std::string::npos);
 }
 
@@ -143,28 +138,29 @@ TEST(Layers, PadsAndShuffles) {
             (std::vector<float>{1, 1, 2, 3, 3, 4}));
   EXPECT_EQ(PixelUnshuffle{2}(x).shape(), (Shape{1, 4, 1, 1}));
   EXPECT_EQ(PixelShuffle{2}(PixelUnshuffle{2}(x)).to_vector<float>(), x.to_vector<float>());
-  EXPECT_NE(error_of([] { ReflectionPad2d({1, 2, 3}); }).find("takes 1 or 4 numbers; got 3"),
+  EXPECT_NE(error_text([] { ReflectionPad2d({1, 2, 3}); }).find("takes 1 or 4 numbers; got 3"),
             std::string::npos);
 }
 
 TEST(Layers, BadConfigurationsAreErrors) {
-  EXPECT_NE(error_of([] { Conv2d(3, 4, 3, {.groups = 2}); }).find("groups must divide"),
+  EXPECT_NE(error_text([] { Conv2d(3, 4, 3, {.groups = 2}); }).find("groups must divide"),
             std::string::npos);
   EXPECT_NE(
-      error_of([] { Conv2d(3, 4, {3, 3, 3}); }).find("kernel_size takes 1 or 2 numbers; got 3"),
+      error_text([] { Conv2d(3, 4, {3, 3, 3}); }).find("kernel_size takes 1 or 2 numbers; got 3"),
       std::string::npos);
   EXPECT_NE(
-      error_of([] { Conv2d(3, 4, 3, {.stride = 2, .padding = "same"}); }).find("needs stride 1"),
+      error_text([] { Conv2d(3, 4, 3, {.stride = 2, .padding = "same"}); }).find("needs stride 1"),
       std::string::npos);
-  EXPECT_NE(error_of([] { MultiheadAttention(5, 2); }).find("must divide embed_dim"),
+  EXPECT_NE(error_text([] { MultiheadAttention(5, 2); }).find("must divide embed_dim"),
             std::string::npos);
-  EXPECT_NE(error_of([] { RNN(2, 3, {.nonlinearity = "sigmoid"}); }).find("need 'tanh' or 'relu'"),
-            std::string::npos);
+  EXPECT_NE(
+      error_text([] { RNN(2, 3, {.nonlinearity = "sigmoid"}); }).find("need 'tanh' or 'relu'"),
+      std::string::npos);
 }
 
 TEST(ModelFiles, SaveAndLoadKeepEveryValue) {
-  const auto path =
-      (std::filesystem::temp_directory_path() / "lilith-nn-layers.safetensors").string();
+  const testing::TempDir dir;
+  const std::string path = dir.file("net.safetensors");
   const Net a;
   Net b;
   save(a, path);
@@ -176,17 +172,15 @@ TEST(ModelFiles, SaveAndLoadKeepEveryValue) {
   struct Wide {
     Sequential head;
   } wide{wrong};
-  EXPECT_NE(
-      error_of([&] { load(wide, path, {.strict = false}); })
-          .find("load: 'head.1.weight' is f32[3,16] in lilith-nn-layers.safetensors, the model "
-                "wants f32[3,8]."),
-      std::string::npos)
-      << error_of([&] { load(wide, path, {.strict = false}); });
-  const std::string all = error_of([&] { load(wide, path); });
-  for (const char* part : {"load: lilith-nn-layers.safetensors: 7 keys do not fit the model",
-                           "misshapen", "unexpected", "conv1.weight"})
+  EXPECT_NE(error_text([&] { load(wide, path, {.strict = false}); })
+                .find("load: 'head.1.weight' is f32[3,16] in net.safetensors, the model "
+                      "wants f32[3,8]."),
+            std::string::npos)
+      << error_text([&] { load(wide, path, {.strict = false}); });
+  const std::string all = error_text([&] { load(wide, path); });
+  for (const char* part : {"load: net.safetensors: 7 keys do not fit the model", "misshapen",
+                           "unexpected", "conv1.weight"})
     EXPECT_NE(all.find(part), std::string::npos) << all;
-  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -7,9 +7,12 @@
 #include "lilith/ops.h"
 #include "lilith/optim.h"
 #include "lilith/transforms.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {
+
+using testing::error_text;
 
 struct Net {
   Linear a{2, 3};
@@ -17,15 +20,6 @@ struct Net {
   Tensor operator()(const Tensor& x) const { return b(sigmoid(a(x))); }
 };
 const auto loss_fn = [](const Net& m, const Tensor& x) { return mean(m(x)); };
-
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 double first(const Tensor& t) { return t.to(DType::F64).to_vector<double>()[0]; }
 
@@ -42,7 +36,7 @@ TEST(Update, IgnoredParametersStay) {
   update(opt, p, ones_pair(), {.ignore = {"y"}});
   EXPECT_EQ(first(p.x), -0.5);
   EXPECT_EQ(first(p.y), 0);
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(error_text([&] {
               update(opt, p, ones_pair(), {.ignore = {"z"}});
             }).find("update: ignore names 'z', which is no parameter of the model."),
             std::string::npos);
@@ -78,7 +72,7 @@ TEST(Update, GroupsHaveTheirOwnRates) {
   update(opt, p, ones_pair());
   EXPECT_EQ(first(p.y), -0.75);
   EXPECT_NE(
-      error_of([&] {
+      error_text([&] {
         opt.add_param_group("x", {{"rate", 1}});
       }).find("SGD: no hyper-parameter 'rate'; it has dampening, lr, momentum, weight_decay."),
       std::string::npos);
@@ -152,7 +146,7 @@ TEST(Update, AFunctionThatHidesItsOptimiserSaysSo) {
     update(hidden, m, g);
     return loss;
   });
-  EXPECT_NE(error_of([&] { step(net, ones({4, 2})); }).find("pass both as non-const arguments"),
+  EXPECT_NE(error_text([&] { step(net, ones({4, 2})); }).find("pass both as non-const arguments"),
             std::string::npos);
 }
 
@@ -190,15 +184,16 @@ TEST(Update, BadUseIsAnError) {
   g.x = ones({3}, {.dtype = DType::F64});
   SGD opt;
   EXPECT_NE(
-      error_of([&] { update(opt, p, g); }).find("update: 'x' is f64[2], its gradient is f64[3]."),
+      error_text([&] { update(opt, p, g); }).find("update: 'x' is f64[2], its gradient is f64[3]."),
       std::string::npos);
   EXPECT_NE(
-      error_of([] { SGD({.lr = 0.1, .nesterov = true}); }).find("nesterov needs momentum > 0"),
+      error_text([] { SGD({.lr = 0.1, .nesterov = true}); }).find("nesterov needs momentum > 0"),
       std::string::npos);
-  EXPECT_NE(error_of([] { Adam({.lr = -1}); }).find("Adam: lr must not be negative; got -1."),
+  EXPECT_NE(error_text([] { Adam({.lr = -1}); }).find("Adam: lr must not be negative; got -1."),
             std::string::npos);
-  EXPECT_NE(error_of([] { Adam({.betas = {1, 0.9}}); }).find("Adam: beta1 must be below 1; got 1."),
-            std::string::npos);
+  EXPECT_NE(
+      error_text([] { Adam({.betas = {1, 0.9}}); }).find("Adam: beta1 must be below 1; got 1."),
+      std::string::npos);
 }
 
 TEST(Clip, ScalesToTheCommonNorm) {
@@ -229,10 +224,11 @@ TEST(Schedule, OneCycleMovesTheMomentum) {
   OneCycleLR schedule(opt, {.max_lr = 1, .total_steps = 10});
   EXPECT_NEAR(opt.hyper("beta1").value(), 0.95, 1e-12);
   for (int i = 0; i < 9; ++i) schedule.step();
-  EXPECT_NE(error_of([&] { schedule.step(); }).find("OneCycleLR: step 11 of 10 steps."),
+  EXPECT_NE(error_text([&] { schedule.step(); }).find("OneCycleLR: step 11 of 10 steps."),
             std::string::npos);
   StepLR detached({.step_size = 2});
-  EXPECT_NE(error_of([&] { detached.step(); }).find("call attach(opt) before"), std::string::npos);
+  EXPECT_NE(error_text([&] { detached.step(); }).find("call attach(opt) before"),
+            std::string::npos);
 }
 
 }  // namespace
