@@ -122,14 +122,12 @@ Tensor reduce_windows(std::string_view op, const Tensor& x, const Window& w) {
   if (side_by_side(w, x.shape())) return by_reshape(op, x, w);
   const std::optional<Levels> l = levels(w, x.shape());
   if (!l) return make_window(op, x, w);
-  if (op != "window_argmax")
-    return reduce_windows(op, reduce_windows(op, x, l->first), l->second);
+  if (op != "window_argmax") return reduce_windows(op, reduce_windows(op, x, l->first), l->second);
   const Tensor best = reduce_windows("reduce_window_max", x, l->first);
   if (!never_empty(l->first, x.shape()) || !never_empty(l->second, best.shape()))
     return make_window(op, x, w);
   // The offset in the second level, then in the first at that place.
-  const Tensor inner = reduce_windows(op, x, l->first),
-               outer = reduce_windows(op, best, l->second);
+  const Tensor inner = reduce_windows(op, x, l->first), outer = reduce_windows(op, best, l->second);
   const Tensor chosen = make_window_gather(inner, outer, l->second);
   return apply("add", {scale(outer, static_cast<double>(l->first.volume())), chosen});
 }

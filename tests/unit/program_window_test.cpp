@@ -50,27 +50,29 @@ TEST_P(ProgramWindow, Gradient) {
 
 INSTANTIATE_TEST_SUITE_P(
     Windows, ProgramWindow,
-    ::testing::Values(
-        WindowCase{"global average", [](const Tensor& x) { return adaptive_avg_pool2d(x, 1); },
-                   {2, 3, 12, 14}},
-        WindowCase{"global maximum", [](const Tensor& x) { return adaptive_max_pool2d(x, 1); },
-                   {2, 3, 12, 14}},
-        WindowCase{"large, side by side", avg(6, 6, 0), {2, 3, 20, 19}},
-        WindowCase{"large maxima, side by side", most(5, 5, 0), {2, 3, 20, 19}, DType::F64},
-        WindowCase{"apart", avg(3, 4, 0), {2, 3, 15, 14}},
-        WindowCase{"apart, padded", avg(3, 4, 1), {2, 3, 15, 14}},
-        WindowCase{"side by side, padded", avg(4, 4, 2), {2, 3, 14, 13}},
-        WindowCase{"overlapping", avg(3, 2, 1), {2, 3, 14, 13}},
-        WindowCase{"large, overlapping", avg(7, 1, 3), {2, 3, 14, 13}},
-        WindowCase{"large maxima, overlapping", most(5, 2, 2), {2, 3, 14, 13}},
-        WindowCase{"large maxima, a step of 3", most(6, 3, 3), {2, 3, 31, 20}},
-        WindowCase{"maxima, dilated", most(3, 2, 1, 2), {2, 3, 14, 13}},
-        WindowCase{"large maxima, dilated", most(5, 1, 2, 2), {1, 2, 14, 13}},
-        WindowCase{"the first pooling of a resnet", most(3, 2, 1), {2, 3, 56, 40}},
-        WindowCase{"long, in two levels", most1(36, 2, 0), {2, 3, 100}},
-        WindowCase{"long and padded", most1(36, 5, 18), {2, 3, 100}},
-        WindowCase{"long sums", avg1(35, 2, 17), {2, 3, 100}},
-        WindowCase{"of a prime length", avg1(31, 1, 0), {2, 3, 100}}));
+    ::testing::Values(WindowCase{"global average",
+                                 [](const Tensor& x) { return adaptive_avg_pool2d(x, 1); },
+                                 {2, 3, 12, 14}},
+                      WindowCase{"global maximum",
+                                 [](const Tensor& x) { return adaptive_max_pool2d(x, 1); },
+                                 {2, 3, 12, 14}},
+                      WindowCase{"large, side by side", avg(6, 6, 0), {2, 3, 20, 19}},
+                      WindowCase{
+                          "large maxima, side by side", most(5, 5, 0), {2, 3, 20, 19}, DType::F64},
+                      WindowCase{"apart", avg(3, 4, 0), {2, 3, 15, 14}},
+                      WindowCase{"apart, padded", avg(3, 4, 1), {2, 3, 15, 14}},
+                      WindowCase{"side by side, padded", avg(4, 4, 2), {2, 3, 14, 13}},
+                      WindowCase{"overlapping", avg(3, 2, 1), {2, 3, 14, 13}},
+                      WindowCase{"large, overlapping", avg(7, 1, 3), {2, 3, 14, 13}},
+                      WindowCase{"large maxima, overlapping", most(5, 2, 2), {2, 3, 14, 13}},
+                      WindowCase{"large maxima, a step of 3", most(6, 3, 3), {2, 3, 31, 20}},
+                      WindowCase{"maxima, dilated", most(3, 2, 1, 2), {2, 3, 14, 13}},
+                      WindowCase{"large maxima, dilated", most(5, 1, 2, 2), {1, 2, 14, 13}},
+                      WindowCase{"the first pooling of a resnet", most(3, 2, 1), {2, 3, 56, 40}},
+                      WindowCase{"long, in two levels", most1(36, 2, 0), {2, 3, 100}},
+                      WindowCase{"long and padded", most1(36, 5, 18), {2, 3, 100}},
+                      WindowCase{"long sums", avg1(35, 2, 17), {2, 3, 100}},
+                      WindowCase{"of a prime length", avg1(31, 1, 0), {2, 3, 100}}));
 
 // A window of all elements is a reduction, and its gradient a broadcast: nothing is written out.
 TEST(ProgramWindowCounts, GlobalAverage) {
