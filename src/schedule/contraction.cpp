@@ -38,7 +38,9 @@ bool ContractionBuilder::build() {
   for (const Axis& x : spec_.axes) macs_ *= static_cast<double>(x.extent);
   if (choice_.swap) swap_operands();
   allocate();
-  if (choice_.vector_axis < 0) {
+  if (choice_.sum_axis >= 0) {
+    emit_dots();
+  } else if (choice_.vector_axis < 0) {
     emit_generic();
   } else {
     if (choice_.pack_b) pack_b();
@@ -148,6 +150,9 @@ void ContractionBuilder::emit_generic() {
 }
 
 std::string ContractionBuilder::how() const {
+  if (choice_.sum_axis >= 0)
+    return fmt::format("lanes along the sum over {}, {} side by side", axis(choice_.sum_axis).name,
+                       choice_.group);
   if (choice_.vector_axis < 0) return "generic loops";
   std::string rows;
   for (std::size_t k = 0; k < choice_.row_axes.size(); ++k) {

@@ -29,6 +29,7 @@ struct Tile : RegisterTile {
 ///   contraction.cpp        what comes after what; addresses; tasks; the generic loops
 ///   contraction_tiles.cpp  register tiles over the result and their epilogues
 ///   contraction_pack.cpp   panels of b and the kernel that fills them
+///   contraction_dots.cpp   the lanes along the sum
 ///   contraction_split.cpp  a long sum over a small result, shared by the threads
 /// `at` is the value of every axis, by its number in the spec.
 class ContractionBuilder {
@@ -103,6 +104,7 @@ class ContractionBuilder {
   void combine_partials(kir::BufferId partial);
 
   void emit_generic();
+  void emit_dots();
   // Small products one thread does sooner than two agree.
   std::int64_t tasks() const { return macs_ < 2e4 ? 1 : enough_tasks(b_.target); }
 

@@ -10,6 +10,8 @@
 namespace lilith::schedule {
 namespace {
 
+constexpr std::int64_t kPage = 4096, kLine = 64;
+
 double innermost_overhead(const ContractionSpec& spec) {
   std::int64_t inner = 1;
   for (const Axis& x : spec.axes) {
@@ -58,9 +60,10 @@ struct Rows {
 struct Lanes {
   int axis = -1;
   bool swap = false, pack = false;
-  std::vector<int> row_axes;  // those that move a and not b
-  double others = 1;          // tiles repeat over every other axis of the result
-  double fixed_cycles = 0;    // whatever the tile
+  std::vector<int> row_axes;    // those that move a and not b
+  double others = 1;            // tiles repeat over every other axis of the result
+  double fixed_cycles = 0;      // whatever the tile
+  double far_a = 0, far_b = 0;  // cycles that a step of the sum waits for a line of a, of b
 };
 
 class Search {
@@ -78,7 +81,9 @@ class Search {
   ContractionSchedule run() {
     for (int v = 0; v < axes(); ++v) {
       for (const bool swap : {false, true}) {
-        if (const auto lanes = in_lanes(v, swap)) try_tiles(*lanes);
+        for (const bool pack : {false, true}) {
+          if (const auto lanes = in_lanes(v, swap, pack)) try_tiles(*lanes);
+        }
       }
     }
     return best_;
@@ -90,15 +95,16 @@ class Search {
   static std::int64_t step_a(const Axis& x, bool swap) { return swap ? x.b : x.a; }
   static std::int64_t step_b(const Axis& x, bool swap) { return swap ? x.a : x.b; }
 
-  std::optional<Lanes> in_lanes(int v, bool swap) const;
+  std::optional<Lanes> in_lanes(int v, bool swap, bool pack) const;
   double fixed_cycles(const Lanes& l) const;
+  double far_steps(bool swap, std::int64_t (*step)(const Axis&, bool)) const;
   void try_tiles(const Lanes& l);
   void try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t most, int outer, int inner);
   void consider(const Lanes& l, std::int64_t vectors, Rows rows);
   bool holds_units(const Rows& rows) const;
   double row_distance(const Lanes& l, const Rows& rows) const;
-  double all_tiles(const Rows& rows, std::int64_t extent, std::int64_t width) const;
-  double one_tile(std::int64_t rows, std::int64_t width, double b_load) const;
+  double all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent, std::int64_t width) const;
+  double one_tile(std::int64_t rows, std::int64_t width, double b_load, double far) const;
 
   const ContractionSpec& spec_;
   const Target& target_;
@@ -109,13 +115,15 @@ class Search {
   ContractionSchedule best_;
 };
 
-std::optional<Lanes> Search::in_lanes(int v, bool swap) const {
+std::optional<Lanes> Search::in_lanes(int v, bool swap, bool pack) const {
   const Axis& vec = axis(v);
   if (vec.summed() || vec.unit > 1) return {};
   const std::int64_t a = step_a(vec, swap), b = step_b(vec, swap);
   if (b == 0 || (a != 0 && swap)) return {};
-  if (a != 0 && (a != 1 || b != 1)) return {};  // a batch axis: both must be contiguous
-  Lanes l{v, swap, b != 1};
+  if (a != 0 && a != 1) return {};  // a batch axis: both must be contiguous
+  // Panels are needed where b is not contiguous, and help where its rows lie far apart.
+  if (pack ? a != 0 || (b == 1 && far_steps(swap, &step_b) == 0) : b != 1) return {};
+  Lanes l{v, swap, pack};
   // Pooling and the next convolution want the channels in the lanes.
   const bool spatial =
       vec.name.size() == 2 && vec.name[0] == 'o' && vec.name[1] >= '0' && vec.name[1] <= '9';
@@ -126,6 +134,8 @@ std::optional<Lanes> Search::in_lanes(int v, bool swap) const {
     if (step_a(x, swap) != 0 && step_b(x, swap) == 0) l.row_axes.push_back(r);
     l.others *= static_cast<double>(x.extent);
   }
+  l.far_a = far_steps(swap, &step_a);
+  l.far_b = pack ? 0 : far_steps(swap, &step_b);
   l.fixed_cycles = fixed_cycles(l);
   return l;
 }
@@ -140,6 +150,22 @@ double Search::fixed_cycles(const Lanes& l) const {
   const double pack_cycles = l.pack ? b_elements * 1.5 + 4000 : 0;  // and a launch
   // A gather or scatter takes its elements one by one.
   return pack_cycles + 1.5 * vec.strided * static_cast<double>(result_);
+}
+
+// What a step of the sum waits for an operand whose elements lie pages apart along it: the hardware
+// does not foresee them, and they compete for a few sets of the caches.
+double Search::far_steps(bool swap, std::int64_t (*step)(const Axis&, bool)) const {
+  std::int64_t least = 0, steps = 1;
+  for (const Axis& x : spec_.axes) {
+    const std::int64_t bytes = std::abs(step(x, swap)) * element_bytes_;
+    if (!x.summed() || bytes == 0 || x.extent == 1) continue;
+    if (least == 0 || bytes < least) {
+      least = bytes;
+      steps = x.extent;
+    }
+  }
+  if (least < kPage || steps * kLine <= target_.l1_bytes) return 0;
+  return least % kPage == 0 ? 3 : 1;
 }
 
 void Search::try_tiles(const Lanes& l) {
@@ -179,7 +205,7 @@ void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
   if (!holds_units(rows)) return;
   const std::int64_t extent = axis(l.axis).extent, width = std::min(vectors * lanes_, extent);
   const double cycles =
-      all_tiles(rows, extent, width) * (l.others / rows.covered) * row_distance(l, rows) +
+      all_tiles(l, rows, extent, width) * (l.others / rows.covered) * row_distance(l, rows) +
       l.fixed_cycles;
   if (cycles >= best_.cycles * 0.999) return;
   best_.cycles = cycles;
@@ -202,43 +228,48 @@ bool Search::holds_units(const Rows& rows) const {
   return true;
 }
 
-// Rows that lie a multiple of a page apart compete for the same lines of the L1 cache, and each has
-// a translation of its own.
+// Rows that lie a multiple of a page apart compete for the same lines of the L1 cache, which has as
+// many ways as pages, and each has a translation of its own.
 double Search::row_distance(const Lanes& l, const Rows& rows) const {
   double factor = 1;
   for (std::size_t k = 0; k < rows.axes.size(); ++k) {
     const std::int64_t bytes = std::abs(step_a(axis(rows.axes[k]), l.swap)) * element_bytes_;
     if (rows.tiles[k] < 2) continue;
-    if (bytes % 4096 == 0)
-      factor *= 1.8;
+    if (bytes % kPage == 0)
+      factor *= rows.tiles[k] > target_.l1_bytes / kPage ? 1.8 : 1.1;
     else if (bytes % 1024 == 0 && rows.tiles[k] > 4)
       factor *= 1.3;
-    else if (bytes > 4096)
+    else if (bytes > kPage)
       factor *= 1.03;
   }
   return factor;
 }
 
 // Cycles for the tiles along the rows and the vector axis, `width` elements of it in each.
-double Search::all_tiles(const Rows& rows, std::int64_t extent, std::int64_t width) const {
+double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent,
+                         std::int64_t width) const {
   // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows.
   const double b_load = summed_ * width * element_bytes_ * 4 > target_.l1_bytes * 3 ? 2.0 : 0.5;
+  // Rows next to each other that are no part of a line touch two.
+  const bool straddle = rows.axes.size() == 1 && step_a(axis(rows.axes[0]), l.swap) == 1 &&
+                        kLine % (rows.rows * element_bytes_) != 0;
+  const double far = l.far_a * (straddle ? 2 : 1) + l.far_b;
   const std::int64_t full = extent / width, rest = extent % width;
   const auto columns = [&](std::int64_t n) {
-    return static_cast<double>(full) * one_tile(n, width, b_load) +
-           (rest ? one_tile(n, rest, b_load) : 0);
+    return static_cast<double>(full) * one_tile(n, width, b_load, far) +
+           (rest ? one_tile(n, rest, b_load, far) : 0);
   };
   return static_cast<double>(rows.full) * columns(rows.rows) +
          (rows.rest > 0 ? columns(rows.rest) : 0);
 }
 
-double Search::one_tile(std::int64_t rows, std::int64_t width, double b_load) const {
+double Search::one_tile(std::int64_t rows, std::int64_t width, double b_load, double far) const {
   const std::int64_t vectors = (width + lanes_ - 1) / lanes_;
   const double fma = static_cast<double>(rows * vectors) / 2;
   const double loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b_load;
   const double latency = 4;
-  return std::max({fma, loads, latency}) * static_cast<double>(summed_) * loop_overhead_ + 20 +
-         static_cast<double>(rows * vectors);
+  return (std::max({fma, loads, latency}) + far) * static_cast<double>(summed_) * loop_overhead_ +
+         20 + static_cast<double>(rows * vectors);
 }
 
 std::int64_t tasks_of(const ContractionSpec& spec, const ContractionSchedule& s) {
@@ -260,6 +291,8 @@ std::int64_t tasks_of(const ContractionSpec& spec, const ContractionSchedule& s)
 ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& target, DType dtype,
                                     const Shape& out) {
   ContractionSchedule best = Search(spec, target, dtype).run();
+  ContractionSchedule dots = choose_dots(spec, target, dtype);
+  if (dots.cycles < best.cycles) return dots;
   if (best.vector_axis < 0) return best;
   const bool pooled =
       std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });

@@ -6,11 +6,10 @@
 
 // A b that is not contiguous in the lanes is copied into panels first, in a launch of its own:
 //
-//   parallel tile { for other axes of b, k… { for kk { vector c { to[…][tile][k][c] = from[…] } } }
-//   }
+//   parallel tile, other axes of b, k… { for kk { vector c { to[…][tile][k][c] = from[…] } } }
 //
-// The innermost summed axis goes in blocks and the columns in strips of a vector, so that each line
-// that is read is used up.
+// The axis along which b is contiguous goes in blocks and the columns in strips of a vector, so
+// that each line that is read is used up.
 namespace lilith::schedule {
 
 using kir::Block;
@@ -83,14 +82,16 @@ void ContractionBuilder::pack_b() {
   const kir::BufferId from = lower.param(spec_.b_buffer), to = lower.written_param(packed_);
   kir::Pool& p = *kernel.pool;
 
-  // The loops around a panel, and where they put every axis.
+  // The loops around a panel in the order of b's memory, and where they put every axis.
   std::vector<LoopDim> loops;
   std::vector<Expr> at(spec_.axes.size(), p.integer(0));
   std::vector<int> order = others;
   order.insert(order.end(), summed.begin(), summed.end());
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int i, int j) { return std::abs(axis(i).b) > std::abs(axis(j).b); });
   LoopDim inner{p.integer(0)};
   for (const int i : order) {
-    const bool blocked = !summed.empty() && i == summed.back();
+    const bool blocked = i == order.back();
     if (blocked) inner.extent = largest_divisor(axis(i).extent, kMaxBlock);
     const std::int64_t steps = axis(i).extent / (blocked ? inner.extent : 1);
     loops.push_back({loop_var(p, steps, axis(i).name), steps});
@@ -101,7 +102,8 @@ void ContractionBuilder::pack_b() {
     }
   }
 
-  const Expr tile = p.var(tiles, "tile");
+  const Expr tile = loop_var(p, tiles, "tile");
+  loops.insert(loops.begin(), {tile, tiles});
   const auto panel = [&](std::int64_t width) {
     return pack_tile(p, from, to, at, tile, width, inner);
   };
@@ -114,7 +116,8 @@ void ContractionBuilder::pack_b() {
                            std::make_shared<Block>(panel(choice_.vector_tile)),
                            std::make_shared<Block>(panel(last))});
   }
-  kernel.body.push_back(parallel_for(tile, nest(loops, std::move(body))));
+  const std::int64_t elements = extent(order) * axis(choice_.vector_axis).extent;
+  kernel.body.push_back(share_loops(p, loops, std::move(body), enough_tasks(b_.target, elements)));
   b_.launch(std::move(kernel), lower, Group{},
             fmt::format("pack b of {} into panels of {}", g_.core->op->name, choice_.vector_tile),
             0);

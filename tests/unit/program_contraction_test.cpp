@@ -1,4 +1,5 @@
 #include "lilith/runtime.h"
+#include "lilith/transforms.h"
 #include "program_check.h"
 
 namespace lilith::testing {
@@ -55,6 +56,55 @@ TEST(ProgramContraction, EpiloguesKeepToThemselvesWhatOnlyTheyUse) {
       1e-4);
   EXPECT_EQ(program->stats().num_kernels, 1);
   EXPECT_EQ(program->stats().arena_bytes, 0);
+}
+
+// A matrix times few vectors reads the matrix once, as it lies: no panels.
+TEST(ProgramContraction, FewRowsSumInTheLanes) {
+  for (const auto& [m, n, k] : {std::tuple{1, 512, 300}, {3, 504, 301}, {2, 509, 170}}) {
+    const auto program = check_program(
+        {f32({m, k}), f32({n, k}), f32({n})},
+        [](const Inputs& x) { return Inputs{tanh(linear(x[0], x[1], x[2]) * 0.1)}; }, 1e-4);
+    EXPECT_EQ(program->stats().num_kernels, 1);
+    EXPECT_NE(program->stats().text.find("lanes along the sum"), std::string::npos)
+        << program->stats().text;
+  }
+  check_program(
+      {{{2, 200}, DType::F64}, {{300, 200}, DType::F64}},
+      [](const Inputs& x) { return Inputs{linear(x[0], x[1])}; }, 1e-13);
+}
+
+// The weights of a depthwise convolution: few results, each a sum over images and pixels.
+TEST(ProgramContraction, DepthwiseWeightsSumInTheLanes) {
+  const auto program = check_program(
+      {f32({4, 24, 20, 20}), f32({24, 1, 3, 3}), f32({4, 24, 20, 20})},
+      [](const Inputs& x) {
+        const auto f = [&](Tensor w) { return (conv2d(x[0], w, {}, 1, 1, 1, 24) * x[2]).sum(); };
+        return Inputs{grad(f, x[1]).second};
+      },
+      1e-4);
+  EXPECT_NE(program->stats().text.find("lanes along the sum"), std::string::npos);
+}
+
+// Rows a page apart are copied into panels, though they are contiguous in the lanes.
+TEST(ProgramContraction, FarRowsGoIntoPanels) {
+  const auto program = check_program(
+      {f32({96, 1024}), f32({1024, 1024})},
+      [](const Inputs& x) { return Inputs{matmul(x[0], x[1])}; }, 1e-3);
+  EXPECT_NE(program->stats().text.find("b in panels"), std::string::npos) << program->stats().text;
+}
+
+// One panel is shared by the threads too, in the order of the memory it is read from.
+TEST(ProgramContraction, PanelsOfImages) {
+  check_program(
+      {f32({16, 8, 20, 20}), f32({1, 8, 3, 3}), f32({16, 1, 20, 20})},
+      [](const Inputs& x) {
+        const auto f = [&](Tensor w) {
+          return (conv2d(x[0].permute({3, 1, 2, 0}).permute({3, 1, 2, 0}) * 2, w, {}, 1, 1) * x[2])
+              .sum();
+        };
+        return Inputs{grad(f, x[1]).second};
+      },
+      1e-4);
 }
 
 }  // namespace

@@ -67,16 +67,20 @@ class Machines {
   std::vector<std::unique_ptr<llvm::TargetMachine>> free_[3];
 };
 
-/// Addresses are in their final form already: strength reduction would cost a sixth of the time.
-void skip_strength_reduction() {
+/// Addresses are in their final form and invariants stand where their scope begins: strength
+/// reduction would cost a sixth of the time, and LLVM's own hoisting takes the constants of an
+/// epilogue's loop through the sum before it, whose accumulators then have no registers.
+void skip_what_is_done() {
   auto& options = llvm::cl::getRegisteredOptions();
-  auto it = options.find("disable-lsr");
-  if (it != options.end()) static_cast<llvm::cl::opt<bool>*>(it->second)->setValue(true);
+  for (const char* name : {"disable-lsr", "disable-machine-licm"}) {
+    auto it = options.find(name);
+    if (it != options.end()) static_cast<llvm::cl::opt<bool>*>(it->second)->setValue(true);
+  }
 }
 
 Machines& machines() {
   static Machines* m = [] {
-    skip_strength_reduction();
+    skip_what_is_done();
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
     return new Machines;
