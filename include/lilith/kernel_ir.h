@@ -327,8 +327,8 @@ std::string to_string(const Kernel& k);
 std::string to_string(Expr x, const Kernel* k = nullptr);
 /// Throws InternalError when the kernel breaks a rule of this file.
 void verify(const Kernel& k);
-/// A hash of everything but names: equal kernels compile once.
-std::uint64_t hash(const Kernel& k);
+/// The bytes that say all about a kernel but its names: equal for kernels that compile alike.
+std::string canonical_form(const Kernel& k);
 /// Runs the kernel on the host, slowly, one thread after another: the oracle of the emitters.
 void interpret(const Kernel& k, const std::vector<void*>& params);
 

@@ -62,10 +62,6 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
 /// Maps an object into executable memory: its functions in order. Error when it is damaged.
 std::vector<CompiledKernel> load_object(std::shared_ptr<const KernelObject> object);
 
-/// The bytes that say all about a kernel but its names: equal exactly for kernels that compile
-/// alike.
-std::string canonical_form(const kir::Kernel& kernel);
-
 /// What Barrier calls. Without one, a kernel with barriers may run on one thread only.
 using BarrierFn = void (*)(std::int64_t thread, std::int64_t num_threads);
 void set_barrier_function(BarrierFn fn);

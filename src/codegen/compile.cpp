@@ -61,7 +61,8 @@ void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>&
     const bool compiled = job != jobs.end();
     if (compiled) bytes += job->result.code_bytes;
     fmt::print(
-        stderr, "codegen: {} {:016x}: {}\n", kernels[k]->name, kir::hash(*kernels[k]),
+        stderr, "codegen: {} {:016x}: {}\n", kernels[k]->name,
+        std::hash<std::string>{}(kir::canonical_form(*kernels[k])),
         compiled ? fmt::format("compiled, {} bytes of code", job->result.code_bytes) : "cache hit");
   }
   fmt::print(stderr,
@@ -113,7 +114,7 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
     std::unordered_map<std::string, bool> seen;
     std::lock_guard lock(cache().mutex);
     for (const kir::Kernel* k : kernels) {
-      keys.push_back(info.cpu + '\0' + canonical_form(*k));
+      keys.push_back(info.cpu + '\0' + kir::canonical_form(*k));
       if (cache().kernels.contains(keys.back()) || !seen.emplace(keys.back(), true).second)
         continue;
       jobs.push_back({k, keys.back(), {}, {}});

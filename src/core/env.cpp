@@ -1,7 +1,5 @@
 #include "core/env.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -134,13 +132,6 @@ const std::vector<std::string>& disabled() { return settings().disabled; }
 bool disabled(std::string_view what) {
   const auto& names = settings().disabled;
   return std::find(names.begin(), names.end(), what) != names.end();
-}
-
-std::string shared_dir() {
-  const std::string& named = text("LILITH_SHARED");
-  std::string dir = named.empty() ? "../shared" : named;
-  struct stat info;
-  return stat(dir.c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? dir : std::string();
 }
 
 void set(std::string_view variable, std::string_view value) {

@@ -27,8 +27,6 @@ bool disabled(std::string_view what);
 const std::vector<std::string>& disabled();
 bool eager();
 bool check_nan();
-/// The folder of real data and goldens; empty when it is not there.
-std::string shared_dir();
 
 /// Replaces a variable's value for this process; an empty value unsets it. Not thread-safe: for
 /// tests and for command-line flags, before other threads run.

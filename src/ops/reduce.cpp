@@ -6,7 +6,6 @@
 
 #include "lilith/ops/elementwise.h"
 #include "ops/define.h"
-#include "ops/op_facts.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -191,15 +190,5 @@ const OpDef& argmin_op = register_builtin({.name = "argmin",
                                            .reference = [](RefCtx& c) { reference_arg(c, -1); }});
 
 }  // namespace
-
-std::optional<kir::Combine> combine_of(const OpDef& op) {
-  if (&op == &reduce_sum_op) return kir::Combine::Add;
-  if (&op == &reduce_prod_op) return kir::Combine::Mul;
-  if (&op == &reduce_max_op) return kir::Combine::Max;
-  if (&op == &reduce_min_op) return kir::Combine::Min;
-  return {};
-}
-
-int extremum_sign(const OpDef& op) { return &op == &argmax_op ? 1 : &op == &argmin_op ? -1 : 0; }
 
 }  // namespace lilith::ops

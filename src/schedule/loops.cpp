@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernel_ir/walk.h"
+
 namespace lilith::schedule {
 
 using kir::Block;
@@ -109,47 +111,9 @@ void split_index(Expr index, const std::vector<LoopDim>& dims, std::vector<Expr>
 }
 
 void substitute(Block* body, const std::vector<Expr>& by) {
-  const auto sub = [&](Expr& e) {
-    if (e) e = kir::substitute(e, by);
-  };
   for (kir::Stmt& s : *body) {
-    switch (s.kind) {
-      case kir::Stmt::Kind::For:
-        substitute(s.loop.body.get(), by);
-        break;
-      case kir::Stmt::Kind::While:
-        sub(s.while_loop.cond);
-        substitute(s.while_loop.body.get(), by);
-        break;
-      case kir::Stmt::Kind::If:
-        sub(s.branch.cond);
-        substitute(s.branch.then_body.get(), by);
-        if (s.branch.else_body) substitute(s.branch.else_body.get(), by);
-        break;
-      case kir::Stmt::Kind::Store:
-        sub(s.store.index);
-        sub(s.store.value);
-        sub(s.store.mask);
-        break;
-      case kir::Stmt::Kind::DeclReg:
-        sub(s.decl.init);
-        break;
-      case kir::Stmt::Kind::SetReg:
-        for (Expr& e : s.set.index) sub(e);
-        sub(s.set.value);
-        break;
-      case kir::Stmt::Kind::Accumulate:
-        for (Expr& e : s.acc.index) sub(e);
-        sub(s.acc.value);
-        sub(s.acc.a);
-        sub(s.acc.mask);
-        break;
-      case kir::Stmt::Kind::Prefetch:
-        sub(s.prefetch.index);
-        break;
-      case kir::Stmt::Kind::Barrier:
-        break;
-    }
+    kir::for_each_expr(s, [&](Expr& e) { e = kir::substitute(e, by); });
+    kir::for_each_block(s, [&](Block& b) { substitute(&b, by); });
   }
 }
 

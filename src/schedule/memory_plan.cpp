@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "kernel_ir/walk.h"
+
 // Interval packing: the largest buffers first, each at the lowest offset where nothing that lives
 // at the same time lies. Lifetimes are rounded to the stretches between barriers: launches that no
 // barrier parts may run at the same time.
@@ -43,41 +45,10 @@ void collect(const kir::Block& block, kir::BufferId in, kir::BufferId out,
              std::vector<Access>* list) {
   for (const kir::Stmt& s : block) {
     std::unordered_set<const kir::ExprNode*> seen;
-    const auto loads = [&](const kir::Expr& x) { collect_loads(x, in, &block, &seen, list); };
-    switch (s.kind) {
-      case kir::Stmt::Kind::For:
-        collect(*s.loop.body, in, out, list);
-        break;
-      case kir::Stmt::Kind::While:
-        loads(s.while_loop.cond);
-        collect(*s.while_loop.body, in, out, list);
-        break;
-      case kir::Stmt::Kind::If:
-        loads(s.branch.cond);
-        collect(*s.branch.then_body, in, out, list);
-        if (s.branch.else_body) collect(*s.branch.else_body, in, out, list);
-        break;
-      case kir::Stmt::Kind::Store:
-        loads(s.store.index);
-        loads(s.store.value);
-        loads(s.store.mask);
-        if (s.store.buffer == out) list->push_back({s.store.index, true, &block});
-        break;
-      case kir::Stmt::Kind::DeclReg:
-        loads(s.decl.init);
-        break;
-      case kir::Stmt::Kind::SetReg:
-        loads(s.set.value);
-        break;
-      case kir::Stmt::Kind::Accumulate:
-        loads(s.acc.value);
-        loads(s.acc.a);
-        loads(s.acc.mask);
-        break;
-      case kir::Stmt::Kind::Prefetch:  // reads nothing
-      case kir::Stmt::Kind::Barrier:
-        break;
-    }
+    kir::for_each_expr(s, [&](const kir::Expr& x) { collect_loads(x, in, &block, &seen, list); });
+    if (s.kind == kir::Stmt::Kind::Store && s.store.buffer == out)
+      list->push_back({s.store.index, true, &block});
+    kir::for_each_block(s, [&](const kir::Block& b) { collect(b, in, out, list); });
   }
 }
 

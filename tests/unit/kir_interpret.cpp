@@ -134,7 +134,7 @@ TEST(KirInterpret, NarrowMemoryAndScratch) {
   EXPECT_EQ(static_cast<float>(yv[1]), -7.5f);
 }
 
-TEST(KirHash, IgnoresNamesAndUnusedNodes) {
+TEST(KirCanonicalForm, IgnoresNamesAndUnusedNodes) {
   const auto build = [](const char* name, double factor, bool noise) {
     Kernel k;
     k.name = name;
@@ -143,7 +143,7 @@ TEST(KirHash, IgnoresNamesAndUnusedNodes) {
     if (noise) p.constant(DType::F64, 42);
     const Expr i = p.var(8, name);
     k.body = {make_for(i, LoopKind::Vector, {Store{y, i, p.load(x, DType::F32, i) * factor, {}}})};
-    return hash(k);
+    return canonical_form(k);
   };
   EXPECT_EQ(build("a", 2, false), build("b", 2, true));
   EXPECT_NE(build("a", 2, false), build("a", 3, false));

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "kernel_ir/walk.h"
+
 namespace lilith::codegen {
 
 using kir::Expr;
@@ -175,7 +177,7 @@ const std::set<int>& Analysis::modifies(const kir::Block& block) {
     if (s.kind == Stmt::Kind::DeclReg) out.insert(s.decl.reg);
     if (s.kind == Stmt::Kind::SetReg) out.insert(s.set.reg);
     if (s.kind == Stmt::Kind::Accumulate) out.insert(s.acc.reg);
-    for_each_block(s, [&](const kir::Block& b) {
+    kir::for_each_block(s, [&](const kir::Block& b) {
       const std::set<int>& inner = modifies(b);
       out.insert(inner.begin(), inner.end());
     });
@@ -190,7 +192,7 @@ void Analysis::find_declarations(const kir::Block& block, LoopStack& loops) {
     }
     const bool is_loop = s.kind == Stmt::Kind::For;
     if (is_loop) loops.push_back(&s.loop);
-    for_each_block(s, [&](const kir::Block& b) { find_declarations(b, loops); });
+    kir::for_each_block(s, [&](const kir::Block& b) { find_declarations(b, loops); });
     if (is_loop) loops.pop_back();
   }
 }
@@ -200,10 +202,10 @@ void Analysis::find_accesses(const kir::Block& block, LoopStack& loops) {
     const bool is_loop = s.kind == Stmt::Kind::For;
     if (is_loop) loops.push_back(&s.loop);
     std::set<const kir::ExprNode*> seen;
-    for_each_expr(s, [&](Expr e) { find_reads(e, loops, seen); });
+    kir::for_each_expr(s, [&](Expr e) { find_reads(e, loops, seen); });
     if (s.kind == Stmt::Kind::SetReg) access(s.set.reg, s.set.index, loops);
     if (s.kind == Stmt::Kind::Accumulate) access(s.acc.reg, s.acc.index, loops);
-    for_each_block(s, [&](const kir::Block& b) { find_accesses(b, loops); });
+    kir::for_each_block(s, [&](const kir::Block& b) { find_accesses(b, loops); });
     if (is_loop) loops.pop_back();
   }
 }
@@ -248,7 +250,7 @@ void Analysis::choose_lanes(const kir::Block& block) {
     if (s.kind == Stmt::Kind::For && s.loop.kind == LoopKind::Vector) {
       lanes_[&s.loop] = natural_lanes(s.loop);
     } else {
-      for_each_block(s, [&](const kir::Block& b) { choose_lanes(b); });
+      kir::for_each_block(s, [&](const kir::Block& b) { choose_lanes(b); });
     }
   }
 }
@@ -309,12 +311,12 @@ int Analysis::widest(const kir::Block& block, const kir::For& loop,
       take(widest(s.store.value, loop, seen));
       take(widest(s.store.mask, loop, seen));
     } else {
-      for_each_expr(s, [&](Expr e) { take(widest(e, loop, seen)); });
+      kir::for_each_expr(s, [&](Expr e) { take(widest(e, loop, seen)); });
       if (s.kind == Stmt::Kind::DeclReg) take(reg_size(s.decl.reg));
       if (s.kind == Stmt::Kind::SetReg) take(reg_size(s.set.reg));
       if (s.kind == Stmt::Kind::Accumulate) take(reg_size(s.acc.reg));
     }
-    for_each_block(s, [&](const kir::Block& b) { take(widest(b, loop, seen)); });
+    kir::for_each_block(s, [&](const kir::Block& b) { take(widest(b, loop, seen)); });
   }
   return width;
 }
@@ -372,7 +374,7 @@ bool Analysis::totals_lanes(const kir::Block& block, const kir::For& loop) const
       const RegPlan& plan = reg(s.acc.reg);
       found = found || (plan.lane_loop != &loop && (plan.chunk_loop == nullptr || plan.in_memory));
     }
-    for_each_block(s, [&](const kir::Block& b) { found = found || totals_lanes(b, loop); });
+    kir::for_each_block(s, [&](const kir::Block& b) { found = found || totals_lanes(b, loop); });
   }
   return found;
 }
@@ -402,7 +404,7 @@ std::size_t Analysis::body_size(const kir::Block& block) {
   std::set<const kir::ExprNode*> seen;
   std::vector<Expr> todo;
   for (const Stmt& s : block) {
-    for_each_expr(s, [&](Expr e) { todo.push_back(e); });
+    kir::for_each_expr(s, [&](Expr e) { todo.push_back(e); });
   }
   while (!todo.empty()) {
     const Expr e = todo.back();
@@ -417,7 +419,7 @@ bool Analysis::has_inner_loop(const kir::Block& block) const {
   bool found = false;
   for (const Stmt& s : block) {
     if (s.kind == Stmt::Kind::For || s.kind == Stmt::Kind::While) return true;
-    for_each_block(s, [&](const kir::Block& b) { found = found || has_inner_loop(b); });
+    kir::for_each_block(s, [&](const kir::Block& b) { found = found || has_inner_loop(b); });
   }
   return found;
 }

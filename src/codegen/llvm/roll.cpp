@@ -1,4 +1,5 @@
 #include "codegen/llvm/emitter.h"
+#include "kernel_ir/walk.h"
 
 // Long epilogues. A tile's elements are registers, so what follows the contraction is written out
 // once an element; where that is an optimiser's update or a store that scatters, the copies cost
@@ -34,7 +35,7 @@ bool Analysis::scan_block(const kir::Block& block, const kir::For& loop, std::in
     if (s.kind == Stmt::Kind::Accumulate && is_array(s.acc.reg)) return false;
     if (s.kind == Stmt::Kind::While) return false;
     std::set<const kir::ExprNode*> seen;
-    for_each_expr(s, [&](Expr e) { find_array_reads(e, seen, plan); });
+    kir::for_each_expr(s, [&](Expr e) { find_array_reads(e, seen, plan); });
     // A store that scatters is written out once a lane.
     if (s.kind == Stmt::Kind::Store && loop.kind == LoopKind::Vector &&
         widest_index(s.store.index, loop, seen) != 0) {
@@ -44,7 +45,7 @@ bool Analysis::scan_block(const kir::Block& block, const kir::For& loop, std::in
       if (!scan_nest(s.loop, copies, plan)) return false;
     } else {
       bool possible = true;
-      for_each_block(s, [&](const kir::Block& b) {
+      kir::for_each_block(s, [&](const kir::Block& b) {
         possible = possible && scan_block(b, loop, copies, plan);
       });
       if (!possible) return false;

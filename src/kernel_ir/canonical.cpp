@@ -1,26 +1,26 @@
 #include <bit>
 #include <unordered_map>
 
-#include "codegen/codegen.h"
+#include "kernel_ir/kir.h"
 
 // A kernel as bytes: declarations, then the statements in order. An expression is written where it
 // is first used and is a number from then on; so are variables, which pools number differently.
-namespace lilith::codegen {
+namespace lilith::kir {
 namespace {
 
 class Writer {
  public:
-  std::string run(const kir::Kernel& k) {
+  std::string run(const Kernel& k) {
     pool_ = k.pool.get();
     number(static_cast<std::int64_t>(k.buffers.size()));
-    for (const kir::BufferDecl& b : k.buffers) {
+    for (const BufferDecl& b : k.buffers) {
       byte(static_cast<int>(b.dtype));
       byte(static_cast<int>(b.space));
       byte(b.written);
       number(b.size);
     }
     number(static_cast<std::int64_t>(k.regs.size()));
-    for (const kir::RegDecl& r : k.regs) {
+    for (const RegDecl& r : k.regs) {
       byte(static_cast<int>(r.dtype));
       number(static_cast<std::int64_t>(r.dims.size()));
       for (std::int64_t d : r.dims) number(d);
@@ -41,7 +41,7 @@ class Writer {
     for (int i = 0; i < 8; ++i) byte(static_cast<int>(bits >> (8 * i)) & 255);
   }
 
-  void expr(kir::Expr e) {
+  void expr(Expr e) {
     if (!e) return number(0);
     auto [it, is_new] = exprs_.try_emplace(e.node(), exprs_.size() + 1);
     number(static_cast<std::int64_t>(it->second));
@@ -49,33 +49,33 @@ class Writer {
     byte(static_cast<int>(e->op));
     byte(static_cast<int>(e->dtype));
     number(static_cast<std::int64_t>(e->args.size()));
-    if (e->op == kir::Op::Const) raw(std::bit_cast<std::uint64_t>(e->f));
-    if (e->op == kir::Op::Var) {
+    if (e->op == Op::Const) raw(std::bit_cast<std::uint64_t>(e->f));
+    if (e->op == Op::Var) {
       auto var = vars_.try_emplace(e->i, vars_.size());
       number(static_cast<std::int64_t>(var.first->second));
-      if (var.second) number(pool_->var_extent(static_cast<kir::VarId>(e->i)));
+      if (var.second) number(pool_->var_extent(static_cast<VarId>(e->i)));
     } else {
       number(e->i);
     }
     number(e->lo);
     number(e->hi);
-    for (kir::Expr a : e->args) expr(a);
+    for (Expr a : e->args) expr(a);
   }
-  void exprs(const std::vector<kir::Expr>& list) {
+  void exprs(const std::vector<Expr>& list) {
     number(static_cast<std::int64_t>(list.size()));
-    for (kir::Expr e : list) expr(e);
+    for (Expr e : list) expr(e);
   }
 
-  void body(const std::shared_ptr<kir::Block>& b) {
+  void body(const std::shared_ptr<Block>& b) {
     byte(b != nullptr);
     if (b) block(*b);
   }
-  void block(const kir::Block& b) {
+  void block(const Block& b) {
     number(static_cast<std::int64_t>(b.size()));
-    for (const kir::Stmt& s : b) stmt(s);
+    for (const Stmt& s : b) stmt(s);
   }
-  void stmt(const kir::Stmt& s) {
-    using Kind = kir::Stmt::Kind;
+  void stmt(const Stmt& s) {
+    using Kind = Stmt::Kind;
     byte(static_cast<int>(s.kind));
     switch (s.kind) {
       case Kind::For:
@@ -119,13 +119,13 @@ class Writer {
   }
 
   std::string out_;
-  const kir::Pool* pool_ = nullptr;
-  std::unordered_map<const kir::ExprNode*, std::size_t> exprs_;
+  const Pool* pool_ = nullptr;
+  std::unordered_map<const ExprNode*, std::size_t> exprs_;
   std::unordered_map<std::int64_t, std::size_t> vars_;
 };
 
 }  // namespace
 
-std::string canonical_form(const kir::Kernel& kernel) { return Writer().run(kernel); }
+std::string canonical_form(const Kernel& kernel) { return Writer().run(kernel); }
 
-}  // namespace lilith::codegen
+}  // namespace lilith::kir
