@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 // From kernel IR to machine code of this CPU. LLVM itself lives in liblilith-codegen, which is
 // loaded when the first kernel has to be compiled; loading finished objects needs none of it.

@@ -3,7 +3,7 @@
 #include "ir/host.h"
 #include "ir/node.h"
 #include "ir/node_map.h"
-#include "schedule/lower.h"
+#include "lilith/lower.h"
 
 namespace lilith {
 

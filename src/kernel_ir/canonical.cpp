@@ -1,7 +1,7 @@
 #include <bit>
 #include <unordered_map>
 
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 // A kernel as bytes: declarations, then the statements in order. An expression is written where it
 // is first used and is a number from then on; so are variables, which pools number differently.

@@ -1,7 +1,7 @@
 #pragma once
 #include <initializer_list>
 
-#include "kernel_ir/math.h"
+#include "lilith/kernel_math.h"
 
 // Building blocks of the maths functions. Polynomials are minimax fits made with tools/minimax.py.
 namespace lilith::kir::detail {

@@ -1,10 +1,10 @@
 #include <bit>
 #include <cmath>
 
-#include "kernel_ir/kir.h"
 #include "kernel_ir/scalar.h"
 #include "kernel_ir/simplify.h"
 #include "lilith/error.h"
+#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 // The meaning of every scalar operation on one value: constant folding, evaluate() and interpret()
 // share it.

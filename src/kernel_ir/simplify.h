@@ -1,5 +1,5 @@
 #pragma once
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 // What Pool::make does before it makes a node. Each function returns the simplified expression, or
 // null when no rule of its applies.

@@ -3,9 +3,9 @@
 #include <numeric>
 #include <optional>
 
-#include "kernel_ir/kir.h"
 #include "kernel_ir/scalar.h"
 #include "kernel_ir/simplify.h"
+#include "lilith/kernel_ir.h"
 
 // I64 arithmetic. A canonical sum is a left-leaning chain of Add: terms in the order of their ids,
 // each `atom` or `atom * constant`, then the constant. Ring identities hold under wrapping; rules

@@ -1,5 +1,5 @@
 #pragma once
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 

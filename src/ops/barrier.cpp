@@ -1,6 +1,6 @@
 #include "ir/op_registry.h"
 #include "ir/reference.h"
-#include "schedule/lower.h"
+#include "lilith/lower.h"
 
 namespace lilith::ops {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "ir/op_registry.h"
 #include "ir/reference.h"
-#include "kernel_ir/kir.h"
-#include "kernel_ir/math.h"
+#include "lilith/kernel_ir.h"
+#include "lilith/kernel_math.h"
+#include "lilith/lower.h"
 #include "lilith/op_def.h"
-#include "schedule/lower.h"
 
 // What the definitions of a family share.
 namespace lilith::ops {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 #include "schedule/plan.h"
 
 namespace lilith::schedule {

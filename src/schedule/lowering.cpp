@@ -1,6 +1,6 @@
 #include "schedule/lowering.h"
 
-#include "schedule/lower.h"
+#include "lilith/lower.h"
 
 namespace lilith::schedule {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ir/node.h"
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 #include "schedule/plan.h"
 
 namespace lilith::schedule {

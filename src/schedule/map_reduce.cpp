@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernel_ir/math.h"
+#include "lilith/kernel_math.h"
 #include "schedule/map_builder.h"
 
 namespace lilith::schedule {

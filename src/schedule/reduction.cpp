@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include "kernel_ir/math.h"
 #include "lilith/error.h"
+#include "lilith/kernel_math.h"
 #include "schedule/lowering.h"
 
 namespace lilith::schedule {

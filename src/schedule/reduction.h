@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "ir/node.h"
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 namespace lilith::schedule {
 

@@ -2,7 +2,7 @@
 #include <thread>
 
 #include "codegen_run.h"
-#include "kernel_ir/math.h"
+#include "lilith/kernel_math.h"
 
 // The maths functions as compiled code, against the C library in double precision, by unit in the
 // last place. The fast suite takes one float in a thousand; --gtest_also_run_disabled_tests takes

@@ -10,7 +10,7 @@
 #include "ir/reference.h"
 #include "ir/text.h"
 #include "lilith/graph.h"
-#include "schedule/lower.h"
+#include "lilith/lower.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 

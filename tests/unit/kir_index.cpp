@@ -3,7 +3,7 @@
 #include <random>
 
 #include "kernel_ir/evaluate.h"
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 namespace {

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "kernel_ir/evaluate.h"
-#include "kernel_ir/math.h"
+#include "lilith/kernel_math.h"
 
 // The promised errors of the maths functions, against the host's libm in double and long double.
 namespace lilith::kir {

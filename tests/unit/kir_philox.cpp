@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "kernel_ir/evaluate.h"
-#include "kernel_ir/math.h"
+#include "lilith/kernel_math.h"
 
 namespace lilith::kir {
 namespace {

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "kernel_ir/evaluate.h"
-#include "kernel_ir/kir.h"
+#include "lilith/kernel_ir.h"
 
 // Random expressions of every dtype, simplified and as they stand, have the same value bit for bit.
 namespace lilith::kir {

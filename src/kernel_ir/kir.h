@@ -1,2 +1,0 @@
-#pragma once
-#include "lilith/kernel_ir.h"
