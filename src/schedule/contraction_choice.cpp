@@ -296,8 +296,7 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& t
   if (best.vector_axis < 0) return best;
   const bool pooled =
       std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });
-  if (!best.pack_b && !pooled)
-    choose_split(spec, target, dtype, tasks_of(spec, best), out.numel(), &best);
+  if (!pooled) choose_split(spec, target, dtype, tasks_of(spec, best), out.numel(), &best);
   return best;
 }
 

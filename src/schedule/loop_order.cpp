@@ -19,7 +19,18 @@ void walk(Expr x, std::unordered_set<const kir::ExprNode*>* seen, F&& visit) {
   }
 }
 
-// How far an address moves, on average, when a variable takes a step.
+bool loads_anything(Expr x) {
+  std::unordered_set<const kir::ExprNode*> seen;
+  bool found = false;
+  walk(x, &seen, [&](Expr e) {
+    found = found || e->op == kir::Op::Load;
+    return !found;
+  });
+  return found;
+}
+
+}  // namespace
+
 double step_of(Expr address, Expr var) {
   if (address == var) return 1;
   const auto& a = address->args;
@@ -43,18 +54,6 @@ double step_of(Expr address, Expr var) {
       return 0;
   }
 }
-
-bool loads_anything(Expr x) {
-  std::unordered_set<const kir::ExprNode*> seen;
-  bool found = false;
-  walk(x, &seen, [&](Expr e) {
-    found = found || e->op == kir::Op::Load;
-    return !found;
-  });
-  return found;
-}
-
-}  // namespace
 
 std::vector<Access> loads_of(const std::vector<Expr>& roots, const kir::Kernel& kernel) {
   std::vector<Access> loads;

@@ -13,6 +13,8 @@ struct Access {
   kir::BufferId buffer = -1;
 };
 
+/// How far an address moves, on average, when a variable takes a step.
+double step_of(kir::Expr address, kir::Expr var);
 /// Every load below these expressions, each once.
 std::vector<Access> loads_of(const std::vector<kir::Expr>& roots, const kir::Kernel& kernel);
 /// Nodes below these expressions, each once.

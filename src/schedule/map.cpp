@@ -125,6 +125,7 @@ void MapBuilder::build_pointwise() {
     how_ = "empty";
     return;
   }
+  if (const Crossing c = find_crossing(); c.dim >= 0) return build_tiled(c);
   const int threads = total < kMinTask ? 1 : b_.target.threads;
   std::int64_t blocks = 1;
   if (tasks < 4 * threads)

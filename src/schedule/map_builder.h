@@ -11,6 +11,7 @@ namespace lilith::schedule {
 
 /// A group of pointwise stores and reductions over one domain on its way to a kernel. The parts:
 ///   map.cpp         values, the order of the loops, layouts; kernels without reductions
+///   map_tiles.cpp   transpositions
 ///   map_reduce.cpp  rows, columns, chunks with partial results; the index of the best
 class MapBuilder {
  public:
@@ -46,6 +47,16 @@ class MapBuilder {
   void build_pointwise();
   void emit_pointwise(std::vector<LoopDim> outer, const LoopDim& inner, std::int64_t tasks,
                       std::int64_t blocks, std::int64_t block);
+
+  // A loop that an access walks in line while it crosses lines along the innermost one, and tiles
+  // of both; dim -1: there is none.
+  struct Crossing {
+    int dim = -1;
+    std::int64_t tile = 0, strip = 0;
+  };
+  Crossing find_crossing();
+  void build_tiled(const Crossing& crossing);
+  Block tile_of(const Crossing& crossing, Expr at, std::int64_t steps);
 
   // Reductions.
   std::vector<Accumulator> make_accs(const std::vector<std::int64_t>& reg_dims);

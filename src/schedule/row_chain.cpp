@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <span>
 
@@ -24,7 +25,8 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr int kMinRow = 8;  // a shorter innermost loop leaves most lanes idle
+constexpr std::int64_t kLine = 64;  // bytes of a cache line
+constexpr int kMinRow = 8;          // a shorter innermost loop leaves most lanes idle
 
 using Stages = std::span<const Group>;
 
@@ -34,6 +36,7 @@ class RowChain {
   /// The order of the domain's dimensions to build with; nothing when a stage reads another row, or
   /// rows do not suit. Adds nothing to the plan.
   std::optional<std::vector<int>> find_order();
+  bool crosses_rows(const std::vector<Access>& accesses, Expr innermost) const;
   void build(std::vector<int> order);
 
  private:
@@ -244,6 +247,16 @@ std::vector<LoopDim> RowChain::ordered_dims(const std::vector<int>& order) const
   return dims;
 }
 
+// Whether what lies across the rows is fetched a line for each element, and the lines are gone
+// before the next row reads theirs.
+bool RowChain::crosses_rows(const std::vector<Access>& accesses, Expr innermost) const {
+  if (row_elements() * kLine <= b_.target.l2_bytes / 4) return false;
+  return std::any_of(accesses.begin(), accesses.end(), [&](const Access& a) {
+    const double step = std::abs(step_of(a.address, innermost));
+    return a.bytes >= static_cast<double>(b_.target.l2_bytes) && step * 4 >= kLine;
+  });
+}
+
 std::optional<std::vector<int>> RowChain::find_order() {
   for (int d = 0; d < domain_.rank(); ++d) order_.push_back(d);
   if (!lower_stages(true)) return {};
@@ -259,7 +272,7 @@ std::optional<std::vector<int>> RowChain::find_order() {
   }
   std::vector<int> order = choose_order(index_, domain_, accesses);
   const std::vector<LoopDim> dims = ordered_dims(order);
-  if (!dims.empty() && !dims.back().reduced) return {};
+  if (!dims.empty() && (!dims.back().reduced || crosses_rows(accesses, dims.back().var))) return {};
   return order;
 }
 

@@ -107,5 +107,14 @@ TEST(ProgramContraction, PanelsOfImages) {
       1e-4);
 }
 
+// A panel that outgrows the cache is summed in parts: every part while it is there.
+TEST(ProgramContraction, LongPanelsAreSplit) {
+  const auto program = check_program(
+      {f32({160, 20000}), f32({32, 20000})},
+      [](const Inputs& x) { return Inputs{relu(matmul(x[0], x[1].t()))}; }, 1e-3);
+  EXPECT_NE(program->stats().text.find("sum split over"), std::string::npos)
+      << program->stats().text;
+}
+
 }  // namespace
 }  // namespace lilith::testing
