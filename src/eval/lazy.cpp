@@ -5,6 +5,7 @@
 #include "eval/canonical.h"
 #include "eval/program_cache.h"
 #include "ir/node_map.h"
+#include "ir/order.h"
 #include "lilith/compile.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
@@ -25,28 +26,7 @@ bool trivial(const ir::NodeImpl& node) {
 
 /// Pending nodes that the outputs reach, inputs first; markers included.
 std::vector<ir::NodeImpl*> pending_nodes(const std::vector<ir::NodeImpl*>& outputs) {
-  struct Frame {
-    ir::NodeImpl* node;
-    std::size_t next;
-  };
-  std::vector<ir::NodeImpl*> order;
-  std::vector<Frame> stack;
-  ir::NodeMap<char> seen(256);
-  for (ir::NodeImpl* output : outputs) {
-    if (!pending(*output) || !seen.insert(output, 1)) continue;
-    stack.push_back({output, 0});
-    while (!stack.empty()) {
-      Frame& top = stack.back();
-      if (top.next == top.node->inputs.size()) {
-        order.push_back(top.node);
-        stack.pop_back();
-        continue;
-      }
-      ir::NodeImpl* input = top.node->inputs[top.next++];
-      if (pending(*input) && seen.insert(input, 1)) stack.push_back({input, 0});
-    }
-  }
-  return order;
+  return ir::inputs_first(outputs, [](const ir::NodeImpl& n) { return pending(n); });
 }
 
 /// Which inputs nobody needs after this evaluation: leaves whose every reference is an edge of a

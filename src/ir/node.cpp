@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "ir/node_map.h"
+#include "ir/order.h"
 
 namespace lilith::ir {
 namespace {
@@ -112,28 +112,11 @@ std::recursive_mutex& graph_mutex() {
 }
 
 std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs) {
-  struct Frame {
-    NodeImpl* node;
-    std::size_t next;
-  };
-  std::vector<NodeImpl*> order;
-  std::vector<Frame> stack;
-  NodeMap<char> seen(256);
-  for (const Tensor& output : outputs) {
-    if (!output.defined() || !seen.insert(output.node(), 1)) continue;
-    stack.push_back({output.node(), 0});
-    while (!stack.empty()) {
-      Frame& top = stack.back();
-      if (top.next == top.node->inputs.size()) {
-        order.push_back(top.node);
-        stack.pop_back();
-        continue;
-      }
-      NodeImpl* input = top.node->inputs[top.next++];
-      if (seen.insert(input, 1)) stack.push_back({input, 0});
-    }
+  std::vector<NodeImpl*> roots;
+  for (const Tensor& t : outputs) {
+    if (t.defined()) roots.push_back(t.node());
   }
-  return order;
+  return inputs_first(roots, [](const NodeImpl&) { return true; });
 }
 
 EvalHooks& eval_hooks() {
