@@ -12,6 +12,7 @@
 #include "core/env.h"
 #include "ir/node.h"
 #include "passes/pipeline.h"
+#include "schedule/conv_phases.h"
 #include "schedule/windows.h"
 
 namespace lilith::schedule {
@@ -228,7 +229,7 @@ void add_checks(Prepared* p) {
 
 Prepared prepare(const Graph& g) {
   Prepared p;
-  p.graph = transform(transform(g, explicit_padding), split_windows);
+  p.graph = transform(transform(transform(g, split_phases), explicit_padding), split_windows);
   p.graph = test_the_output(passes::cse(p.graph));
   if (!env::disabled("sparse")) p.graph = passes::cse(transform(p.graph, unpool_last));
   add_checks(&p);

@@ -9,6 +9,7 @@ namespace lilith::schedule {
 
 /// Last rewrites before scheduling: what the schedule wants said in the graph.
 ///   conv_general with padding or lhs dilation -> conv_general(pad(x))
+///   a convolution of a dilated input -> one for each place between its elements
 ///   a reduction over large windows -> reductions over less
 ///   a mask that a backward pass tests on a ReLU's input -> the same test on its stored output
 ///   what a ReLU makes zero before an unpool -> zeros of what is unpooled
