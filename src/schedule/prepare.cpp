@@ -13,6 +13,7 @@
 #include "ir/node.h"
 #include "passes/pipeline.h"
 #include "schedule/conv_phases.h"
+#include "schedule/long_argmax.h"
 #include "schedule/windows.h"
 
 namespace lilith::schedule {
@@ -229,7 +230,9 @@ void add_checks(Prepared* p) {
 
 Prepared prepare(const Graph& g) {
   Prepared p;
-  p.graph = transform(transform(transform(g, split_phases), explicit_padding), split_windows);
+  p.graph = g;
+  for (const auto rewrite : {split_phases, explicit_padding, split_windows, split_argmax})
+    p.graph = transform(p.graph, rewrite);
   p.graph = test_the_output(passes::cse(p.graph));
   if (!env::disabled("sparse")) p.graph = passes::cse(transform(p.graph, unpool_last));
   add_checks(&p);

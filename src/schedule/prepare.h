@@ -11,6 +11,7 @@ namespace lilith::schedule {
 ///   conv_general with padding or lhs dilation -> conv_general(pad(x))
 ///   a convolution of a dilated input -> one for each place between its elements
 ///   a reduction over large windows -> reductions over less
+///   the index of the best of a long row -> the least place of the extremum
 ///   a mask that a backward pass tests on a ReLU's input -> the same test on its stored output
 ///   what a ReLU makes zero before an unpool -> zeros of what is unpooled
 ///   an index that only the run knows -> a check, true when it is out of range

@@ -206,5 +206,21 @@ TEST(ProgramRowsCases, Empty) {
   });
 }
 
+// Long rows are reduced in the lanes and by all threads: the extremum, then the least place of it.
+TEST(ProgramRowsCounts, IndexOfTheBestOfALongRow) {
+  const auto program = check_program(
+      {f32({20, 1000}), f32({300000}), {{3, 500, 7}, DType::I32}}, [](const Inputs& x) {
+        const Tensor nan = where(gt(x[0], 1.9), log(-abs(x[0])), floor(x[0] * 8));
+        return Inputs{argmax(x[0], 1), argmin(floor(x[0] * 4), 1),
+                      argmax(x[1]),    argmin(floor(x[1])),
+                      argmax(x[2], 1), argmax(nan, 1),
+                      argmin(nan, 1)};
+      });
+  EXPECT_EQ(program->stats().text.find("index of the best"), std::string::npos);
+  const auto columns =
+      check_program({f32({100, 2000})}, [](const Inputs& x) { return Inputs{argmax(x[0], 0)}; });
+  EXPECT_NE(columns->stats().text.find("index of the best"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace lilith::testing
