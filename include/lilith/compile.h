@@ -16,6 +16,13 @@ namespace lilith {
 /// still held elsewhere is stored by the same program. Error inside a traced function.
 template <class... M>
 void eval(const M&... tensors_or_models);
+// The same; errors name the line of the call.
+template <class A>
+void eval(const A& a, SourceLocation loc = SourceLocation::current());
+template <class A, class B>
+void eval(const A& a, const B& b, SourceLocation loc = SourceLocation::current());
+template <class A, class B, class C>
+void eval(const A& a, const B& b, const C& c, SourceLocation loc = SourceLocation::current());
 /// Outside of a trace, evaluates every pending tensor of the models (parameters, buffers, optimiser
 /// state) as one program; inside one, does nothing.
 template <class... M>
@@ -37,7 +44,7 @@ CacheStats cache_stats();
 void clear_program_cache();
 
 namespace detail {
-void eval_models(const ModelRef* models, std::size_t n);
+void eval_models(const ModelRef* models, std::size_t n, Loc loc = {});
 void eval_pending_models(const ModelRef* models, std::size_t n);
 }  // namespace detail
 
@@ -45,6 +52,21 @@ template <class... M>
 void eval(const M&... tensors_or_models) {
   const ModelRef refs[] = {ModelRef(tensors_or_models)...};
   detail::eval_models(refs, sizeof...(M));
+}
+template <class A>
+void eval(const A& a, SourceLocation loc) {
+  const ModelRef refs[] = {a};
+  detail::eval_models(refs, 1, loc);
+}
+template <class A, class B>
+void eval(const A& a, const B& b, SourceLocation loc) {
+  const ModelRef refs[] = {a, b};
+  detail::eval_models(refs, 2, loc);
+}
+template <class A, class B, class C>
+void eval(const A& a, const B& b, const C& c, SourceLocation loc) {
+  const ModelRef refs[] = {a, b, c};
+  detail::eval_models(refs, 3, loc);
 }
 template <class... M>
 void eval_pending(const M&... models) {
@@ -148,7 +170,8 @@ namespace detail {
 /// The type-erased part of a compiled function: one entry a signature.
 class CompiledBase {
  public:
-  CompiledBase();
+  /// loc: the line that errors name where the function's own lines do not matter.
+  explicit CompiledBase(Loc loc);
   /// Kernels, fusion, memory of each signature compiled so far.
   std::string explain() const;
   /// Of the signature that was called last; zeros before the first call.
@@ -186,7 +209,8 @@ template <class F>
 class Compiled : public detail::CompiledBase {
  public:
   /// Holds f; nothing is traced before the first call.
-  explicit Compiled(F f) : f_(std::make_shared<F>(std::move(f))) {}
+  explicit Compiled(F f, SourceLocation loc = SourceLocation::current())
+      : CompiledBase(loc), f_(std::make_shared<F>(std::move(f))) {}
 
   /// f(args…), as one program; see compile.
   template <class... A>
@@ -223,8 +247,8 @@ class Compiled : public detail::CompiledBase {
 /// tensor outside, changes a static field.
 template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
-Compiled<std::decay_t<F>> compile(F&& f) {
-  return Compiled<std::decay_t<F>>(std::forward<F>(f));
+Compiled<std::decay_t<F>> compile(F&& f, SourceLocation loc = SourceLocation::current()) {
+  return Compiled<std::decay_t<F>>(std::forward<F>(f), loc);
 }
 
 /// A compiled graph: call it with its inputs, in order.

@@ -10,7 +10,9 @@ namespace lilith {
 /// A user's source line. Never part of a program's key.
 struct Loc {
   const char* file = nullptr;  // static storage
+  const char* op = nullptr;  // the public function called there, where it is known; static storage
   std::uint32_t line = 0;
+  std::uint32_t site = 0;  // of a program's node: its number in the graph that was compiled, from 1
   Loc() = default;
   Loc(const std::source_location& l) : file(l.file_name()), line(l.line()) {}
   explicit operator bool() const { return file != nullptr; }
@@ -21,7 +23,9 @@ struct Loc {
 /// Wrong input: the message names the op, what it got, the rule, and the user's line.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& text, Loc loc = {});
+  /// At the current user's line.
+  explicit Error(const std::string& text);
+  Error(const std::string& text, Loc loc);
   Loc loc() const { return loc_; }
 
  private:
@@ -32,6 +36,11 @@ class Error : public std::runtime_error {
 class InternalError : public Error {
  public:
   explicit InternalError(const std::string& text);
+  /// The text alone, without what it asks the user to do.
+  const std::string& fault() const { return fault_; }
+
+ private:
+  std::string fault_;
 };
 
 /// A device that is missing or fails, or memory that is not there.
@@ -40,20 +49,26 @@ class DeviceError : public Error {
   using Error::Error;
 };
 
-/// The user's line that errors thrown by the current thread name and that new nodes carry.
-/// The outermost scope with a location wins: what the library calls inside does not show.
+/// The user's line and the function called there: errors thrown by the current thread name them,
+/// new nodes carry them. The outermost scope wins: what the library calls inside does not show.
+/// Every public function that can fail opens one; its own name comes along by default. Operators
+/// have none of use, so that the first function inside gives its own.
 class LocScope {
  public:
-  explicit LocScope(Loc loc);
+  explicit LocScope(Loc loc, const char* op = __builtin_FUNCTION());
   ~LocScope();
   LocScope(const LocScope&) = delete;
   static Loc current();
   /// Sets the location whatever is outside; a transform uses it to keep the line of the forward op.
   struct Override;
+  /// The line where no scope has one: of a function that calls the user's, whose own lines come
+  /// first (grad, fit, Sequential). The innermost wins.
+  struct Fallback;
 
  private:
-  bool set_;
+  Loc *line_ = nullptr, *op_ = nullptr;  // the thread's, where this scope set them
 };
+/// Override(Loc()) around a call of the user's function lets that function's own lines show.
 struct LocScope::Override {
   explicit Override(Loc loc);
   ~Override();
@@ -62,11 +77,24 @@ struct LocScope::Override {
  private:
   Loc saved_;
 };
+struct LocScope::Fallback {
+  explicit Fallback(Loc loc);
+  ~Fallback();
+  Fallback(const Fallback&) = delete;
 
-/// Throws Error with fmt's formatting and the current user's line.
+ private:
+  Loc saved_;
+};
+
+namespace detail {
+[[noreturn]] void throw_error(const std::string& text);
+}
+
+/// Throws Error with fmt's formatting and the current user's line. The text is "op: what is wrong":
+/// where the user called another function, that one's name replaces `op`.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(fmt::format(format, std::forward<Args>(args)...), LocScope::current());
+  detail::throw_error(fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace lilith

@@ -13,12 +13,13 @@ namespace lilith {
 /// wider signed dtype, 8- and 4-bit floats and quantised blocks f32. Of a torch.save file, nested
 /// dicts become dotted names, and no code is run. Errors: Error that names the file and what is
 /// wrong with it.
-TensorDict load_tensors(const std::string& path);
+TensorDict load_tensors(const std::string& path, SourceLocation loc = SourceLocation::current());
 
 /// Writes tensors as safetensors, evaluating those that are pending; `tensors.metadata` goes along.
 /// The file is replaced as a whole or not at all. Errors: a name twice, an undefined tensor, a file
 /// that cannot be written.
-void save_tensors(const TensorDict& tensors, const std::string& path);
+void save_tensors(const TensorDict& tensors, const std::string& path,
+                  SourceLocation loc = SourceLocation::current());
 
 /// Writes every parameter and buffer of a model under its path ("conv1.weight"), as safetensors.
 void save(ModelRef model, const std::string& path);

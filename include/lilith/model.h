@@ -7,23 +7,26 @@
 
 namespace lilith {
 
-/// A reference to any model (struct, container of structs, tensor): what functions over models
-/// take.
+/// A reference to any model (struct, container of structs, tensor), with the user's line: what
+/// functions over models take.
 class ModelRef {
  public:
   template <class T>
     requires(!std::is_same_v<std::remove_cvref_t<T>, ModelRef>)
-  ModelRef(T&& m)
+  ModelRef(T&& m, SourceLocation loc = SourceLocation::current())
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(m)))),
         walk_([](void* p, Visitor& v) {
           reflect::walk(*static_cast<std::remove_cvref_t<T>*>(p), v);
-        }) {}
+        }),
+        loc_(loc) {}
   void visit(Visitor& v) const { walk_(object_, v); }
   const void* address() const { return object_; }
+  Loc loc() const { return loc_; }
 
  private:
   void* object_;
   void (*walk_)(void*, Visitor&);
+  Loc loc_;
 };
 
 /// Tensors by path ("conv1.weight"), sorted.
@@ -120,21 +123,27 @@ T clone(const T& m) {
 
 /// m on a device: tensor, model or container.
 template <class T>
-std::remove_cvref_t<T> to(Device device, T&& m) {
+std::remove_cvref_t<T> to(Device device, T&& m, SourceLocation loc = SourceLocation::current()) {
   if constexpr (std::is_lvalue_reference_v<T>) {
     auto copy = lilith::clone(m);
-    move_to(device, copy);
+    move_to(device, ModelRef(copy, loc));
     return copy;
   } else {
-    move_to(device, m);
+    move_to(device, ModelRef(m, loc));
     return std::move(m);
   }
 }
+/// The device of `device | net`, with the user's line.
+struct PutOn {
+  PutOn(Device device, SourceLocation loc = SourceLocation::current()) : device(device), loc(loc) {}
+  Device device;
+  SourceLocation loc;
+};
 /// device | net reads as "put on".
 template <class T>
   requires(!std::is_arithmetic_v<std::remove_cvref_t<T>>)
-std::remove_cvref_t<T> operator|(Device device, T&& m) {
-  return lilith::to(device, std::forward<T>(m));
+std::remove_cvref_t<T> operator|(const PutOn& on, T&& m) {
+  return lilith::to(on.device, std::forward<T>(m), on.loc);
 }
 
 /// A model like `first` whose parameters are f(a, b, …) of the parameters of the models; a

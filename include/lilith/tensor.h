@@ -6,6 +6,7 @@
 #include <optional>
 #include <source_location>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "lilith/aval.h"
@@ -20,6 +21,18 @@ class Arg;
 struct TensorIndex;
 
 using SourceLocation = std::source_location;
+
+namespace detail {
+/// f(x…). The library's own layers and losses take the user's line along; what the user wrote has
+/// lines of its own.
+template <class F, class... X>
+decltype(auto) call_at(SourceLocation loc, F&& f, const X&... x) {
+  if constexpr (std::is_invocable_v<F&, const X&..., SourceLocation>)
+    return f(x..., loc);
+  else
+    return f(x...);
+}
+}  // namespace detail
 
 /// Options of the creating functions: zeros({2, 3}, {.dtype = kFloat64}).
 struct TensorOptions {

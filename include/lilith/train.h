@@ -43,9 +43,9 @@ struct Metric {
   std::string name;
   std::function<Tensor(const Tensor& output, const Tensor& target)> f;
   /// Of class scores [N, C] and class numbers [N].
-  static Metric accuracy();
+  static Metric accuracy(SourceLocation loc = SourceLocation::current());
   /// Mean absolute error.
-  static Metric mae();
+  static Metric mae(SourceLocation loc = SourceLocation::current());
 };
 
 /// A dataset with any number of columns.
@@ -172,18 +172,41 @@ constexpr int model_loss_columns() {
 /// Loss of a batch, and the metric where there is one.
 template <int Columns, class M, class Loss>
 std::pair<Tensor, std::vector<Tensor>> fit_objective(M& m, Loss& loss, const Metric& metric,
-                                                     const std::vector<Tensor>& batch) {
+                                                     const std::vector<Tensor>& batch,
+                                                     SourceLocation loc) {
   if constexpr (Columns > 0) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return std::pair<Tensor, std::vector<Tensor>>{loss(m, batch[I]...), {}};
     }(std::make_index_sequence<Columns>{});
   } else {
-    const Tensor output = m(batch[0]);
+    const Tensor output = call_at(loc, m, batch[0]);
     std::vector<Tensor> score;
     if (metric.f) score.push_back(metric.f(output, batch[1]));
-    return {loss(output, batch[1]), std::move(score)};
+    return {call_at(loc, loss, output, batch[1]), std::move(score)};
   }
 }
+
+/// What the compiled step of fit takes for a loss: one that holds tensors is an argument, so that
+/// they are inputs of the program; any other is captured.
+template <class Loss>
+struct FitLossArgument {
+  struct None {};
+  using Held = std::conditional_t<Model<Loss>, Loss, None>;
+  Loss& loss;
+  None none = {};
+  Held& held() {
+    if constexpr (Model<Loss>)
+      return loss;
+    else
+      return none;
+  }
+  Loss& loss_of(Held& held) {
+    if constexpr (Model<Loss>)
+      return held;
+    else
+      return static_cast<void>(held), loss;
+  }
+};
 
 template <class Loss, class M, int N>
 concept FitLoss = model_loss_columns<Loss, M, N>() > 0 ||
@@ -196,33 +219,48 @@ concept FitLoss = model_loss_columns<Loss, M, N>() > 0 ||
 /// model is called with x), or one of the model and the first columns of the data: `[](Vae& m,
 /// Tensor x) { return loss; }`; it returns a scalar. Forward pass, gradients and update run as one
 /// compiled program; a smaller last batch is a second one. A NaN loss is an Error that names the
-/// step. Ctrl-C stops after the running step with a checkpoint.
+/// step. Ctrl-C stops after the running step with a checkpoint. Tensors in the loss
+/// (NLLLoss{.weight = w}) are not trained.
 template <class M, int N, detail::FitLoss<M, N> Loss>
-History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}) {
+History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {},
+            SourceLocation loc = SourceLocation::current()) {
   constexpr int kColumns = detail::model_loss_columns<Loss, M, N>();
+  const LocScope::Fallback line(loc);
   const Metric metric = options.metric;
   LILITH_CHECK(kColumns == 0 || !metric.f,
                "fit: a metric needs a loss of output and target, this one takes the model");
-  move_to(options.device, model);
-  options.optimizer.prepare(model);
-  auto objective = [&](M& m, const std::vector<Tensor>& batch) {
-    return detail::fit_objective<kColumns>(m, loss, metric, batch);
+  move_to(options.device, ModelRef(model, loc));
+  options.optimizer.prepare(ModelRef(model, loc));
+  detail::FitLossArgument<Loss> loss_argument{loss};
+  if constexpr (Model<Loss>) move_to(options.device, ModelRef(loss, loc));
+  auto objective = [&](Loss& l, M& m, const std::vector<Tensor>& batch) {
+    return detail::fit_objective<kColumns>(m, l, metric, batch, loc);
   };
-  auto step = compile([&](M& m, Optimizer& optimizer, const std::vector<Tensor>& batch) {
-    auto [value, score, gradients] = grad_aux(objective, m, batch);
-    update(optimizer, m, std::move(gradients));
-    score.insert(score.begin(), value);
-    return score;
-  });
-  auto evaluate = compile([&](M& m, const std::vector<Tensor>& batch) {
-    auto [value, score] = objective(m, batch);
-    score.insert(score.begin(), value);
-    return score;
-  });
+  using Held = typename detail::FitLossArgument<Loss>::Held;
+  auto step = compile(
+      [&](M& m, Optimizer& optimizer, Held& held, const std::vector<Tensor>& batch) {
+        auto of_model = [&](M& of, const std::vector<Tensor>& x) {
+          return objective(loss_argument.loss_of(held), of, x);
+        };
+        auto [value, score, gradients] =
+            detail::grad_aux_impl(std::index_sequence<0>{}, "fit", loc, of_model, m, batch);
+        update(optimizer, m, std::move(gradients), {}, loc);
+        score.insert(score.begin(), value);
+        return score;
+      },
+      loc);
+  auto evaluate = compile(
+      [&](M& m, Held& held, const std::vector<Tensor>& batch) {
+        auto [value, score] = objective(loss_argument.loss_of(held), m, batch);
+        score.insert(score.begin(), value);
+        return score;
+      },
+      loc);
+  Held& held = loss_argument.held();
   const detail::FitSteps steps{
       model, kColumns > 0 ? kColumns : 2,
-      [&](const std::vector<Tensor>& batch) { return step(model, options.optimizer, batch); },
-      [&](const std::vector<Tensor>& batch) { return evaluate(model, batch); }};
+      [&](const std::vector<Tensor>& batch) { return step(model, options.optimizer, held, batch); },
+      [&](const std::vector<Tensor>& batch) { return evaluate(model, held, batch); }};
   return detail::run_fit(data.source(), steps, options);
 }
 
@@ -234,9 +272,12 @@ struct PredictOptions {
 /// What the model gives for the first column of the data, row by row, as one tensor in host memory:
 /// [rows, ...]. The model is in test mode meanwhile. Error for an empty dataset.
 template <class M, int N>
-Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& options = {}) {
+Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& options = {},
+               SourceLocation loc = SourceLocation::current()) {
+  const LocScope::Fallback line(loc);
   const detail::TestModeScope scope(model);
-  auto forward = compile([](const M& m, const Tensor& x) { return Tensor(m(x)); });
+  auto forward = compile(
+      [loc](const M& m, const Tensor& x) { return Tensor(detail::call_at(loc, m, x)); }, loc);
   return detail::run_predict(
       data.source(), [&](const Tensor& x) { return forward(model, x); }, options.batch_size,
       options.device);
@@ -244,8 +285,9 @@ Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& opt
 
 /// The part of the rows of (x, y) that a classifier gets right: see accuracy(output, target).
 template <class M>
-double accuracy(const M& model, const Dataset<2>& data, const PredictOptions& options = {}) {
-  return accuracy(predict(model, data, options), detail::all_targets(data.source()));
+double accuracy(const M& model, const Dataset<2>& data, const PredictOptions& options = {},
+                SourceLocation loc = SourceLocation::current()) {
+  return accuracy(predict(model, data, options, loc), detail::all_targets(data.source()), loc);
 }
 
 }  // namespace lilith

@@ -14,6 +14,8 @@ namespace lilith {
 struct GradOptions {
   /// Parameters with no path to the value get an undefined gradient instead of an Error.
   bool allow_unused = false;
+  /// Where the options are written: errors name it.
+  SourceLocation loc = SourceLocation::current();
 };
 
 namespace detail {
@@ -21,7 +23,7 @@ namespace detail {
 /// One differentiation: substitutes fresh nodes for the arguments, and walks back from the value.
 class Tape {
  public:
-  explicit Tape(const char* what);
+  Tape(const char* what, Loc loc);
   ~Tape();
   Tape(const Tape&) = delete;
 
@@ -51,6 +53,7 @@ class Tape {
   void distribute(const std::vector<Tensor>& gradients, const GradOptions& options);
 
   const char* what_;
+  LocScope::Fallback line_;
   std::vector<Watched> watched_;
 };
 
@@ -153,7 +156,7 @@ concept ScalarResult = std::is_base_of_v<Tensor, std::remove_cvref_t<T>>;
 
 template <std::size_t... I, class F, class... A>
 auto grad_impl(std::index_sequence<I...> which, const GradOptions& options, F& f, A&&... args) {
-  Tape tape("grad");
+  Tape tape("grad", options.loc);
   return differentiate(
       which, tape, f,
       [&]<class R>(R& value, auto& arguments) {
@@ -167,8 +170,9 @@ auto grad_impl(std::index_sequence<I...> which, const GradOptions& options, F& f
 }
 
 template <std::size_t... I, class F, class... A>
-auto grad_aux_impl(std::index_sequence<I...> which, const GradOptions& options, F& f, A&&... args) {
-  Tape tape("grad_aux");
+auto grad_aux_impl(std::index_sequence<I...> which, const char* what, SourceLocation loc, F& f,
+                   A&&... args) {
+  Tape tape(what, loc);
   return differentiate(
       which, tape, f,
       [&]<class R>(R& out, auto& arguments) {
@@ -177,7 +181,7 @@ auto grad_aux_impl(std::index_sequence<I...> which, const GradOptions& options, 
               out.first;
               out.second;
             }, "grad_aux: the function must return std::pair(loss, aux)");
-        tape.solve_scalar(out.first, out.second, options);
+        tape.solve_scalar(out.first, out.second, {.loc = loc});
         return std::tuple(Tensor(out.first), std::move(out.second),
                           one_or_all(arguments.gradients()));
       },
@@ -186,39 +190,86 @@ auto grad_aux_impl(std::index_sequence<I...> which, const GradOptions& options, 
 
 }  // namespace detail
 
+namespace detail {
+/// The indices of the arguments to differentiate: the first where none are named.
+template <std::size_t... I>
+using Which =
+    std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
+template <class F, class Options>
+concept NoOptions = !std::is_same_v<std::remove_cvref_t<F>, Options>;
+}  // namespace detail
+
+// Of a function with up to four arguments errors name the line of the call. With more, where no
+// default argument can follow them, it is the line that made the value.
+
 /// (value, gradient of the first argument). f: args -> a scalar floating Tensor. The gradient has
 /// the argument's type: a struct that holds gradients, with undefined tensors for integers and
 /// Buffers. grad<0, 2>(f, …) gives (value, tuple of the gradients of 0 and 2). A model that f takes
 /// by non-const reference has its Buffers written back. Nests to any order. Errors: the value is no
 /// scalar; an op on the way has no vjp; a parameter has no path to the value.
-template <std::size_t... I, class F, class... A>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, GradOptions>)
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class... A>
 auto grad(F&& f, A&&... args) {
-  using Which =
-      std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
-  return detail::grad_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...);
+  return detail::grad_impl(detail::Which<I...>{}, GradOptions{.loc = {}}, f,
+                           std::forward<A>(args)...);
+}
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A>
+auto grad(F&& f, A&& a, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_impl(detail::Which<I...>{}, GradOptions{.loc = loc}, f, std::forward<A>(a));
+}
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A, class B>
+auto grad(F&& f, A&& a, B&& b, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_impl(detail::Which<I...>{}, GradOptions{.loc = loc}, f, std::forward<A>(a),
+                           std::forward<B>(b));
+}
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A, class B, class C>
+auto grad(F&& f, A&& a, B&& b, C&& c, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_impl(detail::Which<I...>{}, GradOptions{.loc = loc}, f, std::forward<A>(a),
+                           std::forward<B>(b), std::forward<C>(c));
+}
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A, class B, class C, class D>
+auto grad(F&& f, A&& a, B&& b, C&& c, D&& d, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_impl(detail::Which<I...>{}, GradOptions{.loc = loc}, f, std::forward<A>(a),
+                           std::forward<B>(b), std::forward<C>(c), std::forward<D>(d));
 }
 /// The same with options: grad({.allow_unused = true}, f, args…).
 template <std::size_t... I, class F, class... A>
 auto grad(const GradOptions& options, F&& f, A&&... args) {
-  using Which =
-      std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
-  return detail::grad_impl(Which{}, options, f, std::forward<A>(args)...);
+  return detail::grad_impl(detail::Which<I...>{}, options, f, std::forward<A>(args)...);
 }
 
 /// (value, aux, gradient of the first argument). f returns std::pair(scalar, aux); aux is any
 /// tensor, tuple or struct and is not differentiated.
 template <std::size_t... I, class F, class... A>
 auto grad_aux(F&& f, A&&... args) {
-  using Which =
-      std::conditional_t<sizeof...(I) == 0, std::index_sequence<0>, std::index_sequence<I...>>;
-  return detail::grad_aux_impl(Which{}, GradOptions{}, f, std::forward<A>(args)...);
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", {}, f, std::forward<A>(args)...);
+}
+template <std::size_t... I, class F, class A>
+auto grad_aux(F&& f, A&& a, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a));
+}
+template <std::size_t... I, class F, class A, class B>
+auto grad_aux(F&& f, A&& a, B&& b, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a),
+                               std::forward<B>(b));
+}
+template <std::size_t... I, class F, class A, class B, class C>
+auto grad_aux(F&& f, A&& a, B&& b, C&& c, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a),
+                               std::forward<B>(b), std::forward<C>(c));
+}
+template <std::size_t... I, class F, class A, class B, class C, class D>
+auto grad_aux(F&& f, A&& a, B&& b, C&& c, D&& d, SourceLocation loc = SourceLocation::current()) {
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a),
+                               std::forward<B>(b), std::forward<C>(c), std::forward<D>(d));
 }
 
 /// A function of f's arguments that returns grad(f, args…).
 template <class F>
-auto value_and_grad(F f) {
-  return [f = std::move(f)]<class... A>(A&&... args) { return grad(f, std::forward<A>(args)...); };
+auto value_and_grad(F f, SourceLocation loc = SourceLocation::current()) {
+  return [f = std::move(f), loc]<class... A>(A&&... args) {
+    return detail::grad_impl(std::index_sequence<0>{}, GradOptions{.loc = loc}, f,
+                             std::forward<A>(args)...);
+  };
 }
 
 namespace detail {
@@ -245,32 +296,52 @@ std::vector<Tensor> substitute_aliases(ModelRef copies);
 void recompute_in_backward(ModelRef outputs, const std::vector<Tensor>& inputs);
 }  // namespace detail
 
+namespace detail {
+template <class F, class... A>
+auto vjp_impl(SourceLocation loc, F& f, A&&... args) {
+  Tape tape("vjp", loc);
+  return differentiate(
+      std::index_sequence_for<A...>{}, tape, f,
+      [&]<class R>(R& out, auto& arguments) {
+        auto pullback = [linear = Linearised(out, tape), like = arguments.take()](
+                            const R& ct, SourceLocation loc = SourceLocation::current()) {
+          const LocScope::Fallback line(loc);
+          auto cotangents = lilith::clone(like);
+          linear.pull_back(ct, cotangents);
+          return one_or_all(std::move(cotangents));
+        };
+        return std::pair(std::move(out), std::move(pullback));
+      },
+      std::forward<A>(args)...);
+}
+}  // namespace detail
+
 /// (f(args…), pullback). pullback(ct) is the vector-Jacobian product: the cotangents of the
 /// arguments (of the only one, else a tuple), undefined where nothing flows. ct: like f's result.
 /// Ref: jax.vjp.
 template <class F, class... A>
 auto vjp(F&& f, A&&... args) {
-  detail::Tape tape("vjp");
-  return detail::differentiate(
-      std::index_sequence_for<A...>{}, tape, f,
-      [&]<class R>(R& out, auto& arguments) {
-        auto pullback = [linear = detail::Linearised(out, tape),
-                         like = arguments.take()](const R& ct) {
-          auto cotangents = lilith::clone(like);
-          linear.pull_back(ct, cotangents);
-          return detail::one_or_all(std::move(cotangents));
-        };
-        return std::pair(std::move(out), std::move(pullback));
-      },
-      std::forward<A>(args)...);
+  return detail::vjp_impl({}, f, std::forward<A>(args)...);
+}
+template <class F, class A>
+auto vjp(F&& f, A&& a, SourceLocation loc = SourceLocation::current()) {
+  return detail::vjp_impl(loc, f, std::forward<A>(a));
+}
+template <class F, class A, class B>
+auto vjp(F&& f, A&& a, B&& b, SourceLocation loc = SourceLocation::current()) {
+  return detail::vjp_impl(loc, f, std::forward<A>(a), std::forward<B>(b));
+}
+template <class F, class A, class B, class C>
+auto vjp(F&& f, A&& a, B&& b, C&& c, SourceLocation loc = SourceLocation::current()) {
+  return detail::vjp_impl(loc, f, std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
 }
 
 /// (f(x), its derivative along a tangent). primal and tangent: one argument, or std::tuples of all
 /// arguments; a tensor of the tangent that is undefined counts as zero. Ref: jax.jvp, computed by
 /// two vjps.
 template <class F, class P>
-auto jvp(F&& f, const P& primal, const P& tangent) {
-  detail::Tape tape("jvp");
+auto jvp(F&& f, const P& primal, const P& tangent, SourceLocation loc = SourceLocation::current()) {
+  detail::Tape tape("jvp", loc);
   P copy = lilith::clone(primal);
   tape.watch(copy, 0, true);
   auto out = [&] {
@@ -286,9 +357,11 @@ auto jvp(F&& f, const P& primal, const P& tangent) {
 
 /// d f(x) / dx, of shape [y.shape..., x.shape...]. f: Tensor -> Tensor. One reverse pass an element
 /// of y.
-Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x);
+Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
+                SourceLocation loc = SourceLocation::current());
 /// d² f(x) / dx², of shape [x.shape..., x.shape...]. f: Tensor -> scalar.
-Tensor hessian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x);
+Tensor hessian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
+               SourceLocation loc = SourceLocation::current());
 
 /// f, whose intermediate values are computed again in the backward pass instead of being kept.
 /// Gradients flow to its arguments and to what it captures; random draws are the same both times.
@@ -331,6 +404,8 @@ struct GradcheckOptions {
   /// Arguments with at most so many elements are checked element by element, larger ones in random
   /// directions.
   std::int64_t max_full = 64;
+  /// Where the options are written: errors name it.
+  SourceLocation loc = SourceLocation::current();
 };
 
 namespace detail {
@@ -350,10 +425,22 @@ bool gradcheck(const GradcheckOptions& options, F&& f, const A&... args) {
   });
 }
 /// The same with default options.
-template <class F, class... A>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, GradcheckOptions>)
+template <detail::NoOptions<GradcheckOptions> F, class... A>
 bool gradcheck(F&& f, const A&... args) {
-  return gradcheck(GradcheckOptions{}, f, args...);
+  return gradcheck(GradcheckOptions{.loc = {}}, f, args...);
+}
+template <detail::NoOptions<GradcheckOptions> F, class A>
+bool gradcheck(F&& f, const A& a, SourceLocation loc = SourceLocation::current()) {
+  return gradcheck(GradcheckOptions{.loc = loc}, f, a);
+}
+template <detail::NoOptions<GradcheckOptions> F, class A, class B>
+bool gradcheck(F&& f, const A& a, const B& b, SourceLocation loc = SourceLocation::current()) {
+  return gradcheck(GradcheckOptions{.loc = loc}, f, a, b);
+}
+template <detail::NoOptions<GradcheckOptions> F, class A, class B, class C>
+bool gradcheck(F&& f, const A& a, const B& b, const C& c,
+               SourceLocation loc = SourceLocation::current()) {
+  return gradcheck(GradcheckOptions{.loc = loc}, f, a, b, c);
 }
 
 }  // namespace lilith

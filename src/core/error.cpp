@@ -1,11 +1,13 @@
 #include "lilith/error.h"
 
+#include <cctype>
+#include <cstring>
 #include <string_view>
 
 namespace lilith {
 namespace {
 
-thread_local Loc current_loc;
+thread_local Loc current_loc, fallback_loc;
 
 std::string with_loc(const std::string& text, Loc loc) {
   return loc ? text + " (" + loc.str() + ")" : text;
@@ -17,7 +19,31 @@ std::string internal_text(const std::string& text) {
   return out + " This is a Lilith bug; rerun with LILITH_DUMP=dir.";
 }
 
+// "operator()" and its like, but not "operator_name".
+bool is_operator(const char* function) {
+  return function[0] == 'o' && std::strncmp(function, "operator", 8) == 0 &&
+         !std::isalnum(static_cast<unsigned char>(function[8])) && function[8] != '_';
+}
+
+// "broadcast: the result ..." of a user's call of expand -> "expand: the result ...".
+std::string in_the_name_of(const char* op, const std::string& text) {
+  std::size_t end = 0;
+  while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) ||
+                               text[end] == '_' || text[end] == ':'))
+    ++end;
+  // The word takes the colon that follows it.
+  if (end < 2 || text[end - 1] != ':' || end == text.size() || text[end] != ' ') return text;
+  const std::string_view named(text.data(), end - 1);
+  if (named.substr(named.rfind(':') + 1) == op) return text;  // init::eye_ is eye_ already
+  return op + text.substr(end - 1);
+}
+
 }  // namespace
+
+void detail::throw_error(const std::string& text) {
+  const Loc loc = LocScope::current();
+  throw Error(loc.op ? in_the_name_of(loc.op, text) : text, loc);
+}
 
 std::string Loc::str() const {
   if (!file) return {};
@@ -26,23 +52,47 @@ std::string Loc::str() const {
   return std::string(path) + ":" + std::to_string(line);
 }
 
+Error::Error(const std::string& text) : Error(text, LocScope::current()) {}
+
 Error::Error(const std::string& text, Loc loc)
     : std::runtime_error(with_loc(text, loc)), loc_(loc) {}
 
-InternalError::InternalError(const std::string& text) : Error(internal_text(text)) {}
+InternalError::InternalError(const std::string& text) : Error(internal_text(text)), fault_(text) {}
 
-LocScope::LocScope(Loc loc) : set_(!current_loc && loc) {
-  if (set_) current_loc = loc;
+LocScope::LocScope(Loc loc, const char* op) {
+  Loc& current = current_loc;
+  if (!current.file && loc.file) {
+    current.file = loc.file;
+    current.line = loc.line;
+    line_ = &current;
+  }
+  if (!current.op && op && !is_operator(op)) {
+    current.op = op;
+    op_ = &current;
+  }
 }
 
 LocScope::~LocScope() {
-  if (set_) current_loc = {};
+  if (line_) line_->file = nullptr;
+  if (op_) op_->op = nullptr;
 }
 
-Loc LocScope::current() { return current_loc; }
+Loc LocScope::current() {
+  Loc loc = current_loc;
+  if (loc) return loc;
+  loc.file = fallback_loc.file;
+  loc.line = fallback_loc.line;
+  return loc;
+}
 
 LocScope::Override::Override(Loc loc) : saved_(current_loc) { current_loc = loc; }
 
 LocScope::Override::~Override() { current_loc = saved_; }
+
+LocScope::Fallback::Fallback(Loc loc) : saved_(fallback_loc) {
+  if (loc && *loc.file) fallback_loc = loc;  // a std::source_location() has no file's name
+}
+
+LocScope::Fallback::~Fallback() { fallback_loc = saved_; }
 
 }  // namespace lilith

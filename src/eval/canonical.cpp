@@ -118,7 +118,9 @@ Tensor copy_node(const Canonical& c, const Canonical::Item& item, const std::vec
   args.reserve(item.num_edges);
   for (std::uint32_t e = 0; e < item.num_edges; ++e)
     args.push_back(made[c.edges[item.first_edge + e]]);
-  return Tensor(new ir::NodeImpl(node.op, std::move(args), node.attrs, node.aval, node.loc));
+  Loc loc = node.loc;
+  loc.site = static_cast<std::uint32_t>(made.size()) + 1;
+  return Tensor(new ir::NodeImpl(node.op, std::move(args), node.attrs, node.aval, loc));
 }
 
 std::vector<Tensor> pick(const std::vector<Tensor>& made, const std::vector<std::uint32_t>& which) {
@@ -142,6 +144,13 @@ Graph build_graph(const Canonical& c) {
     }
   }
   return Graph(std::move(inputs), pick(made, c.outputs));
+}
+
+std::vector<Loc> lines_of(const Canonical& c) {
+  std::vector<Loc> lines;
+  lines.reserve(c.items.size());
+  for (const auto& item : c.items) lines.push_back(item.node->loc);
+  return lines;
 }
 
 Graph copy_graph(const Canonical& c, const std::vector<Tensor>& parameters) {

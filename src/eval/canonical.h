@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/run_error.h"
+#include "eval/program.h"
 #include "ir/node.h"
 #include "lilith/graph.h"
 
@@ -37,8 +39,23 @@ struct Canonical {
 bool is_input(const ir::NodeImpl& node);
 
 Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs);
-/// The graph of it: inputs become parameters (named as their nodes).
+/// The graph of it: inputs become parameters (named as their nodes). The lines of its nodes tell
+/// their items (Loc::site).
 Graph build_graph(const Canonical& c);
+/// The lines of the items.
+std::vector<Loc> lines_of(const Canonical& c);
+/// Runs a program of this structure. Its errors name line_of(number of an item), not the lines of
+/// the graph that it was compiled from.
+template <class LineOf>
+void run_at(Program& program, std::span<const StoragePtr> inputs, std::span<const char> donated,
+            std::span<StoragePtr> outputs, LineOf&& line_of) {
+  try {
+    program.run(inputs, donated, outputs);
+  } catch (const RunError& e) {
+    if (e.loc().site == 0) throw;
+    e.rethrow_at(line_of(e.loc().site - 1));
+  }
+}
 /// The same with these parameters of a trace as inputs, in this order; other inputs stay data
 /// leaves.
 Graph copy_graph(const Canonical& c, const std::vector<Tensor>& parameters);

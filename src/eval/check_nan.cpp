@@ -1,5 +1,7 @@
 #include "eval/check_nan.h"
 
+#include "core/run_error.h"
+
 #include <algorithm>
 
 namespace lilith {
@@ -31,7 +33,8 @@ bool has_nan(DType dtype, const void* data, std::int64_t n) {
 }
 
 void fail_nan(DType dtype, const Shape& shape, const std::string& maker, Loc loc) {
-  throw Error(
+  throw RunError(
+      "",
       fmt::format("LILITH_CHECK_NAN: a NaN in {}{}, made by {}", name(dtype), shape.str(), maker),
       loc);
 }

@@ -40,6 +40,8 @@ struct CallState {
 
 class CompiledImpl {
  public:
+  explicit CompiledImpl(Loc loc) : loc(loc) {}
+
   CallState* acquire() {
     std::lock_guard lock(pool_mutex_);
     if (free_.empty()) {
@@ -93,6 +95,7 @@ class CompiledImpl {
     return {s.num_kernels, s.arena_bytes, s.compile_ms};
   }
 
+  const Loc loc;           // the line of compile
   std::mutex trace_mutex;  // one trace at a time: the user's function may keep state of its own
 
  private:
@@ -201,7 +204,8 @@ void run_entry(CallState& s) {
   if (entry.program) {
     gather_inputs(s);
     s.outputs.resize(entry.output_avals.size());
-    entry.program->run(s.inputs, s.donated, s.outputs);
+    driver::run_at(*entry.program, s.inputs, s.donated, s.outputs,
+                   [&](std::size_t item) { return entry.lines.at(item); });
     driver::count_run(std::count(s.donated.begin(), s.donated.end(), 1));
     for (std::size_t k = 0; k < s.outputs.size(); ++k)
       s.values.push_back(ir::make_data(entry.output_avals[k], std::move(s.outputs[k])));
@@ -239,7 +243,7 @@ std::shared_ptr<Entry> trace_entry(std::span<const ArgRef> args, const TraceFunc
 
 }  // namespace
 
-CompiledBase::CompiledBase() : impl_(std::make_shared<CompiledImpl>()) {}
+CompiledBase::CompiledBase(Loc loc) : impl_(std::make_shared<CompiledImpl>(loc)) {}
 
 std::string CompiledBase::explain() const { return impl_->explain(); }
 CompiledStats CompiledBase::stats() const { return impl_->stats(); }
@@ -251,6 +255,7 @@ bool CompiledBase::runs_inline() {
 CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t n,
                          TraceTrampoline trace, void* context)
     : impl_(*f.impl_), state_(impl_.acquire()) {
+  const LocScope::Fallback line(impl_.loc);
   try {
     CallState& s = *state_;
     const std::span<const ArgRef> all(args, n);

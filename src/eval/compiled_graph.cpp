@@ -9,6 +9,7 @@ namespace lilith {
 struct CompiledGraph::Impl {
   Graph graph;
   std::shared_ptr<Program> program;
+  std::vector<Loc> lines;  // of the canonical graph's items
   // Per input of the program: the graph's input of that number, or a value of the graph's own.
   struct Input {
     std::size_t index;
@@ -36,6 +37,7 @@ CompiledGraph::CompiledGraph(Graph g) {
     impl->inputs.push_back(std::move(in));
   }
   impl->program = driver::ProgramCache::instance().get(c);
+  impl->lines = driver::lines_of(c);
   impl_ = std::move(impl);
 }
 
@@ -53,7 +55,8 @@ std::vector<Tensor> CompiledGraph::operator()(const std::vector<Tensor>& inputs)
   std::vector<StoragePtr> in, out(g.outputs().size());
   for (const Impl::Input& i : impl_->inputs)
     in.push_back(i.fixed ? i.fixed : inputs[i.index].node()->storage());
-  impl_->program->run(in, {}, out);
+  driver::run_at(*impl_->program, in, {}, out,
+                 [&](std::size_t item) { return impl_->lines.at(item); });
   driver::count_run(0);
   std::vector<Tensor> results;
   for (std::size_t k = 0; k < out.size(); ++k)

@@ -40,12 +40,12 @@ struct Instance {
   std::vector<char*> buffers;       // base of every buffer of the plan
   std::vector<void*> params;        // the launches' parameters, one after another
   std::vector<StoragePtr> scratch;  // one a thread
-  std::vector<char> flags;          // what the checks of indices say
+  std::vector<std::int64_t> seen;   // what the checks of indices say
 };
 
 class CompiledProgram final : public Program {
  public:
-  /// `g`: a prepared graph, whose last outputs are the checks' flags.
+  /// `g`: a prepared graph, whose last outputs are the checks'.
   CompiledProgram(const Graph& g, std::vector<schedule::Prepared::Check> checks,
                   const ProgramOptions& options)
       : checks_(std::move(checks)) {
@@ -99,9 +99,9 @@ class CompiledProgram final : public Program {
     }
     if (guard_bytes_ > 0) check_guards(*instance);
     copy_repeated(inputs, outputs);
-    const std::size_t failed = failed_check(*instance);
+    const Failure failure = failed_check(*instance);
     release(std::move(instance));
-    if (failed < checks_.size()) throw Error(checks_[failed].message, checks_[failed].loc);
+    if (failure.check) failure.check->fail(failure.seen);
   }
 
   ProgramStats stats() const override { return stats_; }
@@ -211,7 +211,7 @@ class CompiledProgram final : public Program {
       i = std::make_unique<Instance>();
       i->buffers.resize(plan_.buffers.size());
       i->params.resize(num_params_);
-      i->flags.resize(checks_.size());
+      i->seen.resize(checks_.size());
       pool_.reserve(8);
     }
     return i;
@@ -249,7 +249,7 @@ class CompiledProgram final : public Program {
     for (std::size_t i = 0; i < checks_.size(); ++i) {
       const auto b = static_cast<std::size_t>(plan_.outputs[outputs.size() + i]);
       if (plan_.buffers[b].kind == BufferPlan::Kind::Output)
-        instance.buffers[b] = &instance.flags[i];
+        instance.buffers[b] = reinterpret_cast<char*>(&instance.seen[i]);
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const auto b = static_cast<std::size_t>(plan_.outputs[i]);
@@ -273,14 +273,20 @@ class CompiledProgram final : public Program {
     }
   }
 
-  // The first check whose flag was raised, or checks_.size().
-  std::size_t failed_check(const Instance& instance) const {
+  struct Failure {
+    const schedule::Prepared::Check* check = nullptr;
+    std::int64_t seen = 0;
+  };
+  // The first check that found an index outside.
+  Failure failed_check(const Instance& instance) const {
+    const std::size_t first = plan_.outputs.size() - checks_.size();
     for (std::size_t i = 0; i < checks_.size(); ++i) {
-      if (*instance.buffers[static_cast<std::size_t>(
-              plan_.outputs[plan_.outputs.size() - checks_.size() + i])])
-        return i;
+      std::int64_t seen;
+      std::memcpy(&seen, instance.buffers[static_cast<std::size_t>(plan_.outputs[first + i])],
+                  sizeof(seen));
+      if (checks_[i].failed(seen)) return {&checks_[i], seen};
     }
-    return checks_.size();
+    return {};
   }
 
   // Outputs that are inputs, or repeat an earlier output, are copies.

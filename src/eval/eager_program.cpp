@@ -9,6 +9,7 @@
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "ir/reference.h"
+#include "schedule/prepare.h"
 
 namespace lilith {
 namespace {
@@ -44,6 +45,12 @@ Graph single_op(const Node& node) {
     inputs.push_back(ir::make_parameter(in.aval(), static_cast<std::int64_t>(inputs.size()), ""));
   Tensor out(new ir::NodeImpl(&node.op(), inputs, node.attrs(), node.aval(), node.loc()));
   return Graph(inputs, {out});
+}
+
+void check_index(const Node& node, const std::vector<const RefTensor*>& in) {
+  const std::int64_t size = in[0]->aval.shape[static_cast<int>(node.attrs().integer("axis"))];
+  for (const std::int64_t i : in[1]->i)
+    if (i < 0 || i >= size) schedule::fail_index(node.op_name(), node.loc(), i, 0, size);
 }
 
 class EagerProgram final : public Program {
@@ -91,6 +98,7 @@ class EagerProgram final : public Program {
     if (node.tensor().node()->is_leaf()) return ir::to_reference(node.tensor());
     std::vector<const RefTensor*> in;
     for (int e : edges_[k]) in.push_back(&*values[static_cast<std::size_t>(e)]);
+    if (node.op_name() == "gather" || node.op_name() == "scatter_add") check_index(node, in);
     RefTensor out(node.aval());
     if (node.op().reference) {
       RefCtx ctx{in, out, node.attrs()};

@@ -7,7 +7,8 @@ bool tracing() { return ir::trace_depth() > 0; }
 
 namespace detail {
 
-void eval_models(const ModelRef* models, std::size_t n) {
+void eval_models(const ModelRef* models, std::size_t n, Loc loc) {
+  const LocScope::Fallback line(loc);
   LILITH_CHECK(!tracing(), "eval: called while a function is traced; values are not known there");
   ir::settle({models, n});
 }

@@ -77,7 +77,8 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
   std::int64_t num_donated = 0;
   for (std::uint32_t k : c.inputs) inputs.push_back(c.items[k].node->storage());
   for (char d : donated) num_donated += d;
-  program->run(inputs, donated, outputs);
+  run_at(*program, inputs, donated, outputs,
+         [&](std::size_t item) { return c.items.at(item).node->loc; });
   count_run(num_donated);
   const bool keep_inputs = ir::differentiation_depth() > 0;
   // A target that lets go of its inputs may free a rule, and with it another target's last handle.

@@ -32,6 +32,7 @@ class Builder {
       bind_inputs(c);
       key_ = c.key;
       graph_ = build_graph(c);
+      entry_->lines = lines_of(c);
     }
     entry_->guards = session_.guards();
     entry_->num_keys = session_.keys().size();

@@ -32,7 +32,8 @@ const InstallHook install_hook;
 
 }  // namespace
 
-TensorDict load_tensors(const std::string& path) {
+TensorDict load_tensors(const std::string& path, SourceLocation loc) {
+  LocScope scope(loc, nullptr);
   std::uint8_t head[9] = {};
   {
     io::InputFile file(path, "load");
@@ -56,11 +57,13 @@ TensorDict load_tensors(const std::string& path) {
   return io::load_safetensors(path);
 }
 
-void save_tensors(const TensorDict& tensors, const std::string& path) {
+void save_tensors(const TensorDict& tensors, const std::string& path, SourceLocation loc) {
+  LocScope scope(loc, nullptr);
   io::save_safetensors(tensors, path);
 }
 
 void save(ModelRef model, const std::string& path) {
+  LocScope scope(model.loc(), nullptr);
   TensorDict tensors;
   tensors.metadata["format"] = "pt";  // what other readers of PyTorch's keys look for
   for (auto& [key, value] : state_dict(model)) tensors.add(key, value);
@@ -68,6 +71,7 @@ void save(ModelRef model, const std::string& path) {
 }
 
 void load(ModelRef model, const std::string& path, LoadOptions options) {
+  LocScope scope(model.loc(), nullptr);
   const TensorDict tensors = load_tensors(path);
   options.source = path.substr(path.find_last_of('/') + 1);
   load_state_dict(model, StateDict(tensors.begin(), tensors.end()), options);

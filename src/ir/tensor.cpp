@@ -61,12 +61,14 @@ Tensor& Tensor::operator=(Tensor&& other) & noexcept {
 }
 
 const Aval& Tensor::aval() const {
-  LILITH_CHECK(node_, "tensor: it is undefined (default-constructed or moved from); need a value");
+  if (!node_)
+    fail("tensor: {} is undefined (default-constructed or moved from); need a value",
+         LocScope::current().op ? "a tensor" : "it");
   return node_->aval;
 }
 
 std::int64_t Tensor::size(int d, SourceLocation loc) const {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   const int rank = ndim();
   LILITH_CHECK(d >= -rank && d < rank, "size: dimension {} of {}; need {} <= d < {}", d,
                aval().str(), -rank, rank);
@@ -74,7 +76,7 @@ std::int64_t Tensor::size(int d, SourceLocation loc) const {
 }
 
 const void* Tensor::raw_data(SourceLocation loc) const {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc, "data");
   static_cast<void>(aval());
   Storage& storage = realise(*this, "data");
   storage.lend();
@@ -82,7 +84,7 @@ const void* Tensor::raw_data(SourceLocation loc) const {
 }
 
 const void* Tensor::raw_data(DType expected, SourceLocation loc) const {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc, "data");
   const char* host_types[] = {"bool", "uint8_t",  "int8_t", "int16_t", "int32_t", "int64_t",
                               "half", "bfloat16", "float",  "double",  "",        ""};
   LILITH_CHECK(
@@ -92,12 +94,12 @@ const void* Tensor::raw_data(DType expected, SourceLocation loc) const {
 }
 
 double Tensor::item_f64(SourceLocation loc) const {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc, "item");
   return ir::read_f64(realise_one(*this).data(), dtype(), 0);
 }
 
 std::int64_t Tensor::item_i64(SourceLocation loc) const {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc, "item");
   return ir::read_i64(realise_one(*this).data(), dtype(), 0);
 }
 

@@ -102,8 +102,10 @@ Tensor LogSoftmax::operator()(const Tensor& x, SourceLocation loc) const {
   return log_softmax(x, dim);
 }
 
-PReLU::PReLU(std::int64_t num_parameters, double init)
-    : weight(full({num_parameters}, init, TensorOptions{})) {}
+PReLU::PReLU(std::int64_t num_parameters, double init, SourceLocation loc) {
+  LocScope scope(loc);
+  weight = full({num_parameters}, init, TensorOptions{});
+}
 Tensor PReLU::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return prelu(x, weight);

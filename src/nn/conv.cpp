@@ -11,6 +11,10 @@ namespace detail {
 
 namespace {
 
+constexpr const char* kConv[] = {"", "Conv1d", "Conv2d", "Conv3d"};
+constexpr const char* kConvTranspose[] = {"", "ConvTranspose1d", "ConvTranspose2d",
+                                          "ConvTranspose3d"};
+
 // One number for all dimensions, or one for each; at least `least`.
 template <int D>
 std::array<std::int64_t, D> spatial(const IntList& list, const char* what, std::int64_t least) {
@@ -49,9 +53,15 @@ Shape weight_shape(std::int64_t first, std::int64_t second,
 
 }  // namespace
 
+// The scope is open before the first member is made.
 template <int D>
 Conv<D>::Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
-              const ConvOptions& options)
+              const ConvOptions& options, SourceLocation loc)
+    : Conv(in_channels, out_channels, kernel_size, options, LocScope(loc, kConv[D])) {}
+
+template <int D>
+Conv<D>::Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+              const ConvOptions& options, const LocScope&)
     : stride(spatial<D>(options.stride, "stride", 1)),
       padding(spatial<D>(options.padding.amount(), "padding", 0)),
       dilation(spatial<D>(options.dilation, "dilation", 1)),
@@ -86,7 +96,15 @@ Tensor Conv<D>::forward(const Tensor& x) const {
 
 template <int D>
 ConvTranspose<D>::ConvTranspose(std::int64_t in_channels, std::int64_t out_channels,
-                                const IntList& kernel_size, const ConvTransposeOptions& options)
+                                const IntList& kernel_size, const ConvTransposeOptions& options,
+                                SourceLocation loc)
+    : ConvTranspose(in_channels, out_channels, kernel_size, options,
+                    LocScope(loc, kConvTranspose[D])) {}
+
+template <int D>
+ConvTranspose<D>::ConvTranspose(std::int64_t in_channels, std::int64_t out_channels,
+                                const IntList& kernel_size, const ConvTransposeOptions& options,
+                                const LocScope&)
     : stride(spatial<D>(options.stride, "stride", 1)),
       padding(spatial<D>(options.padding, "padding", 0)),
       output_padding(spatial<D>(options.output_padding, "output_padding", 0)),

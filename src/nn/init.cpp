@@ -75,19 +75,22 @@ double calculate_gain(std::string_view nonlinearity, double param) {
   fail("init::calculate_gain: unknown nonlinearity '{}'.", nonlinearity);
 }
 
-void uniform_(Tensor& t, double a, double b) {
+void uniform_(Tensor& t, double a, double b, SourceLocation loc) {
+  LocScope scope(loc);
   check_floating(t, "uniform_");
   LILITH_CHECK(a <= b, "init::uniform_: the range [{}, {}) is empty.", a, b);
   fill_uniform(t, a, b);
 }
 
-void normal_(Tensor& t, double mean, double std) {
+void normal_(Tensor& t, double mean, double std, SourceLocation loc) {
+  LocScope scope(loc);
   check_floating(t, "normal_");
   LILITH_CHECK(std >= 0, "init::normal_: std must not be negative; got {}.", std);
   fill_normal(t, mean, std);
 }
 
-void trunc_normal_(Tensor& t, double mean, double std, double a, double b) {
+void trunc_normal_(Tensor& t, double mean, double std, double a, double b, SourceLocation loc) {
+  LocScope scope(loc);
   check_floating(t, "trunc_normal_");
   LILITH_CHECK(std > 0 && a < b,
                "init::trunc_normal_: need std > 0 and a < b; got std={}, [{}, {}].", std, a, b);
@@ -100,20 +103,29 @@ void trunc_normal_(Tensor& t, double mean, double std, double a, double b) {
   t = clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b);
 }
 
-void constant_(Tensor& t, double value) {
+void constant_(Tensor& t, double value, SourceLocation loc) {
+  LocScope scope(loc);
   LILITH_CHECK(t.defined(), "init::constant_: the tensor is undefined.");
   t = full(t.shape(), value, options_of(t));
 }
-void ones_(Tensor& t) { constant_(t, 1); }
-void zeros_(Tensor& t) { constant_(t, 0); }
+void ones_(Tensor& t, SourceLocation loc) {
+  LocScope scope(loc);
+  constant_(t, 1);
+}
+void zeros_(Tensor& t, SourceLocation loc) {
+  LocScope scope(loc);
+  constant_(t, 0);
+}
 
-void eye_(Tensor& t) {
+void eye_(Tensor& t, SourceLocation loc) {
+  LocScope scope(loc);
   LILITH_CHECK(t.defined() && t.ndim() == 2, "init::eye_: need rank 2; got {}.",
                t.defined() ? t.aval().str() : "an undefined tensor");
   t = eye(t.size(0), t.size(1), options_of(t));
 }
 
-void dirac_(Tensor& t, std::int64_t groups) {
+void dirac_(Tensor& t, std::int64_t groups, SourceLocation loc) {
+  LocScope scope(loc);
   check_floating(t, "dirac_");
   const Shape& s = t.shape();
   LILITH_CHECK(s.rank() >= 3 && s.rank() <= 5, "init::dirac_: need rank 3, 4 or 5; got {}.",
@@ -132,25 +144,30 @@ void dirac_(Tensor& t, std::int64_t groups) {
   t = from_values(values, t);
 }
 
-void xavier_uniform_(Tensor& t, double gain) {
+void xavier_uniform_(Tensor& t, double gain, SourceLocation loc) {
+  LocScope scope(loc);
   const Fans f = fans(t, "xavier_uniform_");
   const double bound = gain * std::sqrt(6 / (f.in + f.out));
   fill_uniform(t, -bound, bound);
 }
-void xavier_normal_(Tensor& t, double gain) {
+void xavier_normal_(Tensor& t, double gain, SourceLocation loc) {
+  LocScope scope(loc);
   const Fans f = fans(t, "xavier_normal_");
   fill_normal(t, 0, gain * std::sqrt(2 / (f.in + f.out)));
 }
 
-void kaiming_uniform_(Tensor& t, const KaimingOptions& options) {
+void kaiming_uniform_(Tensor& t, const KaimingOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
   const double bound = std::sqrt(3.0) * kaiming_std(t, options, "kaiming_uniform_");
   fill_uniform(t, -bound, bound);
 }
-void kaiming_normal_(Tensor& t, const KaimingOptions& options) {
+void kaiming_normal_(Tensor& t, const KaimingOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
   fill_normal(t, 0, kaiming_std(t, options, "kaiming_normal_"));
 }
 
-void orthogonal_(Tensor& t, double gain) {
+void orthogonal_(Tensor& t, double gain, SourceLocation loc) {
+  LocScope scope(loc);
   check_floating(t, "orthogonal_");
   LILITH_CHECK(t.ndim() >= 2 && t.numel() > 0,
                "init::orthogonal_: need at least rank 2 and an element; got {}.", t.aval().str());
@@ -182,7 +199,8 @@ void orthogonal_(Tensor& t, double gain) {
   t = from_values(values, t);
 }
 
-void sparse_(Tensor& t, double sparsity, double std) {
+void sparse_(Tensor& t, double sparsity, double std, SourceLocation loc) {
+  LocScope scope(loc);
   check_floating(t, "sparse_");
   LILITH_CHECK(t.ndim() == 2, "init::sparse_: need rank 2; got {}.", t.aval().str());
   LILITH_CHECK(sparsity >= 0 && sparsity <= 1,

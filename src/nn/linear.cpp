@@ -10,7 +10,9 @@
 
 namespace lilith {
 
-Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options) {
+Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options,
+               SourceLocation loc) {
+  LocScope scope(loc);
   LILITH_CHECK(in_features >= 0 && out_features >= 0,
                "Linear: in_features and out_features must not be negative; got {} and {}.",
                in_features, out_features);
@@ -23,7 +25,8 @@ Tensor Linear::operator()(const Tensor& x, SourceLocation loc) const {
 }
 
 Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
-                   const LinearOptions& options) {
+                   const LinearOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
   LILITH_CHECK(in1_features > 0 && in2_features > 0 && out_features > 0,
                "Bilinear: the numbers of features must be positive; got {}, {} and {}.",
                in1_features, in2_features, out_features);
@@ -46,8 +49,9 @@ Tensor Unflatten::operator()(const Tensor& x, SourceLocation loc) const {
 }
 
 Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
-                     const EmbeddingOptions& options)
+                     const EmbeddingOptions& options, SourceLocation loc)
     : padding_idx(options.padding_idx) {
+  LocScope scope(loc);
   LILITH_CHECK(num_embeddings > 0 && embedding_dim > 0,
                "Embedding: num_embeddings and embedding_dim must be positive; got {} and {}.",
                num_embeddings, embedding_dim);

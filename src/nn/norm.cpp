@@ -22,8 +22,9 @@ void check_rank(const Tensor& x, const char* layer, int spatial, bool none_too) 
 }  // namespace
 
 template <class Options>
-ChannelNorm::ChannelNorm(const char* layer, std::int64_t num_features, const Options& o)
+ChannelNorm::ChannelNorm(const char* layer, std::int64_t num_features, const Options& o, Loc loc)
     : eps(o.eps) {
+  LocScope scope(loc, layer);
   LILITH_CHECK(num_features > 0, "{}: num_features must be positive; got {}.", layer, num_features);
   const TensorOptions floating{.dtype = o.dtype};
   if (o.affine) {
@@ -38,8 +39,9 @@ ChannelNorm::ChannelNorm(const char* layer, std::int64_t num_features, const Opt
 }
 
 template <int D>
-BatchNorm<D>::BatchNorm(std::int64_t num_features, const BatchNormOptions& options)
-    : ChannelNorm("BatchNorm", num_features, options), momentum(options.momentum) {}
+BatchNorm<D>::BatchNorm(std::int64_t num_features, const BatchNormOptions& options,
+                        SourceLocation loc)
+    : ChannelNorm("BatchNorm", num_features, options, loc), momentum(options.momentum) {}
 
 template <int D>
 Tensor BatchNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
@@ -66,8 +68,9 @@ template class BatchNorm<2>;
 template class BatchNorm<3>;
 
 template <int D>
-InstanceNorm<D>::InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options)
-    : ChannelNorm("InstanceNorm", num_features, options), momentum(options.momentum) {}
+InstanceNorm<D>::InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options,
+                              SourceLocation loc)
+    : ChannelNorm("InstanceNorm", num_features, options, loc), momentum(options.momentum) {}
 
 template <int D>
 Tensor InstanceNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
@@ -91,8 +94,10 @@ template class InstanceNorm<3>;
 
 }  // namespace detail
 
-LayerNorm::LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options)
+LayerNorm::LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options,
+                     SourceLocation loc)
     : normalized_shape(normalized_shape.vec()), eps(options.eps) {
+  LocScope scope(loc);
   LILITH_CHECK(!normalized_shape.empty(), "LayerNorm: normalized_shape must not be empty.");
   if (!options.elementwise_affine) return;
   weight = ones(this->normalized_shape, {.dtype = options.dtype});
@@ -104,8 +109,9 @@ Tensor LayerNorm::operator()(const Tensor& x, SourceLocation loc) const {
 }
 
 GroupNorm::GroupNorm(std::int64_t num_groups, std::int64_t num_channels,
-                     const GroupNormOptions& options)
+                     const GroupNormOptions& options, SourceLocation loc)
     : num_groups(num_groups), eps(options.eps) {
+  LocScope scope(loc);
   LILITH_CHECK(num_groups > 0 && num_channels > 0 && num_channels % num_groups == 0,
                "GroupNorm: num_groups must divide num_channels; got {} and {}.", num_groups,
                num_channels);

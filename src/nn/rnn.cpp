@@ -53,7 +53,7 @@ Tensor zeros_beside(const Shape& shape, const Tensor& like) {
 
 namespace detail {
 
-Recurrent::Recurrent(const char* name, std::int64_t gates, const Config& c)
+Recurrent::Recurrent(const char* name, std::int64_t gates, const Config& c, Loc loc)
     : input_size(c.input_size),
       hidden_size(c.hidden_size),
       num_layers(c.num_layers),
@@ -61,6 +61,7 @@ Recurrent::Recurrent(const char* name, std::int64_t gates, const Config& c)
       batch_first(c.batch_first),
       bidirectional(c.bidirectional),
       dropout(c.dropout) {
+  LocScope scope(loc, name);
   LILITH_CHECK(input_size > 0 && hidden_size > 0 && num_layers > 0,
                "{}: input_size, hidden_size and num_layers must be positive; got {}, {} and {}.",
                name, input_size, hidden_size, num_layers);
@@ -170,11 +171,14 @@ void Recurrent::visit_as(const TypeInfo& type, Visitor& v, bool* relu) {
 
 }  // namespace detail
 
-RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& o)
+RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& o, SourceLocation loc)
     : Recurrent("RNN", 1,
                 {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
-                 o.dropout, o.dtype}),
-      relu(is_relu("RNN", o.nonlinearity)) {}
+                 o.dropout, o.dtype},
+                loc) {
+  LocScope scope(loc);
+  relu = is_relu("RNN", o.nonlinearity);
+}
 RNNResult RNN::operator()(const Tensor& x, const Tensor& state, SourceLocation loc) const {
   LocScope scope(loc);
   LSTMResult r = run("RNN", relu ? relu_cell : tanh_cell, x, {state, {}}, false);
@@ -182,32 +186,38 @@ RNNResult RNN::operator()(const Tensor& x, const Tensor& state, SourceLocation l
 }
 void RNN::visit_fields(Visitor& v) { visit_as(reflect::type_info<RNN>, v, &relu); }
 
-GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& o)
+GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& o, SourceLocation loc)
     : Recurrent("GRU", 3,
                 {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
-                 o.dropout, o.dtype}) {}
+                 o.dropout, o.dtype},
+                loc) {}
 RNNResult GRU::operator()(const Tensor& x, const Tensor& state, SourceLocation loc) const {
   LocScope scope(loc);
   LSTMResult r = run("GRU", gru_cell, x, {state, {}}, false);
   return {r.output, r.state.h};
 }
 
-LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& o)
+LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& o,
+           SourceLocation loc)
     : Recurrent("LSTM", 4,
                 {input_size, hidden_size, o.num_layers, o.proj_size, o.bias, o.batch_first,
-                 o.bidirectional, o.dropout, o.dtype}) {}
+                 o.bidirectional, o.dropout, o.dtype},
+                loc) {}
 LSTMResult LSTM::operator()(const Tensor& x, const LSTMState& state, SourceLocation loc) const {
   LocScope scope(loc);
   return run("LSTM", lstm_cell, x, state, true);
 }
 
-Tensor init_hidden(const RNN& rnn, std::int64_t batch) {
+Tensor init_hidden(const RNN& rnn, std::int64_t batch, SourceLocation loc) {
+  LocScope scope(loc);
   return rnn.zero_state(batch, rnn.hidden_size);
 }
-Tensor init_hidden(const GRU& rnn, std::int64_t batch) {
+Tensor init_hidden(const GRU& rnn, std::int64_t batch, SourceLocation loc) {
+  LocScope scope(loc);
   return rnn.zero_state(batch, rnn.hidden_size);
 }
-LSTMState init_hidden(const LSTM& rnn, std::int64_t batch) {
+LSTMState init_hidden(const LSTM& rnn, std::int64_t batch, SourceLocation loc) {
+  LocScope scope(loc);
   return {rnn.zero_state(batch, rnn.output_size()), rnn.zero_state(batch, rnn.hidden_size)};
 }
 
@@ -244,8 +254,10 @@ void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&
 
 }  // namespace
 
-RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options)
-    : relu(is_relu("RNNCell", options.nonlinearity)) {
+RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options,
+                 SourceLocation loc) {
+  LocScope scope(loc);
+  relu = is_relu("RNNCell", options.nonlinearity);
   init_cell(*this, "RNNCell", 1, input_size, hidden_size, options);
 }
 Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc) const {
@@ -255,7 +267,9 @@ Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc)
   return out;
 }
 
-GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options) {
+GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options,
+                 SourceLocation loc) {
+  LocScope scope(loc);
   init_cell(*this, "GRUCell", 3, input_size, hidden_size, options);
 }
 Tensor GRUCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc) const {
@@ -265,7 +279,9 @@ Tensor GRUCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc)
   return out;
 }
 
-LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options) {
+LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options,
+                   SourceLocation loc) {
+  LocScope scope(loc);
   init_cell(*this, "LSTMCell", 4, input_size, hidden_size, options);
 }
 LSTMState LSTMCell::operator()(const Tensor& x, const LSTMState& state, SourceLocation loc) const {

@@ -10,16 +10,16 @@ void AnyLayer::fail_const(const TypeInfo& type) {
 }
 
 Tensor Sequential::operator()(const Tensor& x, SourceLocation loc) {
-  LocScope scope(loc);
+  const LocScope::Fallback line(loc);
   Tensor y = x;
-  for (AnyLayer& layer : layers_) y = layer(y);
+  for (AnyLayer& layer : layers_) y = layer(y, loc);
   return y;
 }
 
 Tensor Sequential::operator()(const Tensor& x, SourceLocation loc) const {
-  LocScope scope(loc);
+  const LocScope::Fallback line(loc);
   Tensor y = x;
-  for (const AnyLayer& layer : layers_) y = layer(y);
+  for (const AnyLayer& layer : layers_) y = layer(y, loc);
   return y;
 }
 

@@ -8,7 +8,8 @@ namespace lilith {
 namespace detail {
 
 template <int D, PadMode Mode>
-PadLayer<D, Mode>::PadLayer(const IntList& list) : padding(list.vec()) {
+PadLayer<D, Mode>::PadLayer(const IntList& list, SourceLocation loc) : padding(list.vec()) {
+  LocScope scope(loc, nullptr);
   if (padding.size() == 1) padding.assign(2 * D, padding[0]);
   LILITH_CHECK(padding.size() == 2 * D, "Pad{}d: padding takes 1 or {} numbers; got {}.", D, 2 * D,
                padding.size());

@@ -47,8 +47,14 @@ Tensor residual(const Tensor& x, const LayerNorm& norm, bool norm_first, F f) {
 
 }  // namespace
 
+// The scope is open before the first member is made.
 TransformerEncoderLayer::TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
-                                                 const TransformerLayerOptions& o)
+                                                 const TransformerLayerOptions& o,
+                                                 SourceLocation loc)
+    : TransformerEncoderLayer(d_model, nhead, o, LocScope(loc)) {}
+
+TransformerEncoderLayer::TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
+                                                 const TransformerLayerOptions& o, const LocScope&)
     : self_attn(attention(d_model, nhead, o)),
       linear1(d_model, o.dim_feedforward, {.dtype = o.dtype}),
       dropout{o.dropout},
@@ -71,7 +77,12 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& src, const EncoderMasks
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
-                                                 const TransformerLayerOptions& o)
+                                                 const TransformerLayerOptions& o,
+                                                 SourceLocation loc)
+    : TransformerDecoderLayer(d_model, nhead, o, LocScope(loc)) {}
+
+TransformerDecoderLayer::TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
+                                                 const TransformerLayerOptions& o, const LocScope&)
     : self_attn(attention(d_model, nhead, o)),
       multihead_attn(attention(d_model, nhead, o)),
       linear1(d_model, o.dim_feedforward, {.dtype = o.dtype}),
@@ -115,7 +126,8 @@ Tensor TransformerDecoder::operator()(const Tensor& tgt, const Tensor& memory,
   return norm ? (*norm)(x) : x;
 }
 
-Transformer::Transformer(const TransformerOptions& o) {
+Transformer::Transformer(const TransformerOptions& o, SourceLocation loc) {
+  LocScope scope(loc);
   const TransformerLayerOptions layer{.dim_feedforward = o.dim_feedforward,
                                       .dropout = o.dropout,
                                       .activation = o.activation,
@@ -146,7 +158,8 @@ Tensor Transformer::operator()(const Tensor& src, const Tensor& tgt, const Trans
                   .memory_key_padding_mask = m.memory_key_padding_mask});
 }
 
-Tensor Transformer::generate_square_subsequent_mask(std::int64_t size) {
+Tensor Transformer::generate_square_subsequent_mask(std::int64_t size, SourceLocation loc) {
+  LocScope scope(loc);
   const double hidden = -std::numeric_limits<double>::infinity();
   const Tensor later = triu(ones({size, size}, {.dtype = DType::I64}), 1) > 0;
   return where(later, full({size, size}, hidden), zeros({size, size}));

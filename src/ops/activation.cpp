@@ -120,7 +120,10 @@ Tensor hardtanh(const Arg& x, double min_val, double max_val) {
   const Tensor low = make_select(compare("le", t, min_val), full_as(t, min_val), t);
   return make_select(compare("ge", low, max_val), full_as(t, max_val), low);
 }
-Tensor relu6(const Arg& x) { return hardtanh(x, 0, 6); }
+Tensor relu6(const Arg& x) {
+  LocScope scope(x.loc());
+  return hardtanh(x, 0, 6);
+}
 Tensor hardswish(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor t = operand("hardswish", x);

@@ -187,13 +187,16 @@ Tensor binary(const OpDef& op, const Arg& a, const Arg& b, DType dtype) {
   const Operands x = broadcast_operands(op.name, a, b, dtype);
   return apply(op, {x.a, x.b});
 }
-// For the user's line: that of the operand which was written first.
-Tensor binary(const OpDef& op, const Arg& a, const Arg& b) {
-  LocScope scope(a.loc());
+// The user's line is that of the operand which was written first; `function` is the public one that
+// calls this.
+Tensor binary(const OpDef& op, const Arg& a, const Arg& b,
+              const char* function = __builtin_FUNCTION()) {
+  LocScope scope(a.loc(), function);
   return binary(op, a, b, result_type({&a, &b}));
 }
-Tensor binary_floating(const OpDef& op, const Arg& a, const Arg& b) {
-  LocScope scope(a.loc());
+Tensor binary_floating(const OpDef& op, const Arg& a, const Arg& b,
+                       const char* function = __builtin_FUNCTION()) {
+  LocScope scope(a.loc(), function);
   return binary(op, a, b, floating_type(result_type({&a, &b})));
 }
 Tensor scaled(const Arg& b, const Arg& alpha, DType dtype) {
@@ -202,13 +205,14 @@ Tensor scaled(const Arg& b, const Arg& alpha, DType dtype) {
                "add: alpha is a float and the operands are {}; need an integer alpha", name(dtype));
   return binary(mul_op, b, alpha, dtype);
 }
-Tensor logic(const OpDef& op, const Arg& a, const Arg& b) {
-  LocScope scope(a.loc());
+Tensor logic(const OpDef& op, const Arg& a, const Arg& b,
+             const char* function = __builtin_FUNCTION()) {
+  LocScope scope(a.loc(), function);
   const auto truth = [](const Arg& x) { return cast(x, DType::Bool); };
   return binary(op, truth(a), truth(b), DType::Bool);
 }
 Tensor integer_bits(const char* what, const OpDef& op, const Arg& a, const Arg& b) {
-  LocScope scope(a.loc());
+  LocScope scope(a.loc(), what);
   const DType dtype = result_type({&a, &b});
   LILITH_CHECK(!is_floating(dtype), "{}: got {} and {}; need bool or integer operands", what,
                describe(a), describe(b));
@@ -252,12 +256,15 @@ Tensor sub(const Arg& a, const Arg& b, const Arg& alpha) {
                ops::describe(a), ops::describe(b));
   return binary(sub_op, a, scaled(b, alpha, dtype), dtype);
 }
-Tensor rsub(const Arg& a, const Arg& b, const Arg& alpha) { return sub(b, a, alpha); }
+Tensor rsub(const Arg& a, const Arg& b, const Arg& alpha) {
+  LocScope scope(a.loc());
+  return sub(b, a, alpha);
+}
 Tensor mul(const Arg& a, const Arg& b) { return binary(mul_op, a, b); }
 Tensor div(const Arg& a, const Arg& b, RoundingMode rounding) {
+  LocScope scope(a.loc());
   if (rounding == RoundingMode::None) return binary_floating(div_op, a, b);
   if (rounding == RoundingMode::Floor) return floor_divide(a, b);
-  LocScope scope(a.loc());
   const Tensor q = binary(div_op, a, b);
   return is_floating(q.dtype()) ? trunc(q) : q;
 }

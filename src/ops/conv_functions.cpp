@@ -48,7 +48,7 @@ void check_weight(const char* op, const Tensor& x, const Tensor& weight, int n) 
 
 Tensor conv(const char* op, int n, const Arg& input, const Tensor& weight, const Tensor& bias,
             const IntList& stride, const Padding& padding, const IntList& dilation, I groups) {
-  LocScope scope(input.loc());
+  LocScope scope(input.loc(), op);
   const auto [x, single] = batched(op, input.tensor(), n);
   check_weight(op, x, weight, n);
   LILITH_CHECK(groups >= 1, "{}: groups is {}; need groups >= 1", op, groups);
@@ -90,7 +90,7 @@ Tensor conv(const char* op, int n, const Arg& input, const Tensor& weight, const
 Tensor conv_transpose(const char* op, int n, const Arg& input, const Tensor& weight,
                       const Tensor& bias, const IntList& stride, const IntList& padding,
                       const IntList& output_padding, I groups, const IntList& dilation) {
-  LocScope scope(input.loc());
+  LocScope scope(input.loc(), op);
   const auto [x, single] = batched(op, input.tensor(), n);
   check_weight(op, x, weight, n);
   LILITH_CHECK(groups >= 1 && x.size(1) == weight.size(0) && x.size(1) % groups == 0,

@@ -95,7 +95,7 @@ void fail_ragged(Loc loc) {
 
 Tensor tensor_from(const Shape& shape, const std::vector<double>& values,
                    const TensorOptions& options, Loc loc) {
-  LocScope scope(loc);
+  LocScope scope(loc, "tensor");
   check_factory("tensor", shape, options);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
   StoragePtr storage = allocate(aval);
@@ -107,7 +107,7 @@ Tensor tensor_from(const Shape& shape, const std::vector<double>& values,
 
 Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const TensorOptions& options,
                    Loc loc) {
-  LocScope scope(loc);
+  LocScope scope(loc, "tensor");
   check_factory("tensor", shape, options);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
   StoragePtr storage = allocate(aval);
@@ -118,7 +118,7 @@ Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const Tenso
 }
 
 Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device device, Loc loc) {
-  LocScope scope(loc);
+  LocScope scope(loc, "from_data");
   check_factory("from_data", shape, {.dtype = dtype, .device = device});
   const Aval aval{.shape = shape, .dtype = dtype, .device = device};
   LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
@@ -130,7 +130,7 @@ Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device devic
 
 Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter,
                    Loc loc) {
-  LocScope scope(loc);
+  LocScope scope(loc, "from_data");
   check_factory("from_data", shape, {.dtype = dtype});
   const Aval aval{.shape = shape, .dtype = dtype};
   LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
@@ -141,15 +141,15 @@ Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<vo
 }  // namespace detail
 
 Tensor zeros(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   return filled("zeros", shape, {Scalar::Kind::Int, 0, 0}, options);
 }
 Tensor ones(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   return filled("ones", shape, {Scalar::Kind::Int, 1, 0}, options);
 }
 Tensor empty(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   return filled("empty", shape, {Scalar::Kind::Int, 0, 0}, options);
 }
 Tensor full(const Shape& shape, const Arg& value) {
@@ -165,9 +165,18 @@ Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options) 
   check_factory("full", shape, options);
   return expand(make_cast(make_reshape(value.tensor(), {}), options.dtype), shape);
 }
-Tensor zeros_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 0, dtype); }
-Tensor ones_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 1, dtype); }
-Tensor empty_like(const Arg& x, std::optional<DType> dtype) { return full_like(x, 0, dtype); }
+Tensor zeros_like(const Arg& x, std::optional<DType> dtype) {
+  LocScope scope(x.loc());
+  return full_like(x, 0, dtype);
+}
+Tensor ones_like(const Arg& x, std::optional<DType> dtype) {
+  LocScope scope(x.loc());
+  return full_like(x, 1, dtype);
+}
+Tensor empty_like(const Arg& x, std::optional<DType> dtype) {
+  LocScope scope(x.loc());
+  return full_like(x, 0, dtype);
+}
 Tensor full_like(const Arg& x, const Arg& value, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
@@ -215,7 +224,7 @@ Tensor logspace(const Arg& start, const Arg& end, I steps, double base,
 }
 
 Tensor eye(I n, std::optional<I> m, const TensorOptions& options, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   const I columns = m.value_or(n);
   LILITH_CHECK(n >= 0 && columns >= 0, "eye: {} x {}; need sizes >= 0", n, columns);
   check_factory("eye", {n, columns}, options);

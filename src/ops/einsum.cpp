@@ -145,7 +145,7 @@ std::string implicit_output(const std::vector<std::string>& terms) {
 }  // namespace
 
 Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   std::string text;
   for (char c : equation) {
     if (c != ' ') text += c;

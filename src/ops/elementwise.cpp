@@ -147,17 +147,18 @@ const OpDef& not_op = register_builtin(
            }
          }});
 
-Tensor unary(const OpDef& op, const Arg& x) {
-  LocScope scope(x.loc());
+// `function`: the public one that calls this.
+Tensor unary(const OpDef& op, const Arg& x, const char* function = __builtin_FUNCTION()) {
+  LocScope scope(x.loc(), function);
   return apply(op, {floating(x)});
 }
-Tensor unary_any(const OpDef& op, const Arg& x) {
-  LocScope scope(x.loc());
+Tensor unary_any(const OpDef& op, const Arg& x, const char* function = __builtin_FUNCTION()) {
+  LocScope scope(x.loc(), function);
   return apply(op, {x.tensor()});
 }
 // Ops that leave integers and bools as they are.
-Tensor unary_rounding(const OpDef& op, const Arg& x) {
-  LocScope scope(x.loc());
+Tensor unary_rounding(const OpDef& op, const Arg& x, const char* function = __builtin_FUNCTION()) {
+  LocScope scope(x.loc(), function);
   const Tensor t = x.tensor();
   return is_floating(t.dtype()) ? apply(op, {t}) : t;
 }

@@ -16,8 +16,8 @@ using I = std::int64_t;
 
 namespace {
 
-// The element numbers, in row-major order, that the indices pick from dimensions of these sizes.
-// What is outside of its dimension becomes -1, which the check of the gather or scatter finds.
+// The element numbers, in row-major order, that the indices pick from dimensions of these sizes. Of
+// several each is looked up in 0, 1, 2, …: as the index of a gather it is checked when it runs.
 Tensor flat_index(const char* op, const std::vector<Tensor>& indices, const Ints& sizes) {
   std::vector<Tensor> wide;
   for (const Tensor& t : indices) {
@@ -27,15 +27,16 @@ Tensor flat_index(const char* op, const std::vector<Tensor>& indices, const Ints
     wide.push_back(make_cast(t, DType::I64));
   }
   wide = broadcast_all(op, wide);
-  Tensor flat, outside;
+  Tensor flat;
   for (std::size_t d = 0; d < wide.size(); ++d) {
-    const auto size = static_cast<double>(sizes[d]);
-    const Tensor i = make_select(compare("lt", wide[d], 0), shift(wide[d], size), wide[d]);
-    const Tensor bad = logical_or(compare("lt", i, 0), compare("ge", i, size));
-    flat = d == 0 ? i : add(scale(flat, size), i);
-    outside = d == 0 ? bad : logical_or(outside, bad);
+    Tensor i = from_end(wide[d], sizes[d]);
+    if (wide.size() > 1) {
+      const Tensor numbers = make_iota({sizes[d]}, 0, DType::I64, i.device());
+      i = make_reshape(make_gather(numbers, 0, make_reshape(i, {i.numel()})), i.shape());
+    }
+    flat = d == 0 ? i : add(scale(flat, static_cast<double>(sizes[d])), i);
   }
-  return make_select(outside, full_as(flat, -1), flat);
+  return flat;
 }
 
 // [sizes of the indexed dimensions..., rest] -> [their product, elements of the rest].
@@ -108,7 +109,7 @@ Tensor pick(const Tensor& x, const std::vector<int>& dims, const std::vector<Ten
 
 Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) const {
   using Kind = TensorIndex::Kind;
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   int named = 0, ellipses = 0;
   for (const TensorIndex& item : items) {
     ellipses += item.kind == Kind::Ellipsis;
@@ -125,9 +126,10 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
   for (const TensorIndex& item : items) {
     switch (item.kind) {
       case Kind::Integer: {
-        const I n = x.shape()[d], i = item.integer < 0 ? item.integer + n : item.integer;
-        LILITH_CHECK(i >= 0 && i < n, "index: {} is out of range for dimension {} of {}",
-                     item.integer, d, x.aval().str());
+        const I n = x.shape()[d], i = from_end(item.integer, n);
+        LILITH_CHECK(i >= 0 && i < n,
+                     "index: index {} of dimension {} of {} is out of range; need {} <= index < {}",
+                     item.integer, d, x.aval().str(), -n, n);
         Shape without_d = without(x.shape(), {d});
         x = make_reshape(slice_dim(x, d, i, i + 1), without_d);
         break;

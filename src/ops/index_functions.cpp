@@ -37,7 +37,7 @@ int checked_dim(const char* op, const Tensor& x, int dim, const Tensor& index) {
 
 // True where column - row compares with `diagonal`.
 Tensor triangle(const char* op, const char* comparison, const Arg& x, int diagonal) {
-  LocScope scope(x.loc());
+  LocScope scope(x.loc(), op);
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 2, "{}: got {}; need at least 2 dimensions", op, t.aval().str());
   const Shape& s = t.shape();

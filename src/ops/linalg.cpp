@@ -114,7 +114,10 @@ Tensor dot(const Arg& a, const Arg& b) {
   check_ranks("dot", a.tensor(), 1, b.tensor(), 1);
   return matmul(a, b);
 }
-Tensor vdot(const Arg& a, const Arg& b) { return dot(a, b); }
+Tensor vdot(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  return dot(a, b);
+}
 
 Tensor inner(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());

@@ -90,8 +90,8 @@ Tensor constant_pad_nd(const Arg& x, const std::vector<I>& pad, const Arg& value
 }
 
 Tensor pad(const Arg& x, const std::vector<I>& pad, PadMode mode, const Arg& value) {
-  if (mode == PadMode::Constant) return constant_pad_nd(x, pad, value);
   LocScope scope(x.loc());
+  if (mode == PadMode::Constant) return constant_pad_nd(x, pad, value);
   Tensor t = x.tensor();
   const std::vector<Sides> all = sides("pad", t, pad);
   for (int d = 0; d < t.ndim(); ++d) {

@@ -75,7 +75,7 @@ Window window_over(const Pool& p, const Tensor& x) {
 }
 
 Tensor max_pool(const Pool& p, const Arg& input) {
-  LocScope scope(input.loc());
+  LocScope scope(input.loc(), p.op);
   const Tensor x = input.tensor();
   check_input(p.op, p.n, x);
   return make_window("reduce_window_max", x, window_over(p, x));
@@ -108,7 +108,7 @@ Tensor counts_tensor(const Pool& p, std::size_t d, I n, const Tensor& like, int 
 }
 
 Tensor avg_pool(const Pool& p, const Arg& input, bool include_pad, std::optional<I> divisor) {
-  LocScope scope(input.loc());
+  LocScope scope(input.loc(), p.op);
   const Tensor x = input.tensor();
   check_input(p.op, p.n, x);
   LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype", p.op, x.aval().str());
@@ -142,7 +142,7 @@ Tensor adaptive_dim(const Tensor& x, int dim, I out, F&& f) {
 template <class Even, class Uneven>
 Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& output_size,
                      Even&& even, Uneven&& uneven) {
-  LocScope scope(input.loc());
+  LocScope scope(input.loc(), op);
   Tensor x = input.tensor();
   check_input(op, n, x);
   Ints out = per_dim(op, "output_size", output_size, n);

@@ -200,18 +200,18 @@ void set_rng_state(const RngState& state) {
 }
 
 Tensor rand(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check("rand", shape, options);
   return make_cast(uniform(shape, options.dtype), options.dtype);
 }
 Tensor randn(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check("randn", shape, options);
   return make_cast(gaussian(shape, options.dtype), options.dtype);
 }
 Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options,
                SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
   check_factory("randint", shape, options);
   // 53 bits of a uniform number: exact for every range that fits them.
@@ -232,11 +232,14 @@ Tensor randint_like(const Arg& x, I low, I high) {
   const Tensor t = x.tensor();
   return randint(low, high, t.shape(), {.dtype = t.dtype(), .device = t.device()});
 }
-Tensor randint_like(const Arg& x, I high) { return randint_like(x, 0, high); }
+Tensor randint_like(const Arg& x, I high) {
+  LocScope scope(x.loc());
+  return randint_like(x, 0, high);
+}
 // The ranks of random numbers are a random order: sorted on the host where the key is known,
 // counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
 Tensor randperm(I n, const TensorOptions& options, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
   check_factory("randperm", {n}, options);
   if (!traced_keys()) return make_cast(tensor(host_ranks(take_host_key(), n)), options.dtype);
@@ -275,7 +278,7 @@ namespace {
 
 // x / (1 - p) where a coin of `shape` says so, else 0. shape broadcasts to x's.
 Tensor dropped(const char* op, const Arg& input, double p, bool training, const Shape& shape) {
-  LocScope scope(input.loc());
+  LocScope scope(input.loc(), op);
   const Tensor x = input.tensor();
   LILITH_CHECK(p >= 0 && p <= 1, "{}: p is {}; need 0 <= p <= 1", op, p);
   LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype", op, x.aval().str());
@@ -291,6 +294,7 @@ Tensor dropout(const Arg& x, double p, bool training) {
   return dropped("dropout", x, p, training, x.tensor().shape());
 }
 Tensor feature_dropout(const Arg& x, double p, bool training) {
+  LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 2, "feature_dropout: got {}; need [N, C, ...]", t.aval().str());
   Shape shape(Ints(t.shape().size(), 1));

@@ -48,7 +48,7 @@ double count_of(const Tensor& x, const Ints& axes) {
 
 // argmax and argmin over one dimension, or over all of the elements.
 Tensor arg_extremum(const char* op, const Arg& x, std::optional<int> dim, bool keepdim) {
-  LocScope scope(x.loc());
+  LocScope scope(x.loc(), op);
   const Tensor t = x.tensor();
   if (t.ndim() == 0) return zeros({}, {.dtype = DType::I64});
   if (!dim) {
@@ -59,8 +59,9 @@ Tensor arg_extremum(const char* op, const Arg& x, std::optional<int> dim, bool k
   return keepdim ? make_reduce_keep(op, t, axis) : make_reduce(op, t, axis);
 }
 
-std::pair<Tensor, Tensor> extremum(const char* arg, const Arg& x, int dim, bool keepdim) {
-  LocScope scope(x.loc());
+std::pair<Tensor, Tensor> extremum(const char* arg, const Arg& x, int dim, bool keepdim,
+                                   const char* function = __builtin_FUNCTION()) {
+  LocScope scope(x.loc(), function);
   const Tensor t = x.tensor();
   const Tensor index = arg_extremum(arg, t, dim, true);
   if (t.ndim() == 0) return {t, index};
@@ -73,7 +74,7 @@ std::pair<Tensor, Tensor> extremum(const char* arg, const Arg& x, int dim, bool 
 
 Tensor all_or_any(const char* prim, const char* op, const Arg& x, std::optional<int> dim,
                   bool keepdim) {
-  LocScope scope(x.loc());
+  LocScope scope(x.loc(), op);
   const Tensor t = x.tensor();
   // PyTorch keeps u8 for u8, and gives bool for the rest.
   const DType out = t.dtype() == DType::U8 ? DType::U8 : DType::Bool;
@@ -165,8 +166,14 @@ std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<int> dim, bool kee
   const IntList dims = dim ? IntList(*dim) : IntList();
   return {amin(t, dims, keepdim), amax(t, dims, keepdim)};
 }
-Tensor max(const Arg& x) { return amax(x); }
-Tensor min(const Arg& x) { return amin(x); }
+Tensor max(const Arg& x) {
+  LocScope scope(x.loc());
+  return amax(x);
+}
+Tensor min(const Arg& x) {
+  LocScope scope(x.loc());
+  return amin(x);
+}
 std::pair<Tensor, Tensor> max(const Arg& x, int dim, bool keepdim) {
   return extremum("argmax", x, dim, keepdim);
 }

@@ -50,10 +50,22 @@ Tensor reshape(const Arg& x, const Shape& shape) {
   const Tensor t = x.tensor();
   return make_reshape(t, infer_minus_one("reshape", shape, t, t.numel()));
 }
-Tensor view(const Arg& x, const Shape& shape) { return reshape(x, shape); }
-Tensor reshape_as(const Arg& x, const Tensor& other) { return reshape(x, other.shape()); }
-Tensor view_as(const Arg& x, const Tensor& other) { return reshape(x, other.shape()); }
-Tensor ravel(const Arg& x) { return reshape(x, {-1}); }
+Tensor view(const Arg& x, const Shape& shape) {
+  LocScope scope(x.loc());
+  return reshape(x, shape);
+}
+Tensor reshape_as(const Arg& x, const Tensor& other) {
+  LocScope scope(x.loc());
+  return reshape(x, other.shape());
+}
+Tensor view_as(const Arg& x, const Tensor& other) {
+  LocScope scope(x.loc());
+  return reshape(x, other.shape());
+}
+Tensor ravel(const Arg& x) {
+  LocScope scope(x.loc());
+  return reshape(x, {-1});
+}
 
 Tensor flatten(const Arg& x, int start_dim, int end_dim) {
   LocScope scope(x.loc());
@@ -148,11 +160,17 @@ Tensor expand(const Arg& x, const Shape& shape) {
   }
   return broadcast_last(t, out);
 }
-Tensor expand_as(const Arg& x, const Tensor& other) { return expand(x, other.shape()); }
-Tensor broadcast_to(const Arg& x, const Shape& shape) { return expand(x, shape); }
+Tensor expand_as(const Arg& x, const Tensor& other) {
+  LocScope scope(x.loc());
+  return expand(x, other.shape());
+}
+Tensor broadcast_to(const Arg& x, const Shape& shape) {
+  LocScope scope(x.loc());
+  return expand(x, shape);
+}
 
 std::vector<Tensor> broadcast_tensors(const std::vector<Tensor>& tensors, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   return broadcast_all("broadcast_tensors", tensors);
 }
 
@@ -179,7 +197,10 @@ Tensor transpose(const Arg& x, int dim0, int dim1) {
   const int a = wrap_dim("transpose", dim0, t.ndim()), b = wrap_dim("transpose", dim1, t.ndim());
   return make_transpose(t, swapped(t.ndim(), a, b));
 }
-Tensor swapaxes(const Arg& x, int dim0, int dim1) { return transpose(x, dim0, dim1); }
+Tensor swapaxes(const Arg& x, int dim0, int dim1) {
+  LocScope scope(x.loc());
+  return transpose(x, dim0, dim1);
+}
 Tensor t(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor matrix = x.tensor();

@@ -150,7 +150,7 @@ std::vector<Tensor> vsplit(const Arg& x, const IntList& spec) { return split_any
 std::vector<Tensor> dsplit(const Arg& x, const IntList& spec) { return split_any(x, spec, 2); }
 
 Tensor cat(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("cat", tensors);
   // PyTorch skips empty 1-d tensors whatever the shape of the others.
   std::vector<Tensor> parts;
@@ -170,7 +170,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
   return make_concat(parts, d);
 }
 Tensor stack(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("stack", tensors);
   std::vector<Tensor> parts;
   const int d = wrap_dim("stack", dim, tensors[0].ndim() + 1);
@@ -182,28 +182,28 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
   return make_concat(parts, d);
 }
 Tensor hstack(const std::vector<Tensor>& tensors, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("hstack", tensors);
   std::vector<Tensor> parts;
   for (const Tensor& t : tensors) parts.push_back(atleast_1d(t));
   return cat(parts, parts[0].ndim() == 1 ? 0 : 1);
 }
 Tensor vstack(const std::vector<Tensor>& tensors, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("vstack", tensors);
   std::vector<Tensor> parts;
   for (const Tensor& t : tensors) parts.push_back(atleast_2d(t));
   return cat(parts, 0);
 }
 Tensor dstack(const std::vector<Tensor>& tensors, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("dstack", tensors);
   std::vector<Tensor> parts;
   for (const Tensor& t : tensors) parts.push_back(atleast_3d(t));
   return cat(parts, 2);
 }
 Tensor column_stack(const std::vector<Tensor>& tensors, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("column_stack", tensors);
   std::vector<Tensor> parts;
   for (const Tensor& t : tensors)
@@ -211,7 +211,7 @@ Tensor column_stack(const std::vector<Tensor>& tensors, SourceLocation loc) {
   return cat(parts, 1);
 }
 Tensor block_diag(const std::vector<Tensor>& tensors, SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("block_diag", tensors);
   std::vector<Tensor> matrices;
   I columns = 0;
@@ -272,7 +272,7 @@ Tensor repeat_interleave(const Arg& x, I repeats, std::optional<int> dim) {
 }
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing,
                              SourceLocation loc) {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   check_some("meshgrid", tensors);
   const int n = static_cast<int>(tensors.size());
   Shape shape;

@@ -4,12 +4,14 @@
 // The methods of Tensor that are free functions.
 namespace lilith {
 
-Tensor Tensor::to(DType dtype, SourceLocation loc) const { return cast(Arg(*this, loc), dtype); }
+Tensor Tensor::to(DType dtype, SourceLocation loc) const {
+  LocScope scope(loc);
+  return cast(*this, dtype);
+}
 Tensor Tensor::to(Device device, SourceLocation loc) const {
-  LocScope scope{Loc(loc)};
+  LocScope scope(loc);
   if (device == this->device()) return *this;
-  throw DeviceError("to: there is no copy from " + this->device().str() + " to " + device.str(),
-                    Loc(loc));
+  throw DeviceError("to: there is no copy from " + this->device().str() + " to " + device.str());
 }
 Tensor Tensor::reshape(const Shape& shape, SourceLocation loc) const {
   return lilith::reshape(Arg(*this, loc), shape);

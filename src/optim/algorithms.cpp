@@ -225,7 +225,7 @@ std::map<std::string, double> adam_hypers(const Options& o,
 
 }  // namespace
 
-SGD::SGD(const SGDOptions& o)
+SGD::SGD(const SGDOptions& o, const LocScope&)
     : Optimizer(
           optim::kSgd,
           {{"lr", o.lr},
@@ -238,14 +238,14 @@ SGD::SGD(const SGDOptions& o)
                o.dampening);
 }
 
-Adam::Adam(const AdamOptions& o)
+Adam::Adam(const AdamOptions& o, const LocScope&)
     : Optimizer(optim::kAdam, adam_hypers(o), {{"amsgrad", o.amsgrad}, {"maximize", o.maximize}}) {}
 
-AdamW::AdamW(const AdamWOptions& o)
+AdamW::AdamW(const AdamWOptions& o, const LocScope&)
     : Optimizer(optim::kAdamW, adam_hypers(o), {{"amsgrad", o.amsgrad}, {"maximize", o.maximize}}) {
 }
 
-RMSprop::RMSprop(const RMSpropOptions& o)
+RMSprop::RMSprop(const RMSpropOptions& o, const LocScope&)
     : Optimizer(
           optim::kRmsprop,
           {{"lr", o.lr},
@@ -255,7 +255,7 @@ RMSprop::RMSprop(const RMSpropOptions& o)
            {"momentum", o.momentum}},
           {{"momentum", o.momentum != 0}, {"centered", o.centered}, {"maximize", o.maximize}}) {}
 
-Adagrad::Adagrad(const AdagradOptions& o)
+Adagrad::Adagrad(const AdagradOptions& o, const LocScope&)
     : Optimizer(optim::kAdagrad,
                 {{"lr", o.lr},
                  {"lr_decay", o.lr_decay},
@@ -264,22 +264,22 @@ Adagrad::Adagrad(const AdagradOptions& o)
                  {"eps", o.eps}},
                 {{"maximize", o.maximize}}) {}
 
-Adadelta::Adadelta(const AdadeltaOptions& o)
+Adadelta::Adadelta(const AdadeltaOptions& o, const LocScope&)
     : Optimizer(optim::kAdadelta,
                 {{"lr", o.lr}, {"rho", o.rho}, {"eps", o.eps}, {"weight_decay", o.weight_decay}},
                 {{"maximize", o.maximize}}) {}
 
-Adamax::Adamax(const AdamaxOptions& o)
+Adamax::Adamax(const AdamaxOptions& o, const LocScope&)
     : Optimizer(optim::kAdamax, adam_hypers(o), {{"maximize", o.maximize}}) {}
 
-NAdam::NAdam(const NAdamOptions& o)
+NAdam::NAdam(const NAdamOptions& o, const LocScope&)
     : Optimizer(optim::kNadam, adam_hypers(o, {{"momentum_decay", o.momentum_decay}}),
                 {{"maximize", o.maximize}}) {}
 
-RAdam::RAdam(const RAdamOptions& o)
+RAdam::RAdam(const RAdamOptions& o, const LocScope&)
     : Optimizer(optim::kRadam, adam_hypers(o), {{"maximize", o.maximize}}) {}
 
-ASGD::ASGD(const ASGDOptions& o)
+ASGD::ASGD(const ASGDOptions& o, const LocScope&)
     : Optimizer(optim::kAsgd,
                 {{"lr", o.lr},
                  {"lambd", o.lambd},
@@ -288,7 +288,7 @@ ASGD::ASGD(const ASGDOptions& o)
                  {"weight_decay", o.weight_decay}},
                 {{"maximize", o.maximize}}) {}
 
-Rprop::Rprop(const RpropOptions& o)
+Rprop::Rprop(const RpropOptions& o, const LocScope&)
     : Optimizer(optim::kRprop,
                 {{"lr", o.lr},
                  {"eta_minus", o.etas[0]},

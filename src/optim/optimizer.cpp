@@ -99,6 +99,7 @@ std::int64_t Optimizer::group_of(const std::string& path) const {
 }
 
 void Optimizer::prepare(ModelRef model) {
+  LocScope scope(model.loc(), nullptr);
   const std::vector<optim::StateDef> defs = rule_->state(flags_);
   for_each_parameter(model, [&](const std::string& path, Tensor& t) {
     if (!is_floating(t.dtype())) return;
@@ -158,6 +159,7 @@ void Optimizer::visit_fields(Visitor& v) {
 }
 
 Tensor clip_grad_norm_(ModelRef grads, double max_norm, double norm_type) {
+  LocScope scope(grads.loc());
   LILITH_CHECK(max_norm >= 0 && norm_type > 0,
                "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got {} and {}.", max_norm,
                norm_type);
@@ -172,6 +174,7 @@ Tensor clip_grad_norm_(ModelRef grads, double max_norm, double norm_type) {
 }
 
 void clip_grad_value_(ModelRef grads, double clip_value) {
+  LocScope scope(grads.loc());
   LILITH_CHECK(clip_value >= 0, "clip_grad_value_: clip_value must not be negative; got {}.",
                clip_value);
   for_each_parameter(grads,

@@ -19,7 +19,8 @@ void LRScheduler::attach(Optimizer& opt) {
   apply();
 }
 
-void LRScheduler::step() {
+void LRScheduler::step(SourceLocation loc) {
+  const LocScope::Fallback line(loc);
   LILITH_CHECK(opt_ != nullptr, "LRScheduler::step: no optimiser; call attach(opt) before.");
   ++epoch_;
   apply();
@@ -72,27 +73,27 @@ double as_double(std::int64_t i) { return static_cast<double>(i); }
 
 }  // namespace
 
-StepLR::StepLR(const StepLROptions& o)
+StepLR::StepLR(const StepLROptions& o, const LocScope&)
     : LRScheduler([o](std::int64_t t, double base) {
         return base * std::pow(o.gamma, as_double(t / o.step_size));
       }) {
   LILITH_CHECK(o.step_size > 0, "StepLR: step_size must be positive; got {}.", o.step_size);
 }
 
-MultiStepLR::MultiStepLR(const MultiStepLROptions& o)
+MultiStepLR::MultiStepLR(const MultiStepLROptions& o, const LocScope&)
     : LRScheduler([o](std::int64_t t, double base) {
         const auto passed =
             std::count_if(o.milestones.begin(), o.milestones.end(), [t](auto m) { return m <= t; });
         return base * std::pow(o.gamma, as_double(passed));
       }) {}
 
-ExponentialLR::ExponentialLR(const ExponentialLROptions& o)
+ExponentialLR::ExponentialLR(const ExponentialLROptions& o, const LocScope&)
     : LRScheduler(
           [o](std::int64_t t, double base) { return base * std::pow(o.gamma, as_double(t)); }) {
   LILITH_CHECK(o.gamma > 0, "ExponentialLR: gamma must be positive; got {}.", o.gamma);
 }
 
-CosineAnnealingLR::CosineAnnealingLR(const CosineAnnealingLROptions& o)
+CosineAnnealingLR::CosineAnnealingLR(const CosineAnnealingLROptions& o, const LocScope&)
     : LRScheduler([o](std::int64_t t, double base) {
         return cosine(base, o.eta_min, as_double(t) / as_double(o.T_max));
       }) {
@@ -100,7 +101,7 @@ CosineAnnealingLR::CosineAnnealingLR(const CosineAnnealingLROptions& o)
 }
 
 CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(
-    const CosineAnnealingWarmRestartsOptions& o)
+    const CosineAnnealingWarmRestartsOptions& o, const LocScope&)
     : LRScheduler([o](std::int64_t t, double base) {
         std::int64_t period = o.T_0;
         if (o.T_mult == 1) t %= period;
@@ -112,7 +113,7 @@ CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(
                o.T_mult);
 }
 
-LinearLR::LinearLR(const LinearLROptions& o)
+LinearLR::LinearLR(const LinearLROptions& o, const LocScope&)
     : LRScheduler([o](std::int64_t t, double base) {
         const double fraction = as_double(std::min(t, o.total_iters)) / as_double(o.total_iters);
         return base * linear(o.start_factor, o.end_factor, fraction);
@@ -120,12 +121,12 @@ LinearLR::LinearLR(const LinearLROptions& o)
   LILITH_CHECK(o.total_iters > 0, "LinearLR: total_iters must be positive; got {}.", o.total_iters);
 }
 
-ConstantLR::ConstantLR(const ConstantLROptions& o)
+ConstantLR::ConstantLR(const ConstantLROptions& o, const LocScope&)
     : LRScheduler([o](std::int64_t t, double base) {
         return t < o.total_iters ? base * o.factor : base;
       }) {}
 
-PolynomialLR::PolynomialLR(const PolynomialLROptions& o)
+PolynomialLR::PolynomialLR(const PolynomialLROptions& o, const LocScope&)
     : LRScheduler([o](std::int64_t t, double base) {
         const double left = 1 - as_double(std::min(t, o.total_iters)) / as_double(o.total_iters);
         return base * std::pow(left, o.power);
@@ -219,17 +220,18 @@ LRScheduler cyclic(const CyclicLROptions& o) {
 
 }  // namespace
 
-OneCycleLR::OneCycleLR(const OneCycleLROptions& o) : LRScheduler(one_cycle(o)) {}
-CyclicLR::CyclicLR(const CyclicLROptions& o) : LRScheduler(cyclic(o)) {}
+OneCycleLR::OneCycleLR(const OneCycleLROptions& o, const LocScope&) : LRScheduler(one_cycle(o)) {}
+CyclicLR::CyclicLR(const CyclicLROptions& o, const LocScope&) : LRScheduler(cyclic(o)) {}
 
 SequentialLR::SequentialLR(const std::vector<LRScheduler>& schedules,
-                           const std::vector<std::int64_t>& milestones)
+                           const std::vector<std::int64_t>& milestones, SourceLocation loc)
     : LRScheduler([schedules, milestones](std::int64_t t, double base) {
         const auto i =
             std::upper_bound(milestones.begin(), milestones.end(), t) - milestones.begin();
         return schedules[static_cast<std::size_t>(i)].rate()(i == 0 ? t : t - milestones[i - 1],
                                                              base);
       }) {
+  LocScope scope(loc);
   LILITH_CHECK(schedules.size() == milestones.size() + 1,
                "SequentialLR: {} schedules need {} milestones; got {}.", schedules.size(),
                schedules.empty() ? 0 : schedules.size() - 1, milestones.size());
@@ -237,7 +239,8 @@ SequentialLR::SequentialLR(const std::vector<LRScheduler>& schedules,
                "SequentialLR: the milestones must ascend.");
 }
 
-ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& o)
+ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& o,
+                                     SourceLocation loc)
     : opt_(&opt),
       maximize_(o.mode == "max"),
       relative_(o.threshold_mode == "rel"),
@@ -249,6 +252,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOpti
                             : std::numeric_limits<double>::infinity()),
       patience_(o.patience),
       cooldown_(o.cooldown) {
+  LocScope scope(loc);
   LILITH_CHECK(o.mode == "min" || o.mode == "max",
                "ReduceLROnPlateau: mode is '{}'; need 'min' or 'max'.", o.mode);
   LILITH_CHECK(o.threshold_mode == "rel" || o.threshold_mode == "abs",

@@ -85,6 +85,7 @@ void OptimizerAccess::apply(Optimizer& opt, const std::string& path, Tensor& par
 
 void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
                     const UpdateOptions& options) {
+  LocScope scope(model.loc());
   if (!tracing()) opt.prepare(model);
   Slots params, gradients;
   model.visit(params);

@@ -70,6 +70,19 @@ std::string signature_fault(const Graph& before, const Graph& after) {
                            : of_inputs;
 }
 
+// What a pass makes of a graph. A registered one is the user's code: new nodes and errors have its
+// lines, and what it does wrong is no mistake of Lilith's.
+Graph result_of(const PassDef& pass, const Graph& g) {
+  const LocScope::Fallback line(LocScope::current());
+  const LocScope::Override own{Loc()};
+  try {
+    return pass.run(g);
+  } catch (const InternalError& e) {
+    if (is_builtin(pass.name)) throw;
+    throw Error(fmt::format("in pass '{}': {}", pass.name, e.fault()), e.loc());
+  }
+}
+
 // Names in LILITH_DISABLE that are neither a pass nor one of the schedule's features.
 void warn_of_unknown(const std::vector<PassDef>& all) {
   for (const std::string& name : env::disabled()) {
@@ -100,15 +113,16 @@ Graph run_pass(const PassDef& pass, const Graph& g) {
     return g;
   }
   const auto start = std::chrono::steady_clock::now();
-  Graph out = pass.run(g);
+  Graph out = result_of(pass, g);
   const std::chrono::duration<double, std::micro> us = std::chrono::steady_clock::now() - start;
   if (env::debug(2, "passes") || dump::on()) report(pass, g, out, us.count());
   // Callers hold memory of these avals: a change would be read and written out of bounds.
   std::string fault = env::verify() ? ir::find_fault(out) : "";
   if (fault.empty()) fault = signature_fault(g, out);
-  if (!fault.empty())
-    throw InternalError(fmt::format("internal error after pass '{}': {}", pass.name, fault));
-  return out;
+  if (fault.empty()) return out;
+  fault = fmt::format("after pass '{}': {}", pass.name, fault);
+  if (is_builtin(pass.name)) throw InternalError("internal error " + fault);
+  throw Error(fault);
 }
 
 std::vector<PassDef> pipeline() {

@@ -9,7 +9,8 @@ Graph run_passes(const Graph& g);
 namespace passes {
 
 /// Runs one pass: skipped when LILITH_DISABLE names it, timed and printed by LILITH_DEBUG, dumped
-/// by LILITH_DUMP, verified by LILITH_VERIFY (InternalError "internal error after pass 'NAME': …").
+/// by LILITH_DUMP, verified by LILITH_VERIFY (InternalError "internal error after pass 'NAME': …";
+/// Error "after pass 'NAME': …" for a registered one).
 Graph run_pass(const PassDef& pass, const Graph& g);
 /// The passes in the order in which they run, registered ones in their places.
 std::vector<PassDef> pipeline();

@@ -4,13 +4,17 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <numeric>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/env.h"
+#include "core/run_error.h"
 #include "ir/node.h"
+#include "ops/operand.h"
 #include "passes/pipeline.h"
 #include "schedule/conv_phases.h"
 #include "schedule/long_argmax.h"
@@ -196,37 +200,83 @@ std::unordered_set<const ir::NodeImpl*> simple_nodes(const Graph& g) {
   return simple;
 }
 
-// gather(%x, %i): any(%i < 0 or %i >= n) tells of an index outside.
+// The index itself, before it was repeated or reshaped: every element once.
+Tensor source_of(Tensor index) {
+  const auto is = [&](const char* op) { return index.node()->op->name == op; };
+  while (is("broadcast") || is("reshape") || is("transpose")) index = index.node()->input(0);
+  return index;
+}
+
+// What select(%i < 0, %i + n, %i) makes of an index that may count from the end: %i; 0 for n when
+// it is something else.
+std::pair<Tensor, std::int64_t> unwrapped(const Tensor& index) {
+  const ir::NodeImpl* n = index.node();
+  if (n->op->name != "select") return {index, 0};
+  const ir::NodeImpl *test = n->inputs[0], *moved = n->inputs[1], *raw = n->inputs[2];
+  if (test->op->name != "lt" || test->inputs[0] != raw || !is_zero(test->inputs[1]) ||
+      moved->op->name != "add")
+    return {index, 0};
+  for (const int k : {0, 1}) {
+    const std::optional<double> size = ops::constant_value(moved->input(1 - k));
+    if (moved->inputs[static_cast<std::size_t>(k)] == raw && size)
+      return {moved->input(k), static_cast<std::int64_t>(*size)};
+  }
+  return {index, 0};
+}
+
+// Unsigned, an index below the range is above it, so that one maximum tells of both sides. The
+// flipped sign bit makes a signed maximum of it.
+constexpr std::int64_t kSignBit = std::numeric_limits<std::int64_t>::min();
+
+// gather(%x, %i): max((%i - low) ^ sign bit) tells of an index outside.
 void add_checks(Prepared* p) {
   const auto simple_index = simple_nodes(p->graph);
-  std::set<std::pair<const ir::NodeImpl*, std::int64_t>> done;
+  std::set<std::tuple<const ir::NodeImpl*, std::int64_t, std::int64_t>> done;
   std::vector<Tensor> outputs = p->graph.outputs(), early;
   for (const Node& n : p->graph.nodes()) {
     if (n.op_name() != "gather" && n.op_name() != "scatter_add") continue;
-    const Tensor index = n.tensor().node()->input(1);
-    const Aval& x = n.tensor().node()->inputs[0]->aval;
-    const std::int64_t size = x.shape[static_cast<int>(n.attrs().integer("axis"))];
-    if (!done.emplace(index.node(), size).second) continue;
-    const auto bound = [&](std::int64_t v) {
-      return ir::make_constant({Scalar::Kind::Int, v, 0}, index.aval());
+    const ir::NodeImpl& node = *n.tensor().node();
+    const std::int64_t size =
+        node.inputs[0]->aval.shape[static_cast<int>(n.attrs().integer("axis"))];
+    auto [index, wrap] = unwrapped(source_of(node.input(1)));
+    if (wrap != size) std::tie(index, wrap) = std::pair(source_of(node.input(1)), 0);
+    if (node.inputs[1]->aval.numel() == 0 || !done.emplace(index.node(), wrap, size).second)
+      continue;
+    const auto constant = [&, aval = index.aval()](std::int64_t v) {
+      return ir::make_constant({Scalar::Kind::Int, v, 0}, aval);
     };
-    const Tensor outside =
-        apply("or", {apply("lt", {index, bound(0)}), apply("ge", {index, bound(size)})});
+    Tensor place = index;
+    if (wrap != 0) place = apply("add", {place, constant(wrap)});
+    place = apply("xor", {place, constant(kSignBit)});
     std::vector<std::int64_t> axes(index.shape().size());
     std::iota(axes.begin(), axes.end(), 0);
     const bool simple = index.node()->is_leaf() || simple_index.contains(index.node());
     (simple ? early : outputs)
-        .push_back(axes.empty() ? outside : apply("reduce_max", {outside}, {{"axes", axes}}));
-    (simple ? p->early_checks : p->checks)
-        .push_back({fmt::format("{}: an index is outside of [0, {}) along dimension {} of {}",
-                                n.op_name(), size, n.attrs().integer("axis"), x.str()),
-                    n.loc()});
+        .push_back(axes.empty() ? place : apply("reduce_max", {place}, {{"axes", axes}}));
+    (simple ? p->early_checks : p->checks).push_back({n.op().name.c_str(), n.loc(), -wrap, size});
   }
   p->before = Graph(p->graph.inputs(), std::move(early));
   p->graph = Graph(p->graph.inputs(), std::move(outputs));
 }
 
 }  // namespace
+
+bool Prepared::Check::failed(std::int64_t seen) const {
+  return static_cast<std::uint64_t>(seen ^ kSignBit) >= static_cast<std::uint64_t>(high - low);
+}
+
+void Prepared::Check::fail(std::int64_t seen) const {
+  // Modulo 2^64, as the kernel computed it.
+  const auto index = static_cast<std::uint64_t>(seen ^ kSignBit) + static_cast<std::uint64_t>(low);
+  fail_index(op, loc, static_cast<std::int64_t>(index), low, high);
+}
+
+void fail_index(std::string_view op, Loc loc, std::int64_t index, std::int64_t low,
+                std::int64_t high) {
+  throw RunError(std::string(op),
+                 fmt::format("index {} is out of range; need {} <= index < {}", index, low, high),
+                 loc);
+}
 
 Prepared prepare(const Graph& g) {
   Prepared p;

@@ -29,8 +29,9 @@ void History::save_csv(const std::string& path) const {
   LILITH_CHECK(!out.fail(), "save_csv: cannot write {}", path);
 }
 
-Metric Metric::accuracy() {
-  return {"accuracy", [](const Tensor& output, const Tensor& target) {
+Metric Metric::accuracy(SourceLocation loc) {
+  return {"accuracy", [loc](const Tensor& output, const Tensor& target) {
+            LocScope scope(loc, "accuracy");
             LILITH_CHECK(
                 output.ndim() == 2 && target.ndim() == 1 && is_integral(target.dtype()),
                 "accuracy: output is {}, target is {}; need scores [N, C] and integer classes [N]",
@@ -39,9 +40,11 @@ Metric Metric::accuracy() {
           }};
 }
 
-Metric Metric::mae() {
-  return {"mae",
-          [](const Tensor& output, const Tensor& target) { return mean(abs(output - target)); }};
+Metric Metric::mae(SourceLocation loc) {
+  return {"mae", [loc](const Tensor& output, const Tensor& target) {
+            LocScope scope(loc, "mae");
+            return mean(abs(output - target));
+          }};
 }
 
 namespace {

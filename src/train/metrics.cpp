@@ -108,7 +108,8 @@ double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 }  // namespace
 
-double accuracy(const Tensor& output, const Tensor& target) {
+double accuracy(const Tensor& output, const Tensor& target, SourceLocation loc) {
+  LocScope scope(loc);
   const Classified c = classified("accuracy", output, target);
   std::int64_t right = 0;
   for (std::int64_t i = 0; i < c.rows; ++i)
@@ -116,7 +117,9 @@ double accuracy(const Tensor& output, const Tensor& target) {
   return static_cast<double>(right) / static_cast<double>(c.rows);
 }
 
-double top_k_accuracy(const Tensor& output, const Tensor& target, std::int64_t k) {
+double top_k_accuracy(const Tensor& output, const Tensor& target, std::int64_t k,
+                      SourceLocation loc) {
+  LocScope scope(loc);
   const Classified c = classified("top_k_accuracy", output, target);
   LILITH_CHECK(k >= 1 && k <= c.classes, "top_k_accuracy: k is {}; need 1 to {}", k, c.classes);
   std::int64_t right = 0;
@@ -132,8 +135,9 @@ double top_k_accuracy(const Tensor& output, const Tensor& target, std::int64_t k
   return static_cast<double>(right) / static_cast<double>(c.rows);
 }
 
-std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& output,
-                                                        const Tensor& target) {
+std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& output, const Tensor& target,
+                                                        SourceLocation loc) {
+  LocScope scope(loc);
   const Classified c = classified("confusion_matrix", output, target);
   const auto n = static_cast<std::size_t>(c.classes);
   std::vector<std::vector<std::int64_t>> counts(n, std::vector<std::int64_t>(n));
@@ -144,22 +148,26 @@ std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& output,
   return counts;
 }
 
-double precision(const Tensor& output, const Tensor& target, Average average) {
+double precision(const Tensor& output, const Tensor& target, Average average, SourceLocation loc) {
+  LocScope scope(loc);
   return averaged(classified("precision", output, target), average,
                   [](const Counts& k) { return ratio(k.right, k.predicted); });
 }
 
-double recall(const Tensor& output, const Tensor& target, Average average) {
+double recall(const Tensor& output, const Tensor& target, Average average, SourceLocation loc) {
+  LocScope scope(loc);
   return averaged(classified("recall", output, target), average,
                   [](const Counts& k) { return ratio(k.right, k.actual); });
 }
 
-double f1_score(const Tensor& output, const Tensor& target, Average average) {
+double f1_score(const Tensor& output, const Tensor& target, Average average, SourceLocation loc) {
+  LocScope scope(loc);
   return averaged(classified("f1_score", output, target), average,
                   [](const Counts& k) { return ratio(2 * k.right, k.predicted + k.actual); });
 }
 
-double r2_score(const Tensor& output, const Tensor& target) {
+double r2_score(const Tensor& output, const Tensor& target, SourceLocation loc) {
+  LocScope scope(loc);
   LILITH_CHECK(output.shape() == target.shape() && is_floating(output.dtype()) &&
                    is_floating(target.dtype()),
                "r2_score: output is {}, target is {}; need floating tensors of one shape",

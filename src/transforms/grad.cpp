@@ -33,7 +33,7 @@ std::string list(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Tape::Tape(const char* what) : what_(what) { ++ir::differentiation_depth(); }
+Tape::Tape(const char* what, Loc loc) : what_(what), line_(loc) { ++ir::differentiation_depth(); }
 Tape::~Tape() { --ir::differentiation_depth(); }
 
 void Tape::settle(ModelRef model) const {
@@ -100,6 +100,7 @@ void Tape::distribute(const std::vector<Tensor>& gradients, const GradOptions& o
 void Tape::solve_scalar(const Tensor& value, ModelRef companions, const GradOptions& options) {
   LILITH_CHECK(value.defined(), "{}: the function returned an undefined tensor; need a scalar",
                what_);
+  const LocScope::Fallback line(LocScope::current() ? Loc() : value.node()->loc);
   LILITH_CHECK(value.numel() == 1 && is_floating(value.dtype()),
                "{}: the function's value is {}; need a floating scalar, as sum() or mean() give",
                what_, value.aval().str());

@@ -66,7 +66,7 @@ class Check {
   void analytic() {
     std::vector<Tensor> gradients;
     {
-      Tape tape("gradcheck");
+      Tape tape("gradcheck", options_.loc);
       tape.watch(args_, 0, true);
       const std::vector<Tensor> outputs = call_();
       std::vector<Tensor> cts;
@@ -154,6 +154,7 @@ class Check {
 }  // namespace
 
 bool gradcheck_flat(const GradcheckOptions& options, ModelRef args, const FlatFunction& call) {
+  const LocScope::Fallback line(options.loc);
   return Check(options, args, call).run();
 }
 

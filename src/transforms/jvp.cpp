@@ -61,8 +61,10 @@ Shape joined(const Shape& a, const Shape& b) {
 
 }  // namespace
 
-Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
-  const auto [y, pullback] = vjp(f, x);
+Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
+                SourceLocation loc) {
+  const auto [y, pullback] = vjp(f, x, loc);
+  LocScope scope(loc);
   const std::int64_t n = y.numel();
   std::vector<Tensor> rows;
   for (std::int64_t k = 0; k < n; ++k) {
@@ -76,8 +78,8 @@ Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) 
   return stack(rows, 0).reshape(joined(y.shape(), x.shape()));
 }
 
-Tensor hessian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
-  return jacobian([&](const Tensor& at) { return grad(f, at).second; }, x);
+Tensor hessian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, SourceLocation loc) {
+  return jacobian([&](const Tensor& at) { return grad(f, at, loc).second; }, x, loc);
 }
 
 }  // namespace lilith

@@ -229,6 +229,7 @@ StateDict state_dict(ModelRef m) {
 }
 
 void load_state_dict(ModelRef m, const StateDict& dict, LoadOptions options) {
+  LocScope scope(m.loc(), nullptr);
   SlotVisitor v;
   m.visit(v);
   std::vector<Difference> rows;
@@ -278,6 +279,7 @@ void test_mode(ModelRef m) {
 }
 
 void move_to(Device device, ModelRef m) {
+  LocScope scope(m.loc(), "to");
   MoveVisitor v(device);
   m.visit(v);
 }

@@ -88,10 +88,13 @@ class Backward {
     const Tensor* found = cts_.find(node);
     if (!found) return;
     const Tensor ct = *found;
-    const LocScope::Override loc(node->loc);
     const OpDef& op = *node->op;
-    LILITH_CHECK(op.vjp, "{}: '{}' has no vjp: {}", what_, op.name,
-                 op.no_vjp_reason.empty() ? "it is an input" : op.no_vjp_reason);
+    const Loc made = node->loc ? node->loc : LocScope::current();
+    if (!op.vjp)
+      throw Error(fmt::format("{}: '{}' has no vjp: {}", what_, op.name,
+                              op.no_vjp_reason.empty() ? "it is an input" : op.no_vjp_reason),
+                  made);
+    const LocScope::Override loc(made);
     VjpCtx ctx{{}, Tensor(node), node->attrs, {}};
     for (ir::NodeImpl* input : node->inputs) {
       ctx.in.push_back(Tensor(input));

@@ -84,28 +84,29 @@ std::string with_header(const std::string& header, const std::string& data = "")
 
 TEST_F(FileErrors, Safetensors) {
   const std::string tiny = file("tiny.safetensors", "abc");
-  EXPECT_ERROR(
+  EXPECT_ERROR_HERE(
       load_tensors(tiny),
       "load: " + tiny + ": the header is too small: 3 bytes, a safetensors file has at least 8.");
   const std::string cut = file("cut.safetensors", with_header("{}").substr(0, 9));
-  EXPECT_ERROR(load_tensors(cut),
-               "load: " + cut + " is truncated: the header needs 2 bytes, the file has 1.");
+  EXPECT_ERROR_HERE(load_tensors(cut),
+                    "load: " + cut + " is truncated: the header needs 2 bytes, the file has 1.");
   const std::string list = file("list.safetensors", with_header("[]"));
-  EXPECT_ERROR(load_tensors(list), "load: " + list + ": the header is no JSON object.");
+  EXPECT_ERROR_HERE(load_tensors(list), "load: " + list + ": the header is no JSON object.");
   const std::string dtype =
       file("dtype.safetensors",
            with_header(R"({"w":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", "1234"));
-  EXPECT_ERROR(load_tensors(dtype), "load: " + dtype + ": 'w': unknown dtype 'F33'.");
+  EXPECT_ERROR_HERE(load_tensors(dtype), "load: " + dtype + ": 'w': unknown dtype 'F33'.");
   const std::string size =
       file("size.safetensors",
            with_header(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "1234"));
-  EXPECT_ERROR(load_tensors(size), "load: " + size + ": 'w' is F32[2], 8 bytes, but has 4 bytes.");
+  EXPECT_ERROR_HERE(load_tensors(size),
+                    "load: " + size + ": 'w' is F32[2], 8 bytes, but has 4 bytes.");
   const std::string hole =
       file("hole.safetensors",
            with_header(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "12"));
-  EXPECT_ERROR(load_tensors(hole), "load: " + hole +
-                                       ": 'w' lies at [1, 2) but the tensor before ends at 0; "
-                                       "tensors must neither overlap nor leave holes.");
+  EXPECT_ERROR_HERE(load_tensors(hole), "load: " + hole +
+                                            ": 'w' lies at [1, 2) but the tensor before ends at 0; "
+                                            "tensors must neither overlap nor leave holes.");
 }
 
 }  // namespace

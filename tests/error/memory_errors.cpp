@@ -14,9 +14,9 @@ struct MemoryErrors : ::testing::Test {
 TEST_F(MemoryErrors, AProgramThatNeverFits) {
   runtime::set_memory_limit_bytes(std::int64_t{1} << 30);
   const Tensor x = rand({std::int64_t{1} << 29}) + 1.5;
-  EXPECT_ERROR(eval(x),
-               "eval: the program needs 2.0 GiB (temporaries 0.0 GiB, inputs and outputs 2.0 "
-               "GiB), this machine grants 1.0 GiB");
+  EXPECT_ERROR_HERE(eval(x),
+                    "eval: the program needs 2.0 GiB (temporaries 0.0 GiB, inputs and outputs 2.0 "
+                    "GiB), this machine grants 1.0 GiB");
 }
 
 TEST_F(MemoryErrors, WhatIsLiveCounts) {
@@ -26,7 +26,7 @@ TEST_F(MemoryErrors, WhatIsLiveCounts) {
   const std::int64_t limit = memory_stats().live_bytes + (std::int64_t{50} << 20);
   runtime::set_memory_limit_bytes(limit);
   const auto gib = [](std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
-  EXPECT_ERROR(
+  EXPECT_ERROR_HERE(
       eval(second),
       fmt::format("eval: the program needs 0.1 GiB beside {:.1f} GiB that are live, this machine "
                   "grants {:.1f} GiB",

@@ -162,16 +162,16 @@ TEST(OpErrors, SizesThatCannotBeCounted) {
       eye(k33), "eye: the result would be f32[8589934592,8589934592]; need fewer than 2^63 bytes");
   const Tensor long_row = zeros({1}).expand({k33});
   EXPECT_ERROR_HERE(outer(long_row, long_row),
-                    "broadcast: the result would be f32[8589934592,8589934592]; need fewer than "
+                    "outer: the result would be f32[8589934592,8589934592]; need fewer than "
                     "2^63 bytes");
   EXPECT_ERROR_HERE(ones({1}).expand({k62, 4}),
-                    "broadcast: the result would be f32[4611686018427387904,4]; need fewer than "
+                    "expand: the result would be f32[4611686018427387904,4]; need fewer than "
                     "2^63 bytes");
   EXPECT_ERROR_HERE(one_hot(arange(4), k62),
-                    "broadcast: the result would be i64[4,4611686018427387904]; need fewer than "
+                    "one_hot: the result would be i64[4,4611686018427387904]; need fewer than "
                     "2^63 bytes");
   EXPECT_ERROR_HERE(repeat(of({4}), {k62}),
-                    "broadcast: the result would be f32[4611686018427387904,4]; need fewer than "
+                    "repeat: the result would be f32[4611686018427387904,4]; need fewer than "
                     "2^63 bytes");
   EXPECT_ERROR_HERE(pad(of({4}), {INT64_MAX, 5}),
                     "pad: f32[4] by lo 9223372036854775807, hi 5, interior 0 of dimension 0; need "

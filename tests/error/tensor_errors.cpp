@@ -19,8 +19,10 @@ TEST(TensorErrors, Undefined) {
   Tensor t;
   EXPECT_ERROR(t.shape(),
                "tensor: it is undefined (default-constructed or moved from); need a value");
-  EXPECT_ERROR_HERE(t.size(0),
-                    "tensor: it is undefined (default-constructed or moved from); need a value");
+  EXPECT_ERROR_HERE(
+      t.size(0), "size: a tensor is undefined (default-constructed or moved from); need a value");
+  EXPECT_ERROR_HERE(
+      relu(t), "relu: a tensor is undefined (default-constructed or moved from); need a value");
 }
 
 TEST(TensorErrors, Size) {

@@ -15,31 +15,31 @@ struct Pair {
 
 TEST(GradErrors, Value) {
   const Tensor x = ones({3});
-  EXPECT_ERROR(
+  EXPECT_ERROR_HERE(
       grad([](Tensor x) { return x * 2; }, x),
       "grad: the function's value is f32[3]; need a floating scalar, as sum() or mean() give");
-  EXPECT_ERROR(grad([](Tensor) { return Tensor(); }, x),
-               "grad: the function returned an undefined tensor; need a scalar");
-  EXPECT_ERROR(grad([](Tensor x) { return x.sum(); }, arange(3)),
-               "grad: argument 0 is i64[3]; need a floating dtype to differentiate");
+  EXPECT_ERROR_HERE(grad([](Tensor) { return Tensor(); }, x),
+                    "grad: the function returned an undefined tensor; need a scalar");
+  EXPECT_ERROR_HERE(grad([](Tensor x) { return x.sum(); }, arange(3)),
+                    "grad: argument 0 is i64[3]; need a floating dtype to differentiate");
 }
 
 TEST(GradErrors, Unused) {
-  EXPECT_ERROR(grad([](Tensor, Tensor y) { return y.sum(); }, ones({2}), ones({2})),
-               "grad: the value does not depend on 'argument 0' in a differentiable way; "
-               "{.allow_unused = true} "
-               "as the first argument leaves such gradients undefined");
+  EXPECT_ERROR_HERE(grad([](Tensor, Tensor y) { return y.sum(); }, ones({2}), ones({2})),
+                    "grad: the value does not depend on 'argument 0' in a differentiable way; "
+                    "{.allow_unused = true} "
+                    "as the first argument leaves such gradients undefined");
   const Pair m;
-  EXPECT_ERROR(grad([](const Pair& m, Tensor x) { return m.a(x).sum(); }, m, ones({1, 2})),
-               "grad: the value does not depend on 'b.weight' in a differentiable way; "
-               "{.allow_unused = true} "
-               "as the first argument leaves such gradients undefined");
+  EXPECT_ERROR_HERE(grad([](const Pair& m, Tensor x) { return m.a(x).sum(); }, m, ones({1, 2})),
+                    "grad: the value does not depend on 'b.weight' in a differentiable way; "
+                    "{.allow_unused = true} "
+                    "as the first argument leaves such gradients undefined");
 }
 
 TEST(GradErrors, Cotangents) {
   auto doubled = vjp([](Tensor x) { return x * 2; }, ones({3}));
-  EXPECT_ERROR(doubled.second(ones({2})),
-               "vjp: output 0 is f32[3], its cotangent f32[2]; need the same");
+  EXPECT_ERROR_HERE(doubled.second(ones({2})),
+                    "vjp: output 0 is f32[3], its cotangent f32[2]; need the same");
 }
 
 TEST(GradErrors, CustomRule) {
@@ -47,20 +47,20 @@ TEST(GradErrors, CustomRule) {
                                    [](const std::vector<Tensor>&, const Tensor&, const Tensor& ct) {
                                      return std::vector<Tensor>{ct, ct};
                                    });
-  EXPECT_ERROR(grad([&](Tensor x) { return too_many(x).sum(); }, ones({3})),
-               "custom_vjp: the rule gave 2 cotangents; need one for each of 1 inputs");
+  EXPECT_ERROR_HERE(grad([&](Tensor x) { return too_many(x).sum(); }, ones({3})),
+                    "custom_vjp: the rule gave 2 cotangents; need one for each of 1 inputs");
 }
 
 TEST(GradErrors, Gradcheck) {
-  EXPECT_ERROR(gradcheck([](Tensor x) { return x.sum(); }, ones({3})),
-               "gradcheck: argument '0' is f32[3]; need f64");
+  EXPECT_ERROR_HERE(gradcheck([](Tensor x) { return x.sum(); }, ones({3})),
+                    "gradcheck: argument '0' is f32[3]; need f64");
 }
 
 TEST(OptimErrors, Options) {
-  EXPECT_ERROR(SGD({.lr = 0.1, .nesterov = true}),
-               "SGD: nesterov needs momentum > 0 and dampening 0; got 0 and 0.");
-  EXPECT_ERROR(Adam({.lr = -1}), "Adam: lr must not be negative; got -1.");
-  EXPECT_ERROR(Adam({.betas = {0.9, 1.0}}), "Adam: beta2 must be below 1; got 1.");
+  EXPECT_ERROR_HERE(SGD({.lr = 0.1, .nesterov = true}),
+                    "SGD: nesterov needs momentum > 0 and dampening 0; got 0 and 0.");
+  EXPECT_ERROR_HERE(Adam({.lr = -1}), "Adam: lr must not be negative; got -1.");
+  EXPECT_ERROR_HERE(Adam({.betas = {0.9, 1.0}}), "Adam: beta2 must be below 1; got 1.");
   Adam opt({.lr = 1e-3});
   EXPECT_ERROR(opt.hyper("lr", 3), "Adam: no parameter group 3; there are 1.");
 }
@@ -70,61 +70,64 @@ TEST(OptimErrors, Update) {
   SGD opt({.lr = 0.1});
   Pair g = m;
   g.a.bias = ones({2});
-  EXPECT_ERROR(update(opt, m, g), "update: 'a.bias' is f32[3], its gradient is f32[2].");
-  EXPECT_ERROR(update(opt, m, m, {.ignore = {"c1"}}),
-               "update: ignore names 'c1', which is no parameter of the model.");
+  EXPECT_ERROR_HERE(update(opt, m, g), "update: 'a.bias' is f32[3], its gradient is f32[2].");
+  EXPECT_ERROR_HERE(update(opt, m, m, {.ignore = {"c1"}}),
+                    "update: ignore names 'c1', which is no parameter of the model.");
 }
 
 TEST(OptimErrors, Clip) {
   Pair m;
-  EXPECT_ERROR(clip_grad_value_(m, -1),
-               "clip_grad_value_: clip_value must not be negative; got -1.");
-  EXPECT_ERROR(clip_grad_norm_(m, -1),
-               "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got -1 and 2.");
+  EXPECT_ERROR_HERE(clip_grad_value_(m, -1),
+                    "clip_grad_value_: clip_value must not be negative; got -1.");
+  EXPECT_ERROR_HERE(clip_grad_norm_(m, -1),
+                    "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got -1 and 2.");
 }
 
 TEST(OptimErrors, Schedulers) {
   Adam opt({.lr = 1e-3});
-  EXPECT_ERROR(StepLR(opt, {.step_size = 0}), "StepLR: step_size must be positive; got 0.");
-  EXPECT_ERROR(ExponentialLR(opt, {.gamma = -1}), "ExponentialLR: gamma must be positive; got -1.");
-  EXPECT_ERROR(CosineAnnealingLR(opt, {.T_max = 0}),
-               "CosineAnnealingLR: T_max must be positive; got 0.");
-  EXPECT_ERROR(StepLR({.step_size = 2}).step(),
-               "LRScheduler::step: no optimiser; call attach(opt) before.");
-  EXPECT_ERROR(ReduceLROnPlateau(opt, {.mode = "most"}),
-               "ReduceLROnPlateau: mode is 'most'; need 'min' or 'max'.");
+  EXPECT_ERROR_HERE(StepLR(opt, {.step_size = 0}), "StepLR: step_size must be positive; got 0.");
+  EXPECT_ERROR_HERE(ExponentialLR(opt, {.gamma = -1}),
+                    "ExponentialLR: gamma must be positive; got -1.");
+  EXPECT_ERROR_HERE(CosineAnnealingLR(opt, {.T_max = 0}),
+                    "CosineAnnealingLR: T_max must be positive; got 0.");
+  EXPECT_ERROR_HERE(StepLR({.step_size = 2}).step(),
+                    "LRScheduler::step: no optimiser; call attach(opt) before.");
+  EXPECT_ERROR_HERE(ReduceLROnPlateau(opt, {.mode = "most"}),
+                    "ReduceLROnPlateau: mode is 'most'; need 'min' or 'max'.");
 }
 
 TEST(LayerErrors, Linear) {
-  EXPECT_ERROR(Linear(-1, 2),
-               "Linear: in_features and out_features must not be negative; got -1 and 2.");
-  EXPECT_ERROR(Embedding(0, 3),
-               "Embedding: num_embeddings and embedding_dim must be positive; got 0 and 3.");
+  EXPECT_ERROR_HERE(Linear(-1, 2),
+                    "Linear: in_features and out_features must not be negative; got -1 and 2.");
+  EXPECT_ERROR_HERE(Embedding(0, 3),
+                    "Embedding: num_embeddings and embedding_dim must be positive; got 0 and 3.");
 }
 
 TEST(LayerErrors, Convolution) {
-  EXPECT_ERROR(Conv2d(0, 3, 3), "Conv2d: channels must be positive; got 0 in, 3 out.");
-  EXPECT_ERROR(Conv2d(3, 4, 3, {.groups = 2}),
-               "Conv2d: groups must divide both numbers of channels; got 3 in, 4 out, groups=2.");
-  EXPECT_ERROR(Conv2d(3, 4, {3, 3, 3}), "Conv2d: kernel_size takes 1 or 2 numbers; got 3.");
+  EXPECT_ERROR_HERE(Conv2d(0, 3, 3), "Conv2d: channels must be positive; got 0 in, 3 out.");
+  EXPECT_ERROR_HERE(
+      Conv2d(3, 4, 3, {.groups = 2}),
+      "Conv2d: groups must divide both numbers of channels; got 3 in, 4 out, groups=2.");
+  EXPECT_ERROR_HERE(Conv2d(3, 4, {3, 3, 3}), "Conv2d: kernel_size takes 1 or 2 numbers; got 3.");
 }
 
 TEST(LayerErrors, Norm) {
-  EXPECT_ERROR(BatchNorm2d(0), "BatchNorm: num_features must be positive; got 0.");
-  EXPECT_ERROR(GroupNorm(3, 4), "GroupNorm: num_groups must divide num_channels; got 3 and 4.");
+  EXPECT_ERROR_HERE(BatchNorm2d(0), "BatchNorm: num_features must be positive; got 0.");
+  EXPECT_ERROR_HERE(GroupNorm(3, 4),
+                    "GroupNorm: num_groups must divide num_channels; got 3 and 4.");
   BatchNorm2d norm(3);
   EXPECT_ERROR_HERE(norm(ones({2, 3})), "BatchNorm2d: x is f32[2,3]; need [N,C,H,W].");
 }
 
 TEST(LayerErrors, Init) {
   Tensor w = ones({2, 3}), v = ones({3}), i = arange(3);
-  EXPECT_ERROR(init::kaiming_uniform_(v),
-               "init::kaiming_uniform_: got f32[3]; fan_in and fan_out need at least rank 2.");
-  EXPECT_ERROR(init::kaiming_normal_(w, {.mode = "fan"}),
-               "init::kaiming_normal_: mode is 'fan'; need 'fan_in' or 'fan_out'.");
-  EXPECT_ERROR(init::normal_(i), "init::normal_: got i64[3]; need a floating dtype.");
-  EXPECT_ERROR(init::uniform_(w, 1, 0), "init::uniform_: the range [1, 0) is empty.");
-  EXPECT_ERROR(init::eye_(v), "init::eye_: need rank 2; got f32[3].");
+  EXPECT_ERROR_HERE(init::kaiming_uniform_(v),
+                    "init::kaiming_uniform_: got f32[3]; fan_in and fan_out need at least rank 2.");
+  EXPECT_ERROR_HERE(init::kaiming_normal_(w, {.mode = "fan"}),
+                    "init::kaiming_normal_: mode is 'fan'; need 'fan_in' or 'fan_out'.");
+  EXPECT_ERROR_HERE(init::normal_(i), "init::normal_: got i64[3]; need a floating dtype.");
+  EXPECT_ERROR_HERE(init::uniform_(w, 1, 0), "init::uniform_: the range [1, 0) is empty.");
+  EXPECT_ERROR_HERE(init::eye_(v), "init::eye_: need rank 2; got f32[3].");
 }
 
 }  // namespace

@@ -19,8 +19,53 @@ Loc at(const char* file, std::uint32_t line) {
 }
 
 TEST(Error, EndsWithTheUsersLine) {
-  LocScope scope(at("/home/u/train.cpp", 42));
+  LocScope scope(at("/home/u/train.cpp", 42), nullptr);
   EXPECT_EQ(error_text([] { fail("exp: got {}", 3); }), "exp: got 3 (train.cpp:42)");
+}
+
+TEST(Error, NamesTheOutermostFunction) {
+  LocScope scope(at("train.cpp", 42), "softmax");
+  LocScope inner(at("softmax.cpp", 1), "exp");
+  EXPECT_EQ(error_text([] { fail("exp: got {}", 3); }), "softmax: got 3 (train.cpp:42)");
+  EXPECT_EQ(error_text([] { fail("ops::exp: got 3"); }), "softmax: got 3 (train.cpp:42)");
+  EXPECT_EQ(error_text([] { fail("init::softmax: got 3"); }),
+            "init::softmax: got 3 (train.cpp:42)");
+  // What does not begin with one name stays.
+  EXPECT_EQ(error_text([] { fail("vjp of 'exp': 3"); }), "vjp of 'exp': 3 (train.cpp:42)");
+  EXPECT_EQ(error_text([] { fail("data<float>: 3"); }), "data<float>: 3 (train.cpp:42)");
+  EXPECT_EQ(error_text([] { fail("no name"); }), "no name (train.cpp:42)");
+}
+
+struct Called {
+  std::string operator()() const {
+    LocScope scope(at("a.cpp", 1));
+    return name(LocScope::current());
+  }
+  std::string operator_name() const {
+    LocScope scope(at("a.cpp", 1));
+    return name(LocScope::current());
+  }
+  static std::string name(Loc loc) { return loc.op ? loc.op : "none"; }
+};
+
+TEST(Error, AScopeTakesTheNameOfItsFunctionButOfAnOperator) {
+  EXPECT_EQ(Called{}(), "none");
+  EXPECT_EQ(Called{}.operator_name(), "operator_name");
+}
+
+TEST(Error, AFallbackGivesTheLineWhereNoScopeHasOne) {
+  LocScope::Fallback outer(at("a.cpp", 1));
+  EXPECT_EQ(LocScope::current().str(), "a.cpp:1");
+  {
+    LocScope::Fallback none{Loc()};
+    EXPECT_EQ(LocScope::current().str(), "a.cpp:1");
+    LocScope::Fallback inner(at("b.cpp", 2));
+    EXPECT_EQ(error_text([] { fail("exp: got 3"); }), "exp: got 3 (b.cpp:2)");
+    EXPECT_EQ(error_text([] { throw Error("exp: got 3"); }), "exp: got 3 (b.cpp:2)");
+    LocScope scope(at("c.cpp", 3), nullptr);
+    EXPECT_EQ(error_text([] { fail("exp: got 3"); }), "exp: got 3 (c.cpp:3)");
+  }
+  EXPECT_EQ(LocScope::current().str(), "a.cpp:1");
 }
 
 TEST(Error, OutermostLocationWins) {

@@ -301,7 +301,7 @@ TEST(Compile, ARunThatThrowsLeavesItsState) {
   const auto check = [&](auto& f) {
     Model m;
     f(m, table, right);
-    EXPECT_ERROR(f(m, table, wrong), "index is outside of [0, 3)");
+    EXPECT_ERROR(f(m, table, wrong), "index_select: index 7 is out of range; need 0 <= index < 3");
     EXPECT_EQ(values(m.weight), (std::vector<double>{2, 4}));
     f(m, table, right);
     EXPECT_EQ(values(m.weight), (std::vector<double>{4, 8}));

@@ -151,11 +151,13 @@ TEST(Model, LoadNamesWhatDiffers) {
     load_state_dict(m, dict);
     FAIL();
   } catch (const Error& e) {
+    const int line = __LINE__ - 3;
     EXPECT_EQ(std::string(e.what()),
               "load_state_dict: 2 keys do not fit the model:\n"
               "  key    model   given\n"
               "  k      f32[2]  f32[3]  misshapen\n"
-              "  other  -       f32[1]  unexpected");
+              "  other  -       f32[1]  unexpected (reflect_test.cpp:" +
+                  std::to_string(line) + ")");
   }
   EXPECT_THROW(load_state_dict(m, {}), Error);
   load_state_dict(m, {{"other", ones({1})}}, {.strict = false});

@@ -98,7 +98,8 @@ struct LogSoftmax {
 /// x where x > 0, else weight x; weight [num_parameters] starts as `init`. Ref: torch.nn.PReLU.
 class PReLU {
  public:
-  explicit PReLU(std::int64_t num_parameters = 1, double init = 0.25);
+  explicit PReLU(std::int64_t num_parameters = 1, double init = 0.25,
+                 SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight;

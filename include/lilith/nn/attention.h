@@ -37,7 +37,8 @@ struct AttentionResult {
 class MultiheadAttention {
  public:
   MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
-                     const MultiheadAttentionOptions& options = {});
+                     const MultiheadAttentionOptions& options = {},
+                     SourceLocation loc = SourceLocation::current());
   AttentionResult operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                              const AttentionOptions& options = {},
                              SourceLocation loc = SourceLocation::current()) const;
@@ -54,6 +55,8 @@ class MultiheadAttention {
                 bias_v, out_proj, num_heads, dropout, add_zero_attn, batch_first, training)
 
  private:
+  MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
+                     const MultiheadAttentionOptions& options, const LocScope&);
   struct Projected {
     Tensor q, k, v;
   };
@@ -81,7 +84,8 @@ struct DecoderMasks {
 class TransformerEncoderLayer {
  public:
   TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
-                          const TransformerLayerOptions& options = {});
+                          const TransformerLayerOptions& options = {},
+                          SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
 
@@ -94,6 +98,10 @@ class TransformerEncoderLayer {
   bool gelu_activation = false, norm_first = false;
   LILITH_FIELDS(self_attn, linear1, dropout, linear2, norm1, norm2, dropout1, dropout2,
                 gelu_activation, norm_first)
+
+ private:
+  TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
+                          const TransformerLayerOptions& options, const LocScope&);
 };
 
 /// Self-attention, attention to the encoder's memory, and a feed-forward network. tgt [T, N,
@@ -101,7 +109,8 @@ class TransformerEncoderLayer {
 class TransformerDecoderLayer {
  public:
   TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
-                          const TransformerLayerOptions& options = {});
+                          const TransformerLayerOptions& options = {},
+                          SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
 
@@ -114,6 +123,10 @@ class TransformerDecoderLayer {
   bool gelu_activation = false, norm_first = false;
   LILITH_FIELDS(self_attn, multihead_attn, linear1, dropout, linear2, norm1, norm2, norm3, dropout1,
                 dropout2, dropout3, gelu_activation, norm_first)
+
+ private:
+  TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
+                          const TransformerLayerOptions& options, const LocScope&);
 };
 
 /// num_layers copies of a layer, and a norm where one is given. Ref: torch.nn.TransformerEncoder.
@@ -152,11 +165,13 @@ struct TransformerMasks {
 /// Ref: torch.nn.Transformer.
 class Transformer {
  public:
-  explicit Transformer(const TransformerOptions& options = {});
+  explicit Transformer(const TransformerOptions& options = {},
+                       SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& src, const Tensor& tgt, const TransformerMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// The additive mask [size, size] that hides what comes later: -inf above the diagonal.
-  static Tensor generate_square_subsequent_mask(std::int64_t size);
+  static Tensor generate_square_subsequent_mask(std::int64_t size,
+                                                SourceLocation loc = SourceLocation::current());
 
   TransformerEncoder encoder;
   TransformerDecoder decoder;

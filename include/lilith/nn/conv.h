@@ -37,7 +37,7 @@ template <int D>
 class Conv {
  public:
   Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
-       const ConvOptions& options = {});
+       const ConvOptions& options = {}, SourceLocation loc = SourceLocation::current());
 
   Tensor weight;  // [out_channels, in_channels / groups, kernel…]
   Tensor bias;    // [out_channels]
@@ -48,13 +48,18 @@ class Conv {
 
  protected:
   Tensor forward(const Tensor& x) const;
+
+ private:
+  Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+       const ConvOptions& options, const LocScope&);
 };
 
 template <int D>
 class ConvTranspose {
  public:
   ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
-                const ConvTransposeOptions& options = {});
+                const ConvTransposeOptions& options = {},
+                SourceLocation loc = SourceLocation::current());
 
   Tensor weight;  // [in_channels, out_channels / groups, kernel…]
   Tensor bias;    // [out_channels]
@@ -63,6 +68,10 @@ class ConvTranspose {
 
  protected:
   Tensor forward(const Tensor& x) const;
+
+ private:
+  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+                const ConvTransposeOptions& options, const LocScope&);
 };
 
 }  // namespace detail

@@ -13,7 +13,8 @@ struct LinearOptions {
 /// in_features], bias [out_features], both uniform in ±1/sqrt(in_features). Ref: torch.nn.Linear.
 class Linear {
  public:
-  Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options = {});
+  Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options = {},
+         SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
@@ -25,7 +26,7 @@ class Linear {
 class Bilinear {
  public:
   Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
-           const LinearOptions& options = {});
+           const LinearOptions& options = {}, SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x1, const Tensor& x2,
                     SourceLocation loc = SourceLocation::current()) const;
 
@@ -62,7 +63,7 @@ struct EmbeddingOptions {
 class Embedding {
  public:
   Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
-            const EmbeddingOptions& options = {});
+            const EmbeddingOptions& options = {}, SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight;

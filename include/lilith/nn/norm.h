@@ -31,14 +31,15 @@ class ChannelNorm {
  protected:
   /// Options: BatchNormOptions or InstanceNormOptions. `layer` names it in errors.
   template <class Options>
-  ChannelNorm(const char* layer, std::int64_t num_features, const Options& options);
+  ChannelNorm(const char* layer, std::int64_t num_features, const Options& options, Loc loc);
 };
 
 /// What BatchNorm1d, BatchNorm2d and BatchNorm3d are. D: spatial dimensions.
 template <int D>
 class BatchNorm : public ChannelNorm {
  public:
-  explicit BatchNorm(std::int64_t num_features, const BatchNormOptions& options = {});
+  explicit BatchNorm(std::int64_t num_features, const BatchNormOptions& options = {},
+                     SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 
   std::optional<double> momentum;
@@ -78,7 +79,8 @@ struct LayerNormOptions {
 /// start as 1 and 0. Ref: torch.nn.LayerNorm, arXiv:1607.06450.
 class LayerNorm {
  public:
-  explicit LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options = {});
+  explicit LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options = {},
+                     SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
@@ -98,7 +100,7 @@ struct GroupNormOptions {
 class GroupNorm {
  public:
   GroupNorm(std::int64_t num_groups, std::int64_t num_channels,
-            const GroupNormOptions& options = {});
+            const GroupNormOptions& options = {}, SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
@@ -121,7 +123,8 @@ namespace detail {
 template <int D>
 class InstanceNorm : public ChannelNorm {
  public:
-  explicit InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options = {});
+  explicit InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options = {},
+                        SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 
   double momentum = 0.1;

@@ -65,7 +65,7 @@ class Recurrent {
     double dropout;
     DType dtype;
   };
-  Recurrent(const char* name, std::int64_t gates, const Config& config);
+  Recurrent(const char* name, std::int64_t gates, const Config& config, Loc loc);
 
   /// One entry for each layer and direction: layer * directions + direction.
   std::vector<Weights> weights;
@@ -96,7 +96,8 @@ class Recurrent {
 /// ±1/sqrt(hidden_size). Errors: sizes that do not fit. Ref: torch.nn.RNN.
 class RNN : public detail::Recurrent {
  public:
-  RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
+  RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {},
+      SourceLocation loc = SourceLocation::current());
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   bool relu = false;
@@ -107,7 +108,8 @@ class RNN : public detail::Recurrent {
 /// Ref: torch.nn.GRU.
 class GRU : public detail::Recurrent {
  public:
-  GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
+  GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {},
+      SourceLocation loc = SourceLocation::current());
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   void visit_fields(Visitor& v) { visit_as(reflect::type_info<GRU>, v); }
@@ -116,16 +118,20 @@ class GRU : public detail::Recurrent {
 /// Gates i, f, g, o. Hochreiter and Schmidhuber 1997. Ref: torch.nn.LSTM.
 class LSTM : public detail::Recurrent {
  public:
-  LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {});
+  LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {},
+       SourceLocation loc = SourceLocation::current());
   LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
                         SourceLocation loc = SourceLocation::current()) const;
   void visit_fields(Visitor& v) { visit_as(reflect::type_info<LSTM>, v); }
 };
 
 /// Zeros, to start from with a batch of this size.
-Tensor init_hidden(const RNN& rnn, std::int64_t batch);
-Tensor init_hidden(const GRU& rnn, std::int64_t batch);
-LSTMState init_hidden(const LSTM& rnn, std::int64_t batch);
+Tensor init_hidden(const RNN& rnn, std::int64_t batch,
+                   SourceLocation loc = SourceLocation::current());
+Tensor init_hidden(const GRU& rnn, std::int64_t batch,
+                   SourceLocation loc = SourceLocation::current());
+LSTMState init_hidden(const LSTM& rnn, std::int64_t batch,
+                      SourceLocation loc = SourceLocation::current());
 
 struct CellOptions {
   bool bias = true;
@@ -137,7 +143,8 @@ struct CellOptions {
 /// torch.nn.RNNCell.
 class RNNCell {
  public:
-  RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {},
+          SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;
@@ -147,7 +154,8 @@ class RNNCell {
 /// One step of a GRU. Ref: torch.nn.GRUCell.
 class GRUCell {
  public:
-  GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {},
+          SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;
@@ -156,7 +164,8 @@ class GRUCell {
 /// One step of an LSTM. Ref: torch.nn.LSTMCell.
 class LSTMCell {
  public:
-  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {},
+           SourceLocation loc = SourceLocation::current());
   LSTMState operator()(const Tensor& x, const LSTMState& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;

@@ -27,9 +27,13 @@ class AnyLayer {
   }
   AnyLayer& operator=(AnyLayer&&) noexcept = default;
 
-  Tensor operator()(const Tensor& x) { return self_->call(x); }
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) {
+    return self_->call(x, loc);
+  }
   /// Error when the layer's operator() is not const.
-  Tensor operator()(const Tensor& x) const { return std::as_const(*self_).call(x); }
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const {
+    return std::as_const(*self_).call(x, loc);
+  }
 
   /// The layer as an L, or nullptr when it is of another type.
   template <class L>
@@ -48,8 +52,8 @@ class AnyLayer {
   struct Base {
     virtual ~Base() = default;
     virtual std::unique_ptr<Base> clone() const = 0;
-    virtual Tensor call(const Tensor& x) = 0;
-    virtual Tensor call(const Tensor& x) const = 0;
+    virtual Tensor call(const Tensor& x, SourceLocation loc) = 0;
+    virtual Tensor call(const Tensor& x, SourceLocation loc) const = 0;
     virtual void visit(Visitor& v) = 0;
     virtual void* object() = 0;
     virtual const TypeInfo* type() const = 0;
@@ -60,10 +64,12 @@ class AnyLayer {
     std::unique_ptr<Base> clone() const override {
       return std::make_unique<Holder>(reflect::copy_of(layer));
     }
-    Tensor call(const Tensor& x) override { return layer(x); }
-    Tensor call(const Tensor& x) const override {
+    Tensor call(const Tensor& x, SourceLocation loc) override {
+      return detail::call_at(loc, layer, x);
+    }
+    Tensor call(const Tensor& x, SourceLocation loc) const override {
       if constexpr (std::is_invocable_v<const L&, const Tensor&>)
-        return layer(x);
+        return detail::call_at(loc, layer, x);
       else
         fail_const(reflect::type_info<L>);
     }

@@ -25,7 +25,7 @@ namespace detail {
 template <int D, PadMode Mode>
 class PadLayer {
  public:
-  explicit PadLayer(const IntList& padding);
+  explicit PadLayer(const IntList& padding, SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
   std::vector<std::int64_t> padding;
   LILITH_FIELDS(padding)

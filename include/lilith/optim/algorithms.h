@@ -7,7 +7,7 @@ namespace lilith {
 
 // torch.optim's algorithms, options and defaults. Whether a state exists at all (momentum = 0,
 // amsgrad) is decided when the optimiser is made; every number can be changed at any time with
-// `hyper`.
+// `hyper`. Each opens its LocScope before its base is made.
 
 struct SGDOptions {
   double lr = 1e-3;
@@ -21,7 +21,11 @@ struct SGDOptions {
 /// torch.optim.SGD.
 class SGD : public Optimizer {
  public:
-  explicit SGD(const SGDOptions& options = {});
+  explicit SGD(const SGDOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : SGD(options, LocScope(loc)) {}
+
+ private:
+  SGD(const SGDOptions& options, const LocScope&);
 };
 
 struct AdamOptions {
@@ -35,7 +39,11 @@ struct AdamOptions {
 /// Kingma and Ba, arXiv:1412.6980; weight decay is added to the gradient. Ref: torch.optim.Adam.
 class Adam : public Optimizer {
  public:
-  explicit Adam(const AdamOptions& options = {});
+  explicit Adam(const AdamOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : Adam(options, LocScope(loc)) {}
+
+ private:
+  Adam(const AdamOptions& options, const LocScope&);
 };
 
 struct AdamWOptions {
@@ -50,7 +58,11 @@ struct AdamWOptions {
 /// torch.optim.AdamW.
 class AdamW : public Optimizer {
  public:
-  explicit AdamW(const AdamWOptions& options = {});
+  explicit AdamW(const AdamWOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : AdamW(options, LocScope(loc)) {}
+
+ private:
+  AdamW(const AdamWOptions& options, const LocScope&);
 };
 
 struct RMSpropOptions {
@@ -65,7 +77,12 @@ struct RMSpropOptions {
 /// Ref: torch.optim.RMSprop.
 class RMSprop : public Optimizer {
  public:
-  explicit RMSprop(const RMSpropOptions& options = {});
+  explicit RMSprop(const RMSpropOptions& options = {},
+                   SourceLocation loc = SourceLocation::current())
+      : RMSprop(options, LocScope(loc)) {}
+
+ private:
+  RMSprop(const RMSpropOptions& options, const LocScope&);
 };
 
 struct AdagradOptions {
@@ -79,7 +96,12 @@ struct AdagradOptions {
 /// Duchi, Hazan and Singer 2011. Ref: torch.optim.Adagrad.
 class Adagrad : public Optimizer {
  public:
-  explicit Adagrad(const AdagradOptions& options = {});
+  explicit Adagrad(const AdagradOptions& options = {},
+                   SourceLocation loc = SourceLocation::current())
+      : Adagrad(options, LocScope(loc)) {}
+
+ private:
+  Adagrad(const AdagradOptions& options, const LocScope&);
 };
 
 struct AdadeltaOptions {
@@ -92,7 +114,12 @@ struct AdadeltaOptions {
 /// Zeiler, arXiv:1212.5701. Ref: torch.optim.Adadelta.
 class Adadelta : public Optimizer {
  public:
-  explicit Adadelta(const AdadeltaOptions& options = {});
+  explicit Adadelta(const AdadeltaOptions& options = {},
+                    SourceLocation loc = SourceLocation::current())
+      : Adadelta(options, LocScope(loc)) {}
+
+ private:
+  Adadelta(const AdadeltaOptions& options, const LocScope&);
 };
 
 struct AdamaxOptions {
@@ -105,7 +132,11 @@ struct AdamaxOptions {
 /// Adam with the infinity norm. Ref: torch.optim.Adamax.
 class Adamax : public Optimizer {
  public:
-  explicit Adamax(const AdamaxOptions& options = {});
+  explicit Adamax(const AdamaxOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : Adamax(options, LocScope(loc)) {}
+
+ private:
+  Adamax(const AdamaxOptions& options, const LocScope&);
 };
 
 struct NAdamOptions {
@@ -119,7 +150,11 @@ struct NAdamOptions {
 /// Adam with Nesterov's momentum. Dozat 2016. Ref: torch.optim.NAdam.
 class NAdam : public Optimizer {
  public:
-  explicit NAdam(const NAdamOptions& options = {});
+  explicit NAdam(const NAdamOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : NAdam(options, LocScope(loc)) {}
+
+ private:
+  NAdam(const NAdamOptions& options, const LocScope&);
 };
 
 struct RAdamOptions {
@@ -132,7 +167,11 @@ struct RAdamOptions {
 /// Rectified Adam. Liu et al., arXiv:1908.03265. Ref: torch.optim.RAdam.
 class RAdam : public Optimizer {
  public:
-  explicit RAdam(const RAdamOptions& options = {});
+  explicit RAdam(const RAdamOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : RAdam(options, LocScope(loc)) {}
+
+ private:
+  RAdam(const RAdamOptions& options, const LocScope&);
 };
 
 struct ASGDOptions {
@@ -146,7 +185,11 @@ struct ASGDOptions {
 /// Averaged SGD; the average is the state "ax". Polyak and Juditsky 1992. Ref: torch.optim.ASGD.
 class ASGD : public Optimizer {
  public:
-  explicit ASGD(const ASGDOptions& options = {});
+  explicit ASGD(const ASGDOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : ASGD(options, LocScope(loc)) {}
+
+ private:
+  ASGD(const ASGDOptions& options, const LocScope&);
 };
 
 struct RpropOptions {
@@ -158,7 +201,11 @@ struct RpropOptions {
 /// Resilient backpropagation. Ref: torch.optim.Rprop.
 class Rprop : public Optimizer {
  public:
-  explicit Rprop(const RpropOptions& options = {});
+  explicit Rprop(const RpropOptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : Rprop(options, LocScope(loc)) {}
+
+ private:
+  Rprop(const RpropOptions& options, const LocScope&);
 };
 
 }  // namespace lilith

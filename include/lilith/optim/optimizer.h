@@ -88,12 +88,13 @@ void update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
 /// everything that is pending in model and optimiser is evaluated, as one program; inside, it is
 /// recorded. With std::move(grads) the gradients are never stored. Errors: shapes that differ.
 template <class M, class G>
-void update(Optimizer& opt, M& model, G&& grads, const UpdateOptions& options = {}) {
+void update(Optimizer& opt, M& model, G&& grads, const UpdateOptions& options = {},
+            SourceLocation loc = SourceLocation::current()) {
   static_assert(std::is_same_v<M, std::remove_cvref_t<G>>,
                 "lilith: update takes a model and its gradients, which have the model's type");
   constexpr bool kConsume =
       !std::is_lvalue_reference_v<G> && !std::is_const_v<std::remove_reference_t<G>>;
-  detail::update(opt, model, grads, kConsume, options);
+  detail::update(opt, ModelRef(model, loc), grads, kConsume, options);
 }
 
 /// Scales the gradients so that their common p-norm is at most max_norm; returns the norm before.

@@ -25,7 +25,7 @@ class LRScheduler {
   /// Takes the optimiser's rates as the base and sets those of epoch 0.
   void attach(Optimizer& opt);
   /// Goes on to the next epoch and sets its rates. Error when no optimiser is attached.
-  void step();
+  void step(SourceLocation loc = SourceLocation::current());
   /// Number of steps so far. Setting it (resuming) sets the rates of that epoch.
   std::int64_t last_epoch() const { return epoch_; }
   void set_last_epoch(std::int64_t epoch);
@@ -55,8 +55,16 @@ struct StepLROptions {
 };
 class StepLR : public LRScheduler {
  public:
-  StepLR(const StepLROptions& options);
-  StepLR(Optimizer& opt, const StepLROptions& options) : StepLR(options) { attach(opt); }
+  StepLR(const StepLROptions& options, SourceLocation loc = SourceLocation::current())
+      : StepLR(options, LocScope(loc)) {}
+  StepLR(Optimizer& opt, const StepLROptions& options,
+         SourceLocation loc = SourceLocation::current())
+      : StepLR(options, LocScope(loc)) {
+    attach(opt);
+  }
+
+ private:
+  StepLR(const StepLROptions& options, const LocScope&);
 };
 
 /// base gamma^(number of milestones <= t).
@@ -66,10 +74,16 @@ struct MultiStepLROptions {
 };
 class MultiStepLR : public LRScheduler {
  public:
-  MultiStepLR(const MultiStepLROptions& options);
-  MultiStepLR(Optimizer& opt, const MultiStepLROptions& options) : MultiStepLR(options) {
+  MultiStepLR(const MultiStepLROptions& options, SourceLocation loc = SourceLocation::current())
+      : MultiStepLR(options, LocScope(loc)) {}
+  MultiStepLR(Optimizer& opt, const MultiStepLROptions& options,
+              SourceLocation loc = SourceLocation::current())
+      : MultiStepLR(options, LocScope(loc)) {
     attach(opt);
   }
+
+ private:
+  MultiStepLR(const MultiStepLROptions& options, const LocScope&);
 };
 
 /// base gamma^t.
@@ -78,10 +92,16 @@ struct ExponentialLROptions {
 };
 class ExponentialLR : public LRScheduler {
  public:
-  ExponentialLR(const ExponentialLROptions& options);
-  ExponentialLR(Optimizer& opt, const ExponentialLROptions& options) : ExponentialLR(options) {
+  ExponentialLR(const ExponentialLROptions& options, SourceLocation loc = SourceLocation::current())
+      : ExponentialLR(options, LocScope(loc)) {}
+  ExponentialLR(Optimizer& opt, const ExponentialLROptions& options,
+                SourceLocation loc = SourceLocation::current())
+      : ExponentialLR(options, LocScope(loc)) {
     attach(opt);
   }
+
+ private:
+  ExponentialLR(const ExponentialLROptions& options, const LocScope&);
 };
 
 /// eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2. Loshchilov and Hutter, arXiv:1608.03983.
@@ -91,11 +111,17 @@ struct CosineAnnealingLROptions {
 };
 class CosineAnnealingLR : public LRScheduler {
  public:
-  CosineAnnealingLR(const CosineAnnealingLROptions& options);
-  CosineAnnealingLR(Optimizer& opt, const CosineAnnealingLROptions& options)
-      : CosineAnnealingLR(options) {
+  CosineAnnealingLR(const CosineAnnealingLROptions& options,
+                    SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingLR(options, LocScope(loc)) {}
+  CosineAnnealingLR(Optimizer& opt, const CosineAnnealingLROptions& options,
+                    SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingLR(options, LocScope(loc)) {
     attach(opt);
   }
+
+ private:
+  CosineAnnealingLR(const CosineAnnealingLROptions& options, const LocScope&);
 };
 
 /// The cosine from the start after T_0 steps, then T_0 T_mult, …
@@ -106,11 +132,17 @@ struct CosineAnnealingWarmRestartsOptions {
 };
 class CosineAnnealingWarmRestarts : public LRScheduler {
  public:
-  CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options);
-  CosineAnnealingWarmRestarts(Optimizer& opt, const CosineAnnealingWarmRestartsOptions& options)
-      : CosineAnnealingWarmRestarts(options) {
+  CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options,
+                              SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingWarmRestarts(options, LocScope(loc)) {}
+  CosineAnnealingWarmRestarts(Optimizer& opt, const CosineAnnealingWarmRestartsOptions& options,
+                              SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingWarmRestarts(options, LocScope(loc)) {
     attach(opt);
   }
+
+ private:
+  CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options, const LocScope&);
 };
 
 /// base times a factor that goes linearly from start_factor to end_factor in total_iters steps.
@@ -121,8 +153,16 @@ struct LinearLROptions {
 };
 class LinearLR : public LRScheduler {
  public:
-  LinearLR(const LinearLROptions& options = {});
-  LinearLR(Optimizer& opt, const LinearLROptions& options = {}) : LinearLR(options) { attach(opt); }
+  LinearLR(const LinearLROptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : LinearLR(options, LocScope(loc)) {}
+  LinearLR(Optimizer& opt, const LinearLROptions& options = {},
+           SourceLocation loc = SourceLocation::current())
+      : LinearLR(options, LocScope(loc)) {
+    attach(opt);
+  }
+
+ private:
+  LinearLR(const LinearLROptions& options, const LocScope&);
 };
 
 /// base factor for total_iters steps, then base.
@@ -132,10 +172,16 @@ struct ConstantLROptions {
 };
 class ConstantLR : public LRScheduler {
  public:
-  ConstantLR(const ConstantLROptions& options = {});
-  ConstantLR(Optimizer& opt, const ConstantLROptions& options = {}) : ConstantLR(options) {
+  ConstantLR(const ConstantLROptions& options = {}, SourceLocation loc = SourceLocation::current())
+      : ConstantLR(options, LocScope(loc)) {}
+  ConstantLR(Optimizer& opt, const ConstantLROptions& options = {},
+             SourceLocation loc = SourceLocation::current())
+      : ConstantLR(options, LocScope(loc)) {
     attach(opt);
   }
+
+ private:
+  ConstantLR(const ConstantLROptions& options, const LocScope&);
 };
 
 /// base (1 - min(t, total_iters) / total_iters)^power.
@@ -145,10 +191,17 @@ struct PolynomialLROptions {
 };
 class PolynomialLR : public LRScheduler {
  public:
-  PolynomialLR(const PolynomialLROptions& options = {});
-  PolynomialLR(Optimizer& opt, const PolynomialLROptions& options = {}) : PolynomialLR(options) {
+  PolynomialLR(const PolynomialLROptions& options = {},
+               SourceLocation loc = SourceLocation::current())
+      : PolynomialLR(options, LocScope(loc)) {}
+  PolynomialLR(Optimizer& opt, const PolynomialLROptions& options = {},
+               SourceLocation loc = SourceLocation::current())
+      : PolynomialLR(options, LocScope(loc)) {
     attach(opt);
   }
+
+ private:
+  PolynomialLR(const PolynomialLROptions& options, const LocScope&);
 };
 
 /// base times f(t).
@@ -177,10 +230,16 @@ struct OneCycleLROptions {
 };
 class OneCycleLR : public LRScheduler {
  public:
-  OneCycleLR(const OneCycleLROptions& options);
-  OneCycleLR(Optimizer& opt, const OneCycleLROptions& options) : OneCycleLR(options) {
+  OneCycleLR(const OneCycleLROptions& options, SourceLocation loc = SourceLocation::current())
+      : OneCycleLR(options, LocScope(loc)) {}
+  OneCycleLR(Optimizer& opt, const OneCycleLROptions& options,
+             SourceLocation loc = SourceLocation::current())
+      : OneCycleLR(options, LocScope(loc)) {
     attach(opt);
   }
+
+ private:
+  OneCycleLR(const OneCycleLROptions& options, const LocScope&);
 };
 
 /// Between base_lr and max_lr in triangles; mode "triangular", "triangular2" (halves each cycle) or
@@ -198,8 +257,16 @@ struct CyclicLROptions {
 };
 class CyclicLR : public LRScheduler {
  public:
-  CyclicLR(const CyclicLROptions& options);
-  CyclicLR(Optimizer& opt, const CyclicLROptions& options) : CyclicLR(options) { attach(opt); }
+  CyclicLR(const CyclicLROptions& options, SourceLocation loc = SourceLocation::current())
+      : CyclicLR(options, LocScope(loc)) {}
+  CyclicLR(Optimizer& opt, const CyclicLROptions& options,
+           SourceLocation loc = SourceLocation::current())
+      : CyclicLR(options, LocScope(loc)) {
+    attach(opt);
+  }
+
+ private:
+  CyclicLR(const CyclicLROptions& options, const LocScope&);
 };
 
 /// One schedule after the other: schedules[i] runs from milestones[i - 1], its t counted from
@@ -207,10 +274,12 @@ class CyclicLR : public LRScheduler {
 class SequentialLR : public LRScheduler {
  public:
   SequentialLR(const std::vector<LRScheduler>& schedules,
-               const std::vector<std::int64_t>& milestones);
+               const std::vector<std::int64_t>& milestones,
+               SourceLocation loc = SourceLocation::current());
   SequentialLR(Optimizer& opt, const std::vector<LRScheduler>& schedules,
-               const std::vector<std::int64_t>& milestones)
-      : SequentialLR(schedules, milestones) {
+               const std::vector<std::int64_t>& milestones,
+               SourceLocation loc = SourceLocation::current())
+      : SequentialLR(schedules, milestones, loc) {
     attach(opt);
   }
 };
@@ -229,7 +298,8 @@ struct ReduceLROnPlateauOptions {
 };
 class ReduceLROnPlateau {
  public:
-  ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& options = {});
+  ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& options = {},
+                    SourceLocation loc = SourceLocation::current());
   void step(double metric);
   double best() const { return best_; }
 
