@@ -70,12 +70,9 @@ class Pool {
     const SizeClass c = size_class(bytes);
     std::lock_guard lock(mutex_);
     if (count) stats_.live_bytes -= static_cast<std::int64_t>(bytes);
-    // A pattern that repeats never has more free than its peak.
+    // A pattern that repeats never has more free than its peak: what is above is left from another.
     const auto limit = stats_.peak_bytes + stats_.peak_bytes / 4 + kMinCache;
-    if (stats_.cached_bytes + static_cast<std::int64_t>(c.bytes) > limit) {
-      std::free(p);
-      return;
-    }
+    if (stats_.cached_bytes + static_cast<std::int64_t>(c.bytes) > limit) release_cache();
     free_[static_cast<std::size_t>(c.index)] =
         new (p) FreeBlock{free_[static_cast<std::size_t>(c.index)], c.bytes};
     stats_.cached_bytes += static_cast<std::int64_t>(c.bytes);

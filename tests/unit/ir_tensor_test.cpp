@@ -151,6 +151,19 @@ TEST(Op, MisuseIsAnError) {
   EXPECT_EQ(find_op("test_bad"), nullptr);
 }
 
+// What an earlier pattern of sizes left free gives way to the sizes of the next one.
+TEST(Memory, FreeListsFollowTheSizesInUse) {
+  reset_peak_memory();
+  release_cached_memory();
+  const std::size_t block = std::size_t{24} << 20;
+  for (std::size_t i = 0; i < 12; ++i) Storage::allocate(block + (i << 22));
+  Storage::allocate(block / 2);
+  const std::int64_t before = memory_stats().cached_bytes;
+  EXPECT_GE(before, static_cast<std::int64_t>(block / 2));
+  Storage::allocate(block / 2);
+  EXPECT_EQ(memory_stats().cached_bytes, before);
+}
+
 TEST(Storage, IsAlignedCountedAndReused) {
   const auto before = memory_stats();
   const void* first = nullptr;
