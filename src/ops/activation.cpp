@@ -148,8 +148,9 @@ Tensor softshrink(const Arg& x, double lambd) {
   LocScope scope(x.loc());
   const Tensor t = operand("softshrink", x);
   LILITH_CHECK(lambd >= 0, "softshrink: lambd is {}; need lambd >= 0", lambd);
+  const Tensor within = make_select(eq(t, t), full_as(t, 0), t);  // NaN stays
   return make_select(compare("gt", t, lambd), shift(t, -lambd),
-                     masked(compare("lt", t, -lambd), shift(t, lambd)));
+                     make_select(compare("lt", t, -lambd), shift(t, lambd), within));
 }
 Tensor logsigmoid(const Arg& x) {
   LocScope scope(x.loc());

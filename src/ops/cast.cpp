@@ -77,6 +77,8 @@ Tensor cast(const Arg& x, DType dtype) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   if (t.dtype() == dtype) return t;
+  // PyTorch's rule: by way of i64, so that negative numbers wrap.
+  if (dtype == DType::U8 && is_floating(t.dtype())) return cast(cast(t, DType::I64), dtype);
   return apply(cast_op, {t}, {{"dtype", dtype}});
 }
 
@@ -102,15 +104,26 @@ Tensor masked_fill(const Arg& x, const Arg& mask, const Arg& value) {
   return apply(select_op, all);
 }
 
+namespace {
+
+// A NaN as the bound stays one. Bounds that are constants cost no second comparison.
+Tensor bound_wins(const char* comparison, const Tensor& x, const Tensor& bound, bool known) {
+  const Tensor beyond = apply(comparison, {x, bound});
+  if (known || !is_floating(bound.dtype())) return beyond;
+  return logical_or(beyond, ne(bound, bound));
+}
+
+}  // namespace
+
 Tensor clamp_min(const Arg& x, const Arg& min) {
   LocScope scope(x.loc());
   const Operands o = broadcast_operands("clamp_min", x, min, ops::result_type({&x, &min}));
-  return apply(select_op, {apply("lt", {o.a, o.b}), o.b, o.a});
+  return apply(select_op, {bound_wins("lt", o.a, o.b, min.is_scalar()), o.b, o.a});
 }
 Tensor clamp_max(const Arg& x, const Arg& max) {
   LocScope scope(x.loc());
   const Operands o = broadcast_operands("clamp_max", x, max, ops::result_type({&x, &max}));
-  return apply(select_op, {apply("gt", {o.a, o.b}), o.b, o.a});
+  return apply(select_op, {bound_wins("gt", o.a, o.b, max.is_scalar()), o.b, o.a});
 }
 Tensor clamp(const Arg& x, const Arg& min, const Arg& max) {
   LocScope scope(x.loc());

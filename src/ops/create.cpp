@@ -45,7 +45,10 @@ constexpr DType default_dtype(Scalar::Kind kind) {
 
 Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step,
                const TensorOptions& options) {
-  const double a = start.as_double(), b = end.as_double(), s = step.as_double();
+  // PyTorch's rule: i64 counts between whole numbers.
+  const auto whole = [&](double v) { return options.dtype == DType::I64 ? std::trunc(v) : v; };
+  const double a = whole(start.as_double()), b = whole(end.as_double()),
+               s = whole(step.as_double());
   LILITH_CHECK(s != 0 && std::isfinite(a) && std::isfinite(b),
                "arange: from {} to {} in steps of {}; need finite bounds and a step other than 0",
                a, b, s);

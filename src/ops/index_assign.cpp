@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/shape.h"
@@ -16,15 +17,32 @@ using I = std::int64_t;
 
 namespace {
 
+// Where a mask of `size` elements is true. How many there are depends on the values: they are asked
+// for.
+Tensor true_places(const char* op, const Tensor& mask, I size) {
+  LILITH_CHECK(mask.ndim() == 1 && mask.numel() == size,
+               "{}: an index is {} for a dimension of {}; a mask needs as many elements (where and "
+               "masked_fill take larger masks)",
+               op, mask.aval().str(), size);
+  std::vector<I> places;
+  const auto values = mask.to_vector<bool>();
+  for (I i = 0; i < size; ++i) {
+    if (values[static_cast<std::size_t>(i)]) places.push_back(i);
+  }
+  return from_data(places.data(), {static_cast<I>(places.size())});
+}
+
 // The element numbers, in row-major order, that the indices pick from dimensions of these sizes. Of
 // several each is looked up in 0, 1, 2, …: as the index of a gather it is checked when it runs.
 Tensor flat_index(const char* op, const std::vector<Tensor>& indices, const Ints& sizes) {
   std::vector<Tensor> wide;
-  for (const Tensor& t : indices) {
-    LILITH_CHECK(t.defined() && is_integral(t.dtype()) && t.dtype() != DType::Bool,
-                 "{}: an index is {}; need integers (where and masked_fill take masks)", op,
+  for (std::size_t d = 0; d < indices.size(); ++d) {
+    const Tensor& t = indices[d];
+    LILITH_CHECK(t.defined() && (is_integral(t.dtype()) || t.dtype() == DType::Bool),
+                 "{}: an index is {}; need integers, or a mask", op,
                  t.defined() ? t.aval().str() : "undefined");
-    wide.push_back(make_cast(t, DType::I64));
+    wide.push_back(t.dtype() == DType::Bool ? true_places(op, t, sizes[d])
+                                            : make_cast(t, DType::I64));
   }
   wide = broadcast_all(op, wide);
   Tensor flat;

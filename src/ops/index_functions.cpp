@@ -53,6 +53,9 @@ Tensor gather(const Arg& x, int dim, const Tensor& index) {
   Tensor t = x.tensor();
   check_index("gather", index);
   const int d = wrap_dim("gather", dim, t.ndim());
+  // PyTorch lets an index of no elements have any shape.
+  if (index.numel() == 0 && index.ndim() != t.ndim())
+    return make_full(index.shape(), 0, t.dtype(), t.device());
   if (t.ndim() == 0 || index.ndim() == 0) {
     LILITH_CHECK(t.ndim() <= 1 && index.ndim() <= 1,
                  "gather: x {}, index {}; need as many dimensions", t.aval().str(),
@@ -118,7 +121,8 @@ Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<int> dim)
   check_index("take_along_dim", index);
   const Tensor t = x.tensor();
   if (!dim)
-    return make_gather(make_reshape(t, {t.numel()}), 0, make_reshape(index, {index.numel()}));
+    return make_gather(make_reshape(t, {t.numel()}), 0,
+                       make_reshape(from_end(index, t.numel()), {index.numel()}));
   LILITH_CHECK(t.ndim() == index.ndim(), "take_along_dim: x {}, index {}; need as many dimensions",
                t.aval().str(), index.aval().str());
   const int d = wrap_dim("take_along_dim", *dim, t.ndim());
@@ -130,7 +134,8 @@ Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<int> dim)
   of_x = of_index = broadcast_shapes("take_along_dim", stand_ins);
   of_x[d] = t.shape()[d];
   of_index[d] = index.shape()[d];
-  return make_gather(broadcast_last(t, of_x), d, broadcast_last(index, of_index));
+  return make_gather(broadcast_last(t, of_x), d,
+                     broadcast_last(from_end(index, t.shape()[d]), of_index));
 }
 
 Tensor take(const Arg& x, const Tensor& index) {
@@ -156,7 +161,7 @@ Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& sourc
   LILITH_CHECK(source.dtype() == t.dtype(), "index_add: x {}, source {}; need equal dtypes",
                t.aval().str(), source.aval().str());
   const Tensor src = alpha == 1 ? source : scale(source, alpha);
-  if (t.ndim() == 0) return add(t, sum(src));
+  if (t.ndim() == 0) return add(t, sum(src, {}, false, t.dtype()));
   Shape expected = t.shape();
   expected[d] = index.numel();
   LILITH_CHECK(src.numel() == expected.numel(), "index_add: source is {}; need shape {}",

@@ -92,9 +92,11 @@ Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
   LocScope scope(input.loc());
   Tensor x = input.tensor();
   const int n = x.ndim() - 2;
-  LILITH_CHECK(is_floating(x.dtype()) && n >= 1 && n <= 3 && n == spatial_rank(o.mode, n),
-               "interpolate: got {}; need floating [N, C, d...] with as many sizes as the mode has",
-               x.aval().str());
+  const bool picks = o.mode == Interpolation::Nearest;  // values of any dtype
+  LILITH_CHECK(
+      (picks || is_floating(x.dtype())) && n >= 1 && n <= 3 && n == spatial_rank(o.mode, n),
+      "interpolate: got {}; need floating [N, C, d...] with as many sizes as the mode has",
+      x.aval().str());
   LILITH_CHECK(o.size.empty() != o.scale_factor.empty(),
                "interpolate: need size or scale_factor, one of them");
   LILITH_CHECK(o.scale_factor.size() <= 1 || static_cast<int>(o.scale_factor.size()) == n,
@@ -114,7 +116,8 @@ Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
     LILITH_CHECK(in >= 1 && size[k] >= 1,
                  "interpolate: {} to size {} in dimension {}; need sizes >= 1", x.aval().str(),
                  size[k], d + 2);
-    double step = factor > 0 ? 1 / factor : static_cast<double>(in) / static_cast<double>(size[k]);
+    const bool given = factor > 0 && !o.recompute_scale_factor;
+    double step = given ? 1 / factor : static_cast<double>(in) / static_cast<double>(size[k]);
     if (o.align_corners)
       step = size[k] > 1 ? static_cast<double>(in - 1) / static_cast<double>(size[k] - 1) : 0;
     samplings.push_back({in, size[k], step, !o.align_corners});

@@ -162,12 +162,19 @@ Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alph
 
 Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntList& dims_b) {
   LocScope scope(a.loc());
-  const Tensor x = a.tensor(), y = b.tensor();
+  Tensor x = a.tensor(), y = b.tensor();
   LILITH_CHECK(dims_a.size() == dims_b.size(), "tensordot: {} dims of a, {} of b; need as many",
                dims_a.size(), dims_b.size());
   if (dims_a.empty()) return dot_general(x, y, {}, {}, {}, {});
-  return dot_general(x, y, {}, {}, wrap_dims("tensordot", dims_a, x.ndim()),
-                     wrap_dims("tensordot", dims_b, y.ndim()));
+  const Ints in_x = wrap_dims("tensordot", dims_a, x.ndim());
+  const Ints in_y = wrap_dims("tensordot", dims_b, y.ndim());
+  // A size of 1 is repeated to the other's: the other is summed.
+  for (std::size_t k = 0; k < in_x.size() && k < in_y.size(); ++k) {
+    const I m = x.shape()[static_cast<int>(in_x[k])], n = y.shape()[static_cast<int>(in_y[k])];
+    if (m == 1 && n != 1) y = sum(y, in_y[k], true);
+    if (n == 1 && m != 1) x = sum(x, in_x[k], true);
+  }
+  return dot_general(x, y, {}, {}, in_x, in_y);
 }
 Tensor tensordot(const Arg& a, const Arg& b, int dims) {
   LocScope scope(a.loc());

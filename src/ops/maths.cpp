@@ -62,7 +62,14 @@ Tensor frac(const Arg& x) {
 Tensor logit(const Arg& x, std::optional<double> eps) {
   LocScope scope(x.loc());
   Tensor t = floating(x);
-  if (eps) t = clamp(t, full_as(t, *eps), full_as(t, 1 - *eps));
+  // Below eps first: with eps > 0.5 both bounds apply, and PyTorch takes this one.
+  if (eps) {
+    const Tensor low = full_as(t, *eps), high = full_as(t, 1 - *eps);
+    t = make_select(lt(t, low), low, make_select(gt(t, high), high, t));
+  }
+  // Outside of [0, 1] the gradient is NaN, as the value is.
+  const Tensor outside = logical_or(compare("lt", t, 0), compare("gt", t, 1));
+  t = mul(t, make_select(outside, full_as(t, std::nan("")), full_as(t, 1)));
   return log(div(t, sub(full_as(t, 1), t)));
 }
 Tensor sinc(const Arg& x) {
@@ -136,17 +143,26 @@ Tensor logaddexp2(const Arg& a, const Arg& b) {
       "logaddexp2", a, b, [](const Tensor& t) { return exp2(t); },
       [](const Tensor& t) { return scale(log1p(t), 1 / std::numbers::ln2); });
 }
+namespace {
+
+// b, but pole + 1 (of logarithm 0) where a is 0 and the logarithm of b is infinite or undefined:
+// 0 wins there. Elsewhere the gradient of a is the logarithm, at a = 0 too.
+Tensor one_where_zero_wins(const Tensor& a, const Tensor& b, double pole) {
+  const Tensor no_log = logical_or(compare("le", b, pole), compare("eq", b, kInf));
+  return make_select(logical_and(compare("eq", a, 0), no_log), full_as(b, pole + 1), b);
+}
+
+}  // namespace
+
 Tensor xlogy(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Operands o = broadcast_operands("xlogy", a, b, floating_type(ops::result_type({&a, &b})));
-  const Tensor zero = logical_and(compare("eq", o.a, 0), eq(o.b, o.b));
-  return zero_where(zero, mul(o.a, log(o.b)));
+  return mul(o.a, log(one_where_zero_wins(o.a, o.b, 0)));
 }
 Tensor xlog1py(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Operands o = broadcast_operands("xlog1py", a, b, floating_type(ops::result_type({&a, &b})));
-  const Tensor zero = logical_and(compare("eq", o.a, 0), eq(o.b, o.b));
-  return zero_where(zero, mul(o.a, log1p(o.b)));
+  return mul(o.a, log1p(one_where_zero_wins(o.a, o.b, -1)));
 }
 Tensor ldexp(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());

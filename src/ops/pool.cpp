@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
 #include "lilith/ops/nn.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
@@ -81,6 +82,28 @@ Tensor max_pool(const Pool& p, const Arg& input) {
   return make_window("reduce_window_max", x, window_over(p, x));
 }
 
+// Values and where they stood: row-major numbers among the pooled dimensions.
+using Picked = std::pair<Tensor, Tensor>;
+
+Picked max_pool_at(const Pool& p, const Tensor& x) {
+  check_input(p.op, p.n, x);
+  const Window w = window_over(p, x);
+  const Tensor offsets = make_window("window_argmax", x, w);
+  Tensor at;
+  I below = w.volume();
+  for (int d = x.ndim() - p.n; d < x.ndim(); ++d) {
+    const auto k = static_cast<std::size_t>(d);
+    below /= w.size[k];
+    const Tensor inside = remainder(floor_divide(offsets, below), w.size[k]);
+    const Tensor start = scale(make_iota(offsets.shape(), d, DType::I64, x.device()),
+                               static_cast<double>(w.stride[k]));
+    const Tensor here = shift(add(start, scale(inside, static_cast<double>(w.dilation[k]))),
+                              static_cast<double>(-w.lo[k]));
+    at = at.defined() ? add(scale(at, static_cast<double>(x.shape()[d])), here) : here;
+  }
+  return {make_window("reduce_window_max", x, w), at};
+}
+
 // How many elements each window along a dimension averages: a vector, or one number when all are
 // equal.
 Ints window_counts(const Pool& p, std::size_t d, I n, I windows, bool include_pad) {
@@ -139,11 +162,12 @@ Tensor adaptive_dim(const Tensor& x, int dim, I out, F&& f) {
   return make_concat(parts, dim);
 }
 
-template <class Even, class Uneven>
-Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& output_size,
-                     Even&& even, Uneven&& uneven) {
-  LocScope scope(input.loc(), op);
-  Tensor x = input.tensor();
+// What an adaptive pooling is: one window for all where the sizes divide, else the sizes.
+struct Adaptive {
+  Ints out;
+  std::optional<Pool> even;
+};
+Adaptive adaptive_of(const char* op, int n, const Tensor& x, const IntList& output_size) {
   check_input(op, n, x);
   Ints out = per_dim(op, "output_size", output_size, n);
   Ints kernel(out.size());
@@ -157,25 +181,65 @@ Tensor adaptive_pool(const char* op, int n, const Arg& input, const IntList& out
     divides = divides && size % out[d] == 0;
     kernel[d] = size / out[d];
   }
-  if (divides) return even(x, make_pool(op, n, kernel, {}, 0, 1, false));
+  Adaptive a{std::move(out), {}};
+  if (divides) a.even = make_pool(op, n, kernel, {}, 0, 1, false);
+  return a;
+}
+
+Tensor adaptive_avg(const char* op, int n, const Arg& input, const IntList& output_size) {
+  LocScope scope(input.loc(), op);
+  Tensor x = input.tensor();
+  const Adaptive a = adaptive_of(op, n, x, output_size);
+  if (a.even) return avg_pool(*a.even, x, true, {});
   for (int d = 0; d < n; ++d) {
     const int dim = x.ndim() - n + d;
-    x = adaptive_dim(x, dim, out[static_cast<std::size_t>(d)],
-                     [&](const Tensor& t) { return uneven(t, dim); });
+    x = adaptive_dim(x, dim, a.out[static_cast<std::size_t>(d)],
+                     [&](const Tensor& t) { return mean(t, dim, true); });
   }
   return x;
 }
 
-Tensor adaptive_avg(const char* op, int n, const Arg& x, const IntList& output_size) {
-  return adaptive_pool(
-      op, n, x, output_size,
-      [](const Tensor& t, const Pool& p) { return avg_pool(p, t, true, {}); },
-      [](const Tensor& t, int dim) { return mean(t, dim, true); });
+// The last dimension first, so that of equals the first in row-major order is picked.
+Tensor adaptive_max(const char* op, int n, const Arg& input, const IntList& output_size) {
+  LocScope scope(input.loc(), op);
+  Tensor x = input.tensor();
+  const Adaptive a = adaptive_of(op, n, x, output_size);
+  if (a.even) return max_pool(*a.even, x);
+  for (int d = n - 1; d >= 0; --d) {
+    const int dim = x.ndim() - n + d;
+    x = adaptive_dim(x, dim, a.out[static_cast<std::size_t>(d)],
+                     [&](const Tensor& t) { return max(t, dim, true).first; });
+  }
+  return x;
 }
-Tensor adaptive_max(const char* op, int n, const Arg& x, const IntList& output_size) {
-  return adaptive_pool(
-      op, n, x, output_size, [](const Tensor& t, const Pool& p) { return max_pool(p, t); },
-      [](const Tensor& t, int dim) { return max(t, dim, true).first; });
+Picked adaptive_max_at(const char* op, int n, const Arg& input, const IntList& output_size) {
+  LocScope scope(input.loc(), op);
+  const Tensor x = input.tensor();
+  const Adaptive a = adaptive_of(op, n, x, output_size);
+  if (a.even) return max_pool_at(*a.even, x);
+  Shape pooled;
+  Ints dims;
+  for (int dim = x.ndim() - n; dim < x.ndim(); ++dim) {
+    pooled.push_back(x.shape()[dim]);
+    dims.push_back(dim);
+  }
+  const Tensor numbers = make_iota({pooled.numel()}, 0, DType::I64, x.device());
+  Tensor at = make_broadcast(make_reshape(numbers, pooled), x.shape(), dims);
+  Tensor values = x;
+  for (int d = n - 1; d >= 0; --d) {
+    const int dim = x.ndim() - n + d;
+    const I out = a.out[static_cast<std::size_t>(d)], size = x.shape()[dim];
+    std::vector<Tensor> best, where;
+    for (I i = 0; i < out; ++i) {
+      const I begin = i * size / out, end = ((i + 1) * size + out - 1) / out;
+      const auto [largest, index] = max(slice_dim(values, dim, begin, end), dim, true);
+      best.push_back(largest);
+      where.push_back(gather(slice_dim(at, dim, begin, end), dim, index));
+    }
+    values = make_concat(best, dim);
+    at = make_concat(where, dim);
+  }
+  return {values, at};
 }
 
 }  // namespace
@@ -194,6 +258,24 @@ Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& strid
                   const IntList& padding, const IntList& dilation, bool ceil_mode) {
   LocScope scope(x.loc());
   return max_pool(make_pool("max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode), x);
+}
+Picked max_pool1d_with_indices(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                               const IntList& padding, const IntList& dilation, bool ceil_mode) {
+  LocScope scope(x.loc());
+  return max_pool_at(make_pool("max_pool1d", 1, kernel_size, stride, padding, dilation, ceil_mode),
+                     x.tensor());
+}
+Picked max_pool2d_with_indices(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                               const IntList& padding, const IntList& dilation, bool ceil_mode) {
+  LocScope scope(x.loc());
+  return max_pool_at(make_pool("max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode),
+                     x.tensor());
+}
+Picked max_pool3d_with_indices(const Arg& x, const IntList& kernel_size, const IntList& stride,
+                               const IntList& padding, const IntList& dilation, bool ceil_mode) {
+  LocScope scope(x.loc());
+  return max_pool_at(make_pool("max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode),
+                     x.tensor());
 }
 Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride,
                   const IntList& padding, bool ceil_mode, bool count_include_pad) {
@@ -232,6 +314,16 @@ Tensor adaptive_max_pool2d(const Arg& x, const IntList& s) {
 }
 Tensor adaptive_max_pool3d(const Arg& x, const IntList& s) {
   return adaptive_max("adaptive_max_pool3d", 3, x, s);
+}
+
+Picked adaptive_max_pool1d_with_indices(const Arg& x, const IntList& s) {
+  return adaptive_max_at("adaptive_max_pool1d", 1, x, s);
+}
+Picked adaptive_max_pool2d_with_indices(const Arg& x, const IntList& s) {
+  return adaptive_max_at("adaptive_max_pool2d", 2, x, s);
+}
+Picked adaptive_max_pool3d_with_indices(const Arg& x, const IntList& s) {
+  return adaptive_max_at("adaptive_max_pool3d", 3, x, s);
 }
 
 }  // namespace lilith

@@ -72,14 +72,14 @@ std::pair<Tensor, Tensor> extremum(const char* arg, const Arg& x, int dim, bool 
   return {make_reshape(values, shape), make_reshape(index, shape)};
 }
 
-Tensor all_or_any(const char* prim, const char* op, const Arg& x, std::optional<int> dim,
+Tensor all_or_any(const char* prim, const char* op, const Arg& x, const IntList& dims,
                   bool keepdim) {
   LocScope scope(x.loc(), op);
   const Tensor t = x.tensor();
   // PyTorch keeps u8 for u8, and gives bool for the rest.
   const DType out = t.dtype() == DType::U8 ? DType::U8 : DType::Bool;
   const Tensor truth = make_cast(make_cast(t, DType::Bool), DType::I32);
-  const Ints axes = dim ? Ints{wrap_dim(op, *dim, t.ndim())} : range(t.ndim());
+  const Ints axes = wrap_dims(op, dims, t.ndim());
   const Ints real = t.ndim() == 0 ? Ints{} : axes;
   // Products and sums have a value for empty dimensions too.
   const Tensor reduced =
@@ -186,11 +186,11 @@ Tensor argmax(const Arg& x, std::optional<int> dim, bool keepdim) {
 Tensor argmin(const Arg& x, std::optional<int> dim, bool keepdim) {
   return arg_extremum("argmin", x, dim, keepdim);
 }
-Tensor all(const Arg& x, std::optional<int> dim, bool keepdim) {
-  return all_or_any("reduce_prod", "all", x, dim, keepdim);
+Tensor all(const Arg& x, const IntList& dims, bool keepdim) {
+  return all_or_any("reduce_prod", "all", x, dims, keepdim);
 }
-Tensor any(const Arg& x, std::optional<int> dim, bool keepdim) {
-  return all_or_any("reduce_sum", "any", x, dim, keepdim);
+Tensor any(const Arg& x, const IntList& dims, bool keepdim) {
+  return all_or_any("reduce_sum", "any", x, dims, keepdim);
 }
 Tensor count_nonzero(const Arg& x, const IntList& dims) {
   LocScope scope(x.loc());
@@ -243,6 +243,7 @@ Tensor diff(const Arg& x, int n, int dim, const Tensor& prepend, const Tensor& a
   Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() > 0, "diff: got a 0-d tensor; need at least 1 dimension");
   const int d = wrap_dim("diff", dim, t.ndim());
+  if (n == 0) return t;  // nothing is prepended or appended either
   std::vector<Tensor> parts;
   if (prepend.defined()) parts.push_back(prepend);
   parts.push_back(t);
@@ -257,14 +258,36 @@ Tensor diff(const Arg& x, int n, int dim, const Tensor& prepend, const Tensor& a
   return t;
 }
 
+namespace {
+
+// Half the sum of the widths times the sums of neighbours.
+Tensor trapezoids(const Tensor& y, const Arg& widths, int dim) {
+  const I n = y.shape()[dim];
+  if (n < 2) return sum(slice_dim(y, dim, 0, 0), dim);
+  const Tensor pairs = add(slice_dim(y, dim, 1, n), slice_dim(y, dim, 0, n - 1));
+  return scale(sum(mul(pairs, widths), dim), 0.5);
+}
+
+}  // namespace
+
 Tensor trapezoid(const Arg& y, const Arg& dx, int dim) {
   LocScope scope(y.loc());
   const Tensor t = floating(y);
-  const int d = wrap_dim("trapezoid", dim, t.ndim());
-  const I n = t.shape()[d];
-  if (n < 2) return sum(slice_dim(t, d, 0, 0), d);
-  const Tensor pairs = add(slice_dim(t, d, 1, n), slice_dim(t, d, 0, n - 1));
-  return scale(sum(mul(pairs, dx), d), 0.5);
+  return trapezoids(t, dx, wrap_dim("trapezoid", dim, t.ndim()));
+}
+Tensor trapezoid(const Arg& y, const Tensor& x, int dim) {
+  LocScope scope(y.loc());
+  const Tensor t = floating(y);
+  const int d = wrap_dim("trapezoid", dim, t.ndim()), missing = t.ndim() - x.ndim();
+  LILITH_CHECK(missing >= 0, "trapezoid: y {}, x {}; need no more dimensions than y has",
+               t.aval().str(), x.aval().str());
+  // One dimension is that of the integral, whichever it is.
+  Shape points(Ints(t.shape().size(), 1));
+  for (int i = 0; i < x.ndim(); ++i) points[x.ndim() == 1 ? d : i + missing] = x.shape()[i];
+  LILITH_CHECK(points[d] == t.shape()[d],
+               "trapezoid: y {}, x {}; need {} points along dimension {}", t.aval().str(),
+               x.aval().str(), t.shape()[d], d);
+  return trapezoids(t, diff(make_reshape(x, points), 1, d), d);
 }
 
 }  // namespace lilith

@@ -14,17 +14,20 @@ using I = std::int64_t;
 
 namespace {
 
+// What stood `step` places before along dimension d; `neutral` at the start.
+Tensor earlier(const Tensor& x, int d, I step, double neutral) {
+  Ints zeros(x.shape().size(), 0), lo = zeros;
+  lo[static_cast<std::size_t>(d)] = step;
+  return make_pad(slice_dim(x, d, 0, x.shape()[d] - step), lo, zeros, zeros, neutral);
+}
+
 template <class F>
 Tensor scan(const char* op, const Tensor& x, int dim, double neutral, F&& combine) {
   const int d = wrap_dim(op, dim, x.ndim());
   if (x.ndim() == 0) return x;
   const I n = x.shape()[d];
-  Ints zeros(x.shape().size(), 0), lo = zeros;
   Tensor out = x;
-  for (I step = 1; step < n; step *= 2) {
-    lo[static_cast<std::size_t>(d)] = step;
-    out = combine(out, make_pad(slice_dim(out, d, 0, n - step), lo, zeros, zeros, neutral));
-  }
+  for (I step = 1; step < n; step *= 2) out = combine(out, earlier(out, d, step, neutral));
   return out;
 }
 
@@ -47,8 +50,23 @@ Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype) {
 }
 Tensor logcumsumexp(const Arg& x, int dim) {
   LocScope scope(x.loc());
-  return scan("logcumsumexp", floating(x), dim, -std::numeric_limits<double>::infinity(),
-              [](const Tensor& a, const Tensor& b) { return logaddexp(a, b); });
+  const Tensor t = floating(x);
+  const int d = wrap_dim("logcumsumexp", dim, t.ndim());
+  if (t.ndim() == 0) return t;
+  // The largest so far and the sum of exp(x - largest): their sum would lose what the gradient
+  // needs.
+  Tensor top = stop_gradient(t);
+  Tensor sum = make_select(isfinite(top), exp(sub(t, top)), full_as(t, 1));
+  for (I step = 1; step < t.shape()[d]; step *= 2) {
+    const Tensor before = earlier(top, d, step, -std::numeric_limits<double>::infinity());
+    const Tensor top_of_both = maximum(top, before);
+    const auto weighted = [&](const Tensor& s, const Tensor& m) {
+      return make_select(eq(m, top_of_both), s, mul(s, exp(sub(m, top_of_both))));
+    };
+    sum = add(weighted(sum, top), weighted(earlier(sum, d, step, 0), before));
+    top = top_of_both;
+  }
+  return add(top, log(sum));
 }
 
 }  // namespace lilith

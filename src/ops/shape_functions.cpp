@@ -188,7 +188,8 @@ Tensor sum_to_size(const Arg& x, const Shape& shape) {
                  shape.str());
     if (shape[d] != from) axes.push_back(d + extra);
   }
-  return make_reshape(make_reduce("reduce_sum", t, axes), shape);
+  if (axes.empty()) return make_reshape(t, shape);
+  return make_reshape(sum(t, axes), shape);
 }
 
 Tensor transpose(const Arg& x, int dim0, int dim1) {

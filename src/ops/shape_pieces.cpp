@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
 #include "lilith/ops/shape.h"
 #include "ops/indices.h"
 #include "ops/operand.h"
@@ -269,6 +271,27 @@ Tensor repeat_interleave(const Arg& x, I repeats, std::optional<int> dim) {
   const Tensor spread = make_broadcast(t, wide, other_dims(wide.rank(), Ints{d + 1}));
   joined[d] *= repeats;
   return make_reshape(spread, joined);
+}
+Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<int> dim) {
+  LocScope scope(x.loc());
+  const Tensor t = dim ? x.tensor() : ravel(x);
+  const int d = existing_dim("repeat_interleave", t, dim.value_or(0));
+  LILITH_CHECK(
+      is_integral(repeats.dtype()) && repeats.dtype() != DType::Bool && repeats.ndim() <= 1,
+      "repeat_interleave: repeats is {}; need integers of at most 1 dimension",
+      repeats.aval().str());
+  LILITH_CHECK(repeats.numel() == 1 || repeats.numel() == t.shape()[d],
+               "repeat_interleave: repeats {} for dimension {} of {}; need 1 or {}",
+               repeats.aval().str(), d, t.aval().str(), t.shape()[d]);
+  // The shape depends on the values, so they are asked for.
+  const auto counts = repeats.to(DType::I64).to_vector<I>();
+  std::vector<I> index;
+  for (I i = 0; i < t.shape()[d]; ++i) {
+    const I n = counts[counts.size() == 1 ? 0 : static_cast<std::size_t>(i)];
+    LILITH_CHECK(n >= 0, "repeat_interleave: {} repeats; need >= 0", n);
+    index.insert(index.end(), static_cast<std::size_t>(n), i);
+  }
+  return index_select(t, d, from_data(index.data(), {static_cast<I>(index.size())}));
 }
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing,
                              SourceLocation loc) {

@@ -67,6 +67,24 @@ const OpDef& digamma_op =
     define(FloatUnary{"digamma", digamma_reference, kir::digamma,
                       [](T x, T, T ct) { return mul(ct, polygamma(1, x)); }, 40});
 
+// The n-th derivative of cot(pi x): a polynomial of c = cot(pi x), by dc/dx = -pi (1 + c^2).
+Tensor cotangent_derivative(int n, const Tensor& x) {
+  std::vector<double> p{0, 1};
+  for (int k = 0; k < n; ++k) {
+    std::vector<double> next(p.size() + 1, 0);
+    for (std::size_t i = 1; i < p.size(); ++i) {
+      const double slope = -kPi * static_cast<double>(i) * p[i];
+      next[i - 1] += slope;
+      next[i + 1] += slope;
+    }
+    p = std::move(next);
+  }
+  const Tensor angle = scale(x, kPi), c = div(cos(angle), sin(angle));
+  Tensor out = full_as(c, p.back());
+  for (std::size_t i = p.size() - 1; i-- > 0;) out = shift(mul(out, c), p[i]);
+  return out;
+}
+
 // sum_{k >= 0} (x + k)^-s for x > 0: the first terms, then Euler and Maclaurin's formula.
 Tensor hurwitz_zeta(int s, const Tensor& x) {
   constexpr int kTerms = 24;
@@ -119,13 +137,13 @@ Tensor polygamma(int n, const Arg& x) {
   if (n == 0) return digamma(x);
   const Tensor t = floating(x);
   const double factor = std::tgamma(n + 1.0) * (n % 2 ? 1 : -1);
-  if (n > 1) return scale(hurwitz_zeta(n + 1, t), factor);
-  // Reflection: psi'(x) = pi^2 / sin^2(pi x) - psi'(1 - x) for x < 0.
+  // Reflection: psi_n(x) = -pi d^n/dx^n cot(pi x) - n! zeta(n + 1, 1 - x) for x < 0.
   const Tensor negative = compare("lt", t, 0);
-  const Tensor zeta = hurwitz_zeta(2, make_select(negative, sub(full_as(t, 1), t), t));
-  const Tensor sine = make_select(negative, sin(scale(t, kPi)), full_as(t, 1));
-  const Tensor over = div(full_as(t, kPi * kPi), mul(sine, sine));
-  return make_select(negative, sub(over, zeta), zeta);
+  const Tensor zeta = hurwitz_zeta(n + 1, make_select(negative, sub(full_as(t, 1), t), t));
+  const Tensor turn = make_select(negative, sub(t, round(t)), full_as(t, 0.25));
+  const Tensor reflected =
+      sub(scale(cotangent_derivative(n, turn), -kPi), scale(zeta, std::tgamma(n + 1.0)));
+  return make_select(negative, reflected, scale(zeta, factor));
 }
 
 }  // namespace lilith

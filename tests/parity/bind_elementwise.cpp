@@ -70,7 +70,12 @@ void bind_unary(Table& t) {
   t["logit"] = [](const Call& c) {
     return one(c.has(1, "eps") ? logit(c.operand(0), c.real(1, "eps", 0)) : logit(c.operand(0)));
   };
-  t["nan_to_num"] = [](const Call& c) { return one(nan_to_num(c.operand(0))); };
+  t["nan_to_num"] = [](const Call& c) {
+    std::optional<double> posinf, neginf;
+    if (c.has(2, "posinf")) posinf = c.real(2, "posinf", 0);
+    if (c.has(3, "neginf")) neginf = c.real(3, "neginf", 0);
+    return one(nan_to_num(c.operand(0), c.real(1, "nan", 0), posinf, neginf));
+  };
   for (int n = 0; n <= 4; ++n) {
     t["polygamma__polygamma_n_" + std::to_string(n)] = [](const Call& c) {
       return one(polygamma(static_cast<int>(c.integer(1, "n")), c.operand(0)));
@@ -124,13 +129,14 @@ void bind_binary(Table& t) {
   t["add"] = [alpha](const Call& c) { return one(add(c.operand(0), c.operand(1), alpha(c))); };
   t["sub"] = [alpha](const Call& c) { return one(sub(c.operand(0), c.operand(1), alpha(c))); };
   t["rsub"] = [alpha](const Call& c) { return one(rsub(c.operand(0), c.operand(1), alpha(c))); };
-  t["div__no_rounding_mode"] = [](const Call& c) { return one(div(c.operand(0), c.operand(1))); };
-  t["div__trunc_rounding"] = [](const Call& c) {
-    return one(div(c.operand(0), c.operand(1), RoundingMode::Trunc));
-  };
-  t["div__floor_rounding"] = [](const Call& c) {
-    return one(div(c.operand(0), c.operand(1), RoundingMode::Floor));
-  };
+  for (const char* name : {"div__no_rounding_mode", "div__trunc_rounding", "div__floor_rounding"}) {
+    t[name] = [](const Call& c) {
+      const std::string mode = c.text(-1, "rounding_mode", "");
+      if (mode.empty()) return one(div(c.operand(0), c.operand(1)));
+      return one(div(c.operand(0), c.operand(1),
+                     mode == "floor" ? RoundingMode::Floor : RoundingMode::Trunc));
+    };
+  }
   t["isclose"] = [](const Call& c) {
     return one(isclose(c.operand(0), c.operand(1), c.real(-1, "rtol", 1e-5),
                        c.real(-1, "atol", 1e-8), c.flag(-1, "equal_nan", false)));

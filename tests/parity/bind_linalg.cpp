@@ -35,9 +35,11 @@ void bind_creation(Table& t) {
     return TensorOptions{.dtype = c.dtype(-1, "dtype", DType::F32)};
   };
   t["arange"] = [options](const Call& c) {
-    if (c.num_positional() == 1 && !c.has(-1, "end")) return one(arange(c.operand(0), options(c)));
-    const Arg end = c.operand(1, "end");
-    return one(arange(c.operand(0), end, c.has(2) ? c.operand(2) : Arg(1), options(c)));
+    const bool end_alone = c.num_positional() == 1 && !c.has(-1, "end");
+    const Arg start = end_alone ? Arg(0) : c.operand(0), end = c.operand(end_alone ? 0 : 1, "end");
+    const Arg step = c.has(2, "step") ? c.operand(2, "step") : Arg(1);
+    return one(c.has(-1, "dtype") ? arange(start, end, step, options(c))
+                                  : arange(start, end, step));
   };
   t["linspace"] = [options](const Call& c) {
     return one(linspace(c.operand(0), c.operand(1), c.integer(2, "steps"), options(c)));
@@ -48,11 +50,11 @@ void bind_creation(Table& t) {
   };
   t["eye"] = [options](const Call& c) {
     std::optional<std::int64_t> m;
-    if (c.has(1)) m = c.integer(1, "m");
+    if (c.has(1, "m")) m = c.integer(1, "m");
     return one(eye(c.integer(0, "n"), m, options(c)));
   };
-  t["zeros"] = [options](const Call& c) { return one(zeros(c.longs(0), options(c))); };
-  t["ones"] = [options](const Call& c) { return one(ones(c.longs(0), options(c))); };
+  t["zeros"] = [options](const Call& c) { return one(zeros(c.sizes(0, "size"), options(c))); };
+  t["ones"] = [options](const Call& c) { return one(ones(c.sizes(0, "size"), options(c))); };
   const auto dtype = [](const Call& c) -> std::optional<DType> {
     if (!c.has(-1, "dtype")) return {};
     return c.dtype(-1, "dtype", DType::F32);

@@ -10,9 +10,9 @@ IntList list_of(const Call& c, int position, const std::string& name,
                 std::vector<std::int64_t> otherwise) {
   return c.longs(position, name, std::move(otherwise));
 }
-Padding padding_of(const Call& c) {
-  if (c.is_text(-1, "padding")) return c.text(-1, "padding", "").c_str();
-  return c.longs(-1, "padding", {0});
+Padding padding_of(const Call& c, int position) {
+  if (c.is_text(position, "padding")) return c.text(position, "padding", "").c_str();
+  return c.longs(position, "padding", {0});
 }
 
 using Conv = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&, const Padding&,
@@ -21,17 +21,20 @@ using ConvTranspose = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const
                                  const IntList&, const IntList&, std::int64_t, const IntList&);
 using MaxPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&,
                            const IntList&, bool);
+using MaxPoolAt = std::pair<Tensor, Tensor> (*)(const Arg&, const IntList&, const IntList&,
+                                                const IntList&, const IntList&, bool);
 using AvgPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&, bool, bool,
                            std::optional<std::int64_t>);
 using Adaptive = Tensor (*)(const Arg&, const IntList&);
+using AdaptiveAt = std::pair<Tensor, Tensor> (*)(const Arg&, const IntList&);
 
 void bind_convolutions(Table& t) {
   for (const auto& [name, f] :
        {std::pair<const char*, Conv>{"conv1d", conv1d}, {"conv2d", conv2d}, {"conv3d", conv3d}}) {
     t[kPrefix + name] = [f = f](const Call& c) {
       return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"),
-                   list_of(c, -1, "stride", {1}), padding_of(c), list_of(c, -1, "dilation", {1}),
-                   c.integer(-1, "groups", 1)));
+                   list_of(c, 3, "stride", {1}), padding_of(c, 4), list_of(c, 5, "dilation", {1}),
+                   c.integer(6, "groups", 1)));
     };
   }
   for (const auto& [name, f] :
@@ -40,24 +43,46 @@ void bind_convolutions(Table& t) {
         {"conv_transpose3d", conv_transpose3d}}) {
     t[kPrefix + name] = [f = f](const Call& c) {
       return one(f(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias"),
-                   list_of(c, -1, "stride", {1}), list_of(c, -1, "padding", {0}),
-                   list_of(c, -1, "output_padding", {0}), c.integer(-1, "groups", 1),
-                   list_of(c, -1, "dilation", {1})));
+                   list_of(c, 3, "stride", {1}), list_of(c, 4, "padding", {0}),
+                   list_of(c, 5, "output_padding", {0}), c.integer(6, "groups", 1),
+                   list_of(c, 7, "dilation", {1})));
     };
   }
 }
 
-void bind_pools(Table& t) {
-  for (const auto& [name, f] : {std::pair<const char*, MaxPool>{"max_pool1d", max_pool1d},
-                                {"max_pool2d", max_pool2d},
-                                {"max_pool3d", max_pool3d}}) {
-    t[kPrefix + name] = [f = f](const Call& c) {
-      if (c.flag(-1, "return_indices", false)) throw Unsupported("return_indices");
-      return one(f(c.operand(0), list_of(c, -1, "kernel_size", {}), list_of(c, -1, "stride", {}),
-                   list_of(c, -1, "padding", {0}), list_of(c, -1, "dilation", {1}),
-                   c.flag(-1, "ceil_mode", false)));
+struct MaxPools {
+  const char* name;
+  MaxPool values;
+  MaxPoolAt with_indices;
+};
+void bind_max_pools(Table& t) {
+  for (const MaxPools& f : {MaxPools{"max_pool1d", max_pool1d, max_pool1d_with_indices},
+                            {"max_pool2d", max_pool2d, max_pool2d_with_indices},
+                            {"max_pool3d", max_pool3d, max_pool3d_with_indices}}) {
+    t[kPrefix + f.name] = [f](const Call& c) {
+      const IntList size = list_of(c, 1, "kernel_size", {}), stride = list_of(c, 2, "stride", {}),
+                    padding = list_of(c, 3, "padding", {0}),
+                    dilation = list_of(c, 4, "dilation", {1});
+      const bool ceil_mode = c.flag(5, "ceil_mode", false);
+      if (c.flag(6, "return_indices", false))
+        return two(f.with_indices(c.operand(0), size, stride, padding, dilation, ceil_mode));
+      return one(f.values(c.operand(0), size, stride, padding, dilation, ceil_mode));
     };
   }
+  const std::tuple<const char*, Adaptive, AdaptiveAt> adaptive[] = {
+      {"adaptive_max_pool1d", adaptive_max_pool1d, adaptive_max_pool1d_with_indices},
+      {"adaptive_max_pool2d", adaptive_max_pool2d, adaptive_max_pool2d_with_indices},
+      {"adaptive_max_pool3d", adaptive_max_pool3d, adaptive_max_pool3d_with_indices}};
+  for (const auto& [name, values, with_indices] : adaptive) {
+    t[kPrefix + name] = [values = values, with_indices = with_indices](const Call& c) {
+      const IntList size = c.longs(1, "output_size");
+      if (c.flag(2, "return_indices", false)) return two(with_indices(c.operand(0), size));
+      return one(values(c.operand(0), size));
+    };
+  }
+}
+
+void bind_avg_pools(Table& t) {
   t[kPrefix + "avg_pool1d"] = [](const Call& c) {
     return one(avg_pool1d(c.operand(0), list_of(c, 1, "kernel_size", {}),
                           list_of(c, 2, "stride", {}), list_of(c, 3, "padding", {0}),
@@ -74,12 +99,11 @@ void bind_pools(Table& t) {
     };
   }
   const std::pair<const char*, Adaptive> adaptive[] = {
-      {"adaptive_avg_pool1d", adaptive_avg_pool1d}, {"adaptive_avg_pool2d", adaptive_avg_pool2d},
-      {"adaptive_avg_pool3d", adaptive_avg_pool3d}, {"adaptive_max_pool1d", adaptive_max_pool1d},
-      {"adaptive_max_pool2d", adaptive_max_pool2d}, {"adaptive_max_pool3d", adaptive_max_pool3d}};
+      {"adaptive_avg_pool1d", adaptive_avg_pool1d},
+      {"adaptive_avg_pool2d", adaptive_avg_pool2d},
+      {"adaptive_avg_pool3d", adaptive_avg_pool3d}};
   for (const auto& [name, f] : adaptive) {
     t[kPrefix + name] = [f = f](const Call& c) {
-      if (c.flag(2, "return_indices", false)) throw Unsupported("return_indices");
       return one(f(c.operand(0), c.longs(1, "output_size")));
     };
   }
@@ -120,7 +144,8 @@ void bind_norms(Table& t) {
 
 void bind_nn(Table& t) {
   bind_convolutions(t);
-  bind_pools(t);
+  bind_max_pools(t);
+  bind_avg_pools(t);
   bind_norms(t);
   t[kPrefix + "linear"] = [](const Call& c) {
     return one(linear(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias")));
@@ -130,7 +155,11 @@ void bind_nn(Table& t) {
   };
   // The samples are weight, indices.
   t[kPrefix + "embedding"] = [](const Call& c) {
-    return one(embedding(c.operand(1), c.tensor(0)));
+    std::optional<std::int64_t> padding_idx;
+    if (c.has(2, "padding_idx")) padding_idx = c.integer(2, "padding_idx");
+    if (c.has(3, "max_norm")) throw Unsupported("max_norm, which changes the weight");
+    if (c.flag(5, "scale_grad_by_freq", false)) throw Unsupported("scale_grad_by_freq");
+    return one(embedding(c.operand(1), c.tensor(0), padding_idx));
   };
   t[kPrefix + "cosine_similarity"] = [](const Call& c) {
     return one(cosine_similarity(c.operand(0), c.operand(1),

@@ -9,6 +9,10 @@ std::optional<int> dim_of(const Call& c, int position) {
   if (!c.has(position, "dim")) return {};
   return static_cast<int>(c.integer(position, "dim"));
 }
+std::optional<DType> dtype_of(const Call& c, int position) {
+  if (!c.has(position, "dtype")) return {};
+  return c.dtype(position, "dtype", DType::F32);
+}
 bool keepdim_of(const Call& c, int position) { return c.flag(position, "keepdim", false); }
 
 /// var, std and their pairs: (x, unbiased) or (x, dim, unbiased | correction, keepdim).
@@ -36,23 +40,26 @@ void bind_sums(Table& t) {
                                 {"mean", mean},
                                 {"nanmean", nanmean}}) {
     t[name] = [f = f](const Call& c) {
-      return one(f(c.operand(0), dims_of(c, 1), keepdim_of(c, 2), {}));
+      return one(f(c.operand(0), dims_of(c, 1), keepdim_of(c, 2), dtype_of(c, 3)));
     };
   }
-  for (const auto& [name, f] : {std::pair<const char*, ReduceDims>{"amax", amax}, {"amin", amin}}) {
+  for (const auto& [name, f] : {std::pair<const char*, ReduceDims>{"amax", amax},
+                                {"amin", amin},
+                                {"all", all},
+                                {"any", any}}) {
     t[name] = [f = f](const Call& c) {
       return one(f(c.operand(0), dims_of(c, 1), keepdim_of(c, 2)));
     };
   }
-  for (const auto& [name, f] : {std::pair<const char*, ReduceDim>{"argmax", argmax},
-                                {"argmin", argmin},
-                                {"all", all},
-                                {"any", any}}) {
+  for (const auto& [name, f] :
+       {std::pair<const char*, ReduceDim>{"argmax", argmax}, {"argmin", argmin}}) {
     t[name] = [f = f](const Call& c) {
       return one(f(c.operand(0), dim_of(c, 1), keepdim_of(c, 2)));
     };
   }
-  t["prod"] = [](const Call& c) { return one(prod(c.operand(0), dim_of(c, 1), keepdim_of(c, 2))); };
+  t["prod"] = [](const Call& c) {
+    return one(prod(c.operand(0), dim_of(c, 1), keepdim_of(c, 2), dtype_of(c, 3)));
+  };
   t["var"] = [](const Call& c) {
     const Spread s(c);
     return one(var(c.operand(0), s.dims, s.correction, s.keepdim));
@@ -101,10 +108,10 @@ void bind_norms_and_scans(Table& t) {
     return one(dist(c.operand(0), c.operand(1), c.real(2, "p", 2)));
   };
   t["cumsum"] = [](const Call& c) {
-    return one(cumsum(c.operand(0), static_cast<int>(c.integer(1, "dim"))));
+    return one(cumsum(c.operand(0), static_cast<int>(c.integer(1, "dim")), dtype_of(c, 2)));
   };
   t["cumprod"] = [](const Call& c) {
-    return one(cumprod(c.operand(0), static_cast<int>(c.integer(1, "dim"))));
+    return one(cumprod(c.operand(0), static_cast<int>(c.integer(1, "dim")), dtype_of(c, 2)));
   };
   t["logcumsumexp"] = [](const Call& c) {
     return one(logcumsumexp(c.operand(0), static_cast<int>(c.integer(1, "dim"))));
@@ -115,9 +122,9 @@ void bind_norms_and_scans(Table& t) {
                     c.maybe_tensor(4, "append")));
   };
   t["trapezoid"] = [](const Call& c) {
-    if (c.is_tensor(1, "x")) throw Unsupported("sample points x");
-    return one(trapezoid(c.operand(0), c.has(-1, "dx") ? c.operand(-1, "dx") : Arg(1),
-                         static_cast<int>(c.integer(-1, "dim", -1))));
+    const int dim = static_cast<int>(c.integer(-1, "dim", -1));
+    if (c.is_tensor(1, "x")) return one(trapezoid(c.operand(0), c.tensor(1, "x"), dim));
+    return one(trapezoid(c.operand(0), c.has(-1, "dx") ? c.operand(-1, "dx") : Arg(1), dim));
   };
 }
 

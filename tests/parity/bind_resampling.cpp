@@ -5,10 +5,16 @@ namespace lilith::parity {
 namespace {
 
 std::vector<Tensor> resampled(const Call& c, Interpolation mode, int first, bool align_corners) {
-  InterpolateOptions o{.mode = mode, .align_corners = align_corners};
+  InterpolateOptions o{.mode = mode,
+                       .align_corners = align_corners,
+                       .recompute_scale_factor = c.flag(5, "recompute_scale_factor", false)};
+  const int second = first < 0 ? -1 : first + 1;
   if (c.has(first, "size")) o.size = c.longs(first, "size");
-  if (c.has(first < 0 ? -1 : first + 1, "scale_factor"))
-    o.scale_factor = {c.real(first < 0 ? -1 : first + 1, "scale_factor", 1)};
+  if (c.is_list(second, "scale_factor")) {
+    o.scale_factor = c.json(second, "scale_factor").get<std::vector<double>>();
+  } else if (c.has(second, "scale_factor")) {
+    o.scale_factor = {c.real(second, "scale_factor", 1)};
+  }
   return one(interpolate(c.operand(0), o));
 }
 

@@ -141,6 +141,13 @@ std::vector<std::int64_t> Call::longs(int position, const std::string& name,
                                       std::vector<std::int64_t> otherwise) const {
   return has(position, name) ? longs(position, name) : otherwise;
 }
+std::vector<std::int64_t> Call::sizes(int position, const std::string& name) const {
+  if (position >= num_positional() && !has(position, name)) return {};
+  std::vector<std::int64_t> result = longs(position, name);
+  if (is_list(position, name)) return result;
+  for (int i = position + 1; i < num_positional(); ++i) result.push_back(integer(i, ""));
+  return result;
+}
 std::vector<int> Call::ints(int position, const std::string& name) const {
   const std::vector<std::int64_t> values = longs(position, name);
   return {values.begin(), values.end()};

@@ -37,6 +37,8 @@ class Call {
   std::vector<std::int64_t> longs(int position, const std::string& name = "") const;
   std::vector<std::int64_t> longs(int position, const std::string& name,
                                   std::vector<std::int64_t> otherwise) const;
+  /// A list of integers, or the positional integers from here on.
+  std::vector<std::int64_t> sizes(int position, const std::string& name = "") const;
   std::vector<int> ints(int position, const std::string& name = "") const;
   std::vector<int> ints(int position, const std::string& name, std::vector<int> otherwise) const;
   bool is_list(int position, const std::string& name = "") const;

@@ -1,5 +1,4 @@
-// The command line as a process: exit status, what goes to stdout, what to stderr. Skipped, loudly,
-// when it is not built.
+// The command line as a process: exit status, what goes to stdout, what to stderr.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -31,8 +30,8 @@ struct Outcome {
 class Cli : public testing::Test {
  protected:
   void SetUp() override {
-    program_ = fs::read_symlink("/proc/self/exe").parent_path() / "lilith";
-    if (!fs::exists(program_)) GTEST_SKIP() << "SKIPPED: " << program_ << " is not built";
+    program_ = LILITH_PROGRAM;
+    ASSERT_TRUE(fs::exists(program_)) << program_ << " is not built";
     dir_ = fs::temp_directory_path() / fmt::format("lilith-cli-{}", ::getpid());
     fs::create_directories(dir_);
   }
@@ -80,6 +79,11 @@ TEST_F(Cli, ExplainReplaysACase) {
   EXPECT_EQ(o.status, 0) << o.err;
   expect_has(o.out, "mul");
   expect_has(o.out, "output 0: f32[2,3]  min 0  max 2.5  mean 1.25");
+  ::setenv("LILITH_DISABLE", "nosuch", 1);
+  const Outcome unknown = run("explain --replay " + path("case"));
+  ::unsetenv("LILITH_DISABLE");
+  EXPECT_EQ(unknown.status, 0);
+  expect_has(unknown.err, "LILITH_DISABLE: there is no 'nosuch'; there are: fuse, ");
   EXPECT_NE(run("explain").status, 0);
   const Outcome missing = run("explain --replay " + path("nowhere"));
   EXPECT_EQ(missing.status, 1);

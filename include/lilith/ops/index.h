@@ -44,7 +44,8 @@ Tensor select_scatter(const Arg& x, const Tensor& src, int dim, std::int64_t ind
 Tensor slice_update(const Arg& x, const Tensor& src, int dim, std::int64_t start = 0,
                     std::int64_t end = INT64_MAX, std::int64_t step = 1);
 /// x with `values` at x[indices[0], indices[1], …] of the first dimensions; indices: integers that
-/// broadcast, negative ones count from the end; values broadcast to [indices..., rest of x]. With
+/// broadcast, negative ones count from the end, or masks of one dimension each, whose values are
+/// asked for, so that they cannot be compiled; values broadcast to [indices..., rest of x]. With
 /// accumulate they are added, equal indices too; without, the last of equals is what stays.
 /// Ref: torch.Tensor.index_put.
 Tensor index_put(const Arg& x, const std::vector<Tensor>& indices, const Arg& values,

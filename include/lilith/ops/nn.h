@@ -47,6 +47,23 @@ Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& strid
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
 Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
+/// The same with i64 indices: where each maximum stood, a row-major number among the pooled sizes
+/// (PyTorch's return_indices).
+std::pair<Tensor, Tensor> max_pool1d_with_indices(const Arg& x, const IntList& kernel_size,
+                                                  const IntList& stride = {},
+                                                  const IntList& padding = 0,
+                                                  const IntList& dilation = 1,
+                                                  bool ceil_mode = false);
+std::pair<Tensor, Tensor> max_pool2d_with_indices(const Arg& x, const IntList& kernel_size,
+                                                  const IntList& stride = {},
+                                                  const IntList& padding = 0,
+                                                  const IntList& dilation = 1,
+                                                  bool ceil_mode = false);
+std::pair<Tensor, Tensor> max_pool3d_with_indices(const Arg& x, const IntList& kernel_size,
+                                                  const IntList& stride = {},
+                                                  const IntList& padding = 0,
+                                                  const IntList& dilation = 1,
+                                                  bool ceil_mode = false);
 /// The mean of each window. divisor_override (pools 2d, 3d) replaces the count.
 Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, bool ceil_mode = false,
@@ -64,6 +81,13 @@ Tensor adaptive_avg_pool3d(const Arg& x, const IntList& output_size);
 Tensor adaptive_max_pool1d(const Arg& x, const IntList& output_size);
 Tensor adaptive_max_pool2d(const Arg& x, const IntList& output_size);
 Tensor adaptive_max_pool3d(const Arg& x, const IntList& output_size);
+/// The same with i64 indices, as those of max_pool2d_with_indices.
+std::pair<Tensor, Tensor> adaptive_max_pool1d_with_indices(const Arg& x,
+                                                           const IntList& output_size);
+std::pair<Tensor, Tensor> adaptive_max_pool2d_with_indices(const Arg& x,
+                                                           const IntList& output_size);
+std::pair<Tensor, Tensor> adaptive_max_pool3d_with_indices(const Arg& x,
+                                                           const IntList& output_size);
 
 /// What batch_norm gives in training: the result and the new running statistics.
 struct BatchNormResult {
@@ -103,6 +127,7 @@ struct InterpolateOptions {
   std::vector<double> scale_factor = {};  // one number, or one per dimension
   Interpolation mode = Interpolation::Nearest;
   bool align_corners = false;
+  bool recompute_scale_factor = false;  // from the sizes, rather than as given
 };
 /// Resamples the sizes of x [N, C, d…]. Ref: torch.nn.functional.interpolate.
 /// Errors: neither or both of size and scale_factor, a mode for another number of sizes.

@@ -44,8 +44,8 @@ Tensor min(const Arg& x, const Tensor& other);
 /// The first index of the largest, in the flattened order without dim. i64.
 Tensor argmax(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
 Tensor argmin(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
-Tensor all(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
-Tensor any(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+Tensor all(const Arg& x, const IntList& dims = {}, bool keepdim = false);
+Tensor any(const Arg& x, const IntList& dims = {}, bool keepdim = false);
 Tensor count_nonzero(const Arg& x, const IntList& dims = {});
 /// log(sum(exp(x))), without overflow.
 Tensor logsumexp(const Arg& x, const IntList& dims, bool keepdim = false);
@@ -60,6 +60,9 @@ Tensor logcumsumexp(const Arg& x, int dim);
 /// The n-th forward difference along dim.
 Tensor diff(const Arg& x, int n = 1, int dim = -1, const Tensor& prepend = {},
             const Tensor& append = {});
+/// The integral of y along dim by the trapezoidal rule, for samples dx apart or at the points x:
+/// one dimension (that of the integral) or y's last ones. Ref: torch.trapezoid.
 Tensor trapezoid(const Arg& y, const Arg& dx = 1, int dim = -1);
+Tensor trapezoid(const Arg& y, const Tensor& x, int dim = -1);
 
 }  // namespace lilith

@@ -92,6 +92,9 @@ Tensor repeat(const Arg& x, const IntList& repeats);
 Tensor tile(const Arg& x, const IntList& repeats);
 /// Every index of `dim` `repeats` times in a row; without dim, in the flattened order.
 Tensor repeat_interleave(const Arg& x, std::int64_t repeats, std::optional<int> dim = {});
+/// As many of each element as repeats (integers, one or one per element) says: its values are asked
+/// for, so this cannot be compiled.
+Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<int> dim = {});
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing = false,
                              SourceLocation loc = SourceLocation::current());
 /// All windows of `size` along dim, `step` apart, as a new last dimension.
