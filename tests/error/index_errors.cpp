@@ -16,7 +16,7 @@ TEST(IndexErrors, OneIndex) {
   EXPECT_ERROR_HERE(eval(gather(x, 1, tensor({{0}, {-5}, {1}}))),
                     "gather: index -5 is out of range; need 0 <= index < 4");
   EXPECT_ERROR_HERE(eval(take_along_dim(x, tensor({{0}, {5}, {1}}), 1)),
-                    "take_along_dim: index 5 is out of range; need 0 <= index < 4");
+                    "take_along_dim: index 5 is out of range; need -4 <= index < 4");
   EXPECT_ERROR_HERE(eval(take(x, tensor({3, 12}))),
                     "take: index 12 is out of range; need -12 <= index < 12");
   EXPECT_ERROR_HERE(eval(embedding(tensor({-1, 2}), x)),
