@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "schedule/contraction.h"
+#include "schedule/loops.h"
 
 // The analytic model: cycles of the inner loop for every way to lay a register tile over the
 // result: which axis runs in the lanes, how many vectors of it, and which one or two axes are the
@@ -10,7 +11,7 @@
 namespace lilith::schedule {
 namespace {
 
-constexpr std::int64_t kPage = 4096, kLine = 64;
+constexpr std::int64_t kPage = 4096;
 
 double innermost_overhead(const ContractionSpec& spec) {
   std::int64_t inner = 1;

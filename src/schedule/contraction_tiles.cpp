@@ -16,7 +16,6 @@ namespace {
 
 // Vector operations of an epilogue that are written out; above, it is a loop.
 constexpr std::int64_t kMaxEpilogue = 200;
-constexpr std::int64_t kLine = 64;  // bytes of a cache line
 // Vector FMAs of an innermost sum that is written out.
 constexpr std::int64_t kMaxUnrolledSum = 48;
 

@@ -8,6 +8,7 @@
 
 namespace lilith::schedule {
 
+constexpr std::int64_t kLine = 64;       // bytes of a cache line
 constexpr std::int64_t kMinTask = 4096;  // elements worth handing to another thread
 
 /// One loop: over a dimension of a kernel's domain, or over several merged.

@@ -19,7 +19,6 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr std::int64_t kLine = 64;               // bytes of a cache line
 constexpr std::int64_t kSets = 64, kFar = 2048;  // of the L1 and of the L2 cache
 
 // Of so many sets those that lines this far apart share; a step inside of lines visits them all.

@@ -25,8 +25,7 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr std::int64_t kLine = 64;  // bytes of a cache line
-constexpr int kMinRow = 8;          // a shorter innermost loop leaves most lanes idle
+constexpr int kMinRow = 8;  // a shorter innermost loop leaves most lanes idle
 
 using Stages = std::span<const Group>;
 
