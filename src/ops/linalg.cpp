@@ -171,8 +171,8 @@ Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntLis
   // A size of 1 is repeated to the other's: the other is summed.
   for (std::size_t k = 0; k < in_x.size() && k < in_y.size(); ++k) {
     const I m = x.shape()[static_cast<int>(in_x[k])], n = y.shape()[static_cast<int>(in_y[k])];
-    if (m == 1 && n != 1) y = sum(y, in_y[k], true);
-    if (n == 1 && m != 1) x = sum(x, in_x[k], true);
+    if (m == 1 && n != 1) y = sum(y, in_y[k], true, y.dtype());
+    if (n == 1 && m != 1) x = sum(x, in_x[k], true, x.dtype());
   }
   return dot_general(x, y, {}, {}, in_x, in_y);
 }

@@ -261,6 +261,10 @@ Tensor diff(const Arg& x, int n, int dim, const Tensor& prepend, const Tensor& a
 namespace {
 
 // Half the sum of the widths times the sums of neighbours.
+int sample_dim(const Tensor& y, int dim) {
+  LILITH_CHECK(y.ndim() > 0, "trapezoid: y is {}; need at least 1 dimension", y.aval().str());
+  return wrap_dim("trapezoid", dim, y.ndim());
+}
 Tensor trapezoids(const Tensor& y, const Arg& widths, int dim) {
   const I n = y.shape()[dim];
   if (n < 2) return sum(slice_dim(y, dim, 0, 0), dim);
@@ -273,12 +277,12 @@ Tensor trapezoids(const Tensor& y, const Arg& widths, int dim) {
 Tensor trapezoid(const Arg& y, const Arg& dx, int dim) {
   LocScope scope(y.loc());
   const Tensor t = floating(y);
-  return trapezoids(t, dx, wrap_dim("trapezoid", dim, t.ndim()));
+  return trapezoids(t, dx, sample_dim(t, dim));
 }
 Tensor trapezoid(const Arg& y, const Tensor& x, int dim) {
   LocScope scope(y.loc());
   const Tensor t = floating(y);
-  const int d = wrap_dim("trapezoid", dim, t.ndim()), missing = t.ndim() - x.ndim();
+  const int d = sample_dim(t, dim), missing = t.ndim() - x.ndim();
   LILITH_CHECK(missing >= 0, "trapezoid: y {}, x {}; need no more dimensions than y has",
                t.aval().str(), x.aval().str());
   // One dimension is that of the integral, whichever it is.

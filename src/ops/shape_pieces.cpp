@@ -285,9 +285,10 @@ Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<int>
                repeats.aval().str(), d, t.aval().str(), t.shape()[d]);
   // The shape depends on the values, so they are asked for.
   const auto counts = repeats.to(DType::I64).to_vector<I>();
+  if (counts.size() == 1) return repeat_interleave(t, counts[0], d);
   std::vector<I> index;
   for (I i = 0; i < t.shape()[d]; ++i) {
-    const I n = counts[counts.size() == 1 ? 0 : static_cast<std::size_t>(i)];
+    const I n = counts[static_cast<std::size_t>(i)];
     LILITH_CHECK(n >= 0, "repeat_interleave: {} repeats; need >= 0", n);
     index.insert(index.end(), static_cast<std::size_t>(n), i);
   }

@@ -61,6 +61,9 @@ TEST(TorchRules, IndicesFromTheEndMasksAndNone) {
   EXPECT_EQ(doubles(repeat_interleave(x, i64({2}))), (Doubles{1, 1, 2, 2, 3, 3}));
   EXPECT_THROW(repeat_interleave(x, i64({1, 2})), Error);
   EXPECT_THROW(repeat_interleave(x, i64({1, -2, 1})), Error);
+  EXPECT_THROW(repeat_interleave(x, i64({INT64_MAX})), Error);
+  EXPECT_THROW(trapezoid(tensor(3.0)), Error);
+  EXPECT_THROW(trapezoid(tensor(3.0), tensor(3.0)), Error);
 }
 
 TEST(TorchRules, PoolingGivesIndices) {
@@ -86,6 +89,8 @@ TEST(TorchRules, PoolingGivesIndices) {
 TEST(TorchRules, TensordotRepeatsASizeOfOne) {
   const Tensor a = f64({2, 3}).reshape({1, 2}), b = f64({1, 10, 100}).reshape({3, 1});
   EXPECT_EQ(doubles(tensordot(a, b, {0}, {0})), (Doubles{222, 333}));
+  const Tensor row = ones({1, 2}, {.dtype = kInt32}), column = ones({3, 1}, {.dtype = kInt32});
+  EXPECT_EQ(tensordot(row, column, {0}, {0}).dtype(), kInt32);
 }
 
 TEST(TorchRules, InterpolateRecomputesTheScale) {
