@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "passes/pipeline.h"
+#include "support/project_root.h"
 
 // Each file of golden/passes holds cases of one pass (named by the file): a title, the input, "->"
 // and the expected output. `golden_tests --bless` rewrites the outputs; review the difference.
@@ -53,7 +54,7 @@ class PassGolden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PassGolden, GivesTheExpectedGraph) {
   const fs::path path =
-      fs::path(LILITH_PROJECT_ROOT) / "tests/golden/passes" / (GetParam() + ".txt");
+      fs::path(lilith::testing::project_root()) / "tests/golden/passes" / (GetParam() + ".txt");
   std::vector<Case> cases = read_cases(path);
   ASSERT_FALSE(cases.empty()) << path;
   for (Case& c : cases) {

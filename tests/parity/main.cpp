@@ -11,6 +11,7 @@
 #include "parity/compare.h"
 #include "parity/gradients.h"
 #include "parity/jobs.h"
+#include "support/project_root.h"
 
 namespace lilith::parity {
 namespace {
@@ -214,7 +215,7 @@ std::filesystem::path golden_folder() {
   const char* shared = std::getenv("LILITH_SHARED");
   const std::filesystem::path root =
       shared != nullptr ? std::filesystem::path(shared)
-                        : std::filesystem::path(LILITH_PROJECT_ROOT).parent_path() / "shared";
+                        : std::filesystem::path(lilith::testing::project_root()).parent_path() / "shared";
   return root / "golden" / "torch";
 }
 

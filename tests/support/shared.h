@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <string>
 
+#include "support/project_root.h"
+
 namespace lilith::testing {
 
 /// The folder of data that tests compare with: LILITH_SHARED, else `shared` beside the project.
 inline std::filesystem::path shared_root() {
   if (const char* root = std::getenv("LILITH_SHARED")) return root;
-  return std::filesystem::path(LILITH_PROJECT_ROOT).parent_path() / "shared";
+  return std::filesystem::path(project_root()).parent_path() / "shared";
 }
 
 }  // namespace lilith::testing

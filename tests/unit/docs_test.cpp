@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "support/project_root.h"
+
 namespace lilith {
 namespace {
 
-const std::string kRoot = LILITH_PROJECT_ROOT;
+const std::string kRoot = lilith::testing::project_root();
 
 std::string text_of(const std::string& path) {
   std::ifstream in(kRoot + "/" + path);
