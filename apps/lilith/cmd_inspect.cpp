@@ -96,6 +96,7 @@ void inspect_tensors(const std::string& path) {
   std::size_t width = 4, bytes = 0;
   std::int64_t elements = 0;
   for (const auto& [name, t] : dict) width = std::max(width, name.size());
+  for (const auto& [name, reason] : dict.refused()) width = std::max(width, name.size());
   for (const auto& [name, t] : dict) {
     const Aval& aval = t.aval();
     bytes += aval.bytes();
@@ -103,10 +104,14 @@ void inspect_tensors(const std::string& path) {
     fmt::print("{:<{}}  {:<22}  {:>10}  {}\n", name, width, aval.str(), size_text(aval.bytes()),
                statistics(aval.dtype, t.raw_data(), aval.numel()).str());
   }
+  for (const auto& [name, reason] : dict.refused())
+    fmt::print("{:<{}}  not read: it {}\n", name, width, reason);
   for (const auto& [key, value] : dict.metadata) {
     fmt::print("metadata {}: {}\n", key, value.size() > 200 ? value.substr(0, 200) + "…" : value);
   }
-  fmt::print("{} tensors, {} elements, {}\n", dict.size(), elements, size_text(bytes));
+  fmt::print("{} tensors, {} elements, {}", dict.size(), elements, size_text(bytes));
+  if (!dict.refused().empty()) fmt::print("; {} not read", dict.refused().size());
+  fmt::print("\n");
 }
 
 template <class T>
@@ -146,7 +151,8 @@ void add_inspect(CLI::App& app) {
       "inspect", "Show what a file holds: names, shapes, dtypes, sizes, statistics");
   auto path = std::make_shared<std::string>();
   command
-      ->add_option("file", *path, "A file of weights (safetensors) or an idx file, gzipped or not")
+      ->add_option("file", *path,
+                   "A file of weights (safetensors, .pt, .npz, …) or an idx file, gzipped or not")
       ->required();
   command->callback([path] {
     if (looks_like_idx(*path))

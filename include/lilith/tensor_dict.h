@@ -12,7 +12,8 @@
 namespace lilith {
 
 /// Tensors by name, in the order in which they were added, and a file's free-text metadata: what a
-/// file of weights holds.
+/// file of weights holds. A file may also hold tensors that Lilith has no place for (sparse or
+/// complex ones, numbers that no dtype holds): they are listed by `refused`, and the rest is there.
 class TensorDict {
  public:
   using Item = std::pair<std::string, Tensor>;
@@ -23,10 +24,17 @@ class TensorDict {
 
   /// Adds a tensor. Error when the name is taken.
   void add(std::string name, Tensor value);
+  /// Adds a name that has no tensor, and why, as a predicate: "is sparse, …". Error when the name
+  /// is taken.
+  void refuse(std::string name, std::string reason);
+  /// The names without a tensor and the reasons. They are not counted, found or iterated over;
+  /// operator[] throws the reason.
+  const std::map<std::string, std::string>& refused() const { return refused_; }
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// The tensor of that name, or nullptr.
   const Tensor* find(std::string_view name) const;
-  /// The tensor of that name. Error when there is none; it names the nearest key.
+  /// The tensor of that name. Error when there is none: with the reason where the file holds one
+  /// that could not be read, else with the nearest key.
   const Tensor& operator[](std::string_view name) const;
 
   std::size_t size() const { return items_.size(); }
@@ -39,6 +47,7 @@ class TensorDict {
  private:
   std::vector<Item> items_;
   std::unordered_map<std::string, std::size_t> index_;
+  std::map<std::string, std::string> refused_;
 };
 
 }  // namespace lilith

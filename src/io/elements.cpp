@@ -50,13 +50,12 @@ float decode_f8_e8m0(unsigned b) {
 float decode_f4(unsigned b) { return small_float(b, 2, 1, 1); }
 
 template <class From, class To>
-void widen(const std::vector<std::uint8_t>& bytes, void* to, const Origin& origin) {
+void widen(std::span<const std::uint8_t> bytes, void* to, const Origin& origin) {
   for (std::size_t i = 0; i < bytes.size() / sizeof(From); ++i) {
     From value;
     std::memcpy(&value, bytes.data() + i * sizeof(From), sizeof(From));
-    LILITH_CHECK(value <= static_cast<std::make_unsigned_t<To>>(std::numeric_limits<To>::max()),
-                 "load: {}: '{}' is U64 and holds {}, more than i64 can.", origin.file, origin.name,
-                 value);
+    if (value > static_cast<std::make_unsigned_t<To>>(std::numeric_limits<To>::max()))
+      refuse(origin, "is U64 and holds {}, more than i64 can", value);
     static_cast<To*>(to)[i] = static_cast<To>(value);
   }
 }
@@ -72,7 +71,7 @@ constexpr ForeignRow kForeign[] = {{"U16", 16, DType::I32},    {"U32", 32, DType
                                    {"F8_E4M3", 8, DType::F32}, {"F8_E8M0", 8, DType::F32},
                                    {"F4", 4, DType::F32}};
 
-void convert(std::string_view type, const std::vector<std::uint8_t>& bytes, void* to,
+void convert(std::string_view type, std::span<const std::uint8_t> bytes, void* to,
              const Origin& origin) {
   if (type == "U16") return widen<std::uint16_t, std::int32_t>(bytes, to, origin);
   if (type == "U32") return widen<std::uint32_t, std::int64_t>(bytes, to, origin);
@@ -114,8 +113,8 @@ int bits_of(std::string_view type) {
 }
 
 Shape to_shape(const std::vector<std::uint64_t>& sizes, const Origin& origin) {
-  LILITH_CHECK(sizes.size() <= Shape::kMaxRank, "load: {}: '{}' has rank {}, at most {} is held.",
-               origin.file, origin.name, sizes.size(), Shape::kMaxRank);
+  if (sizes.size() > Shape::kMaxRank)
+    refuse(origin, "has rank {}, at most {} is held", sizes.size(), Shape::kMaxRank);
   Shape shape;
   // Element counts stay below 2^58, so that sizes in bytes and bits do not overflow.
   constexpr std::uint64_t kLimit = std::uint64_t{1} << 58;
@@ -140,19 +139,32 @@ Tensor make_host_tensor(const Shape& shape, DType dtype, const Origin&, void*& d
 void check_elements(const Tensor& t, const Origin& origin) {
   if (t.dtype() != DType::Bool) return;
   const auto* b = static_cast<const std::uint8_t*>(t.node()->storage()->data());
-  LILITH_CHECK(std::all_of(b, b + t.numel(), [](std::uint8_t v) { return v <= 1; }),
-               "load: {}: '{}' is BOOL and holds a byte other than 0 and 1.", origin.file,
-               origin.name);
+  if (!std::all_of(b, b + t.numel(), [](std::uint8_t v) { return v <= 1; }))
+    refuse(origin, "is BOOL and holds a byte other than 0 and 1");
 }
 
-Tensor from_elements(std::string_view type, const Shape& shape, std::vector<std::uint8_t> bytes,
-                     const Origin& origin) {
-  LILITH_CHECK(can_hold(type), "load: {}: '{}' is {}, which no dtype of Lilith can hold.",
-               origin.file, origin.name, type);
+Refusal::Refusal(const Origin& origin, std::string reason)
+    : Error(fmt::format("load: {}: '{}' {}.", origin.file, origin.name, reason)),
+      reason_(std::move(reason)) {}
+
+namespace {
+
+std::uint64_t bytes_for(std::string_view type, const Shape& shape, const Origin& origin) {
+  if (!can_hold(type)) refuse(origin, "is {}, which no dtype of Lilith can hold", type);
   const auto bits =
       static_cast<std::uint64_t>(shape.numel()) * static_cast<unsigned>(bits_of(type));
-  LILITH_CHECK(bytes.size() * 8 == bits, "load: {}: '{}' is {}{} but has {} bytes.", origin.file,
-               origin.name, type, shape.str(), bytes.size());
+  LILITH_CHECK(bits % 8 == 0, "load: {}: '{}' is {}{}, which does not end at a byte.", origin.file,
+               origin.name, type, shape.str());
+  return bits / 8;
+}
+
+}  // namespace
+
+Tensor from_elements(std::string_view type, const Shape& shape, std::span<const std::uint8_t> bytes,
+                     const Origin& origin) {
+  LILITH_CHECK(bytes.size() == bytes_for(type, shape, origin),
+               "load: {}: '{}' is {}{} but has {} bytes.", origin.file, origin.name, type,
+               shape.str(), bytes.size());
   const DType* native = native_dtype(type);
   void* data = nullptr;
   Tensor t = make_host_tensor(shape, native ? *native : foreign(type)->dtype, origin, data);
@@ -160,6 +172,22 @@ Tensor from_elements(std::string_view type, const Shape& shape, std::vector<std:
     std::copy(bytes.begin(), bytes.end(), static_cast<std::uint8_t*>(data));
   else
     convert(type, bytes, data, origin);
+  check_elements(t, origin);
+  return t;
+}
+
+Tensor tensor_at(const MappedFilePtr& file, std::uint64_t offset, std::string_view type,
+                 const Shape& shape, const Origin& origin) {
+  const std::uint64_t wanted = bytes_for(type, shape, origin);
+  const auto bytes = file->range(offset, wanted, fmt::format("'{}'", origin.name));
+  const DType* native = native_dtype(type);
+  const bool aligned =
+      native && reinterpret_cast<std::uintptr_t>(bytes.data()) % size_of(*native) == 0;
+  if (!file->mapped() || !aligned || wanted == 0) return from_elements(type, shape, bytes, origin);
+  // Borrowed memory is never written: a program that updates such a tensor makes a new one.
+  Tensor t =
+      ir::make_data({shape, *native, {}},
+                    Storage::borrow(const_cast<std::uint8_t*>(bytes.data()), wanted, [file] {}));
   check_elements(t, origin);
   return t;
 }

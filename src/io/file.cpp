@@ -1,9 +1,11 @@
 #include "io/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -31,6 +33,59 @@ void InputFile::read(std::uint64_t offset, void* to, std::uint64_t bytes) {
   const bool ok = fseeko(file_, static_cast<off_t>(offset), SEEK_SET) == 0 &&
                   std::fread(to, 1, bytes, file_) == bytes;
   LILITH_CHECK(ok, "{}: {}: cannot read {} bytes at {}.", op_, path_, bytes, offset);
+}
+
+namespace {
+
+/// A descriptor, closed at the end of its scope.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+}  // namespace
+
+MappedFilePtr MappedFile::open(const std::string& path, const char* op, std::uint64_t map_from) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  LILITH_CHECK(file.fd >= 0, "{}: cannot open {}: {}.", op, path, std::strerror(errno));
+  struct stat info{};
+  LILITH_CHECK(fstat(file.fd, &info) == 0 && S_ISREG(info.st_mode), "{}: {} is not a regular file.",
+               op, path);
+  const std::shared_ptr<MappedFile> out(new MappedFile(path, op));
+  out->bytes_ = static_cast<std::uint64_t>(info.st_size);
+  if (out->bytes_ == 0) return out;
+  if (out->bytes_ >= map_from) {
+    void* p = mmap(nullptr, out->bytes_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    out->mapped_ = p != MAP_FAILED;
+    if (out->mapped_) {
+      out->data_ = static_cast<const std::uint8_t*>(p);
+      return out;
+    }
+  }
+  out->owned_.reset(new std::uint8_t[out->bytes_]);
+  out->data_ = out->owned_.get();
+  for (std::uint64_t at = 0; at < out->bytes_;) {
+    const ssize_t n = ::read(file.fd, out->owned_.get() + at, out->bytes_ - at);
+    if (n < 0 && errno == EINTR) continue;
+    LILITH_CHECK(n >= 0, "{}: cannot read {}: {}.", op, path, std::strerror(errno));
+    LILITH_CHECK(n > 0, "{}: {} became shorter while it was read.", op, path);
+    at += static_cast<std::uint64_t>(n);
+  }
+  return out;
+}
+
+MappedFile::~MappedFile() {
+  if (mapped_) munmap(const_cast<std::uint8_t*>(data_), bytes_);
+}
+
+std::span<const std::uint8_t> MappedFile::range(std::uint64_t offset, std::uint64_t bytes,
+                                                const std::string& what) const {
+  LILITH_CHECK(offset <= bytes_ && bytes <= bytes_ - offset,
+               "{}: {} is truncated or damaged: {} needs {} bytes at {}, the file has {}.", op_,
+               path_, what, bytes, offset, bytes_);
+  return {data_ + offset, bytes};
 }
 
 void write_atomically(const std::string& path, const char* op,

@@ -73,6 +73,11 @@ void save(ModelRef model, const std::string& path) {
 void load(ModelRef model, const std::string& path, LoadOptions options) {
   LocScope scope(model.loc(), nullptr);
   const TensorDict tensors = load_tensors(path);
+  for (const auto& [key, value] : state_dict(model)) {
+    const auto refused = tensors.refused().find(key);
+    LILITH_CHECK(refused == tensors.refused().end(), "load: {}: '{}' {}.", path, key,
+                 refused->second);
+  }
   options.source = path.substr(path.find_last_of('/') + 1);
   load_state_dict(model, StateDict(tensors.begin(), tensors.end()), options);
 }

@@ -152,12 +152,11 @@ Tensor parse_npy(std::span<const std::uint8_t> bytes, const std::string& file,
   if (h.descr[0] == '>')
     for (auto e = elements.begin(); e != elements.end(); e += static_cast<std::ptrdiff_t>(width))
       std::reverse(e, e + static_cast<std::ptrdiff_t>(width));
-  if (!h.fortran || shape.rank() < 2)
-    return from_elements(type, shape, std::move(elements), origin);
+  if (!h.fortran || shape.rank() < 2) return from_elements(type, shape, elements, origin);
   std::vector<std::int64_t> order;
   for (int d = shape.rank(); d-- > 0;) order.push_back(d);
   std::reverse(shape.begin(), shape.end());
-  return permute(from_elements(type, shape, std::move(elements), origin), order);
+  return permute(from_elements(type, shape, elements, origin), order);
 }
 
 TensorDict load_npy(const std::string& path) {

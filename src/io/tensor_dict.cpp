@@ -34,9 +34,15 @@ TensorDict::TensorDict(const std::vector<Item>& items) {
 }
 
 void TensorDict::add(std::string name, Tensor value) {
-  LILITH_CHECK(index_.emplace(name, items_.size()).second,
+  LILITH_CHECK(!refused_.count(name) && index_.emplace(name, items_.size()).second,
                "TensorDict::add: the name '{}' is taken.", name);
   items_.emplace_back(std::move(name), std::move(value));
+}
+
+void TensorDict::refuse(std::string name, std::string reason) {
+  LILITH_CHECK(!contains(name) && !refused_.count(name),
+               "TensorDict::refuse: the name '{}' is taken.", name);
+  refused_.emplace(std::move(name), std::move(reason));
 }
 
 const Tensor* TensorDict::find(std::string_view name) const {
@@ -46,6 +52,8 @@ const Tensor* TensorDict::find(std::string_view name) const {
 
 const Tensor& TensorDict::operator[](std::string_view name) const {
   if (const Tensor* t = find(name)) return *t;
+  const auto refused = refused_.find(std::string(name));
+  LILITH_CHECK(refused == refused_.end(), "TensorDict: '{}' {}.", name, refused->second);
   LILITH_CHECK(!items_.empty(), "TensorDict: no tensor '{}'; it is empty.", name);
   const auto nearest =
       std::min_element(items_.begin(), items_.end(), [&](const Item& a, const Item& b) {
