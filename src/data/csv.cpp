@@ -183,7 +183,8 @@ class CsvReader {
 
 }  // namespace
 
-CsvDataset::CsvDataset(const std::string& path, const CsvOptions& options)
-    : Dataset<2>(CsvReader(path, options).read()) {}
+CsvDataset::CsvDataset(const std::string& path, const CsvOptions& options, SourceLocation loc)
+    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), CsvReader(path, options).read()),
+                 loc) {}
 
 }  // namespace lilith
