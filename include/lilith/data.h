@@ -14,18 +14,22 @@ namespace lilith {
 using CsvColumn = std::variant<int, std::string>;
 
 struct CsvOptions {
-  /// Whether the first line holds names. Unset: it does when one of its fields is no number.
+  /// Whether the first line holds names. Unset: it does when none of its fields is a number, and is
+  /// no row with missing values; a line that holds numbers and words is an Error.
   std::optional<bool> header = {};
   char separator = ',';
   /// The columns of x; empty: all but the targets.
   std::vector<CsvColumn> features = {};
   /// The columns of y.
   std::vector<CsvColumn> targets = {-1};
+  /// Reads a missing value (an empty field, "NA", "N/A", "nan", "null", "none", "?") as NaN instead
+  /// of refusing it. Ref: pandas.read_csv.
+  bool missing_is_nan = false;
 };
 
 /// A table of numbers: x f32 [features], y f32 [targets]. Fields may stand in double quotes; blank
-/// lines are skipped. Error, with file and line, for a field that is no finite number, a ragged row
-/// or an unknown column.
+/// lines are skipped. Error, with file and line, for a field that is no finite number or too large
+/// for f32, a ragged row or an unknown column.
 class CsvDataset : public Dataset<2> {
  public:
   explicit CsvDataset(const std::string& path, const CsvOptions& options = {},

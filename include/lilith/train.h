@@ -40,7 +40,7 @@ struct History {
   /// The rows as CSV with a header; an empty field stands for what was not measured.
   std::string csv() const;
   /// Writes csv() to a file. Error when it cannot be written.
-  void save_csv(const std::string& path) const;
+  void save_csv(const std::string& path, SourceLocation loc = SourceLocation::current()) const;
 };
 
 /// What a batch is scored by while training: output and target to a 0-d tensor, the mean over the

@@ -23,7 +23,8 @@ std::string History::csv() const {
   return out;
 }
 
-void History::save_csv(const std::string& path) const {
+void History::save_csv(const std::string& path, SourceLocation loc) const {
+  const LocScope scope(loc, nullptr);
   std::ofstream out(path);
   LILITH_CHECK(out.is_open(), "save_csv: cannot write {}", path);
   out << csv();
