@@ -10,9 +10,9 @@ namespace lilith {
 /// Reads every tensor of a file of weights, in the order of the file, with its metadata. The format
 /// is found by what the file holds, not by its name: safetensors, torch.save (.pt, .pth), NumPy
 /// (.npy, .npz), GGUF. Tensors come to the CPU. Unsigned integers wider than 8 bits become the next
-/// wider signed dtype, 8- and 4-bit floats and quantised blocks f32. Of a torch.save file, nested
-/// dicts become dotted names, and no code is run. Errors: Error that names the file and what is
-/// wrong with it.
+/// wider signed dtype, 8- and 4-bit floats and GGUF's quantised blocks f32. Of a torch.save file,
+/// nested dicts become dotted names, and no code is run. Errors: Error that names the file and what
+/// is wrong with it.
 TensorDict load_tensors(const std::string& path, SourceLocation loc = SourceLocation::current());
 
 /// Writes tensors as safetensors, evaluating those that are pending; `tensors.metadata` goes along.

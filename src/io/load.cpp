@@ -44,7 +44,7 @@ TensorDict load_tensors(const std::string& path, SourceLocation loc) {
   };
   if (starts("PK\x03\x04") || starts("PK\x05\x06"))
     return is_torch_archive(path) ? io::load_torch(path) : io::load_npz(path);
-  if (starts("GGUF")) return io::load_gguf(path);
+  if (starts("GGUF")) return io::read_all(io::open_gguf(io::MappedFile::open(path)));
   if (starts("\x93NUMPY")) return io::load_npy(path);
   // A pickle of protocol 2 and later without an archive around it.
   LILITH_CHECK(

@@ -1,4 +1,4 @@
-// Files of NumPy, PyTorch and GGUF.
+// Files of NumPy and PyTorch.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -124,68 +124,6 @@ TEST(TorchFile, PicklesAreDataAlone) {
   EXPECT_NE(error_text([&] { read("\x80\x02("); }).find("it is truncated"), std::string::npos);
   EXPECT_NE(error_text([&] { read("\x80\x02t."); }).find("a mark is missing"), std::string::npos);
   EXPECT_NE(error_text([&] { read("\x80\x02i"); }).find("opcode 0x69"), std::string::npos);
-}
-
-class GgufBytes {
- public:
-  template <class T>
-  GgufBytes& put(T v) {
-    bytes.append(reinterpret_cast<const char*>(&v), sizeof v);
-    return *this;
-  }
-  GgufBytes& text(const std::string& s) {
-    put<std::uint64_t>(s.size());
-    bytes += s;
-    return *this;
-  }
-  std::string bytes;
-};
-
-std::string gguf_file(std::uint32_t block_type) {
-  GgufBytes b;
-  b.bytes = "GGUF";
-  b.put<std::uint32_t>(3).put<std::uint64_t>(2).put<std::uint64_t>(2);
-  b.text("general.name").put<std::uint32_t>(8).text("tiny");
-  b.text("tokens").put<std::uint32_t>(9).put<std::uint32_t>(8).put<std::uint64_t>(2).text("a").text(
-      "b");
-  b.text("w").put<std::uint32_t>(2).put<std::uint64_t>(3).put<std::uint64_t>(2);
-  b.put<std::uint32_t>(0).put<std::uint64_t>(0);
-  b.text("q").put<std::uint32_t>(1).put<std::uint64_t>(32).put(block_type).put<std::uint64_t>(32);
-  b.bytes.resize((b.bytes.size() + 31) / 32 * 32);
-  for (int i = 0; i < 6; ++i) b.put(static_cast<float>(i));
-  b.put<std::uint64_t>(0);
-  b.put(half(0.5f).bits);
-  if (block_type == 8)
-    for (int i = 0; i < 32; ++i) b.put(static_cast<std::int8_t>(i - 16));
-  else
-    for (int i = 0; i < 16; ++i) b.put(static_cast<std::uint8_t>(i | (15 - i) << 4));
-  return b.bytes;
-}
-
-TEST(Gguf, PlainAndQuantisedTensors) {
-  const TempDir dir;
-  const std::string path = dir.file("x.gguf");
-  std::ofstream(path, std::ios::binary) << gguf_file(8);
-  const TensorDict t = load_tensors(path);
-  EXPECT_EQ(t["w"].shape(), (Shape{2, 3}));
-  EXPECT_EQ(t["w"].to_vector<float>(), (std::vector<float>{0, 1, 2, 3, 4, 5}));
-  EXPECT_EQ(t["q"].to_vector<float>()[0], -8);
-  EXPECT_EQ(t["q"].to_vector<float>()[31], 7.5f);
-  EXPECT_EQ(t.metadata.at("general.name"), "tiny");
-  std::ofstream(path, std::ios::binary) << gguf_file(2);
-  const auto q4 = load_tensors(path)["q"].to_vector<float>();
-  EXPECT_EQ(q4[1], -3.5f);
-  EXPECT_EQ(q4[16], 3.5f);
-  std::ofstream(path, std::ios::binary) << gguf_file(12);
-  EXPECT_NE(
-      error_text([&] { load_tensors(path); }).find("'q' is of GGUF's type 12, which is not read"),
-      std::string::npos);
-  std::ofstream(path, std::ios::binary) << gguf_file(8).substr(0, 250);
-  EXPECT_NE(error_text([&] { load_tensors(path); }).find("lies outside of the file"),
-            std::string::npos);
-  std::ofstream(path, std::ios::binary) << gguf_file(8).substr(0, 60);
-  EXPECT_NE(error_text([&] { load_tensors(path); }).find("truncated in its header"),
-            std::string::npos);
 }
 
 // Damaged files are read or refused; nothing else may happen.
