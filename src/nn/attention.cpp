@@ -12,6 +12,7 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/primitives.h"
 
 namespace lilith {
 
@@ -22,6 +23,14 @@ Tensor masked(const Tensor& scores, const Tensor& mask) {
   if (mask.dtype() == DType::Bool)
     return masked_fill(scores, mask, -std::numeric_limits<double>::infinity());
   return scores + mask;
+}
+
+// Sizes that only count the same (batch and length swapped) would mask other keys.
+void check_mask(const char* name, const Tensor& mask, const Shape& shape) {
+  LILITH_CHECK(mask.shape() == shape && (mask.dtype() == DType::Bool || is_floating(mask.dtype())),
+               "MultiheadAttention: {} is {}; need bool (true is left out) or floating (added) of "
+               "shape {}",
+               name, mask.aval().str(), shape.str());
 }
 
 // One more key that no mask hides.
@@ -122,12 +131,19 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
   const double scale = 1 / std::sqrt(static_cast<double>(embed / num_heads));
   Tensor scores =
       matmul(q * scale, transpose(split_heads(k, num_heads), -2, -1));  // [N, heads, L, S]
-  if (attn_mask.defined())
+  const bool hidden = attn_mask.defined() || padding_mask.defined();
+  if (attn_mask.defined()) {
+    const Shape all{batch * num_heads, length, keys}, shared{length, keys};
+    check_mask("attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared);
     scores =
         masked(scores, attn_mask.ndim() == 3 ? reshape(attn_mask, {batch, num_heads, length, keys})
                                              : attn_mask);
+  }
+  if (padding_mask.defined())
+    check_mask("key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys});
   if (padding_mask.defined()) scores = masked(scores, reshape(padding_mask, {batch, 1, 1, keys}));
-  const Tensor weights = lilith::dropout(softmax(scores, -1), dropout, training);
+  const Tensor weights = lilith::dropout(hidden ? ops::masked_softmax(scores) : softmax(scores, -1),
+                                         dropout, training);
   const Tensor heads = matmul(weights, split_heads(v, num_heads));  // [N, heads, L, E / heads]
   const Tensor joined = reshape(permute(heads, {2, 0, 1, 3}), {length, batch, embed});
   const Tensor out = linear(joined, out_proj.weight, out_proj.bias);

@@ -50,15 +50,17 @@ Tensor BatchNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
   const bool tracked = running_mean.defined();
   if (!training || !tracked)
     return batch_norm(x, running_mean, running_var, weight, bias, !tracked, 0.0, eps);
-  num_batches_tracked = num_batches_tracked + 1;
   // Without a momentum the factor is 1 / n, a tensor: blend the batch's own statistics by hand.
   BatchNormResult r =
       batch_norm_train(x, running_mean, running_var, weight, bias, momentum ? *momentum : 1.0, eps);
+  const Tensor batches = num_batches_tracked + 1;
   if (!momentum) {
-    const Tensor factor = reciprocal(num_batches_tracked.to(running_mean.dtype()));
+    const Tensor factor = reciprocal(batches.to(running_mean.dtype()));
     r.running_mean = lerp(running_mean, r.running_mean, factor);
     r.running_var = lerp(running_var, r.running_var, factor);
   }
+  // Assigned at the end: an Error above leaves the state as it was.
+  num_batches_tracked = batches;
   running_mean = stop_gradient(r.running_mean);
   running_var = stop_gradient(r.running_var);
   return r.output;
@@ -77,7 +79,11 @@ Tensor InstanceNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
   LocScope scope(loc);
   check_rank(x, "InstanceNorm", D, false);
   const bool tracked = running_mean.defined();
+  const Tensor out = instance_norm(x, running_mean, running_var, weight, bias, training || !tracked,
+                                   momentum, eps);
   if (tracked && training) {
+    LILITH_CHECK(x.size(0) > 0, "InstanceNorm{}d: x is {}; in training need at least one row.", D,
+                 x.aval().str());
     std::vector<std::int64_t> spatial;
     for (int d = 2; d < D + 2; ++d) spatial.push_back(d);
     const auto [v, m] = var_mean(stop_gradient(x), spatial);
@@ -85,8 +91,7 @@ Tensor InstanceNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
     running_mean = running_mean * (1 - momentum) + mean(m, 0) * momentum;
     running_var = running_var * (1 - momentum) + mean(v, 0) * momentum;
   }
-  return instance_norm(x, running_mean, running_var, weight, bias, training || !tracked, momentum,
-                       eps);
+  return out;
 }
 template class InstanceNorm<1>;
 template class InstanceNorm<2>;

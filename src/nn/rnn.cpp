@@ -248,6 +248,11 @@ void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&
   shape[shape.rank() - 1] = cell.weight_hh.size(1);
   if (!h.defined()) h = zeros_beside(shape, x);
   if (!c.defined()) c = zeros_beside(shape, x);
+  // A row short would be repeated over the batch.
+  for (const Tensor* s : {&h, &c}) {
+    LILITH_CHECK(s->shape() == shape, "{}: the state is {}; need {} for x {}.",
+                 reflect::type_info<C>.name, s->aval().str(), shape.str(), x.aval().str());
+  }
   const Recurrent::Weights w{cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, {}};
   f(linear(x, cell.weight_ih, cell.bias_ih), w, h, c);
 }

@@ -127,9 +127,10 @@ Tensor relu6(const Arg& x) {
 Tensor hardswish(const Arg& x) {
   LocScope scope(x.loc());
   const Tensor t = operand("hardswish", x);
-  const Tensor middle = scale(mul(t, shift(t, 3)), 1.0 / 6);
-  return make_select(compare("lt", t, -3), full_as(t, 0),
-                     make_select(compare("gt", t, 3), t, middle));
+  const Tensor below = compare("le", t, -3), above = compare("ge", t, 3);
+  const Tensor held = masked(logical_not(logical_or(below, above)), t);
+  const Tensor middle = scale(mul(held, shift(held, 3)), 1.0 / 6);
+  return make_select(below, full_as(t, 0), make_select(above, t, middle));
 }
 Tensor hardsigmoid(const Arg& x) {
   LocScope scope(x.loc());
@@ -185,6 +186,21 @@ Tensor softmax(const Arg& x, int dim, std::optional<DType> dtype) {
   const Tensor e = exp(sub(t, broadcast_over(top, t.shape(), {d})));
   return div(e, broadcast_over(make_reduce("reduce_sum", e, {d}), t.shape(), {d}));
 }
+namespace ops {
+
+Tensor masked_softmax(const Tensor& t) {
+  if (t.numel() == 0) return t;
+  const int d = t.ndim() - 1;
+  const Tensor top = stop_gradient(make_reduce("reduce_max", t, {d}));
+  const Tensor held = masked(compare("ne", top, -INFINITY), top);
+  const Tensor e = exp(sub(t, broadcast_over(held, t.shape(), {d})));
+  const Tensor total = make_reduce("reduce_sum", e, {d});
+  const Tensor divisor = make_select(compare("eq", total, 0), full_as(total, 1), total);
+  return div(e, broadcast_over(divisor, t.shape(), {d}));
+}
+
+}  // namespace ops
+
 Tensor softmin(const Arg& x, int dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));

@@ -140,7 +140,10 @@ const OpDef& atan2_op =
     define(Binary{"atan2", [](double a, double b) { return std::atan2(a, b); }, nullptr, kir::atan2,
                   [](const VjpCtx& c, const Tensor& ct) -> Cts {
                     const Tensor &a = c.in[0], &b = c.in[1];
-                    const Tensor over = div(ct, add(mul(a, a), mul(b, b)));
+                    // The slope at the origin is 0, as PyTorch's.
+                    const Tensor square = add(mul(a, a), mul(b, b));
+                    const Tensor over =
+                        div(ct, make_select(compare("eq", square, 0), full_as(ct, 1), square));
                     return {wanted(c, 0, [&] { return mul(over, b); }),
                             wanted(c, 1, [&] { return neg(mul(over, a)); })};
                   },

@@ -32,9 +32,10 @@ Tensor reduced(const Tensor& x, Reduction reduction) {
   return mean(x);
 }
 
-// Both operands, floating, of one dtype and shape.
+// Both operands, floating, of one dtype. Error unless they have one shape.
 Operands pair(const char* op, const Arg& input, const Tensor& target) {
   const Arg t(target);
+  check_one_shape(op, "input", input, "target", t);
   return broadcast_operands(op, input, t, floating_type(ops::result_type({&input, &t})));
 }
 
@@ -43,9 +44,10 @@ Tensor at_least_zero(const Tensor& x) { return clamp_min(x, full_as(x, 0)); }
 void check_classes(const char* op, const Tensor& x, const Tensor& target) {
   Shape expected = x.shape();
   expected.erase(x.ndim() == 1 ? 0 : 1);
-  LILITH_CHECK(is_integral(target.dtype()) && target.shape() == expected,
-               "{}: target is {}; input {} needs integers of shape {}", op, target.aval().str(),
-               x.aval().str(), expected.str());
+  const bool fits = target.shape() == expected, whole = is_integral(target.dtype());
+  LILITH_CHECK(whole && fits, "{}: target is {}; input {} needs integers of shape {}{}", op,
+               target.aval().str(), x.aval().str(), expected.str(),
+               class_cure(x.shape(), target.aval()));
 }
 
 void check_weight(const char* op, const Tensor& weight, I classes) {
@@ -121,9 +123,13 @@ Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
                                   ? make_broadcast(make_cast(o.weight, x.dtype()), x.shape(), {d})
                                   : Tensor();
   if (is_floating(target.dtype())) {
-    LILITH_CHECK(target.shape() == x.shape(),
-                 "cross_entropy_loss: probabilities {} for input {}; need the same shape",
-                 target.aval().str(), x.aval().str());
+    Shape numbers = x.shape();
+    numbers.erase(d);
+    LILITH_CHECK(
+        target.shape() == x.shape(),
+        "cross_entropy_loss: probabilities {} for input {}; need the same shape{}",
+        target.aval().str(), x.aval().str(),
+        target.shape() == numbers ? " (class numbers are integers: target.to(kInt64))" : "");
     Tensor p = make_cast(target, x.dtype());
     if (smoothing > 0) p = shift(scale(p, 1 - smoothing), each);
     Tensor values = mul(logp, p);
@@ -160,40 +166,58 @@ Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reductio
   LILITH_CHECK(beta >= 0, "smooth_l1_loss: beta is {}; need beta >= 0", beta);
   if (beta == 0) return l1_loss(input, target, reduction);
   const Operands o = pair("smooth_l1_loss", input, target);
-  const Tensor d = sub(o.a, o.b), z = abs(d);
-  return reduced(
-      make_select(compare("lt", z, beta), scale(mul(d, d), 0.5 / beta), shift(z, -0.5 * beta)),
-      reduction);
+  const Tensor d = sub(o.a, o.b), z = abs(d), near = compare("lt", z, beta), n = masked(near, d);
+  return reduced(make_select(near, scale(mul(n, n), 0.5 / beta), shift(z, -0.5 * beta)), reduction);
 }
 Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction, double delta) {
   LocScope scope(input.loc());
   LILITH_CHECK(delta > 0, "huber_loss: delta is {}; need delta > 0", delta);
   const Operands o = pair("huber_loss", input, target);
-  const Tensor d = sub(o.a, o.b), z = abs(d);
+  const Tensor d = sub(o.a, o.b), z = abs(d), near = compare("le", z, delta), n = masked(near, d);
   const Tensor far = scale(shift(z, -0.5 * delta), delta);
-  return reduced(make_select(compare("le", z, delta), scale(mul(d, d), 0.5), far), reduction);
+  return reduced(make_select(near, scale(mul(n, n), 0.5), far), reduction);
 }
+
+namespace {
+
+// log(x), at least -100. Where not `steep` its slope is that of `bend` / 1e-12.
+Tensor bounded_log(const Tensor& x, const Tensor& steep, const Tensor& bend) {
+  const Tensor inner = log(make_select(steep, x, full_as(x, 1)));
+  const Tensor value = clamp_min(log(x), full_as(x, -100));
+  const Tensor outer = add(stop_gradient(value), scale(sub(bend, stop_gradient(bend)), 1e12));
+  return make_select(steep, inner, outer);
+}
+
+}  // namespace
 
 Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight,
                             Reduction reduction) {
   LocScope scope(input.loc());
   const Operands o = pair("binary_cross_entropy", input, target);
-  const auto bounded = [](const Tensor& l) { return clamp_min(l, full_as(l, -100)); };
-  const Tensor one = full_as(o.a, 1);
-  const Tensor hit = mul(o.b, bounded(log(o.a))),
-               miss = mul(sub(one, o.b), bounded(log(sub(one, o.a))));
+  const Tensor one = full_as(o.a, 1), p = o.a, q = sub(one, p);
+  // The slopes of the logarithms are q / max(p q, 1e-12) and -p / max(p q, 1e-12), so that the
+  // gradient is PyTorch's (p - t) / max(p q, 1e-12), finite where p is exactly 0 or 1.
+  const Tensor steep = compare("ge", mul(p, q), 1e-12), half = scale(mul(p, p), 0.5);
+  const Tensor hit = mul(o.b, bounded_log(p, steep, sub(p, half))),
+               miss = mul(sub(one, o.b), bounded_log(q, steep, neg(half)));
   Tensor values = neg(add(hit, miss));
-  if (weight.defined()) values = mul(values, weight);
+  if (weight.defined())
+    values = mul(values, broadcast_into("binary_cross_entropy", "weight", weight, values.shape()));
   return reduced(values, reduction);
 }
 Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target,
                                         const BCEWithLogitsLossOptions& opt) {
   LocScope scope(input.loc());
-  const Operands o = pair("binary_cross_entropy_with_logits", input, target);
+  constexpr char kName[] = "binary_cross_entropy_with_logits";
+  const Operands o = pair(kName, input, target);
   Tensor tail = softplus(neg(o.a), 1, INFINITY);
-  if (opt.pos_weight.defined()) tail = mul(tail, shift(mul(shift(opt.pos_weight, -1), o.b), 1));
+  if (opt.pos_weight.defined()) {
+    const Tensor w = broadcast_into(kName, "pos_weight", opt.pos_weight, o.a.shape());
+    tail = mul(tail, shift(mul(shift(w, -1), o.b), 1));
+  }
   Tensor values = add(mul(sub(full_as(o.b, 1), o.b), o.a), tail);
-  if (opt.weight.defined()) values = mul(values, opt.weight);
+  if (opt.weight.defined())
+    values = mul(values, broadcast_into(kName, "weight", opt.weight, values.shape()));
   return reduced(values, opt.reduction);
 }
 
@@ -235,7 +259,16 @@ Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& v
   LocScope scope(input.loc());
   const Operands o = pair("gaussian_nll_loss", input, target);
   Tensor v = make_cast(var, o.a.dtype());
-  if (v.ndim() == o.a.ndim() - 1) v = unsqueeze(v, -1);
+  // One variance for the last dimension, or for all.
+  Shape leading = o.a.shape();
+  if (leading.rank() > 0) leading.erase(leading.rank() - 1);
+  if (v.ndim() > 0 && v.shape() == leading) v = unsqueeze(v, -1);
+  LILITH_CHECK(
+      v.ndim() == 0 || v.ndim() == o.a.ndim(),
+      "gaussian_nll_loss: var is {}, input is {}; need the input's shape, with sizes of 1, "
+      "without the last dimension, or a number",
+      var.aval().str(), o.a.aval().str());
+  v = broadcast_into("gaussian_nll_loss", "var", v, o.a.shape());
   // Held at eps in value; the gradient passes as if it were not.
   v = add(v, stop_gradient(sub(clamp_min(v, full_as(v, opt.eps)), v)));
   const Tensor d = sub(o.a, o.b);
@@ -261,19 +294,34 @@ Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margi
 Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
                            Reduction reduction) {
   LocScope scope(a.loc());
-  const Tensor gap = shift(mul(neg(target), sub(a, b)), margin);
+  LILITH_CHECK(a.tensor().ndim() == b.ndim(),
+               "margin_ranking_loss: a is {}, b is {}; need as many dimensions{}",
+               a.tensor().aval().str(), b.aval().str(),
+               shape_cure("a", a.tensor().shape(), "b", b.shape()));
+  const Tensor apart = sub(a, b);
+  check_one_shape("margin_ranking_loss", "difference", apart, "target", target);
+  const Tensor gap = shift(mul(neg(target), apart), margin);
   return reduced(at_least_zero(gap), reduction);
 }
 Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
                              Reduction reduction) {
   LocScope scope(a.loc());
   constexpr double kEps = 1e-12;
-  const Operands o = pair("cosine_embedding_loss", a, b);
+  const Tensor x = a.tensor();
+  LILITH_CHECK(
+      x.ndim() == b.ndim() && x.ndim() == target.ndim() + 1 && target.ndim() <= 1,
+      "cosine_embedding_loss: a is {}, b is {}, target is {}; need [N, D], [N, D] and [N], "
+      "or [D], [D] and []",
+      x.aval().str(), b.aval().str(), target.aval().str());
+  const Arg other(b);
+  const Operands o = broadcast_operands("cosine_embedding_loss", a, other,
+                                        floating_type(ops::result_type({&a, &other})));
   const int dim = target.ndim() == 0 ? 0 : 1;
   const Tensor squares =
       mul(shift(sum(mul(o.a, o.a), dim), kEps), shift(sum(mul(o.b, o.b), dim), kEps));
   const Tensor cosine = div(sum(mul(o.a, o.b), dim), sqrt(squares));
-  const Tensor t = broadcast_last(make_cast(target, cosine.dtype()), cosine.shape());
+  check_one_shape("cosine_embedding_loss", "cosine", cosine, "target", target);
+  const Tensor t = make_cast(target, cosine.dtype());
   const Tensor alike = masked(compare("eq", t, 1), sub(full_as(cosine, 1), cosine));
   const Tensor unlike = masked(compare("eq", t, -1), at_least_zero(shift(cosine, -margin)));
   return reduced(add(alike, unlike), reduction);
@@ -281,6 +329,11 @@ Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target
 Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletMarginLossOptions& o) {
   LocScope scope(anchor.loc());
+  const Tensor x = anchor.tensor();
+  LILITH_CHECK(x.ndim() == positive.ndim() && x.ndim() == negative.ndim(),
+               "triplet_margin_loss: anchor is {}, positive {}, negative {}; need as many "
+               "dimensions each",
+               x.aval().str(), positive.aval().str(), negative.aval().str());
   const Tensor near = pairwise_distance(anchor, positive, o.p, o.eps);
   Tensor far = pairwise_distance(anchor, negative, o.p, o.eps);
   if (o.swap) far = minimum(far, pairwise_distance(positive, negative, o.p, o.eps));
@@ -292,7 +345,9 @@ Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const
   const Operands o = pair("multilabel_soft_margin_loss", input, target);
   Tensor values =
       neg(add(mul(o.b, logsigmoid(o.a)), mul(sub(full_as(o.b, 1), o.b), logsigmoid(neg(o.a)))));
-  if (weight.defined()) values = mul(values, weight);
+  if (weight.defined())
+    values = mul(values,
+                 broadcast_into("multilabel_soft_margin_loss", "weight", weight, values.shape()));
   return reduced(mean(values, -1), reduction);
 }
 Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarginLossOptions& o) {
@@ -301,9 +356,11 @@ Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarg
   const bool single = x.ndim() <= 1;
   if (single) x = make_reshape(x, {1, x.numel()});
   const Tensor t = make_reshape(make_cast(target, DType::I64), {target.numel()});
-  LILITH_CHECK(x.ndim() == 2 && x.size(0) == t.numel(),
-               "multi_margin_loss: input {}, target {}; need [N, C] and [N]", x.aval().str(),
-               target.aval().str());
+  LILITH_CHECK(
+      is_integral(target.dtype()) && target.ndim() <= 1 && x.ndim() == 2 && x.size(0) == t.numel(),
+      "multi_margin_loss: input {}, target {}; need [N, C] and integers [N]{}",
+      input.tensor().aval().str(), target.aval().str(),
+      x.ndim() == 2 ? class_cure(x.shape(), target.aval()) : "");
   LILITH_CHECK(o.p == 1 || o.p == 2, "multi_margin_loss: p is {}; need 1 or 2", o.p);
   check_weight("multi_margin_loss", o.weight, x.size(1));
   const Tensor own = make_broadcast(picked(x, t), x.shape(), {0});

@@ -111,18 +111,24 @@ Tensor fmax(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Operands o = broadcast_operands("fmax", a, b, ops::result_type({&a, &b}));
   if (!is_floating(o.a.dtype())) return maximum(o.a, o.b);
-  return make_select(logical_or(ge(o.a, o.b), isnan(o.b)), o.a, o.b);
+  return make_select(isnan(o.a), o.b, make_select(isnan(o.b), o.a, maximum(o.a, o.b)));
 }
 Tensor fmin(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Operands o = broadcast_operands("fmin", a, b, ops::result_type({&a, &b}));
   if (!is_floating(o.a.dtype())) return minimum(o.a, o.b);
-  return make_select(logical_or(le(o.a, o.b), isnan(o.b)), o.a, o.b);
+  return make_select(isnan(o.a), o.b, make_select(isnan(o.b), o.a, minimum(o.a, o.b)));
 }
 Tensor hypot(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Operands o = broadcast_operands("hypot", a, b, floating_type(ops::result_type({&a, &b})));
-  return sqrt(add(mul(o.a, o.a), mul(o.b, o.b)));
+  // Scaled where the squares would overflow or vanish.
+  const Tensor size = stop_gradient(maximum(abs(o.a), abs(o.b)));
+  const Tensor fits = logical_and(compare("gt", size, 0x1p-60), compare("lt", size, 0x1p60));
+  const Tensor odd = logical_or(compare("eq", size, 0), logical_not(isfinite(size)));
+  const Tensor unit = make_select(logical_or(fits, odd), full_as(size, 1), size);
+  const Tensor a1 = div(o.a, unit), b1 = div(o.b, unit);
+  return mul(unit, sqrt_flat_at_zero(add(mul(a1, a1), mul(b1, b1))));
 }
 Tensor copysign(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());

@@ -79,9 +79,12 @@ BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean,
   LocScope scope(input.loc());
   const Tensor x = operand("batch_norm", input, 2);
   const Ints axes = other_dims(x.ndim(), Ints{1});
+  const I count = x.shape()[1] > 0 ? x.numel() / x.shape()[1] : 2;
+  LILITH_CHECK(count > 1,
+               "batch_norm: {} has {} per channel; in training the variance needs at least 2 "
+               "(more rows in the batch, or test_mode)",
+               x.aval().str(), count == 1 ? "one value" : "no value");
   const Moments m = moments(x, axes);
-  LILITH_CHECK(m.count > 1, "batch_norm: {} has one value per channel; training needs more",
-               x.aval().str());
   BatchNormResult r;
   r.output = affine_channels("batch_norm", normalised(m.centred, m.var, eps), weight, bias);
   if (running_mean.defined()) r.running_mean = blended(running_mean, m.mean, momentum);
@@ -133,6 +136,9 @@ Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Te
   LILITH_CHECK(num_groups >= 1 && x.size(1) % num_groups == 0,
                "group_norm: {} channels of {} do not divide by {} groups", x.size(1),
                x.aval().str(), num_groups);
+  LILITH_CHECK(x.numel() != num_groups,
+               "group_norm: {} in {} groups has one value per group; the variance needs at least 2",
+               x.aval().str(), num_groups);
   Shape split = x.shape();
   split[1] /= num_groups;
   split.insert(1, num_groups);
@@ -149,6 +155,10 @@ Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor&
   const Tensor x = operand("instance_norm", input, 3);
   if (!use_input_stats)
     return with_statistics("instance_norm", x, running_mean, running_var, weight, bias, eps);
+  LILITH_CHECK(x.numel() != x.shape()[0] * x.shape()[1] || x.numel() == 0,
+               "instance_norm: {} has one value per instance and channel; the variance needs at "
+               "least 2",
+               x.aval().str());
   const Moments m = moments(x, other_dims(x.ndim(), Ints{0, 1}));
   return affine_channels("instance_norm", normalised(m.centred, m.var, eps), weight, bias);
 }
@@ -233,6 +243,11 @@ Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const T
                "scaled_dot_product_attention: got q {}, k {}, v {}; need [..., L, E], [..., S, E], "
                "[..., S, Ev]",
                q.aval().str(), key.aval().str(), value.aval().str());
+  LILITH_CHECK(
+      !attn_mask.defined() || attn_mask.dtype() == DType::Bool || is_floating(attn_mask.dtype()),
+      "scaled_dot_product_attention: attn_mask is {}; need bool (true takes part) or "
+      "floating (added)",
+      attn_mask.aval().str());
   LILITH_CHECK(!(is_causal && attn_mask.defined()),
                "scaled_dot_product_attention: attn_mask and is_causal; give one of them");
   const Tensor scaled = scale(q, 1 / std::sqrt(static_cast<double>(q.size(-1))));
@@ -246,7 +261,8 @@ Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const T
     scores = attn_mask.dtype() == DType::Bool ? masked_fill(scores, logical_not(attn_mask), lowest)
                                               : add(scores, attn_mask);
   }
-  return matmul(dropout(softmax(scores, -1), dropout_p), value);
+  const Tensor weights = attn_mask.defined() ? masked_softmax(scores) : softmax(scores, -1);
+  return matmul(dropout(weights, dropout_p), value);
 }
 
 }  // namespace lilith

@@ -117,6 +117,76 @@ std::vector<Tensor> broadcast_all(std::string_view op, const std::vector<Tensor>
   return out;
 }
 
+namespace {
+
+// The dimension of size 1 that `longer` has and `shorter` lacks; the last one that fits.
+std::optional<int> extra_one(const Shape& longer, const Shape& shorter) {
+  if (longer.rank() != shorter.rank() + 1) return {};
+  for (int d = longer.rank() - 1; d >= 0; --d) {
+    Shape without = longer;
+    without.erase(d);
+    if (longer[d] == 1 && without == shorter) return d;
+  }
+  return {};
+}
+
+bool broadcasts_into(const Shape& from, const Shape& to) {
+  if (from.rank() > to.rank()) return false;
+  for (int i = 1; i <= from.rank(); ++i) {
+    const std::int64_t size = from[from.rank() - i];
+    if (size != 1 && size != to[to.rank() - i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string shape_cure(std::string_view a_name, const Shape& a, std::string_view b_name,
+                       const Shape& b) {
+  if (const auto d = extra_one(a, b))
+    return fmt::format(": {}.squeeze({}) or {}.unsqueeze({})", a_name, *d, b_name, *d);
+  if (const auto d = extra_one(b, a))
+    return fmt::format(": {}.unsqueeze({}) or {}.squeeze({})", a_name, *d, b_name, *d);
+  const auto expanded = [](std::string_view from, std::string_view to) {
+    return fmt::format(" (where it is meant to repeat: {}.expand({}.shape()))", from, to);
+  };
+  if (broadcasts_into(b, a)) return expanded(b_name, a_name);
+  if (broadcasts_into(a, b)) return expanded(a_name, b_name);
+  return "";
+}
+
+std::string class_cure(const Shape& scores, const Aval& target) {
+  if (scores.rank() == 0) return "";
+  const int d = scores.rank() == 1 ? 0 : 1;
+  Shape kept = scores;
+  kept[d] = 1;
+  if (target.shape == kept) {
+    return fmt::format(": target.squeeze({}){}", d, is_integral(target.dtype) ? "" : ".to(kInt64)");
+  }
+  if (target.shape == scores && is_integral(target.dtype))
+    return fmt::format(": target.argmax({}) of one-hot rows", d);
+  return "";
+}
+
+void check_one_shape(std::string_view op, std::string_view a_name, const Arg& a,
+                     std::string_view b_name, const Arg& b) {
+  const Shape x = a.is_scalar() ? Shape() : a.tensor().shape(),
+              y = b.is_scalar() ? Shape() : b.tensor().shape();
+  LILITH_CHECK(x == y, "{}: {} is {}, {} is {}; need one shape{}", op, a_name, describe(a), b_name,
+               describe(b), shape_cure(a_name, x, b_name, y));
+}
+
+Tensor broadcast_into(std::string_view op, std::string_view name, const Tensor& x,
+                      const Shape& shape) {
+  LILITH_CHECK(broadcasts_into(x.shape(), shape),
+               "{}: {} is {}; need a shape that broadcasts to {}{}", op, name, x.aval().str(),
+               shape.str(),
+               extra_one(shape, x.shape())
+                   ? fmt::format(": {}.unsqueeze({})", name, *extra_one(shape, x.shape()))
+                   : "");
+  return broadcast_last(x, shape);
+}
+
 std::optional<double> constant_value(const Arg& x) {
   if (x.is_scalar()) return x.scalar().as_double();
   const Tensor t = x.tensor();

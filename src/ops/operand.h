@@ -1,6 +1,8 @@
 #pragma once
 #include <initializer_list>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +39,24 @@ struct Operands {
 /// Both operands in `dtype` and of one shape.
 Operands broadcast_operands(std::string_view op, const Arg& a, const Arg& b, DType dtype);
 std::vector<Tensor> broadcast_all(std::string_view op, const std::vector<Tensor>& tensors);
+
+/// What makes two shapes one where that is certain: ": a.squeeze(1) or b.unsqueeze(1)", with the
+/// names given; else "".
+std::string shape_cure(std::string_view a_name, const Shape& a, std::string_view b_name,
+                       const Shape& b);
+/// What makes a target one of class numbers for scores [N, C, ...] or [C], where that is certain:
+/// ": target.squeeze(1)"; else "".
+std::string class_cure(const Shape& scores, const Aval& target);
+/// Of scores [N, 1], whose largest is always the first.
+inline constexpr char kOneClass[] =
+    "one class is always right; need a score for each, of one probability p: cat({1 - p, p}, 1)";
+/// Error unless both have one shape: what is scored and what it is scored by never broadcast, since
+/// [N, 1] against [N] would pair all with all.
+void check_one_shape(std::string_view op, std::string_view a_name, const Arg& a,
+                     std::string_view b_name, const Arg& b);
+/// x repeated to `shape`; Error where it would make `shape` larger. For weights.
+Tensor broadcast_into(std::string_view op, std::string_view name, const Tensor& x,
+                      const Shape& shape);
 
 /// The number of an Arg where it is a weak scalar or a constant node.
 std::optional<double> constant_value(const Arg& x);

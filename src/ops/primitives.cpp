@@ -36,6 +36,12 @@ Tensor compare(std::string_view op, const Tensor& x, double value) {
   return apply(op, {x, full_as(x, value)});
 }
 
+Tensor sqrt_flat_at_zero(const Tensor& x) {
+  // By a choice of operands, so that no 0 * inf appears in the gradient.
+  const Tensor none = compare("eq", x, 0);
+  return masked(logical_not(none), sqrt(make_select(none, full_as(x, 1), x)));
+}
+
 Tensor make_reshape(const Tensor& x, const Shape& shape) {
   return x.shape() == shape ? x : apply("reshape", {x}, {{"shape", shape.vec()}});
 }

@@ -45,6 +45,13 @@ Tensor make_iota(const Shape& shape, int dim, DType dtype, Device device);
 Tensor make_gather(const Tensor& x, int axis, const Tensor& index);
 Tensor make_scatter_add(const Tensor& base, int axis, const Tensor& index, const Tensor& src);
 
+/// softmax over the last dimension, but 0 for a row that is -inf throughout (all masked out), with
+/// the gradient 0: what attention does, as PyTorch since 2.5.
+Tensor masked_softmax(const Tensor& scores);
+
+/// sqrt(x), with the slope 0 where x is 0, as PyTorch has it for norms and deviations.
+Tensor sqrt_flat_at_zero(const Tensor& x);
+
 /// reduce_sum, reduce_max, reduce_min, reduce_prod, argmax, argmin; the axes go away.
 Tensor make_reduce(std::string_view op, const Tensor& x, Ints axes);
 /// The same with the reduced dimensions kept as 1.

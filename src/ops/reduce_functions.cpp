@@ -141,13 +141,13 @@ Tensor var(const Arg& x, const IntList& dims, double correction, bool keepdim) {
 }
 Tensor std(const Arg& x, const IntList& dims, double correction, bool keepdim) {
   LocScope scope(x.loc());
-  return sqrt(var(x, dims, correction, keepdim));
+  return sqrt_flat_at_zero(var(x, dims, correction, keepdim));
 }
 std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims, double correction,
                                    bool keepdim) {
   LocScope scope(x.loc());
   const auto [v, m] = var_mean(x, dims, correction, keepdim);
-  return {sqrt(v), m};
+  return {sqrt_flat_at_zero(v), m};
 }
 
 Tensor amax(const Arg& x, const IntList& dims, bool keepdim) {
@@ -222,9 +222,7 @@ Tensor norm(const Arg& x, double p, const IntList& dims, bool keepdim) {
     const Tensor none = compare("eq", total, 0);
     return masked(logical_not(none), f(make_select(none, full_as(total, 1), total)));
   };
-  if (p == 2) {
-    return root(sum(mul(t, t), dims, keepdim), [](const Tensor& s) { return sqrt(s); });
-  }
+  if (p == 2) return sqrt_flat_at_zero(sum(mul(t, t), dims, keepdim));
   const Tensor zero = compare("eq", t, 0);
   const Tensor size = make_select(zero, full_as(t, 1), abs(t));
   const Tensor powers = make_select(

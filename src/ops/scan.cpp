@@ -56,7 +56,7 @@ Tensor logcumsumexp(const Arg& x, int dim) {
   // The largest so far and the sum of exp(x - largest): their sum would lose what the gradient
   // needs.
   Tensor top = stop_gradient(t);
-  Tensor sum = make_select(isfinite(top), exp(sub(t, top)), full_as(t, 1));
+  Tensor sum = make_select(isfinite(top), exp(masked(isfinite(top), sub(t, top))), full_as(t, 1));
   for (I step = 1; step < t.shape()[d]; step *= 2) {
     const Tensor before = earlier(top, d, step, -std::numeric_limits<double>::infinity());
     const Tensor top_of_both = maximum(top, before);

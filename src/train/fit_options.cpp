@@ -3,6 +3,7 @@
 
 #include "lilith/ops.h"
 #include "lilith/train.h"
+#include "ops/operand.h"
 
 namespace lilith {
 
@@ -30,19 +31,27 @@ void History::save_csv(const std::string& path) const {
 }
 
 Metric Metric::accuracy(SourceLocation loc) {
-  return {"accuracy", [loc](const Tensor& output, const Tensor& target) {
-            LocScope scope(loc, "accuracy");
-            LILITH_CHECK(
-                output.ndim() == 2 && target.ndim() == 1 && is_integral(target.dtype()),
-                "accuracy: output is {}, target is {}; need scores [N, C] and integer classes [N]",
-                output.aval().str(), target.aval().str());
-            return mean(eq(argmax(output, 1), target.to(kInt64)).to(kFloat32));
-          }};
+  return {
+      "accuracy", [loc](const Tensor& output, const Tensor& target) {
+        LocScope scope(loc, "accuracy");
+        LILITH_CHECK(
+            output.ndim() == 2 && target.ndim() == 1 && is_integral(target.dtype()),
+            "accuracy: output is {}, target is {}; need scores [N, C] and integer classes [N]{}",
+            output.aval().str(), target.aval().str(),
+            output.ndim() == 2 ? ops::class_cure(output.shape(), target.aval()) : "");
+        LILITH_CHECK(output.size(1) > 1, "accuracy: output is {}: {}", output.aval().str(),
+                     ops::kOneClass);
+        LILITH_CHECK(output.size(0) == target.size(0),
+                     "accuracy: output is {}, target is {}; need as many rows", output.aval().str(),
+                     target.aval().str());
+        return mean(eq(argmax(output, 1), target.to(kInt64)).to(kFloat32));
+      }};
 }
 
 Metric Metric::mae(SourceLocation loc) {
   return {"mae", [loc](const Tensor& output, const Tensor& target) {
             LocScope scope(loc, "mae");
+            ops::check_one_shape("mae", "output", output, "target", target);
             return mean(abs(output - target));
           }};
 }

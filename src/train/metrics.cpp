@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/operand.h"
+
 namespace lilith {
 namespace {
 
@@ -60,11 +62,14 @@ Classified classified(const char* metric, const Tensor& output, const Tensor& ta
   LILITH_CHECK(output.ndim() == 2 && is_floating(output.dtype()),
                "{}: output is {}; need floating scores [N, C]", metric, output.aval().str());
   LILITH_CHECK(target.ndim() == 1 && is_integral(target.dtype()),
-               "{}: target is {}; need integer classes [N]", metric, target.aval().str());
+               "{}: target is {}; need integer classes [N]{}", metric, target.aval().str(),
+               ops::class_cure(output.shape(), target.aval()));
   LILITH_CHECK(output.size(0) == target.size(0), "{}: output {} has {} rows, target has {}", metric,
                output.aval().str(), output.size(0), target.size(0));
   LILITH_CHECK(target.size(0) > 0 && output.size(1) > 0, "{}: no rows or no classes: output is {}",
                metric, output.aval().str());
+  LILITH_CHECK(output.size(1) > 1, "{}: output is {}: {}", metric, output.aval().str(),
+               ops::kOneClass);
   Classified c{output.size(0), output.size(1), host_values<double>(output),
                host_values<std::int64_t>(target)};
   for (std::size_t i = 0; i < c.targets.size(); ++i) {
@@ -170,8 +175,9 @@ double r2_score(const Tensor& output, const Tensor& target, SourceLocation loc) 
   LocScope scope(loc);
   LILITH_CHECK(output.shape() == target.shape() && is_floating(output.dtype()) &&
                    is_floating(target.dtype()),
-               "r2_score: output is {}, target is {}; need floating tensors of one shape",
-               output.aval().str(), target.aval().str());
+               "r2_score: output is {}, target is {}; need floating tensors of one shape{}",
+               output.aval().str(), target.aval().str(),
+               ops::shape_cure("output", output.shape(), "target", target.shape()));
   LILITH_CHECK(target.numel() > 0, "r2_score: no values");
   const auto y = host_values<double>(target), p = host_values<double>(output);
   double mean = 0, residual = 0, total = 0;
