@@ -17,7 +17,8 @@ struct Color {
 class Raster {
  public:
   /// Error unless both sizes are in [1, 32768].
-  Raster(int width, int height, Color background = {255, 255, 255});
+  Raster(int width, int height, Color background = {255, 255, 255},
+         SourceLocation loc = SourceLocation::current());
   int width() const { return width_; }
   int height() const { return height_; }
   Color at(int x, int y) const { return pixels_[index(x, y)]; }
@@ -34,7 +35,7 @@ class Raster {
   /// Width of a text in pixels.
   static int text_width(const std::string& text, int scale = 1);
   /// Writes a PNG. Error when the file cannot be written.
-  void save_png(const std::string& path) const;
+  void save_png(const std::string& path, SourceLocation loc = SourceLocation::current()) const;
 
  private:
   std::size_t index(int x, int y) const {
@@ -58,10 +59,12 @@ struct Chart {
 };
 
 /// Draws charts side by side. Error when there is none.
-Raster draw_charts(const std::vector<Chart>& charts, int panel_width = 560, int panel_height = 400);
+Raster draw_charts(const std::vector<Chart>& charts, int panel_width = 560, int panel_height = 400,
+                   SourceLocation loc = SourceLocation::current());
 
 /// Lays images out on a sheet, `columns` a row. images: f32 [N,1,H,W] or [N,3,H,W] in [0,1];
 /// `scale` enlarges each pixel. Error for other shapes. Ref: torchvision.utils.make_grid.
-Raster image_sheet(const Tensor& images, int columns = 10, int scale = 2, int gap = 2);
+Raster image_sheet(const Tensor& images, int columns = 10, int scale = 2, int gap = 2,
+                   SourceLocation loc = SourceLocation::current());
 
 }  // namespace lilith

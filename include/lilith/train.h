@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,7 +16,8 @@
 
 namespace lilith {
 
-/// An epoch of fit. What was not measured is NaN. Means are over the examples.
+/// An epoch of fit. What was not measured is NaN; a validation that gave NaN is told from none by
+/// `validated`. Means are over the examples.
 struct EpochRow {
   std::int64_t epoch = 0;  // counts from 1
   double loss = 0;
@@ -23,18 +25,22 @@ struct EpochRow {
   double val_loss = std::numeric_limits<double>::quiet_NaN();
   double val_metric = std::numeric_limits<double>::quiet_NaN();
   double lr = 0;
-  double seconds = 0;  // of training, validation excluded
+  double seconds = 0;      // of training, validation excluded
+  bool validated = false;  // val_loss and val_metric were measured
 };
 
 /// What fit returns: a row an epoch, those before a resumption included.
 struct History {
   std::string metric_name;  // empty: no metric
   std::vector<EpochRow> rows;
-  bool interrupted = false;  // by Ctrl-C
+  bool interrupted = false;  // by a signal
+  /// That signal (SIGINT, SIGTERM, SIGHUP), else 0: std::raise(history.signal) ends the process as
+  /// it would have.
+  int signal = 0;
   /// The rows as CSV with a header; an empty field stands for what was not measured.
   std::string csv() const;
   /// Writes csv() to a file. Error when it cannot be written.
-  void save_csv(const std::string& path) const;
+  void save_csv(const std::string& path, SourceLocation loc = SourceLocation::current()) const;
 };
 
 /// What a batch is scored by while training: output and target to a 0-d tensor, the mean over the
@@ -63,18 +69,21 @@ class FitState {
   Optimizer& optimizer;
   ModelRef model;
   std::int64_t step;  // steps since the start of training
-  /// Ends the training after this epoch.
+  /// Numbers of callbacks that a checkpoint keeps: what one counts here goes on after a resumption.
+  std::map<std::string, double>& memory;
+  /// Ends the training after this epoch; resumed with callbacks, it stays ended.
   void stop() { stopped = true; }
-  /// Writes a checkpoint that fit can resume from.
+  /// Writes a checkpoint that fit can resume from. Error when the model holds a NaN or an infinity.
   void save_checkpoint(const std::string& path) const { save(path); }
 
   bool stopped = false;
-  std::function<void(const std::string&)> save;
+  std::function<void(const std::string&)> save = {};
 };
 using Callback = std::function<void(FitState&)>;
 
 /// Ends the training when the validation loss (without validation data, the loss) has not fallen by
-/// more than min_delta for `patience` epochs. Ref: Keras EarlyStopping.
+/// more than min_delta for `patience` epochs. NaN is worse than any number. Ref: Keras
+/// EarlyStopping.
 struct EarlyStopping {
   int patience = 3;
   double min_delta = 0;
@@ -82,7 +91,7 @@ struct EarlyStopping {
 };
 
 /// Writes a checkpoint to `path` ("{epoch}" in it becomes the epoch) every `every` epochs; with
-/// best_only, when the validation loss (else the loss) is the lowest so far.
+/// best_only, when the validation loss (else the loss) is the lowest so far; NaN never is.
 struct CheckpointCallback {
   std::string path;
   std::int64_t every = 1;
@@ -90,12 +99,51 @@ struct CheckpointCallback {
   void operator()(FitState& state) const;
 };
 
+/// The optimiser that fit trains with. An lvalue stays the caller's: it has its state afterwards,
+/// and the next fit goes on with it; it must live until then. A temporary or a const is copied into
+/// the options.
+class OptimizerRef {
+ public:
+  OptimizerRef(Optimizer& callers) : callers_(&callers) {}
+  OptimizerRef(Optimizer&& own) : own_(std::move(own)) {}
+  OptimizerRef(const Optimizer& own) : own_(own) {}
+
+  Optimizer& get() { return callers_ ? *callers_ : *own_; }
+  const Optimizer& get() const { return callers_ ? *callers_ : *own_; }
+  operator Optimizer&() { return get(); }
+  operator const Optimizer&() const { return get(); }
+  /// Whether it is the caller's own.
+  bool is_callers() const { return callers_ != nullptr; }
+
+  // As of the optimiser.
+  const std::string& name() const { return get().name(); }
+  double lr() const { return get().lr(); }
+  void set_lr(double lr) { get().set_lr(lr); }
+  Hyper& hyper(const std::string& name) { return get().hyper(name); }
+  Hyper& hyper(const std::string& name, std::size_t group) { return get().hyper(name, group); }
+  void add_param_group(const std::string& prefix, const std::map<std::string, double>& hyper) {
+    get().add_param_group(prefix, hyper);
+  }
+  void add_param_group(std::function<bool(const std::string& path)> contains,
+                       const std::map<std::string, double>& hyper) {
+    get().add_param_group(std::move(contains), hyper);
+  }
+  std::vector<ParamGroup>& param_groups() { return get().param_groups(); }
+  const std::vector<ParamGroup>& param_groups() const { return get().param_groups(); }
+
+ private:
+  Optimizer* callers_ = nullptr;
+  std::optional<Optimizer> own_;
+};
+
 enum class ShowProgress { Auto, Off, Lines, Bar };
 
 struct FitOptions {
   std::int64_t epochs = 1;
   std::int64_t batch_size = 32;
-  Optimizer optimizer = Adam({.lr = 1e-3});
+  /// `.optimizer = o` trains with o itself: called again with it, fit goes on as one longer fit
+  /// would, the orders of the rows included.
+  OptimizerRef optimizer = Adam({.lr = 1e-3});
   Device device = {};
   AnyDataset validation = {};
   Metric metric = {};
@@ -108,16 +156,20 @@ struct FitOptions {
   bool drop_last = false;
   /// Of the order of the examples.
   std::uint64_t seed = 0;
-  /// File of the checkpoint; empty: none but the one that Ctrl-C leaves.
+  /// File of the checkpoint; empty: none but the one that a signal leaves. It never holds a NaN or
+  /// an infinity: those end the training before it is written.
   std::string checkpoint = "";
-  /// Epochs between two checkpoints; 0: none but at Ctrl-C and the end.
+  /// Epochs between two checkpoints; 0: none but at a signal and the end.
   std::int64_t checkpoint_every = 1;
   /// Goes on from `checkpoint`, without one from `interrupt_checkpoint`, as if it had never
   /// stopped: to the bit, on the same machine.
   bool resume = false;
   ShowProgress progress = ShowProgress::Auto;
-  /// What Ctrl-C leaves when there is no `checkpoint`.
+  /// What Ctrl-C (or SIGTERM, SIGHUP) leaves when there is no `checkpoint`; empty: nothing.
   std::string interrupt_checkpoint = "lilith-interrupted.safetensors";
+  /// Parameters, or prefixes of their paths ("encoder"), that stay as they are. Error for one that
+  /// matches no parameter.
+  std::vector<std::string> ignore = {};
 };
 
 namespace detail {
@@ -131,7 +183,7 @@ struct FitSteps {
   /// The same without an update.
   std::function<std::vector<Tensor>(const std::vector<Tensor>& batch)> evaluate;
 };
-History run_fit(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options);
+History run_fit(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options, Loc loc);
 
 /// Sets every `bool training` to false and, when it goes, back to what it was.
 class TestModeScope {
@@ -218,9 +270,12 @@ concept FitLoss = model_loss_columns<Loss, M, N>() > 0 ||
 /// Trains a model. The loss is either one of output and target (NLLLoss{}: the data is (x, y), the
 /// model is called with x), or one of the model and the first columns of the data: `[](Vae& m,
 /// Tensor x) { return loss; }`; it returns a scalar. Forward pass, gradients and update run as one
-/// compiled program; a smaller last batch is a second one. A NaN loss is an Error that names the
-/// step. Ctrl-C stops after the running step with a checkpoint. Tensors in the loss
-/// (NLLLoss{.weight = w}) are not trained.
+/// compiled program; a smaller last batch is a second one. A loss or a weight that is NaN or
+/// infinite is an Error that names the step. Layers in test mode (`training` false) stay in it.
+/// Ctrl-C, SIGTERM and SIGHUP stop after the running step with a checkpoint, and fit returns
+/// (history.interrupted); a second one ends the process. A signal that the program ignores stays
+/// ignored; handlers of its own run as well. Tensors in the loss (NLLLoss{.weight = w}) are not
+/// trained.
 template <class M, int N, detail::FitLoss<M, N> Loss>
 History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {},
             SourceLocation loc = SourceLocation::current()) {
@@ -230,13 +285,15 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
   LILITH_CHECK(kColumns == 0 || !metric.f,
                "fit: a metric needs a loss of output and target, this one takes the model");
   move_to(options.device, ModelRef(model, loc));
-  options.optimizer.prepare(ModelRef(model, loc));
+  Optimizer& optimizer = options.optimizer;
+  optimizer.prepare(ModelRef(model, loc));
   detail::FitLossArgument<Loss> loss_argument{loss};
   if constexpr (Model<Loss>) move_to(options.device, ModelRef(loss, loc));
   auto objective = [&](Loss& l, M& m, const std::vector<Tensor>& batch) {
     return detail::fit_objective<kColumns>(m, l, metric, batch, loc);
   };
   using Held = typename detail::FitLossArgument<Loss>::Held;
+  const auto& ignore = options.ignore;
   auto step = compile(
       [&](M& m, Optimizer& optimizer, Held& held, const std::vector<Tensor>& batch) {
         auto of_model = [&](M& of, const std::vector<Tensor>& x) {
@@ -244,7 +301,7 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
         };
         auto [value, score, gradients] =
             detail::grad_aux_impl(std::index_sequence<0>{}, "fit", loc, of_model, m, batch);
-        update(optimizer, m, std::move(gradients), {}, loc);
+        update(optimizer, m, std::move(gradients), {.ignore = ignore}, loc);
         score.insert(score.begin(), value);
         return score;
       },
@@ -259,9 +316,9 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
   Held& held = loss_argument.held();
   const detail::FitSteps steps{
       model, kColumns > 0 ? kColumns : 2,
-      [&](const std::vector<Tensor>& batch) { return step(model, options.optimizer, held, batch); },
+      [&](const std::vector<Tensor>& batch) { return step(model, optimizer, held, batch); },
       [&](const std::vector<Tensor>& batch) { return evaluate(model, held, batch); }};
-  return detail::run_fit(data.source(), steps, options);
+  return detail::run_fit(data.source(), steps, options, loc);
 }
 
 struct PredictOptions {

@@ -1,9 +1,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <limits>
+#include <set>
 
 #include "ir/node.h"
 #include "lilith/data.h"
@@ -54,6 +57,18 @@ bool parse_number(std::string_view field, double& value) {
   if (!field.empty() && field[0] == '+') field.remove_prefix(1);
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
   return error == std::errc{} && end == field.data() + field.size() && std::isfinite(value);
+}
+
+bool is_number(std::string_view field) {
+  double value;
+  return parse_number(field, value);
+}
+
+bool is_missing(std::string_view field) {
+  std::string word(trimmed(field));
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  static const std::set<std::string> kWords = {"", "na", "n/a", "nan", "null", "none", "?"};
+  return kWords.count(word) != 0;
 }
 
 std::size_t find_column(const CsvColumn& column, const Fields& names, std::size_t width,
@@ -142,25 +157,46 @@ class CsvReader {
 
   void start(const Fields& fields) {
     width_ = fields.size();
-    double ignored;
-    has_header_ = options_.header.value_or(std::any_of(
-        fields.begin(), fields.end(), [&](const auto& f) { return !parse_number(f, ignored); }));
+    has_header_ = options_.header ? *options_.header : looks_like_header(fields);
     if (has_header_) {
       for (const auto& f : fields) names_.emplace_back(trimmed(f));
     }
     chosen_ = choose_columns(options_, names_, width_, path_);
   }
 
+  // A row that has a value missing is no header: it would be dropped without a word.
+  bool looks_like_header(const Fields& fields) const {
+    const auto number = std::find_if(fields.begin(), fields.end(), is_number);
+    const auto word = std::find_if(fields.begin(), fields.end(), [](const std::string& f) {
+      return !is_number(f) && !is_missing(f);
+    });
+    LILITH_CHECK(number == fields.end() || word == fields.end(),
+                 "CSV: {}:{}: the first line holds numbers ('{}') and words ('{}'); say whether it "
+                 "is a header: .header = true or false",
+                 path_, line_number_, *number, *word);
+    return word != fields.end();
+  }
+
   void append(const Fields& fields, const std::vector<std::size_t>& columns,
               std::vector<float>& out) {
     for (std::size_t c : columns) {
       double value = 0;
-      if (!parse_number(fields[c], value)) {
-        fail("CSV: {}:{}: column {}{} holds '{}', which is no finite number", path_, line_number_,
-             c, names_.empty() ? "" : " (" + names_[c] + ")", fields[c]);
-      }
+      const bool missing = is_missing(fields[c]);
+      if (missing && options_.missing_is_nan)
+        value = NAN;
+      else if (!parse_number(fields[c], value))
+        refuse(c, fields[c],
+               missing ? "no finite number; .missing_is_nan = true reads it as NaN"
+                       : "no finite number");
+      else if (std::abs(value) > std::numeric_limits<float>::max())
+        refuse(c, fields[c], "too large for f32");
       out.push_back(static_cast<float>(value));
     }
+  }
+
+  [[noreturn]] void refuse(std::size_t c, const std::string& field, const char* what) const {
+    fail("CSV: {}:{}: column {}{} holds '{}', which is {}", path_, line_number_, c,
+         names_.empty() ? "" : " (" + names_[c] + ")", field, what);
   }
 
   Tensor tensor_of(const std::vector<float>& values, std::size_t columns) const {
@@ -183,7 +219,8 @@ class CsvReader {
 
 }  // namespace
 
-CsvDataset::CsvDataset(const std::string& path, const CsvOptions& options)
-    : Dataset<2>(CsvReader(path, options).read()) {}
+CsvDataset::CsvDataset(const std::string& path, const CsvOptions& options, SourceLocation loc)
+    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), CsvReader(path, options).read()),
+                 loc) {}
 
 }  // namespace lilith

@@ -2,9 +2,11 @@
 #include <cstring>
 #include <numeric>
 
+#include "data/gather.h"
 #include "data/random.h"
 #include "ir/node.h"
-#include "lilith/data.h"
+#include "lilith/data/dataset.h"
+#include "ops/random_key.h"
 #include "runtime/storage.h"
 
 namespace lilith {
@@ -70,6 +72,8 @@ void check_rows(const DataSource& source, const std::int64_t* rows, std::int64_t
   }
 }
 
+}  // namespace
+
 std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_t* rows,
                                      std::int64_t n, int columns) {
   const auto& avals = source.columns();
@@ -83,11 +87,12 @@ std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_
     out[c] = storages.back()->data();
     tensors.push_back(ir::make_data(batch, storages.back()));
   }
+  // The lines of a source that the user wrote come before the line of the loop.
+  const LocScope::Fallback line(LocScope::current());
+  const LocScope::Override none{Loc()};
   source.read(rows, n, out.data());
   return tensors;
 }
-
-}  // namespace
 
 std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* rows, std::int64_t n,
                                 int columns) {
@@ -109,6 +114,8 @@ std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed) {
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   return order;
 }
+
+std::uint64_t draw_seed() { return static_cast<std::uint64_t>(ops::take_host_key()); }
 
 std::vector<DataSourcePtr> split(const DataSourcePtr& source,
                                  const std::vector<std::int64_t>& sizes, std::uint64_t seed) {
@@ -147,43 +154,6 @@ void check_columns(const DataSourcePtr& source, int n) {
   LILITH_CHECK(source != nullptr, "Dataset: no source");
   LILITH_CHECK(static_cast<std::size_t>(n) == source->columns().size(),
                "Dataset: the source has {} columns; the type says {}", source->columns().size(), n);
-}
-
-BatchStream::BatchStream(DataSourcePtr source, const DataLoaderOptions& options, int columns)
-    : source_(std::move(source)), options_(options), columns_(columns) {
-  LILITH_CHECK(options.batch_size >= 1, "DataLoader: batch_size is {}; need at least 1",
-               options.batch_size);
-  const std::int64_t n = source_->size();
-  batches_ = options.drop_last ? n / options.batch_size
-                               : (n + options.batch_size - 1) / options.batch_size;
-  next_ = batches_;
-}
-
-void BatchStream::start(std::int64_t epoch, std::int64_t first) {
-  const std::int64_t n = source_->size();
-  if (options_.shuffle) {
-    HostRandom mix(options_.seed, static_cast<std::uint64_t>(epoch));
-    order_ = permutation(n, mix.next());
-  } else if (order_.empty()) {
-    order_.resize(static_cast<std::size_t>(n));
-    std::iota(order_.begin(), order_.end(), 0);
-  }
-  next_ = first;
-}
-
-std::int64_t BatchStream::rows() const {
-  return options_.drop_last ? batches_ * options_.batch_size : source_->size();
-}
-
-std::vector<Tensor> BatchStream::next() {
-  const std::int64_t from = next_ * options_.batch_size;
-  const std::int64_t n = std::min(options_.batch_size, source_->size() - from);
-  ++next_;
-  auto tensors = gather_unchecked(*source_, order_.data() + from, n, columns_);
-  if (options_.device != Device{}) {
-    for (Tensor& t : tensors) t = t.to(options_.device);
-  }
-  return tensors;
 }
 
 }  // namespace data

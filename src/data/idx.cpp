@@ -76,7 +76,8 @@ std::uint32_t big_endian(const std::uint8_t* p) {
 
 }  // namespace
 
-IdxFile read_idx(const std::string& path) {
+IdxFile read_idx(const std::string& path, SourceLocation loc) {
+  const LocScope scope(loc, nullptr);
   GzReader reader(path);
   std::uint8_t head[4];
   LILITH_CHECK(reader.read(head, 4) == 4, "idx: {}: the file ends within the magic number", path);

@@ -46,6 +46,7 @@ DataSourcePtr load_mnist(const std::string& dir, Split split) {
 
 }  // namespace
 
-MNIST::MNIST(const std::string& dir, Split split) : Dataset<2>(load_mnist(dir, split)) {}
+MNIST::MNIST(const std::string& dir, Split split, SourceLocation loc)
+    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), load_mnist(dir, split)), loc) {}
 
 }  // namespace lilith::data

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -86,34 +85,6 @@ std::span<const std::uint8_t> MappedFile::range(std::uint64_t offset, std::uint6
                "{}: {} is truncated or damaged: {} needs {} bytes at {}, the file has {}.", op_,
                path_, what, bytes, offset, bytes_);
   return {data_ + offset, bytes};
-}
-
-void write_atomically(const std::string& path, const char* op,
-                      const std::function<void(std::FILE*)>& write) {
-  static std::atomic<unsigned> counter{0};
-  const std::string temporary = fmt::format("{}.{}.{}.tmp", path, getpid(), counter.fetch_add(1));
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  LILITH_CHECK(file != nullptr, "{}: cannot write {}: {}.", op, path, std::strerror(errno));
-  try {
-    write(file);
-  } catch (...) {
-    std::fclose(file);
-    std::remove(temporary.c_str());
-    throw;
-  }
-  bool ok = std::fflush(file) == 0 && fsync(fileno(file)) == 0;
-  ok = std::fclose(file) == 0 && ok;
-  ok = ok && std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (ok) return;
-  const std::string reason = std::strerror(errno);
-  std::remove(temporary.c_str());
-  fail("{}: cannot write {}: {}.", op, path, reason);
-}
-
-void write_bytes(std::FILE* file, const void* data, std::uint64_t bytes) {
-  if (bytes == 0) return;
-  LILITH_CHECK(std::fwrite(data, 1, bytes, file) == bytes, "save: cannot write {} bytes: {}.",
-               bytes, std::strerror(errno));
 }
 
 }  // namespace lilith::io

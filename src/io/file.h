@@ -66,11 +66,13 @@ class MappedFile : public std::enable_shared_from_this<MappedFile> {
 };
 using MappedFilePtr = std::shared_ptr<const MappedFile>;
 
-/// Writes a file as a whole or not at all: `write` fills a temporary file in the same folder, which
-/// then takes the place of `path`.
+/// Writes a file as a whole or not at all: `write` fills one without a name in the same folder,
+/// which then takes the place of `path`, with its permissions. Through a symbolic link the file
+/// that it points to is replaced; a device or pipe is written to as it is. Error, naming the file,
+/// when the disk is full or the like; nothing is left behind then, nor when the process is killed.
 void write_atomically(const std::string& path, const char* op,
                       const std::function<void(std::FILE*)>& write);
-/// fwrite that throws Error when the bytes do not all go out.
+/// fwrite for `write` above, which turns its failure into an Error.
 void write_bytes(std::FILE* file, const void* data, std::uint64_t bytes);
 
 }  // namespace lilith::io

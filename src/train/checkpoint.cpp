@@ -14,19 +14,28 @@ using Json = nlohmann::json;
 constexpr const char* kKey = "lilith.fit";
 constexpr int kVersion = 1;
 
-// JSON knows no NaN; null stands for it.
-double number(const Json& j) { return j.is_null() ? NAN : j.get<double>(); }
+// JSON knows neither NaN nor infinities: null and texts stand for them.
+Json json_number(double v) {
+  if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
+  return v;
+}
+double number(const Json& j) {
+  if (j.is_null()) return NAN;
+  if (j.is_string()) return j == "-inf" ? -INFINITY : INFINITY;
+  return j.get<double>();
+}
 
 Json history_json(const History& history) {
   Json rows = Json::array();
   for (const EpochRow& r : history.rows) {
     rows.push_back({{"epoch", r.epoch},
-                    {"loss", r.loss},
-                    {"metric", r.metric},
-                    {"val_loss", r.val_loss},
-                    {"val_metric", r.val_metric},
-                    {"lr", r.lr},
-                    {"seconds", r.seconds}});
+                    {"loss", json_number(r.loss)},
+                    {"metric", json_number(r.metric)},
+                    {"val_loss", json_number(r.val_loss)},
+                    {"val_metric", json_number(r.val_metric)},
+                    {"lr", json_number(r.lr)},
+                    {"seconds", r.seconds},
+                    {"validated", r.validated}});
   }
   return {{"metric_name", history.metric_name}, {"rows", rows}};
 }
@@ -35,10 +44,15 @@ History parse_history(const Json& j) {
   History history;
   history.metric_name = j.at("metric_name").get<std::string>();
   for (const Json& r : j.at("rows")) {
-    history.rows.push_back({r.at("epoch").get<std::int64_t>(), number(r.at("loss")),
-                            number(r.at("metric")), number(r.at("val_loss")),
-                            number(r.at("val_metric")), number(r.at("lr")),
-                            number(r.at("seconds"))});
+    EpochRow row{r.at("epoch").get<std::int64_t>(),
+                 number(r.at("loss")),
+                 number(r.at("metric")),
+                 number(r.at("val_loss")),
+                 number(r.at("val_metric")),
+                 number(r.at("lr")),
+                 number(r.at("seconds"))};
+    row.validated = r.value("validated", !std::isnan(row.val_loss));
+    history.rows.push_back(row);
   }
   return history;
 }
@@ -69,6 +83,7 @@ StateDict with_prefix(const TensorDict& dict, const std::string& prefix) {
 
 RunState parse_state(const Json& j) {
   RunState s;
+  s.first_epoch = j.value("first_epoch", std::int64_t{0});
   s.epoch = j.at("epoch").get<std::int64_t>();
   s.batch = j.at("batch").get<std::int64_t>();
   s.step = j.at("step").get<std::int64_t>();
@@ -78,6 +93,9 @@ RunState parse_state(const Json& j) {
   s.samples = j.at("samples").get<std::int64_t>();
   s.base_lrs = j.at("base_lrs").get<std::vector<double>>();
   s.scheduler_epoch = j.at("scheduler_epoch").get<std::int64_t>();
+  if (j.contains("memory"))
+    for (const auto& [name, value] : j.at("memory").items()) s.memory[name] = number(value);
+  s.stopped = j.value("stopped", false);
   s.history = parse_history(j.at("history"));
   return s;
 }
@@ -91,21 +109,26 @@ void save_checkpoint(const std::string& path, ModelRef model, Optimizer& optimiz
   for (const auto& [name, tensor] : state_dict(optimizer)) dict.add("optimizer." + name, tensor);
   Json hypers = Json::object();
   for_each_hyper(optimizer, [&](const std::string& name, Hyper& h) { hypers[name] = h.value(); });
+  Json memory = Json::object();
+  for (const auto& [name, value] : state.memory) memory[name] = json_number(value);
   const RngState rng = rng_state();
   const Json j = {{"version", kVersion},
                   {"optimizer", optimizer.name()},
                   {"hyper", hypers},
                   {"rng", {{"seed", rng.seed}, {"counter", rng.counter}}},
                   {"shape", shape_json(shape)},
+                  {"first_epoch", state.first_epoch},
                   {"epoch", state.epoch},
                   {"batch", state.batch},
                   {"step", state.step},
                   {"loss_sum", state.loss_sum},
-                  {"metric_sum", state.metric_sum},
+                  {"metric_sum", json_number(state.metric_sum)},
                   {"seconds", state.seconds},
                   {"samples", state.samples},
                   {"base_lrs", state.base_lrs},
                   {"scheduler_epoch", state.scheduler_epoch},
+                  {"memory", memory},
+                  {"stopped", state.stopped},
                   {"history", history_json(state.history)}};
   dict.metadata[kKey] = j.dump();
   save_tensors(dict, path);

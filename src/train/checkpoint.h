@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "lilith/train.h"
@@ -8,14 +9,17 @@ namespace lilith::train {
 
 /// Where a run stands, but for the model and the optimiser: enough to go on to the bit.
 struct RunState {
-  std::int64_t epoch = 0;  // counts from 0
-  std::int64_t batch = 0;  // next one of the epoch
+  std::int64_t first_epoch = 0;  // of the order of the rows, in which this run started
+  std::int64_t epoch = 0;        // of this run; counts from 0
+  std::int64_t batch = 0;        // next one of the epoch
   std::int64_t step = 0;
   // Sums over the examples of the running epoch.
   double loss_sum = 0, metric_sum = 0, seconds = 0;
   std::int64_t samples = 0;
   std::vector<double> base_lrs;  // of the scheduler; empty without one
   std::int64_t scheduler_epoch = 0;
+  std::map<std::string, double> memory;  // of the callbacks
+  bool stopped = false;                  // by one of them
   History history;
 };
 

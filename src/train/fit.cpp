@@ -4,10 +4,15 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
+#include <typeinfo>
 
+#include "lilith/ops/random.h"
 #include "lilith/train.h"
 #include "train/checkpoint.h"
+#include "train/finite.h"
 #include "train/interrupt.h"
+#include "train/mode_flags.h"
 #include "train/progress.h"
 
 namespace lilith::detail {
@@ -16,14 +21,27 @@ namespace {
 // Steps between two looks at the losses: reading one waits for the step that computes it.
 constexpr std::size_t kReadEvery = 32;
 
+// The error again, with a sentence more before its line.
+[[noreturn]] void rethrow_with(const Error& e, const std::string& sentence) {
+  if (sentence.empty() || typeid(e) != typeid(Error)) throw;
+  std::string text = e.what();
+  const std::string line = e.loc() ? " (" + e.loc().str() + ")" : "";
+  if (text.ends_with(line)) text.resize(text.size() - line.size());
+  throw Error(text + (text.ends_with('.') ? " " : ". ") + sentence, e.loc());
+}
+
 class Fitting {
  public:
-  Fitting(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options)
+  Fitting(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options, Loc line)
       : options_(options),
+        optimizer_(options.optimizer),
         steps_(steps),
+        line_(line),
         shape_{data->size(), options.batch_size, options.seed, options.shuffle, options.drop_last},
         stream_(data, loader_options(), steps.columns),
+        modes_(steps.model),
         progress_(style(options.progress)) {
+    const LocScope scope(line_, nullptr);
     LILITH_CHECK(options.epochs >= 0, "fit: epochs is {}; need at least 0", options.epochs);
     LILITH_CHECK(stream_.batches() > 0, "fit: no batches: {} rows, batch_size {}{}", data->size(),
                  options.batch_size, options.drop_last ? ", drop_last" : "");
@@ -42,11 +60,10 @@ class Fitting {
   }
 
   History run() {
-    const train::InterruptGuard guard(true);
+    const train::InterruptGuard guard;
     start();
-    while (state_.epoch < options_.epochs && !stopped_) {
-      if (!run_epoch()) return interrupt();
-      finish_epoch();
+    while (state_.epoch < options_.epochs && !state_.stopped) {
+      if (!run_epoch() || !finish_epoch()) return interrupt();
     }
     if (!options_.checkpoint.empty() && !saved_) save(options_.checkpoint);
     return state_.history;
@@ -82,24 +99,12 @@ class Fitting {
   }
 
   void start() {
+    const LocScope scope(line_, nullptr);
+    state_.first_epoch = optimizer_.fit_epochs();
     auto& scheduler = options_.scheduler;
-    if (scheduler) scheduler->attach(options_.optimizer);
+    if (scheduler) scheduler->attach(optimizer_);
     if (options_.resume) {
-      const std::string path = resume_path();
-      state_ = train::load_checkpoint(path, steps_.model, options_.optimizer, shape_);
-      saved_ = path == options_.checkpoint;
-      progress_.message(
-          fmt::format("resumed from {} in epoch {}, step {}{}", path, state_.epoch + 1, state_.step,
-                      state_.epoch < options_.epochs
-                          ? ""
-                          : fmt::format("; {} epochs are done already", state_.epoch)));
-      LILITH_CHECK(scheduler.has_value() == !state_.base_lrs.empty(),
-                   "fit: cannot resume from {}: it was made {} a scheduler", path,
-                   scheduler ? "without" : "with");
-      if (scheduler) {
-        scheduler->set_base_lrs(state_.base_lrs);
-        scheduler->set_last_epoch(state_.scheduler_epoch);
-      }
+      resume();
     } else if (scheduler) {
       state_.base_lrs = scheduler->base_lrs();
     }
@@ -107,6 +112,38 @@ class Fitting {
     if (!options_.checkpoint.empty()) check_writable(options_.checkpoint);
     state_.history.metric_name = options_.metric.name;
     state_.history.interrupted = false;
+    never_finite_ = train::non_finite_paths(steps_.model);
+    if (modes_.all_off())
+      progress_.message(
+          "fit: every layer is in test mode and stays in it (no dropout, frozen batch norm); "
+          "train_mode(model) changes that");
+  }
+
+  void resume() {
+    const LocScope scope(line_, "fit");
+    const std::string path = resume_path();
+    state_ = train::load_checkpoint(path, steps_.model, optimizer_, shape_);
+    saved_ = path == options_.checkpoint;
+    LILITH_CHECK(state_.batch == 0 || state_.history.metric_name == options_.metric.name,
+                 "fit: cannot resume from {} within an epoch: the metric was '{}', now it is '{}'",
+                 path, state_.history.metric_name, options_.metric.name);
+    auto& scheduler = options_.scheduler;
+    LILITH_CHECK(scheduler.has_value() == !state_.base_lrs.empty(),
+                 "fit: cannot resume from {}: it was made {} a scheduler", path,
+                 scheduler ? "without" : "with");
+    if (scheduler) {
+      scheduler->set_base_lrs(state_.base_lrs);
+      scheduler->set_last_epoch(state_.scheduler_epoch);
+    }
+    // Without callbacks there is nothing left that would end it.
+    if (options_.callbacks.empty()) state_.stopped = false;
+    std::string what;
+    if (state_.epoch >= options_.epochs)
+      what = fmt::format("; {} epochs are done already", state_.epoch);
+    else if (state_.stopped)
+      what = "; a callback has ended the training";
+    progress_.message(fmt::format("resumed from {} in epoch {}, step {}{}", path, state_.epoch + 1,
+                                  state_.step, what));
   }
 
   static void check_writable(const std::string& path) {
@@ -118,18 +155,19 @@ class Fitting {
     std::remove(probe.c_str());
   }
 
-  // False when Ctrl-C ended it.
+  // False when a signal ended it.
   bool run_epoch() {
-    train_mode(steps_.model);
-    stream_.start(state_.epoch, state_.batch);
+    modes_.restore();
+    stream_.start(state_.first_epoch + state_.epoch, state_.batch);
+    optimizer_.set_fit_epochs(state_.first_epoch + state_.epoch + 1);
     progress_.start_epoch();
     seconds_before_ = state_.seconds;
     samples_before_ = state_.samples;
     saved_ = false;
     while (!stream_.done()) {
-      if (train::InterruptGuard::interrupted()) return false;
-      const auto batch = stream_.next();
-      pending_.push_back({steps_.train(batch), batch[0].size(0)});
+      if (train::InterruptGuard::signal()) return false;
+      const auto batch = next_batch();
+      pending_.push_back({train_step(batch), batch[0].size(0)});
       ++state_.batch;
       ++state_.step;
       if (options_.scheduler_per_step) step_scheduler();
@@ -138,23 +176,39 @@ class Fitting {
       if (due) progress_.update(progress_state());
     }
     read_losses();
+    check_finite();
     return true;
   }
 
-  // Adds up the losses that are computed by now; a NaN ends the training before anything is saved.
+  std::vector<Tensor> next_batch() {
+    const LocScope scope(line_, nullptr);
+    return stream_.next();
+  }
+
+  std::vector<Tensor> train_step(const std::vector<Tensor>& batch) {
+    const std::int64_t rows = batch[0].size(0);
+    if (rows == options_.batch_size) return steps_.train(batch);
+    try {
+      return steps_.train(batch);
+    } catch (const Error& e) {
+      rethrow_with(e, fmt::format("The last batch of the {} rows has {} instead of {}; "
+                                  ".drop_last = true leaves it out.",
+                                  shape_.rows, rows, options_.batch_size));
+    }
+  }
+
+  // Adds up the losses that are computed by now; one that is no number ends the training before
+  // anything is saved.
   void read_losses() {
+    const LocScope scope(line_, nullptr);
     std::int64_t step = state_.step - static_cast<std::int64_t>(pending_.size());
     for (const Pending& p : pending_) {
       ++step;
       const double loss = p.scores[0].item<double>();
-      if (std::isnan(loss)) {
-        const std::string kept =
-            options_.checkpoint.empty() || !std::filesystem::exists(options_.checkpoint)
-                ? "there is no checkpoint"
-                : "the last checkpoint is " + options_.checkpoint;
-        fail("fit: the loss is NaN at step {} (epoch {}); {}. A smaller learning rate often helps.",
-             step, state_.epoch + 1, kept);
-      }
+      if (!std::isfinite(loss))
+        fail("fit: the loss is {} at step {} (epoch {}); {}. A smaller learning rate often helps.",
+             std::isnan(loss) ? "NaN" : fmt::format("{}", loss), step, state_.epoch + 1,
+             last_checkpoint());
       state_.loss_sum += loss * static_cast<double>(p.samples);
       if (has_metric())
         state_.metric_sum += p.scores[1].item<double>() * static_cast<double>(p.samples);
@@ -164,17 +218,35 @@ class Fitting {
     state_.seconds = seconds_before_ + progress_.seconds();
   }
 
-  void finish_epoch() {
+  // A gradient may be NaN where the loss is a number: the weights show it first.
+  void check_finite() const {
+    const auto path = train::first_non_finite(steps_.model, never_finite_);
+    LILITH_CHECK(!path,
+                 "fit: '{}' holds a NaN or an infinity after step {} (epoch {}), though the loss "
+                 "was a number; {}. LILITH_CHECK_NAN=1 shows where the first one comes from.",
+                 *path, state_.step, state_.batch > 0 ? state_.epoch + 1 : state_.epoch,
+                 last_checkpoint());
+  }
+
+  std::string last_checkpoint() const {
+    const std::string& path = options_.checkpoint;
+    if (path.empty() || !std::filesystem::exists(path)) return "there is no checkpoint";
+    return "the last checkpoint is " + path +
+           (saved_epoch_ > 0 ? fmt::format(" (epoch {})", saved_epoch_) : "");
+  }
+
+  // False when a signal came before the epoch's validation was done.
+  bool finish_epoch() {
     const double n = static_cast<double>(state_.samples);
     EpochRow row;
     row.epoch = state_.epoch + 1;
     row.loss = state_.loss_sum / n;
     if (has_metric()) row.metric = state_.metric_sum / n;
-    row.lr = options_.optimizer.lr();
+    row.lr = optimizer_.lr();
     row.seconds = state_.seconds;
     const train::ProgressState shown = progress_state();
     std::string suffix;
-    if (options_.validation.source) suffix = validate(row);
+    if (options_.validation.source && !validate(row, suffix)) return false;
     state_.history.rows.push_back(row);
     progress_.finish_epoch(shown, suffix);
     ++state_.epoch;
@@ -187,60 +259,69 @@ class Fitting {
       save(options_.checkpoint);
       saved_ = true;
     }
+    return true;
   }
 
   void step_scheduler() {
     if (!options_.scheduler) return;
+    const LocScope scope(line_, nullptr);
     options_.scheduler->step();
     state_.scheduler_epoch = options_.scheduler->last_epoch();
   }
 
-  std::string validate(EpochRow& row) {
+  bool validate(EpochRow& row, std::string& shown) {
     const TestModeScope scope(steps_.model);
+    const RngState rng = rng_state();
     data::BatchStream stream(options_.validation.source,
                              {.batch_size = options_.batch_size, .device = options_.device},
                              steps_.columns);
     double loss_sum = 0, metric_sum = 0, n = 0;
     stream.start(0);
     while (!stream.done()) {
+      if (train::InterruptGuard::signal()) {
+        set_rng_state(rng);  // the resumed run validates from the start
+        return false;
+      }
       const auto batch = stream.next();
       const auto scores = steps_.evaluate(batch);
       const double samples = static_cast<double>(batch[0].size(0));
+      const LocScope reading(line_, nullptr);
       loss_sum += scores[0].item<double>() * samples;
       if (has_metric()) metric_sum += scores[1].item<double>() * samples;
       n += samples;
     }
-    if (n == 0) return "";
+    if (n == 0) return true;
+    row.validated = true;
     row.val_loss = loss_sum / n;
-    std::string text = fmt::format("  val_loss {:.4f}", row.val_loss);
+    shown = fmt::format("  val_loss {:.4f}", row.val_loss);
     if (has_metric()) {
       row.val_metric = metric_sum / n;
-      text += fmt::format("  val_{} {:.4f}", options_.metric.name, row.val_metric);
+      shown += fmt::format("  val_{} {:.4f}", options_.metric.name, row.val_metric);
     }
-    return text;
+    return true;
   }
 
   void call_callbacks() {
-    FitState view{state_.history, options_.optimizer,
-                  steps_.model,   state_.step,
-                  false,          [this](const std::string& path) { save(path); }};
+    FitState view{state_.history,
+                  optimizer_,
+                  steps_.model,
+                  state_.step,
+                  state_.memory,
+                  false,
+                  [this](const std::string& path) { save(path); }};
     for (const Callback& callback : options_.callbacks) callback(view);
-    stopped_ = view.stopped;
+    state_.stopped = view.stopped;
   }
 
   History interrupt() {
     read_losses();
-    const std::string path = resume_path();
-    if (path.empty()) {
-      progress_.message(
-          fmt::format("interrupted in epoch {}, after step {}", state_.epoch + 1, state_.step));
-      state_.history.interrupted = true;
-      return state_.history;
-    }
-    save(path);
-    progress_.message(fmt::format("interrupted in epoch {}, after step {}; checkpoint: {}",
-                                  state_.epoch + 1, state_.step, path));
+    const std::string& path = resume_path();
+    if (!path.empty()) save(path);
+    const std::string where =
+        fmt::format("interrupted in epoch {}, after step {}", state_.epoch + 1, state_.step);
+    progress_.message(path.empty() ? where : where + "; checkpoint: " + path);
     state_.history.interrupted = true;
+    state_.history.signal = train::InterruptGuard::signal();
     return state_.history;
   }
 
@@ -249,7 +330,15 @@ class Fitting {
   }
 
   void save(const std::string& path) {
-    train::save_checkpoint(path, steps_.model, options_.optimizer, state_, shape_);
+    const LocScope scope(line_, "fit");
+    check_finite();
+    try {
+      train::save_checkpoint(path, steps_.model, optimizer_, state_, shape_);
+    } catch (const Error& e) {
+      rethrow_with(
+          e, std::filesystem::exists(path) ? "The checkpoint that was there is as it was." : "");
+    }
+    if (path == options_.checkpoint) saved_epoch_ = state_.epoch;
   }
 
   bool has_metric() const { return !state_.history.metric_name.empty(); }
@@ -267,21 +356,26 @@ class Fitting {
   }
 
   FitOptions& options_;
+  Optimizer& optimizer_;
   const FitSteps& steps_;
+  Loc line_;
   train::RunShape shape_;
   data::BatchStream stream_;
+  const train::ModeFlags modes_;
   train::Progress progress_;
   train::RunState state_;
   std::vector<Pending> pending_;
   double seconds_before_ = 0;
   std::int64_t samples_before_ = 0;
-  bool stopped_ = false, saved_ = false;
+  std::int64_t saved_epoch_ = 0;        // that `checkpoint` holds; 0: written before this call
+  std::set<std::string> never_finite_;  // paths that hold infinities on purpose: masks
+  bool saved_ = false;
 };
 
 }  // namespace
 
-History run_fit(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options) {
-  return Fitting(data, steps, options).run();
+History run_fit(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options, Loc loc) {
+  return Fitting(data, steps, options, loc).run();
 }
 
 }  // namespace lilith::detail

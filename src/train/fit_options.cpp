@@ -11,18 +11,21 @@ std::string History::csv() const {
   const bool has_metric = !metric_name.empty();
   std::string out = "epoch,loss,val_loss," +
                     (has_metric ? metric_name + ",val_" + metric_name + "," : "") + "lr,seconds\n";
-  const auto field = [](double v) {
-    return std::isnan(v) ? std::string() : fmt::format("{:.9g}", v);
+  const auto field = [](double v, bool measured) {
+    return std::isnan(v) && !measured ? std::string() : fmt::format("{:.9g}", v);
   };
   for (const EpochRow& row : rows) {
-    out += fmt::format("{},{},{},", row.epoch, field(row.loss), field(row.val_loss));
-    if (has_metric) out += fmt::format("{},{},", field(row.metric), field(row.val_metric));
-    out += fmt::format("{},{:.3f}\n", field(row.lr), row.seconds);
+    out += fmt::format("{},{},{},", row.epoch, field(row.loss, true),
+                       field(row.val_loss, row.validated));
+    if (has_metric)
+      out += fmt::format("{},{},", field(row.metric, true), field(row.val_metric, row.validated));
+    out += fmt::format("{},{:.3f}\n", field(row.lr, true), row.seconds);
   }
   return out;
 }
 
-void History::save_csv(const std::string& path) const {
+void History::save_csv(const std::string& path, SourceLocation loc) const {
+  const LocScope scope(loc, nullptr);
   std::ofstream out(path);
   LILITH_CHECK(out.is_open(), "save_csv: cannot write {}", path);
   out << csv();
@@ -58,7 +61,9 @@ Metric Metric::mae(SourceLocation loc) {
 
 namespace {
 
-double watched(const EpochRow& row) { return std::isnan(row.val_loss) ? row.loss : row.val_loss; }
+double watched(const EpochRow& row) {
+  return row.validated || !std::isnan(row.val_loss) ? row.val_loss : row.loss;
+}
 
 }  // namespace
 
@@ -82,6 +87,7 @@ void CheckpointCallback::operator()(FitState& state) const {
   LILITH_CHECK(every >= 1, "CheckpointCallback: every is {}; need at least 1", every);
   if (rows.back().epoch % every != 0) return;
   if (best_only) {
+    if (std::isnan(watched(rows.back()))) return;
     for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
       if (watched(rows[i]) <= watched(rows.back())) return;
     }

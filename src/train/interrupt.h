@@ -2,18 +2,17 @@
 
 namespace lilith::train {
 
-/// While one lives, Ctrl-C sets a flag instead of ending the process; a second Ctrl-C ends it as
-/// usual. Guards nest.
+/// While one lives, Ctrl-C (SIGINT), SIGTERM and SIGHUP set a flag instead of ending the process; a
+/// second one ends it as usual. A signal that the program ignores stays ignored. A handler that it
+/// has for SIGINT or SIGTERM runs as well, one that it has for SIGHUP alone. Guards nest, and
+/// threads share them.
 class InterruptGuard {
  public:
-  explicit InterruptGuard(bool enabled);
+  InterruptGuard();
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
-  /// Whether Ctrl-C was pressed since the outermost guard was made.
-  static bool interrupted();
-
- private:
-  bool enabled_;
+  /// The first of those signals since the outermost guard was made; 0: none.
+  static int signal();
 };
 
 }  // namespace lilith::train

@@ -170,7 +170,9 @@ class Panel {
 
 }  // namespace
 
-Raster draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height) {
+Raster draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height,
+                   SourceLocation loc) {
+  const LocScope scope(loc, nullptr);
   LILITH_CHECK(!charts.empty(), "draw_charts: no chart; need at least one");
   LILITH_CHECK(panel_width >= 200 && panel_height >= 150,
                "draw_charts: panels of {}x{}; need at least 200x150", panel_width, panel_height);

@@ -10,7 +10,9 @@
 
 namespace lilith {
 
-Raster::Raster(int width, int height, Color background) : width_(width), height_(height) {
+Raster::Raster(int width, int height, Color background, SourceLocation loc)
+    : width_(width), height_(height) {
+  const LocScope scope(loc, nullptr);
   LILITH_CHECK(width >= 1 && height >= 1 && width <= 32768 && height <= 32768,
                "Raster: {}x{} pixels; sizes are 1 to 32768", width, height);
   pixels_.assign(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), background);
@@ -79,7 +81,8 @@ int Raster::text_width(const std::string& text, int scale) {
   return text.empty() ? 0 : (static_cast<int>(text.size()) * (train::kGlyphWidth + 1) - 1) * scale;
 }
 
-void Raster::save_png(const std::string& path) const {
+void Raster::save_png(const std::string& path, SourceLocation loc) const {
+  const LocScope scope(loc, nullptr);
   static_assert(sizeof(Color) == 3);
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
@@ -92,7 +95,8 @@ void Raster::save_png(const std::string& path) const {
   LILITH_CHECK(ok, "save_png: cannot write {}: {}", path, reason);
 }
 
-Raster image_sheet(const Tensor& images, int columns, int scale, int gap) {
+Raster image_sheet(const Tensor& images, int columns, int scale, int gap, SourceLocation loc) {
+  const LocScope scope(loc, nullptr);
   LILITH_CHECK(images.ndim() == 4 && (images.size(1) == 1 || images.size(1) == 3) &&
                    images.dtype() == DType::F32,
                "image_sheet: got {}; need f32 [N,1,H,W] or [N,3,H,W]", images.aval().str());

@@ -35,45 +35,50 @@ class FileErrors : public ::testing::Test {
 };
 
 TEST(DataErrors, Datasets) {
-  EXPECT_ERROR(
+  EXPECT_ERROR_HERE(
       TensorDataset(leaf({4, 2}), leaf({5})),
       "TensorDataset: tensor 0 is f32[4,2], tensor 1 is f32[5]; the first sizes must agree");
-  EXPECT_ERROR(TensorDataset(leaf({4}), leaf({})),
-               "TensorDataset: tensor 1 is a scalar; rows need a first dimension");
+  EXPECT_ERROR_HERE(TensorDataset(leaf({4}), leaf({})),
+                    "TensorDataset: tensor 1 is a scalar; rows need a first dimension");
   const TensorDataset set(leaf({4, 2}), leaf({4}));
-  EXPECT_ERROR(set.rows({4}), "Dataset: row 4 is out of range; there are 4 rows");
-  EXPECT_ERROR(DataLoader(set, {.batch_size = 0}), "DataLoader: batch_size is 0; need at least 1");
-  EXPECT_ERROR(random_split(set, {3, 2}),
-               "random_split: the parts sum to 5 rows; the dataset has 4");
-  EXPECT_ERROR(random_split(set, {5, -1}),
-               "random_split: a part of -1 rows; sizes are not negative");
-  EXPECT_ERROR(Dataset<3>(set.source()), "Dataset: the source has 2 columns; the type says 3");
-  EXPECT_ERROR(data::Digits(data::Split::Train, {.size = -1}),
-               "Digits: size is -1; need at least 0");
+  EXPECT_ERROR_HERE(set.rows({4}), "Dataset: row 4 is out of range; there are 4 rows");
+  EXPECT_ERROR_HERE(set[-1], "Dataset: row -1 is out of range; there are 4 rows");
+  EXPECT_ERROR_HERE(set.slice(-1), "Dataset: row -1 is out of range; there are 4 rows");
+  EXPECT_ERROR_HERE(DataLoader(set, {.batch_size = 0}),
+                    "DataLoader: batch_size is 0; need at least 1");
+  EXPECT_ERROR_HERE(random_split(set, {3, 2}),
+                    "random_split: the parts sum to 5 rows; the dataset has 4");
+  EXPECT_ERROR_HERE(random_split(set, {5, -1}),
+                    "random_split: a part of -1 rows; sizes are not negative");
+  EXPECT_ERROR_HERE(Dataset<3>(set.source()), "Dataset: the source has 2 columns; the type says 3");
+  EXPECT_ERROR_HERE(data::Digits(data::Split::Train, {.size = -1}),
+                    "Digits: size is -1; need at least 0");
 }
 
 TEST_F(FileErrors, Csv) {
-  EXPECT_ERROR(CsvDataset(path("none.csv")), "CSV: cannot open " + path("none.csv"));
+  EXPECT_ERROR_HERE(CsvDataset(path("none.csv")), "CSV: cannot open " + path("none.csv"));
   const std::string ragged = file("ragged.csv", "1,2,3\n4,5\n");
-  EXPECT_ERROR(CsvDataset{ragged}, "CSV: " + ragged + ":2: 2 fields; the first line has 3");
+  EXPECT_ERROR_HERE(CsvDataset{ragged}, "CSV: " + ragged + ":2: 2 fields; the first line has 3");
   const std::string word = file("word.csv", "a,b\n1,2\n3,x\n");
-  EXPECT_ERROR(CsvDataset{word},
-               "CSV: " + word + ":3: column 1 (b) holds 'x', which is no finite number");
+  EXPECT_ERROR_HERE(CsvDataset{word},
+                    "CSV: " + word + ":3: column 1 (b) holds 'x', which is no finite number");
   const std::string names = file("names.csv", "a,b\n1,2\n");
-  EXPECT_ERROR(CsvDataset(names, {.targets = {"c"}}),
-               "CSV: " + names + ": no column 'c'; the header has: a, b");
-  EXPECT_ERROR(CsvDataset(names, {.targets = {5}}),
-               "CSV: " + names + ": column 5 is out of range; there are 2 columns");
+  EXPECT_ERROR_HERE(CsvDataset(names, {.targets = {"c"}}),
+                    "CSV: " + names + ": no column 'c'; the header has: a, b");
+  EXPECT_ERROR_HERE(CsvDataset(names, {.targets = {5}}),
+                    "CSV: " + names + ": column 5 is out of range; there are 2 columns");
 }
 
 TEST_F(FileErrors, Idx) {
   const std::string magic = file("magic", std::string("\1\2\3\4", 4));
-  EXPECT_ERROR(data::read_idx(magic),
-               "idx: " + magic + ": wrong magic 01020304; an idx file starts with two zero bytes");
+  EXPECT_ERROR_HERE(
+      data::read_idx(magic),
+      "idx: " + magic + ": wrong magic 01020304; an idx file starts with two zero bytes");
   const std::string brief = file("brief", std::string("\0\0", 2));
-  EXPECT_ERROR(data::read_idx(brief), "idx: " + brief + ": the file ends within the magic number");
-  EXPECT_ERROR(data::MNIST(path("none"), data::Split::Train),
-               "MNIST: " + path("none") + " is not a folder");
+  EXPECT_ERROR_HERE(data::read_idx(brief),
+                    "idx: " + brief + ": the file ends within the magic number");
+  EXPECT_ERROR_HERE(data::MNIST(path("none"), data::Split::Train),
+                    "MNIST: " + path("none") + " is not a folder");
 }
 
 std::string with_header(const std::string& header, const std::string& data = "") {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -130,6 +131,38 @@ TEST_F(DataFiles, ReadsCsv) {
   const CsvDataset chosen(named, {.separator = ';', .features = {"c;d", 0}, .targets = {"b"}});
   EXPECT_EQ(chosen.slice(0)[0].to_vector<float>(), (std::vector<float>{3, 1, 6, 4}));
   EXPECT_EQ(chosen.slice(0)[1].to_vector<float>(), (std::vector<float>{2, 5}));
+}
+
+TEST_F(DataFiles, AMissingValueInTheFirstRowOfCsvDropsNothing) {
+  const std::string path = write("hole.csv", "1,,3\n4,5,NA\n");
+  expect_error([&] { CsvDataset{path}; }, {"hole.csv:1: column 1 holds ''", "missing_is_nan"});
+  const CsvDataset set(path, {.missing_is_nan = true});
+  ASSERT_EQ(set.size(), 2);
+  const auto [x, y] = set.slice(0);
+  EXPECT_EQ(x.data<float>()[0], 1);
+  EXPECT_TRUE(std::isnan(x.data<float>()[1]));
+  EXPECT_EQ(x.data<float>()[3], 5);
+  EXPECT_EQ(y.data<float>()[0], 3);
+  EXPECT_TRUE(std::isnan(y.data<float>()[1]));
+  for (const char* word : {"nan", "NaN", "N/A", " null", "None", "?"}) {
+    const CsvDataset one(write("word.csv", fmt::format("{},1\n2,3\n", word)),
+                         {.missing_is_nan = true});
+    EXPECT_EQ(one.size(), 2) << word;
+  }
+  // Names beside a missing one are a header still.
+  EXPECT_EQ(CsvDataset(write("index.csv", ",a,b\n0,1,2\n")).size(), 1);
+  const std::string mixed = write("mixed.csv", "id,2019,2020\n1,2,3\n");
+  expect_error([&] { CsvDataset{mixed}; },
+               {"mixed.csv:1: the first line holds numbers ('2019') and words ('id')",
+                ".header = true or false"});
+  EXPECT_EQ(CsvDataset(mixed, {.header = true}).size(), 1);
+}
+
+TEST_F(DataFiles, ANumberOfCsvThatNoF32HoldsIsRefused) {
+  expect_error([&] { CsvDataset{write("large.csv", "a,b\n1,2\n3,-1e39\n")}; },
+               {"large.csv:3: column 1 (b) holds '-1e39', which is too large for f32"});
+  const CsvDataset set(write("edge.csv", "1,3.4028234e38\n"));
+  EXPECT_EQ(set.slice(0)[1].data<float>()[0], 3.4028234e38f);
 }
 
 TEST_F(DataFiles, RefusesBrokenCsv) {

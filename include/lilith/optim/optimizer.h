@@ -52,6 +52,10 @@ class Optimizer {
   const std::map<std::string, Buffer>& state(const std::string& path) const;
   /// "Adam".
   const std::string& name() const;
+  /// Epochs that fit has begun with it: the next call of fit goes on with the orders of the rows
+  /// that follow.
+  std::int64_t fit_epochs() const { return fit_epochs_; }
+  void set_fit_epochs(std::int64_t epochs) { fit_epochs_ = epochs; }
 
   void visit_fields(Visitor& v);
 
@@ -71,6 +75,7 @@ class Optimizer {
   std::map<std::string, bool> flags_;  // static: nesterov, amsgrad …
   std::vector<ParamGroup> param_groups_;
   std::map<std::string, ParamState> state_;
+  std::int64_t fit_epochs_ = 0;
 };
 
 struct UpdateOptions {
