@@ -104,6 +104,7 @@ TrainReport make_report(const std::string& model, const std::string& data, const
   report.epochs = static_cast<std::int64_t>(history.rows.size());
   report.seed = args.seed;
   report.interrupted = history.interrupted;
+  report.signal = history.signal;
   if (!history.rows.empty()) {
     const EpochRow& last = history.rows.back();
     report.train_loss = last.loss;

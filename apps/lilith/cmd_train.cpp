@@ -76,8 +76,8 @@ void add_train(CLI::App& app) {
     o->args.device = parse_device(o->device);
     const zoo::TrainReport report = entry.train(o->args);
     fmt::print("{}\n", json_line(report));
-    // As a shell reports a process that Ctrl-C ended.
-    if (report.interrupted) throw CLI::RuntimeError(130);
+    // As a shell reports a process that the signal ended.
+    if (report.interrupted) throw CLI::RuntimeError(128 + report.signal);
   });
 }
 

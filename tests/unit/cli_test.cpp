@@ -175,22 +175,25 @@ TEST_F(Cli, TrainWritesAReportAndResumes) {
 }
 
 // The first of several fits is interrupted: no other begins, and the figures are those so far.
-TEST_F(Cli, CtrlCEndsTrainingAtOnce) {
-  const auto interrupt = [&](const std::string& args) {
+TEST_F(Cli, CtrlCAndSigtermEndTrainingAtOnce) {
+  // A shell without a terminal starts what runs in the background with SIGINT ignored, and what is
+  // ignored stays so.
+  const auto interrupt = [&](const std::string& args, const std::string& signal) {
     const std::string command = fmt::format(
-        "cd {0}; rm -f out err; {1} {2} > out 2> err & p=$!; "
+        "cd {0}; rm -f out err; env --default-signal=INT {1} {2} > out 2> err & p=$!; "
         "n=0; while [ $((n += 1)) -lt 3000 ] && kill -0 $p && ! grep -qs '^epoch' err; do sleep "
         "0.02; done 2> waited; "
-        "kill -INT $p; wait $p",
-        dir_.string(), program_.string(), args);
+        "kill -{3} $p; wait $p",
+        dir_.string(), program_.string(), args, signal);
     const int raw = std::system(command.c_str());
     return Outcome{WIFEXITED(raw) ? WEXITSTATUS(raw) : -1, text_of(path("out")),
                    text_of(path("err"))};
   };
   const std::string base = "train wine --epochs 100000";
   for (const std::string& args : {base, base + " --resume", base + " --out ctrlc"}) {
-    const Outcome o = interrupt(args);
-    ASSERT_EQ(o.status, 130) << args << "\n" << o.err;
+    const bool term = args == base;
+    const Outcome o = interrupt(args, term ? "TERM" : "INT");
+    ASSERT_EQ(o.status, term ? 143 : 130) << args << "\n" << o.err;
     const Json j = o.last_json();
     EXPECT_TRUE(j.at("interrupted").get<bool>());
     EXPECT_GT(j.at("train_loss").get<double>(), 0);
