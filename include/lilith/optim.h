@@ -2,4 +2,5 @@
 // Optimisers and learning-rate schedules, as torch.optim names them.
 #include "lilith/optim/algorithms.h"
 #include "lilith/optim/optimizer.h"
+#include "lilith/optim/plateau.h"
 #include "lilith/optim/scheduler.h"

@@ -1,6 +1,7 @@
 #include "lilith/optim/optimizer.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "ir/node.h"
 #include "lilith/ops/create.h"
@@ -46,50 +47,83 @@ Tensor filled(const Aval& aval, double value) {
 
 }  // namespace optim
 
+void optim::check_hyper(const std::string& rule, const std::string& name, double value) {
+  const bool may_be_negative = name == "momentum_decay";
+  LILITH_CHECK(value >= 0 || may_be_negative, "{}: {} must not be negative; got {}.", rule, name,
+               value);
+  LILITH_CHECK(name.rfind("beta", 0) != 0 || value < 1, "{}: {} must be below 1; got {}.", rule,
+               name, value);
+}
+
+const Hyper& HyperMap::at(const std::string& name) const {
+  const auto it = values_.find(name);
+  if (it != values_.end()) return it->second;
+  std::string names;
+  for (const auto& [key, value] : values_) names += (names.empty() ? "" : ", ") + key;
+  fail("{}: no hyper-parameter '{}'; it has {}.", rule_, name, names);
+}
+
 Optimizer::Optimizer(const optim::Rule& rule, std::map<std::string, double> hyper,
                      std::map<std::string, bool> flags)
-    : rule_(&rule), flags_(std::move(flags)) {
+    : rule_(&rule), flags_(std::move(flags)), defaults_(std::move(hyper)) {
   ParamGroup& group = param_groups_.emplace_back();
-  for (const auto& [key, value] : hyper) {
-    const bool may_be_negative = key == "momentum_decay";
-    LILITH_CHECK(value >= 0 || may_be_negative, "{}: {} must not be negative; got {}.", rule.name,
-                 key, value);
-    LILITH_CHECK(key.rfind("beta", 0) != 0 || value < 1, "{}: {} must be below 1; got {}.",
-                 rule.name, key, value);
-    group.hyper.emplace(key, value);
+  group.hyper.rule_ = rule.name;
+  for (const auto& [key, value] : defaults_) {
+    optim::check_hyper(rule.name, key, value);
+    group.hyper.values_.emplace(key, value);
   }
   group.step = optim::filled({{}, DType::F64, cpu()}, 0);
+  models_.emplace_back().name = "0";
 }
 
 Hyper& Optimizer::hyper(const std::string& name, std::size_t group) {
   LILITH_CHECK(group < param_groups_.size(), "{}: no parameter group {}; there are {}.",
                rule_->name, group, param_groups_.size());
-  auto& all = param_groups_[group].hyper;
-  const auto it = all.find(name);
-  if (it != all.end()) return it->second;
-  std::string names;
-  for (const auto& [key, value] : all) names += (names.empty() ? "" : ", ") + key;
-  fail("{}: no hyper-parameter '{}'; it has {}.", rule_->name, name, names);
+  return param_groups_[group].hyper[name];
+}
+
+void Optimizer::set_lr(double lr) {
+  for (ParamGroup& group : param_groups_) group.hyper["lr"] = lr;
 }
 
 void Optimizer::add_param_group(const std::string& prefix,
-                                const std::map<std::string, double>& hyper) {
-  add_param_group([prefix](const std::string& path) { return optim::covers(prefix, path); }, hyper);
+                                const std::map<std::string, double>& hyper, SourceLocation loc) {
+  add_param_group([prefix](const std::string& path) { return optim::covers(prefix, path); }, hyper,
+                  loc);
+  param_groups_.back().prefix = prefix;
 }
 
 void Optimizer::add_param_group(std::function<bool(const std::string& path)> contains,
-                                const std::map<std::string, double>& values) {
-  param_groups_.push_back(param_groups_[0]);
+                                const std::map<std::string, double>& values, SourceLocation loc) {
+  const LocScope::Fallback line{Loc(loc)};
+  ParamGroup group;
+  group.hyper = param_groups_[0].hyper;
+  for (const auto& [key, value] : defaults_) group.hyper[key] = value;
   for (const auto& [key, value] : values) {
-    try {
-      hyper(key, param_groups_.size() - 1) = value;
-    } catch (...) {
-      param_groups_.pop_back();
-      throw;
+    group.hyper.at(key);
+    optim::check_hyper(rule_->name, key, value);
+    group.hyper[key] = value;
+  }
+  group.contains = std::move(contains);
+  group.step = param_groups_[0].step;
+  param_groups_.push_back(std::move(group));
+  for (ModelState& model : models_)
+    if (&model != &models_.front()) model.steps.push_back(model.steps[0]);
+  regroup();
+}
+
+// Gives each state the group that its path is of now. One that comes from another group keeps the
+// number of its updates.
+void Optimizer::regroup() {
+  for (ModelState& model : models_) {
+    for (auto& [path, state] : model.params) {
+      const std::int64_t now = group_of(path);
+      if (now == state.group) continue;
+      if (state.group != 0 && state.bound)
+        state.tensors.try_emplace("step", clock(model, static_cast<std::size_t>(state.group)));
+      state.group = now;
     }
   }
-  param_groups_.back().contains = std::move(contains);
-  for (auto& [path, state] : state_) state.group = group_of(path);
 }
 
 std::int64_t Optimizer::group_of(const std::string& path) const {
@@ -98,63 +132,92 @@ std::int64_t Optimizer::group_of(const std::string& path) const {
   return 0;
 }
 
-void Optimizer::prepare(ModelRef model) {
-  LocScope scope(model.loc(), nullptr);
-  const std::vector<optim::StateDef> defs = rule_->state(flags_);
-  for_each_parameter(model, [&](const std::string& path, Tensor& t) {
-    if (!is_floating(t.dtype())) return;
-    const auto [it, fresh] = state_.try_emplace(path);
-    if (!fresh) return;
-    it->second.group = group_of(path);
-    const ParamGroup& group = param_groups_[static_cast<std::size_t>(it->second.group)];
-    for (const optim::StateDef& def : defs) {
-      const double init =
-          def.init_hyper.empty() ? def.init : group.hyper.at(def.init_hyper).value();
-      const Aval aval = def.scalar ? Aval{{}, DType::F64, t.device()} : t.aval();
-      it->second.tensors[def.name] = optim::filled(aval, init);
-    }
-    // Who joins after the others have taken steps counts its own.
-    if (group.step.item<double>() > 0)
-      it->second.tensors["step"] = optim::filled({{}, DType::F64, t.device()}, 0);
-  });
+Buffer& Optimizer::clock(ModelState& model, std::size_t group) {
+  return &model == &models_.front() ? param_groups_[group].step : model.steps[group];
 }
 
-const std::map<std::string, Buffer>& Optimizer::state(const std::string& path) const {
+void Optimizer::freeze(const std::string& prefix) {
+  freeze([prefix](const std::string& path) { return optim::covers(prefix, path); });
+  frozen_.back().prefix = prefix;
+}
+
+void Optimizer::freeze(std::function<bool(const std::string& path)> matches) {
+  static std::atomic<std::int64_t> next{0};
+  frozen_.push_back({{}, std::move(matches), ++next});
+}
+
+void Optimizer::unfreeze(const std::string& prefix, SourceLocation loc) {
+  LocScope scope(loc, nullptr);
+  const auto gone = std::remove_if(frozen_.begin(), frozen_.end(),
+                                   [&](const Frozen& f) { return f.prefix == prefix; });
+  LILITH_CHECK(gone != frozen_.end(), "{}: '{}' was not frozen.", rule_->name, prefix);
+  frozen_.erase(gone, frozen_.end());
+}
+
+void Optimizer::unfreeze() { frozen_.clear(); }
+
+bool Optimizer::is_frozen(const std::string& path) const {
+  return std::any_of(frozen_.begin(), frozen_.end(),
+                     [&](const Frozen& f) { return f.matches(path); });
+}
+
+const std::map<std::string, Buffer>& Optimizer::state(const std::string& path,
+                                                      const std::string& model) const {
   static const std::map<std::string, Buffer> kNone;
-  const auto it = state_.find(path);
-  return it == state_.end() ? kNone : it->second.tensors;
+  for (const ModelState& m : models_) {
+    if (m.name != model) continue;
+    const auto it = m.params.find(path);
+    return it == m.params.end() ? kNone : it->second.tensors;
+  }
+  return kNone;
 }
 
 const std::string& Optimizer::name() const { return rule_->name; }
 
 void Optimizer::visit_fields(Visitor& v) {
-  const auto field = [&](const char* name, const auto& walk) {
-    v.enter(std::string_view(name));
+  const auto field = [&](std::string_view name, const auto& walk) {
+    v.enter(name);
     walk();
     v.leave();
+  };
+  const auto params = [&](ModelState& model) {
+    v.structure(static_cast<std::int64_t>(model.params.size()));
+    for (auto& [path, state] : model.params) {
+      v.text(path);
+      field(path, [&] {
+        v.integer(state.group);
+        reflect::walk(state.tensors, v);
+      });
+    }
   };
   v.begin(reflect::type_info<Optimizer>);
   field("rule", [&] { v.text(rule_->name); });
   field("flags", [&] { reflect::walk(flags_, v); });
+  field("frozen", [&] {
+    v.structure(static_cast<std::int64_t>(frozen_.size()));
+    for (const Frozen& f : frozen_) f.prefix.empty() ? v.integer(f.id) : v.text(f.prefix);
+  });
   field("groups", [&] {
     v.structure(static_cast<std::int64_t>(param_groups_.size()));
     for (std::size_t g = 0; g < param_groups_.size(); ++g) {
       v.enter(g);
-      reflect::walk(param_groups_[g].hyper, v);
+      reflect::walk(param_groups_[g].hyper.values_, v);
       field("step", [&] { v.buffer(param_groups_[g].step); });
       v.leave();
     }
   });
-  field("state", [&] {
-    v.structure(static_cast<std::int64_t>(state_.size()));
-    for (auto& [path, state] : state_) {
-      v.text(path);
-      v.enter(std::string_view(path));
-      v.integer(state.group);
-      reflect::walk(state.tensors, v);
-      v.leave();
-    }
-  });
+  field("state", [&] { params(models_.front()); });
+  if (models_.size() > 1) {
+    field("models", [&] {
+      v.structure(static_cast<std::int64_t>(models_.size()));
+      for (std::size_t m = 1; m < models_.size(); ++m) {
+        field(models_[m].name, [&] {
+          field("steps", [&] { reflect::walk(models_[m].steps, v); });
+          field("state", [&] { params(models_[m]); });
+        });
+      }
+    });
+  }
   v.end();
 }
 

@@ -27,7 +27,7 @@ class Scalars {
 struct Step {
   Tensor& param;
   Tensor grad;  // param's dtype
-  const std::map<std::string, Hyper>& hypers;
+  const HyperMap& hypers;
   const std::map<std::string, bool>& flags;
   std::map<std::string, Buffer>& tensors;
   Tensor count;       // f64 []: this update's number, from 1
@@ -73,6 +73,8 @@ struct Rule {
   void (*step)(Step& s);
 };
 
+/// Whether a hyper-parameter may have this value. Error when not.
+void check_hyper(const std::string& rule, const std::string& name, double value);
 /// The paths that a prefix covers: itself, and what lies below.
 bool covers(const std::string& prefix, const std::string& path);
 /// A tensor in memory, not a constant of the graph, filled with `value`.

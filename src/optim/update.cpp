@@ -1,120 +1,110 @@
 #include <algorithm>
+#include <set>
 
 #include "eval/retrace.h"
+#include "ir/node.h"
 #include "lilith/compile.h"
 #include "lilith/ops/elementwise.h"
-#include "lilith/optim/optimizer.h"
-#include "optim/rule.h"
+#include "optim/models.h"
 
 namespace lilith {
-
-/// Reaches an optimiser's state.
-struct OptimizerAccess {
-  static bool has_state(const Optimizer& opt, const std::string& path) {
-    return opt.state_.count(path) != 0;
-  }
-  static void apply(Optimizer& opt, const std::string& path, Tensor& param, Tensor grad,
-                    optim::Scalars& scalars, std::vector<bool>& ticked);
-};
-
 namespace {
 
-// Parameters in order, undefined ones too, with their paths.
-class Slots : public PathVisitor {
- public:
-  void parameter(Tensor& t) override { all.emplace_back(path(), &t); }
-  void buffer(Buffer&) override {}
-  std::vector<std::pair<std::string, Tensor*>> all;
-};
+using Access = OptimizerAccess;
 
 void check_gradient(const std::string& path, const Tensor& param, const Tensor& grad) {
   LILITH_CHECK(param.shape() == grad.shape(), "update: '{}' is {}, its gradient is {}.", path,
                param.aval().str(), grad.aval().str());
-  LILITH_CHECK(is_floating(param.dtype()),
-               "update: '{}' is {}; only floating parameters can be updated.", path,
-               param.aval().str());
 }
 
-void check_ignored(const std::vector<std::string>& ignore,
-                   const std::vector<std::pair<std::string, Tensor*>>& params) {
+void check_ignored(const std::vector<std::string>& ignore, const std::vector<optim::Slot>& params) {
+  std::vector<std::string> paths;
+  for (const auto& [path, param] : params) paths.push_back(path);
   for (const std::string& prefix : ignore)
-    LILITH_CHECK(std::any_of(params.begin(), params.end(),
-                             [&](const auto& p) { return optim::covers(prefix, p.first); }),
-                 "update: ignore names '{}', which is no parameter of the model.", prefix);
+    LILITH_CHECK(std::any_of(paths.begin(), paths.end(),
+                             [&](const auto& path) { return optim::covers(prefix, path); }),
+                 "update: ignore names '{}', which is no parameter of the model{}.", prefix,
+                 optim::nearest_hint(prefix, paths));
 }
 
-// A trace cannot make state: compile is asked to make it before it traces again.
-[[noreturn]] void request_state(Optimizer& opt, const ModelRef& model) {
-  throw driver::RetraceAfter{
-      {&opt, model.address()},
-      [&opt, model] { opt.prepare(model); },
-      "update: the optimiser has no state for this model yet, and a traced function cannot make "
-      "it; "
-      "pass both as non-const arguments, or call prepare(model) of the optimiser before."};
+/// One update: the numbers of updates that have been counted on in it.
+struct Ticks {
+  std::set<std::size_t> groups;
+  // Parameters that joined together share the tensor of their count.
+  std::map<const ir::NodeImpl*, std::pair<Tensor, std::string>> own;
+};
+
+// Counts the parameter's update; the count's name among the scalars.
+std::pair<Tensor, std::string> tick(Optimizer& opt, Access::Model& model, Access::Param& state,
+                                    const std::string& path, Ticks& ticks) {
+  const auto own = state.tensors.find("step");
+  if (own == state.tensors.end()) {
+    const auto g = static_cast<std::size_t>(state.group);
+    Buffer& clock = Access::clock(opt, model, g);
+    if (ticks.groups.insert(g).second) clock = Tensor(clock) + 1;
+    return {clock, std::to_string(g)};
+  }
+  const auto [at, fresh] = ticks.own.try_emplace(own->second.node());
+  if (fresh) at->second = {Tensor(own->second) + 1, path};
+  own->second = at->second.first;
+  return at->second;
+}
+
+void apply(Optimizer& opt, Access::Model& model, const std::string& path, Tensor& param,
+           Tensor grad, optim::Scalars& scalars, Ticks& ticks) {
+  Access::Param& state = model.params.at(path);
+  const auto g = static_cast<std::size_t>(state.group);
+  auto [count, clock] = tick(opt, model, state, path, ticks);
+  if (grad.dtype() != param.dtype()) grad = grad.to(param.dtype());
+  if (Access::flags(opt).at("maximize")) grad = -grad;
+  optim::Step step{param,
+                   std::move(grad),
+                   opt.param_groups()[g].hyper,
+                   Access::flags(opt),
+                   state.tensors,
+                   std::move(count),
+                   std::move(clock),
+                   g,
+                   scalars};
+  Access::rule(opt).step(step);
 }
 
 }  // namespace
 
-void OptimizerAccess::apply(Optimizer& opt, const std::string& path, Tensor& param, Tensor grad,
-                            optim::Scalars& scalars, std::vector<bool>& ticked) {
-  auto& state = opt.state_.at(path);
-  const auto g = static_cast<std::size_t>(state.group);
-  ParamGroup& group = opt.param_groups_[g];
-  const auto own = state.tensors.find("step");
-  std::string clock = std::to_string(g);
-  if (own != state.tensors.end()) {
-    clock = path;
-    own->second = Tensor(own->second) + 1;
-  } else if (!ticked[g]) {
-    ticked[g] = true;
-    group.step = Tensor(group.step) + 1;
-  }
-  if (grad.dtype() != param.dtype()) grad = grad.to(param.dtype());
-  if (opt.flags_.at("maximize")) grad = -grad;
-  optim::Step step{param,
-                   std::move(grad),
-                   group.hyper,
-                   opt.flags_,
-                   state.tensors,
-                   own != state.tensors.end() ? own->second : group.step,
-                   std::move(clock),
-                   g,
-                   scalars};
-  opt.rule_->step(step);
-}
-
 void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
                     const UpdateOptions& options) {
   LocScope scope(model.loc());
-  if (!tracing()) opt.prepare(model);
-  Slots params, gradients;
-  model.visit(params);
-  grads.visit(gradients);
-  LILITH_CHECK(params.all.size() == gradients.all.size(),
-               "update: the model has {} parameters, the gradients have {}.", params.all.size(),
-               gradients.all.size());
-  check_ignored(options.ignore, params.all);
+  const std::vector<optim::Slot> params = optim::parameter_slots(model);
+  const std::vector<optim::Slot> gradients = optim::parameter_slots(grads);
+  LILITH_CHECK(params.size() == gradients.size(),
+               "update: the model has {} parameters, the gradients have {}.", params.size(),
+               gradients.size());
+  check_ignored(options.ignore, params);
+  optim::check_selections(opt, params);
   std::vector<std::size_t> updated;
-  for (std::size_t i = 0; i < params.all.size(); ++i) {
-    const auto& [path, param] = params.all[i];
-    const Tensor& grad = *gradients.all[i].second;
+  std::set<std::string> paths;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const auto& [path, param] = params[i];
+    const Tensor& grad = *gradients[i].second;
     const bool ignored =
+        opt.is_frozen(path) ||
         std::any_of(options.ignore.begin(), options.ignore.end(),
                     [&](const auto& prefix) { return optim::covers(prefix, path); });
-    if (!param->defined() || !grad.defined() || ignored) continue;
+    if (ignored || !param->defined()) continue;
+    optim::check_trainable("update", path, *param);
+    if (!grad.defined()) continue;
     check_gradient(path, *param, grad);
-    if (!OptimizerAccess::has_state(opt, path)) request_state(opt, model);
     updated.push_back(i);
+    paths.insert(path);
   }
+  Access::Model& state = optim::ready_state(opt, model, params, paths, options.model);
   {
     optim::Scalars scalars;
-    std::vector<bool> ticked(opt.param_groups().size(), false);
-    for (const std::size_t i : updated) {
-      const auto& [path, param] = params.all[i];
-      OptimizerAccess::apply(opt, path, *param, *gradients.all[i].second, scalars, ticked);
-    }
+    Ticks ticks;
+    for (const std::size_t i : updated)
+      apply(opt, state, params[i].first, *params[i].second, *gradients[i].second, scalars, ticks);
     if (consume)
-      for (auto& [path, grad] : gradients.all) *grad = Tensor();
+      for (auto& [path, grad] : gradients) *grad = Tensor();
   }
   eval_pending(model, opt);
 }

@@ -132,8 +132,10 @@ class Fitting {
                  "fit: cannot resume from {}: it was made {} a scheduler", path,
                  scheduler ? "without" : "with");
     if (scheduler) {
+      const Optimizer saved = optimizer_;  // its rates, to the bit
       scheduler->set_base_lrs(state_.base_lrs);
       scheduler->set_last_epoch(state_.scheduler_epoch);
+      optimizer_ = saved;
     }
     // Without callbacks there is nothing left that would end it.
     if (options_.callbacks.empty()) state_.stopped = false;

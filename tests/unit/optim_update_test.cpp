@@ -223,7 +223,7 @@ TEST(Schedule, OneCycleMovesTheMomentum) {
   Adam opt({.lr = 0.1});
   OneCycleLR schedule(opt, {.max_lr = 1, .total_steps = 10});
   EXPECT_NEAR(opt.hyper("beta1").value(), 0.95, 1e-12);
-  for (int i = 0; i < 9; ++i) schedule.step();
+  for (int i = 0; i < 10; ++i) schedule.step();
   EXPECT_NE(error_text([&] { schedule.step(); }).find("OneCycleLR: step 11 of 10 steps."),
             std::string::npos);
   StepLR detached({.step_size = 2});

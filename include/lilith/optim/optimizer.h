@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -16,40 +17,87 @@ namespace optim {
 struct Rule;  // src/optim/rule.h
 }
 
+/// Hyper-parameters by name: "lr", "weight_decay", "beta1" … A name that the rule does not have is
+/// an Error that lists those it has.
+class HyperMap {
+ public:
+  Hyper& operator[](const std::string& name) { return const_cast<Hyper&>(at(name)); }
+  Hyper& at(const std::string& name) { return const_cast<Hyper&>(std::as_const(*this).at(name)); }
+  const Hyper& at(const std::string& name) const;
+  bool contains(const std::string& name) const { return values_.count(name) != 0; }
+  std::size_t count(const std::string& name) const { return values_.count(name); }
+  std::size_t size() const { return values_.size(); }
+  auto begin() { return values_.begin(); }
+  auto end() { return values_.end(); }
+  auto begin() const { return values_.begin(); }
+  auto end() const { return values_.end(); }
+
+ private:
+  friend class Optimizer;
+  std::map<std::string, Hyper> values_;
+  std::string rule_;  // "Adam"
+};
+
 /// Parameters that share hyper-parameters. The first group of an optimiser takes those that no
 /// other wants.
 struct ParamGroup {
   std::function<bool(const std::string& path)> contains;
-  std::map<std::string, Hyper> hyper;  // "lr", "weight_decay", "beta1" …
-  Buffer step;                         // f64 []: updates so far
+  HyperMap hyper;
+  Buffer step;  // f64 []: updates so far, of the first model
+  /// The rate that schedules start from; set by the first scheduler that is attached.
+  std::optional<double> initial_lr = {};
+  /// What `contains` asks for; empty: a function of the program, or the first group.
+  std::string prefix = {};
 };
 
 /// Updates parameters from gradients by a rule (Adam, SGD …). A value: copies are independent, and
-/// an Adam may be kept as an Optimizer. State is keyed by the parameter's path; hyper-parameters
-/// are run-time numbers, so that changing them compiles nothing.
+/// an Adam may be kept as an Optimizer. State is keyed by the model and the parameter's path;
+/// hyper-parameters are run-time numbers, so that changing them compiles nothing.
 class Optimizer {
  public:
   /// A hyper-parameter of the first group ("lr"), to read or to set. Error when the rule has none
   /// of that name; the message lists them.
   Hyper& hyper(const std::string& name) { return hyper(name, 0); }
-  double lr() const { return param_groups_[0].hyper.at("lr").value(); }
-  void set_lr(double lr) { hyper("lr") = lr; }
   Hyper& hyper(const std::string& name, std::size_t group);
+  /// The rate of the first group.
+  double lr() const { return param_groups_[0].hyper.at("lr").value(); }
+  /// Sets the rate of every group, those with one of their own too, as PyTorch's loop over
+  /// param_groups does; `hyper("lr", i)` sets one group's.
+  void set_lr(double lr);
 
   /// Gives the parameters at or below `prefix` ("head", "head.fc.bias") hyper-parameters of their
-  /// own; those not named are the first group's. A later group wins. Error for an unknown name.
-  void add_param_group(const std::string& prefix, const std::map<std::string, double>& hyper);
+  /// own; those not named have the values that the optimiser was made with. A later group wins.
+  /// Errors: an unknown name or a value out of range; a prefix that matches no parameter, at the
+  /// first update.
+  void add_param_group(const std::string& prefix, const std::map<std::string, double>& hyper,
+                       SourceLocation loc = SourceLocation::current());
   /// The same for the paths that `contains` accepts.
   void add_param_group(std::function<bool(const std::string& path)> contains,
-                       const std::map<std::string, double>& hyper);
+                       const std::map<std::string, double>& hyper,
+                       SourceLocation loc = SourceLocation::current());
   std::vector<ParamGroup>& param_groups() { return param_groups_; }
   const std::vector<ParamGroup>& param_groups() const { return param_groups_; }
 
+  /// Parameters at or below `prefix`, or those that the function accepts, stay as they are from now
+  /// on: no update, no weight decay, no step counted, and no state is made for them. Ref:
+  /// requires_grad_(False). Error at the next update when it matches no parameter.
+  void freeze(const std::string& prefix);
+  void freeze(std::function<bool(const std::string& path)> matches);
+  /// Takes back freeze(prefix). Error when nothing was frozen by it.
+  void unfreeze(const std::string& prefix, SourceLocation loc = SourceLocation::current());
+  /// Takes back every freeze.
+  void unfreeze();
+  bool is_frozen(const std::string& path) const;
+
   /// Makes the state of parameters that have none, as real tensors, so that the first step runs the
-  /// same program as the second. `compile` calls it; so does `update`, outside of a trace.
-  void prepare(ModelRef model);
-  /// The state of one parameter by name ("exp_avg"), empty before its first step.
-  const std::map<std::string, Buffer>& state(const std::string& path) const;
+  /// same program as the second. `compile` calls it; so does `update`, outside of a trace. Errors:
+  /// a parameter that is no floating-point tensor; a group or freeze that matches nothing; loaded
+  /// state that does not fit.
+  void prepare(ModelRef model, const std::string& name = {});
+  /// The state of one parameter by name ("exp_avg"), empty before its first step. `model`: its
+  /// name, where several are updated.
+  const std::map<std::string, Buffer>& state(const std::string& path,
+                                             const std::string& model = "0") const;
   /// "Adam".
   const std::string& name() const;
   /// Epochs that fit has begun with it: the next call of fit goes on with the orders of the rows
@@ -64,23 +112,58 @@ class Optimizer {
             std::map<std::string, bool> flags = {});
 
  private:
-  friend struct OptimizerAccess;  // src/optim/update.cpp
+  friend struct OptimizerAccess;  // src/optim/access.h
   struct ParamState {
     std::int64_t group = 0;
     std::map<std::string, Buffer> tensors;
+    bool bound = true;  // false: read from a file, and no parameter has been seen yet
+  };
+  struct ModelState {
+    std::string name;
+    std::vector<Buffer> steps;  // updates so far, by group; of the first model: ParamGroup::step
+    std::map<std::string, ParamState> params;
+  };
+  struct Frozen {
+    std::string prefix;  // empty: a function
+    std::function<bool(const std::string& path)> matches;
+    std::int64_t id;  // of this process: tells compiled programs that another set is frozen
   };
   std::int64_t group_of(const std::string& path) const;
+  Buffer& clock(ModelState& model, std::size_t group);
+  void regroup();
 
   const optim::Rule* rule_;
   std::map<std::string, bool> flags_;  // static: nesterov, amsgrad …
+  std::map<std::string, double> defaults_;
   std::vector<ParamGroup> param_groups_;
-  std::map<std::string, ParamState> state_;
+  std::vector<Frozen> frozen_;
+  std::vector<ModelState> models_;  // never empty
   std::int64_t fit_epochs_ = 0;
 };
+
+/// Hyper-parameters, step counts and state by key: "groups.0.lr", "state.fc.weight.exp_avg"; of
+/// further models "models.1.state.fc.weight.exp_avg". Ref: torch.optim.Optimizer.state_dict.
+StateDict state_dict(const Optimizer& opt);
+/// Puts them back; keys of hyper-parameters may be missing. State of parameters that the optimiser
+/// has not seen waits for their first update. Errors: keys that the optimiser cannot have, shapes
+/// and numbers of groups that differ, side by side; nothing is changed then.
+void load_state_dict(Optimizer& opt, const StateDict& dict, LoadOptions options = {},
+                     SourceLocation loc = SourceLocation::current());
+/// Writes an optimiser as safetensors: its state_dict, name, flags, and groups made by prefix.
+void save(const Optimizer& opt, const std::string& path,
+          SourceLocation loc = SourceLocation::current());
+/// Reads it back: the hyper-parameters as they were (the rate as scheduled), step counts and state.
+/// Groups made by prefix are made anew where this one has none. Files of state alone load too.
+/// Errors: another algorithm or other flags; those of load_state_dict.
+void load(Optimizer& opt, const std::string& path, LoadOptions options = {},
+          SourceLocation loc = SourceLocation::current());
 
 struct UpdateOptions {
   /// Paths, or prefixes of paths, that stay as they are. Error for one that matches no parameter.
   std::vector<std::string> ignore = {};
+  /// Which of several models of one optimiser this is, by a name of your own. Empty: the optimiser
+  /// knows it by its parameters, or has only one.
+  std::string model = {};
 };
 
 namespace detail {

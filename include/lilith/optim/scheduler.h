@@ -8,9 +8,40 @@
 
 namespace lilith {
 
-/// Sets an optimiser's learning rates as a function of the number of step() calls. A value: every
-/// scheduler may be kept as an LRScheduler. The optimiser must outlive it. One that is made without
-/// an optimiser (StepLR({.step_size = 30})) waits for attach.
+namespace optim {
+
+/// What a schedule knows when it sets the rate of one group.
+struct RateStep {
+  double time;        // last_epoch; with a fraction where a schedule may step by one
+  bool initial;       // the step that attaching makes
+  std::size_t group;  // number of the group
+  double base;        // the group's rate at the start: its initial_lr
+  double now;         // its rate before this step
+};
+
+/// The formulas of a schedule.
+struct Schedule {
+  std::string name;
+  /// The rate after a step. Like PyTorch's it starts from the rate that is set now where that makes
+  /// sense, so that schedules chain and a rate set by hand is kept.
+  std::function<double(const RateStep&)> next;
+  /// The rate at a time, from the base alone.
+  std::function<double(double time, std::size_t group, double base)> closed;
+  /// Sets "momentum" or "beta1" too.
+  std::function<double(double time, std::size_t group)> momentum = {};
+  /// What attaching sets before the first step.
+  std::function<void(Optimizer&)> prepare = {};
+  /// PyTorch has no closed form of it: SequentialLR enters it by `next`.
+  bool only_next = false;
+};
+
+}  // namespace optim
+
+/// Sets an optimiser's learning rates, a step at a time. A value: every scheduler may be kept as an
+/// LRScheduler. The optimiser must outlive it. One that is made without an optimiser
+/// (StepLR({.step_size = 30})) waits for attach. Like PyTorch's, schedules go on from the rate that
+/// is set: several may step one optimiser, and `set_lr` between their steps counts. Ref:
+/// torch.optim.lr_scheduler.LRScheduler.
 class LRScheduler {
  public:
   /// The rate after `epoch` steps of a group that started with `base`.
@@ -18,35 +49,68 @@ class LRScheduler {
   /// Sets "momentum" or "beta1" too.
   using Momentum = std::function<double(std::int64_t epoch)>;
 
-  explicit LRScheduler(Rate rate, Momentum momentum = {})
-      : rate_(std::move(rate)), momentum_(std::move(momentum)) {}
+  /// A schedule of one's own, by its closed form.
+  explicit LRScheduler(Rate rate, Momentum momentum = {});
   LRScheduler(Optimizer& opt, Rate rate, Momentum momentum = {});
 
-  /// Takes the optimiser's rates as the base and sets those of epoch 0.
-  void attach(Optimizer& opt);
+  /// Takes the groups' initial_lr (set to their rates by the first scheduler of an optimiser) as
+  /// the base, and makes the step of epoch 0.
+  void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
+  bool attached() const { return opt_ != nullptr; }
   /// Goes on to the next epoch and sets its rates. Error when no optimiser is attached.
   void step(SourceLocation loc = SourceLocation::current());
-  /// Number of steps so far. Setting it (resuming) sets the rates of that epoch.
+  /// Number of steps so far. Setting it sets the rates of that epoch by the closed form; a resumed
+  /// scheduler takes its state_dict instead.
   std::int64_t last_epoch() const { return epoch_; }
   void set_last_epoch(std::int64_t epoch);
-  /// What the groups started with; a resumed scheduler takes them from its checkpoint.
+  /// What the groups started with.
   const std::vector<double>& base_lrs() const { return bases_; }
   void set_base_lrs(std::vector<double> bases);
-  /// The rates that are set now, one a group.
-  std::vector<double> get_last_lr() const;
-  const Rate& rate() const { return rate_; }
+  /// The rates that its last step set, one a group; none before attach.
+  const std::vector<double>& get_last_lr() const { return last_lr_; }
+  /// "StepLR".
+  const std::string& name() const { return schedule_.name; }
+
+  /// Where it stands: what load_state_dict needs to go on to the bit. The rates themselves and
+  /// initial_lr belong to the optimiser's state, options and functions to the program.
+  StateDict state_dict() const;
+  /// Errors: not attached, keys or numbers of groups that differ; nothing is changed then.
+  void load_state_dict(const StateDict& dict, SourceLocation loc = SourceLocation::current());
+
+ protected:
+  explicit LRScheduler(optim::Schedule schedule) : schedule_(std::move(schedule)) {}
+  /// One that steps others: `milestones` empty and chained: all of them at each step.
+  LRScheduler(std::string name, std::vector<LRScheduler> children,
+              std::vector<std::int64_t> milestones, bool chained);
+  void step_to(double time);
 
  private:
-  void apply();
+  enum class Kind { Leaf, Sequential, Chained };
+
+  void begin();
+  void initial_step();
+  void undo();
+  void restart();
+  void advance(bool initial);
+  void set_rates(const std::function<double(const optim::RateStep&)>& rate, bool initial);
+  void note_rates();
+  std::size_t child_at(std::int64_t epoch) const;
+  std::map<std::string, std::vector<double>> numbers() const;
+  void set_numbers(const std::map<std::string, std::vector<double>>& numbers,
+                   const std::string& prefix);
 
   Optimizer* opt_ = nullptr;
-  Rate rate_;
-  Momentum momentum_;
-  std::vector<double> bases_;
-  std::int64_t epoch_ = 0;
+  optim::Schedule schedule_;
+  std::vector<double> bases_, last_lr_;
+  std::int64_t epoch_ = -1;
+  double fraction_ = 0;  // of the epoch
+  Kind kind_ = Kind::Leaf;
+  std::vector<LRScheduler> children_;
+  std::vector<std::int64_t> milestones_;
 };
 
-// torch.optim.lr_scheduler's schedules, options and defaults, in closed form. t: last_epoch.
+// torch.optim.lr_scheduler's schedules, options and defaults. t: last_epoch. The formulas are those
+// of rates that nothing else changes.
 
 /// base gamma^floor(t / step_size).
 struct StepLROptions {
@@ -60,14 +124,14 @@ class StepLR : public LRScheduler {
   StepLR(Optimizer& opt, const StepLROptions& options,
          SourceLocation loc = SourceLocation::current())
       : StepLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
   StepLR(const StepLROptions& options, const LocScope&);
 };
 
-/// base gamma^(number of milestones <= t).
+/// base gamma^(number of milestones <= t); one that is listed twice counts twice.
 struct MultiStepLROptions {
   std::vector<std::int64_t> milestones;
   double gamma = 0.1;
@@ -79,7 +143,7 @@ class MultiStepLR : public LRScheduler {
   MultiStepLR(Optimizer& opt, const MultiStepLROptions& options,
               SourceLocation loc = SourceLocation::current())
       : MultiStepLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -97,7 +161,7 @@ class ExponentialLR : public LRScheduler {
   ExponentialLR(Optimizer& opt, const ExponentialLROptions& options,
                 SourceLocation loc = SourceLocation::current())
       : ExponentialLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -117,7 +181,7 @@ class CosineAnnealingLR : public LRScheduler {
   CosineAnnealingLR(Optimizer& opt, const CosineAnnealingLROptions& options,
                     SourceLocation loc = SourceLocation::current())
       : CosineAnnealingLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -132,13 +196,20 @@ struct CosineAnnealingWarmRestartsOptions {
 };
 class CosineAnnealingWarmRestarts : public LRScheduler {
  public:
+  using LRScheduler::step;
+  /// Goes to a point in time that may lie between two epochs: step(epoch + i / iters) after each
+  /// batch.
+  void step(double epoch, SourceLocation loc = SourceLocation::current()) {
+    const LocScope::Fallback line{Loc(loc)};
+    step_to(epoch);
+  }
   CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options,
                               SourceLocation loc = SourceLocation::current())
       : CosineAnnealingWarmRestarts(options, LocScope(loc)) {}
   CosineAnnealingWarmRestarts(Optimizer& opt, const CosineAnnealingWarmRestartsOptions& options,
                               SourceLocation loc = SourceLocation::current())
       : CosineAnnealingWarmRestarts(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -158,7 +229,7 @@ class LinearLR : public LRScheduler {
   LinearLR(Optimizer& opt, const LinearLROptions& options = {},
            SourceLocation loc = SourceLocation::current())
       : LinearLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -177,7 +248,7 @@ class ConstantLR : public LRScheduler {
   ConstantLR(Optimizer& opt, const ConstantLROptions& options = {},
              SourceLocation loc = SourceLocation::current())
       : ConstantLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -197,28 +268,49 @@ class PolynomialLR : public LRScheduler {
   PolynomialLR(Optimizer& opt, const PolynomialLROptions& options = {},
                SourceLocation loc = SourceLocation::current())
       : PolynomialLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
   PolynomialLR(const PolynomialLROptions& options, const LocScope&);
 };
 
-/// base times f(t).
+/// base times f(t); with several functions, one a group.
 class LambdaLR : public LRScheduler {
  public:
-  LambdaLR(std::function<double(std::int64_t)> factor);
-  LambdaLR(Optimizer& opt, std::function<double(std::int64_t)> factor)
-      : LambdaLR(std::move(factor)) {
+  using Factor = std::function<double(std::int64_t)>;
+  LambdaLR(Factor factor);
+  LambdaLR(std::vector<Factor> factors);
+  LambdaLR(Optimizer& opt, Factor factor) : LambdaLR(std::move(factor)) { attach(opt); }
+  LambdaLR(Optimizer& opt, std::vector<Factor> factors) : LambdaLR(std::move(factors)) {
+    attach(opt);
+  }
+};
+
+/// The rate of t - 1 times f(t); with several functions, one a group.
+class MultiplicativeLR : public LRScheduler {
+ public:
+  using Factor = std::function<double(std::int64_t)>;
+  MultiplicativeLR(Factor factor);
+  MultiplicativeLR(std::vector<Factor> factors);
+  MultiplicativeLR(Optimizer& opt, Factor factor) : MultiplicativeLR(std::move(factor)) {
+    attach(opt);
+  }
+  MultiplicativeLR(Optimizer& opt, std::vector<Factor> factors)
+      : MultiplicativeLR(std::move(factors)) {
     attach(opt);
   }
 };
 
 /// Up to max_lr and down again, the momentum the other way round. Smith and Topin,
-/// arXiv:1708.07120. Error for more than total_steps steps.
+/// arXiv:1708.07120. step() may be called total_steps times; once more is an Error. It gives the
+/// groups their initial_lr: max_lr / div_factor.
 struct OneCycleLROptions {
   double max_lr = 0;
   std::int64_t total_steps = 0;
+  /// Where total_steps is 0, it is their product.
+  std::int64_t epochs = 0;
+  std::int64_t steps_per_epoch = 0;
   double pct_start = 0.3;
   std::string_view anneal_strategy = "cos";  // or "linear"
   bool cycle_momentum = true;
@@ -227,6 +319,8 @@ struct OneCycleLROptions {
   double div_factor = 25;
   double final_div_factor = 1e4;
   bool three_phase = false;
+  /// One a group, instead of max_lr.
+  std::vector<double> max_lrs = {};
 };
 class OneCycleLR : public LRScheduler {
  public:
@@ -235,7 +329,7 @@ class OneCycleLR : public LRScheduler {
   OneCycleLR(Optimizer& opt, const OneCycleLROptions& options,
              SourceLocation loc = SourceLocation::current())
       : OneCycleLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -251,9 +345,16 @@ struct CyclicLROptions {
   std::int64_t step_size_down = 0;
   std::string_view mode = "triangular";
   double gamma = 1;
+  /// Scales the triangle instead of the mode: a function of the cycle's number (from 1), or with
+  /// scale_mode "iterations" of t.
+  std::function<double(double)> scale_fn = {};
+  std::string_view scale_mode = "cycle";
   bool cycle_momentum = true;
   double base_momentum = 0.8;
   double max_momentum = 0.9;
+  /// One a group, instead of base_lr and max_lr.
+  std::vector<double> base_lrs = {};
+  std::vector<double> max_lrs = {};
 };
 class CyclicLR : public LRScheduler {
  public:
@@ -262,7 +363,7 @@ class CyclicLR : public LRScheduler {
   CyclicLR(Optimizer& opt, const CyclicLROptions& options,
            SourceLocation loc = SourceLocation::current())
       : CyclicLR(options, LocScope(loc)) {
-    attach(opt);
+    attach(opt, loc);
   }
 
  private:
@@ -270,7 +371,8 @@ class CyclicLR : public LRScheduler {
 };
 
 /// One schedule after the other: schedules[i] runs from milestones[i - 1], its t counted from
-/// there.
+/// there. Schedules may be made with the optimiser or without. Errors: numbers that do not fit, a
+/// schedule of another optimiser.
 class SequentialLR : public LRScheduler {
  public:
   SequentialLR(const std::vector<LRScheduler>& schedules,
@@ -280,36 +382,28 @@ class SequentialLR : public LRScheduler {
                const std::vector<std::int64_t>& milestones,
                SourceLocation loc = SourceLocation::current())
       : SequentialLR(schedules, milestones, loc) {
-    attach(opt);
+    attach(opt, loc);
   }
 };
 
-/// Multiplies the rates by `factor` when the metric has not improved for more than `patience`
-/// steps.
-struct ReduceLROnPlateauOptions {
-  std::string_view mode = "min";  // or "max"
-  double factor = 0.1;
-  std::int64_t patience = 10;
-  double threshold = 1e-4;
-  std::string_view threshold_mode = "rel";  // or "abs"
-  std::int64_t cooldown = 0;
-  double min_lr = 0;
-  double eps = 1e-8;
-};
-class ReduceLROnPlateau {
+/// Steps several schedules at once, each going on from the rate that the one before left. The first
+/// form is of schedules that have their optimiser, or waits for attach.
+class ChainedScheduler : public LRScheduler {
  public:
-  ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& options = {},
-                    SourceLocation loc = SourceLocation::current());
-  void step(double metric);
-  double best() const { return best_; }
-
- private:
-  bool is_better(double metric) const;
-
-  Optimizer* opt_;
-  bool maximize_, relative_;
-  double factor_, threshold_, min_lr_, eps_, best_;
-  std::int64_t patience_, cooldown_, bad_ = 0, cooling_ = 0;
+  ChainedScheduler(const std::vector<LRScheduler>& schedules,
+                   SourceLocation loc = SourceLocation::current());
+  ChainedScheduler(Optimizer& opt, const std::vector<LRScheduler>& schedules,
+                   SourceLocation loc = SourceLocation::current())
+      : ChainedScheduler(schedules, loc) {
+    attach(opt, loc);
+  }
 };
+
+/// Writes a scheduler's state_dict as safetensors, with the scheduler's name.
+void save(const LRScheduler& scheduler, const std::string& path,
+          SourceLocation loc = SourceLocation::current());
+/// Reads it back. Errors: a file of another kind of scheduler; those of load_state_dict.
+void load(LRScheduler& scheduler, const std::string& path,
+          SourceLocation loc = SourceLocation::current());
 
 }  // namespace lilith

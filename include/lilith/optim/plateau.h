@@ -1,0 +1,64 @@
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "lilith/optim/optimizer.h"
+
+namespace lilith {
+
+/// Multiplies the rates by `factor` when the metric has not improved for more than `patience`
+/// steps.
+struct ReduceLROnPlateauOptions {
+  std::string_view mode = "min";  // or "max"
+  double factor = 0.1;
+  std::int64_t patience = 10;
+  double threshold = 1e-4;
+  std::string_view threshold_mode = "rel";  // or "abs"
+  std::int64_t cooldown = 0;
+  double min_lr = 0;
+  double eps = 1e-8;
+  /// One a group, instead of min_lr.
+  std::vector<double> min_lrs = {};
+};
+/// The optimiser must outlive it. Ref: torch.optim.lr_scheduler.ReduceLROnPlateau.
+class ReduceLROnPlateau {
+ public:
+  ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& options = {},
+                    SourceLocation loc = SourceLocation::current());
+  /// Counts an epoch with this metric; NaN is no improvement.
+  void step(double metric);
+  /// The same for a 0-d tensor.
+  void step(const Tensor& metric, SourceLocation loc = SourceLocation::current());
+
+  double best() const { return best_; }
+  std::int64_t num_bad_epochs() const { return bad_; }
+  bool in_cooldown() const { return cooling_ > 0; }
+  std::int64_t last_epoch() const { return epoch_; }
+  /// The rates as its last step left them, one a group.
+  const std::vector<double>& get_last_lr() const { return last_lr_; }
+
+  /// Where it stands. The rates belong to the optimiser's state, the options to the program.
+  StateDict state_dict() const;
+  /// Errors: keys that differ; nothing is changed then.
+  void load_state_dict(const StateDict& dict, SourceLocation loc = SourceLocation::current());
+
+ private:
+  bool is_better(double metric) const;
+  void reduce();
+  void note_rates();
+
+  Optimizer* opt_;
+  bool maximize_, relative_;
+  double factor_, threshold_, min_lr_, eps_, best_;
+  std::int64_t patience_, cooldown_, bad_ = 0, cooling_ = 0, epoch_ = 0;
+  std::vector<double> min_lrs_, last_lr_;
+};
+
+/// Writes its state_dict as safetensors.
+void save(const ReduceLROnPlateau& scheduler, const std::string& path,
+          SourceLocation loc = SourceLocation::current());
+/// Reads it back. Errors: a file of another kind of scheduler; those of load_state_dict.
+void load(ReduceLROnPlateau& scheduler, const std::string& path,
+          SourceLocation loc = SourceLocation::current());
+
+}  // namespace lilith

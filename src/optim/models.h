@@ -1,0 +1,31 @@
+#pragma once
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "optim/access.h"
+
+// The models that an optimiser updates: which of them a call means, and the state of each.
+namespace lilith::optim {
+
+/// A parameter with its path; the tensor may be undefined.
+using Slot = std::pair<std::string, Tensor*>;
+/// Parameters in order, undefined ones too, with their paths.
+std::vector<Slot> parameter_slots(ModelRef model);
+
+/// Error, in the name of `op`, for a parameter that cannot be trained.
+void check_trainable(const char* op, const std::string& path, const Tensor& param);
+/// Error for a group or a freeze that matches no parameter of the model, nor of those before.
+void check_selections(const Optimizer& opt, const std::vector<Slot>& params);
+/// "; the nearest is 'head'", by edit distance among the paths and what is above them; empty where
+/// nothing is near.
+std::string nearest_hint(const std::string& name, const std::vector<std::string>& paths);
+
+/// The state of this model, ready for an update of `paths`: made where there is none, and with a
+/// count of their own for parameters that this update leaves out. Inside a trace it is asked for by
+/// RetraceAfter.
+OptimizerAccess::Model& ready_state(Optimizer& opt, ModelRef model, const std::vector<Slot>& params,
+                                    const std::set<std::string>& paths, const std::string& name);
+
+}  // namespace lilith::optim
