@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "lilith/data.h"
 #include "lilith/model.h"
 #include "lilith/ops/random.h"
 #include "lilith/optim.h"
@@ -54,6 +56,15 @@ CheckpointPart part_of(RngState& state);
 CheckpointPart part_of_integer(std::int64_t value, std::function<void(std::int64_t)> set);
 CheckpointPart part_of_real(double value, std::function<void(double)> set);
 
+CheckpointPart part_of_loader(
+    std::function<DataLoaderState()> get,
+    std::function<std::function<void()>(const DataLoaderState&)> checked_set);
+
+template <class T>
+inline constexpr bool is_loader = false;
+template <int N>
+inline constexpr bool is_loader<DataLoader<N>> = true;
+
 template <class T>
 CheckpointPart checkpoint_part(T& x, SourceLocation loc) {
   if constexpr (std::is_integral_v<T>)
@@ -65,6 +76,12 @@ CheckpointPart checkpoint_part(T& x, SourceLocation loc) {
                      std::is_base_of_v<ReduceLROnPlateau, T> || std::is_same_v<TrainState, T> ||
                      std::is_same_v<RngState, T>)
     return part_of(x);
+  else if constexpr (is_loader<T>)
+    return part_of_loader([&x] { return x.state(); },
+                          [&x, loc](const DataLoaderState& state) -> std::function<void()> {
+                            T(x).set_state(state, loc);  // whether it fits
+                            return [&x, state, loc] { x.set_state(state, loc); };
+                          });
   else
     return part_of_model(ModelRef(x, loc));
 }
@@ -76,9 +93,10 @@ void load_checkpoint(const CheckpointPath& path, const std::vector<CheckpointPar
 
 /// Writes one safetensors file that a loop can go on from as if it had never stopped, whole or not
 /// at all: save_checkpoint("run.safetensors", net, opt, scheduler, state). In any order and number:
-/// models (structs, containers, tensors), optimisers, schedulers (ReduceLROnPlateau too),
-/// TrainState, numbers. The generator's state goes along. The model's tensors are named
-/// "model.conv1.weight": `load_tensors` shows all.
+/// models (structs, containers, tensors), optimisers, schedulers (ReduceLROnPlateau too), a
+/// DataLoader (where its loop stands, the batch in hand counted as done), TrainState, numbers. The
+/// generator's state goes along. The model's tensors are named "model.conv1.weight": `load_tensors`
+/// shows all.
 template <class... Parts>
 void save_checkpoint(const detail::CheckpointPath& path, const Parts&... parts) {
   detail::save_checkpoint(path, {detail::checkpoint_part(const_cast<Parts&>(parts), path.loc)...});

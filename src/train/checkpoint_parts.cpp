@@ -144,6 +144,40 @@ CheckpointPart part_of(RngState& s) {
           }};
 }
 
+CheckpointPart part_of_loader(
+    std::function<DataLoaderState()> get,
+    std::function<std::function<void()>(const DataLoaderState&)> checked_set) {
+  return {"loader",
+          [get] {
+            const DataLoaderState s = get();
+            CheckpointEntry e{{{"epoch", integer(s.epoch)},
+                               {"batch", integer(s.batch)},
+                               {"keeps_seed", integer(s.keeps_seed)},
+                               {"next_epoch", integer(s.next_epoch)},
+                               {"rows", integer(s.rows)},
+                               {"batch_size", integer(s.batch_size)},
+                               {"shuffle", integer(s.shuffle)},
+                               {"drop_last", integer(s.drop_last)}},
+                              ""};
+            if (s.seed) e.tensors.emplace("seed", integer(std::bit_cast<std::int64_t>(*s.seed)));
+            return e;
+          },
+          [checked_set](const CheckpointEntry& e, const std::string& file) {
+            const auto at = [&](const char* key) { return integer_of(e, key, file); };
+            DataLoaderState s;
+            s.epoch = at("epoch");
+            s.batch = at("batch");
+            if (e.tensors.count("seed") != 0) s.seed = std::bit_cast<std::uint64_t>(at("seed"));
+            s.keeps_seed = at("keeps_seed") != 0;
+            s.next_epoch = at("next_epoch");
+            s.rows = at("rows");
+            s.batch_size = at("batch_size");
+            s.shuffle = at("shuffle") != 0;
+            s.drop_last = at("drop_last") != 0;
+            return checked_set(s);
+          }};
+}
+
 CheckpointPart part_of_integer(std::int64_t value, std::function<void(std::int64_t)> set) {
   return {"integer", [value] { return CheckpointEntry{{{"value", integer(value)}}, ""}; },
           [set](const CheckpointEntry& e, const std::string& file) -> std::function<void()> {

@@ -247,6 +247,48 @@ TEST(Checkpoint, ALoopByHandGoesOnToTheBit) {
   }
 }
 
+// One that is left within an epoch, after any of its steps, goes on with the batches that follow.
+TEST(Checkpoint, ALoopOverALoaderGoesOnWithinAnEpoch) {
+  const TempDir dir;
+  const auto x = randn({20, 4});
+  const TensorDataset data(x, x.sum({1}, true));
+  for (const int stop : {1, 3, 5, 7, 12}) {
+    const auto run = [&](bool resumed, int until) {
+      manual_seed(resumed ? 99 : 3);
+      Deep net;
+      SGD opt({.lr = 0.05, .momentum = 0.9});
+      StepLR schedule(opt, {.step_size = 1, .gamma = 0.7});
+      DataLoader loader(data, {.batch_size = 4, .shuffle = true});
+      TrainState at;
+      if (resumed) load_checkpoint(dir.file("run"), net, opt, schedule, loader, at);
+      std::vector<float> losses;
+      while (at.epoch < 3) {
+        for (auto [in, out] : loader) {
+          auto [loss, g] = grad(
+              [](Deep& m, const Tensor& in, const Tensor& out) { return mse_loss(m(in), out); },
+              net, in, out);
+          update(opt, net, g);
+          losses.push_back(loss.template item<float>());
+          if (++at.step != until) continue;
+          save_checkpoint(dir.file("run"), net, opt, schedule, loader, at);
+          return losses;
+        }
+        schedule.step();
+        ++at.epoch;
+      }
+      return losses;
+    };
+    const std::vector<float> whole = run(false, -1);
+    std::vector<float> parts = run(false, stop);
+    ASSERT_EQ(parts.size(), static_cast<std::size_t>(stop));
+    for (const float loss : run(true, -1)) parts.push_back(loss);
+    EXPECT_EQ(parts, whole) << stop;
+  }
+  Deep net;
+  DataLoader other(TensorDataset(x, x), {.batch_size = 5, .shuffle = true});
+  EXPECT_NE(error_text([&] { load_checkpoint(dir.file("run"), net, other); }), "no error");
+}
+
 TEST(Checkpoint, HoldsWhatItsNamesSay) {
   const TempDir dir;
   HandLoop run(false);
