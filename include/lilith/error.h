@@ -14,7 +14,9 @@ struct Loc {
   std::uint32_t line = 0;
   std::uint32_t site = 0;  // of a program's node: its number in the graph that was compiled, from 1
   Loc() = default;
-  Loc(const std::source_location& l) : file(l.file_name()), line(l.line()) {}
+  /// A std::source_location() is nowhere.
+  Loc(const std::source_location& l)
+      : file(*l.file_name() ? l.file_name() : nullptr), line(l.line()) {}
   explicit operator bool() const { return file != nullptr; }
   /// "train.cpp:42": the last path component and the line; empty when unknown.
   std::string str() const;

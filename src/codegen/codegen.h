@@ -53,6 +53,9 @@ struct CompiledKernel {
   std::shared_ptr<const void> code;            // owns the memory fn points into
 };
 
+/// Thrown by compile_kernels when the process ends: LLVM is no more.
+struct Gone {};
+
 /// Compiles on two threads; equal kernels (names apart) are compiled once in the life of the
 /// process. A Param that some Store writes may overlap another Param only where each of its
 /// elements is read through that other one before, and not after, it is written in the same

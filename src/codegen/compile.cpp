@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
 #include <unordered_map>
 
@@ -43,6 +46,26 @@ Cache& cache() {
   return *c;
 }
 
+// LLVM's own statics are destroyed when the process ends, while other threads and the destructors
+// of the user's statics may still compute. What is compiled then ends first; nothing new begins.
+struct Life {
+  std::shared_mutex mutex;
+  bool over = false;
+};
+Life& life() {
+  static Life* l = new Life;
+  return *l;
+}
+void end_life() {
+  const std::unique_lock lock(life().mutex);
+  life().over = true;
+}
+// Exit handlers run last first: those of statics that LLVM makes on its way came after ours.
+void outlive_no_static_of_llvm() {
+  static std::atomic<unsigned> calls{0};
+  if (std::has_single_bit(++calls)) std::atexit(end_life);
+}
+
 /// One kernel that has to be compiled, and what came of it.
 struct Job {
   const kir::Kernel* kernel;
@@ -72,14 +95,17 @@ void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>&
 
 /// Compiles jobs [begin, end) as one object: setting LLVM up costs as much as a small kernel.
 void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const TargetInfo& info) {
-  static CompileFn* const generate = load_code_generator();
   try {
+    const std::shared_lock lock(life().mutex);
+    if (life().over) throw Gone{};
+    static CompileFn* const generate = load_code_generator();
     std::vector<const kir::Kernel*> kernels;
     for (std::size_t i = begin; i < end; ++i) kernels.push_back(jobs[i].kernel);
     const auto code = load_object(std::shared_ptr<const KernelObject>(generate(kernels, info)));
     for (std::size_t i = begin; i < end; ++i) {
       jobs[i].result = code[i - begin];
     }
+    outlive_no_static_of_llvm();
   } catch (...) {
     jobs[begin].error = std::current_exception();
   }

@@ -89,8 +89,8 @@ TargetInfo target_for(Isa isa) {
 }
 
 const TargetInfo& target() {
-  static const TargetInfo info = choose_target();
-  return info;
+  static const auto* info = new TargetInfo(choose_target());  // lives through static destruction
+  return *info;
 }
 
 }  // namespace lilith::codegen

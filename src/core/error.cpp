@@ -90,7 +90,7 @@ LocScope::Override::Override(Loc loc) : saved_(current_loc) { current_loc = loc;
 LocScope::Override::~Override() { current_loc = saved_; }
 
 LocScope::Fallback::Fallback(Loc loc) : saved_(fallback_loc) {
-  if (loc && *loc.file) fallback_loc = loc;  // a std::source_location() has no file's name
+  if (loc) fallback_loc = loc;
 }
 
 LocScope::Fallback::~Fallback() { fallback_loc = saved_; }

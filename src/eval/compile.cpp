@@ -12,6 +12,7 @@
 #include "eval/trace_entry.h"
 #include "ir/node.h"
 #include "ops/random_key.h"
+#include "runtime/fork.h"
 #include "transforms/settle.h"
 
 namespace lilith {
@@ -78,6 +79,7 @@ class CompiledImpl {
     ++count_;
   }
   std::string explain() const {
+    const runtime::Busy busy;
     std::shared_lock lock(mutex_);
     std::string out;
     for (const auto& [key, list] : entries_)
@@ -85,6 +87,7 @@ class CompiledImpl {
     return out.empty() ? "not called yet: nothing is compiled\n" : out;
   }
   CompiledStats stats() const {
+    const runtime::Busy busy;
     std::shared_lock lock(mutex_);
     const Entry* last = nullptr;
     for (const auto& [key, list] : entries_)
@@ -256,6 +259,7 @@ CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t 
                          TraceTrampoline trace, void* context)
     : impl_(*f.impl_), state_(impl_.acquire()) {
   const LocScope::Fallback line(impl_.loc);
+  const runtime::Busy busy;
   try {
     CallState& s = *state_;
     const std::span<const ArgRef> all(args, n);

@@ -2,6 +2,7 @@
 #include "eval/program_cache.h"
 #include "ir/node.h"
 #include "lilith/compile.h"
+#include "runtime/fork.h"
 #include "transforms/settle.h"
 
 namespace lilith {
@@ -23,6 +24,7 @@ CompiledGraph::CompiledGraph(Graph g) {
   impl->graph = std::move(g);
   std::vector<ir::NodeImpl*> outputs;
   for (const Tensor& t : impl->graph.outputs()) outputs.push_back(t.node());
+  const runtime::Busy busy;
   const ir::GraphLock lock;
   const driver::Canonical c = driver::canonicalise(outputs);
   for (std::uint32_t k : c.inputs) {
@@ -50,6 +52,7 @@ std::vector<Tensor> CompiledGraph::operator()(const std::vector<Tensor>& inputs)
                  "graph: input {} is {}; it was traced with {}", k, inputs[k].aval().str(),
                  g.inputs()[k].aval().str());
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return g(inputs);
+  const runtime::Busy busy;
   const ModelRef model(inputs);
   ir::settle({&model, 1});
   std::vector<StoragePtr> in, out(g.outputs().size());

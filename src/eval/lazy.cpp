@@ -7,6 +7,7 @@
 #include "ir/node_map.h"
 #include "ir/order.h"
 #include "lilith/compile.h"
+#include "runtime/fork.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
 
@@ -75,7 +76,10 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
   std::vector<StoragePtr> inputs, outputs(targets.size());
   inputs.reserve(c.inputs.size());
   std::int64_t num_donated = 0;
-  for (std::uint32_t k : c.inputs) inputs.push_back(c.items[k].node->storage());
+  for (std::uint32_t k : c.inputs) {
+    ir::check_unchanged(*c.items[k].node);
+    inputs.push_back(c.items[k].node->storage());
+  }
   for (char d : donated) num_donated += d;
   run_at(*program, inputs, donated, outputs,
          [&](std::size_t item) { return c.items.at(item).node->loc; });
@@ -94,6 +98,7 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
 }  // namespace
 
 void evaluate(const std::vector<Tensor>& outputs) {
+  const runtime::Busy busy;
   const ir::GraphLock lock;
   std::vector<ir::NodeImpl*> roots, targets;
   for (const Tensor& t : outputs)
@@ -110,17 +115,21 @@ void evaluate(const std::vector<Tensor>& outputs) {
 
 namespace {
 
-/// Pending nodes that the root reaches, counted up to a limit.
-std::size_t count_pending(ir::NodeImpl* root, std::size_t limit) {
+thread_local int building_depth = 0;
+
+/// Whether the root reaches more than `limit` pending nodes that can be evaluated: none of them
+/// depends on a traced function's input (someone rewrites that function's graph).
+bool too_much_pending(ir::NodeImpl* root, std::size_t limit) {
   std::vector<ir::NodeImpl*> stack{root};
   ir::NodeMap<char> seen(256);
-  while (!stack.empty() && seen.size() <= limit) {
+  while (!stack.empty()) {
     ir::NodeImpl* node = stack.back();
     stack.pop_back();
+    if (node->op == &ir::parameter_op()) return false;
     if (!pending(*node) || !seen.insert(node, 1)) continue;
     for (ir::NodeImpl* input : node->inputs) stack.push_back(input);
   }
-  return seen.size();
+  return seen.size() > limit;
 }
 
 /// `total += loss` without end would hold every step's graph: looked at now and then (a prime, so
@@ -131,10 +140,10 @@ void node_added(const Tensor& t) {
   thread_local int until_check = kPeriod;
   if (--until_check > 0) return;
   until_check = kPeriod;
-  if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return;
+  if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0 || building_depth > 0) return;
   // While another thread evaluates, the next look is early enough.
   const std::unique_lock lock(ir::graph_mutex(), std::try_to_lock);
-  if (lock && count_pending(t.node(), kMaxPending) > kMaxPending) evaluate({t});
+  if (lock && too_much_pending(t.node(), kMaxPending)) evaluate({t});
 }
 
 struct InstallHooks {
@@ -145,5 +154,8 @@ struct InstallHooks {
 };
 const InstallHooks install_hooks;
 }  // namespace
+
+BuildingScope::BuildingScope() { ++building_depth; }
+BuildingScope::~BuildingScope() { --building_depth; }
 
 }  // namespace lilith::driver

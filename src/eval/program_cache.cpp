@@ -2,11 +2,14 @@
 
 #include <atomic>
 
+#include "codegen/codegen.h"
 #include "core/dump.h"
 #include "core/env.h"
 #include "eval/dump_case.h"
+#include "eval/lazy.h"
 #include "lilith/compile.h"
 #include "passes/pipeline.h"
+#include "runtime/fork.h"
 
 namespace lilith {
 namespace {
@@ -75,6 +78,7 @@ std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
 }
 
 void ProgramCache::clear() {
+  const runtime::Busy busy;
   std::lock_guard lock(mutex_);
   entries_.clear();
   by_key_.clear();
@@ -86,12 +90,17 @@ std::shared_ptr<Program> make_program(const Graph& g) {
   if (env::eager()) return make_eager_program(g);
   ProgramOptions options;
   options.donatable.assign(g.inputs().size(), 1);
-  return Program::compile(run_passes(g), options);
+  try {
+    return Program::compile(run_passes(g), options);
+  } catch (const codegen::Gone&) {
+    return make_eager_program(g);  // the process ends: slow, but right
+  }
 }
 
 }  // namespace
 
 std::shared_ptr<Program> compile_program(const Graph& g) {
+  const BuildingScope building;
   ++counters.compiled;
   return dump::on() ? dump_case(g, make_program) : make_program(g);
 }

@@ -1,6 +1,7 @@
 #include "ir/host.h"
 #include "ir/node.h"
 #include "ir/op_registry.h"
+#include "runtime/fork.h"
 
 namespace lilith::ir {
 namespace {
@@ -52,9 +53,20 @@ Tensor make_data(Aval aval, StoragePtr storage) {
   return t;
 }
 
+void check_unchanged(const NodeImpl& leaf) {
+  const StoragePtr& storage = leaf.storage();
+  LILITH_CHECK(
+      !storage || !storage->watched() || !storage->changed(),
+      "from_data: the memory that {} borrows was written to while values that depend on it "
+      "were pending; evaluate them before (eval(y)), or let from_data copy: without a "
+      "deleter",
+      leaf.aval.str());
+}
+
 void materialise(NodeImpl& constant) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
+  static auto* mutex = new std::mutex;  // lives through static destruction
+  const runtime::Busy busy;
+  const std::lock_guard lock(*mutex);
   if (constant.storage()) return;
   StoragePtr storage = Storage::allocate(constant.aval.bytes(), constant.aval.device);
   const Attr& value = *constant.attrs.find("value");

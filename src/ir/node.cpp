@@ -4,6 +4,7 @@
 #include <new>
 
 #include "ir/order.h"
+#include "runtime/fork.h"
 
 namespace lilith::ir {
 namespace {
@@ -110,6 +111,12 @@ std::recursive_mutex& graph_mutex() {
   static auto* mutex = new std::recursive_mutex;  // lives through static destruction
   return *mutex;
 }
+
+namespace {
+// Nothing is evaluated meanwhile; a thread that only looks holds nothing that the child needs.
+[[maybe_unused]] const bool fork_hooks = runtime::at_fork(
+    runtime::LockOrder::Outer, {.child = [] { new (&graph_mutex()) std::recursive_mutex; }});
+}  // namespace
 
 std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs) {
   std::vector<NodeImpl*> roots;

@@ -126,6 +126,8 @@ const OpDef& constant_op();
 const OpDef& parameter_op();
 
 Tensor make_data(Aval aval, StoragePtr storage);
+/// Error when a leaf's memory is borrowed and was written to since it was last used.
+void check_unchanged(const NodeImpl& leaf);
 /// Gives a constant memory, filled, unless it has some. From any thread.
 void materialise(NodeImpl& constant);
 /// A fresh parameter for a trace.

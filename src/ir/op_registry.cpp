@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <shared_mutex>
 #include <unordered_map>
 
 #include "ir/check_aval.h"
 #include "ir/node.h"
+#include "runtime/fork.h"
 
 namespace lilith {
 namespace {
@@ -25,6 +27,11 @@ Registry& registry() {
   static Registry* r = new Registry;
   return *r;
 }
+
+// A shared mutex knows its owner by the thread's number, which is another one in the child.
+[[maybe_unused]] const bool fork_hooks = runtime::at_fork(
+    runtime::LockOrder::Inner, {[] { registry().mutex.lock(); }, [] { registry().mutex.unlock(); },
+                                [] { new (&registry().mutex) std::shared_mutex; }});
 
 bool has_own_schedule(OpClass cls) { return cls != OpClass::Elementwise && cls != OpClass::View; }
 
@@ -56,6 +63,17 @@ void check_inputs(const OpDef& op, const std::vector<Tensor>& inputs) {
     LILITH_CHECK(inputs[i].device() == inputs[0].device(),
                  "{}: inputs are on different devices: {} and {}; move one with x.to(device)",
                  op.name, inputs[0].device().str(), inputs[i].device().str());
+  }
+}
+
+// Pending users of borrowed memory that was written to again would read what came later.
+void look_at_borrowed(const std::vector<Tensor>& inputs) {
+  for (const Tensor& t : inputs) {
+    const StoragePtr& storage = t.node()->storage();
+    if (!storage || !storage->watched()) continue;
+    const bool used = t.node()->refs() > t.node()->handles();
+    if (used) ir::check_unchanged(*t.node());
+    storage->look();
   }
 }
 
@@ -113,6 +131,7 @@ Tensor apply(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs) {
   check_inputs(op, inputs);
   const Aval aval = infer_aval(op, inputs, attrs);
   ir::check_aval(op.name, aval);
+  look_at_borrowed(inputs);
   Tensor out(new ir::NodeImpl(&op, std::move(inputs), std::move(attrs), aval, LocScope::current()));
   if (ir::eval_hooks().added) ir::eval_hooks().added(out);
   return out;

@@ -8,15 +8,17 @@
 #include "ir/node.h"
 #include "ir/text.h"
 #include "lilith/graph.h"
+#include "runtime/fork.h"
 
 namespace lilith {
 namespace {
 
 // A Loc points at static storage.
 const char* intern(std::string_view file) {
-  static std::mutex mutex;
+  static auto* mutex = new std::mutex;
   static auto* files = new std::set<std::string, std::less<>>;
-  std::lock_guard lock(mutex);
+  const runtime::Busy busy;
+  const std::lock_guard lock(*mutex);
   const auto at = files->find(file);
   return (at != files->end() ? at : files->emplace(file).first)->c_str();
 }

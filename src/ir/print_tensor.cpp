@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ir/host.h"
+#include "ir/node.h"
 #include "lilith/tensor.h"
 
 // The text of a tensor's values, as PyTorch prints them by default: 4 digits, 80 columns, more than
@@ -145,6 +146,9 @@ class Printer {
 
 std::string to_string(const Tensor& t) {
   if (!t.defined()) return "tensor(undefined)";
+  // A stream and a formatter know no line: that of the tensor is the next best.
+  const LocScope::Fallback line(t.node()->loc);
+  const LocScope scope(Loc(), "print");
   std::string suffix;
   const DType dtype = t.dtype();
   if (t.numel() == 0) {
@@ -159,7 +163,7 @@ std::string to_string(const Tensor& t) {
   const bool implied = dtype == DType::F32 || dtype == DType::I64 || dtype == DType::Bool;
   if (!implied) suffix += ", dtype=" + std::string(name(dtype));
   constexpr int kIndent = 7;  // of "tensor("
-  return "tensor(" + Printer(t, t.raw_data()).text(kIndent) + suffix + ")";
+  return "tensor(" + Printer(t, t.raw_data(SourceLocation())).text(kIndent) + suffix + ")";
 }
 
 }  // namespace lilith

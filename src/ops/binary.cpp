@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/node.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "ops/define.h"
@@ -355,5 +356,14 @@ Comparison operator<(const Arg& a, const Arg& b) { return lt(a, b); }
 Comparison operator<=(const Arg& a, const Arg& b) { return le(a, b); }
 Comparison operator>(const Arg& a, const Arg& b) { return gt(a, b); }
 Comparison operator>=(const Arg& a, const Arg& b) { return ge(a, b); }
+
+Comparison::operator bool() const {
+  // A conversion knows no line of its own; the comparison stands where the condition does.
+  const LocScope scope(defined() ? node()->loc : Loc(), "if");
+  LILITH_CHECK(numel() == 1,
+               "if: the condition is {}; need exactly one element, as any(x) and all(x) give",
+               aval().str());
+  return item<bool>(SourceLocation());
+}
 
 }  // namespace lilith

@@ -138,7 +138,7 @@ Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<vo
   const Aval aval{.shape = shape, .dtype = dtype};
   LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
                shape.str());
-  return ir::make_data(aval, Storage::borrow(data, aval.bytes(), std::move(deleter)));
+  return ir::make_data(aval, Storage::borrow_watched(data, aval.bytes(), std::move(deleter)));
 }
 
 }  // namespace detail

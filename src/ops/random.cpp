@@ -16,6 +16,7 @@
 #include "ops/operand.h"
 #include "ops/primitives.h"
 #include "ops/random_key.h"
+#include "runtime/fork.h"
 
 // Random numbers: Philox bits under a key that is a run-time input. Salmon et al., "Parallel random
 // numbers: as easy as 1, 2, 3" (SC 2011).
@@ -81,6 +82,10 @@ Generator& generator() {
   static Generator* g = new Generator;
   return *g;
 }
+[[maybe_unused]] const bool fork_hooks =
+    runtime::at_fork(runtime::LockOrder::Inner,
+                     {[] { generator().mutex.lock(); }, [] { generator().mutex.unlock(); },
+                      [] { generator().mutex.unlock(); }});
 thread_local KeyScope* current_scope = nullptr;
 
 Tensor key_leaf(I key) {

@@ -2,13 +2,16 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 
 #include "lilith/error.h"
 #include "lilith/memory.h"
+#include "runtime/fork.h"
 
 namespace lilith {
 namespace {
@@ -86,6 +89,8 @@ class Pool {
     std::lock_guard lock(mutex_);
     stats_.peak_bytes = stats_.live_bytes;
   }
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
   void trim() {
     std::lock_guard lock(mutex_);
     release_cache();
@@ -128,6 +133,10 @@ Pool& pool() {
   return *p;
 }
 
+[[maybe_unused]] const bool fork_hooks =
+    runtime::at_fork(runtime::LockOrder::Memory,
+                     {[] { pool().lock(); }, [] { pool().unlock(); }, [] { pool().unlock(); }});
+
 /// For shared_ptr's control blocks, which come and go with the storages.
 template <class T>
 struct PoolAllocator {
@@ -151,12 +160,15 @@ class PooledStorage final : public Storage {
 
 class BorrowedStorage final : public Storage {
  public:
-  BorrowedStorage(void* data, std::size_t bytes, std::function<void()> deleter, Device device)
+  BorrowedStorage(void* data, std::size_t bytes, std::function<void()> deleter, Device device,
+                  bool watched)
       : deleter_(std::move(deleter)) {
     data_ = data;
     bytes_ = bytes;
     device_ = device;
     lend();
+    watched_ = watched;
+    if (watched) look();
   }
   ~BorrowedStorage() override {
     if (deleter_) deleter_();
@@ -184,7 +196,35 @@ std::shared_ptr<Storage> Storage::allocate(std::size_t bytes, Device device) {
 
 std::shared_ptr<Storage> Storage::borrow(void* data, std::size_t bytes,
                                          std::function<void()> deleter, Device device) {
-  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), device);
+  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), device, false);
+}
+
+std::shared_ptr<Storage> Storage::borrow_watched(void* data, std::size_t bytes,
+                                                 std::function<void()> deleter) {
+  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), Device{}, true);
+}
+
+std::uint64_t Storage::fingerprint() const {
+  constexpr std::size_t kLine = 64, kLines = 1024;
+  const auto* from = static_cast<const unsigned char*>(data_);
+  std::uint64_t hash = bytes_;
+  const auto mix = [&](std::size_t at, std::size_t n) {
+    for (; n > 0;) {
+      std::uint64_t word = 0;
+      const std::size_t part = std::min(n, sizeof word);
+      std::memcpy(&word, from + at, part);
+      hash = std::rotl((hash ^ word) * 0x9e3779b97f4a7c15u, 29);
+      at += part;
+      n -= part;
+    }
+  };
+  if (bytes_ <= kLine * kLines) {
+    mix(0, bytes_);
+  } else {
+    const std::size_t step = (bytes_ - kLine) / (kLines - 1);
+    for (std::size_t k = 0; k < kLines; ++k) mix(k * step, kLine);
+  }
+  return hash;
 }
 
 MemoryStats memory_stats(Device device) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -17,6 +18,9 @@ class Storage {
   /// Borrows memory; `deleter` runs when the last holder goes. Never donated.
   static std::shared_ptr<Storage> borrow(void* data, std::size_t bytes,
                                          std::function<void()> deleter, Device device = {});
+  /// The same for memory that the user may write to again: see watched().
+  static std::shared_ptr<Storage> borrow_watched(void* data, std::size_t bytes,
+                                                 std::function<void()> deleter);
   virtual ~Storage();
 
   void* data() { return data_; }
@@ -27,12 +31,22 @@ class Storage {
   /// again.
   void lend() { lent_.store(true, std::memory_order_relaxed); }
   bool lent() const { return lent_.load(std::memory_order_relaxed); }
+  /// Borrowed from a user who may write there again, under lazy values that have not read it yet.
+  bool watched() const { return watched_; }
+  /// Of watched memory: whether it holds something else than when it was last looked at, as far as
+  /// a sample of it shows (all of 64 KiB, 1024 lines of what is larger).
+  bool changed() const { return fingerprint() != seen_.load(std::memory_order_relaxed); }
+  void look() { seen_.store(fingerprint(), std::memory_order_relaxed); }
 
  protected:
+  std::uint64_t fingerprint() const;
+
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_;
   std::atomic<bool> lent_{false};
+  bool watched_ = false;
+  std::atomic<std::uint64_t> seen_{0};
 };
 using StoragePtr = std::shared_ptr<Storage>;
 

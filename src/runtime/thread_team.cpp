@@ -10,6 +10,7 @@
 #include "lilith/error.h"
 #include "lilith/runtime.h"
 #include "runtime/cgroup.h"
+#include "runtime/fork.h"
 
 namespace lilith::runtime {
 namespace {
@@ -63,6 +64,9 @@ ThreadTeam::ThreadTeam() {
   LILITH_CHECK(n <= kMostThreads, "LILITH_NUM_THREADS: got {}; need at most {}", n, kMostThreads);
   spin_ = env::text("LILITH_SPIN").empty() || env::flag("LILITH_SPIN");
   start(n);
+  at_fork(LockOrder::Outer,
+          {[] { instance().lock_for_fork(); }, [] { instance().unlock_after_fork(false); },
+           [] { instance().unlock_after_fork(true); }});
 }
 ThreadTeam::~ThreadTeam() { stop(); }
 
@@ -94,6 +98,18 @@ void ThreadTeam::resize(int n) {
   start(n);
 }
 
+void ThreadTeam::forget_threads() {
+  // Threads that exist in the parent alone can be neither joined nor destroyed.
+  new std::vector<std::thread>(std::move(workers_));
+  workers_.clear();
+  epoch_ = arrived_ = phase_ = 0;
+}
+
+void ThreadTeam::unlock_after_fork(bool child) {
+  if (child) forget_threads();
+  turn_.unlock();
+}
+
 void ThreadTeam::work(int thread, std::uint32_t seen) {
   for (;;) {
     wait_while_equal(epoch_, seen, spin_.load(std::memory_order_relaxed) ? kSpinsBetween : 0);
@@ -106,6 +122,8 @@ void ThreadTeam::work(int thread, std::uint32_t seen) {
 
 void ThreadTeam::run(Task task, void* context, Prepare prepare) {
   std::lock_guard lock(turn_);
+  // The child of a fork gets its threads when it first needs them.
+  if (static_cast<int>(workers_.size()) + 1 != size()) start(size());
   if (prepare) prepare(context, size());
   if (size() == 1) return task(context, 0, 1);
   task_ = task;

@@ -29,11 +29,14 @@ class ThreadTeam {
   int size() const { return size_.load(std::memory_order_relaxed); }
   void resize(int n);
   bool spin() const { return spin_.load(std::memory_order_relaxed); }
+  void lock_for_fork() { turn_.lock(); }
+  void unlock_after_fork(bool child);
   void set_spin(bool spin) { spin_.store(spin, std::memory_order_relaxed); }
 
  private:
   ThreadTeam();
   void start(int n);
+  void forget_threads();  // in the child of a fork, which has none of them
   void stop();
   void work(int thread, std::uint32_t seen);  // seen: the last epoch that is not its business
 

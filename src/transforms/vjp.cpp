@@ -15,8 +15,8 @@ namespace lilith {
 namespace {
 
 std::function<Tensor(const OpDef&, int, Tensor)>& hook() {
-  static std::function<Tensor(const OpDef&, int, Tensor)> f;
-  return f;
+  static auto* f = new std::function<Tensor(const OpDef&, int, Tensor)>;
+  return *f;
 }
 
 class Backward {

@@ -91,6 +91,24 @@ TEST(UserLine, CompiledFunctions) {
                                 here.line - 1));
 }
 
+TEST(UserLine, ConditionsAndPrinting) {
+  const Tensor x = ones({2});
+  EXPECT_ERROR_HERE(static_cast<void>(x > 0 ? 1 : 2),
+                    "if: the condition is bool[2]; need exactly one element, as any(x) and all(x) "
+                    "give");
+  const std::string asked =
+      "a value was asked for while a function is traced; return it from the function, or ask "
+      "outside of it";
+  EXPECT_ERROR_HERE(compile([](Tensor x) { return x.sum() > 0 ? x : -x; })(x), "if: " + asked);
+  EXPECT_ERROR_HERE(compile([](Tensor x) { return to_string(x * 2).empty() ? x : -x; })(x),
+                    "print: " + asked);
+  // An argument has no line of its own: that of the function that is traced.
+  EXPECT_ERROR_HERE(
+      compile([](Tensor x) { return to_string(x).empty() ? x : -x; })(x),
+      "print: the tensor is an input of a traced function and has no value; return it "
+      "from the function instead");
+}
+
 TEST(UserLine, ModelsAndFiles) {
   Net net;
   const auto folder = std::string("/nowhere/at/all/");

@@ -142,7 +142,10 @@ Tensor from_data(const T* data, const Shape& shape,
                  SourceLocation loc = SourceLocation::current()) {
   return detail::copy_from(data, shape, dtype_of<T>, {}, loc);
 }
-/// A tensor that borrows the memory; `deleter` runs when the last tensor that uses it goes.
+/// A tensor that borrows the memory; `deleter` runs when the last tensor that uses it goes. What is
+/// there may change only while no pending value depends on it: a compiled function reads it at the
+/// call, a lazy value when it is evaluated. Error, as far as a sample of the memory shows it, for a
+/// pending value whose memory was written to.
 template <class T>
 Tensor from_data(T* data, const Shape& shape, std::function<void()> deleter,
                  SourceLocation loc = SourceLocation::current()) {

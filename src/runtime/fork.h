@@ -1,0 +1,29 @@
+#pragma once
+
+// A process may fork after it has computed: the child has none of the threads that ran programs,
+// and whatever another thread had locked stays locked there for ever. So fork() waits until nothing
+// is evaluated or compiled, holds the locks of the library's own state meanwhile, and gives the
+// child fresh ones and a fresh team of threads.
+namespace lilith::runtime {
+
+/// Held by whoever evaluates or compiles: fork() of another thread waits for it. Nests.
+class Busy {
+ public:
+  Busy();
+  ~Busy();
+  Busy(const Busy&) = delete;
+};
+
+/// What one piece of global state does around fork(): `before` locks it, `parent` and `child` give
+/// it back, each where it is not null.
+struct ForkHooks {
+  void (*before)() = nullptr;
+  void (*parent)() = nullptr;
+  void (*child)() = nullptr;
+};
+/// Locks that are taken while others are held come last.
+enum class LockOrder { Outer, Inner, Memory };
+/// Registers hooks for the life of the process. For static initialisers; returns true.
+bool at_fork(LockOrder order, ForkHooks hooks);
+
+}  // namespace lilith::runtime

@@ -1,0 +1,56 @@
+// Graphs of many nodes: nothing that builds, rewrites or prints one may evaluate it, recurse along
+// it, or look at all of it for each of its nodes.
+#include <gtest/gtest.h>
+
+#include "lilith/compile.h"
+#include "lilith/graph.h"
+#include "lilith/ops.h"
+#include "lilith/transforms.h"
+#include "passes/pipeline.h"
+
+namespace lilith {
+namespace {
+
+constexpr int kSteps = 25'000;  // four nodes each
+
+Tensor long_chain(Tensor x) {
+  for (int k = 0; k < kSteps; ++k) x = sin(x) * 0.5 + cos(x);
+  return x;
+}
+
+TEST(LargeGraphs, ATracedChainPassesThroughEverythingButTheSchedule) {
+  const Graph g = trace(long_chain, ones({3}));
+  ASSERT_GT(g.nodes().size(), 4u * kSteps);
+  const auto runs = cache_stats().runs;
+  const Graph after = run_passes(g);
+  EXPECT_GT(after.nodes().size(), 3u * kSteps);
+  EXPECT_EQ(parse_graph(after.str()).hash(), after.hash());
+  const Graph copy =
+      transform(after, [](const Node&, const std::vector<Tensor>&) { return Tensor(); });
+  EXPECT_EQ(copy.hash(), after.hash());
+  EXPECT_EQ(cache_stats().runs, runs);  // nothing was evaluated on the way
+}
+
+TEST(LargeGraphs, TheGradientOfALongLoop) {
+  const Tensor x = full({3}, 0.25, {.dtype = kFloat64});
+  const auto steps = [](Tensor x) {
+    for (int k = 0; k < kSteps / 5; ++k) x = x * 0.999 + sin(x) * 1e-4;
+    return x.sum();
+  };
+  const Graph g = trace([&](Tensor x) { return grad(steps, x).second; }, x);
+  EXPECT_GT(g.nodes().size(), 30'000u);
+  EXPECT_GT(run_passes(g).nodes().size(), 20'000u);
+}
+
+TEST(LargeGraphs, RewritingATracedFunctionAsksForNoValue) {
+  // Lines of a loop that a trace does not cover: the graph of a function is taken apart and built
+  // anew, outside of any trace.
+  const Graph g = trace(long_chain, ones({3}));
+  const Graph twice = transform(g, [](const Node& node, const std::vector<Tensor>& in) {
+    return node.op_name() == "cos" ? sin(in[0]) : Tensor();
+  });
+  EXPECT_GT(twice.nodes().size(), 2u * kSteps);
+}
+
+}  // namespace
+}  // namespace lilith

@@ -1,0 +1,179 @@
+// What a process does around the library: it forks, it ends while something is computed.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <functional>
+#include <thread>
+
+#include "core/env.h"
+#include "lilith/compile.h"
+#include "lilith/ops.h"
+#include "lilith/runtime.h"
+#include "support/expect_error.h"
+
+namespace lilith {
+namespace {
+
+constexpr unsigned kHang = 60;  // seconds after which a child has hung
+
+/// Runs f in a child, whose exit status this is (128 + the signal, where one ended it).
+int in_child(const std::function<int()>& f) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(kHang);
+    _exit(f());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// The same in a child that ends by exit(): handlers and destructors run.
+int to_the_end(const std::function<void()>& f) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(kHang);
+    f();
+    std::exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+float product(float scale) {
+  const Tensor a = full({96, 96}, scale);
+  return matmul(a, a).sum().item<float>();
+}
+constexpr float kProduct = 96.f * 96 * 96;
+
+TEST(Fork, TheChildOfAProcessThatComputedComputesToo) {
+  set_num_threads(2);
+  ASSERT_EQ(product(1), kProduct);
+  EXPECT_EQ(in_child([] {
+              if (product(1) != kProduct) return 1;      // a known program
+              if (product(2) != 4 * kProduct) return 2;  // the same with other data
+              if (tanh(zeros({7, 5})).sum().item<float>() != 0) return 3;  // a new one
+              set_num_threads(3);
+              if (num_threads() != 3 || product(1) != kProduct) return 4;
+              // Its own children too.
+              return in_child([] { return product(1) == kProduct ? 0 : 5; });
+            }),
+            0);
+  EXPECT_EQ(product(1), kProduct);
+  set_num_threads(2);
+}
+
+TEST(Fork, WhileOtherThreadsEvaluateCompileAndDraw) {
+  std::atomic<bool> done{false};
+  std::vector<std::thread> others;
+  for (int k = 0; k < 3; ++k)
+    others.emplace_back([&done, k] {
+      for (int n = 2; !done; ++n) {
+        static_cast<void>(tanh(rand({1 + n % 40, 3 + k}) * n).sum().item<float>());
+        if (n % 10 == 0) clear_program_cache();
+      }
+    });
+  int failed = 0;
+  for (int i = 0; i < 12; ++i)
+    failed += in_child([] {
+                return product(1) == kProduct && rand({5}).max().item<float>() < 1 ? 0 : 1;
+              }) != 0;
+  done = true;
+  for (std::thread& t : others) t.join();
+  EXPECT_EQ(failed, 0);
+}
+
+TEST(Fork, TheChildDrawsTheSameNumbersAsTheParentWouldHave) {
+  manual_seed(7);
+  const int seen = in_child([] { return static_cast<int>(rand({}).item<float>() * 200); });
+  EXPECT_EQ(seen, static_cast<int>(rand({}).item<float>() * 200));
+}
+
+struct AtEnd {
+  std::function<void()> f;
+  ~AtEnd() {
+    if (f) f();
+  }
+};
+AtEnd& made_before_anything_is_compiled() {
+  static AtEnd end;
+  return end;
+}
+
+// A new program each time: nothing is there to be found.
+void compute_something_new() {
+  const Tensor x = full({31, 17}, 0.5);
+  const float got = matmul(x, x.t()).sum().item<float>() + tanh(x * 0).sum().item<float>();
+  if (got != 31 * 31 * 17 * 0.25f) _exit(1);
+}
+
+TEST(End, ADestructorOfAStaticComputes) {
+  EXPECT_EQ(to_the_end([] {
+              made_before_anything_is_compiled().f = compute_something_new;
+              static_cast<void>(sin(ones({3})).sum().item<float>());
+            }),
+            0);
+}
+
+TEST(End, AnExitHandlerComputes) {
+  EXPECT_EQ(to_the_end([] {
+              std::atexit(compute_something_new);
+              static_cast<void>(cos(ones({3})).sum().item<float>());
+            }),
+            0);
+}
+
+TEST(End, WhileAnotherThreadCompiles) {
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(to_the_end([] {
+                std::thread([] {
+                  for (int n = 2;; ++n)
+                    static_cast<void>(tanh(rand({n, 7}) * n).sum().item<float>());
+                }).detach();
+                usleep(100'000);
+              }),
+              0);
+}
+
+TEST(Borrowed, MemoryThatIsWrittenToUnderAPendingValueIsAnError) {
+  std::vector<float> frame(6, 1.f);
+  const Tensor x = from_data(frame.data(), {2, 3}, [] {});
+  const Tensor y = x * 2;
+  frame.assign(6, 5.f);
+  const std::string what =
+      "the memory that f32[2,3] borrows was written to while values that depend on it were "
+      "pending; "
+      "evaluate them before (eval(y)), or let from_data copy: without a deleter";
+  EXPECT_ERROR_HERE(eval(y), "from_data: " + what);
+  // A new use would hide from the old one what happened.
+  EXPECT_ERROR_HERE(static_cast<void>(exp(x)), "exp: " + what);
+}
+
+TEST(Borrowed, ACompiledFunctionReadsWhatIsThereAtTheCall) {
+  std::vector<float> frame(1 << 20, 1.f);
+  const Tensor x = from_data(frame.data(), {1 << 20}, [] {});
+  const auto f = compile([](Tensor x) { return x.sum(); });
+  EXPECT_EQ(f(x).item<float>(), 1 << 20);
+  frame.assign(frame.size(), 2.f);
+  EXPECT_EQ(f(x).item<float>(), 2 << 20);
+  // Nothing was pending: what is asked for now is of what is there now.
+  EXPECT_EQ((x * 3).max().item<float>(), 6);
+  frame.assign(frame.size(), 4.f);
+  EXPECT_EQ((x * 3).max().item<float>(), 12);
+}
+
+TEST(Borrowed, ACopyKeepsWhatWasThere) {
+  std::vector<float> frame(6, 1.f);
+  const Tensor x = from_data(frame.data(), {6});
+  const Tensor y = x * 2;
+  frame.assign(6, 5.f);
+  EXPECT_EQ(y.to_vector<float>(), std::vector<float>(6, 2.f));
+}
+
+}  // namespace
+}  // namespace lilith
