@@ -125,6 +125,7 @@ class Loader {
     return model.name == "0" ? "state." + below : "models." + model.name + ".state." + below;
   }
   void missing(const Access::Model& model, const std::string& path) {
+    if (names_.size() == 1) return;  // a rule without state leaves nothing in a dict
     problems_.push_back(key(model, path, "*") + ": missing");
   }
 

@@ -68,6 +68,7 @@ void expect_that_a_file_goes_on(const Opt& made) {
 }
 
 TEST(OptimizerFile, HoldsAllThatTheNextStepNeeds) {
+  expect_that_a_file_goes_on(SGD({.lr = 0.1}));
   expect_that_a_file_goes_on(SGD({.lr = 0.1, .momentum = 0.9, .dampening = 0.1}));
   expect_that_a_file_goes_on(Adam({.lr = 0.01, .weight_decay = 0.1, .amsgrad = true}));
   expect_that_a_file_goes_on(AdamW({.lr = 0.01}));
