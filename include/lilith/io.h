@@ -15,13 +15,16 @@ namespace lilith {
 /// is wrong with it.
 TensorDict load_tensors(const std::string& path, SourceLocation loc = SourceLocation::current());
 
-/// Writes tensors as safetensors, evaluating those that are pending; `tensors.metadata` goes along.
+/// Writes tensors, evaluating those that are pending: for a path that ends in .pt, .pth, .th or
+/// .pth.tar a file that torch.load reads (weights_only too), else safetensors; `tensors.metadata`
+/// goes along.
 /// The file is replaced as a whole or not at all. Errors: a name twice, an undefined tensor, a file
 /// that cannot be written.
 void save_tensors(const TensorDict& tensors, const std::string& path,
                   SourceLocation loc = SourceLocation::current());
 
-/// Writes every parameter and buffer of a model under its path ("conv1.weight"), as safetensors.
+/// Writes every parameter and buffer of a model under its path ("conv1.weight"), in the
+/// format that save_tensors takes for the file's name.
 void save(ModelRef model, const std::string& path);
 /// Assigns a file's tensors to the model, cast to the model's dtypes. Errors: missing, unexpected
 /// and misshapen keys, side by side (with strict = false only the last); the model is unchanged

@@ -47,6 +47,13 @@ float decode_f8_e8m0(unsigned b) {
   return b == 0xff ? std::numeric_limits<float>::quiet_NaN()
                    : std::ldexp(1.f, static_cast<int>(b) - 127);
 }
+// "Finite, no negative zero": a bias one higher, and NaN where minus zero would be.
+float decode_f8_e5m2fnuz(unsigned b) {
+  return b == 0x80 ? std::numeric_limits<float>::quiet_NaN() : small_float(b, 5, 2, 16);
+}
+float decode_f8_e4m3fnuz(unsigned b) {
+  return b == 0x80 ? std::numeric_limits<float>::quiet_NaN() : small_float(b, 4, 3, 8);
+}
 float decode_f4(unsigned b) { return small_float(b, 2, 1, 1); }
 
 template <class From, class To>
@@ -66,10 +73,10 @@ struct ForeignRow {
   int bits;
   DType dtype;
 };
-constexpr ForeignRow kForeign[] = {{"U16", 16, DType::I32},    {"U32", 32, DType::I64},
-                                   {"U64", 64, DType::I64},    {"F8_E5M2", 8, DType::F32},
-                                   {"F8_E4M3", 8, DType::F32}, {"F8_E8M0", 8, DType::F32},
-                                   {"F4", 4, DType::F32}};
+constexpr ForeignRow kForeign[] = {
+    {"U16", 16, DType::I32},        {"U32", 32, DType::I64},    {"U64", 64, DType::I64},
+    {"F8_E5M2", 8, DType::F32},     {"F8_E4M3", 8, DType::F32}, {"F8_E5M2FNUZ", 8, DType::F32},
+    {"F8_E4M3FNUZ", 8, DType::F32}, {"F8_E8M0", 8, DType::F32}, {"F4", 4, DType::F32}};
 
 void convert(std::string_view type, std::span<const std::uint8_t> bytes, void* to,
              const Origin& origin) {
@@ -84,9 +91,11 @@ void convert(std::string_view type, std::span<const std::uint8_t> bytes, void* t
     }
     return;
   }
-  const auto decode = type == "F8_E5M2"   ? decode_f8_e5m2
-                      : type == "F8_E4M3" ? decode_f8_e4m3
-                                          : decode_f8_e8m0;
+  const auto decode = type == "F8_E5M2"       ? decode_f8_e5m2
+                      : type == "F8_E4M3"     ? decode_f8_e4m3
+                      : type == "F8_E5M2FNUZ" ? decode_f8_e5m2fnuz
+                      : type == "F8_E4M3FNUZ" ? decode_f8_e4m3fnuz
+                                              : decode_f8_e8m0;
   for (const std::uint8_t b : bytes) *out++ = decode(b);
 }
 

@@ -63,15 +63,24 @@ MappedFilePtr MappedFile::open(const std::string& path, const char* op, std::uin
       return out;
     }
   }
-  out->owned_.reset(new std::uint8_t[out->bytes_]);
-  out->data_ = out->owned_.get();
+  out->owned_.resize(out->bytes_);
+  out->data_ = out->owned_.data();
   for (std::uint64_t at = 0; at < out->bytes_;) {
-    const ssize_t n = ::read(file.fd, out->owned_.get() + at, out->bytes_ - at);
+    const ssize_t n = ::read(file.fd, out->owned_.data() + at, out->bytes_ - at);
     if (n < 0 && errno == EINTR) continue;
     LILITH_CHECK(n >= 0, "{}: cannot read {}: {}.", op, path, std::strerror(errno));
     LILITH_CHECK(n > 0, "{}: {} became shorter while it was read.", op, path);
     at += static_cast<std::uint64_t>(n);
   }
+  return out;
+}
+
+MappedFilePtr MappedFile::hold(const std::string& path, std::vector<std::uint8_t> bytes,
+                               const char* op) {
+  const std::shared_ptr<MappedFile> out(new MappedFile(path, op));
+  out->owned_ = std::move(bytes);
+  out->data_ = out->owned_.data();
+  out->bytes_ = out->owned_.size();
   return out;
 }
 
@@ -85,6 +94,15 @@ std::span<const std::uint8_t> MappedFile::range(std::uint64_t offset, std::uint6
                "{}: {} is truncated or damaged: {} needs {} bytes at {}, the file has {}.", op_,
                path_, what, bytes, offset, bytes_);
   return {data_ + offset, bytes};
+}
+
+void MappedFile::done_with(std::span<const std::uint8_t> bytes) const {
+  if (!mapped_) return;
+  // Whole pages alone; one that is looked at again comes from the file again.
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(bytes.data()) + bytes.size()) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace lilith::io

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace lilith::io {
 
@@ -35,13 +36,18 @@ class InputFile {
 /// A mapping follows its file. Writers that make a new file and rename it (as Lilith's do) do not
 /// disturb it; one that overwrites the file in place shows through in tensors that share it, and
 /// one that shortens it ends the process (SIGBUS) when such a tensor is read.
-class MappedFile : public std::enable_shared_from_this<MappedFile> {
+class MappedFile {
  public:
   static constexpr std::uint64_t kMapFrom = std::uint64_t{16} << 20;
   /// Errors: a file that cannot be opened or read, that is not a regular one. `op` starts the
   /// message.
   static std::shared_ptr<const MappedFile> open(const std::string& path, const char* op = "load",
                                                 std::uint64_t map_from = kMapFrom);
+  /// Bytes that were taken out of the file `path` (a member that was inflated), as a file of their
+  /// own.
+  static std::shared_ptr<const MappedFile> hold(const std::string& path,
+                                                std::vector<std::uint8_t> bytes,
+                                                const char* op = "load");
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
 
@@ -53,6 +59,8 @@ class MappedFile : public std::enable_shared_from_this<MappedFile> {
   /// `bytes` bytes at `offset`. Error when they do not lie in the file; `what` says what they are.
   std::span<const std::uint8_t> range(std::uint64_t offset, std::uint64_t bytes,
                                       const std::string& what) const;
+  /// Says that these bytes of a mapping were copied, so that they need not stay in memory too.
+  void done_with(std::span<const std::uint8_t> bytes) const;
 
  private:
   MappedFile(const std::string& path, const char* op) : path_(path), op_(op) {}
@@ -62,7 +70,7 @@ class MappedFile : public std::enable_shared_from_this<MappedFile> {
   const std::uint8_t* data_ = nullptr;
   std::uint64_t bytes_ = 0;
   bool mapped_ = false;
-  std::unique_ptr<std::uint8_t[]> owned_;
+  std::vector<std::uint8_t> owned_;
 };
 using MappedFilePtr = std::shared_ptr<const MappedFile>;
 

@@ -15,10 +15,10 @@ namespace lilith {
 
 namespace {
 
-bool is_torch_archive(const std::string& path) {
-  const io::ZipFile zip(path);
-  return std::any_of(zip.names().begin(), zip.names().end(),
-                     [](const std::string& name) { return name.ends_with("data.pkl"); });
+bool is_torch_name(const std::string& path) {
+  constexpr std::string_view kEndings[] = {".pt", ".pth", ".th", ".pth.tar"};
+  return std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](std::string_view ending) { return path.ends_with(ending); });
 }
 
 struct InstallHook {
@@ -34,22 +34,20 @@ const InstallHook install_hook;
 
 TensorDict load_tensors(const std::string& path, SourceLocation loc) {
   LocScope scope(loc, nullptr);
+  const io::MappedFilePtr file = io::MappedFile::open(path);
   std::uint8_t head[9] = {};
-  {
-    io::InputFile file(path, "load");
-    file.read(0, head, std::min<std::uint64_t>(file.bytes(), sizeof head));
-  }
+  std::copy_n(file->all().begin(), std::min<std::uint64_t>(file->bytes(), sizeof head), head);
   const auto starts = [&](std::string_view magic) {
     return std::memcmp(head, magic.data(), magic.size()) == 0;
   };
-  if (starts("PK\x03\x04") || starts("PK\x05\x06"))
-    return is_torch_archive(path) ? io::load_torch(path) : io::load_npz(path);
-  if (starts("GGUF")) return io::read_all(io::open_gguf(io::MappedFile::open(path)));
+  if (starts("PK\x03\x04") || starts("PK\x05\x06")) {
+    const auto zip = std::make_shared<const io::ZipFile>(file);
+    return io::is_torch_zip(*zip) ? io::load_torch_zip(zip) : io::load_npz(path);
+  }
+  if (io::starts_as_pickle(file->all())) return io::load_torch(io::open_torch_legacy(file));
+  if (io::is_tar(file->all())) return io::load_torch(io::open_torch_tar(file));
+  if (starts("GGUF")) return io::read_all(io::open_gguf(file));
   if (starts("\x93NUMPY")) return io::load_npy(path);
-  // A pickle of protocol 2 and later without an archive around it.
-  LILITH_CHECK(
-      head[0] != 0x80 || head[1] < 2 || head[1] > 5 || head[7] == 0,
-      "load: {} is in the format of PyTorch before 1.6; save it again with a newer PyTorch.", path);
   // Its header is JSON after a length; what is called otherwise and has none is something else.
   LILITH_CHECK(head[8] == '{' || path.ends_with(".safetensors") || path.ends_with(".bin"),
                "load: {} is of an unknown format; need safetensors, .pt, .npy, .npz or GGUF.",
@@ -59,7 +57,10 @@ TensorDict load_tensors(const std::string& path, SourceLocation loc) {
 
 void save_tensors(const TensorDict& tensors, const std::string& path, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  io::save_safetensors(tensors, path);
+  if (is_torch_name(path))
+    io::save_torch(tensors, path);
+  else
+    io::save_safetensors(tensors, path);
 }
 
 void save(ModelRef model, const std::string& path) {

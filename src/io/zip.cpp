@@ -29,11 +29,9 @@ struct Directory {
 };
 
 // The record at the end that says where the directory is; a comment may follow it.
-Directory find_directory(InputFile& file) {
+Directory find_directory(const MappedFile& file) {
   const std::uint64_t tail_bytes = std::min<std::uint64_t>(file.bytes(), 22 + 65535 + 20);
-  std::vector<std::uint8_t> tail(tail_bytes);
-  const std::uint64_t tail_at = file.bytes() - tail_bytes;
-  file.read(tail_at, tail.data(), tail_bytes);
+  const auto tail = file.all().last(tail_bytes);
   std::optional<std::size_t> end;
   for (std::size_t i = tail_bytes; i-- > 0 && !end;)
     if (i + 22 <= tail_bytes && little<std::uint32_t>(&tail[i]) == kEnd) end = i;
@@ -44,22 +42,17 @@ Directory find_directory(InputFile& file) {
               little<std::uint16_t>(e + 10)};
   const bool wide = d.offset == 0xffffffff || d.bytes == 0xffffffff || d.count == 0xffff;
   if (wide && *end >= 20 && little<std::uint32_t>(e - 20) == kEnd64Locator) {
-    std::uint8_t record[56];
     const auto at = little<std::uint64_t>(e - 12);
-    LILITH_CHECK(at <= file.bytes() && file.bytes() - at >= sizeof record,
-                 "load: {}: the zip64 record lies outside of the file.", file.path());
-    file.read(at, record, sizeof record);
+    const std::uint8_t* record = file.range(at, 56, "its zip64 record").data();
     LILITH_CHECK(little<std::uint32_t>(record) == kEnd64, "load: {}: broken zip64 record.",
                  file.path());
     d = {little<std::uint64_t>(record + 48), little<std::uint64_t>(record + 40),
          little<std::uint64_t>(record + 32)};
   }
-  LILITH_CHECK(d.offset <= file.bytes() && d.bytes <= file.bytes() - d.offset,
-               "load: {}: the zip directory lies outside of the file.", file.path());
   return d;
 }
 
-std::vector<std::uint8_t> inflate_all(const std::vector<std::uint8_t>& packed, std::uint64_t size,
+std::vector<std::uint8_t> inflate_all(std::span<const std::uint8_t> packed, std::uint64_t size,
                                       const std::string& file, const std::string& name) {
   std::vector<std::uint8_t> out(size);
   z_stream z{};
@@ -83,14 +76,13 @@ std::vector<std::uint8_t> inflate_all(const std::vector<std::uint8_t>& packed, s
 
 }  // namespace
 
-ZipFile::ZipFile(const std::string& path) : file_(path, "load") {
-  const Directory d = find_directory(file_);
+ZipFile::ZipFile(MappedFilePtr file) : file_(std::move(file)) {
+  const Directory d = find_directory(*file_);
   read_directory(d.offset, d.bytes, d.count);
 }
 
 void ZipFile::read_directory(std::uint64_t begin, std::uint64_t bytes, std::uint64_t count) {
-  std::vector<std::uint8_t> all(bytes);
-  file_.read(begin, all.data(), bytes);
+  const auto all = file_->range(begin, bytes, "its zip directory");
   std::size_t at = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     LILITH_CHECK(bytes - at >= 46 && little<std::uint32_t>(&all[at]) == kCentral,
@@ -128,32 +120,53 @@ void ZipFile::read_directory(std::uint64_t begin, std::uint64_t bytes, std::uint
   }
 }
 
-std::vector<std::uint8_t> ZipFile::read(const std::string& name) {
+const ZipFile::Member& ZipFile::member(const std::string& name) const {
   const auto it = members_.find(name);
   LILITH_CHECK(it != members_.end(), "load: {}: the archive has no '{}'.", path(), name);
-  const Member& m = it->second;
+  return it->second;
+}
+
+std::span<const std::uint8_t> ZipFile::packed(const std::string& name, const Member& m) const {
   LILITH_CHECK((m.flags & 1) == 0, "load: {}: '{}' is encrypted.", path(), name);
   LILITH_CHECK(m.method == 0 || m.method == 8,
                "load: {}: '{}' is packed by method {}; only stored and deflated members are read.",
                path(), name, m.method);
-  std::uint8_t local[30];
-  LILITH_CHECK(m.offset <= file_.bytes() && file_.bytes() - m.offset >= sizeof local,
-               "load: {}: '{}' lies outside of the file.", path(), name);
-  file_.read(m.offset, local, sizeof local);
+  const std::string what = fmt::format("'{}'", name);
+  const std::uint8_t* local = file_->range(m.offset, 30, what).data();
   LILITH_CHECK(little<std::uint32_t>(local) == kLocal, "load: {}: '{}' has a broken header.",
                path(), name);
-  const std::uint64_t data =
-      m.offset + 30 + little<std::uint16_t>(local + 26) + little<std::uint16_t>(local + 28);
-  const bool fits = data <= file_.bytes() && m.packed <= file_.bytes() - data;
+  const std::uint64_t skip =
+      30u + little<std::uint16_t>(local + 26) + little<std::uint16_t>(local + 28);
   const bool honest = m.method == 0 ? m.size == m.packed : m.size / kMaxRatio <= m.packed + 1;
-  LILITH_CHECK(fits && honest, "load: {}: '{}' lies outside of the file.", path(), name);
-  std::vector<std::uint8_t> bytes(m.packed);
-  file_.read(data, bytes.data(), m.packed);
-  if (m.method == 8) bytes = inflate_all(bytes, m.size, path(), name);
+  LILITH_CHECK(honest, "load: {}: '{}' cannot hold the {} bytes that it claims.", path(), name,
+               m.size);
+  return file_->range(m.offset + skip, m.packed, what);
+}
+
+void ZipFile::check_sum(const std::string& name, const Member& m,
+                        std::span<const std::uint8_t> bytes) const {
+  if (m.crc == 0) return;  // not computed
   uLong crc = crc32_z(0, nullptr, 0);
   crc = crc32_z(crc, bytes.data(), bytes.size());
   LILITH_CHECK(crc == m.crc, "load: {}: '{}' is damaged: its checksum is wrong.", path(), name);
-  return bytes;
+}
+
+std::optional<ZipFile::Range> ZipFile::place(const std::string& name) const {
+  const Member& m = member(name);
+  const auto bytes = packed(name, m);
+  if (m.method != 0) return {};
+  if (!file_->mapped()) check_sum(name, m, bytes);
+  return Range{static_cast<std::uint64_t>(bytes.data() - file_->all().data()), bytes.size()};
+}
+
+std::vector<std::uint8_t> ZipFile::read(const std::string& name) const {
+  const Member& m = member(name);
+  const auto bytes = packed(name, m);
+  std::vector<std::uint8_t> out = m.method == 8
+                                      ? inflate_all(bytes, m.size, path(), name)
+                                      : std::vector<std::uint8_t>(bytes.begin(), bytes.end());
+  check_sum(name, m, out);
+  return out;
 }
 
 }  // namespace lilith::io
