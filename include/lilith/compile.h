@@ -19,6 +19,11 @@ void eval(const M&... tensors_or_models);
 // The same; errors name the line of the call.
 template <class A>
 void eval(const A& a, SourceLocation loc = SourceLocation::current());
+/// PyTorch's net.eval(): one model that is not const is computed and put in test mode. Several
+/// arguments, tensors and const models are computed alone; eval_pending leaves the mode of any.
+template <class A>
+  requires(!std::is_const_v<A>)
+void eval(A& a, SourceLocation loc = SourceLocation::current());
 template <class A, class B>
 void eval(const A& a, const B& b, SourceLocation loc = SourceLocation::current());
 template <class A, class B, class C>
@@ -57,6 +62,12 @@ template <class A>
 void eval(const A& a, SourceLocation loc) {
   const ModelRef refs[] = {a};
   detail::eval_models(refs, 1, loc);
+}
+template <class A>
+  requires(!std::is_const_v<A>)
+void eval(A& a, SourceLocation loc) {
+  lilith::eval(std::as_const(a), loc);
+  if constexpr (!std::is_base_of_v<Tensor, A>) test_mode(ModelRef(a, loc));
 }
 template <class A, class B>
 void eval(const A& a, const B& b, SourceLocation loc) {

@@ -88,9 +88,11 @@ void load_state_dict(ModelRef m, const StateDict& dict, LoadOptions options = {}
 
 /// Number of elements of all parameters.
 std::int64_t num_parameters(ModelRef m);
-/// Sets every field `bool training` to true.
-void train_mode(ModelRef m);
-/// Sets every field `bool training` to false.
+/// Sets every field `bool training`, at any depth, to `mode`: PyTorch's net.train(mode). Freezing a
+/// layer (net.bn.training = false) comes after it.
+void train_mode(ModelRef m, bool mode = true);
+/// Sets every field `bool training`, at any depth, to false: dropout off, batch norm with its
+/// running statistics. eval(net) does the same and evaluates. Ref: torch.nn.Module.eval.
 void test_mode(ModelRef m);
 /// Puts every tensor of m on a device (in place).
 void move_to(Device device, ModelRef m);

@@ -327,16 +327,18 @@ struct PredictOptions {
 };
 
 /// What the model gives for the first column of the data, row by row, as one tensor in host memory:
-/// [rows, ...]. The model is in test mode meanwhile. Error for an empty dataset.
+/// [rows, ...]. A copy of the model in test mode is called, as const or not: the model itself, its
+/// flags and its buffers stay as they are, and threads may share it. Error for an empty dataset.
 template <class M, int N>
 Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& options = {},
                SourceLocation loc = SourceLocation::current()) {
   const LocScope::Fallback line(loc);
-  const detail::TestModeScope scope(model);
-  auto forward = compile(
-      [loc](const M& m, const Tensor& x) { return Tensor(detail::call_at(loc, m, x)); }, loc);
+  M copy = lilith::clone(model);
+  test_mode(ModelRef(copy, loc));
+  auto forward =
+      compile([loc](M& m, const Tensor& x) { return Tensor(detail::call_at(loc, m, x)); }, loc);
   return detail::run_predict(
-      data.source(), [&](const Tensor& x) { return forward(model, x); }, options.batch_size,
+      data.source(), [&](const Tensor& x) { return forward(copy, x); }, options.batch_size,
       options.device);
 }
 

@@ -2,11 +2,30 @@
 
 namespace lilith {
 
-void AnyLayer::fail_const(const TypeInfo& type) {
-  fail(
-      "Sequential: {} keeps state, so the model that holds it cannot be called as const; "
+namespace {
+
+struct ModeVisitor final : Visitor {
+  bool named = false, training = false, test = false;
+  void parameter(Tensor&) override {}
+  void buffer(Buffer&) override {}
+  void enter(std::string_view name) override { named = name == "training"; }
+  void enter(std::size_t) override { named = false; }
+  void leave() override { named = false; }
+  void flag(bool& b) override {
+    if (named) (b ? training : test) = true;
+  }
+};
+
+}  // namespace
+
+void AnyLayer::check_test_mode(const TypeInfo& type, const std::function<void(Visitor&)>& walk) {
+  ModeVisitor mode;
+  walk(mode);
+  LILITH_CHECK(
+      mode.test && !mode.training,
+      "Sequential: {} keeps state, so the model that holds it cannot be called as const{}; "
       "make its operator() and the argument of the loss non-const.",
-      type.name);
+      type.name, mode.training ? " in training mode" : "");
 }
 
 Tensor Sequential::operator()(const Tensor& x, SourceLocation loc) {

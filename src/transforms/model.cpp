@@ -268,15 +268,12 @@ std::int64_t num_parameters(ModelRef m) {
   return n;
 }
 
-void train_mode(ModelRef m) {
-  TrainingVisitor v(true);
+void train_mode(ModelRef m, bool mode) {
+  TrainingVisitor v(mode);
   m.visit(v);
 }
 
-void test_mode(ModelRef m) {
-  TrainingVisitor v(false);
-  m.visit(v);
-}
+void test_mode(ModelRef m) { train_mode(m, false); }
 
 void move_to(Device device, ModelRef m) {
   LocScope scope(m.loc(), "to");

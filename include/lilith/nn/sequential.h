@@ -1,5 +1,6 @@
 #pragma once
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -30,7 +31,8 @@ class AnyLayer {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) {
     return self_->call(x, loc);
   }
-  /// Error when the layer's operator() is not const.
+  /// A layer whose operator() is not const is called as a copy while it is in test mode, where its
+  /// state does not change; Error in training mode, and for a layer without the flag.
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const {
     return std::as_const(*self_).call(x, loc);
   }
@@ -70,15 +72,18 @@ class AnyLayer {
     Tensor call(const Tensor& x, SourceLocation loc) const override {
       if constexpr (std::is_invocable_v<const L&, const Tensor&>)
         return detail::call_at(loc, layer, x);
-      else
-        fail_const(reflect::type_info<L>);
+      else {
+        L copy = reflect::copy_of(layer);
+        check_test_mode(reflect::type_info<L>, [&](Visitor& v) { reflect::walk(copy, v); });
+        return detail::call_at(loc, copy, x);
+      }
     }
     void visit(Visitor& v) override { reflect::walk(layer, v); }
     void* object() override { return &layer; }
     const TypeInfo* type() const override { return &reflect::type_info<L>; }
     L layer;
   };
-  [[noreturn]] static void fail_const(const TypeInfo& type);
+  static void check_test_mode(const TypeInfo& type, const std::function<void(Visitor&)>& walk);
 
   std::unique_ptr<Base> self_;
 };
@@ -100,7 +105,8 @@ class Sequential {
   }
 
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
-  /// Error when a layer keeps state (BatchNorm): its operator() is not const.
+  /// Error when a layer that keeps state (BatchNorm) is in training mode: its operator() is not
+  /// const.
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   template <class L>
