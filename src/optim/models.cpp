@@ -97,8 +97,10 @@ void complete(Optimizer& opt, Access::Model& model, const std::string& path, con
   Access::Param& state = at->second;
   if (fresh) {
     state.group = Access::group_of(opt, path);
-    // Who joins after the others have taken steps counts its own.
-    if (Access::clock(opt, model, static_cast<std::size_t>(state.group)).item<double>() > 0)
+    // Who joins after the others have taken steps counts its own; a rule without state asks for no
+    // count.
+    if (!defs.empty() &&
+        Access::clock(opt, model, static_cast<std::size_t>(state.group)).item<double>() > 0)
       state.tensors["step"] = filled({{}, DType::F64, param.device()}, 0);
   } else if (!state.bound) {
     bind(defs, path, state, param);
@@ -109,7 +111,9 @@ void complete(Optimizer& opt, Access::Model& model, const std::string& path, con
 }
 
 // Parameters whose group's count goes on in this update, but not theirs.
-std::vector<std::string> left_out(const Access::Model& model, const std::set<std::string>& paths) {
+std::vector<std::string> left_out(const Optimizer& opt, const Access::Model& model,
+                                  const std::set<std::string>& paths) {
+  if (Access::defs(opt).empty()) return {};
   std::set<std::int64_t> ticking;
   const auto shares_clock = [](const Access::Param& state) {
     return state.tensors.count("step") == 0;
@@ -127,7 +131,7 @@ void make_ready(Optimizer& opt, Access::Model& model, const std::vector<Slot>& p
                 const std::set<std::string>& paths) {
   for (const auto& [path, param] : params)
     if (paths.count(path) != 0) complete(opt, model, path, *param);
-  for (const std::string& path : left_out(model, paths)) {
+  for (const std::string& path : left_out(opt, model, paths)) {
     Access::Param& state = model.params.at(path);
     state.tensors["step"] = Access::clock(opt, model, static_cast<std::size_t>(state.group));
   }
@@ -191,10 +195,10 @@ Access::Model& ready_state(Optimizer& opt, ModelRef model, const std::vector<Slo
   }
   Access::Model* state = name.empty() ? &Access::models(opt).front() : Access::find(opt, name);
   const std::vector<StateDef> defs = Access::defs(opt);
-  const bool ready = state != nullptr && !wants_momentum(opt) && left_out(*state, paths).empty() &&
-                     std::all_of(paths.begin(), paths.end(), [&](const std::string& path) {
-                       return is_complete(defs, *state, path);
-                     });
+  const bool ready =
+      state != nullptr && !wants_momentum(opt) && left_out(opt, *state, paths).empty() &&
+      std::all_of(paths.begin(), paths.end(),
+                  [&](const std::string& path) { return is_complete(defs, *state, path); });
   if (ready) return *state;
   // A trace cannot make state: compile is asked to make it before it traces again.
   throw driver::RetraceAfter{
