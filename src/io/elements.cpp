@@ -121,6 +121,13 @@ int bits_of(std::string_view type) {
   return row ? row->bits : 0;
 }
 
+DType dtype_held(std::string_view type) {
+  if (const DType* dtype = native_dtype(type)) return *dtype;
+  const ForeignRow* row = foreign(type);
+  LILITH_CHECK(row != nullptr, "load: no dtype holds {}.", type);
+  return row->dtype;
+}
+
 Shape to_shape(const std::vector<std::uint64_t>& sizes, const Origin& origin) {
   if (sizes.size() > Shape::kMaxRank)
     refuse(origin, "has rank {}, at most {} is held", sizes.size(), Shape::kMaxRank);

@@ -46,6 +46,8 @@ void add_or_refuse(TensorDict& out, const std::string& name, Make make) {
 bool can_hold(std::string_view type);
 /// Bits of one element of such a type; 0 when it is unknown.
 int bits_of(std::string_view type);
+/// The dtype in which such a type is held. Error when it cannot be.
+DType dtype_held(std::string_view type);
 /// Sizes as a Shape. Errors: a rank (a Refusal) or a size that is too large.
 Shape to_shape(const std::vector<std::uint64_t>& sizes, const Origin& origin);
 /// A tensor in host memory from row-major little-endian elements. Errors: another number of bytes

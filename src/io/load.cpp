@@ -42,10 +42,11 @@ TensorDict load_tensors(const std::string& path, SourceLocation loc) {
   };
   if (starts("PK\x03\x04") || starts("PK\x05\x06")) {
     const auto zip = std::make_shared<const io::ZipFile>(file);
-    return io::is_torch_zip(*zip) ? io::load_torch_zip(zip) : io::load_npz(path);
+    return io::is_torch_zip(*zip) ? io::read_all(io::open_torch(zip)) : io::load_npz(path);
   }
-  if (io::starts_as_pickle(file->all())) return io::load_torch(io::open_torch_legacy(file));
-  if (io::is_tar(file->all())) return io::load_torch(io::open_torch_tar(file));
+  if (io::starts_as_pickle(file->all()))
+    return io::read_all(io::open_torch(io::open_torch_legacy(file)));
+  if (io::is_tar(file->all())) return io::read_all(io::open_torch(io::open_torch_tar(file)));
   if (starts("GGUF")) return io::read_all(io::open_gguf(file));
   if (starts("\x93NUMPY")) return io::load_npy(path);
   // Its header is JSON after a length; what is called otherwise and has none is something else.

@@ -73,20 +73,40 @@ bool is_numpy_array(const PickleValue& v) {
          is_from_core(callee, "numeric _frombuffer");
 }
 
-Tensor numpy_array(const PickleValue& v, const Origin& origin) {
-  const Parts parts = parts_of(v);
+namespace {
+
+// Type and sizes of an array whose parts are there.
+NumpyType type_and_sizes(const Parts& parts, const Origin& origin,
+                         std::vector<std::uint64_t>& sizes) {
   const NumpyType type = type_of(parts.dtype);
   if (type.type.empty())
     refuse(origin, "is a NumPy array of '{}', which no dtype of Lilith can hold", type.name);
-  StridedView view;
-  bool whole = parts.shape && parts.shape->is_sequence();
+  bool whole = parts.shape && parts.shape->is_sequence() && parts.bytes;
   for (const PickleValue* size : whole ? parts.shape->items : std::vector<PicklePtr>()) {
     whole = whole && size->is(Kind::Int) && size->integer >= 0;
-    view.sizes.push_back(whole ? static_cast<std::uint64_t>(size->integer) : 0);
+    sizes.push_back(whole ? static_cast<std::uint64_t>(size->integer) : 0);
   }
-  std::vector<std::uint8_t> bytes;
-  whole = whole && parts.bytes && pickle_bytes(*parts.bytes, bytes);
   if (!whole) refuse(origin, "is a NumPy array that is described in an unknown way");
+  return type;
+}
+
+}  // namespace
+
+void describe_numpy_array(const PickleValue& v, const Origin& origin, Entry& entry) {
+  const NumpyType type = type_and_sizes(parts_of(v), origin, entry.sizes);
+  entry.type = type.name;
+  const auto count = static_cast<std::uint64_t>(to_shape(entry.sizes, origin).numel());
+  entry.bytes = count * static_cast<std::uint64_t>(bits_of(type.type)) / 8;
+  entry.dtype = dtype_held(type.type);
+}
+
+Tensor numpy_array(const PickleValue& v, const Origin& origin) {
+  const Parts parts = parts_of(v);
+  StridedView view;
+  const NumpyType type = type_and_sizes(parts, origin, view.sizes);
+  std::vector<std::uint8_t> bytes;
+  if (!pickle_bytes(*parts.bytes, bytes))
+    refuse(origin, "is a NumPy array that is described in an unknown way");
   const Shape shape = to_shape(view.sizes, origin);
   view.bytes = bytes;
   view.width = static_cast<std::uint64_t>(bits_of(type.type)) / 8;

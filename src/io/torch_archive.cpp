@@ -42,9 +42,8 @@ bool read_id(const PickleValue& persistent, StorageId& out) {
 
 StorageId storage_id(const PickleValue& persistent, const Origin& origin) {
   StorageId id;
-  LILITH_CHECK(persistent.is(Kind::Persistent) && read_id(persistent, id),
-               "load: {}: the storage of '{}' is described by something else.", origin.file,
-               origin.name);
+  if (!persistent.is(Kind::Persistent) || !read_id(persistent, id))
+    refuse(origin, "has a storage that is described in an unknown way");
   return id;
 }
 

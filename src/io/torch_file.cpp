@@ -1,6 +1,7 @@
 #include "io/torch_file.h"
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>
@@ -117,35 +118,29 @@ std::string key_text(const PickleValue& key) {
   return text ? *text : pickle_repr(key);
 }
 
-// Walks a pickle's value and lists its tensors by name, then makes them.
+// Walks a pickle's value and lists its tensors by name.
 class Collector {
  public:
-  Collector(const TorchArchive& archive, TensorDict& out)
-      : archive_(archive),
-        file_(archive.file->path()),
-        tensors_(archive),
-        out_(out),
-        max_names_(kMinNameBytes + 16 * archive.file->bytes()) {}
+  explicit Collector(std::shared_ptr<TorchTensors> tensors)
+      : tensors_(std::move(tensors)),
+        archive_(tensors_->archive()),
+        file_(archive_.file->path()),
+        max_names_(kMinNameBytes + 16 * archive_.file->bytes()) {}
 
-  void run(const std::string& root) {
+  Contents run(const std::string& root) {
     value(root, *archive_.object.root, 0);
-    if (tensors_.is_tensor(*archive_.object.root) && root.empty()) found_.front().name = "tensor";
+    if (tensors_->is_tensor(*archive_.object.root) && root.empty()) found_.front().name = "tensor";
     drop_second_names();
     std::unordered_map<std::string_view, int> uses;
     for (const Found& f : found_) ++uses[f.name];
-    for (const Found& f : found_) {
-      if (const int n = uses[f.name]; n > 1) {
-        if (!out_.refused().count(f.name))
-          out_.refuse(f.name,
-                      fmt::format("is the name of {} tensors of the file, whose keys differ "
-                                  "in kind or in where their dots are",
-                                  n));
-      } else {
-        add_or_refuse(out_, f.name, [&] { return tensors_.make(*f.value, f.name); });
+    for (const Found& f : found_)
+      if (int& n = uses[f.name]; n > 0) {
+        out_.entries.push_back(entry(f, n));
+        n = -n;
       }
-    }
+    out_.format = "PyTorch";
+    return std::move(out_);
   }
-  std::size_t found() const { return found_.size(); }
 
  private:
   struct Found {
@@ -153,13 +148,28 @@ class Collector {
     const PickleValue* value;
     bool plain;  // in an attribute of a module that is neither parameter nor buffer nor module
   };
+  Entry entry(const Found& f, int uses) {
+    Entry out;
+    out.name = f.name;
+    out.type = "-";
+    if (uses > 1)
+      out.refused = fmt::format(
+          "is the name of {} tensors of the file, whose keys differ in kind or in where their dots "
+          "are",
+          uses);
+    check_entry(out, [&] { tensors_->describe(*f.value, f.name, out); });
+    out.read = [tensors = tensors_, value = f.value, name = f.name] {
+      return tensors->make(*value, name);
+    };
+    return out;
+  }
   // A module's attributes may point to its parameters, or to other modules, once more.
   void drop_second_names() {
     std::unordered_set<std::string> registered;
     for (const Found& f : found_)
-      if (!f.plain) registered.insert(tensors_.place_of(*f.value));
+      if (!f.plain) registered.insert(tensors_->place_of(*f.value));
     std::erase_if(found_, [&](const Found& f) {
-      return f.plain && registered.count(tensors_.place_of(*f.value));
+      return f.plain && registered.count(tensors_->place_of(*f.value));
     });
   }
   // Values that are shared could make a small file name very many: what is far above real files is
@@ -185,7 +195,7 @@ class Collector {
     LILITH_CHECK(depth < kMaxDepth, "load: {}: '{}' lies deeper than {} levels.", file_,
                  name.substr(0, 100), kMaxDepth);
     count(0);
-    if (tensors_.is_tensor(v)) {
+    if (tensors_->is_tensor(v)) {
       found_.push_back({name, &v, plain_});
       if (const PickleValue* state = tensor_attributes(v)) attributes(name, *state, depth);
       return;
@@ -301,17 +311,21 @@ class Collector {
     });
   }
 
+  const std::shared_ptr<TorchTensors> tensors_;
   const TorchArchive& archive_;
   const std::string& file_;
-  TorchTensors tensors_;
-  TensorDict& out_;
+  Contents out_;
   std::vector<Found> found_;
   bool plain_ = false;
   std::uint64_t name_bytes_ = 0, max_names_;
 };
 
+Contents collect(TorchArchive archive, const std::string& root) {
+  return Collector(std::make_shared<TorchTensors>(std::move(archive))).run(root);
+}
+
 // The metadata that Lilith's writer adds; a file of others has none.
-void read_metadata(const ZipFile& zip, TensorDict& out) {
+void read_metadata(const ZipFile& zip, Contents& out) {
   for (const std::string& name : zip.names()) {
     if (!name.ends_with("/lilith_metadata.json") || zip.bytes(name) > kMaxText * 16) continue;
     const auto text = zip.read(name);
@@ -324,27 +338,15 @@ void read_metadata(const ZipFile& zip, TensorDict& out) {
 
 }  // namespace
 
-TensorDict load_torch(const TorchArchive& archive) {
-  TensorDict out;
-  Collector(archive, out).run("");
-  return out;
-}
+Contents open_torch(TorchArchive archive) { return collect(std::move(archive), ""); }
 
-TensorDict load_torch_zip(const ZipPtr& zip) {
-  TensorDict out;
-  const TorchArchive archive = open_torch_zip(zip);
-  Collector object(archive, out);
-  object.run("");
+Contents open_torch(const ZipPtr& zip) {
+  Contents out = collect(open_torch_zip(zip), "");
   // The weights of a frozen module are constants of its code, which calls them CONSTANTS.c0.
-  if (const TorchArchive constants = open_torch_constants(zip);
-      object.found() == 0 && constants.object.root) {
-    TensorDict all;
-    Collector(constants, all).run("CONSTANTS");
-    for (const auto& [name, value] : all) {
-      const auto dot = name.rfind('.') + 1;
-      out.add(name.substr(0, dot) + "c" + name.substr(dot), value);
-    }
-    for (const auto& [name, reason] : all.refused()) out.refuse(name, reason);
+  if (TorchArchive constants = open_torch_constants(zip);
+      out.entries.empty() && constants.object.root) {
+    out.entries = collect(std::move(constants), "CONSTANTS").entries;
+    for (Entry& e : out.entries) e.name.insert(e.name.rfind('.') + 1, "c");
   }
   read_metadata(*zip, out);
   return out;

@@ -83,6 +83,11 @@ bool is_from_type(std::string_view function) {
          function == "torch.tensor _rebuild_from_type";
 }
 
+bool is_from_device(std::string_view function) {
+  return function.starts_with("torch._utils _rebuild_device_tensor_from_") ||
+         function == "torch._utils _rebuild_xla_tensor";
+}
+
 bool flag(const PickleValue* dict, std::string_view key) {
   if (!dict || !dict->is(Kind::Dict)) return false;
   for (std::size_t i = 0; i + 1 < dict->items.size(); i += 2)
@@ -173,6 +178,49 @@ Tensor TorchTensors::make(const PickleValue& v, const std::string& name) {
   return rebuild(unwrap(v), origin);
 }
 
+void TorchTensors::describe(const PickleValue& v, const std::string& name, Entry& entry) {
+  const Origin origin{archive_.file->path(), name};
+  if (is_numpy_array(v)) return describe_numpy_array(v, origin, entry);
+  const Recipe r = unwrap(v);
+  if (r.id) {
+    const auto whole = archive_.tensors.find(torch_key(*r.id->items[0]));
+    if (whole != archive_.tensors.end())
+      return describe_view(dtype_of_kind(whole->second.storage.kind), whole->second.sizes, origin,
+                           entry);
+    const TorchStorage s = archive_.storage(*r.id, origin);
+    return describe_view(dtype_of_kind(s.kind), {s.bytes / torch_element_bytes(s.kind)}, origin,
+                         entry);
+  }
+  const bool quantised = r.function == "torch._utils _rebuild_qtensor";
+  if (quantised || r.function.starts_with("torch._utils _rebuild_tensor")) {
+    const PickleValue *storage = r.arg(0), *dtype = r.arg(6);
+    const bool stored = storage && storage->is(Kind::Persistent);
+    const std::string_view kind =
+        stored ? torch_storage_kind(storage->items[0]->at(1)) : std::string_view();
+    if (kind.empty()) refuse(origin, "has a storage that is described in an unknown way");
+    const bool typed = r.function == "torch._utils _rebuild_tensor_v3";
+    describe_view(typed ? dtype_name(dtype) : dtype_of_kind(kind), counts(r.arg(2), origin), origin,
+                  entry);
+    if (quantised) entry.dtype = DType::F32;
+  } else if (is_from_device(r.function)) {
+    if (r.arg(0) && !is_from_device(unwrap(*r.arg(0)).function)) describe(*r.arg(0), name, entry);
+  } else {
+    rebuild(r, origin);  // which says why not
+  }
+}
+
+void TorchTensors::describe_view(std::string_view dtype, const std::vector<std::uint64_t>& sizes,
+                                 const Origin& origin, Entry& entry) const {
+  entry.type = dtype;
+  entry.sizes = sizes;
+  const std::string_view type = type_of_dtype(dtype);
+  if (type.empty()) refuse(origin, "is {}, which no dtype of Lilith can hold", dtype);
+  if (type == "F4" && !entry.sizes.empty()) entry.sizes.back() *= 2;
+  const auto count = static_cast<std::uint64_t>(to_shape(entry.sizes, origin).numel());
+  entry.bytes = count * static_cast<std::uint64_t>(bits_of(type)) / 8;
+  entry.dtype = dtype_held(type);
+}
+
 Tensor TorchTensors::rebuild(const Recipe& r, const Origin& origin) {
   if (r.id) return of_id(*r.id, origin);
   constexpr std::string_view kModule = "torch._utils _rebuild_";
@@ -185,8 +233,7 @@ Tensor TorchTensors::rebuild(const Recipe& r, const Origin& origin) {
   if (what == "tensor_v3")
     return of_view(view_of(r, origin), dtype_name(r.arg(6)), flag(r.arg(7), "neg"), origin);
   if (what == "qtensor") return dequantise(r, origin);
-  if (what.starts_with("device_tensor_from_") || what == "xla_tensor")
-    return from_device(r, origin);
+  if (is_from_device(r.function)) return from_device(r, origin);
   if (what.starts_with("sparse"))
     refuse(origin, "is sparse ({}), which Lilith does not hold; save it with .to_dense()",
            layout_name(r.arg(0)));
@@ -217,7 +264,7 @@ Tensor TorchTensors::of_id(const PickleValue& id, const Origin& origin) {
 TorchView TorchTensors::view_of(const Recipe& r, const Origin& origin) const {
   const PickleValue *storage = r.arg(0), *offset = r.arg(1);
   if (!storage || !storage->is(Kind::Persistent))
-    refuse(origin, "has no storage of the file but {}", storage ? pickle_repr(*storage) : "none");
+    refuse(origin, "has a storage that is described in an unknown way");
   if (!offset || !offset->is(Kind::Int) || offset->integer < 0)
     refuse(origin, "has an offset that is no number");
   const PickleValue* location = storage->items[0]->at(3);
@@ -299,9 +346,7 @@ Tensor TorchTensors::from_device(const Recipe& r, const Origin& origin) {
   const PickleValue* data = r.arg(0);
   if (!data || !is_tensor(*data)) refuse(origin, "is described in an unknown way");
   const Recipe inner = unwrap(*data);
-  const bool nested = inner.function.starts_with("torch._utils _rebuild_device_tensor_from_") ||
-                      inner.function == "torch._utils _rebuild_xla_tensor";
-  if (nested) refuse(origin, "is described in an unknown way");
+  if (is_from_device(inner.function)) refuse(origin, "is described in an unknown way");
   const Tensor t = is_numpy_array(*data) ? numpy_array(*data, origin) : rebuild(inner, origin);
   const DType* dtype = native_dtype(type_of_dtype(dtype_name(r.arg(1))));
   return dtype && *dtype != t.dtype() ? cast(t, *dtype) : t;

@@ -1,7 +1,11 @@
 #pragma once
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "io/contents.h"
 #include "io/torch_archive.h"
 
 namespace lilith::io {
@@ -11,10 +15,14 @@ namespace lilith::io {
 /// lie there densely. Two that view the same elements in the same way are one.
 class TorchTensors {
  public:
-  explicit TorchTensors(const TorchArchive& archive) : archive_(archive) {}
+  explicit TorchTensors(TorchArchive archive) : archive_(std::move(archive)) {}
+  const TorchArchive& archive() const { return archive_; }
 
   /// Whether a value stands for a tensor.
   bool is_tensor(const PickleValue& v) const;
+  /// What can be said of it without reading its elements: type, sizes, bytes, dtype. Refusals:
+  /// those of `make` that this shows.
+  void describe(const PickleValue& v, const std::string& name, Entry& entry);
   /// That tensor. Refusals: tensors that Lilith does not hold (sparse, complex, nested, on the meta
   /// device, of an unknown dtype …). Errors: storages outside of the file.
   Tensor make(const PickleValue& v, const std::string& name);
@@ -32,6 +40,8 @@ class TorchTensors {
   static Recipe unwrap(const PickleValue& v);
   bool is_stored(const PickleValue& id) const;
   Tensor rebuild(const Recipe& recipe, const Origin& origin);
+  void describe_view(std::string_view dtype, const std::vector<std::uint64_t>& sizes,
+                     const Origin& origin, Entry& entry) const;
   Tensor dequantise(const Recipe& recipe, const Origin& origin);
   Tensor from_device(const Recipe& recipe, const Origin& origin);
   Tensor of_id(const PickleValue& id, const Origin& origin);
@@ -41,7 +51,7 @@ class TorchTensors {
                  const Origin& origin);
   void count_copy(std::uint64_t bytes, const Origin& origin);
 
-  const TorchArchive& archive_;
+  const TorchArchive archive_;
   std::map<std::string, Tensor> made_;
   std::uint64_t copied_ = 0;
 };
