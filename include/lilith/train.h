@@ -12,6 +12,7 @@
 #include "lilith/metrics.h"
 #include "lilith/model.h"
 #include "lilith/optim.h"
+#include "lilith/train/options.h"
 #include "lilith/transforms.h"
 
 namespace lilith {
@@ -99,43 +100,6 @@ struct CheckpointCallback {
   void operator()(FitState& state) const;
 };
 
-/// The optimiser that fit trains with. An lvalue stays the caller's: it has its state afterwards,
-/// and the next fit goes on with it; it must live until then. A temporary or a const is copied into
-/// the options.
-class OptimizerRef {
- public:
-  OptimizerRef(Optimizer& callers) : callers_(&callers) {}
-  OptimizerRef(Optimizer&& own) : own_(std::move(own)) {}
-  OptimizerRef(const Optimizer& own) : own_(own) {}
-
-  Optimizer& get() { return callers_ ? *callers_ : *own_; }
-  const Optimizer& get() const { return callers_ ? *callers_ : *own_; }
-  operator Optimizer&() { return get(); }
-  operator const Optimizer&() const { return get(); }
-  /// Whether it is the caller's own.
-  bool is_callers() const { return callers_ != nullptr; }
-
-  // As of the optimiser.
-  const std::string& name() const { return get().name(); }
-  double lr() const { return get().lr(); }
-  void set_lr(double lr) { get().set_lr(lr); }
-  Hyper& hyper(const std::string& name) { return get().hyper(name); }
-  Hyper& hyper(const std::string& name, std::size_t group) { return get().hyper(name, group); }
-  void add_param_group(const std::string& prefix, const std::map<std::string, double>& hyper) {
-    get().add_param_group(prefix, hyper);
-  }
-  void add_param_group(std::function<bool(const std::string& path)> contains,
-                       const std::map<std::string, double>& hyper) {
-    get().add_param_group(std::move(contains), hyper);
-  }
-  std::vector<ParamGroup>& param_groups() { return get().param_groups(); }
-  const std::vector<ParamGroup>& param_groups() const { return get().param_groups(); }
-
- private:
-  Optimizer* callers_ = nullptr;
-  std::optional<Optimizer> own_;
-};
-
 enum class ShowProgress { Auto, Off, Lines, Bar };
 
 struct FitOptions {
@@ -148,9 +112,10 @@ struct FitOptions {
   AnyDataset validation = {};
   Metric metric = {};
   std::vector<Callback> callbacks = {};
-  /// A schedule of the learning rate, made without an optimiser: CosineAnnealingLR({.T_max = 10}).
-  std::optional<LRScheduler> scheduler = {};
-  /// Whether it steps after each batch instead of each epoch.
+  /// A schedule of the learning rate: CosineAnnealingLR({.T_max = 10}). It steps after each epoch;
+  /// ReduceLROnPlateau by the validation loss, else the loss (in mode "max" by the metric).
+  SchedulerRef scheduler = {};
+  /// Whether it steps after each batch instead.
   bool scheduler_per_step = false;
   bool shuffle = true;
   bool drop_last = false;

@@ -8,10 +8,8 @@
 
 namespace lilith {
 
-ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& o,
-                                     SourceLocation loc)
-    : opt_(&opt),
-      maximize_(o.mode == "max"),
+ReduceLROnPlateau::ReduceLROnPlateau(const ReduceLROnPlateauOptions& o, SourceLocation loc)
+    : maximize_(o.mode == "max"),
       relative_(o.threshold_mode == "rel"),
       factor_(o.factor),
       threshold_(o.threshold),
@@ -28,6 +26,11 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOpti
   LILITH_CHECK(o.threshold_mode == "rel" || o.threshold_mode == "abs",
                "ReduceLROnPlateau: threshold_mode is '{}'; need 'rel' or 'abs'.", o.threshold_mode);
   LILITH_CHECK(o.factor < 1, "ReduceLROnPlateau: factor must be below 1; got {}.", o.factor);
+}
+
+void ReduceLROnPlateau::attach(Optimizer& opt, SourceLocation loc) {
+  LocScope scope(loc, nullptr);
+  opt_ = &opt;
   LILITH_CHECK(min_lrs_.empty() || min_lrs_.size() == opt.param_groups().size(),
                "ReduceLROnPlateau: min_lrs has {} numbers; {} has {} parameter groups.",
                min_lrs_.size(), opt.name(), opt.param_groups().size());
@@ -45,6 +48,7 @@ void ReduceLROnPlateau::step(const Tensor& metric, SourceLocation loc) {
 }
 
 void ReduceLROnPlateau::step(double metric) {
+  LILITH_CHECK(opt_ != nullptr, "ReduceLROnPlateau: no optimiser; call attach(opt) before.");
   ++epoch_;
   if (is_better(metric)) {
     best_ = metric;

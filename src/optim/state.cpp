@@ -224,7 +224,8 @@ Json describe(const Optimizer& opt) {
           {"flags", Access::flags(opt)},
           {"fit_epochs", opt.fit_epochs()},
           {"groups", groups},
-          {"models", models}};
+          {"models", models},
+          {"fit_epochs", opt.fit_epochs()}};
 }
 
 // Groups made by prefix that the optimiser lacks; what it has must be the file's.
@@ -266,6 +267,7 @@ void match(Optimizer& opt, const Json& j, const std::string& source) {
   opt.set_fit_epochs(j.value("fit_epochs", std::int64_t{0}));
   match_flags(opt, j.at("flags"), source);
   match_groups(opt, j.at("groups"), source);
+  opt.set_fit_epochs(j.value("fit_epochs", std::int64_t{0}));
   // In their order, by which models that have no name of their own find their state.
   for (const Json& name : j.at("models"))
     if (Access::find(opt, name.get<std::string>()) == nullptr)

@@ -3,16 +3,19 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "lilith/checkpoint.h"
 #include "lilith/io.h"
-#include "lilith/ops/random.h"
 
 namespace lilith::train {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kKey = "lilith.fit";
-constexpr int kVersion = 1;
+constexpr const char* kKey = "lilith.checkpoint";
+constexpr const char* kPart = "fit";
+constexpr int kVersion = 2;
+// Files of the first version: a format of their own.
+constexpr const char* kFirstKey = "lilith.fit";
 
 // JSON knows neither NaN nor infinities: null and texts stand for them.
 Json json_number(double v) {
@@ -73,12 +76,20 @@ void check_shape(const std::string& path, const Json& saved, const RunShape& sha
   }
 }
 
-StateDict with_prefix(const TensorDict& dict, const std::string& prefix) {
-  StateDict out;
-  for (const auto& [name, tensor] : dict) {
-    if (name.starts_with(prefix)) out.emplace(name.substr(prefix.size()), tensor);
-  }
-  return out;
+Json state_json(const RunState& s) {
+  Json memory = Json::object();
+  for (const auto& [name, value] : s.memory) memory[name] = json_number(value);
+  return {{"first_epoch", s.first_epoch},
+          {"epoch", s.epoch},
+          {"batch", s.batch},
+          {"step", s.step},
+          {"loss_sum", s.loss_sum},
+          {"metric_sum", json_number(s.metric_sum)},
+          {"seconds", s.seconds},
+          {"samples", s.samples},
+          {"memory", memory},
+          {"stopped", s.stopped},
+          {"history", history_json(s.history)}};
 }
 
 RunState parse_state(const Json& j) {
@@ -91,8 +102,6 @@ RunState parse_state(const Json& j) {
   s.metric_sum = number(j.at("metric_sum"));
   s.seconds = number(j.at("seconds"));
   s.samples = j.at("samples").get<std::int64_t>();
-  s.base_lrs = j.at("base_lrs").get<std::vector<double>>();
-  s.scheduler_epoch = j.at("scheduler_epoch").get<std::int64_t>();
   if (j.contains("memory"))
     for (const auto& [name, value] : j.at("memory").items()) s.memory[name] = number(value);
   s.stopped = j.value("stopped", false);
@@ -100,63 +109,110 @@ RunState parse_state(const Json& j) {
   return s;
 }
 
-}  // namespace
-
-void save_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer,
-                     const RunState& state, const RunShape& shape) {
-  TensorDict dict;
-  for (const auto& [name, tensor] : state_dict(model)) dict.add("model." + name, tensor);
-  for (const auto& [name, tensor] : state_dict(optimizer)) dict.add("optimizer." + name, tensor);
-  Json hypers = Json::object();
-  for_each_hyper(optimizer, [&](const std::string& name, Hyper& h) { hypers[name] = h.value(); });
-  Json memory = Json::object();
-  for (const auto& [name, value] : state.memory) memory[name] = json_number(value);
-  const RngState rng = rng_state();
-  const Json j = {{"version", kVersion},
-                  {"optimizer", optimizer.name()},
-                  {"hyper", hypers},
-                  {"rng", {{"seed", rng.seed}, {"counter", rng.counter}}},
-                  {"shape", shape_json(shape)},
-                  {"first_epoch", state.first_epoch},
-                  {"epoch", state.epoch},
-                  {"batch", state.batch},
-                  {"step", state.step},
-                  {"loss_sum", state.loss_sum},
-                  {"metric_sum", json_number(state.metric_sum)},
-                  {"seconds", state.seconds},
-                  {"samples", state.samples},
-                  {"base_lrs", state.base_lrs},
-                  {"scheduler_epoch", state.scheduler_epoch},
-                  {"memory", memory},
-                  {"stopped", state.stopped},
-                  {"history", history_json(state.history)}};
-  dict.metadata[kKey] = j.dump();
-  save_tensors(dict, path);
+std::string name_of(SchedulerRef& scheduler) {
+  if (const LRScheduler* s = scheduler.schedule()) return s->name();
+  return scheduler.plateau() ? "ReduceLROnPlateau" : "";
 }
 
-RunState load_checkpoint(const std::string& path, ModelRef model, Optimizer& optimizer,
-                         const RunShape& shape) {
+void check_scheduler(const std::string& path, const std::string& saved, const std::string& now) {
+  const auto named = [](const std::string& name) { return name.empty() ? "none" : name; };
+  LILITH_CHECK(saved == now, "fit: cannot resume from {}: the scheduler was {}, now it is {}", path,
+               named(saved), named(now));
+}
+
+// The part of a checkpoint that fit adds: all of it is text.
+detail::CheckpointPart part_of(const std::string& path, const RunParts& parts, RunState& state) {
+  return {kPart,
+          [&] {
+            const Json j = {{"version", kVersion},
+                            {"optimizer", parts.optimizer.name()},
+                            {"scheduler", name_of(parts.scheduler)},
+                            {"shape", shape_json(parts.shape)},
+                            {"state", state_json(state)}};
+            return detail::CheckpointEntry{{}, j.dump()};
+          },
+          [&](const detail::CheckpointEntry& entry, const std::string&) -> std::function<void()> {
+            const Json j = Json::parse(entry.note);
+            LILITH_CHECK(j.at("version") == kVersion,
+                         "fit: {} is a checkpoint of version {}; this Lilith reads {}", path,
+                         j.at("version").dump(), kVersion);
+            check_shape(path, j.at("shape"), parts.shape);
+            const auto optimizer = j.at("optimizer").get<std::string>();
+            LILITH_CHECK(optimizer == parts.optimizer.name(),
+                         "fit: cannot resume from {}: the optimiser was {}, now it is {}", path,
+                         optimizer, parts.optimizer.name());
+            check_scheduler(path, j.at("scheduler").get<std::string>(), name_of(parts.scheduler));
+            return [&state, loaded = parse_state(j.at("state"))] { state = loaded; };
+          }};
+}
+
+// Fit's own first: what it refuses is said in the words of options.
+std::vector<detail::CheckpointPart> all_parts(const std::string& path, const RunParts& parts,
+                                              RunState& state) {
+  std::vector<detail::CheckpointPart> all = {part_of(path, parts, state),
+                                             detail::part_of_model(parts.model),
+                                             detail::part_of(parts.optimizer)};
+  if (LRScheduler* s = parts.scheduler.schedule()) all.push_back(detail::part_of(*s));
+  if (ReduceLROnPlateau* p = parts.scheduler.plateau()) all.push_back(detail::part_of(*p));
+  return all;
+}
+
+StateDict with_prefix(const TensorDict& dict, const std::string& prefix) {
+  StateDict out;
+  for (const auto& [name, tensor] : dict) {
+    if (name.starts_with(prefix)) out.emplace(name.substr(prefix.size()), tensor);
+  }
+  return out;
+}
+
+// Files of the first version: hyper-parameters and the scheduler's place are in the text.
+RunState load_first(const std::string& path, const TensorDict& dict, const RunParts& parts) {
+  const Json j = Json::parse(dict.metadata.at(kFirstKey));
+  LILITH_CHECK(j.at("version") == 1, "fit: {} is a checkpoint of version {}; this Lilith reads {}",
+               path, j.at("version").dump(), kVersion);
+  check_shape(path, j.at("shape"), parts.shape);
+  Optimizer& optimizer = parts.optimizer;
+  LILITH_CHECK(j.at("optimizer") == optimizer.name(),
+               "fit: cannot resume from {}: the optimiser was {}, now it is {}", path,
+               j.at("optimizer").get<std::string>(), optimizer.name());
+  const auto bases = j.at("base_lrs").get<std::vector<double>>();
+  LRScheduler* scheduler = parts.scheduler.schedule();
+  LILITH_CHECK((scheduler != nullptr) == !bases.empty() && !parts.scheduler.plateau(),
+               "fit: cannot resume from {}: it was made {} a schedule", path,
+               bases.empty() ? "without" : "with");
+  RunState state = parse_state(j);
+  load_state_dict(parts.model, with_prefix(dict, "model."), {.source = path});
+  load_state_dict(optimizer, with_prefix(dict, "optimizer."), {.source = path});
+  if (scheduler) {
+    scheduler->set_base_lrs(bases);
+    scheduler->set_last_epoch(j.at("scheduler_epoch").get<std::int64_t>());
+  }
+  for_each_hyper(optimizer, [&](const std::string& name, Hyper& h) {
+    if (j.at("hyper").contains(name)) h = number(j.at("hyper").at(name));
+  });
+  set_rng_state({j.at("rng").at("seed").get<std::uint64_t>(),
+                 j.at("rng").at("counter").get<std::uint64_t>()});
+  return state;
+}
+
+}  // namespace
+
+void save_run(const std::string& path, const RunParts& parts, const RunState& state) {
+  RunState copy = state;
+  detail::save_checkpoint({path, SourceLocation()}, all_parts(path, parts, copy));
+}
+
+RunState load_run(const std::string& path, const RunParts& parts) {
   const TensorDict dict = load_tensors(path);
-  const auto it = dict.metadata.find(kKey);
-  LILITH_CHECK(it != dict.metadata.end(),
-               "fit: {} is no checkpoint of fit: its metadata has no '{}'", path, kKey);
   try {
-    const Json j = Json::parse(it->second);
-    LILITH_CHECK(j.at("version") == kVersion,
-                 "fit: {} is a checkpoint of version {}; this Lilith reads {}", path,
-                 j.at("version").dump(), kVersion);
-    check_shape(path, j.at("shape"), shape);
-    LILITH_CHECK(j.at("optimizer") == optimizer.name(),
-                 "fit: cannot resume from {}: the optimiser was {}, now it is {}", path,
-                 j.at("optimizer").get<std::string>(), optimizer.name());
-    RunState state = parse_state(j);
-    load_state_dict(model, with_prefix(dict, "model."), {.source = path});
-    load_state_dict(optimizer, with_prefix(dict, "optimizer."), {.source = path});
-    for_each_hyper(optimizer, [&](const std::string& name, Hyper& h) {
-      if (j.at("hyper").contains(name)) h = number(j.at("hyper").at(name));
-    });
-    set_rng_state({j.at("rng").at("seed").get<std::uint64_t>(),
-                   j.at("rng").at("counter").get<std::uint64_t>()});
+    if (dict.metadata.count(kFirstKey)) return load_first(path, dict, parts);
+    const auto text = dict.metadata.find(kKey);
+    LILITH_CHECK(
+        text != dict.metadata.end() && Json::parse(text->second).at("notes").contains(kPart),
+        "fit: {} is no checkpoint of fit{}", path,
+        text == dict.metadata.end() ? "" : ", but one of save_checkpoint");
+    RunState state;
+    detail::load_checkpoint({path, SourceLocation()}, all_parts(path, parts, state));
     return state;
   } catch (const Json::exception& e) {
     fail("fit: {} is a broken checkpoint: {}", path, e.what());

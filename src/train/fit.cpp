@@ -11,6 +11,7 @@
 #include "lilith/train.h"
 #include "train/checkpoint.h"
 #include "train/finite.h"
+#include "train/history.h"
 #include "train/interrupt.h"
 #include "train/mode_flags.h"
 #include "train/progress.h"
@@ -101,13 +102,8 @@ class Fitting {
   void start() {
     const LocScope scope(line_, nullptr);
     state_.first_epoch = optimizer_.fit_epochs();
-    auto& scheduler = options_.scheduler;
-    if (scheduler) scheduler->attach(optimizer_);
-    if (options_.resume) {
-      resume();
-    } else if (scheduler) {
-      state_.base_lrs = scheduler->base_lrs();
-    }
+    attach_scheduler();
+    if (options_.resume) resume();
     // A place that cannot be written to shows now, not after an epoch.
     if (!options_.checkpoint.empty()) check_writable(options_.checkpoint);
     state_.history.metric_name = options_.metric.name;
@@ -119,24 +115,33 @@ class Fitting {
           "train_mode(model) changes that");
   }
 
+  void attach_scheduler() {
+    SchedulerRef& s = options_.scheduler;
+    LILITH_CHECK(!options_.scheduler_per_step || !s.plateau(),
+                 "fit: scheduler_per_step with ReduceLROnPlateau, which steps after an epoch");
+    LILITH_CHECK(!s.plateau() || !s.plateau()->maximizes() || options_.metric.f,
+                 "fit: ReduceLROnPlateau in mode 'max' watches the metric; there is no .metric");
+    // It would be left with an optimiser that ends with fit.
+    if (s.is_callers() && !options_.optimizer.is_callers()) s.own();
+    const auto attach = [&](auto* scheduler) {
+      if (!scheduler || scheduler->optimizer() == &optimizer_) return;
+      LILITH_CHECK(!s.is_callers() || !scheduler->optimizer(),
+                   "fit: the scheduler belongs to another optimiser than .optimizer; give the one "
+                   "that it was made with, or a scheduler made without");
+      scheduler->attach(optimizer_);
+    };
+    attach(s.schedule());
+    attach(s.plateau());
+  }
+
   void resume() {
     const LocScope scope(line_, "fit");
     const std::string path = resume_path();
-    state_ = train::load_checkpoint(path, steps_.model, optimizer_, shape_);
+    state_ = train::load_run(path, parts());
     saved_ = path == options_.checkpoint;
     LILITH_CHECK(state_.batch == 0 || state_.history.metric_name == options_.metric.name,
                  "fit: cannot resume from {} within an epoch: the metric was '{}', now it is '{}'",
                  path, state_.history.metric_name, options_.metric.name);
-    auto& scheduler = options_.scheduler;
-    LILITH_CHECK(scheduler.has_value() == !state_.base_lrs.empty(),
-                 "fit: cannot resume from {}: it was made {} a scheduler", path,
-                 scheduler ? "without" : "with");
-    if (scheduler) {
-      const Optimizer saved = optimizer_;  // its rates, to the bit
-      scheduler->set_base_lrs(state_.base_lrs);
-      scheduler->set_last_epoch(state_.scheduler_epoch);
-      optimizer_ = saved;
-    }
     // Without callbacks there is nothing left that would end it.
     if (options_.callbacks.empty()) state_.stopped = false;
     std::string what;
@@ -147,6 +152,8 @@ class Fitting {
     progress_.message(fmt::format("resumed from {} in epoch {}, step {}{}", path, state_.epoch + 1,
                                   state_.step, what));
   }
+
+  train::RunParts parts() { return {steps_.model, optimizer_, options_.scheduler, shape_}; }
 
   static void check_writable(const std::string& path) {
     const std::string probe = path + ".probe";
@@ -172,7 +179,7 @@ class Fitting {
       pending_.push_back({train_step(batch), batch[0].size(0)});
       ++state_.batch;
       ++state_.step;
-      if (options_.scheduler_per_step) step_scheduler();
+      if (options_.scheduler_per_step) step_schedule();
       const bool due = progress_.due();
       if (due || pending_.size() >= kReadEvery) read_losses();
       if (due) progress_.update(progress_state());
@@ -254,7 +261,7 @@ class Fitting {
     ++state_.epoch;
     state_.batch = state_.samples = 0;
     state_.loss_sum = state_.metric_sum = state_.seconds = 0;
-    if (!options_.scheduler_per_step) step_scheduler();
+    step_scheduler_of_epoch();
     call_callbacks();
     const bool due = options_.checkpoint_every > 0 && state_.epoch % options_.checkpoint_every == 0;
     if (due && !options_.checkpoint.empty()) {
@@ -264,11 +271,21 @@ class Fitting {
     return true;
   }
 
-  void step_scheduler() {
-    if (!options_.scheduler) return;
+  void step_schedule() {
     const LocScope scope(line_, nullptr);
-    options_.scheduler->step();
-    state_.scheduler_epoch = options_.scheduler->last_epoch();
+    if (LRScheduler* s = options_.scheduler.schedule()) s->step();
+  }
+
+  void step_scheduler_of_epoch() {
+    if (!options_.scheduler_per_step) step_schedule();
+    ReduceLROnPlateau* plateau = options_.scheduler.plateau();
+    if (!plateau) return;
+    const LocScope scope(line_, nullptr);
+    const EpochRow& row = state_.history.rows.back();
+    if (plateau->maximizes())
+      plateau->step(row.validated ? row.val_metric : row.metric);
+    else
+      plateau->step(train::watched_loss(row));
   }
 
   bool validate(EpochRow& row, std::string& shown) {
@@ -334,8 +351,11 @@ class Fitting {
   void save(const std::string& path) {
     const LocScope scope(line_, "fit");
     check_finite();
+    const auto spoiled = train::first_non_finite(ModelRef(optimizer_), {});
+    LILITH_CHECK(!spoiled, "fit: {}'s {} holds a NaN or an infinity after step {}; {}",
+                 optimizer_.name(), *spoiled, state_.step, last_checkpoint());
     try {
-      train::save_checkpoint(path, steps_.model, optimizer_, state_, shape_);
+      train::save_run(path, parts(), state_);
     } catch (const Error& e) {
       rethrow_with(
           e, std::filesystem::exists(path) ? "The checkpoint that was there is as it was." : "");

@@ -4,6 +4,7 @@
 #include "lilith/ops.h"
 #include "lilith/train.h"
 #include "ops/operand.h"
+#include "train/history.h"
 
 namespace lilith {
 
@@ -59,21 +60,13 @@ Metric Metric::mae(SourceLocation loc) {
           }};
 }
 
-namespace {
-
-double watched(const EpochRow& row) {
-  return row.validated || !std::isnan(row.val_loss) ? row.val_loss : row.loss;
-}
-
-}  // namespace
-
 void EarlyStopping::operator()(FitState& state) const {
   // A function of the history alone, so that a resumed run stops where the whole one would.
   double best = INFINITY;
   int since = 0;
   for (const EpochRow& row : state.history.rows) {
-    if (watched(row) < best - min_delta) {
-      best = watched(row);
+    if (train::watched_loss(row) < best - min_delta) {
+      best = train::watched_loss(row);
       since = 0;
     } else {
       ++since;
@@ -87,9 +80,9 @@ void CheckpointCallback::operator()(FitState& state) const {
   LILITH_CHECK(every >= 1, "CheckpointCallback: every is {}; need at least 1", every);
   if (rows.back().epoch % every != 0) return;
   if (best_only) {
-    if (std::isnan(watched(rows.back()))) return;
+    if (std::isnan(train::watched_loss(rows.back()))) return;
     for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
-      if (watched(rows[i]) <= watched(rows.back())) return;
+      if (train::watched_loss(rows[i]) <= train::watched_loss(rows.back())) return;
     }
   }
   std::string name = path;

@@ -47,7 +47,8 @@ TEST_F(FitErrors, Options) {
   o = options();
   o.ignore = {"b"};
   EXPECT_ERROR_HERE(fit(net_, rows(8), MSELoss{}, o),
-                    "update: ignore names 'b', which is no parameter of the model.");
+                    "update: ignore names 'b', which is no parameter of the model; the nearest is "
+                    "'a.bias'.");
   o = options();
   o.callbacks = {CheckpointCallback{.path = path("x"), .every = 0}};
   EXPECT_ERROR_HERE(fit(net_, rows(8), MSELoss{}, o),

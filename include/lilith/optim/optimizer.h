@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -14,8 +15,22 @@
 namespace lilith {
 
 namespace optim {
+
 struct Rule;  // src/optim/rule.h
-}
+
+/// Tells who refers to an object whether it is still there. A copy belongs to another object.
+class Lifetime {
+ public:
+  Lifetime() : alive_(std::make_shared<char>()) {}
+  Lifetime(const Lifetime&) : Lifetime() {}
+  Lifetime& operator=(const Lifetime&) { return *this; }
+  std::weak_ptr<const void> watch() const { return alive_; }
+
+ private:
+  std::shared_ptr<const void> alive_;
+};
+
+}  // namespace optim
 
 /// Hyper-parameters by name: "lr", "weight_decay", "beta1" … A name that the rule does not have is
 /// an Error that lists those it has.
@@ -104,6 +119,8 @@ class Optimizer {
   /// that follow.
   std::int64_t fit_epochs() const { return fit_epochs_; }
   void set_fit_epochs(std::int64_t epochs) { fit_epochs_ = epochs; }
+  /// Expires with this object.
+  std::weak_ptr<const void> lifetime() const { return lifetime_.watch(); }
 
   void visit_fields(Visitor& v);
 
@@ -139,6 +156,7 @@ class Optimizer {
   std::vector<Frozen> frozen_;
   std::vector<ModelState> models_;  // never empty
   std::int64_t fit_epochs_ = 0;
+  optim::Lifetime lifetime_;
 };
 
 /// Hyper-parameters, step counts and state by key: "groups.0.lr", "state.fc.weight.exp_avg"; of

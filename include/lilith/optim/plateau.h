@@ -20,12 +20,24 @@ struct ReduceLROnPlateauOptions {
   /// One a group, instead of min_lr.
   std::vector<double> min_lrs = {};
 };
-/// The optimiser must outlive it. Ref: torch.optim.lr_scheduler.ReduceLROnPlateau.
+/// The optimiser must outlive it. One that is made without waits for attach. Ref:
+/// torch.optim.lr_scheduler.ReduceLROnPlateau.
 class ReduceLROnPlateau {
  public:
-  ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& options = {},
+  ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {},
                     SourceLocation loc = SourceLocation::current());
-  /// Counts an epoch with this metric; NaN is no improvement.
+  ReduceLROnPlateau(Optimizer& opt, const ReduceLROnPlateauOptions& options = {},
+                    SourceLocation loc = SourceLocation::current())
+      : ReduceLROnPlateau(options, loc) {
+    attach(opt, loc);
+  }
+  /// From now on it sets the rates of `opt`. Error when min_lrs has another number of groups.
+  void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
+  /// What it steps; null before attach.
+  const Optimizer* optimizer() const { return opt_; }
+  /// Mode "max".
+  bool maximizes() const { return maximize_; }
+  /// Counts an epoch with this metric; NaN is no improvement. Error before attach.
   void step(double metric);
   /// The same for a 0-d tensor.
   void step(const Tensor& metric, SourceLocation loc = SourceLocation::current());
@@ -47,7 +59,7 @@ class ReduceLROnPlateau {
   void reduce();
   void note_rates();
 
-  Optimizer* opt_;
+  Optimizer* opt_ = nullptr;
   bool maximize_, relative_;
   double factor_, threshold_, min_lr_, eps_, best_;
   std::int64_t patience_, cooldown_, bad_ = 0, cooling_ = 0, epoch_ = 0;

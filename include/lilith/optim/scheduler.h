@@ -57,6 +57,8 @@ class LRScheduler {
   /// the base, and makes the step of epoch 0.
   void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
   bool attached() const { return opt_ != nullptr; }
+  /// What it steps; null before attach.
+  const Optimizer* optimizer() const { return opt_; }
   /// Goes on to the next epoch and sets its rates. Error when no optimiser is attached.
   void step(SourceLocation loc = SourceLocation::current());
   /// Number of steps so far. Setting it sets the rates of that epoch by the closed form; a resumed
