@@ -29,6 +29,7 @@ struct CallState {
   std::vector<Tensor> values;  // of the program's outputs
   std::vector<Tensor> passed;  // of slots that an output only passes on
   std::vector<Tensor> results;
+  std::vector<Tensor*> fields;  // of a binding
 
   void clear() {
     inputs.clear();
@@ -38,6 +39,25 @@ struct CallState {
     results.clear();
   }
 };
+
+namespace {
+
+void* object_at(std::span<const ArgRef> args, const driver::Session::Place& place) {
+  return const_cast<char*>(static_cast<const char*>(args[place.arg].address)) + place.offset;
+}
+
+/// Calls f(rule, owner, model, fields) for each binding of the entry until it returns false.
+template <class F>
+bool each_binding(const Entry& entry, CallState& s, std::span<const ArgRef> args, const F& f) {
+  for (const driver::Session::Binding& b : entry.bindings) {
+    s.fields.clear();
+    for (const std::size_t slot : b.slots) s.fields.push_back(s.signature.slots[slot]);
+    if (!f(*b.rule, object_at(args, b.owner), object_at(args, b.model), s.fields)) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 class CompiledImpl {
  public:
@@ -60,12 +80,14 @@ class CompiledImpl {
     free_.push_back(state);
   }
 
-  std::shared_ptr<Entry> find(const driver::Signature& s) {
+  std::shared_ptr<Entry> find(CallState& s, std::span<const ArgRef> args) {
     std::shared_lock lock(mutex_);
-    const auto at = entries_.find(s.key);
+    const auto at = entries_.find(s.signature.key);
     if (at == entries_.end()) return nullptr;
+    const auto belong = [](const driver::CallRule& rule, const void* owner, const void* model,
+                           const auto& fields) { return rule.accepts(owner, model, fields); };
     for (const auto& entry : at->second) {
-      if (!entry->accepts(s)) continue;
+      if (!entry->accepts(s.signature) || !each_binding(*entry, s, args, belong)) continue;
       entry->last_used.store(++clock_, std::memory_order_relaxed);
       return entry;
     }
@@ -264,12 +286,12 @@ CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t 
     CallState& s = *state_;
     const std::span<const ArgRef> all(args, n);
     s.signature.read(all);
-    s.entry = impl_.find(s.signature);
+    s.entry = impl_.find(s, all);
     if (s.entry) {
       driver::count_hit();
     } else {
       std::lock_guard lock(impl_.trace_mutex);
-      s.entry = impl_.find(s.signature);
+      s.entry = impl_.find(s, all);
       if (!s.entry) {
         s.entry = trace_entry(all, [&](Tracer& t) { return trace(context, t); });
         impl_.insert(s.entry);
@@ -277,6 +299,12 @@ CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t 
       }
     }
     run_entry(s);
+    each_binding(
+        *s.entry, s, all,
+        [](const driver::CallRule& rule, void* owner, const void* model, const auto& fields) {
+          rule.ran(owner, model, fields);
+          return true;
+        });
   } catch (...) {
     impl_.release(state_);
     throw;

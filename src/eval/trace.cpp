@@ -1,5 +1,6 @@
 #include "eval/trace.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -95,6 +96,48 @@ void note_hyper_read(const Hyper& h) {
   for (std::size_t i = 0; i < session->hypers_.size(); ++i)
     if (session->hypers_[i].node() == HyperAccess::tracer(copy).node())
       session->guards_.push_back({i, HyperAccess::value(h)});
+}
+
+CallRule::~CallRule() = default;
+
+std::optional<Session::Place> Session::place_of(const void* object) const {
+  const auto* at = static_cast<const char*>(object);
+  for (std::size_t i = 0; i < args_.size(); ++i) {
+    const auto* from = static_cast<const char*>(args_[i].address);
+    if (args_[i].writable && at >= from && at < from + args_[i].bytes) return Place{i, at - from};
+  }
+  return {};
+}
+
+std::optional<std::size_t> Session::slot_of(const Tensor& field) const {
+  const auto at = std::find(before_.slots.begin(), before_.slots.end(), &field);
+  if (at == before_.slots.end()) return {};
+  return static_cast<std::size_t>(at - before_.slots.begin());
+}
+
+Tensor before_trace(const Tensor& field) {
+  for (const Session* s = current(); s != nullptr; s = s->outer_) {
+    if (const auto slot = s->slot_of(field)) return s->originals_[*slot];
+    // An argument that cannot be written was copied: its fields are known by their tracers.
+    for (std::size_t k = 0; k < s->parameters_.size() && field.defined(); ++k)
+      if (s->parameters_[k].node() == field.node()) return s->originals_[k];
+  }
+  return {};
+}
+
+void bind_calls(const void* owner, const void* model, const std::vector<Tensor*>& fields,
+                std::shared_ptr<const CallRule> rule) {
+  Session* session = current();
+  if (session == nullptr || fields.empty()) return;
+  const auto owner_at = session->place_of(owner), model_at = session->place_of(model);
+  if (!owner_at || !model_at) return;
+  Session::Binding binding{*owner_at, *model_at, {}, std::move(rule)};
+  for (const Tensor* field : fields) {
+    const auto slot = session->slot_of(*field);
+    if (!slot) return;
+    binding.slots.push_back(*slot);
+  }
+  session->bindings_.push_back(std::move(binding));
 }
 
 Tensor Session::add_key() {

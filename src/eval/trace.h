@@ -1,11 +1,13 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "eval/canonical.h"
+#include "eval/retrace.h"
 #include "lilith/compile.h"
 
 namespace lilith::driver {
@@ -65,6 +67,18 @@ class Session {
   /// Keys of random draws, hidden inputs: one per draw, in order.
   const std::vector<Tensor>& keys() const { return keys_; }
   const std::vector<Guard>& guards() const { return guards_; }
+  /// An object inside an argument.
+  struct Place {
+    std::size_t arg;
+    std::ptrdiff_t offset;
+  };
+  /// A rule for later calls, by the places of its objects and the slots of its fields.
+  struct Binding {
+    Place owner, model;
+    std::vector<std::size_t> slots;
+    std::shared_ptr<const CallRule> rule;
+  };
+  const std::vector<Binding>& bindings() const { return bindings_; }
   /// Slots that the function assigned, in order.
   std::vector<std::size_t> changed() const;
   /// The parameters that somebody still refers to after everything of the trace is gone.
@@ -72,6 +86,11 @@ class Session {
 
  private:
   friend void note_hyper_read(const Hyper& h);
+  friend Tensor before_trace(const Tensor& field);
+  friend void bind_calls(const void* owner, const void* model, const std::vector<Tensor*>& fields,
+                         std::shared_ptr<const CallRule> rule);
+  std::optional<Place> place_of(const void* object) const;
+  std::optional<std::size_t> slot_of(const Tensor& field) const;
   void check_static() const;
   Tensor add_key();
 
@@ -81,6 +100,7 @@ class Session {
   std::vector<std::string> paths_, facts_;
   std::vector<Tensor> parameters_, originals_, hypers_, keys_;
   std::vector<Guard> guards_;
+  std::vector<Binding> bindings_;
   Session* outer_;
   bool trace_hypers_, substituted_ = false;
 };

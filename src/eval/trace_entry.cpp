@@ -35,6 +35,7 @@ class Builder {
       entry_->lines = lines_of(c);
     }
     entry_->guards = session_.guards();
+    entry_->bindings = session_.bindings();
     entry_->num_keys = session_.keys().size();
     entry_->prototype = std::move(result_);
     return std::move(entry_);

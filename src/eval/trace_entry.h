@@ -22,6 +22,7 @@ struct Entry {
 
   Key key;
   std::vector<Session::Guard> guards;
+  std::vector<Session::Binding> bindings;
   std::vector<Input> inputs;
   std::size_t num_keys = 0;  // draws of one call: the generator advances by all, used or not
   std::vector<Aval> output_avals;

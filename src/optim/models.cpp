@@ -5,6 +5,7 @@
 
 #include "eval/retrace.h"
 #include "lilith/compile.h"
+#include "optim/identity.h"
 
 namespace lilith {
 
@@ -146,10 +147,77 @@ bool wants_momentum(const Optimizer& opt) {
   });
 }
 
-Access::Model& state_of(Optimizer& opt, const std::string& name) {
-  if (name.empty()) return Access::models(opt).front();
-  Access::Model* model = Access::find(opt, name);
-  return model != nullptr ? *model : Access::add(opt, name);
+std::vector<Seen> seen(const std::vector<Slot>& params) {
+  std::vector<Seen> out;
+  for (const auto& [path, param] : params) {
+    if (!param->defined() || !is_floating(param->dtype())) continue;
+    const Tensor before = tracing() ? driver::before_trace(*param) : Tensor();
+    out.push_back({path, before.defined() ? before : *param});
+  }
+  return out;
+}
+
+/// The number of the model's state; nothing where it has none yet.
+std::optional<std::size_t> state_number(const Optimizer& opt, const UpdateCall& call,
+                                        const std::vector<Seen>& params) {
+  const auto& models = Access::models(opt);
+  const auto first = std::find_if(params.begin(), params.end(),
+                                  [&](const Seen& p) { return call.paths.count(p.path) != 0; });
+  for (std::size_t k = 0; k < models.size(); ++k) {
+    if (call.name.empty()
+            ? first != params.end() && is_surely(models[k], call.model.address(), first->value)
+            : models[k].name == call.name)
+      return k;
+  }
+  if (!call.name.empty()) return {};
+  return find_model(opt, call.model.address(), params, call.settle);
+}
+
+// The state of a model that has none: under its name, else under its number.
+Access::Model& new_state(Optimizer& opt, const std::string& name) {
+  if (!name.empty()) return Access::add(opt, name);
+  std::size_t n = Access::models(opt).size();
+  while (Access::find(opt, std::to_string(n)) != nullptr) ++n;
+  return Access::add(opt, std::to_string(n));
+}
+
+/// The model of a program stays the one that it was traced with.
+class ModelRule final : public driver::CallRule {
+ public:
+  ModelRule(std::size_t number, std::string name, std::vector<std::string> paths)
+      : number_(number), name_(std::move(name)), paths_(std::move(paths)) {}
+
+  bool accepts(const void* owner, const void* model,
+               std::span<Tensor* const> fields) const override {
+    const Optimizer& opt = *static_cast<const Optimizer*>(owner);
+    const auto& models = Access::models(opt);
+    if (number_ >= models.size()) return false;
+    if (!name_.empty() || is_surely(models[number_], model, *fields.front())) return true;
+    std::vector<Seen> params;
+    for (std::size_t i = 0; i < fields.size(); ++i) params.push_back({paths_[i], *fields[i]});
+    return find_model(opt, model, params, [] {}) == number_;
+  }
+  void ran(void* owner, const void* model, std::span<Tensor* const> fields) const override {
+    note_update(Access::models(*static_cast<Optimizer*>(owner))[number_], model, fields);
+  }
+
+ private:
+  std::size_t number_;
+  std::string name_;
+  std::vector<std::string> paths_;
+};
+
+void bind_program(Optimizer& opt, const UpdateCall& call, std::size_t number,
+                  const std::vector<Slot>& params) {
+  std::vector<std::string> paths;
+  std::vector<Tensor*> fields;
+  for (const auto& [path, param] : params) {
+    if (call.paths.count(path) == 0) continue;
+    paths.push_back(path);
+    fields.push_back(param);
+  }
+  driver::bind_calls(&opt, call.model.address(), fields,
+                     std::make_shared<ModelRule>(number, call.name, std::move(paths)));
 }
 
 }  // namespace
@@ -185,27 +253,40 @@ std::string nearest_hint(const std::string& name, const std::vector<std::string>
   return best.empty() ? "" : fmt::format("; the nearest is '{}'", best);
 }
 
-Access::Model& ready_state(Optimizer& opt, ModelRef model, const std::vector<Slot>& params,
-                           const std::set<std::string>& paths, const std::string& name) {
+Access::Model& ready_state(Optimizer& opt, const UpdateCall& call,
+                           const std::vector<Slot>& params) {
+  const std::vector<Seen> before = seen(params);
+  const auto number = state_number(opt, call, before);
+  if (number) check_paths(Access::models(opt)[*number], call.paths, before);
   if (!tracing()) {
     if (wants_momentum(opt)) Access::enable_momentum(opt);
-    Access::Model& state = state_of(opt, name);
-    make_ready(opt, state, params, paths);
+    Access::Model& state = number ? Access::models(opt)[*number] : new_state(opt, call.name);
+    if (state.latest.empty()) state.address = call.model.address();
+    make_ready(opt, state, params, call.paths);
     return state;
   }
-  Access::Model* state = name.empty() ? &Access::models(opt).front() : Access::find(opt, name);
   const std::vector<StateDef> defs = Access::defs(opt);
-  const bool ready =
-      state != nullptr && !wants_momentum(opt) && left_out(opt, *state, paths).empty() &&
-      std::all_of(paths.begin(), paths.end(),
-                  [&](const std::string& path) { return is_complete(defs, *state, path); });
-  if (ready) return *state;
+  if (number && !wants_momentum(opt)) {
+    Access::Model& state = Access::models(opt)[*number];
+    const bool ready = left_out(opt, state, call.paths).empty() &&
+                       std::all_of(call.paths.begin(), call.paths.end(), [&](const auto& path) {
+                         return is_complete(defs, state, path);
+                       });
+    if (ready) {
+      if (state.latest.empty()) state.address = call.model.address();
+      state.claimed = true;
+      bind_program(opt, call, *number, params);
+      return state;
+    }
+  }
   // A trace cannot make state: compile is asked to make it before it traces again.
+  UpdateCall later = call;
+  later.settle = [] {};
   throw driver::RetraceAfter{
-      {&opt, model.address()},
-      [&opt, model, paths, name] {
-        LocScope scope(model.loc(), nullptr);
-        ready_state(opt, model, parameter_slots(model), paths, name);
+      {&opt, call.model.address()},
+      [&opt, later] {
+        LocScope scope(later.model.loc(), nullptr);
+        ready_state(opt, later, parameter_slots(later.model));
       },
       "update: the optimiser has no state for this model yet, and a traced function cannot make "
       "it; pass both as non-const arguments, or call prepare(model) of the optimiser before."};
@@ -215,19 +296,21 @@ Access::Model& ready_state(Optimizer& opt, ModelRef model, const std::vector<Slo
 
 void Optimizer::prepare(ModelRef model, const std::string& name) {
   LocScope scope(model.loc(), nullptr);
-  std::vector<optim::Slot> params = optim::parameter_slots(model);
+  const std::vector<optim::Slot> params = optim::parameter_slots(model);
   optim::check_selections(*this, params);
-  std::set<std::string> paths;
+  optim::UpdateCall call{model, name, {}, [&] { eval_pending(model); }};
   for (const auto& [path, param] : params) {
     if (!param->defined() || is_frozen(path)) continue;
     optim::check_trainable("update", path, *param);
-    paths.insert(path);
+    call.paths.insert(path);
   }
-  // Every parameter takes part in what is prepared for: none is left out.
+  const auto number = optim::state_number(*this, call, optim::seen(params));
   if (optim::wants_momentum(*this)) OptimizerAccess::enable_momentum(*this);
-  OptimizerAccess::Model& state = optim::state_of(*this, name);
+  OptimizerAccess::Model& state = number ? models_[*number] : optim::new_state(*this, name);
+  if (state.latest.empty()) state.address = model.address();
+  // No parameter is left out: all take part in what is prepared for.
   for (const auto& [path, param] : params)
-    if (paths.count(path) != 0) optim::complete(*this, state, path, *param);
+    if (call.paths.count(path) != 0) optim::complete(*this, state, path, *param);
 }
 
 void optim::check_selections(const Optimizer& opt, const std::vector<Slot>& params) {

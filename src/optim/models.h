@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <set>
 #include <string>
 #include <utility>
@@ -22,10 +23,17 @@ void check_selections(const Optimizer& opt, const std::vector<Slot>& params);
 /// nothing is near.
 std::string nearest_hint(const std::string& name, const std::vector<std::string>& paths);
 
-/// The state of this model, ready for an update of `paths`: made where there is none, and with a
+/// What an update works with.
+struct UpdateCall {
+  ModelRef model;
+  std::string name;              // of the model; empty: it is found
+  std::set<std::string> paths;   // those that are updated
+  std::function<void()> settle;  // computes what is pending in model and gradients
+};
+/// The state of the model, ready for an update of `paths`: made where there is none, and with a
 /// count of their own for parameters that this update leaves out. Inside a trace it is asked for by
-/// RetraceAfter.
-OptimizerAccess::Model& ready_state(Optimizer& opt, ModelRef model, const std::vector<Slot>& params,
-                                    const std::set<std::string>& paths, const std::string& name);
+/// RetraceAfter, and later calls of the program keep to it.
+OptimizerAccess::Model& ready_state(Optimizer& opt, const UpdateCall& call,
+                                    const std::vector<Slot>& params);
 
 }  // namespace lilith::optim

@@ -5,6 +5,7 @@
 #include "ir/node.h"
 #include "lilith/compile.h"
 #include "lilith/ops/elementwise.h"
+#include "optim/identity.h"
 #include "optim/models.h"
 
 namespace lilith {
@@ -82,7 +83,7 @@ void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume
   check_ignored(options.ignore, params);
   optim::check_selections(opt, params);
   std::vector<std::size_t> updated;
-  std::set<std::string> paths;
+  optim::UpdateCall call{model, options.model, {}, [&] { eval_pending(model, grads); }};
   for (std::size_t i = 0; i < params.size(); ++i) {
     const auto& [path, param] = params[i];
     const Tensor& grad = *gradients[i].second;
@@ -95,18 +96,24 @@ void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume
     if (!grad.defined()) continue;
     check_gradient(path, *param, grad);
     updated.push_back(i);
-    paths.insert(path);
+    call.paths.insert(path);
   }
-  Access::Model& state = optim::ready_state(opt, model, params, paths, options.model);
+  Access::Model* state = updated.empty() ? nullptr : &optim::ready_state(opt, call, params);
+  std::vector<Tensor*> assigned;
   {
     optim::Scalars scalars;
     Ticks ticks;
-    for (const std::size_t i : updated)
-      apply(opt, state, params[i].first, *params[i].second, *gradients[i].second, scalars, ticks);
+    for (const std::size_t i : updated) {
+      const auto& [path, param] = params[i];
+      apply(opt, *state, path, *param, *gradients[i].second, scalars, ticks);
+      assigned.push_back(param);
+    }
     if (consume)
       for (auto& [path, grad] : gradients) *grad = Tensor();
   }
+  if (tracing()) return;
   eval_pending(model, opt);
+  if (state != nullptr) optim::note_update(*state, model.address(), assigned);
 }
 
 }  // namespace lilith

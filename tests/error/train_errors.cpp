@@ -1,9 +1,11 @@
+#include "lilith/checkpoint.h"
 #include "lilith/init.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/optim.h"
 #include "lilith/transforms.h"
 #include "support/expect_error.h"
+#include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
@@ -73,6 +75,72 @@ TEST(OptimErrors, Update) {
   EXPECT_ERROR_HERE(update(opt, m, g), "update: 'a.bias' is f32[3], its gradient is f32[2].");
   EXPECT_ERROR_HERE(update(opt, m, m, {.ignore = {"c1"}}),
                     "update: ignore names 'c1', which is no parameter of the model.");
+}
+
+TEST(OptimErrors, Models) {
+  Pair first, second;
+  Adam opt({.lr = 1e-3});
+  update(opt, first, first);
+  second = first;
+  update(opt, second, second);
+  EXPECT_ERROR_HERE(
+      update(opt, first, first),
+      "update: Adam cannot tell which of its models this is: it is a copy of a model that has been "
+      "updated since. Give each model a name in every update, {.model = \"generator\"} (without "
+      "one "
+      "they are \"0\", \"1\" … in the order of their first update), or an optimiser of its own.");
+  struct Whole {
+    Tensor gain = full({2}, 1);
+  } whole;
+  EXPECT_ERROR_HERE(update(opt, whole, whole),
+                    "update: 'gain' is i64[2]; only floating-point parameters can be trained. Make "
+                    "it of numbers with a point (full({2}, 1.0)), or declare it a Buffer.");
+}
+
+TEST(OptimErrors, Selections) {
+  Pair m;
+  Adam opt({.lr = 1e-3});
+  EXPECT_ERROR_HERE(update(opt, m, m, {.ignore = {"a.wieght"}}),
+                    "update: ignore names 'a.wieght', which is no parameter of the model; the "
+                    "nearest is 'a.weight'.");
+  EXPECT_ERROR_HERE(opt.add_param_group("a", {{"rate", 1}}),
+                    "Adam: no hyper-parameter 'rate'; it has beta1, beta2, eps, lr, weight_decay.");
+  EXPECT_ERROR_HERE(opt.unfreeze("a"), "Adam: 'a' was not frozen.");
+  Adam grouped({.lr = 1e-3}), frozen({.lr = 1e-3});
+  grouped.add_param_group("a.bais", {{"lr", 0}});
+  EXPECT_ERROR_HERE(update(grouped, m, m),
+                    "update: parameter group 'a.bais' matches no parameter of the model; the "
+                    "nearest is 'a.bias'.");
+  EXPECT_ERROR_HERE(grouped.prepare(m),
+                    "Adam: parameter group 'a.bais' matches no parameter of the model; the nearest "
+                    "is 'a.bias'.");
+  frozen.freeze("a.bais");
+  EXPECT_ERROR_HERE(
+      update(frozen, m, m),
+      "update: freeze names 'a.bais', which is no parameter of the model; the nearest "
+      "is 'a.bias'.");
+}
+
+TEST(OptimErrors, Files) {
+  const testing::TempDir dir;
+  Pair m;
+  Adam opt({.lr = 1e-3});
+  StepLR schedule(opt, {.step_size = 2});
+  save(opt, dir.file("opt"));
+  save(schedule, dir.file("schedule"));
+  SGD other({.lr = 1e-3});
+  EXPECT_ERROR_HERE(load(other, dir.file("opt")), "load: opt holds Adam; this is SGD.");
+  ExponentialLR exponential(opt, {.gamma = 0.5});
+  EXPECT_ERROR_HERE(
+      load(exponential, dir.file("schedule")),
+      "load: " + dir.file("schedule") + " holds the state of StepLR; this is ExponentialLR.");
+  save_checkpoint(dir.file("run"), m, opt);
+  EXPECT_ERROR_HERE(load_checkpoint(dir.file("run"), m, opt, schedule),
+                    "load_checkpoint: " + dir.file("run") +
+                        " holds no 'scheduler'; it has 'model', 'optimizer', 'rng'.");
+  EXPECT_ERROR_HERE(load_checkpoint(dir.file("opt"), m),
+                    "load_checkpoint: " + dir.file("opt") +
+                        " is no checkpoint: its metadata has no 'lilith.checkpoint'.");
 }
 
 TEST(OptimErrors, Clip) {

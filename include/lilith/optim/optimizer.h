@@ -14,6 +14,8 @@
 
 namespace lilith {
 
+class Storage;  // src/runtime/storage.h
+
 namespace optim {
 
 struct Rule;  // src/optim/rule.h
@@ -66,8 +68,15 @@ struct ParamGroup {
 };
 
 /// Updates parameters from gradients by a rule (Adam, SGD …). A value: copies are independent, and
-/// an Adam may be kept as an Optimizer. State is keyed by the model and the parameter's path;
-/// hyper-parameters are run-time numbers, so that changing them compiles nothing.
+/// an Adam may be kept as an Optimizer. Hyper-parameters are run-time numbers, so that changing
+/// them compiles nothing.
+///
+/// State is keyed by the model and the parameter's path. Several models may be updated by one
+/// optimiser: each has state and step counts of its own. A model is the one of before when it has
+/// the tensors that were last assigned to it (it may have been moved, or be a copy), when it stands
+/// where it stood, or when nobody holds those tensors any more (it was loaded anew). Where that
+/// leaves a choice, `update` throws, and asks for a name: {.model = "generator"}. Models without a
+/// name are called "0", "1" … in the order of their first update.
 class Optimizer {
  public:
   /// A hyper-parameter of the first group ("lr"), to read or to set. Error when the rule has none
@@ -139,6 +148,11 @@ class Optimizer {
     std::string name;
     std::vector<Buffer> steps;  // updates so far, by group; of the first model: ParamGroup::step
     std::map<std::string, ParamState> params;
+    // By what a model is known again (src/optim/identity.h): where it was last, what was assigned
+    // to its parameters last, and what was assigned before and is still held by somebody.
+    const void* address = nullptr;
+    std::vector<std::weak_ptr<Storage>> latest, older;
+    bool claimed = false;  // a trace has updated it, whose program is not run yet
   };
   struct Frozen {
     std::string prefix;  // empty: a function
