@@ -9,8 +9,21 @@ namespace {
 
 thread_local Loc current_loc, fallback_loc;
 
+// Names out of files may hold bytes that steer a terminal.
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
 std::string with_loc(const std::string& text, Loc loc) {
-  return loc ? text + " (" + loc.str() + ")" : text;
+  return printable(loc ? text + " (" + loc.str() + ")" : text);
 }
 
 std::string internal_text(const std::string& text) {

@@ -199,7 +199,11 @@ Tensor tensor_at(const MappedFilePtr& file, std::uint64_t offset, std::string_vi
   const DType* native = native_dtype(type);
   const bool aligned =
       native && reinterpret_cast<std::uintptr_t>(bytes.data()) % size_of(*native) == 0;
-  if (!file->mapped() || !aligned || wanted == 0) return from_elements(type, shape, bytes, origin);
+  if (!file->mapped() || !aligned || wanted == 0) {
+    Tensor copy = from_elements(type, shape, bytes, origin);
+    file->done_with(bytes);
+    return copy;
+  }
   // Borrowed memory is never written: a program that updates such a tensor makes a new one.
   Tensor t =
       ir::make_data({shape, *native, {}},

@@ -326,6 +326,7 @@ Tensor TorchTensors::copy_of(const TorchView& view, std::string_view type, const
     refuse(origin, "is a negated view of {}", type);
   return read_elements(type, shape, bytes, origin, [&](void* to, std::uint64_t) {
     elements.gather(to);
+    s.file->done_with(elements.bytes);
     if (!negated) return;
     auto* b = static_cast<std::uint8_t*>(to);  // the sign is the top bit of the last byte
     for (std::uint64_t i = elements.width - 1; i < bytes; i += elements.width) b[i] ^= 0x80;

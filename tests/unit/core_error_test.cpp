@@ -23,6 +23,11 @@ TEST(Error, EndsWithTheUsersLine) {
   EXPECT_EQ(error_text([] { fail("exp: got {}", 3); }), "exp: got 3 (train.cpp:42)");
 }
 
+TEST(Error, ControlBytesAreShown) {
+  EXPECT_EQ(error_text([] { fail("load: '{}'", "\x1b[31m\r\x7f\n\t\u00e9"); }),
+            "load: '\\x1b[31m\\x0d\\x7f\n\t\u00e9'");
+}
+
 TEST(Error, NamesTheOutermostFunction) {
   LocScope scope(at("train.cpp", 42), "softmax");
   LocScope inner(at("softmax.cpp", 1), "exp");
