@@ -16,7 +16,8 @@
 // floor. Float -> int casts saturate and NaN gives 0; float ops are IEEE, the emitter may contract
 // nothing: Fma is explicit. Min and Max return NaN when either side is NaN. Comparisons give Bool;
 // Bool is 0 or 1. F16 and BF16 exist in memory alone: Load widens to F32, Store narrows (round to
-// nearest even). Signless ops read I32/I64 as bits; UMulHi, UShr, ULt treat them as unsigned.
+// nearest even), RoundF16 and RoundBF16 give the F32 or F64 that memory of that dtype would give
+// back. Signless ops read I32/I64 as bits; UMulHi, UShr, ULt treat them as unsigned.
 namespace lilith::kir {
 
 class Pool;
@@ -46,6 +47,8 @@ enum class Op : std::uint8_t {
   Ceil,
   Trunc,
   RoundEven,
+  RoundF16,
+  RoundBF16,
   // bits
   And,
   Or,
@@ -108,7 +111,8 @@ struct ExprNode {
   double f = 0;            // Const (floats)
   // Bounds of an I64 expression where known; what makes div and mod of index arithmetic vanish.
   std::int64_t lo = INT64_MIN, hi = INT64_MAX;
-  std::uint32_t id = 0;  // dense in the pool, in the order of creation
+  std::uint32_t id = 0;                  // dense in the pool, in the order of creation
+  bool in_f16 = false, in_bf16 = false;  // floats: known to be a value of that dtype
 };
 
 /// Makes expressions: folds constants, keeps index arithmetic in a canonical affine form, consing
@@ -170,6 +174,9 @@ Expr logical_or(Expr a, Expr b);
 Expr logical_not(Expr a);
 Expr min(Expr a, Expr b);
 Expr max(Expr a, Expr b);
+/// A float as a tensor of `dtype` holds it, in the dtype that expressions have for it: rounded once
+/// to F16 or BF16; x itself for other dtypes.
+Expr rounded(Expr x, DType dtype);
 
 /// x as an affine form of variables: constant + sum coefficient * var, or nothing when x is not
 /// affine.

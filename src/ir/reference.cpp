@@ -79,11 +79,17 @@ void interpret_lowering(const NodeImpl& node, std::vector<RefTensor>& in, RefTen
   kir::interpret(kernel, params);
 }
 
+void round_halves(RefTensor* t) {
+  if (t->aval.dtype != DType::F16 && t->aval.dtype != DType::BF16) return;
+  for (double& v : t->f) v = round_to(v, t->aval.dtype);
+}
+
 RefTensor compute(const NodeImpl& node, const std::vector<const RefTensor*>& in) {
   RefTensor out(node.aval);
   if (node.op->reference) {
     RefCtx ctx{in, out, node.attrs};
     node.op->reference(ctx);
+    round_halves(&out);
     return out;
   }
   if (node.op->cls != OpClass::Elementwise || !node.op->lower) {
@@ -94,6 +100,7 @@ RefTensor compute(const NodeImpl& node, const std::vector<const RefTensor*>& in)
   std::vector<RefTensor> copies;
   for (const RefTensor* t : in) copies.push_back(*t);
   interpret_lowering(node, copies, out);
+  round_halves(&out);
   return out;
 }
 

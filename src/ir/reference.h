@@ -29,8 +29,8 @@ struct RefCtx {
 };
 
 namespace ir {
-/// Interprets a graph in float64 / int64: slow, simple, the oracle of the tests. Results of
-/// narrower floating dtypes are not rounded.
+/// Interprets a graph in float64 / int64: slow, simple, the oracle of the tests. Values of f16 and
+/// bf16 are rounded to their dtype, those of f32 are not.
 std::vector<RefTensor> interpret(const Graph& g, const std::vector<RefTensor>& inputs);
 /// The value of a leaf tensor, widened.
 RefTensor to_reference(const Tensor& leaf);

@@ -100,4 +100,46 @@ Interval infer_bounds(const ExprNode& n) {
   }
 }
 
+void infer_half(ExprNode* n) {
+  const auto take = [n](bool f16, bool bf16) {
+    n->in_f16 = f16;
+    n->in_bf16 = bf16;
+  };
+  const auto both = [&](Expr a, Expr b) { take(a->in_f16 && b->in_f16, a->in_bf16 && b->in_bf16); };
+  switch (n->op) {
+    case Op::Const: {
+      const Value v[3] = {{0, n->f}, {}, {}};
+      const auto holds = [&](Op round) {
+        const double f = apply(round, n->dtype, n->dtype, v).f;
+        return f == n->f || n->f != n->f;
+      };
+      return take(holds(Op::RoundF16), holds(Op::RoundBF16));
+    }
+    case Op::RoundF16:
+      return take(true, false);
+    case Op::RoundBF16:
+      return take(false, true);
+    case Op::Neg:
+    case Op::Abs:
+    case Op::Floor:
+    case Op::Ceil:
+    case Op::Trunc:
+    case Op::RoundEven:
+      return take(n->args[0]->in_f16, n->args[0]->in_bf16);
+    case Op::Min:
+    case Op::Max:
+      return both(n->args[0], n->args[1]);
+    case Op::Select:
+      return both(n->args[1], n->args[2]);
+    case Op::Cast: {
+      const Expr x = n->args[0];
+      if (is_floating(x->dtype)) return take(x->in_f16, x->in_bf16);
+      const bool small = size_of(x->dtype) == 1;
+      return take(small, small);
+    }
+    default:
+      return;
+  }
+}
+
 }  // namespace lilith::kir

@@ -27,10 +27,11 @@ Expr compare(Op op, Expr a, Expr b) {
 
 const char* op_name(Op op) {
   static constexpr const char* kNames[kNumOps] = {
-      "const",    "var", "load", "reg", "add", "sub", "mul",    "div",   "rem",    "fdiv",
-      "fmod",     "neg", "abs",  "min", "max", "fma", "sqrt",   "floor", "ceil",   "trunc",
-      "round",    "and", "or",   "xor", "not", "shl", "ushr",   "sshr",  "umulhi", "ctz",
-      "popcount", "eq",  "ne",   "lt",  "le",  "ult", "select", "cast",  "bitcast"};
+      "const", "var",   "load",   "reg",      "add",       "sub",      "mul", "div",  "rem",
+      "fdiv",  "fmod",  "neg",    "abs",      "min",       "max",      "fma", "sqrt", "floor",
+      "ceil",  "trunc", "round",  "roundf16", "roundbf16", "and",      "or",  "xor",  "not",
+      "shl",   "ushr",  "sshr",   "umulhi",   "ctz",       "popcount", "eq",  "ne",   "lt",
+      "le",    "ult",   "select", "cast",     "bitcast"};
   return kNames[static_cast<int>(op)];
 }
 
@@ -88,6 +89,13 @@ Expr logical_or(Expr a, Expr b) {
 Expr logical_not(Expr a) { return a.pool().make(Op::Not, DType::Bool, {a}); }
 Expr min(Expr a, Expr b) { return binary(Op::Min, a, b); }
 Expr max(Expr a, Expr b) { return binary(Op::Max, a, b); }
+
+Expr rounded(Expr x, DType dtype) {
+  if (dtype != DType::F16 && dtype != DType::BF16) return x;
+  Pool& pool = x.pool();
+  const Op op = dtype == DType::F16 ? Op::RoundF16 : Op::RoundBF16;
+  return pool.cast(pool.make(op, x->dtype, {x}), DType::F32);
+}
 
 std::int64_t Affine::coefficient(VarId v) const {
   for (const auto& [id, k] : terms) {

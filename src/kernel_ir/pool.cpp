@@ -99,6 +99,7 @@ Expr Pool::intern(ExprNode node) {
     node.lo = bounds.lo;
     node.hi = bounds.hi;
   }
+  if (is_floating(node.dtype)) infer_half(&node);
   p.nodes.push_back(std::move(node));
   p.table[at] = static_cast<std::uint32_t>(p.nodes.size());
   if (p.nodes.size() * 2 > p.table.size()) p.grow();
@@ -156,6 +157,8 @@ Expr Pool::load(BufferId buffer, DType memory_dtype, Expr index, Expr mask) {
   node.args = {index};
   if (mask) node.args.push_back(mask);
   node.i = buffer;
+  node.in_f16 = memory_dtype == DType::F16;
+  node.in_bf16 = memory_dtype == DType::BF16;
   return intern(std::move(node));
 }
 

@@ -97,6 +97,15 @@ T min_float(T a, T b) {
   return a < b ? a : b;
 }
 
+/// Rounding twice may differ from once: the step to F32 rounds to odd.
+float round_to_odd(double v) {
+  const auto f = static_cast<float>(v);
+  const auto back = static_cast<double>(f);
+  if (!(back < v || back > v)) return f;
+  const std::uint32_t away = std::fabs(back) > std::fabs(v) ? 1 : 0;
+  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(f) - away) | 1u);
+}
+
 template <class T>
 T apply_float(Op op, T a, T b, T c) {
   switch (op) {
@@ -130,6 +139,10 @@ T apply_float(Op op, T a, T b, T c) {
       return std::trunc(a);
     case Op::RoundEven:
       return std::nearbyint(a);
+    case Op::RoundF16:
+      return static_cast<T>(static_cast<float>(half(round_to_odd(a))));
+    case Op::RoundBF16:
+      return static_cast<T>(static_cast<float>(bfloat16(round_to_odd(a))));
     default:
       return std::numeric_limits<T>::quiet_NaN();
   }

@@ -63,6 +63,10 @@ Expr simplify_float(Pool& pool, Op op, DType dtype, const std::vector<Expr>& arg
     case Op::Trunc:
     case Op::RoundEven:
       return a->op >= Op::Floor && a->op <= Op::RoundEven ? a : Expr{};
+    case Op::RoundF16:
+      return a->in_f16 ? a : Expr{};
+    case Op::RoundBF16:
+      return a->in_bf16 ? a : Expr{};
     default:
       return {};
   }

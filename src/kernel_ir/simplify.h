@@ -11,6 +11,9 @@ struct Interval {
 /// Bounds of a node from those of its arguments; integers and Bool alone.
 Interval infer_bounds(const ExprNode& node);
 
+/// Sets in_f16 and in_bf16 of a float from its arguments; Load's come from its memory.
+void infer_half(ExprNode* node);
+
 /// Rules of I64 arithmetic: canonical sums, floor division and modulus, comparisons by intervals.
 Expr simplify_index(Pool& pool, Op op, const std::vector<Expr>& args);
 /// Rules of all other arithmetic: identities that are exact.

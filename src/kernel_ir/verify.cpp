@@ -24,6 +24,8 @@ int arity(Op op) {
     case Op::Ceil:
     case Op::Trunc:
     case Op::RoundEven:
+    case Op::RoundF16:
+    case Op::RoundBF16:
     case Op::Not:
     case Op::Ctz:
     case Op::PopCount:
@@ -40,7 +42,7 @@ int arity(Op op) {
 
 bool is_compare(Op op) { return op >= Op::Eq && op <= Op::ULt; }
 bool is_bitwise(Op op) { return op >= Op::And && op <= Op::PopCount; }
-bool is_rounding(Op op) { return op >= Op::Sqrt && op <= Op::RoundEven; }
+bool is_rounding(Op op) { return op >= Op::Sqrt && op <= Op::RoundBF16; }
 
 class Verifier {
  public:

@@ -129,6 +129,11 @@ kir::Expr cast_expr(kir::Pool& pool, kir::Expr x, DType dtype) {
   const DType to = expression_type(dtype);
   if (x.dtype() == to) return x;
   if (to == DType::Bool) return kir::ne(x, x.like(0));
+  // By way of F32 these would be rounded twice.
+  const bool wide = is_integral(x.dtype()) && size_of(x.dtype()) >= 4;
+  if ((wide && dtype == DType::BF16) || (x.dtype() == DType::F64 && to != dtype)) {
+    return kir::rounded(pool.cast(x, DType::F64), dtype);
+  }
   return pool.cast(x, to);
 }
 

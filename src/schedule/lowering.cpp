@@ -54,7 +54,8 @@ kir::Expr Lowerer::value(ir::NodeImpl* node, const Index& at, kir::Expr guard) {
   key.at.reserve(at.size());
   for (const kir::Expr& e : at) key.at.push_back(e.node());
   if (const auto it = memo_.find(key); it != memo_.end()) return it->second;
-  const kir::Expr result = compute(node, at, guard);
+  // A value is rounded to its dtype whether it is stored or not.
+  const kir::Expr result = kir::rounded(compute(node, at, guard), node->aval.dtype);
   memo_.emplace(std::move(key), result);
   return result;
 }

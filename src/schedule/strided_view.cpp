@@ -1,4 +1,5 @@
 #include "schedule/fusion.h"
+#include "schedule/lowering.h"
 
 namespace lilith::schedule {
 
@@ -95,11 +96,23 @@ StridedView compose(const StridedView& outer, const StridedView& inner) {
   return r;
 }
 
+// A half as the f32 that loading it gives.
+bool only_widens(const NodeImpl* node) {
+  return node->op->name == "cast" && node->aval.dtype == DType::F32 &&
+         compute_dtype(node->inputs[0]->aval.dtype) == DType::F32 &&
+         is_floating(node->inputs[0]->aval.dtype);
+}
+
 }  // namespace
 
 StridedView strided_view(NodeImpl* node) {
   StridedView view = identity_view(node);
-  while (view.base->op->cls == OpClass::View && !view.base->inputs.empty()) {
+  for (;;) {
+    if (only_widens(view.base)) {
+      view.base = view.base->inputs[0];
+      continue;
+    }
+    if (view.base->op->cls != OpClass::View || view.base->inputs.empty()) break;
     StridedView step;
     if (view.base->aval.shape.rank() == 0 || !step_view(view.base, &step)) break;
     step.base = view.base->inputs[0];

@@ -10,17 +10,17 @@
 
 namespace lilith::testing {
 
-/// Random graphs of small f64 tensors that hold whole numbers, so that every order of summation
-/// gives the same result and passes can be compared bit by bit.
+/// Random graphs of small tensors of one dtype (f64) that hold whole numbers, so that every order
+/// of summation gives the same result and passes can be compared bit by bit.
 class RandomGraph {
  public:
-  explicit RandomGraph(std::uint64_t seed) : rng_(seed) {}
+  explicit RandomGraph(std::uint64_t seed, DType dtype = kFloat64) : rng_(seed), dtype_(dtype) {}
 
   Graph make(int num_ops) {
     for (int i = 0; i < 3; ++i) {
       Shape shape;
       for (int d = pick(1, 4); d > 0; --d) shape.push_back(pick(1, 4));
-      inputs_.push_back(ir::make_parameter({.shape = shape, .dtype = kFloat64}, i, ""));
+      inputs_.push_back(ir::make_parameter({.shape = shape, .dtype = dtype_}, i, ""));
       values_.push_back(inputs_.back());
     }
     while (static_cast<int>(values_.size()) < num_ops + 3) {
@@ -32,12 +32,12 @@ class RandomGraph {
     return Graph(inputs_, outputs);
   }
 
-  /// Inputs for a graph: whole numbers from -3 to 3.
-  std::vector<RefTensor> values(const Graph& g) {
+  /// Inputs for a graph: whole numbers from -most to most.
+  std::vector<RefTensor> values(const Graph& g, std::int64_t most = 3) {
     std::vector<RefTensor> out;
     for (const Tensor& t : g.inputs()) {
       out.emplace_back(t.aval());
-      for (std::int64_t k = 0; k < t.numel(); ++k) out.back().set(k, pick(-3, 3));
+      for (std::int64_t k = 0; k < t.numel(); ++k) out.back().set(k, pick(-most, most));
     }
     return out;
   }
@@ -59,8 +59,11 @@ class RandomGraph {
         pick(0, 2) ? pick(std::max<std::int64_t>(0, n - 5), n - 1) : pick(0, n - 1))];
   }
   Tensor number(const Shape& shape) {
-    return ir::make_constant({Scalar::Kind::Float, 0, static_cast<double>(pick(-2, 2))},
-                             {.shape = shape, .dtype = kFloat64});
+    const std::int64_t v = pick(-2, 2);
+    const Scalar scalar = is_floating(dtype_)
+                              ? Scalar{Scalar::Kind::Float, 0, static_cast<double>(v)}
+                              : Scalar{Scalar::Kind::Int, v, 0};
+    return ir::make_constant(scalar, {.shape = shape, .dtype = dtype_});
   }
   // Something of that shape: a value, a constant, or a broadcast of a row.
   Tensor partner(const Tensor& x) {
@@ -294,7 +297,7 @@ class RandomGraph {
     if (x.ndim() == 0) return {};
     const Tensor at = lilith::apply(pick_of<std::string>({"argmax", "argmin"}), {x},
                                     {{"axes", Ints{pick(0, x.ndim() - 1)}}});
-    return lilith::apply("cast", {at}, {{"dtype", kFloat64}});
+    return lilith::apply("cast", {at}, {{"dtype", dtype_}});
   }
   Tensor joined() {
     const Tensor x = any_value();
@@ -303,6 +306,7 @@ class RandomGraph {
   }
 
   std::mt19937_64 rng_;
+  DType dtype_;
   std::vector<Tensor> inputs_, values_;
 };
 

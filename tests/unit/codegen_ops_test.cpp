@@ -109,7 +109,8 @@ TEST(CodegenOps, Floats) {
       check_op(label(op, d) + "_c", d, d,
                [&](Pool& p, auto x) { return p.make(op, d, {x[0], p.constant(d, 0.5)}); });
     }
-    for (Op op : {Op::Neg, Op::Abs, Op::Sqrt, Op::Floor, Op::Ceil, Op::Trunc, Op::RoundEven}) {
+    for (Op op : {Op::Neg, Op::Abs, Op::Sqrt, Op::Floor, Op::Ceil, Op::Trunc, Op::RoundEven,
+                  Op::RoundF16, Op::RoundBF16}) {
       check_op(label(op, d), d, d, [&](Pool& p, auto x) { return p.make(op, d, {x[0]}); });
     }
     for (Op op : {Op::Eq, Op::Ne, Op::Lt, Op::Le}) {
@@ -155,6 +156,48 @@ TEST(CodegenOps, HalfIsExact) {
       std::memcpy(&in[0][2 * h], &bits, 2);
     }
     check(k, in, 0);
+  }
+}
+
+TEST(CodegenOps, RoundingToHalvesIsRoundingOnce) {
+  // Every half, the middles between neighbours, and what lies a little beside those: in F64 so
+  // little that F32 does not see it.
+  for (DType d : {DType::F16, DType::BF16}) {
+    for (DType wide : {DType::F32, DType::F64}) {
+      Kernel k;
+      k.name = "round";
+      const int n = 4 * 65536;
+      const BufferId x = k.add_buffer("x", wide, n), r = k.add_buffer("r", wide, n),
+                     h = k.add_buffer("h", d, n);
+      for (auto& b : k.buffers) b.written = b.name != "x";
+      const Expr i = k.pool->var(n, "i"), v = k.pool->load(x, wide, i);
+      const Op op = d == DType::F16 ? Op::RoundF16 : Op::RoundBF16;
+      k.body = {
+          make_for(i, LoopKind::Vector,
+                   {Store{r, i, k.pool->make(op, wide, {v}), {}}, Store{h, i, rounded(v, d), {}}})};
+      Inputs in = random_inputs(k);
+      for (std::size_t bits = 0; bits < 65536; ++bits) {
+        const auto at = [&](std::size_t b) {
+          const auto raw = static_cast<std::uint16_t>(b);
+          half f16;
+          bfloat16 bf16;
+          f16.bits = bf16.bits = raw;
+          return static_cast<double>(d == DType::F16 ? static_cast<float>(f16)
+                                                     : static_cast<float>(bf16));
+        };
+        const double here = at(bits), middle = (here + at((bits + 1) % 65536)) / 2;
+        const double little = std::ldexp(std::fabs(middle), wide == DType::F64 ? -45 : -22);
+        const double values[] = {here, middle, middle + little, middle - little};
+        for (std::size_t j = 0; j < 4; ++j) {
+          const auto f = static_cast<float>(values[j]);
+          if (wide == DType::F64)
+            std::memcpy(&in[0][8 * (4 * bits + j)], &values[j], 8);
+          else
+            std::memcpy(&in[0][4 * (4 * bits + j)], &f, 4);
+        }
+      }
+      check(k, in, 0);
+    }
   }
 }
 

@@ -110,12 +110,12 @@ class Twins {
   }
 
   Twin real(int d, int depth) {
-    static constexpr Op kUnary[] = {Op::Neg,  Op::Abs,   Op::Sqrt,     Op::Floor,
-                                    Op::Ceil, Op::Trunc, Op::RoundEven};
+    static constexpr Op kUnary[] = {Op::Neg,   Op::Abs,       Op::Sqrt,     Op::Floor,    Op::Ceil,
+                                    Op::Trunc, Op::RoundEven, Op::RoundF16, Op::RoundBF16};
     static constexpr Op kBinary[] = {Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Min, Op::Max};
     const DType t = kDTypes[d];
     const int kind = roll(6);
-    if (kind == 0) return build(kUnary[roll(7)], t, {make(d, depth - 1)});
+    if (kind == 0) return build(kUnary[roll(9)], t, {make(d, depth - 1)});
     const Twin a = make(d, depth - 1), b = roll(5) ? make(d, depth - 1) : a;
     if (kind == 1) return build(Op::Fma, t, {a, b, make(d, depth - 1)});
     return build(kBinary[roll(6)], t, {a, b});
@@ -141,6 +141,24 @@ bool same(Value a, Value b, DType t) {
   if (!is_floating(t)) return a.i == b.i;
   if (std::isnan(a.f) || std::isnan(b.f)) return std::isnan(a.f) && std::isnan(b.f);
   return a.f == b.f && std::signbit(a.f) == std::signbit(b.f);
+}
+
+TEST(KirSimplify, RoundingWhatIsRoundedIsNothing) {
+  Pool p;
+  const Expr i = p.var(8, "i"), h = p.load(0, DType::F16, i), b = p.load(1, DType::BF16, i),
+             f = p.load(2, DType::F32, i);
+  for (Expr x : {h, -h, min(h, -h), p.make(Op::Floor, DType::F32, {h}), h.like(0.5),
+                 p.select(lt(f, h), h, h.like(2)), rounded(f, DType::F16),
+                 p.cast(p.load(3, DType::U8, i), DType::F32)}) {
+    EXPECT_EQ(rounded(x, DType::F16), x) << to_string(x);
+  }
+  for (Expr x :
+       {b, f, h + h, h * h, h.like(0.1), rounded(f, DType::BF16), p.select(lt(f, h), h, f)})
+    EXPECT_NE(rounded(x, DType::F16), x) << to_string(x);
+  EXPECT_NE(rounded(h, DType::BF16), h);
+  EXPECT_EQ(rounded(b, DType::BF16), b);
+  EXPECT_EQ(rounded(f, DType::F32), f);
+  EXPECT_EQ(rounded(h.like(1e6), DType::F16)->f, std::numeric_limits<double>::infinity());
 }
 
 TEST(KirSimplifyProperty, EveryDTypeKeepsItsValue) {

@@ -191,19 +191,44 @@ llvm::Value* Emitter::narrow(Value* v, DType value, DType memory) {
       if (target_.isa == Isa::Baseline) return float_to_half(v);
       return b_.CreateBitCast(b_.CreateFPTrunc(v, t->getWithNewType(b_.getHalfTy())),
                               t->getWithNewType(b_.getInt16Ty()));
-    case DType::BF16: {
-      Type* i32 = t->getWithNewType(b_.getInt32Ty());
-      auto constant = [&](std::uint64_t c) { return llvm::ConstantInt::get(i32, c); };
-      Value* bits = b_.CreateBitCast(v, i32);
-      Value* odd = b_.CreateAnd(b_.CreateLShr(bits, 16), constant(1));
-      Value* rounded = b_.CreateAdd(b_.CreateAdd(bits, constant(0x7FFF)), odd);
-      rounded =
-          b_.CreateSelect(b_.CreateFCmpUNO(v, v), b_.CreateOr(bits, constant(0x400000)), rounded);
-      return b_.CreateTrunc(b_.CreateLShr(rounded, 16), t->getWithNewType(b_.getInt16Ty()));
-    }
+    case DType::BF16:
+      return b_.CreateTrunc(b_.CreateLShr(bfloat_bits(v), 16), t->getWithNewType(b_.getInt16Ty()));
     default:
       return v;
   }
+}
+
+/// The bits of a float whose upper half is v as BF16.
+llvm::Value* Emitter::bfloat_bits(Value* v) {
+  Type* i32 = v->getType()->getWithNewType(b_.getInt32Ty());
+  auto constant = [&](std::uint64_t c) { return llvm::ConstantInt::get(i32, c); };
+  Value* bits = b_.CreateBitCast(v, i32);
+  Value* odd = b_.CreateAnd(b_.CreateLShr(bits, 16), constant(1));
+  Value* rounded = b_.CreateAdd(b_.CreateAdd(bits, constant(0x7FFF)), odd);
+  return b_.CreateSelect(b_.CreateFCmpUNO(v, v), b_.CreateOr(bits, constant(0x400000)), rounded);
+}
+
+/// What memory of this dtype would give back.
+llvm::Value* Emitter::round_to(Value* v, DType memory) {
+  if (v->getType()->getScalarType()->isDoubleTy()) {
+    return b_.CreateFPExt(round_to(round_to_odd(v), memory), v->getType());
+  }
+  if (memory == DType::F16) return widen(narrow(v, DType::F32, memory), memory);
+  Type* i32 = v->getType()->getWithNewType(b_.getInt32Ty());
+  Value* bits = b_.CreateAnd(bfloat_bits(v), llvm::ConstantInt::get(i32, 0xFFFF0000u));
+  return b_.CreateBitCast(bits, v->getType());
+}
+
+/// F64 to F32 such that rounding the result to fewer digits is rounding v once.
+llvm::Value* Emitter::round_to_odd(Value* v) {
+  namespace I = llvm::Intrinsic;
+  Type* i32 = v->getType()->getWithNewType(b_.getInt32Ty());
+  Value* f = b_.CreateFPTrunc(v, v->getType()->getWithNewType(b_.getFloatTy()));
+  Value* back = b_.CreateFPExt(f, v->getType());
+  Value* away = b_.CreateFCmpOGT(intrinsic(I::fabs, {back}), intrinsic(I::fabs, {v}));
+  Value* bits = b_.CreateSub(b_.CreateBitCast(f, i32), b_.CreateZExt(away, i32));
+  bits = b_.CreateOr(bits, b_.CreateZExt(b_.CreateFCmpONE(back, v), i32));
+  return b_.CreateBitCast(bits, f->getType());
 }
 
 /// The exponent is rebased by an exact multiplication, which also makes denormals normal.

@@ -140,6 +140,9 @@ class Emitter {
   Value* float_to_int(Value* v, DType to);
   Value* widen(Value* v, DType memory);
   Value* narrow(Value* v, DType value, DType memory);
+  Value* round_to(Value* v, DType memory);
+  Value* round_to_odd(Value* v);
+  Value* bfloat_bits(Value* v);
   Value* half_to_float(Value* bits);
   Value* float_to_half(Value* v);
   Value* combine(kir::Combine how, DType dtype, Value* a, Value* b);

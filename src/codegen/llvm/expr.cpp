@@ -167,6 +167,10 @@ llvm::Value* Emitter::emit_float(Op op, const std::vector<Value*>& a) {
       return intrinsic(I::trunc, {a[0]});
     case Op::RoundEven:
       return intrinsic(I::roundeven, {a[0]});
+    case Op::RoundF16:
+      return round_to(a[0], DType::F16);
+    case Op::RoundBF16:
+      return round_to(a[0], DType::BF16);
     default:
       throw InternalError(std::string("codegen: no float form of ") + kir::op_name(op));
   }

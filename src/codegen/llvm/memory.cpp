@@ -321,7 +321,11 @@ void Emitter::emit_store(const kir::Store& s) {
   if (width == 0 && mask != nullptr) {
     throw InternalError("codegen: a store to one element from several lanes");
   }
-  Value* v = narrow(operand(s.value, width), s.value->dtype, memory);
+  // The store rounds: what is rounded to this memory is taken before it was.
+  const Op rounds = memory == DType::F16 ? Op::RoundF16 : Op::RoundBF16;
+  const bool twice = size_of(memory) == 2 && is_floating(memory) && s.value->op == rounds;
+  const Expr value = twice ? s.value->args[0] : s.value;
+  Value* v = narrow(operand(value, width), value->dtype, memory);
   if (width > 0) {
     mask = and_mask(mask, lane_mask(n));
     if (cond != nullptr) mask = and_mask(mask, splat(cond, n));
