@@ -1,19 +1,39 @@
 #include "lilith/init.h"
 
 #include <cmath>
+#include <numbers>
 #include <vector>
 
+#include "ir/host.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/random.h"
 #include "nn/default_init.h"
+#include "ops/half.h"
 
 namespace lilith {
+
+namespace {
+
+// Uniform in [a, b); a half that would round up to b is the one below it.
+Tensor uniform(const Shape& shape, const TensorOptions& options, double a, double b) {
+  const Tensor u = rand(shape, {ops::compute_type(options.dtype), options.device}) * (b - a) + a;
+  if (!ops::is_half(options.dtype)) return u;
+  double top = ir::round_to(b, options.dtype);
+  if (top >= b) {
+    const double step = std::fabs(top) * (options.dtype == DType::F16 ? 0x1p-10 : 0x1p-7);
+    top = ir::round_to(top - step / std::numbers::sqrt2, options.dtype);
+  }
+  return ops::narrowed(minimum(u, top), options.dtype);
+}
+
+}  // namespace
 
 namespace nn {
 Tensor fan_in_uniform(const Shape& shape, std::int64_t fan_in, DType dtype) {
   if (fan_in <= 0) return zeros(shape, {.dtype = dtype});
   const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+  if (ops::is_half(dtype)) return uniform(shape, {.dtype = dtype}, -bound, bound);
   return rand(shape, {.dtype = dtype}) * (2 * bound) - bound;
 }
 }  // namespace nn
@@ -23,6 +43,11 @@ namespace init {
 namespace {
 
 TensorOptions options_of(const Tensor& t) { return {.dtype = t.dtype(), .device = t.device()}; }
+
+// What draws that are scaled and shifted are made in.
+TensorOptions wide_options_of(const Tensor& t) {
+  return {.dtype = ops::compute_type(t.dtype()), .device = t.device()};
+}
 
 void check_floating(const Tensor& t, const char* op) {
   LILITH_CHECK(t.defined(), "init::{}: the tensor is undefined.", op);
@@ -55,11 +80,9 @@ Tensor from_values(const std::vector<double>& values, const Tensor& t) {
   return from_data(values.data(), t.shape()).to(t.dtype()).to(t.device());
 }
 
-void fill_uniform(Tensor& t, double a, double b) {
-  t = rand(t.shape(), options_of(t)) * (b - a) + a;
-}
+void fill_uniform(Tensor& t, double a, double b) { t = uniform(t.shape(), options_of(t), a, b); }
 void fill_normal(Tensor& t, double mean, double std) {
-  t = randn(t.shape(), options_of(t)) * std + mean;
+  t = ops::narrowed(randn(t.shape(), wide_options_of(t)) * std + mean, t.dtype());
 }
 
 }  // namespace
@@ -99,8 +122,8 @@ void trunc_normal_(Tensor& t, double mean, double std, double a, double b, Sourc
     return 0.5 * (1 + std::erf((x - mean) / std / std::sqrt(2.0)));
   };
   const double low = 2 * cdf(a) - 1, high = 2 * cdf(b) - 1;
-  const Tensor u = rand(t.shape(), options_of(t)) * (high - low) + low;
-  t = clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b);
+  const Tensor u = rand(t.shape(), wide_options_of(t)) * (high - low) + low;
+  t = ops::narrowed(clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b), t.dtype());
 }
 
 void constant_(Tensor& t, double value, SourceLocation loc) {

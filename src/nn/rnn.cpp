@@ -7,16 +7,23 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/shape.h"
 #include "nn/default_init.h"
+#include "ops/half.h"
 
 namespace lilith {
 
 namespace {
 
 using detail::Recurrent;
+using ops::narrowed, ops::widened;
+
+// What h adds to the gates, as composites compute with it.
+Tensor from_state(const Tensor& h, const Recurrent::Weights& w) {
+  return linear(widened(h), widened(w.weight_hh), widened(w.bias_hh));
+}
 
 void rnn_step(bool with_relu, const Tensor& gates, const Recurrent::Weights& w, Tensor& h) {
-  const Tensor sum = gates + linear(h, w.weight_hh, w.bias_hh);
-  h = with_relu ? relu(sum) : tanh(sum);
+  const Tensor sum = widened(gates) + from_state(h, w);
+  h = narrowed(with_relu ? relu(sum) : tanh(sum), gates.dtype());
 }
 void tanh_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor&) {
   rnn_step(false, gates, w, h);
@@ -26,16 +33,17 @@ void relu_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tens
 }
 
 void gru_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor&) {
-  const auto x = chunk(gates, 3, -1), y = chunk(linear(h, w.weight_hh, w.bias_hh), 3, -1);
+  const auto x = chunk(widened(gates), 3, -1), y = chunk(from_state(h, w), 3, -1);
   const Tensor r = sigmoid(x[0] + y[0]), z = sigmoid(x[1] + y[1]);
   const Tensor n = tanh(x[2] + r * y[2]);
-  h = n + z * (h - n);
+  h = narrowed(n + z * (widened(h) - n), gates.dtype());
 }
 
 void lstm_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor& c) {
-  const auto g = chunk(gates + linear(h, w.weight_hh, w.bias_hh), 4, -1);
-  c = sigmoid(g[1]) * c + sigmoid(g[0]) * tanh(g[2]);
-  h = sigmoid(g[3]) * tanh(c);
+  const auto g = chunk(widened(gates) + from_state(h, w), 4, -1);
+  const Tensor cell = sigmoid(g[1]) * widened(c) + sigmoid(g[0]) * tanh(g[2]);
+  c = narrowed(cell, gates.dtype());
+  h = narrowed(sigmoid(g[3]) * tanh(cell), gates.dtype());
   if (w.weight_hr.defined()) h = linear(h, w.weight_hr);
 }
 

@@ -6,6 +6,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -39,8 +40,9 @@ Tensor relu(const Arg& x) {
 }
 Tensor leaky_relu(const Arg& x, double negative_slope) {
   LocScope scope(x.loc());
-  const Tensor t = operand("leaky_relu", x);
-  return make_select(compare("gt", t, 0), t, scale(t, negative_slope));
+  return rounded_once(operand("leaky_relu", x), [&](const Tensor& t) {
+    return make_select(compare("gt", t, 0), t, scale(t, negative_slope));
+  });
 }
 Tensor prelu(const Arg& x, const Tensor& weight) {
   LocScope scope(x.loc());
@@ -60,59 +62,63 @@ Tensor prelu(const Arg& x, const Tensor& weight) {
 }
 Tensor elu(const Arg& x, double alpha) {
   LocScope scope(x.loc());
-  const Tensor t = operand("elu", x);
-  return positive_or(t, t, [&](const Tensor& n) { return scale(expm1(n), alpha); });
+  return rounded_once(operand("elu", x), [&](const Tensor& t) {
+    return positive_or(t, t, [&](const Tensor& n) { return scale(expm1(n), alpha); });
+  });
 }
 Tensor selu(const Arg& x) {
   LocScope scope(x.loc());
   constexpr double kAlpha = 1.6732632423543772848170429916717,
                    kScale = 1.0507009873554804934193349852946;
-  const Tensor t = operand("selu", x);
-  return positive_or(t, scale(t, kScale),
-                     [&](const Tensor& n) { return scale(expm1(n), kScale * kAlpha); });
+  return rounded_once(operand("selu", x), [&](const Tensor& t) {
+    return positive_or(t, scale(t, kScale),
+                       [&](const Tensor& n) { return scale(expm1(n), kScale * kAlpha); });
+  });
 }
 Tensor celu(const Arg& x, double alpha) {
   LocScope scope(x.loc());
-  const Tensor t = operand("celu", x);
-  LILITH_CHECK(alpha != 0, "celu: alpha is 0; need another number");
-  return positive_or(t, t,
-                     [&](const Tensor& n) { return scale(expm1(scale(n, 1 / alpha)), alpha); });
+  return rounded_once(operand("celu", x), [&](const Tensor& t) {
+    LILITH_CHECK(alpha != 0, "celu: alpha is 0; need another number");
+    return positive_or(t, t,
+                       [&](const Tensor& n) { return scale(expm1(scale(n, 1 / alpha)), alpha); });
+  });
 }
 Tensor gelu(const Arg& x, GeluApproximation approximate) {
   LocScope scope(x.loc());
-  const Tensor t = operand("gelu", x);
-  if (approximate == GeluApproximation::None) {
-    return mul(scale(t, 0.5), shift(erf(scale(t, 1 / std::numbers::sqrt2)), 1));
-  }
-  const double c = std::sqrt(2 / std::numbers::pi);
-  const Tensor inner = scale(add(t, scale(mul(t, mul(t, t)), 0.044715)), c);
-  return mul(scale(t, 0.5), shift(tanh(inner), 1));
+  return rounded_once(operand("gelu", x), [&](const Tensor& t) {
+    if (approximate == GeluApproximation::None) {
+      return mul(scale(t, 0.5), shift(erf(scale(t, 1 / std::numbers::sqrt2)), 1));
+    }
+    const double c = std::sqrt(2 / std::numbers::pi);
+    const Tensor inner = scale(add(t, scale(mul(t, mul(t, t)), 0.044715)), c);
+    return mul(scale(t, 0.5), shift(tanh(inner), 1));
+  });
 }
 Tensor silu(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = operand("silu", x);
-  return mul(t, sigmoid(t));
+  return rounded_once(operand("silu", x), [&](const Tensor& t) { return mul(t, sigmoid(t)); });
 }
 Tensor mish(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = operand("mish", x);
-  return mul(t, tanh(softplus(t)));
+  return rounded_once(operand("mish", x),
+                      [&](const Tensor& t) { return mul(t, tanh(softplus(t))); });
 }
 Tensor softplus(const Arg& x, double beta, double threshold) {
   LocScope scope(x.loc());
-  const Tensor t = operand("softplus", x);
-  const Tensor z = scale(t, beta);
-  const Tensor linear = compare("gt", z, threshold);
-  // max(z, 0) + log1p(exp(-|z|)): exp never overflows; the selects give the slope 1/2 at 0.
-  const Tensor held = masked(logical_not(linear), z), positive = compare("gt", held, 0);
-  const Tensor small = exp(make_select(positive, neg(held), held));
-  const Tensor smooth = add(masked(positive, held), log1p(small));
-  return make_select(linear, t, scale(smooth, 1 / beta));
+  return rounded_once(operand("softplus", x), [&](const Tensor& t) {
+    const Tensor z = scale(t, beta);
+    const Tensor linear = compare("gt", z, threshold);
+    // max(z, 0) + log1p(exp(-|z|)): exp never overflows; the selects give the slope 1/2 at 0.
+    const Tensor held = masked(logical_not(linear), z), positive = compare("gt", held, 0);
+    const Tensor small = exp(make_select(positive, neg(held), held));
+    const Tensor smooth = add(masked(positive, held), log1p(small));
+    return make_select(linear, t, scale(smooth, 1 / beta));
+  });
 }
 Tensor softsign(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = operand("softsign", x);
-  return div(t, shift(abs(t), 1));
+  return rounded_once(operand("softsign", x),
+                      [&](const Tensor& t) { return div(t, shift(abs(t), 1)); });
 }
 Tensor hardtanh(const Arg& x, double min_val, double max_val) {
   LocScope scope(x.loc());
@@ -126,18 +132,20 @@ Tensor relu6(const Arg& x) {
 }
 Tensor hardswish(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = operand("hardswish", x);
-  const Tensor below = compare("le", t, -3), above = compare("ge", t, 3);
-  const Tensor held = masked(logical_not(logical_or(below, above)), t);
-  const Tensor middle = scale(mul(held, shift(held, 3)), 1.0 / 6);
-  return make_select(below, full_as(t, 0), make_select(above, t, middle));
+  return rounded_once(operand("hardswish", x), [&](const Tensor& t) {
+    const Tensor below = compare("le", t, -3), above = compare("ge", t, 3);
+    const Tensor held = masked(logical_not(logical_or(below, above)), t);
+    const Tensor middle = scale(mul(held, shift(held, 3)), 1.0 / 6);
+    return make_select(below, full_as(t, 0), make_select(above, t, middle));
+  });
 }
 Tensor hardsigmoid(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = operand("hardsigmoid", x);
-  const Tensor middle = shift(scale(t, 1.0 / 6), 0.5);
-  return make_select(compare("le", t, -3), full_as(t, 0),
-                     make_select(compare("ge", t, 3), full_as(t, 1), middle));
+  return rounded_once(operand("hardsigmoid", x), [&](const Tensor& t) {
+    const Tensor middle = shift(scale(t, 1.0 / 6), 0.5);
+    return make_select(compare("le", t, -3), full_as(t, 0),
+                       make_select(compare("ge", t, 3), full_as(t, 1), middle));
+  });
 }
 Tensor hardshrink(const Arg& x, double lambd) {
   LocScope scope(x.loc());
@@ -147,11 +155,12 @@ Tensor hardshrink(const Arg& x, double lambd) {
 }
 Tensor softshrink(const Arg& x, double lambd) {
   LocScope scope(x.loc());
-  const Tensor t = operand("softshrink", x);
-  LILITH_CHECK(lambd >= 0, "softshrink: lambd is {}; need lambd >= 0", lambd);
-  const Tensor within = make_select(eq(t, t), full_as(t, 0), t);  // NaN stays
-  return make_select(compare("gt", t, lambd), shift(t, -lambd),
-                     make_select(compare("lt", t, -lambd), shift(t, lambd), within));
+  return rounded_once(operand("softshrink", x), [&](const Tensor& t) {
+    LILITH_CHECK(lambd >= 0, "softshrink: lambd is {}; need lambd >= 0", lambd);
+    const Tensor within = make_select(eq(t, t), full_as(t, 0), t);  // NaN stays
+    return make_select(compare("gt", t, lambd), shift(t, -lambd),
+                       make_select(compare("lt", t, -lambd), shift(t, lambd), within));
+  });
 }
 Tensor logsigmoid(const Arg& x) {
   LocScope scope(x.loc());
@@ -160,8 +169,7 @@ Tensor logsigmoid(const Arg& x) {
 }
 Tensor tanhshrink(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = operand("tanhshrink", x);
-  return sub(t, tanh(t));
+  return rounded_once(operand("tanhshrink", x), [&](const Tensor& t) { return sub(t, tanh(t)); });
 }
 Tensor threshold(const Arg& x, double threshold, double value) {
   LocScope scope(x.loc());
@@ -173,8 +181,10 @@ Tensor glu(const Arg& x, int dim) {
   const Tensor t = operand("glu", x);
   LILITH_CHECK(t.ndim() > 0 && t.size(dim) % 2 == 0, "glu: dimension {} of {}; need an even size",
                dim, t.aval().str());
-  const auto halves = chunk(t, 2, dim);
-  return mul(halves[0], sigmoid(halves[1]));
+  return rounded_once(t, [&](const Tensor& wide) {
+    const auto halves = chunk(wide, 2, dim);
+    return mul(halves[0], sigmoid(halves[1]));
+  });
 }
 
 Tensor softmax(const Arg& x, int dim, std::optional<DType> dtype) {
@@ -182,9 +192,11 @@ Tensor softmax(const Arg& x, int dim, std::optional<DType> dtype) {
   const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
   const int d = wrap_dim("softmax", dim, t.ndim());
   if (t.ndim() == 0 || t.numel() == 0) return t.ndim() == 0 ? full_as(t, 1) : t;
-  const Tensor top = stop_gradient(make_reduce("reduce_max", t, {d}));
-  const Tensor e = exp(sub(t, broadcast_over(top, t.shape(), {d})));
-  return div(e, broadcast_over(make_reduce("reduce_sum", e, {d}), t.shape(), {d}));
+  return rounded_once(t, [&](const Tensor& wide) {
+    const Tensor top = stop_gradient(make_reduce("reduce_max", wide, {d}));
+    const Tensor e = exp(sub(wide, broadcast_over(top, t.shape(), {d})));
+    return div(e, broadcast_over(make_reduce("reduce_sum", e, {d}), t.shape(), {d}));
+  });
 }
 namespace ops {
 
@@ -211,10 +223,12 @@ Tensor log_softmax(const Arg& x, int dim, std::optional<DType> dtype) {
   const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
   const int d = wrap_dim("log_softmax", dim, t.ndim());
   if (t.ndim() == 0 || t.numel() == 0) return t.ndim() == 0 ? full_as(t, 0) : t;
-  const Tensor top = stop_gradient(make_reduce("reduce_max", t, {d}));
-  const Tensor off = sub(t, broadcast_over(top, t.shape(), {d}));
-  const Tensor total = log(make_reduce("reduce_sum", exp(off), {d}));
-  return sub(off, broadcast_over(total, t.shape(), {d}));
+  return rounded_once(t, [&](const Tensor& wide) {
+    const Tensor top = stop_gradient(make_reduce("reduce_max", wide, {d}));
+    const Tensor off = sub(wide, broadcast_over(top, t.shape(), {d}));
+    const Tensor total = log(make_reduce("reduce_sum", exp(off), {d}));
+    return sub(off, broadcast_over(total, t.shape(), {d}));
+  });
 }
 
 }  // namespace lilith

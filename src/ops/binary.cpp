@@ -1,9 +1,11 @@
 #include <cmath>
 
+#include "ir/host.h"
 #include "ir/node.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "ops/define.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -187,7 +189,19 @@ const OpDef& gt_op = define(Compare{"gt", [](double a, double b) { return a > b;
 const OpDef& ge_op = define(Compare{"ge", [](double a, double b) { return a >= b; },
                                     [](I a, I b) { return a >= b; }, kir::ge});
 
+// A number, or a 0-d tensor of a wider dtype, takes part in f32 in the arithmetic of halves, as in
+// PyTorch's kernels. Whether it does must not depend on the value of a number that is no constant.
+bool wider(const Arg& x, DType dtype) {
+  if (!x.is_scalar()) return x.tensor().ndim() == 0 && !is_half(x.tensor().dtype());
+  const double v = x.scalar().as_double();
+  return x.scalar().kind == Scalar::Kind::Float || ir::round_to(v, dtype) != v;
+}
 Tensor binary(const OpDef& op, const Arg& a, const Arg& b, DType dtype) {
+  const bool arithmetic = &op == &add_op || &op == &sub_op || &op == &mul_op || &op == &div_op;
+  if (arithmetic && is_half(dtype) && (wider(a, dtype) || wider(b, dtype))) {
+    const Operands wide = broadcast_operands(op.name, a, b, DType::F32);
+    return make_cast(apply(op, {wide.a, wide.b}), dtype);
+  }
   const Operands x = broadcast_operands(op.name, a, b, dtype);
   return apply(op, {x.a, x.b});
 }
@@ -203,11 +217,14 @@ Tensor binary_floating(const OpDef& op, const Arg& a, const Arg& b,
   LocScope scope(a.loc(), function);
   return binary(op, a, b, floating_type(result_type({&a, &b})));
 }
-Tensor scaled(const Arg& b, const Arg& alpha, DType dtype) {
-  if (constant_value(alpha) == 1.0) return b.tensor(dtype);
+// a op alpha b
+Tensor with_scaled(const OpDef& op, const Arg& a, const Arg& b, const Arg& alpha, DType dtype) {
+  if (constant_value(alpha) == 1.0) return binary(op, a, b, dtype);
   LILITH_CHECK(is_floating(dtype) || !is_floating(result_type({&alpha})),
                "add: alpha is a float and the operands are {}; need an integer alpha", name(dtype));
-  return binary(mul_op, b, alpha, dtype);
+  const DType wide = compute_type(dtype);
+  const Tensor rate = make_cast(alpha.tensor(dtype), wide);
+  return make_cast(binary(op, a, binary(mul_op, b, rate, wide), wide), dtype);
 }
 Tensor logic(const OpDef& op, const Arg& a, const Arg& b,
              const char* function = __builtin_FUNCTION()) {
@@ -251,14 +268,14 @@ DType result_type(const Arg& a, const Arg& b) { return ops::result_type({&a, &b}
 Tensor add(const Arg& a, const Arg& b, const Arg& alpha) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
-  return binary(add_op, a, scaled(b, alpha, dtype), dtype);
+  return with_scaled(add_op, a, b, alpha, dtype);
 }
 Tensor sub(const Arg& a, const Arg& b, const Arg& alpha) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
   LILITH_CHECK(dtype != DType::Bool, "sub: got {} and {}; bools do not subtract, use logical_xor",
                ops::describe(a), ops::describe(b));
-  return binary(sub_op, a, scaled(b, alpha, dtype), dtype);
+  return with_scaled(sub_op, a, b, alpha, dtype);
 }
 Tensor rsub(const Arg& a, const Arg& b, const Arg& alpha) {
   LocScope scope(a.loc());
@@ -269,21 +286,25 @@ Tensor div(const Arg& a, const Arg& b, RoundingMode rounding) {
   LocScope scope(a.loc());
   if (rounding == RoundingMode::None) return binary_floating(div_op, a, b);
   if (rounding == RoundingMode::Floor) return floor_divide(a, b);
-  const Tensor q = binary(div_op, a, b);
-  return is_floating(q.dtype()) ? trunc(q) : q;
+  const DType dtype = ops::result_type({&a, &b});
+  const Tensor q = binary(div_op, a, b, compute_type(dtype));
+  return is_floating(dtype) ? make_cast(trunc(q), dtype) : q;
 }
 Tensor true_divide(const Arg& a, const Arg& b) { return binary_floating(div_op, a, b); }
 Tensor floor_divide(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const Operands x = broadcast_operands("floor_divide", a, b, ops::result_type({&a, &b}));
-  return floor_quotient(x.a, x.b);
+  const DType dtype = ops::result_type({&a, &b});
+  const Operands x = broadcast_operands("floor_divide", a, b, compute_type(dtype));
+  return narrowed(floor_quotient(x.a, x.b), dtype);
 }
 Tensor remainder(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const Operands x = broadcast_operands("remainder", a, b, ops::result_type({&a, &b}));
-  const Tensor mod = apply(fmod_op, {x.a, x.b});
-  const Tensor signs = logical_xor(compare("lt", mod, 0), compare("lt", x.b, 0));
-  return make_select(logical_and(compare("ne", mod, 0), signs), apply(add_op, {mod, x.b}), mod);
+  const Tensor divisor = widened(x.b), mod = apply(fmod_op, {widened(x.a), divisor});
+  const Tensor signs = logical_xor(compare("lt", mod, 0), compare("lt", divisor, 0));
+  return narrowed(
+      make_select(logical_and(compare("ne", mod, 0), signs), apply(add_op, {mod, divisor}), mod),
+      x.a.dtype());
 }
 Tensor fmod(const Arg& a, const Arg& b) { return binary(fmod_op, a, b); }
 
@@ -298,7 +319,10 @@ Tensor pow(const Arg& a, const Arg& b) {
       const Tensor x = make_cast(a.tensor(), dtype);
       if (*exponent == 1) return x;
       if (*exponent == 2) return apply(mul_op, {x, x});
-      if (*exponent == 3) return apply(mul_op, {apply(mul_op, {x, x}), x});
+      if (*exponent == 3) {
+        return rounded_once(
+            x, [](const Tensor& t) { return apply(mul_op, {apply(mul_op, {t, t}), t}); });
+      }
       if (*exponent == 0.5) return sqrt(x);
       if (*exponent == -1) return reciprocal(x);
       return apply(pow_op, {x, full_as(x, *exponent)});

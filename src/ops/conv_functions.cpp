@@ -5,6 +5,7 @@
 #include "lilith/ops/nn.h"
 #include "lilith/ops/shape.h"
 #include "ops/conv.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 
 // Linear layers and convolutions over NC… tensors.
@@ -27,14 +28,17 @@ Batched batched(const char* op, const Tensor& x, int n) {
   return {single ? unsqueeze(x, 0) : x, single};
 }
 
-Tensor finish(const char* op, const Tensor& out, const Tensor& bias, bool single) {
+// What is added to a sum of half products joins it before it is rounded.
+Tensor joins(const Tensor& x, const Tensor& bias) { return bias.defined() ? widened(x) : x; }
+
+Tensor finish(const char* op, const Tensor& out, const Tensor& bias, bool single, DType dtype) {
   Tensor y = out;
   if (bias.defined()) {
-    LILITH_CHECK(bias.ndim() == 1 && bias.numel() == out.size(1) && bias.dtype() == out.dtype(),
-                 "{}: bias is {}; need {}[{}]", op, bias.aval().str(), name(out.dtype()),
-                 out.size(1));
-    y = apply("add", {y, make_broadcast(bias, y.shape(), {1})});
+    LILITH_CHECK(bias.ndim() == 1 && bias.numel() == out.size(1) && bias.dtype() == dtype,
+                 "{}: bias is {}; need {}[{}]", op, bias.aval().str(), name(dtype), out.size(1));
+    y = apply("add", {y, make_broadcast(widened(bias), y.shape(), {1})});
   }
+  y = narrowed(y, dtype);
   return single ? squeeze(y, 0) : y;
 }
 
@@ -83,7 +87,7 @@ Tensor conv(const char* op, int n, const Arg& input, const Tensor& weight, const
                  "dimension {}: input {}, weight {}",
                  op, reach + 1, padded, i + 2, x.aval().str(), weight.aval().str());
   }
-  return finish(op, make_conv(x, weight, s), bias, single);
+  return finish(op, make_conv(joins(x, bias), joins(weight, bias), s), bias, single, x.dtype());
 }
 
 // The adjoint of conv: the input spread `stride` apart under the mirrored kernel.
@@ -128,7 +132,8 @@ Tensor conv_transpose(const char* op, int n, const Arg& input, const Tensor& wei
   joined[0] = g * out;
   joined[1] = per_group;
   const Tensor kernel = make_reshape(make_transpose(make_reshape(weight, split), perm), joined);
-  return finish(op, make_conv(x, make_reverse(kernel, spatial), s), bias, single);
+  const Tensor mirrored = make_reverse(kernel, spatial);
+  return finish(op, make_conv(joins(x, bias), joins(mirrored, bias), s), bias, single, x.dtype());
 }
 
 }  // namespace
@@ -141,13 +146,16 @@ Tensor linear(const Arg& input, const Tensor& weight, const Tensor& bias) {
                weight.aval().str());
   LILITH_CHECK(x.size(-1) == weight.size(-1), "linear: x {} has {} features, weight {} wants {}",
                x.aval().str(), x.size(-1), weight.aval().str(), weight.size(-1));
-  const Tensor y = dot_general(x, weight, {}, {}, {x.ndim() - 1}, {weight.ndim() - 1});
+  const bool joined = bias.defined() && x.dtype() == weight.dtype();
+  const Tensor y =
+      joined ? dot_general(widened(x), widened(weight), {}, {}, {x.ndim() - 1}, {weight.ndim() - 1})
+             : dot_general(x, weight, {}, {}, {x.ndim() - 1}, {weight.ndim() - 1});
   if (!bias.defined()) return y;
   LILITH_CHECK(bias.ndim() <= 1 &&
                    (bias.numel() == 1 || (weight.ndim() == 2 && bias.numel() == weight.size(0))),
                "linear: bias is {}; need [{}]", bias.aval().str(),
                weight.ndim() == 2 ? weight.size(0) : 1);
-  return add(y, bias);
+  return narrowed(add(y, widened(bias)), result_type(x, bias));
 }
 
 Tensor bilinear(const Arg& x1, const Tensor& x2, const Tensor& weight, const Tensor& bias) {
@@ -160,11 +168,15 @@ Tensor bilinear(const Arg& x1, const Tensor& x2, const Tensor& weight, const Ten
   const I n = a.numel() / std::max<I>(a.size(-1), 1);
   const Tensor flat1 = make_reshape(a, {n, a.size(-1)}), flat2 = make_reshape(x2, {n, x2.size(-1)});
   // [n, out, B], then the second contraction per row.
-  const Tensor left = dot_general(flat1, weight, {}, {}, {1}, {1});
+  LILITH_CHECK(a.dtype() == weight.dtype() && a.dtype() == x2.dtype(),
+               "bilinear: dtypes differ: x1 {}, x2 {}, weight {}; need equal dtypes",
+               a.aval().str(), x2.aval().str(), weight.aval().str());
+  const Tensor left = dot_general(widened(flat1), widened(weight), {}, {}, {1}, {1});
   Shape out = a.shape();
   out[out.rank() - 1] = weight.size(0);
-  const Tensor y = make_reshape(dot_general(left, flat2, {0}, {0}, {2}, {1}), out);
-  return bias.defined() ? add(y, bias) : y;
+  const Tensor y = make_reshape(dot_general(left, widened(flat2), {0}, {0}, {2}, {1}), out);
+  if (!bias.defined()) return narrowed(y, a.dtype());
+  return narrowed(add(y, widened(bias)), result_type(a, bias));
 }
 
 Tensor conv1d(const Arg& x, const Tensor& weight, const Tensor& bias, const IntList& stride,

@@ -7,6 +7,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/linalg.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -183,9 +184,14 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands, So
                  "einsum: label '{}' of the output of \"{}\" is in no operand, or there twice", c,
                  equation);
   }
+  const DType dtype = operands[0].dtype();
+  const bool one_dtype = std::all_of(operands.begin(), operands.end(),
+                                     [&](const Tensor& t) { return t.dtype() == dtype; });
   std::vector<Labelled> terms;
-  for (std::size_t i = 0; i < operands.size(); ++i)
-    terms.push_back(without_repeats({operands[i], names[i]}));
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    const Tensor term = one_dtype ? widened(operands[i]) : operands[i];
+    terms.push_back(without_repeats({term, names[i]}));
+  }
   broadcast_labels(terms, equation);
   Labelled acc = terms[0];
   for (std::size_t i = 1; i < terms.size(); ++i) {
@@ -196,7 +202,7 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands, So
   acc = summed_to(std::move(acc), out);
   Ints perm;
   for (char c : out) perm.push_back(static_cast<I>(acc.labels.find(c)));
-  return make_transpose(acc.value, perm);
+  return narrowed(make_transpose(acc.value, perm), one_dtype ? dtype : acc.value.dtype());
 }
 
 }  // namespace lilith

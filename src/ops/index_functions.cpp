@@ -4,6 +4,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/indices.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -111,9 +112,9 @@ Tensor scatter_add(const Arg& x, int dim, const Tensor& index, const Tensor& src
   }
   if (whole) return make_scatter_add(t, d, index, from);
   // A smaller index touches a corner of x: what it adds there, padded to the whole.
-  Tensor added = make_scatter_add(full_as(part, 0), d, index, from);
+  Tensor added = make_scatter_add(full_as(widened(part), 0), d, index, from);
   for (int i = 0; i < t.ndim(); ++i) added = pad_dim(added, i, 0, t.shape()[i] - added.shape()[i]);
-  return add(t, added);
+  return narrowed(add(widened(t), added), t.dtype());
 }
 
 Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<int> dim) {
@@ -160,8 +161,11 @@ Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& sourc
   const int d = checked_dim("index_add", t, dim, index);
   LILITH_CHECK(source.dtype() == t.dtype(), "index_add: x {}, source {}; need equal dtypes",
                t.aval().str(), source.aval().str());
-  const Tensor src = alpha == 1 ? source : scale(source, alpha);
-  if (t.ndim() == 0) return add(t, sum(src, {}, false, t.dtype()));
+  const Tensor src = alpha == 1 ? source : scale(widened(source), alpha);
+  if (t.ndim() == 0) {
+    const DType wide = compute_type(t.dtype());
+    return narrowed(add(widened(t), sum(widened(src), {}, false, wide)), t.dtype());
+  }
   Shape expected = t.shape();
   expected[d] = index.numel();
   LILITH_CHECK(src.numel() == expected.numel(), "index_add: source is {}; need shape {}",

@@ -3,6 +3,7 @@
 
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/nn.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -124,8 +125,10 @@ Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
   }
   if (o.mode == Interpolation::Area) return area(x, size);
   const int taps = o.mode == Interpolation::Nearest ? 1 : o.mode == Interpolation::Bicubic ? 4 : 2;
+  const DType dtype = x.dtype();
+  if (!picks) x = widened(x);
   for (int d = 0; d < n; ++d) x = resample(x, d + 2, samplings[static_cast<std::size_t>(d)], taps);
-  return x;
+  return picks ? x : narrowed(x, dtype);
 }
 
 }  // namespace lilith

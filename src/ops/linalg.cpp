@@ -5,6 +5,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -43,11 +44,23 @@ Tensor accumulate(const Arg& x, const Tensor& product, double beta, double alpha
   }
   const Tensor scaled = alpha == 1 ? product : scale(product, alpha);
   if (beta == 0) return scaled;
-  const Tensor t = x.tensor(dtype);
+  const Tensor t = widened(x.tensor(dtype));
   LILITH_CHECK(t.dtype() == dtype, "addmm: dtypes differ: x {}, product {}; need equal dtypes",
                t.aval().str(), product.aval().str());
   const Tensor added = expand(beta == 1 ? t : scale(t, beta), product.shape());
   return apply("add", {added, scaled});
+}
+
+// alpha f(a, b) + beta x as one op.
+template <class F>
+Tensor accumulated(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha, F&& f) {
+  const DType dtype = a.tensor().dtype();
+  if (is_half(dtype)) {
+    LILITH_CHECK(b.tensor().dtype() == dtype && x.tensor(dtype).dtype() == dtype,
+                 "addmm: dtypes differ: x {}, a {}, b {}; need equal dtypes", describe(x),
+                 describe(a), describe(b));
+  }
+  return narrowed(accumulate(x, f(widened(a.tensor()), widened(b.tensor())), beta, alpha), dtype);
 }
 
 Shape leading(const Shape& s, int n) { return Shape(s.begin(), static_cast<std::size_t>(n)); }
@@ -136,19 +149,23 @@ Tensor outer(const Arg& a, const Arg& b) {
 
 Tensor addmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
   LocScope scope(x.loc());
-  return accumulate(x, mm(a, b), beta, alpha);
+  return accumulated(x, a, b, beta, alpha,
+                     [](const Tensor& a, const Tensor& b) { return mm(a, b); });
 }
 Tensor addmv(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
   LocScope scope(x.loc());
-  return accumulate(x, mv(a, b), beta, alpha);
+  return accumulated(x, a, b, beta, alpha,
+                     [](const Tensor& a, const Tensor& b) { return mv(a, b); });
 }
 Tensor addr(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
   LocScope scope(x.loc());
-  return accumulate(x, outer(a, b), beta, alpha);
+  return accumulated(x, a, b, beta, alpha,
+                     [](const Tensor& a, const Tensor& b) { return outer(a, b); });
 }
 Tensor baddbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
   LocScope scope(x.loc());
-  return accumulate(x, bmm(a, b), beta, alpha);
+  return accumulated(x, a, b, beta, alpha,
+                     [](const Tensor& a, const Tensor& b) { return bmm(a, b); });
 }
 Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
   LocScope scope(x.loc());
@@ -157,12 +174,16 @@ Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alph
   LILITH_CHECK(p.size(0) == q.size(0), "addbmm: batch sizes differ: a {}, b {}; need equal sizes",
                describe(a), describe(b));
   check_inner("addbmm", p, q, p.size(2), q.size(1), "a.shape[-1] == b.shape[-2]");
-  return accumulate(x, dot_general(p, q, {}, {}, {0, 2}, {0, 1}), beta, alpha);
+  return accumulated(x, a, b, beta, alpha, [](const Tensor& a, const Tensor& b) {
+    return dot_general(a, b, {}, {}, {0, 2}, {0, 1});
+  });
 }
 
 Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntList& dims_b) {
   LocScope scope(a.loc());
   Tensor x = a.tensor(), y = b.tensor();
+  const DType dtype = x.dtype();
+  const bool halves = is_half(dtype) && y.dtype() == dtype;
   LILITH_CHECK(dims_a.size() == dims_b.size(), "tensordot: {} dims of a, {} of b; need as many",
                dims_a.size(), dims_b.size());
   if (dims_a.empty()) return dot_general(x, y, {}, {}, {}, {});
@@ -171,10 +192,15 @@ Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntLis
   // A size of 1 is repeated to the other's: the other is summed.
   for (std::size_t k = 0; k < in_x.size() && k < in_y.size(); ++k) {
     const I m = x.shape()[static_cast<int>(in_x[k])], n = y.shape()[static_cast<int>(in_y[k])];
+    if (halves && (m == 1) != (n == 1)) {
+      x = widened(x);
+      y = widened(y);
+    }
     if (m == 1 && n != 1) y = sum(y, in_y[k], true, y.dtype());
     if (n == 1 && m != 1) x = sum(x, in_x[k], true, x.dtype());
   }
-  return dot_general(x, y, {}, {}, in_x, in_y);
+  const Tensor product = dot_general(x, y, {}, {}, in_x, in_y);
+  return halves ? make_cast(product, dtype) : product;
 }
 Tensor tensordot(const Arg& a, const Arg& b, int dims) {
   LocScope scope(a.loc());
@@ -192,8 +218,9 @@ Tensor cross(const Arg& a, const Arg& b, int dim) {
   const int d = wrap_dim("cross", dim, o.a.ndim());
   LILITH_CHECK(o.a.ndim() > 0 && o.a.size(d) == 3, "cross: dimension {} of {}; need size 3", dim,
                o.a.aval().str());
-  const auto turned = [&](const Tensor& t, int by) { return roll(t, -by, d); };
-  return sub(mul(turned(o.a, 1), turned(o.b, 2)), mul(turned(o.a, 2), turned(o.b, 1)));
+  const auto turned = [&](const Tensor& t, int by) { return widened(roll(t, -by, d)); };
+  return narrowed(sub(mul(turned(o.a, 1), turned(o.b, 2)), mul(turned(o.a, 2), turned(o.b, 1))),
+                  o.a.dtype());
 }
 
 }  // namespace lilith

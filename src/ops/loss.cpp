@@ -9,6 +9,7 @@
 #include "lilith/ops/nn.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -32,11 +33,24 @@ Tensor reduced(const Tensor& x, Reduction reduction) {
   return mean(x);
 }
 
-// Both operands, floating, of one dtype. Error unless they have one shape.
-Operands pair(const char* op, const Arg& input, const Tensor& target) {
+// Both operands of one dtype, as composites compute with them, and the dtype of the loss.
+struct Pair : Operands {
+  DType dtype;
+};
+Pair wide_pair(const char* op, const Arg& a, const Arg& b) {
+  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const Operands o = broadcast_operands(op, a, b, dtype);
+  return {{widened(o.a), widened(o.b)}, dtype};
+}
+// Error unless they have one shape.
+Pair pair(const char* op, const Arg& input, const Tensor& target) {
   const Arg t(target);
   check_one_shape(op, "input", input, "target", t);
-  return broadcast_operands(op, input, t, floating_type(ops::result_type({&input, &t})));
+  return wide_pair(op, input, t);
+}
+// The reduction of what was computed from a pair.
+Tensor reduced(const Tensor& x, Reduction reduction, DType dtype) {
+  return narrowed(reduced(x, reduction), dtype);
 }
 
 Tensor at_least_zero(const Tensor& x) { return clamp_min(x, full_as(x, 0)); }
@@ -92,10 +106,12 @@ Tensor nll(const char* op, const Tensor& x, const Tensor& target, const Tensor& 
                "{}: input is {}; need floating [C], [N, C] or [N, C, d...]", op, x.aval().str());
   check_classes(op, x, target);
   check_weight(op, weight, x.shape()[x.ndim() == 1 ? 0 : 1]);
-  const Targets t = targets_of(x, target, weight, ignore_index);
-  const Tensor minus = neg(picked(x, t.index));
-  const Tensor values = masked(t.counts, weight.defined() ? mul(minus, t.weight) : minus);
-  return weighted(values, t.weight, reduction);
+  return rounded_once(x, [&](const Tensor& wide) {
+    const Targets t = targets_of(wide, target, weight, ignore_index);
+    const Tensor minus = neg(picked(wide, t.index));
+    const Tensor values = masked(t.counts, weight.defined() ? mul(minus, t.weight) : minus);
+    return weighted(values, t.weight, reduction);
+  });
 }
 
 }  // namespace
@@ -108,10 +124,10 @@ Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& o)
 Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
                           const CrossEntropyLossOptions& o) {
   LocScope scope(input.loc());
-  const Tensor x = input.tensor();
+  const Tensor given = input.tensor(), x = widened(given);
   LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1,
                "cross_entropy_loss: input is {}; need floating [C], [N, C] or [N, C, d...]",
-               x.aval().str());
+               given.aval().str());
   LILITH_CHECK(o.label_smoothing >= 0 && o.label_smoothing <= 1,
                "cross_entropy_loss: label_smoothing is {}; need 0 to 1", o.label_smoothing);
   const int d = x.ndim() == 1 ? 0 : 1;
@@ -128,54 +144,54 @@ Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
     LILITH_CHECK(
         target.shape() == x.shape(),
         "cross_entropy_loss: probabilities {} for input {}; need the same shape{}",
-        target.aval().str(), x.aval().str(),
+        target.aval().str(), given.aval().str(),
         target.shape() == numbers ? " (class numbers are integers: target.to(kInt64))" : "");
     Tensor p = make_cast(target, x.dtype());
     if (smoothing > 0) p = shift(scale(p, 1 - smoothing), each);
     Tensor values = mul(logp, p);
     if (class_weight.defined()) values = mul(values, class_weight);
     const Tensor losses = neg(sum(values, d));
-    if (o.reduction == Reduction::None) return losses;
+    if (o.reduction == Reduction::None) return narrowed(losses, given.dtype());
     const Tensor total = sum(losses);
-    return o.reduction == Reduction::Sum
-               ? total
-               : scale(total, 1 / static_cast<double>(x.numel() / std::max<I>(classes, 1)));
+    const double rows = static_cast<double>(x.numel() / std::max<I>(classes, 1));
+    return narrowed(o.reduction == Reduction::Sum ? total : scale(total, 1 / rows), given.dtype());
   }
   const Tensor chosen =
       nll("cross_entropy_loss", logp, target, o.weight, o.ignore_index, o.reduction);
-  if (smoothing == 0) return chosen;
+  if (smoothing == 0) return narrowed(chosen, given.dtype());
   const Targets t = targets_of(x, target, o.weight, o.ignore_index);
   const Tensor all = neg(sum(class_weight.defined() ? mul(logp, class_weight) : logp, d));
   const Tensor spread = weighted(masked(t.counts, all), t.weight, o.reduction);
-  return add(scale(chosen, 1 - smoothing), scale(spread, each));
+  return narrowed(add(scale(chosen, 1 - smoothing), scale(spread, each)), given.dtype());
 }
 
 Tensor mse_loss(const Arg& input, const Tensor& target, Reduction reduction) {
   LocScope scope(input.loc());
-  const Operands o = pair("mse_loss", input, target);
+  const Pair o = pair("mse_loss", input, target);
   const Tensor d = sub(o.a, o.b);
-  return reduced(mul(d, d), reduction);
+  return reduced(mul(d, d), reduction, o.dtype);
 }
 Tensor l1_loss(const Arg& input, const Tensor& target, Reduction reduction) {
   LocScope scope(input.loc());
-  const Operands o = pair("l1_loss", input, target);
-  return reduced(abs(sub(o.a, o.b)), reduction);
+  const Pair o = pair("l1_loss", input, target);
+  return reduced(abs(sub(o.a, o.b)), reduction, o.dtype);
 }
 Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reduction, double beta) {
   LocScope scope(input.loc());
   LILITH_CHECK(beta >= 0, "smooth_l1_loss: beta is {}; need beta >= 0", beta);
   if (beta == 0) return l1_loss(input, target, reduction);
-  const Operands o = pair("smooth_l1_loss", input, target);
+  const Pair o = pair("smooth_l1_loss", input, target);
   const Tensor d = sub(o.a, o.b), z = abs(d), near = compare("lt", z, beta), n = masked(near, d);
-  return reduced(make_select(near, scale(mul(n, n), 0.5 / beta), shift(z, -0.5 * beta)), reduction);
+  return reduced(make_select(near, scale(mul(n, n), 0.5 / beta), shift(z, -0.5 * beta)), reduction,
+                 o.dtype);
 }
 Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction, double delta) {
   LocScope scope(input.loc());
   LILITH_CHECK(delta > 0, "huber_loss: delta is {}; need delta > 0", delta);
-  const Operands o = pair("huber_loss", input, target);
+  const Pair o = pair("huber_loss", input, target);
   const Tensor d = sub(o.a, o.b), z = abs(d), near = compare("le", z, delta), n = masked(near, d);
   const Tensor far = scale(shift(z, -0.5 * delta), delta);
-  return reduced(make_select(near, scale(mul(n, n), 0.5), far), reduction);
+  return reduced(make_select(near, scale(mul(n, n), 0.5), far), reduction, o.dtype);
 }
 
 namespace {
@@ -193,7 +209,7 @@ Tensor bounded_log(const Tensor& x, const Tensor& steep, const Tensor& bend) {
 Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight,
                             Reduction reduction) {
   LocScope scope(input.loc());
-  const Operands o = pair("binary_cross_entropy", input, target);
+  const Pair o = pair("binary_cross_entropy", input, target);
   const Tensor one = full_as(o.a, 1), p = o.a, q = sub(one, p);
   // The slopes of the logarithms are q / max(p q, 1e-12) and -p / max(p q, 1e-12), so that the
   // gradient is PyTorch's (p - t) / max(p q, 1e-12), finite where p is exactly 0 or 1.
@@ -203,13 +219,13 @@ Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor
   Tensor values = neg(add(hit, miss));
   if (weight.defined())
     values = mul(values, broadcast_into("binary_cross_entropy", "weight", weight, values.shape()));
-  return reduced(values, reduction);
+  return reduced(values, reduction, o.dtype);
 }
 Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target,
                                         const BCEWithLogitsLossOptions& opt) {
   LocScope scope(input.loc());
   constexpr char kName[] = "binary_cross_entropy_with_logits";
-  const Operands o = pair(kName, input, target);
+  const Pair o = pair(kName, input, target);
   Tensor tail = softplus(neg(o.a), 1, INFINITY);
   if (opt.pos_weight.defined()) {
     const Tensor w = broadcast_into(kName, "pos_weight", opt.pos_weight, o.a.shape());
@@ -218,31 +234,31 @@ Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target,
   Tensor values = add(mul(sub(full_as(o.b, 1), o.b), o.a), tail);
   if (opt.weight.defined())
     values = mul(values, broadcast_into(kName, "weight", opt.weight, values.shape()));
-  return reduced(values, opt.reduction);
+  return reduced(values, opt.reduction, o.dtype);
 }
 
 Tensor kl_div(const Arg& input, const Tensor& target, KLDivReduction reduction, bool log_target) {
   LocScope scope(input.loc());
-  const Operands o = pair("kl_div", input, target);
+  const Pair o = pair("kl_div", input, target);
   const Tensor values =
       log_target ? mul(exp(o.b), sub(o.b, o.a)) : sub(xlogy(o.b, o.b), mul(o.b, o.a));
   switch (reduction) {
     case KLDivReduction::None:
-      return values;
+      return narrowed(values, o.dtype);
     case KLDivReduction::Sum:
-      return sum(values);
+      return narrowed(sum(values), o.dtype);
     case KLDivReduction::Mean:
-      return mean(values);
+      return narrowed(mean(values), o.dtype);
     case KLDivReduction::BatchMean:
       break;
   }
   LILITH_CHECK(values.ndim() > 0, "kl_div: batchmean of a 0-d input; need at least 1 dimension");
-  return scale(sum(values), 1 / static_cast<double>(values.shape()[0]));
+  return narrowed(scale(sum(values), 1 / static_cast<double>(values.shape()[0])), o.dtype);
 }
 
 Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLLLossOptions& opt) {
   LocScope scope(input.loc());
-  const Operands o = pair("poisson_nll_loss", input, target);
+  const Pair o = pair("poisson_nll_loss", input, target);
   Tensor values =
       opt.log_input ? sub(exp(o.a), mul(o.b, o.a)) : sub(o.a, mul(o.b, log(shift(o.a, opt.eps))));
   if (opt.full) {
@@ -252,12 +268,12 @@ Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLL
         add(sub(mul(t, log(t)), t), scale(log(scale(t, 2 * std::numbers::pi)), 0.5));
     values = add(values, masked(big, stirling));
   }
-  return reduced(values, opt.reduction);
+  return reduced(values, opt.reduction, o.dtype);
 }
 Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
                          const GaussianNLLLossOptions& opt) {
   LocScope scope(input.loc());
-  const Operands o = pair("gaussian_nll_loss", input, target);
+  const Pair o = pair("gaussian_nll_loss", input, target);
   Tensor v = make_cast(var, o.a.dtype());
   // One variance for the last dimension, or for all.
   Shape leading = o.a.shape();
@@ -274,22 +290,22 @@ Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& v
   const Tensor d = sub(o.a, o.b);
   Tensor values = scale(add(log(v), div(mul(d, d), v)), 0.5);
   if (opt.full) values = shift(values, 0.5 * std::log(2 * std::numbers::pi));
-  return reduced(values, opt.reduction);
+  return reduced(values, opt.reduction, o.dtype);
 }
 
 Tensor soft_margin_loss(const Arg& input, const Tensor& target, Reduction reduction) {
   LocScope scope(input.loc());
-  const Operands o = pair("soft_margin_loss", input, target);
-  return reduced(softplus(neg(mul(o.b, o.a)), 1, INFINITY), reduction);
+  const Pair o = pair("soft_margin_loss", input, target);
+  return reduced(softplus(neg(mul(o.b, o.a)), 1, INFINITY), reduction, o.dtype);
 }
 Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margin,
                             Reduction reduction) {
   LocScope scope(input.loc());
-  const Operands o = pair("hinge_embedding_loss", input, target);
+  const Pair o = pair("hinge_embedding_loss", input, target);
   const Tensor gap = at_least_zero(shift(neg(o.a), margin));
   const Tensor values =
       add(masked(compare("ne", o.b, 1), gap), masked(compare("ne", o.b, -1), o.a));
-  return reduced(values, reduction);
+  return reduced(values, reduction, o.dtype);
 }
 Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
                            Reduction reduction) {
@@ -298,10 +314,12 @@ Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, 
                "margin_ranking_loss: a is {}, b is {}; need as many dimensions{}",
                a.tensor().aval().str(), b.aval().str(),
                shape_cure("a", a.tensor().shape(), "b", b.shape()));
-  const Tensor apart = sub(a, b);
+  const Arg other(b), sign(target);
+  const DType dtype = ops::result_type({&a, &other, &sign});
+  const Tensor apart = sub(widened(a.tensor()), widened(b));
   check_one_shape("margin_ranking_loss", "difference", apart, "target", target);
-  const Tensor gap = shift(mul(neg(target), apart), margin);
-  return reduced(at_least_zero(gap), reduction);
+  const Tensor gap = shift(mul(neg(widened(target)), apart), margin);
+  return reduced(at_least_zero(gap), reduction, dtype);
 }
 Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
                              Reduction reduction) {
@@ -313,9 +331,7 @@ Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target
       "cosine_embedding_loss: a is {}, b is {}, target is {}; need [N, D], [N, D] and [N], "
       "or [D], [D] and []",
       x.aval().str(), b.aval().str(), target.aval().str());
-  const Arg other(b);
-  const Operands o = broadcast_operands("cosine_embedding_loss", a, other,
-                                        floating_type(ops::result_type({&a, &other})));
+  const Pair o = wide_pair("cosine_embedding_loss", a, Arg(b));
   const int dim = target.ndim() == 0 ? 0 : 1;
   const Tensor squares =
       mul(shift(sum(mul(o.a, o.a), dim), kEps), shift(sum(mul(o.b, o.b), dim), kEps));
@@ -324,7 +340,7 @@ Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target
   const Tensor t = make_cast(target, cosine.dtype());
   const Tensor alike = masked(compare("eq", t, 1), sub(full_as(cosine, 1), cosine));
   const Tensor unlike = masked(compare("eq", t, -1), at_least_zero(shift(cosine, -margin)));
-  return reduced(add(alike, unlike), reduction);
+  return reduced(add(alike, unlike), reduction, o.dtype);
 }
 Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletMarginLossOptions& o) {
@@ -334,25 +350,29 @@ Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tens
                "triplet_margin_loss: anchor is {}, positive {}, negative {}; need as many "
                "dimensions each",
                x.aval().str(), positive.aval().str(), negative.aval().str());
-  const Tensor near = pairwise_distance(anchor, positive, o.p, o.eps);
-  Tensor far = pairwise_distance(anchor, negative, o.p, o.eps);
-  if (o.swap) far = minimum(far, pairwise_distance(positive, negative, o.p, o.eps));
-  return reduced(at_least_zero(shift(sub(near, far), o.margin)), o.reduction);
+  const Arg yes(positive), no(negative);
+  const DType dtype = ops::result_type({&anchor, &yes, &no});
+  const Tensor a = widened(x), p = widened(positive), n = widened(negative);
+  const Tensor near = pairwise_distance(a, p, o.p, o.eps);
+  Tensor far = pairwise_distance(a, n, o.p, o.eps);
+  if (o.swap) far = minimum(far, pairwise_distance(p, n, o.p, o.eps));
+  return reduced(at_least_zero(shift(sub(near, far), o.margin)), o.reduction, dtype);
 }
 Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const Tensor& weight,
                                    Reduction reduction) {
   LocScope scope(input.loc());
-  const Operands o = pair("multilabel_soft_margin_loss", input, target);
+  const Pair o = pair("multilabel_soft_margin_loss", input, target);
   Tensor values =
       neg(add(mul(o.b, logsigmoid(o.a)), mul(sub(full_as(o.b, 1), o.b), logsigmoid(neg(o.a)))));
   if (weight.defined())
     values = mul(values,
                  broadcast_into("multilabel_soft_margin_loss", "weight", weight, values.shape()));
-  return reduced(mean(values, -1), reduction);
+  return reduced(mean(values, -1), reduction, o.dtype);
 }
 Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarginLossOptions& o) {
   LocScope scope(input.loc());
-  Tensor x = input.tensor();
+  const DType dtype = input.tensor().dtype();
+  Tensor x = widened(input.tensor());
   const bool single = x.ndim() <= 1;
   if (single) x = make_reshape(x, {1, x.numel()});
   const Tensor t = make_reshape(make_cast(target, DType::I64), {target.numel()});
@@ -372,7 +392,7 @@ Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarg
   const Tensor index = make_broadcast(t, x.shape(), {0});
   const Tensor others = apply("ne", {index, make_iota(x.shape(), 1, DType::I64, x.device())});
   const Tensor losses = scale(sum(masked(others, gap), 1), 1 / static_cast<double>(x.size(1)));
-  return reduced(single ? squeeze(losses, 0) : losses, o.reduction);
+  return reduced(single ? squeeze(losses, 0) : losses, o.reduction, dtype);
 }
 
 }  // namespace lilith

@@ -1,8 +1,10 @@
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
 #include "lilith/ops/elementwise.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -30,16 +32,23 @@ double largest(DType d) {
   }
 }
 
+// Operands of `dtype` as composites compute with them.
+Operands wide_operands(const char* op, const Arg& a, const Arg& b, DType dtype) {
+  const Operands o = broadcast_operands(op, a, b, dtype);
+  return {widened(o.a), widened(o.b)};
+}
+
 // max + log1p(base^-|a - b|), with the slope 1/2 where a = b; infinities of one sign stay.
 template <class Exp, class Log>
 Tensor log_sum(const char* op, const Arg& a, const Arg& b, Exp&& exponential, Log&& log_of) {
-  const Operands o = broadcast_operands(op, a, b, floating_type(ops::result_type({&a, &b})));
+  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const Operands o = wide_operands(op, a, b, dtype);
   const Tensor a_wins = gt(o.a, o.b);
   const Tensor top = make_select(a_wins, o.a, o.b), low = make_select(a_wins, o.b, o.a);
   const Tensor same_infinity = logical_and(eq(o.a, o.b), isinf(o.a));
   const Tensor gap = zero_where(
       same_infinity, sub(zero_where(same_infinity, low), zero_where(same_infinity, top)));
-  return make_select(same_infinity, o.a, add(top, log_of(exponential(gap))));
+  return narrowed(make_select(same_infinity, o.a, add(top, log_of(exponential(gap)))), dtype);
 }
 
 }  // namespace
@@ -61,7 +70,8 @@ Tensor frac(const Arg& x) {
 }
 Tensor logit(const Arg& x, std::optional<double> eps) {
   LocScope scope(x.loc());
-  Tensor t = floating(x);
+  const DType dtype = floating_type(x.tensor().dtype());
+  Tensor t = widened(floating(x));
   // Below eps first: with eps > 0.5 both bounds apply, and PyTorch takes this one.
   if (eps) {
     const Tensor low = full_as(t, *eps), high = full_as(t, 1 - *eps);
@@ -70,14 +80,16 @@ Tensor logit(const Arg& x, std::optional<double> eps) {
   // Outside of [0, 1] the gradient is NaN, as the value is.
   const Tensor outside = logical_or(compare("lt", t, 0), compare("gt", t, 1));
   t = mul(t, make_select(outside, full_as(t, std::nan("")), full_as(t, 1)));
-  return log(div(t, sub(full_as(t, 1), t)));
+  return narrowed(log(div(t, sub(full_as(t, 1), t))), dtype);
 }
 Tensor sinc(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = scale(floating(x), std::numbers::pi);
-  const Tensor zero = compare("eq", t, 0);
-  const Tensor safe = make_select(zero, full_as(t, 1), t);
-  return make_select(zero, full_as(t, 1), div(sin(safe), safe));
+  return rounded_once(floating(x), [](const Tensor& wide) {
+    const Tensor t = scale(wide, std::numbers::pi);
+    const Tensor zero = compare("eq", t, 0);
+    const Tensor safe = make_select(zero, full_as(t, 1), t);
+    return make_select(zero, full_as(t, 1), div(sin(safe), safe));
+  });
 }
 Tensor deg2rad(const Arg& x) {
   LocScope scope(x.loc());
@@ -121,14 +133,15 @@ Tensor fmin(const Arg& a, const Arg& b) {
 }
 Tensor hypot(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const Operands o = broadcast_operands("hypot", a, b, floating_type(ops::result_type({&a, &b})));
+  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const Operands o = wide_operands("hypot", a, b, dtype);
   // Scaled where the squares would overflow or vanish.
   const Tensor size = stop_gradient(maximum(abs(o.a), abs(o.b)));
   const Tensor fits = logical_and(compare("gt", size, 0x1p-60), compare("lt", size, 0x1p60));
   const Tensor odd = logical_or(compare("eq", size, 0), logical_not(isfinite(size)));
   const Tensor unit = make_select(logical_or(fits, odd), full_as(size, 1), size);
   const Tensor a1 = div(o.a, unit), b1 = div(o.b, unit);
-  return mul(unit, sqrt_flat_at_zero(add(mul(a1, a1), mul(b1, b1))));
+  return narrowed(mul(unit, sqrt_flat_at_zero(add(mul(a1, a1), mul(b1, b1)))), dtype);
 }
 Tensor copysign(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
@@ -162,18 +175,36 @@ Tensor one_where_zero_wins(const Tensor& a, const Tensor& b, double pole) {
 
 Tensor xlogy(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const Operands o = broadcast_operands("xlogy", a, b, floating_type(ops::result_type({&a, &b})));
-  return mul(o.a, log(one_where_zero_wins(o.a, o.b, 0)));
+  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const Operands o = wide_operands("xlogy", a, b, dtype);
+  return narrowed(mul(o.a, log(one_where_zero_wins(o.a, o.b, 0))), dtype);
 }
 Tensor xlog1py(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const Operands o = broadcast_operands("xlog1py", a, b, floating_type(ops::result_type({&a, &b})));
-  return mul(o.a, log1p(one_where_zero_wins(o.a, o.b, -1)));
+  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const Operands o = wide_operands("xlog1py", a, b, dtype);
+  return narrowed(mul(o.a, log1p(one_where_zero_wins(o.a, o.b, -1))), dtype);
 }
 Tensor ldexp(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  return mul(a, pow(full_as(floating(b), 2), b));
+  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  if (!is_half(dtype)) return mul(a, pow(full_as(floating(b), 2), b));
+  const Operands o = wide_operands("ldexp", a, b, dtype);
+  return narrowed(mul(o.a, exp2(o.b)), dtype);
 }
+namespace {
+
+// f of three operands as one op: those that are halves are widened, and so is a number's meaning.
+template <class F>
+Tensor in_wide(const std::array<const Arg*, 3>& in, F&& f) {
+  const DType dtype = ops::result_type({in[0], in[1], in[2]});
+  if (!is_half(dtype)) return f(*in[0], *in[1], *in[2]);
+  const auto wide = [](const Arg& x) { return x.is_scalar() ? x : Arg(widened(x.tensor())); };
+  return narrowed(f(wide(*in[0]), wide(*in[1]), wide(*in[2])), dtype);
+}
+
+}  // namespace
+
 Tensor heaviside(const Arg& x, const Arg& values) {
   LocScope scope(x.loc());
   const Operands o = broadcast_operands("heaviside", x, values, ops::result_type({&x, &values}));
@@ -181,17 +212,23 @@ Tensor heaviside(const Arg& x, const Arg& values) {
 }
 Tensor lerp(const Arg& start, const Arg& end, const Arg& weight) {
   LocScope scope(start.loc());
-  return add(start, mul(weight, sub(end, start)));
+  return in_wide({&start, &end, &weight}, [](const Arg& s, const Arg& e, const Arg& w) {
+    return add(s, mul(w, sub(e, s)));
+  });
 }
 Tensor addcmul(const Arg& x, const Arg& a, const Arg& b, const Arg& value) {
   LocScope scope(x.loc());
-  const Tensor product = mul(a, b);
-  return add(x, constant_value(value) == 1.0 ? product : mul(product, value));
+  return in_wide({&x, &a, &b}, [&](const Arg& x, const Arg& a, const Arg& b) {
+    const Tensor product = mul(a, b);
+    return add(x, constant_value(value) == 1.0 ? product : mul(product, value));
+  });
 }
 Tensor addcdiv(const Arg& x, const Arg& a, const Arg& b, const Arg& value) {
   LocScope scope(x.loc());
-  const Tensor quotient = div(a, b);
-  return add(x, constant_value(value) == 1.0 ? quotient : mul(quotient, value));
+  return in_wide({&x, &a, &b}, [&](const Arg& x, const Arg& a, const Arg& b) {
+    const Tensor quotient = div(a, b);
+    return add(x, constant_value(value) == 1.0 ? quotient : mul(quotient, value));
+  });
 }
 
 Tensor isnan(const Arg& x) {
@@ -225,7 +262,7 @@ Tensor isfinite(const Arg& x) {
 Tensor isclose(const Arg& a, const Arg& b, double rtol, double atol, bool equal_nan) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
-  const Operands o = broadcast_operands("isclose", a, b, dtype);
+  const Operands o = wide_operands("isclose", a, b, dtype);
   Tensor close = eq(o.a, o.b);
   if (equal_nan) close = logical_or(close, logical_and(isnan(o.a), isnan(o.b)));
   if (rtol == 0 && atol == 0) return close;

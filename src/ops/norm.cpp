@@ -9,6 +9,7 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -66,9 +67,10 @@ Tensor with_statistics(const char* op, const Tensor& x, const Tensor& mean, cons
   return affine_channels(op, mul(centred, per_channel(op, "running_var", factor, x)), weight, bias);
 }
 Tensor blended(const Tensor& running, const Tensor& batch, double momentum) {
-  const Tensor now =
-      stop_gradient(make_cast(make_reshape(batch, running.shape()), running.dtype()));
-  return add(scale(running, 1 - momentum), scale(now, momentum));
+  return rounded_once(running, [&](const Tensor& old) {
+    const Tensor now = stop_gradient(make_cast(make_reshape(batch, old.shape()), old.dtype()));
+    return add(scale(old, 1 - momentum), scale(now, momentum));
+  });
 }
 
 }  // namespace
@@ -84,9 +86,10 @@ BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean,
                "batch_norm: {} has {} per channel; in training the variance needs at least 2 "
                "(more rows in the batch, or test_mode)",
                x.aval().str(), count == 1 ? "one value" : "no value");
-  const Moments m = moments(x, axes);
+  const Moments m = moments(widened(x), axes);
   BatchNormResult r;
-  r.output = affine_channels("batch_norm", normalised(m.centred, m.var, eps), weight, bias);
+  r.output = narrowed(
+      affine_channels("batch_norm", normalised(m.centred, m.var, eps), weight, bias), x.dtype());
   if (running_mean.defined()) r.running_mean = blended(running_mean, m.mean, momentum);
   if (running_var.defined()) {
     r.running_var = blended(running_var, scale(m.var, m.count / (m.count - 1)), momentum);
@@ -101,7 +104,9 @@ Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& ru
   if (input.tensor().numel() == 0) return input.tensor();
   if (training) return batch_norm_train(input, {}, {}, weight, bias, momentum, eps).output;
   const Tensor x = operand("batch_norm", input, 2);
-  return with_statistics("batch_norm", x, running_mean, running_var, weight, bias, eps);
+  return rounded_once(x, [&](const Tensor& t) {
+    return with_statistics("batch_norm", t, running_mean, running_var, weight, bias, eps);
+  });
 }
 
 Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight,
@@ -117,16 +122,16 @@ Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tenso
                Shape(normalized_shape.vec()).str());
   Ints axes = range(n);
   for (I& a : axes) a += x.ndim() - n;
-  const Moments m = moments(x, axes);
+  const Moments m = moments(widened(x), axes);
   Tensor y = normalised(m.centred, m.var, eps);
   const auto check = [&](const char* what, const Tensor& v) {
     LILITH_CHECK(v.shape() == tail, "layer_norm: {} is {}; need shape {}", what, v.aval().str(),
                  tail.str());
-    return broadcast_last(make_cast(v, x.dtype()), x.shape());
+    return broadcast_last(make_cast(v, y.dtype()), x.shape());
   };
   if (weight.defined()) y = mul(y, check("weight", weight));
   if (bias.defined()) y = add(y, check("bias", bias));
-  return y;
+  return narrowed(y, x.dtype());
 }
 
 Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Tensor& bias,
@@ -142,10 +147,10 @@ Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Te
   Shape split = x.shape();
   split[1] /= num_groups;
   split.insert(1, num_groups);
-  const Tensor grouped = make_reshape(x, split);
+  const Tensor grouped = widened(make_reshape(x, split));
   const Moments m = moments(grouped, other_dims(grouped.ndim(), Ints{0, 1}));
-  return affine_channels("group_norm", make_reshape(normalised(m.centred, m.var, eps), x.shape()),
-                         weight, bias);
+  const Tensor y = make_reshape(normalised(m.centred, m.var, eps), x.shape());
+  return narrowed(affine_channels("group_norm", y, weight, bias), x.dtype());
 }
 
 Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var,
@@ -153,26 +158,30 @@ Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor&
                      double eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("instance_norm", input, 3);
-  if (!use_input_stats)
-    return with_statistics("instance_norm", x, running_mean, running_var, weight, bias, eps);
-  LILITH_CHECK(x.numel() != x.shape()[0] * x.shape()[1] || x.numel() == 0,
+  LILITH_CHECK(!use_input_stats || x.numel() != x.shape()[0] * x.shape()[1] || x.numel() == 0,
                "instance_norm: {} has one value per instance and channel; the variance needs at "
                "least 2",
                x.aval().str());
-  const Moments m = moments(x, other_dims(x.ndim(), Ints{0, 1}));
-  return affine_channels("instance_norm", normalised(m.centred, m.var, eps), weight, bias);
+  return rounded_once(x, [&](const Tensor& t) {
+    if (!use_input_stats)
+      return with_statistics("instance_norm", t, running_mean, running_var, weight, bias, eps);
+    const Moments m = moments(t, other_dims(x.ndim(), Ints{0, 1}));
+    return affine_channels("instance_norm", normalised(m.centred, m.var, eps), weight, bias);
+  });
 }
 
 Tensor normalize(const Arg& input, double p, const IntList& dim, double eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("normalize", input, 0);
-  const Tensor size = clamp_min(norm(x, p, dim, true), make_full({}, eps, x.dtype(), x.device()));
-  return div(x, broadcast_last(size, x.shape()));
+  return rounded_once(x, [&](const Tensor& t) {
+    const Tensor least = make_full({}, eps, t.dtype(), t.device());
+    return div(t, broadcast_last(clamp_min(norm(t, p, dim, true), least), t.shape()));
+  });
 }
 
 Tensor local_response_norm(const Arg& input, I size, double alpha, double beta, double k) {
   LocScope scope(input.loc());
-  const Tensor x = operand("local_response_norm", input, 3);
+  const Tensor given = operand("local_response_norm", input, 3), x = widened(given);
   LILITH_CHECK(size >= 1, "local_response_norm: size is {}; need size >= 1", size);
   const auto rank = x.shape().size();
   Ints lo(rank, 0), hi(rank, 0), zeros(rank, 0);
@@ -185,23 +194,25 @@ Tensor local_response_norm(const Arg& input, I size, double alpha, double beta, 
     total = total.defined() ? add(total, part) : part;
   }
   const Tensor base = shift(scale(total, alpha / static_cast<double>(size)), k);
-  return div(x, pow(base, full_as(base, beta)));
+  return narrowed(div(x, pow(base, full_as(base, beta))), given.dtype());
 }
 
 Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, double eps) {
   LocScope scope(a.loc());
-  const Operands o =
-      broadcast_operands("cosine_similarity", a, b, floating_type(ops::result_type({&a, &b})));
+  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const Operands o = broadcast_operands("cosine_similarity", a, b, compute_type(dtype));
   const Tensor least = make_full({}, eps, o.a.dtype(), o.a.device());
   const auto unit = [&](const Tensor& t) {
     return div(t, broadcast_last(clamp_min(norm(t, 2, dim, true), least), t.shape()));
   };
-  return sum(mul(unit(o.a), unit(o.b)), dim);
+  return narrowed(sum(mul(unit(o.a), unit(o.b)), dim), dtype);
 }
 
 Tensor pairwise_distance(const Arg& a, const Arg& b, double p, double eps, bool keepdim) {
   LocScope scope(a.loc());
-  return norm(shift(sub(a, b), eps), p, -1, keepdim);
+  const DType dtype = ops::result_type({&a, &b});
+  const Operands o = broadcast_operands("pairwise_distance", a, b, compute_type(dtype));
+  return narrowed(norm(shift(sub(o.a, o.b), eps), p, -1, keepdim), dtype);
 }
 
 Tensor pixel_shuffle(const Arg& input, I r) {
@@ -248,10 +259,13 @@ Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const T
       "scaled_dot_product_attention: attn_mask is {}; need bool (true takes part) or "
       "floating (added)",
       attn_mask.aval().str());
+  LILITH_CHECK(q.dtype() == key.dtype() && q.dtype() == value.dtype(),
+               "scaled_dot_product_attention: dtypes differ: q {}, k {}, v {}; need equal dtypes",
+               q.aval().str(), key.aval().str(), value.aval().str());
   LILITH_CHECK(!(is_causal && attn_mask.defined()),
                "scaled_dot_product_attention: attn_mask and is_causal; give one of them");
-  const Tensor scaled = scale(q, 1 / std::sqrt(static_cast<double>(q.size(-1))));
-  Tensor scores = matmul(scaled, transpose(key, -2, -1));
+  const Tensor scaled = scale(widened(q), 1 / std::sqrt(static_cast<double>(q.size(-1))));
+  Tensor scores = matmul(scaled, transpose(widened(key), -2, -1));
   const Tensor lowest = make_full({}, -INFINITY, scores.dtype(), scores.device());
   if (is_causal) {
     scores = masked_fill(
@@ -262,7 +276,7 @@ Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const T
                                               : add(scores, attn_mask);
   }
   const Tensor weights = attn_mask.defined() ? masked_softmax(scores) : softmax(scores, -1);
-  return matmul(dropout(weights, dropout_p), value);
+  return narrowed(matmul(dropout(weights, dropout_p), widened(value)), q.dtype());
 }
 
 }  // namespace lilith

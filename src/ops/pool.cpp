@@ -5,6 +5,7 @@
 #include "lilith/ops/nn.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/window.h"
 
@@ -136,8 +137,8 @@ Tensor avg_pool(const Pool& p, const Arg& input, bool include_pad, std::optional
   check_input(p.op, p.n, x);
   LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype", p.op, x.aval().str());
   LILITH_CHECK(!divisor || *divisor != 0, "{}: divisor_override is 0", p.op);
-  Tensor y = make_window("reduce_window_sum", x, window_over(p, x));
-  if (divisor) return scale(y, 1.0 / static_cast<double>(*divisor));
+  Tensor y = make_window("reduce_window_sum", widened(x), window_over(p, x));
+  if (divisor) return narrowed(scale(y, 1.0 / static_cast<double>(*divisor)), x.dtype());
   double constant = 1;
   for (std::size_t d = 0; d < p.size.size(); ++d) {
     const int dim = x.ndim() - p.n + static_cast<int>(d);
@@ -149,7 +150,7 @@ Tensor avg_pool(const Pool& p, const Arg& input, bool include_pad, std::optional
       y = div(y, counts_tensor(p, d, n, y, dim, include_pad));
     }
   }
-  return scale(y, 1 / constant);
+  return narrowed(scale(y, 1 / constant), x.dtype());
 }
 
 // One dimension: output i is f of the indices [floor(i n / out), ceil((i + 1) n / out)).
@@ -191,12 +192,14 @@ Tensor adaptive_avg(const char* op, int n, const Arg& input, const IntList& outp
   Tensor x = input.tensor();
   const Adaptive a = adaptive_of(op, n, x, output_size);
   if (a.even) return avg_pool(*a.even, x, true, {});
+  const DType dtype = x.dtype();
+  x = widened(x);
   for (int d = 0; d < n; ++d) {
     const int dim = x.ndim() - n + d;
     x = adaptive_dim(x, dim, a.out[static_cast<std::size_t>(d)],
                      [&](const Tensor& t) { return mean(t, dim, true); });
   }
-  return x;
+  return narrowed(x, dtype);
 }
 
 // The last dimension first, so that of equals the first in row-major order is picked.

@@ -1,9 +1,12 @@
 #include "ops/primitives.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "ir/host.h"
 #include "ir/node.h"
 #include "lilith/ops/elementwise.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 
 namespace lilith::ops {
@@ -19,8 +22,20 @@ Tensor full_as(const Tensor& x, double value) {
   return make_full(x.shape(), value, x.dtype(), x.device());
 }
 
-Tensor scale(const Tensor& x, double c) { return apply("mul", {x, full_as(x, c)}); }
-Tensor shift(const Tensor& x, double c) { return apply("add", {x, full_as(x, c)}); }
+namespace {
+
+// x op c. A number that a half cannot hold takes part in f32, as it does in PyTorch's kernels.
+Tensor with_number(std::string_view op, const Tensor& x, double c) {
+  if (ir::round_to(c, compute_type(x.dtype())) == ir::round_to(c, x.dtype()) || std::isnan(c))
+    return apply(op, {x, full_as(x, c)});
+  const Tensor wide = widened(x);
+  return apply(op, {wide, full_as(wide, c)});
+}
+
+}  // namespace
+
+Tensor scale(const Tensor& x, double c) { return narrowed(with_number("mul", x, c), x.dtype()); }
+Tensor shift(const Tensor& x, double c) { return narrowed(with_number("add", x, c), x.dtype()); }
 
 Tensor make_cast(const Tensor& x, DType dtype) {
   return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}});
@@ -33,7 +48,7 @@ Tensor make_select(const Tensor& cond, const Tensor& a, const Tensor& b) {
 Tensor masked(const Tensor& cond, const Tensor& a) { return make_select(cond, a, full_as(a, 0)); }
 
 Tensor compare(std::string_view op, const Tensor& x, double value) {
-  return apply(op, {x, full_as(x, value)});
+  return with_number(op, x, value);
 }
 
 Tensor sqrt_flat_at_zero(const Tensor& x) {
@@ -108,8 +123,10 @@ Tensor make_gather(const Tensor& x, int axis, const Tensor& index) {
 }
 
 Tensor make_scatter_add(const Tensor& base, int axis, const Tensor& index, const Tensor& src) {
-  return apply("scatter_add", {base, make_cast(index, DType::I64), src},
-               {{"axis", std::int64_t{axis}}});
+  const Tensor sums =
+      apply("scatter_add", {widened(base), make_cast(index, DType::I64), widened(src)},
+            {{"axis", std::int64_t{axis}}});
+  return narrowed(sums, base.dtype());
 }
 
 Shape without(const Shape& shape, const Ints& axes) {

@@ -13,6 +13,7 @@
 #include "lilith/ops/shape.h"
 #include "ops/define.h"
 #include "ops/factory.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 #include "ops/random_key.h"
@@ -96,6 +97,7 @@ Tensor key_leaf(I key) {
 }
 
 // Uniform in [0, 1): the high bits as a multiple of 2^-24 (f32) or, from two words, 2^-53 (f64).
+// Halves take as many bits as they hold, 11 or 8: more would round up to 1.
 Tensor uniform(const Shape& shape, DType dtype) {
   const Tensor key = next_key();
   const auto bits = [&](const Tensor& k) {
@@ -104,8 +106,9 @@ Tensor uniform(const Shape& shape, DType dtype) {
     return apply("and", {words, full_as(words, 4294967295.0)});
   };
   if (dtype != DType::F64) {
-    const Tensor high = apply("shr", {bits(key), make_full(shape, 8, DType::I64, {})});
-    return scale(make_cast(high, DType::F32), 0x1p-24);
+    const int digits = dtype == DType::F16 ? 11 : dtype == DType::BF16 ? 8 : 24;
+    const Tensor high = apply("shr", {bits(key), make_full(shape, 32.0 - digits, DType::I64, {})});
+    return scale(make_cast(high, DType::F32), std::ldexp(1, -digits));
   }
   const Tensor high = apply("shr", {bits(key), make_full(shape, 5, DType::I64, {})});
   const Tensor low = apply("shr", {bits(fold_in(key, 1)), make_full(shape, 6, DType::I64, {})});
@@ -125,7 +128,7 @@ void check(const char* op, const Shape& shape, const TensorOptions& options) {
 Tensor gaussian(const Shape& shape, DType dtype) {
   const DType work = work_type(dtype);
   const double half_cell = work == DType::F64 ? 0x1p-54 : 0x1p-25;
-  const Tensor u = uniform(shape, dtype);
+  const Tensor u = uniform(shape, work);
   // 2 u - 1 is exact in u's cells; the half cell is added after, where it still counts.
   const Tensor centred = shift(shift(scale(u, 2), -1), 2 * half_cell);
   return scale(erfinv(centred), std::numbers::sqrt2);
@@ -148,7 +151,8 @@ bool traced_keys() { return current_scope != nullptr; }
 
 // True with probability p.
 Tensor coin(const Shape& shape, const Tensor& p) {
-  return lt(uniform(shape, p.dtype()), make_cast(p, work_type(p.dtype())));
+  const DType work = work_type(p.dtype());
+  return lt(uniform(shape, work), make_cast(p, work));
 }
 
 }  // namespace
@@ -275,8 +279,8 @@ Tensor normal(const Arg& mean, const Arg& std) {
   LocScope scope(mean.loc());
   const Operands o =
       broadcast_operands("normal", mean, std, floating_type(ops::result_type({&mean, &std})));
-  const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), o.a.dtype());
-  return add(o.a, mul(o.b, z));
+  const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), compute_type(o.a.dtype()));
+  return narrowed(add(widened(o.a), mul(widened(o.b), z)), o.a.dtype());
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -107,14 +108,18 @@ Tensor mean(const Arg& x, const IntList& dims, bool keepdim, std::optional<DType
   const double count = count_of(t, axes);
   // Of nothing: 0 times this quiet NaN; 0 times 1/0 would be a NaN with its sign set.
   const double weight = count > 0 ? 1 / count : std::numeric_limits<double>::quiet_NaN();
-  return scale(reduce("reduce_sum", "mean", t, dims, keepdim), weight);
+  return rounded_once(t, [&](const Tensor& wide) {
+    return scale(reduce("reduce_sum", "mean", wide, dims, keepdim), weight);
+  });
 }
 Tensor nanmean(const Arg& x, const IntList& dims, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = make_cast(x.tensor(), dtype.value_or(x.tensor().dtype()));
   check_floating("nanmean", t);
-  const Tensor count = sum(make_cast(eq(t, t), t.dtype()), dims, keepdim);
-  return div(nansum(t, dims, keepdim), count);
+  return rounded_once(t, [&](const Tensor& wide) {
+    const Tensor count = sum(make_cast(eq(wide, wide), wide.dtype()), dims, keepdim);
+    return div(nansum(wide, dims, keepdim), count);
+  });
 }
 Tensor prod(const Arg& x, std::optional<int> dim, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
@@ -123,11 +128,13 @@ Tensor prod(const Arg& x, std::optional<int> dim, bool keepdim, std::optional<DT
   return reduce("reduce_prod", "prod", make_cast(t, sum_type(t, dtype)), dims, keepdim);
 }
 
-std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, double correction,
-                                   bool keepdim) {
-  LocScope scope(x.loc());
-  const Tensor t = x.tensor();
-  check_floating("var", t);
+namespace {
+
+// The variance and the mean as composites compute with them.
+std::pair<Tensor, Tensor> moments(const Tensor& x, const IntList& dims, double correction,
+                                  bool keepdim) {
+  check_floating("var", x);
+  const Tensor t = widened(x);
   const Ints axes = wrap_dims("var", dims, t.ndim());
   const double n = count_of(t, axes);
   const Tensor centre = mean(t, dims, true);
@@ -136,18 +143,29 @@ std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, double cor
   const Tensor var = scale(squares, 1 / std::max(n - correction, 0.0));
   return {var, keepdim ? centre : make_reshape(centre, without(t.shape(), axes))};
 }
+
+}  // namespace
+
+std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, double correction,
+                                   bool keepdim) {
+  LocScope scope(x.loc());
+  const DType dtype = x.tensor().dtype();
+  const auto [v, m] = moments(x.tensor(), dims, correction, keepdim);
+  return {narrowed(v, dtype), narrowed(m, dtype)};
+}
 Tensor var(const Arg& x, const IntList& dims, double correction, bool keepdim) {
   return var_mean(x, dims, correction, keepdim).first;
 }
 Tensor std(const Arg& x, const IntList& dims, double correction, bool keepdim) {
   LocScope scope(x.loc());
-  return sqrt_flat_at_zero(var(x, dims, correction, keepdim));
+  return std_mean(x, dims, correction, keepdim).first;
 }
 std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims, double correction,
                                    bool keepdim) {
   LocScope scope(x.loc());
-  const auto [v, m] = var_mean(x, dims, correction, keepdim);
-  return {sqrt_flat_at_zero(v), m};
+  const DType dtype = x.tensor().dtype();
+  const auto [v, m] = moments(x.tensor(), dims, correction, keepdim);
+  return {narrowed(sqrt_flat_at_zero(v), dtype), narrowed(m, dtype)};
 }
 
 Tensor amax(const Arg& x, const IntList& dims, bool keepdim) {
@@ -199,21 +217,20 @@ Tensor count_nonzero(const Arg& x, const IntList& dims) {
 
 Tensor logsumexp(const Arg& x, const IntList& dims, bool keepdim) {
   LocScope scope(x.loc());
-  const Tensor t = floating(x);
+  const Tensor given = floating(x), t = widened(given);
   const Ints axes = wrap_dims("logsumexp", dims, t.ndim());
-  if (t.numel() == 0) return log(sum(exp(t), dims, keepdim));
+  if (t.numel() == 0) return narrowed(log(sum(exp(t), dims, keepdim)), given.dtype());
   const Tensor top = stop_gradient(make_reduce_keep("reduce_max", t, axes));
   const Tensor finite = masked(isfinite(top), top);
   const Tensor sums =
       make_reduce_keep("reduce_sum", exp(sub(t, broadcast_last(finite, t.shape()))), axes);
-  const Tensor out = add(log(sums), finite);
+  const Tensor out = narrowed(add(log(sums), finite), given.dtype());
   return keepdim ? out : make_reshape(out, without(t.shape(), axes));
 }
 
-Tensor norm(const Arg& x, double p, const IntList& dims, bool keepdim) {
-  LocScope scope(x.loc());
-  const Tensor t = x.tensor();
-  check_floating("norm", t);
+namespace {
+
+Tensor wide_norm(const Tensor& t, double p, const IntList& dims, bool keepdim) {
   if (p == 0) return sum(make_cast(compare("ne", t, 0), t.dtype()), dims, keepdim);
   if (p == 1) return sum(abs(t), dims, keepdim);
   if (std::isinf(p)) return p > 0 ? amax(abs(t), dims, keepdim) : amin(abs(t), dims, keepdim);
@@ -230,9 +247,19 @@ Tensor norm(const Arg& x, double p, const IntList& dims, bool keepdim) {
   return root(sum(powers, dims, keepdim),
               [p](const Tensor& s) { return pow(s, full_as(s, 1 / p)); });
 }
+
+}  // namespace
+
+Tensor norm(const Arg& x, double p, const IntList& dims, bool keepdim) {
+  LocScope scope(x.loc());
+  check_floating("norm", x.tensor());
+  return rounded_once(x.tensor(), [&](const Tensor& t) { return wide_norm(t, p, dims, keepdim); });
+}
 Tensor dist(const Arg& a, const Arg& b, double p) {
   LocScope scope(a.loc());
-  return norm(sub(a, b), p);
+  const DType dtype = ops::result_type({&a, &b});
+  const Operands o = broadcast_operands("dist", a, b, compute_type(dtype));
+  return narrowed(norm(sub(o.a, o.b), p), dtype);
 }
 
 Tensor diff(const Arg& x, int n, int dim, const Tensor& prepend, const Tensor& append) {
@@ -266,8 +293,10 @@ int sample_dim(const Tensor& y, int dim) {
 Tensor trapezoids(const Tensor& y, const Arg& widths, int dim) {
   const I n = y.shape()[dim];
   if (n < 2) return sum(slice_dim(y, dim, 0, 0), dim);
-  const Tensor pairs = add(slice_dim(y, dim, 1, n), slice_dim(y, dim, 0, n - 1));
-  return scale(sum(mul(pairs, widths), dim), 0.5);
+  return rounded_once(y, [&](const Tensor& wide) {
+    const Tensor pairs = add(slice_dim(wide, dim, 1, n), slice_dim(wide, dim, 0, n - 1));
+    return scale(sum(mul(pairs, widths), dim), 0.5);
+  });
 }
 
 }  // namespace

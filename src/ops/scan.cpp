@@ -2,6 +2,7 @@
 
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -40,19 +41,21 @@ Tensor accumulated(const Arg& x, std::optional<DType> dtype) {
 
 Tensor cumsum(const Arg& x, int dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return scan("cumsum", accumulated(x, dtype), dim, 0,
-              [](const Tensor& a, const Tensor& b) { return add(a, b); });
+  return rounded_once(accumulated(x, dtype), [&](const Tensor& t) {
+    return scan("cumsum", t, dim, 0, [](const Tensor& a, const Tensor& b) { return add(a, b); });
+  });
 }
 Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return scan("cumprod", accumulated(x, dtype), dim, 1,
-              [](const Tensor& a, const Tensor& b) { return mul(a, b); });
+  return rounded_once(accumulated(x, dtype), [&](const Tensor& t) {
+    return scan("cumprod", t, dim, 1, [](const Tensor& a, const Tensor& b) { return mul(a, b); });
+  });
 }
 Tensor logcumsumexp(const Arg& x, int dim) {
   LocScope scope(x.loc());
-  const Tensor t = floating(x);
+  const Tensor given = floating(x), t = widened(given);
   const int d = wrap_dim("logcumsumexp", dim, t.ndim());
-  if (t.ndim() == 0) return t;
+  if (t.ndim() == 0) return given;
   // The largest so far and the sum of exp(x - largest): their sum would lose what the gradient
   // needs.
   Tensor top = stop_gradient(t);
@@ -66,7 +69,7 @@ Tensor logcumsumexp(const Arg& x, int dim) {
     sum = add(weighted(sum, top), weighted(earlier(sum, d, step, 0), before));
     top = top_of_both;
   }
-  return add(top, log(sum));
+  return narrowed(add(top, log(sum)), given.dtype());
 }
 
 }  // namespace lilith

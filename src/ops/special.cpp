@@ -4,6 +4,7 @@
 
 #include "lilith/ops/elementwise.h"
 #include "ops/define.h"
+#include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
@@ -135,7 +136,7 @@ Tensor polygamma(int n, const Arg& x) {
   LocScope scope(x.loc());
   LILITH_CHECK(n >= 0, "polygamma: n is {}; need n >= 0", n);
   if (n == 0) return digamma(x);
-  const Tensor t = floating(x);
+  const Tensor given = floating(x), t = widened(given);
   const double factor = std::tgamma(n + 1.0) * (n % 2 ? 1 : -1);
   // Reflection: psi_n(x) = -pi d^n/dx^n cot(pi x) - n! zeta(n + 1, 1 - x) for x < 0.
   const Tensor negative = compare("lt", t, 0);
@@ -143,7 +144,7 @@ Tensor polygamma(int n, const Arg& x) {
   const Tensor turn = make_select(negative, sub(t, round(t)), full_as(t, 0.25));
   const Tensor reflected =
       sub(scale(cotangent_derivative(n, turn), -kPi), scale(zeta, std::tgamma(n + 1.0)));
-  return make_select(negative, reflected, scale(zeta, factor));
+  return narrowed(make_select(negative, reflected, scale(zeta, factor)), given.dtype());
 }
 
 }  // namespace lilith

@@ -8,6 +8,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/half.h"
 #include "optim/rule.h"
 #include "runtime/storage.h"
 
@@ -227,12 +228,16 @@ Tensor clip_grad_norm_(ModelRef grads, double max_norm, double norm_type) {
                "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got {} and {}.", max_norm,
                norm_type);
   std::vector<Tensor> norms;
-  for_each_parameter(grads,
-                     [&](const std::string&, Tensor& g) { norms.push_back(norm(g, norm_type)); });
+  for_each_parameter(grads, [&](const std::string&, Tensor& g) {
+    norms.push_back(norm(ops::widened(g), norm_type));
+  });
   LILITH_CHECK(!norms.empty(), "clip_grad_norm_: there is no gradient.");
   const Tensor total = norm(stack(norms), norm_type);
   const Tensor factor = clamp_max(max_norm / (total + 1e-6), 1.0);
-  for_each_parameter(grads, [&](const std::string&, Tensor& g) { g = g * factor.to(g.dtype()); });
+  for_each_parameter(grads, [&](const std::string&, Tensor& g) {
+    const DType dtype = g.dtype();
+    g = ops::narrowed(ops::widened(g) * factor.to(ops::compute_type(dtype)), dtype);
+  });
   return total;
 }
 

@@ -5,6 +5,7 @@
 #include "ir/node.h"
 #include "lilith/compile.h"
 #include "lilith/ops/elementwise.h"
+#include "ops/half.h"
 #include "optim/identity.h"
 #include "optim/models.h"
 
@@ -58,16 +59,22 @@ void apply(Optimizer& opt, Access::Model& model, const std::string& path, Tensor
   auto [count, clock] = tick(opt, model, state, path, ticks);
   if (grad.dtype() != param.dtype()) grad = grad.to(param.dtype());
   if (Access::flags(opt).at("maximize")) grad = -grad;
-  optim::Step step{param,
-                   std::move(grad),
-                   opt.param_groups()[g].hyper,
-                   Access::flags(opt),
-                   state.tensors,
-                   std::move(count),
-                   std::move(clock),
-                   g,
-                   scalars};
-  Access::rule(opt).step(step);
+  const auto run = [&, count = count, clock = clock](Tensor& p, Tensor of,
+                                                     std::map<std::string, Buffer>& tensors) {
+    optim::Step step{
+        p, std::move(of), opt.param_groups()[g].hyper, Access::flags(opt), tensors, count, clock,
+        g, scalars};
+    Access::rule(opt).step(step);
+  };
+  if (!ops::is_half(param.dtype())) return run(param, std::move(grad), state.tensors);
+  // Of halves the step is one op: computed in f32, parameter and state rounded at its end.
+  Tensor wide = ops::widened(param);
+  std::map<std::string, Buffer> tensors;
+  for (const auto& [name, tensor] : state.tensors) tensors[name] = ops::widened(tensor);
+  run(wide, ops::widened(grad), tensors);
+  param = ops::narrowed(wide, param.dtype());
+  for (auto& [name, tensor] : state.tensors)
+    tensor = ops::narrowed(tensors.at(name), tensor.dtype());
 }
 
 }  // namespace

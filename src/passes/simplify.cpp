@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 
+#include "ops/half.h"
 #include "passes/pipeline.h"
 #include "passes/rules.h"
 #include "passes/simplify.h"
@@ -94,10 +95,11 @@ Tensor pow_constant(NodeImpl& n) {
   if (*c == 0) return constant(1, n.aval);
   if (*c == 1) return x;
   if (*c == 2) return make("mul", {x, x});
-  if (*c == 3) return make("mul", {make("mul", {x, x}), x});
-  if (*c == 4) {
-    const Tensor square = make("mul", {x, x});
-    return make("mul", {square, square});
+  if (*c == 3 || *c == 4) {
+    return ops::rounded_once(x, [&](const Tensor& t) {
+      const Tensor square = make("mul", {t, t});
+      return make("mul", {square, *c == 3 ? t : square});
+    });
   }
   if (!floating) return {};
   if (*c == 0.5) return make("sqrt", {x});

@@ -25,7 +25,10 @@ std::vector<To> host_values(const Tensor& t) {
   const auto n = static_cast<std::size_t>(t.numel());
   std::vector<To> out(n);
   const auto copy = [&](const auto* p) {
-    for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<To>(p[i]);
+    using From = std::remove_cvref_t<decltype(*p)>;
+    constexpr bool small = std::is_same_v<From, half> || std::is_same_v<From, bfloat16>;
+    using Number = std::conditional_t<small, float, From>;
+    for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<To>(static_cast<Number>(p[i]));
   };
   switch (t.dtype()) {
     case DType::Bool:
@@ -45,6 +48,12 @@ std::vector<To> host_values(const Tensor& t) {
       break;
     case DType::I64:
       copy(t.data<std::int64_t>());
+      break;
+    case DType::F16:
+      copy(t.data<half>());
+      break;
+    case DType::BF16:
+      copy(t.data<bfloat16>());
       break;
     case DType::F32:
       copy(t.data<float>());

@@ -9,6 +9,7 @@
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "lilith/transforms.h"
+#include "ops/half.h"
 #include "transforms/markers.h"
 
 namespace lilith {
@@ -95,16 +96,21 @@ class Backward {
                               op.no_vjp_reason.empty() ? "it is an input" : op.no_vjp_reason),
                   made);
     const LocScope::Override loc(made);
-    VjpCtx ctx{{}, Tensor(node), node->attrs, {}};
+    // A gradient is one op too: the rules of arithmetic see halves in f32.
+    const bool wide =
+        (op.cls == OpClass::Elementwise && op.name != "cast") || op.cls == OpClass::Reduction;
+    const auto seen = [wide](const Tensor& t) { return wide ? ops::widened(t) : t; };
+    VjpCtx ctx{{}, seen(Tensor(node)), node->attrs, {}};
     for (ir::NodeImpl* input : node->inputs) {
-      ctx.in.push_back(Tensor(input));
+      ctx.in.push_back(seen(Tensor(input)));
       ctx.wanted.push_back(dependent(input) && is_floating(input->aval.dtype));
     }
-    const std::vector<Tensor> cts = op.vjp(ctx, ct);
+    const std::vector<Tensor> cts = op.vjp(ctx, seen(ct));
     check_rule(op, ctx, cts);
     for (std::size_t i = 0; i < cts.size(); ++i) {
       if (!ctx.wanted[i] || !cts[i].defined()) continue;
-      add_to(node->inputs[i], hook() ? hook()(op, static_cast<int>(i), cts[i]) : cts[i]);
+      const Tensor mine = ops::narrowed(cts[i], node->inputs[i]->aval.dtype);
+      add_to(node->inputs[i], hook() ? hook()(op, static_cast<int>(i), mine) : mine);
     }
   }
 
