@@ -75,6 +75,28 @@ void EarlyStopping::operator()(FitState& state) const {
   if (since >= patience) state.stop();
 }
 
+namespace {
+
+// The path with the epoch's number for each "{epoch}". Error for another word in braces.
+std::string with_epoch(const std::string& path, std::int64_t epoch) {
+  std::string out;
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = path[at] == '{' ? path.find('}', at) : path.npos;
+    if (end == path.npos) {
+      out += path[at++];
+      continue;
+    }
+    const std::string word = path.substr(at, end + 1 - at);
+    LILITH_CHECK(word == "{epoch}", "CheckpointCallback: '{}' in path '{}'; need '{{epoch}}'", word,
+                 path);
+    out += std::to_string(epoch);
+    at = end + 1;
+  }
+  return out;
+}
+
+}  // namespace
+
 void CheckpointCallback::operator()(FitState& state) const {
   const auto& rows = state.history.rows;
   LILITH_CHECK(every >= 1, "CheckpointCallback: every is {}; need at least 1", every);
@@ -85,12 +107,7 @@ void CheckpointCallback::operator()(FitState& state) const {
       if (train::watched_loss(rows[i]) <= train::watched_loss(rows.back())) return;
     }
   }
-  std::string name = path;
-  const std::string placeholder = "{epoch}";
-  if (const auto at = name.find(placeholder); at != name.npos) {
-    name.replace(at, placeholder.size(), std::to_string(rows.back().epoch));
-  }
-  state.save_checkpoint(name);
+  state.save_checkpoint(with_epoch(path, rows.back().epoch));
 }
 
 namespace detail {

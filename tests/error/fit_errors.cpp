@@ -53,6 +53,9 @@ TEST_F(FitErrors, Options) {
   o.callbacks = {CheckpointCallback{.path = path("x"), .every = 0}};
   EXPECT_ERROR_HERE(fit(net_, rows(8), MSELoss{}, o),
                     "CheckpointCallback: every is 0; need at least 1");
+  o.callbacks = {CheckpointCallback{.path = "best-{Epoch}"}};
+  EXPECT_ERROR_HERE(fit(net_, rows(8), MSELoss{}, o),
+                    "CheckpointCallback: '{Epoch}' in path 'best-{Epoch}'; need '{epoch}'");
 }
 
 TEST_F(FitErrors, ALastBatchOfOneRow) {

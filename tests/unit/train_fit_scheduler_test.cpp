@@ -153,6 +153,72 @@ TEST_F(FitSchedulers, APlateauGoesByTheLossAndOnAfterAResumption) {
   EXPECT_EQ(run(7, true, "part"), right);
 }
 
+// Two epochs, and two more after a resumption, with every scheduler and optimiser.
+TEST_F(FitSchedulers, EveryKindResumesToTheBit) {
+  const SchedulerRef schedulers[] = {
+      {},
+      StepLR({.step_size = 2, .gamma = 0.5}),
+      MultiStepLR({.milestones = {1, 3, 3}, .gamma = 0.5}),
+      ExponentialLR({.gamma = 0.9}),
+      CosineAnnealingLR({.T_max = 3, .eta_min = 1e-3}),
+      CosineAnnealingWarmRestarts({.T_0 = 3, .T_mult = 2}),
+      LinearLR({.total_iters = 3}),
+      ConstantLR({.total_iters = 2}),
+      PolynomialLR({.total_iters = 4, .power = 2}),
+      LambdaLR([](std::int64_t t) { return 1.0 / static_cast<double>(t + 1); }),
+      MultiplicativeLR([](std::int64_t t) { return t % 2 ? 0.5 : 1.5; }),
+      OneCycleLR({.max_lr = 0.1, .total_steps = 30}),
+      CyclicLR({.base_lr = 0.01, .max_lr = 0.1, .step_size_up = 3, .cycle_momentum = false}),
+      SequentialLR({LinearLR({.total_iters = 3}), ExponentialLR({.gamma = 0.8})}, {3}),
+      ChainedScheduler({ConstantLR({.total_iters = 3}), ExponentialLR({.gamma = 0.8})}),
+      ReduceLROnPlateau({.factor = 0.5, .patience = 0, .threshold = 0.5})};
+  const auto run = [&](Optimizer& o, SchedulerRef s, bool per_step, const Net& start, bool resume,
+                       bool stop) {
+    Net net = start;
+    auto options = FitSchedulers::options(4);
+    options.optimizer = o;
+    options.scheduler = std::move(s);
+    options.scheduler_per_step = per_step;
+    options.checkpoint = stop || resume ? path("run") : "";
+    options.resume = resume;
+    options.validation = data();
+    if (stop) options.epochs = 2;
+    fit(net, data(), MSELoss{}, options);
+    return values(net);
+  };
+  const auto check = [&](const Optimizer& made, const SchedulerRef& s, bool per_step) {
+    manual_seed(2);
+    const Net start;
+    const RngState rng = rng_state();
+    Optimizer whole = made, first = made, second = made;
+    const auto right = run(whole, s, per_step, start, false, false);
+    set_rng_state(rng);
+    run(first, s, per_step, start, false, true);
+    manual_seed(99);
+    const auto got = run(second, s, per_step, Net(), true, false);
+    EXPECT_EQ(second.lr(), whole.lr());
+    return got == right;
+  };
+  for (std::size_t i = 0; i < std::size(schedulers); ++i) {
+    SchedulerRef s = schedulers[i];
+    EXPECT_TRUE(check(Adam({.lr = 0.05}), s, false)) << i;
+    if (!s.schedule()) continue;
+    EXPECT_TRUE(check(SGD({.lr = 0.05, .momentum = 0.9}), s, true)) << i;
+  }
+  const Optimizer optimizers[] = {SGD({.lr = 0.05}),
+                                  AdamW({.lr = 0.05, .amsgrad = true}),
+                                  RMSprop({.momentum = 0.5, .centered = true}),
+                                  Adagrad({.lr_decay = 0.1}),
+                                  Adadelta(),
+                                  Adamax(),
+                                  NAdam(),
+                                  RAdam(),
+                                  ASGD(),
+                                  Rprop()};
+  for (const Optimizer& o : optimizers)
+    EXPECT_TRUE(check(o, ExponentialLR({.gamma = 0.9}), false)) << o.name();
+}
+
 TEST_F(FitSchedulers, APlateauInModeMaxGoesByTheMetric) {
   Net net;
   Adam opt({.lr = 1.0});
