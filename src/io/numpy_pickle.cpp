@@ -70,7 +70,8 @@ Parts parts_of(const PickleValue& v) {
 bool is_numpy_array(const PickleValue& v) {
   const std::string_view callee = v.callee();
   return is_from_core(callee, "multiarray _reconstruct") ||
-         is_from_core(callee, "numeric _frombuffer");
+         is_from_core(callee, "numeric _frombuffer") ||
+         callee == "numpy.ma.core _mareconstruct";  // masked: its elements, whatever the mask
 }
 
 namespace {

@@ -83,6 +83,10 @@ bool is_from_type(std::string_view function) {
          function == "torch.tensor _rebuild_from_type";
 }
 
+// Of lazy modules.
+bool is_uninitialised(std::string_view function) {
+  return function.starts_with("torch.nn.parameter Uninitialized");
+}
 bool is_from_device(std::string_view function) {
   return function.starts_with("torch._utils _rebuild_device_tensor_from_") ||
          function == "torch._utils _rebuild_xla_tensor";
@@ -159,7 +163,8 @@ bool TorchTensors::is_tensor(const PickleValue& v) const {
   if (!v.is(Kind::Object) && !v.is(Kind::Persistent)) return false;
   const Recipe r = unwrap(v);
   if (r.id) return is_stored(*r.id);
-  return r.function.starts_with("torch._utils _rebuild_") || is_numpy_array(v);
+  return r.function.starts_with("torch._utils _rebuild_") || is_uninitialised(r.function) ||
+         is_numpy_array(v);
 }
 
 std::string TorchTensors::place_of(const PickleValue& v) const {
@@ -246,6 +251,8 @@ Tensor TorchTensors::rebuild(const Recipe& r, const Origin& origin) {
     refuse(origin, "is a {}, a wrapper around other tensors that Lilith does not know",
            type && type->is(Kind::Global) ? dotted(type->text) : "subclass");
   }
+  if (is_uninitialised(r.function))
+    refuse(origin, "is uninitialised: its module has not run before it was saved");
   refuse(origin, "is rebuilt by {}, which Lilith does not know", dotted(r.function));
 }
 

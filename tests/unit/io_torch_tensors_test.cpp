@@ -177,10 +177,12 @@ TEST_F(TorchTensorKinds, WhatCannotBeHeldIsNamedAndTheRestIsRead) {
                {"wrapper", utility("_rebuild_wrapper_subclass", {torch::global("torchao", "Q")})},
                {"rank 9", torch::tensor(torch::storage("Float", "0", 6), 0,
                                         {1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1})},
+               {"lazy", torch::call(torch::global("torch.nn.parameter", "UninitializedParameter"),
+                                    {torch::yes()})},
                {"unknown", utility("_rebuild_of_tomorrow", {plain})}}),
           {{"0", six}});
   EXPECT_EQ(d["ok"].to_vector<float>()[5], 5);
-  EXPECT_EQ(d.size() + d.refused().size(), 8u);
+  EXPECT_EQ(d.size() + d.refused().size(), 9u);
   EXPECT_EQ(error_text([&] { d["complex"]; }),
             "TensorDict: 'complex' is complex64, which no dtype of Lilith can hold.");
   EXPECT_EQ(d.refused().at("sparse"),
