@@ -70,8 +70,6 @@ class FitState {
   Optimizer& optimizer;
   ModelRef model;
   std::int64_t step;  // steps since the start of training
-  /// Numbers of callbacks that a checkpoint keeps: what one counts here goes on after a resumption.
-  std::map<std::string, double>& memory;
   /// Ends the training after this epoch; resumed with callbacks, it stays ended.
   void stop() { stopped = true; }
   /// Writes a checkpoint that fit can resume from. Error when the model holds a NaN or an infinity.
@@ -79,6 +77,8 @@ class FitState {
 
   bool stopped = false;
   std::function<void(const std::string&)> save = {};
+  /// Numbers of callbacks that a checkpoint keeps: what one counts here goes on after a resumption.
+  std::map<std::string, double> memory = {};
 };
 using Callback = std::function<void(FitState&)>;
 

@@ -321,15 +321,25 @@ class Fitting {
   }
 
   void call_callbacks() {
-    FitState view{state_.history,
-                  optimizer_,
-                  steps_.model,
-                  state_.step,
-                  state_.memory,
-                  false,
-                  [this](const std::string& path) { save(path); }};
+    FitState view{state_.history, optimizer_, steps_.model, state_.step};
+    view.memory = state_.memory;
+    std::vector<std::string> early;  // saved before every callback had its say
+    const auto take = [&] {
+      const bool changed = state_.memory != view.memory || state_.stopped != view.stopped;
+      state_.memory = view.memory;
+      state_.stopped = view.stopped;
+      return changed;
+    };
+    view.save = [&](const std::string& path) {
+      take();
+      save(path);
+      early.push_back(path);
+    };
     for (const Callback& callback : options_.callbacks) callback(view);
-    state_.stopped = view.stopped;
+    if (!take()) return;
+    for (const std::string& path : early) {
+      if (std::filesystem::exists(path)) save(path);
+    }
   }
 
   History interrupt() {

@@ -325,6 +325,25 @@ TEST_F(FitKeeps, CallbacksGoOnWhereTheyWere) {
   EXPECT_EQ(fit(part, data, MSELoss{}, options).rows.size(), 12u);
 }
 
+TEST_F(FitKeeps, ACheckpointOfACallbackKnowsWhatTheLaterOnesDid) {
+  const auto data = line_data(32);
+  auto options = quiet(20);
+  options.optimizer = SGD({.lr = 0.0});
+  options.shuffle = false;
+  options.callbacks = {CheckpointCallback{.path = path("run-{epoch}.safetensors")},
+                       EarlyStopping{.patience = 3}, [](FitState& s) { ++s.memory["n"]; }};
+  Line net;
+  EXPECT_EQ(fit(net, data, MSELoss{}, options).rows.size(), 4u);
+  double n = 0;
+  options.callbacks.back() = [&](FitState& s) { n = ++s.memory["n"]; };
+  options.resume = true;
+  options.checkpoint = path("run-4.safetensors");
+  EXPECT_EQ(fit(net, data, MSELoss{}, options).rows.size(), 4u);
+  options.checkpoint = path("run-2.safetensors");
+  EXPECT_EQ(fit(net, data, MSELoss{}, options).rows.size(), 4u);
+  EXPECT_EQ(n, 4);
+}
+
 TEST_F(FitKeeps, EarlyStoppingCountsOverAResumption) {
   const auto data = line_data(32);
   auto options = quiet(20);

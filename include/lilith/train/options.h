@@ -58,7 +58,7 @@ class OptimizerRef {
 
 /// The scheduler that fit steps, an LRScheduler of any kind or a ReduceLROnPlateau. An lvalue stays
 /// the caller's, if the optimiser is the caller's too: the next fit goes on with it. It belongs to
-/// that optimiser, or to none yet; fit then attaches it.
+/// that optimiser, or to none yet; fit then attaches it. It must live until fit returns.
 class SchedulerRef {
  public:
   SchedulerRef() = default;
