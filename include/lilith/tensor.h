@@ -11,6 +11,8 @@
 
 #include "lilith/aval.h"
 #include "lilith/error.h"
+#include "lilith/generator.h"
+#include "lilith/real.h"
 
 namespace lilith {
 
@@ -38,14 +40,19 @@ decltype(auto) call_at(SourceLocation loc, F&& f, const X&... x) {
 struct TensorOptions {
   DType dtype = DType::F32;
   Device device = {};
+  std::optional<Generator> generator = {};  // of random values; none: the process's
 };
 
-/// The i of x[i], with the user's line.
+/// The i of x[i], with the user's line. No bool, which would be read as row 0 or 1.
 struct Index {
   template <class T>
     requires std::integral<T>
   Index(T i, SourceLocation l = SourceLocation::current())
-      : value(static_cast<std::int64_t>(i)), loc(l) {}
+      : value(static_cast<std::int64_t>(i)), loc(l) {
+    static_assert(detail::is_a_number<T>,
+                  "lilith: x[true] and x[false] are no rows; write x.unsqueeze(0) or x.slice(0, 0, "
+                  "0) for what PyTorch gives");
+  }
   std::int64_t value;
   SourceLocation loc;
 };
@@ -178,7 +185,11 @@ struct TensorIndex {
   enum class Kind : std::uint8_t { Integer, Slice, None, Ellipsis, Tensor };
   template <class T>
     requires std::integral<T>
-  TensorIndex(T i) : kind(Kind::Integer), integer(static_cast<std::int64_t>(i)) {}
+  TensorIndex(T i) : kind(Kind::Integer), integer(static_cast<std::int64_t>(i)) {
+    static_assert(detail::is_a_number<T>,
+                  "lilith: x.index({true}) is no row; write None for the new dimension that "
+                  "PyTorch gives");
+  }
   TensorIndex(const Slice& s) : kind(Kind::Slice), slice(s) {}
   TensorIndex(std::nullopt_t) : kind(Kind::None) {}
   TensorIndex(EllipsisType) : kind(Kind::Ellipsis) {}

@@ -182,7 +182,8 @@ void gather_inputs(CallState& s) {
   const Entry& entry = *s.entry;
   for (std::size_t k = 0; k < s.signature.hypers.size(); ++k)
     put(s.hypers, k, HyperAccess::value(*s.signature.hypers[k]));
-  for (std::size_t k = 0; k < entry.num_keys; ++k) put(s.keys, k, ops::take_host_key());
+  for (std::size_t k = 0; k < entry.key_sources.size(); ++k)
+    put(s.keys, k, ops::take_host_key(entry.key_sources[k]));
   for (const Entry::Input& in : entry.inputs) {
     switch (in.kind) {
       case Entry::Input::Slot:

@@ -36,7 +36,7 @@ class Builder {
     }
     entry_->guards = session_.guards();
     entry_->bindings = session_.bindings();
-    entry_->num_keys = session_.keys().size();
+    entry_->key_sources = session_.key_sources();
     entry_->prototype = std::move(result_);
     return std::move(entry_);
   }

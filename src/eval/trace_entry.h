@@ -24,7 +24,8 @@ struct Entry {
   std::vector<Session::Guard> guards;
   std::vector<Session::Binding> bindings;
   std::vector<Input> inputs;
-  std::size_t num_keys = 0;  // draws of one call: the generator advances by all, used or not
+  // Draws of one call, each with its generator: that advances by all of its own, used or not.
+  std::vector<std::optional<Generator>> key_sources;
   std::vector<Aval> output_avals;
   std::vector<std::size_t> passed_slots;
   std::vector<std::pair<std::size_t, Output>> state;

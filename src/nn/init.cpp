@@ -10,6 +10,7 @@
 #include "lilith/ops/random.h"
 #include "nn/default_init.h"
 #include "ops/half.h"
+#include "ops/random_key.h"
 
 namespace lilith {
 
@@ -98,22 +99,28 @@ double calculate_gain(std::string_view nonlinearity, double param) {
   fail("init::calculate_gain: unknown nonlinearity '{}'.", nonlinearity);
 }
 
-void uniform_(Tensor& t, double a, double b, SourceLocation loc) {
+void uniform_(Tensor& t, double a, double b, const std::optional<Generator>& generator,
+              SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(generator);
   check_floating(t, "uniform_");
   LILITH_CHECK(a <= b, "init::uniform_: the range [{}, {}) is empty.", a, b);
   fill_uniform(t, a, b);
 }
 
-void normal_(Tensor& t, double mean, double std, SourceLocation loc) {
+void normal_(Tensor& t, double mean, double std, const std::optional<Generator>& generator,
+             SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(generator);
   check_floating(t, "normal_");
   LILITH_CHECK(std >= 0, "init::normal_: std must not be negative; got {}.", std);
   fill_normal(t, mean, std);
 }
 
-void trunc_normal_(Tensor& t, double mean, double std, double a, double b, SourceLocation loc) {
+void trunc_normal_(Tensor& t, double mean, double std, double a, double b,
+                   const std::optional<Generator>& generator, SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(generator);
   check_floating(t, "trunc_normal_");
   LILITH_CHECK(std > 0 && a < b,
                "init::trunc_normal_: need std > 0 and a < b; got std={}, [{}, {}].", std, a, b);
@@ -167,30 +174,38 @@ void dirac_(Tensor& t, std::int64_t groups, SourceLocation loc) {
   t = from_values(values, t);
 }
 
-void xavier_uniform_(Tensor& t, double gain, SourceLocation loc) {
+void xavier_uniform_(Tensor& t, double gain, const std::optional<Generator>& generator,
+                     SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(generator);
   const Fans f = fans(t, "xavier_uniform_");
   const double bound = gain * std::sqrt(6 / (f.in + f.out));
   fill_uniform(t, -bound, bound);
 }
-void xavier_normal_(Tensor& t, double gain, SourceLocation loc) {
+void xavier_normal_(Tensor& t, double gain, const std::optional<Generator>& generator,
+                    SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(generator);
   const Fans f = fans(t, "xavier_normal_");
   fill_normal(t, 0, gain * std::sqrt(2 / (f.in + f.out)));
 }
 
 void kaiming_uniform_(Tensor& t, const KaimingOptions& options, SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(options.generator);
   const double bound = std::sqrt(3.0) * kaiming_std(t, options, "kaiming_uniform_");
   fill_uniform(t, -bound, bound);
 }
 void kaiming_normal_(Tensor& t, const KaimingOptions& options, SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(options.generator);
   fill_normal(t, 0, kaiming_std(t, options, "kaiming_normal_"));
 }
 
-void orthogonal_(Tensor& t, double gain, SourceLocation loc) {
+void orthogonal_(Tensor& t, double gain, const std::optional<Generator>& generator,
+                 SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(generator);
   check_floating(t, "orthogonal_");
   LILITH_CHECK(t.ndim() >= 2 && t.numel() > 0,
                "init::orthogonal_: need at least rank 2 and an element; got {}.", t.aval().str());
@@ -222,8 +237,10 @@ void orthogonal_(Tensor& t, double gain, SourceLocation loc) {
   t = from_values(values, t);
 }
 
-void sparse_(Tensor& t, double sparsity, double std, SourceLocation loc) {
+void sparse_(Tensor& t, double sparsity, double std, const std::optional<Generator>& generator,
+             SourceLocation loc) {
   LocScope scope(loc);
+  const ops::GeneratorScope chosen(generator);
   check_floating(t, "sparse_");
   LILITH_CHECK(t.ndim() == 2, "init::sparse_: need rank 2; got {}.", t.aval().str());
   LILITH_CHECK(sparsity >= 0 && sparsity <= 1,

@@ -38,7 +38,7 @@ Tensor relu(const Arg& x) {
   LILITH_CHECK(t.dtype() != DType::Bool, "relu: got {}; need numbers", t.aval().str());
   return make_select(compare("le", t, 0), full_as(t, 0), t);
 }
-Tensor leaky_relu(const Arg& x, double negative_slope) {
+Tensor leaky_relu(const Arg& x, Real negative_slope) {
   LocScope scope(x.loc());
   return rounded_once(operand("leaky_relu", x), [&](const Tensor& t) {
     return make_select(compare("gt", t, 0), t, scale(t, negative_slope));
@@ -60,7 +60,7 @@ Tensor prelu(const Arg& x, const Tensor& weight) {
   }
   return make_select(compare("gt", t, 0), t, mul(w, t));
 }
-Tensor elu(const Arg& x, double alpha) {
+Tensor elu(const Arg& x, Real alpha) {
   LocScope scope(x.loc());
   return rounded_once(operand("elu", x), [&](const Tensor& t) {
     return positive_or(t, t, [&](const Tensor& n) { return scale(expm1(n), alpha); });
@@ -75,7 +75,7 @@ Tensor selu(const Arg& x) {
                        [&](const Tensor& n) { return scale(expm1(n), kScale * kAlpha); });
   });
 }
-Tensor celu(const Arg& x, double alpha) {
+Tensor celu(const Arg& x, Real alpha) {
   LocScope scope(x.loc());
   return rounded_once(operand("celu", x), [&](const Tensor& t) {
     LILITH_CHECK(alpha != 0, "celu: alpha is 0; need another number");
@@ -103,7 +103,7 @@ Tensor mish(const Arg& x) {
   return rounded_once(operand("mish", x),
                       [&](const Tensor& t) { return mul(t, tanh(softplus(t))); });
 }
-Tensor softplus(const Arg& x, double beta, double threshold) {
+Tensor softplus(const Arg& x, Real beta, Real threshold) {
   LocScope scope(x.loc());
   return rounded_once(operand("softplus", x), [&](const Tensor& t) {
     const Tensor z = scale(t, beta);
@@ -120,7 +120,7 @@ Tensor softsign(const Arg& x) {
   return rounded_once(operand("softsign", x),
                       [&](const Tensor& t) { return div(t, shift(abs(t), 1)); });
 }
-Tensor hardtanh(const Arg& x, double min_val, double max_val) {
+Tensor hardtanh(const Arg& x, Real min_val, Real max_val) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const Tensor low = make_select(compare("le", t, min_val), full_as(t, min_val), t);
@@ -147,13 +147,13 @@ Tensor hardsigmoid(const Arg& x) {
                        make_select(compare("ge", t, 3), full_as(t, 1), middle));
   });
 }
-Tensor hardshrink(const Arg& x, double lambd) {
+Tensor hardshrink(const Arg& x, Real lambd) {
   LocScope scope(x.loc());
   const Tensor t = operand("hardshrink", x);
   return make_select(logical_and(compare("ge", t, -lambd), compare("le", t, lambd)), full_as(t, 0),
                      t);
 }
-Tensor softshrink(const Arg& x, double lambd) {
+Tensor softshrink(const Arg& x, Real lambd) {
   LocScope scope(x.loc());
   return rounded_once(operand("softshrink", x), [&](const Tensor& t) {
     LILITH_CHECK(lambd >= 0, "softshrink: lambd is {}; need lambd >= 0", lambd);
@@ -171,7 +171,7 @@ Tensor tanhshrink(const Arg& x) {
   LocScope scope(x.loc());
   return rounded_once(operand("tanhshrink", x), [&](const Tensor& t) { return sub(t, tanh(t)); });
 }
-Tensor threshold(const Arg& x, double threshold, double value) {
+Tensor threshold(const Arg& x, Real threshold, Real value) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   return make_select(compare("le", t, threshold), full_as(t, value), t);

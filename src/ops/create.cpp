@@ -43,8 +43,34 @@ constexpr DType default_dtype(Scalar::Kind kind) {
                                      : DType::F32;
 }
 
+// Between whole numbers, exact where double is not.
+Tensor counted_whole(I start, I end, I step, const TensorOptions& options) {
+  using U = std::uint64_t;
+  LILITH_CHECK(step != 0,
+               "arange: from {} to {} in steps of {}; need finite bounds and a step other than 0",
+               start, end, step);
+  LILITH_CHECK(start == end || (end > start) == (step > 0),
+               "arange: from {} to {} in steps of {}; need the end on the step's side", start, end,
+               step);
+  const U length = step > 0 ? static_cast<U>(end) - static_cast<U>(start)
+                            : static_cast<U>(start) - static_cast<U>(end),
+          stride = step > 0 ? static_cast<U>(step) : U{0} - static_cast<U>(step);
+  const U n = length / stride + (length % stride != 0);
+  LILITH_CHECK(n < U{1} << 63,
+               "arange: from {} to {} in steps of {} is {} numbers; need fewer than 2^63 bytes",
+               start, end, step, n);
+  check_factory("arange", {static_cast<I>(n)}, options);
+  Tensor out = make_iota({static_cast<I>(n)}, 0, options.dtype, options.device);
+  if (step != 1) out = apply("mul", {out, integer_as(out, step)});
+  return start == 0 ? out : apply("add", {out, integer_as(out, start)});
+}
+
 Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step,
                const TensorOptions& options) {
+  const bool whole_numbers = start.kind != Scalar::Kind::Float && end.kind != Scalar::Kind::Float &&
+                             step.kind != Scalar::Kind::Float;
+  if (whole_numbers && is_integral(options.dtype))
+    return counted_whole(start.i, end.i, step.i, options);
   // PyTorch's rule: i64 counts between whole numbers.
   const auto whole = [&](double v) { return options.dtype == DType::I64 ? std::trunc(v) : v; };
   const double a = whole(start.as_double()), b = whole(end.as_double()),
@@ -202,12 +228,46 @@ Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOpt
                  options);
 }
 
+namespace {
+
+// A whole number that double may not hold.
+bool beyond_double(const Scalar& s) {
+  constexpr I kExact = I{1} << 53;
+  return s.kind == Scalar::Kind::Int && (s.i > kExact || s.i < -kExact);
+}
+
+// linspace from the nearer end in whole numbers, so that both are exact.
+Tensor spaced_whole(I a, I b, I steps, const TensorOptions& options) {
+  const Tensor i = make_iota({steps}, 0, DType::F64, options.device);
+  const Tensor first = integer_as(make_cast(i, DType::I64), a),
+               last = integer_as(make_cast(i, DType::I64), b);
+  if (steps < 2) return make_cast(first, options.dtype);
+  const bool small = std::fabs(static_cast<double>(b) - static_cast<double>(a)) < 0x1p62;
+  const double length =
+      small ? static_cast<double>(b - a) : static_cast<double>(b) - static_cast<double>(a);
+  if (small && (b - a) % (steps - 1) == 0) {
+    const Tensor k = make_cast(i, DType::I64);
+    return make_cast(add(first, apply("mul", {k, integer_as(k, (b - a) / (steps - 1))})),
+                     options.dtype);
+  }
+  const double step = length / static_cast<double>(steps - 1);
+  const auto whole = [&](const Tensor& x) { return make_cast(scale(x, step), DType::I64); };
+  const Tensor up = add(first, whole(i)),
+               down = add(last, whole(shift(i, static_cast<double>(1 - steps))));
+  const Tensor first_half = compare("lt", i, static_cast<double>(steps / 2));
+  return make_cast(make_select(first_half, up, down), options.dtype);
+}
+
+}  // namespace
+
 Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& options) {
   LocScope scope(start.loc());
   LILITH_CHECK(steps >= 0, "linspace: {} steps; need steps >= 0", steps);
   check_factory("linspace", {steps}, {.dtype = DType::F64, .device = options.device});
-  const double a = scalar_of("linspace", start).as_double(),
-               b = scalar_of("linspace", end).as_double();
+  const Scalar from = scalar_of("linspace", start), to = scalar_of("linspace", end);
+  if (is_integral(options.dtype) && (beyond_double(from) || beyond_double(to)))
+    return spaced_whole(from.i, to.i, steps, options);
+  const double a = from.as_double(), b = to.as_double();
   // In f64, so that both ends are exact and integers truncate as PyTorch's do.
   const Tensor i = make_iota({steps}, 0, DType::F64, options.device);
   if (steps < 2) return make_cast(full_as(i, a), options.dtype);
@@ -218,7 +278,7 @@ Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& 
   return make_cast(make_select(first_half, up, down), options.dtype);
 }
 
-Tensor logspace(const Arg& start, const Arg& end, I steps, double base,
+Tensor logspace(const Arg& start, const Arg& end, I steps, Real base,
                 const TensorOptions& options) {
   LocScope scope(start.loc());
   const Tensor exponents =

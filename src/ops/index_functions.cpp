@@ -155,7 +155,7 @@ Tensor index_select(const Arg& x, int dim, const Tensor& index) {
   return make_gather(t, d, spread_index(index, t.shape(), d));
 }
 
-Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source, double alpha) {
+Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source, Real alpha) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = checked_dim("index_add", t, dim, index);

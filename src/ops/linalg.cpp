@@ -147,27 +147,27 @@ Tensor outer(const Arg& a, const Arg& b) {
   return mul(unsqueeze(x, 1), unsqueeze(y, 0));
 }
 
-Tensor addmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
+Tensor addmm(const Arg& x, const Arg& a, const Arg& b, Real beta, Real alpha) {
   LocScope scope(x.loc());
   return accumulated(x, a, b, beta, alpha,
                      [](const Tensor& a, const Tensor& b) { return mm(a, b); });
 }
-Tensor addmv(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
+Tensor addmv(const Arg& x, const Arg& a, const Arg& b, Real beta, Real alpha) {
   LocScope scope(x.loc());
   return accumulated(x, a, b, beta, alpha,
                      [](const Tensor& a, const Tensor& b) { return mv(a, b); });
 }
-Tensor addr(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
+Tensor addr(const Arg& x, const Arg& a, const Arg& b, Real beta, Real alpha) {
   LocScope scope(x.loc());
   return accumulated(x, a, b, beta, alpha,
                      [](const Tensor& a, const Tensor& b) { return outer(a, b); });
 }
-Tensor baddbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
+Tensor baddbmm(const Arg& x, const Arg& a, const Arg& b, Real beta, Real alpha) {
   LocScope scope(x.loc());
   return accumulated(x, a, b, beta, alpha,
                      [](const Tensor& a, const Tensor& b) { return bmm(a, b); });
 }
-Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha) {
+Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, Real beta, Real alpha) {
   LocScope scope(x.loc());
   const Tensor p = a.tensor(), q = b.tensor();
   check_ranks("addbmm", p, 3, q, 3);

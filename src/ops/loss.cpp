@@ -176,7 +176,7 @@ Tensor l1_loss(const Arg& input, const Tensor& target, Reduction reduction) {
   const Pair o = pair("l1_loss", input, target);
   return reduced(abs(sub(o.a, o.b)), reduction, o.dtype);
 }
-Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reduction, double beta) {
+Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reduction, Real beta) {
   LocScope scope(input.loc());
   LILITH_CHECK(beta >= 0, "smooth_l1_loss: beta is {}; need beta >= 0", beta);
   if (beta == 0) return l1_loss(input, target, reduction);
@@ -185,7 +185,7 @@ Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reductio
   return reduced(make_select(near, scale(mul(n, n), 0.5 / beta), shift(z, -0.5 * beta)), reduction,
                  o.dtype);
 }
-Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction, double delta) {
+Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction, Real delta) {
   LocScope scope(input.loc());
   LILITH_CHECK(delta > 0, "huber_loss: delta is {}; need delta > 0", delta);
   const Pair o = pair("huber_loss", input, target);
@@ -298,7 +298,7 @@ Tensor soft_margin_loss(const Arg& input, const Tensor& target, Reduction reduct
   const Pair o = pair("soft_margin_loss", input, target);
   return reduced(softplus(neg(mul(o.b, o.a)), 1, INFINITY), reduction, o.dtype);
 }
-Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margin,
+Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, Real margin,
                             Reduction reduction) {
   LocScope scope(input.loc());
   const Pair o = pair("hinge_embedding_loss", input, target);
@@ -307,7 +307,7 @@ Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, double margi
       add(masked(compare("ne", o.b, 1), gap), masked(compare("ne", o.b, -1), o.a));
   return reduced(values, reduction, o.dtype);
 }
-Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
+Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, Real margin,
                            Reduction reduction) {
   LocScope scope(a.loc());
   LILITH_CHECK(a.tensor().ndim() == b.ndim(),
@@ -321,7 +321,7 @@ Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, 
   const Tensor gap = shift(mul(neg(widened(target)), apart), margin);
   return reduced(at_least_zero(gap), reduction, dtype);
 }
-Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, double margin,
+Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, Real margin,
                              Reduction reduction) {
   LocScope scope(a.loc());
   constexpr double kEps = 1e-12;

@@ -68,7 +68,7 @@ Tensor frac(const Arg& x) {
   LILITH_CHECK(is_floating(t.dtype()), "frac: got {}; need a floating dtype", t.aval().str());
   return sub(t, trunc(t));
 }
-Tensor logit(const Arg& x, std::optional<double> eps) {
+Tensor logit(const Arg& x, std::optional<Real> eps) {
   LocScope scope(x.loc());
   const DType dtype = floating_type(x.tensor().dtype());
   Tensor t = widened(floating(x));
@@ -107,8 +107,7 @@ Tensor signbit(const Arg& x) {
   return logical_or(compare("lt", t, 0),
                     logical_and(compare("eq", t, 0), compare("lt", reciprocal(t), 0)));
 }
-Tensor nan_to_num(const Arg& x, double nan, std::optional<double> posinf,
-                  std::optional<double> neginf) {
+Tensor nan_to_num(const Arg& x, Real nan, std::optional<Real> posinf, std::optional<Real> neginf) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   if (!is_floating(t.dtype())) return t;
@@ -259,7 +258,7 @@ Tensor isfinite(const Arg& x) {
   return is_floating(t.dtype()) ? compare("lt", abs(t), kInf)
                                 : make_full(t.shape(), 1, DType::Bool, t.device());
 }
-Tensor isclose(const Arg& a, const Arg& b, double rtol, double atol, bool equal_nan) {
+Tensor isclose(const Arg& a, const Arg& b, Real rtol, Real atol, bool equal_nan) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
   const Operands o = wide_operands("isclose", a, b, dtype);

@@ -77,7 +77,7 @@ Tensor blended(const Tensor& running, const Tensor& batch, double momentum) {
 
 BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean,
                                  const Tensor& running_var, const Tensor& weight,
-                                 const Tensor& bias, double momentum, double eps) {
+                                 const Tensor& bias, Real momentum, Real eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("batch_norm", input, 2);
   const Ints axes = other_dims(x.ndim(), Ints{1});
@@ -98,8 +98,8 @@ BatchNormResult batch_norm_train(const Arg& input, const Tensor& running_mean,
 }
 
 Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var,
-                  const Tensor& weight, const Tensor& bias, bool training, double momentum,
-                  double eps) {
+                  const Tensor& weight, const Tensor& bias, bool training, Real momentum,
+                  Real eps) {
   LocScope scope(input.loc());
   if (input.tensor().numel() == 0) return input.tensor();
   if (training) return batch_norm_train(input, {}, {}, weight, bias, momentum, eps).output;
@@ -110,7 +110,7 @@ Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& ru
 }
 
 Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight,
-                  const Tensor& bias, double eps) {
+                  const Tensor& bias, Real eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("layer_norm", input, 1);
   const int n = static_cast<int>(normalized_shape.size());
@@ -135,7 +135,7 @@ Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tenso
 }
 
 Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Tensor& bias,
-                  double eps) {
+                  Real eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("group_norm", input, 2);
   LILITH_CHECK(num_groups >= 1 && x.size(1) % num_groups == 0,
@@ -154,8 +154,8 @@ Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Te
 }
 
 Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor& running_var,
-                     const Tensor& weight, const Tensor& bias, bool use_input_stats, double,
-                     double eps) {
+                     const Tensor& weight, const Tensor& bias, bool use_input_stats, Real,
+                     Real eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("instance_norm", input, 3);
   LILITH_CHECK(!use_input_stats || x.numel() != x.shape()[0] * x.shape()[1] || x.numel() == 0,
@@ -170,7 +170,7 @@ Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor&
   });
 }
 
-Tensor normalize(const Arg& input, double p, const IntList& dim, double eps) {
+Tensor normalize(const Arg& input, Real p, const IntList& dim, Real eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("normalize", input, 0);
   return rounded_once(x, [&](const Tensor& t) {
@@ -179,7 +179,7 @@ Tensor normalize(const Arg& input, double p, const IntList& dim, double eps) {
   });
 }
 
-Tensor local_response_norm(const Arg& input, I size, double alpha, double beta, double k) {
+Tensor local_response_norm(const Arg& input, I size, Real alpha, Real beta, Real k) {
   LocScope scope(input.loc());
   const Tensor given = operand("local_response_norm", input, 3), x = widened(given);
   LILITH_CHECK(size >= 1, "local_response_norm: size is {}; need size >= 1", size);
@@ -197,7 +197,7 @@ Tensor local_response_norm(const Arg& input, I size, double alpha, double beta, 
   return narrowed(div(x, pow(base, full_as(base, beta))), given.dtype());
 }
 
-Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, double eps) {
+Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, Real eps) {
   LocScope scope(a.loc());
   const DType dtype = floating_type(ops::result_type({&a, &b}));
   const Operands o = broadcast_operands("cosine_similarity", a, b, compute_type(dtype));
@@ -208,7 +208,7 @@ Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, double eps) {
   return narrowed(sum(mul(unit(o.a), unit(o.b)), dim), dtype);
 }
 
-Tensor pairwise_distance(const Arg& a, const Arg& b, double p, double eps, bool keepdim) {
+Tensor pairwise_distance(const Arg& a, const Arg& b, Real p, Real eps, bool keepdim) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
   const Operands o = broadcast_operands("pairwise_distance", a, b, compute_type(dtype));
@@ -246,7 +246,7 @@ Tensor pixel_unshuffle(const Arg& input, I r) {
 }
 
 Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
-                                    const Tensor& attn_mask, double dropout_p, bool is_causal) {
+                                    const Tensor& attn_mask, Real dropout_p, bool is_causal) {
   LocScope scope(query.loc());
   const Tensor q = operand("scaled_dot_product_attention", query, 2);
   LILITH_CHECK(key.ndim() >= 2 && value.ndim() >= 2 && q.size(-1) == key.size(-1) &&

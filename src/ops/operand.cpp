@@ -196,6 +196,17 @@ std::optional<double> constant_value(const Arg& x) {
   return static_cast<double>(std::get<std::int64_t>(*value));
 }
 
+std::optional<std::int64_t> constant_integer(const Arg& x) {
+  if (x.is_scalar()) {
+    if (x.scalar().kind == Scalar::Kind::Float) return {};
+    return x.scalar().i;
+  }
+  const Tensor t = x.tensor();
+  if (t.node()->op != &ir::constant_op()) return {};
+  const auto* i = std::get_if<std::int64_t>(t.node()->attrs.find("value"));
+  return i ? std::optional(*i) : std::nullopt;
+}
+
 std::string describe(const Arg& x) {
   if (!x.is_scalar()) return x.tensor().aval().str();
   return fmt::format("{}", x.scalar().as_double());

@@ -60,6 +60,8 @@ Tensor broadcast_into(std::string_view op, std::string_view name, const Tensor& 
 
 /// The number of an Arg where it is a weak scalar or a constant node.
 std::optional<double> constant_value(const Arg& x);
+/// The same where it is a whole number by its kind, with all its bits.
+std::optional<std::int64_t> constant_integer(const Arg& x);
 
 /// "f32[2,3]" of an operand, or the number.
 std::string describe(const Arg& x);

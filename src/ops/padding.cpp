@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "lilith/ops/shape.h"
 #include "ops/operand.h"
@@ -86,7 +87,15 @@ Tensor constant_pad_nd(const Arg& x, const std::vector<I>& pad, const Arg& value
                  -all[d].lo, -all[d].hi, d, t.aval().str());
   }
   t = make_slice(t, start, limit, Ints(all.size(), 1));
-  return make_pad(t, lo, hi, Ints(all.size(), 0), *fill);
+  const Ints none(all.size(), 0);
+  const std::optional<I> whole = constant_integer(value);
+  if (whole && is_integral(t.dtype()) && std::fabs(*fill) >= 0x1p53) {
+    // The op's number is a double; a select keeps all 64 bits.
+    const Tensor inside = make_pad(integer_as(make_cast(t, DType::I64), 1), lo, hi, none, 0);
+    const Tensor padded = make_pad(t, lo, hi, none, 0);
+    return make_select(compare("ne", inside, 0), padded, integer_as(padded, *whole));
+  }
+  return make_pad(t, lo, hi, none, *fill);
 }
 
 Tensor pad(const Arg& x, const std::vector<I>& pad, PadMode mode, const Arg& value) {

@@ -18,6 +18,10 @@ Tensor make_full(const Shape& shape, double value, DType dtype, Device device) {
   return ir::make_constant(scalar, {.shape = shape, .dtype = dtype, .device = device});
 }
 
+Tensor integer_as(const Tensor& x, std::int64_t value) {
+  return ir::make_constant({Scalar::Kind::Int, value, 0}, x.aval());
+}
+
 Tensor full_as(const Tensor& x, double value) {
   return make_full(x.shape(), value, x.dtype(), x.device());
 }

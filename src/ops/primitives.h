@@ -16,6 +16,8 @@ using Ints = std::vector<std::int64_t>;
 /// A tensor like x filled with a baked number.
 Tensor full_as(const Tensor& x, double value);
 Tensor make_full(const Shape& shape, double value, DType dtype, Device device);
+/// The same with a whole number, exact beyond 2^53 too.
+Tensor integer_as(const Tensor& x, std::int64_t value);
 /// x * c and x + c with a baked c.
 Tensor scale(const Tensor& x, double c);
 Tensor shift(const Tensor& x, double c);

@@ -22,6 +22,11 @@
 // Random numbers: Philox bits under a key that is a run-time input. Salmon et al., "Parallel random
 // numbers: as easy as 1, 2, 3" (SC 2011).
 namespace lilith {
+
+struct Generator::Stream {
+  RngState state;
+};
+
 namespace ops {
 namespace {
 
@@ -75,19 +80,20 @@ const OpDef& random_bits_op = register_builtin(
          },
      .cost = 60});
 
-struct Generator {
-  std::mutex mutex;
-  RngState state{};
-};
-Generator& generator() {
-  static Generator* g = new Generator;
+// Of all generators: a draw is short, and one mutex can be held over a fork.
+std::mutex& streams() {
+  static std::mutex* m = new std::mutex;
+  return *m;
+}
+const Generator& process_generator() {
+  static Generator* g = new Generator(0);
   return *g;
 }
-[[maybe_unused]] const bool fork_hooks =
-    runtime::at_fork(runtime::LockOrder::Inner,
-                     {[] { generator().mutex.lock(); }, [] { generator().mutex.unlock(); },
-                      [] { generator().mutex.unlock(); }});
+[[maybe_unused]] const bool fork_hooks = runtime::at_fork(
+    runtime::LockOrder::Inner,
+    {[] { streams().lock(); }, [] { streams().unlock(); }, [] { streams().unlock(); }});
 thread_local KeyScope* current_scope = nullptr;
+thread_local const Generator* chosen = nullptr;
 
 Tensor key_leaf(I key) {
   const Aval aval{.shape = {}, .dtype = DType::I64};
@@ -132,6 +138,38 @@ Tensor gaussian(const Shape& shape, DType dtype) {
   // 2 u - 1 is exact in u's cells; the half cell is added after, where it still counts.
   const Tensor centred = shift(shift(scale(u, 2), -1), 2 * half_cell);
   return scale(erfinv(centred), std::numbers::sqrt2);
+}
+
+I draw_key(const Generator& g) {
+  Generator::Stream& s = *g.stream();
+  std::lock_guard lock(streams());
+  return fold_in(static_cast<I>(s.state.seed), static_cast<I>(s.state.counter++));
+}
+
+Tensor make_integer(const Shape& shape, I value) {
+  return ir::make_constant({Scalar::Kind::Int, value, 0}, {.shape = shape, .dtype = DType::I64});
+}
+
+// A whole number in [0, range): the high word of the product of 64 random bits and the range
+// (Lemire, "Fast random integer generation in an interval", 2019, without the rejection: the bias
+// is below 2^-10 of a value's probability for ranges up to 2^54, and the result is in its range).
+Tensor wide_below(const Shape& shape, U64 range) {
+  const Tensor key = next_key(), low_word = make_integer(shape, 0xFFFFFFFF);
+  const auto words = [&](const Tensor& k) {
+    const Tensor bits = make_cast(apply(random_bits_op, {k}, {{"shape", shape.vec()}}), DType::I64);
+    return apply("and", {bits, low_word});
+  };
+  const auto high_half = [&](const Tensor& x) {
+    return apply("and", {apply("shr", {x, make_integer(shape, 32)}), low_word});
+  };
+  const auto low_half = [&](const Tensor& x) { return apply("and", {x, low_word}); };
+  const Tensor x1 = words(key), x0 = words(fold_in(key, 1));
+  const Tensor r1 = make_integer(shape, static_cast<I>(range >> 32)),
+               r0 = make_integer(shape, static_cast<I>(range & 0xFFFFFFFF));
+  // Schoolbook multiplication in halves; products of 32 bits wrap into the sign and back.
+  const Tensor low = mul(x0, r0), cross = mul(x1, r0), other = mul(x0, r1);
+  const Tensor carry = add(add(high_half(low), low_half(cross)), low_half(other));
+  return add(add(mul(x1, r1), high_half(cross)), add(high_half(other), high_half(carry)));
 }
 
 std::vector<I> host_ranks(I key, I n) {
@@ -181,10 +219,16 @@ Tensor fold_in(const Tensor& key, I data) {
   return fold_in(key, full_as(key, static_cast<double>(data + 1)));
 }
 
-I take_host_key() {
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  return fold_in(static_cast<I>(g.state.seed), static_cast<I>(g.state.counter++));
+GeneratorScope::GeneratorScope(const std::optional<Generator>& generator) : outer_(chosen) {
+  if (generator) chosen = &*generator;
+}
+GeneratorScope::~GeneratorScope() { chosen = outer_; }
+const Generator* current_generator() { return chosen; }
+
+I take_host_key() { return draw_key(chosen ? *chosen : process_generator()); }
+I take_host_key(const std::optional<Generator>& generator) {
+  const GeneratorScope scope(generator);
+  return take_host_key();
 }
 
 Tensor next_key() {
@@ -197,42 +241,53 @@ Tensor next_key() {
 using namespace ops;
 
 void manual_seed(std::uint64_t seed) { set_rng_state({seed, 0}); }
-RngState rng_state() {
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  return g.state;
-}
+RngState rng_state() { return process_generator().get_state(); }
 void set_rng_state(const RngState& state) {
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  g.state = state;
+  Generator g = process_generator();
+  g.set_state(state);
+}
+
+Generator::Generator(std::uint64_t seed) : stream_(std::make_shared<Stream>(Stream{{seed, 0}})) {}
+Generator& Generator::manual_seed(std::uint64_t seed) {
+  set_state({seed, 0});
+  return *this;
+}
+std::uint64_t Generator::initial_seed() const { return get_state().seed; }
+RngState Generator::get_state() const {
+  std::lock_guard lock(streams());
+  return stream_->state;
+}
+void Generator::set_state(const RngState& state) {
+  std::lock_guard lock(streams());
+  stream_->state = state;
 }
 
 Tensor rand(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   check("rand", shape, options);
+  const GeneratorScope chosen_here(options.generator);
   return make_cast(uniform(shape, options.dtype), options.dtype);
 }
 Tensor randn(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   check("randn", shape, options);
+  const GeneratorScope chosen_here(options.generator);
   return make_cast(gaussian(shape, options.dtype), options.dtype);
 }
-Tensor randint(I low, I high, const Shape& shape, const TensorOptions& options,
+Tensor randint(I low, I high, const Shape& shape, const IntTensorOptions& options,
                SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
-  check_factory("randint", shape, options);
+  check_factory("randint", shape, {.dtype = options.dtype, .device = options.device});
+  const GeneratorScope chosen_here(options.generator);
+  const U64 range = static_cast<U64>(high) - static_cast<U64>(low);
+  const Tensor first = make_integer(shape, low);
+  if (range > U64{1} << 53) return make_cast(add(first, wide_below(shape, range)), options.dtype);
   // 53 bits of a uniform number: exact for every range that fits them.
-  const double range = static_cast<double>(high) - static_cast<double>(low);
-  const Tensor u = floor(scale(uniform(shape, DType::F64), range));
-  const auto lowest = static_cast<double>(low);
-  // A range that no i64 counts is shifted before it becomes one.
-  const Tensor k = range < 0x1p63 ? shift(make_cast(u, DType::I64), lowest)
-                                  : make_cast(shift(u, lowest), DType::I64);
-  return make_cast(k, options.dtype);
+  const Tensor u = floor(scale(uniform(shape, DType::F64), static_cast<double>(range)));
+  return make_cast(add(first, make_cast(u, DType::I64)), options.dtype);
 }
-Tensor randint(I high, const Shape& shape, const TensorOptions& options, SourceLocation loc) {
+Tensor randint(I high, const Shape& shape, const IntTensorOptions& options, SourceLocation loc) {
   return randint(0, high, shape, options, loc);
 }
 Tensor randint_like(const Arg& x, I low, I high) {
@@ -247,10 +302,11 @@ Tensor randint_like(const Arg& x, I high) {
 }
 // The ranks of random numbers are a random order: sorted on the host where the key is known,
 // counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
-Tensor randperm(I n, const TensorOptions& options, SourceLocation loc) {
+Tensor randperm(I n, const IntTensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
-  check_factory("randperm", {n}, options);
+  check_factory("randperm", {n}, {.dtype = options.dtype, .device = options.device});
+  const GeneratorScope chosen_here(options.generator);
   if (!traced_keys()) return make_cast(tensor(host_ranks(take_host_key(), n)), options.dtype);
   const Tensor words =
       make_cast(apply(random_bits_op, {next_key()}, {{"shape", Ints{n}}}), DType::I64);
@@ -270,13 +326,15 @@ Tensor randn_like(const Arg& x) {
   LocScope scope(x.loc());
   return randn(x.tensor().shape(), {.dtype = x.tensor().dtype()});
 }
-Tensor bernoulli(const Arg& p) {
+Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator) {
   LocScope scope(p.loc());
+  const GeneratorScope chosen_here(generator);
   const Tensor t = floating(p);
   return make_cast(coin(t.shape(), t), t.dtype());
 }
-Tensor normal(const Arg& mean, const Arg& std) {
+Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& generator) {
   LocScope scope(mean.loc());
+  const GeneratorScope chosen_here(generator);
   const Operands o =
       broadcast_operands("normal", mean, std, floating_type(ops::result_type({&mean, &std})));
   const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), compute_type(o.a.dtype()));
@@ -299,10 +357,10 @@ Tensor dropped(const char* op, const Arg& input, double p, bool training, const 
 
 }  // namespace
 
-Tensor dropout(const Arg& x, double p, bool training) {
+Tensor dropout(const Arg& x, Real p, bool training) {
   return dropped("dropout", x, p, training, x.tensor().shape());
 }
-Tensor feature_dropout(const Arg& x, double p, bool training) {
+Tensor feature_dropout(const Arg& x, Real p, bool training) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 2, "feature_dropout: got {}; need [N, C, ...]", t.aval().str());

@@ -1,13 +1,27 @@
 #pragma once
 #include <functional>
+#include <optional>
 
 #include "lilith/tensor.h"
 
 // Where the keys of random draws come from.
 namespace lilith::ops {
 
+/// Draws of this thread come from `generator`, where there is one, while the scope lives.
+class GeneratorScope {
+ public:
+  explicit GeneratorScope(const std::optional<Generator>& generator);
+  ~GeneratorScope();
+  GeneratorScope(const GeneratorScope&) = delete;
+
+ private:
+  const Generator* outer_;
+};
+/// The generator of the innermost scope; null: the process's.
+const Generator* current_generator();
+
 /// The key of the next draw: an i64 0-d tensor. Outside of a trace it is a leaf made of the
-/// process's generator, which advances; inside, what the thread's provider gives.
+/// current generator, which advances; inside, what the thread's provider gives.
 Tensor next_key();
 
 /// What a tracer installs to make keys of hidden inputs: `site` counts the draws since the scope
@@ -34,7 +48,8 @@ class KeyScope {
 Tensor fold_in(const Tensor& key, std::int64_t data);
 Tensor fold_in(const Tensor& key, const Tensor& data);
 std::int64_t fold_in(std::int64_t key, std::int64_t data);
-/// The key that the process's generator hands out next; advances it.
+/// The key that a generator hands out next (none: current_generator()); advances it.
 std::int64_t take_host_key();
+std::int64_t take_host_key(const std::optional<Generator>& generator);
 
 }  // namespace lilith::ops

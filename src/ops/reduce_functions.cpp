@@ -146,21 +146,21 @@ std::pair<Tensor, Tensor> moments(const Tensor& x, const IntList& dims, double c
 
 }  // namespace
 
-std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, double correction,
+std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, Real correction,
                                    bool keepdim) {
   LocScope scope(x.loc());
   const DType dtype = x.tensor().dtype();
   const auto [v, m] = moments(x.tensor(), dims, correction, keepdim);
   return {narrowed(v, dtype), narrowed(m, dtype)};
 }
-Tensor var(const Arg& x, const IntList& dims, double correction, bool keepdim) {
+Tensor var(const Arg& x, const IntList& dims, Real correction, bool keepdim) {
   return var_mean(x, dims, correction, keepdim).first;
 }
-Tensor std(const Arg& x, const IntList& dims, double correction, bool keepdim) {
+Tensor std(const Arg& x, const IntList& dims, Real correction, bool keepdim) {
   LocScope scope(x.loc());
   return std_mean(x, dims, correction, keepdim).first;
 }
-std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims, double correction,
+std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims, Real correction,
                                    bool keepdim) {
   LocScope scope(x.loc());
   const DType dtype = x.tensor().dtype();
@@ -250,12 +250,12 @@ Tensor wide_norm(const Tensor& t, double p, const IntList& dims, bool keepdim) {
 
 }  // namespace
 
-Tensor norm(const Arg& x, double p, const IntList& dims, bool keepdim) {
+Tensor norm(const Arg& x, Real p, const IntList& dims, bool keepdim) {
   LocScope scope(x.loc());
   check_floating("norm", x.tensor());
   return rounded_once(x.tensor(), [&](const Tensor& t) { return wide_norm(t, p, dims, keepdim); });
 }
-Tensor dist(const Arg& a, const Arg& b, double p) {
+Tensor dist(const Arg& a, const Arg& b, Real p) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
   const Operands o = broadcast_operands("dist", a, b, compute_type(dtype));

@@ -72,8 +72,8 @@ TEST(LossErrors, InFitWithTheUsersLine) {
     Linear fc{3, 1};
     Tensor operator()(Tensor x) const { return fc(x); }
   } net;
-  EXPECT_ERROR_HERE(fit(net, TensorDataset(of({4, 3}), of({4})), MSELoss{}, {.epochs = 1}),
-                    "mse_loss: input is f32[4,1], target is f32[4]; need one shape: "
+  EXPECT_ERROR_HERE(fit(net, TensorDataset(of({32, 3}), of({32})), MSELoss{}, {.epochs = 1}),
+                    "mse_loss: input is f32[32,1], target is f32[32]; need one shape: "
                     "input.squeeze(1) or target.unsqueeze(1)");
   EXPECT_ERROR_HERE(Metric::mae().f(of({4, 1}), of({4})),
                     "mae: output is f32[4,1], target is f32[4]; need one shape: output.squeeze(1) "

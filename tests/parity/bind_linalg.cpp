@@ -8,7 +8,7 @@ void bind_linalg(Table& t) {
       {"matmul", matmul}, {"mm", mm},     {"bmm", bmm},     {"mv", mv},
       {"dot", dot},       {"vdot", vdot}, {"inner", inner}, {"outer", outer}};
   for (const auto& [name, f] : products) binary(t, name, f);
-  using Fused = Tensor (*)(const Arg&, const Arg&, const Arg&, double, double);
+  using Fused = Tensor (*)(const Arg&, const Arg&, const Arg&, Real, Real);
   const std::pair<const char*, Fused> fused[] = {{"addmm", addmm},     {"addmm__decomposed", addmm},
                                                  {"addmv", addmv},     {"addr", addr},
                                                  {"baddbmm", baddbmm}, {"addbmm", addbmm}};

@@ -1,4 +1,6 @@
 #pragma once
+#include <concepts>
+
 #include "lilith/reflect.h"
 #include "lilith/tensor.h"
 
@@ -15,6 +17,11 @@ class Linear {
  public:
   Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options = {},
          SourceLocation loc = SourceLocation::current());
+  /// Linear(784, 10, false): without a bias.
+  template <std::same_as<bool> B>
+  Linear(std::int64_t in_features, std::int64_t out_features, B bias,
+         SourceLocation loc = SourceLocation::current())
+      : Linear(in_features, out_features, LinearOptions{.bias = bias}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;

@@ -179,7 +179,7 @@ Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOpt
 Tensor linspace(const Arg& start, const Arg& end, std::int64_t steps,
                 const TensorOptions& options = {});
 /// base to the power of linspace(start, end, steps).
-Tensor logspace(const Arg& start, const Arg& end, std::int64_t steps, double base = 10,
+Tensor logspace(const Arg& start, const Arg& end, std::int64_t steps, Real base = 10,
                 const TensorOptions& options = {});
 /// The n x m matrix with ones on the diagonal; m defaults to n.
 Tensor eye(std::int64_t n, std::optional<std::int64_t> m = {}, const TensorOptions& options = {},

@@ -38,7 +38,7 @@ Tensor polygamma(int n, const Arg& x);
 Tensor sigmoid(const Arg& x);
 Tensor reciprocal(const Arg& x);
 /// log(x / (1 - x)); with eps, x is first clamped to [eps, 1 - eps].
-Tensor logit(const Arg& x, std::optional<double> eps = {});
+Tensor logit(const Arg& x, std::optional<Real> eps = {});
 /// sin(pi x) / (pi x), 1 at 0.
 Tensor sinc(const Arg& x);
 Tensor deg2rad(const Arg& x);
@@ -60,8 +60,8 @@ Tensor trunc(const Arg& x);
 Tensor round(const Arg& x, int decimals = 0);
 Tensor frac(const Arg& x);
 Tensor square(const Arg& x);
-Tensor nan_to_num(const Arg& x, double nan = 0.0, std::optional<double> posinf = {},
-                  std::optional<double> neginf = {});
+Tensor nan_to_num(const Arg& x, Real nan = 0.0, std::optional<Real> posinf = {},
+                  std::optional<Real> neginf = {});
 /// The value; no gradient flows through.
 Tensor stop_gradient(const Arg& x);
 Tensor detach(const Arg& x);
@@ -136,7 +136,7 @@ Tensor isposinf(const Arg& x);
 Tensor isneginf(const Arg& x);
 Tensor isfinite(const Arg& x);
 /// |a - b| <= atol + rtol |b|.
-Tensor isclose(const Arg& a, const Arg& b, double rtol = 1e-5, double atol = 1e-8,
+Tensor isclose(const Arg& a, const Arg& b, Real rtol = 1e-5, Real atol = 1e-8,
                bool equal_nan = false);
 
 // ---- Choices. ----

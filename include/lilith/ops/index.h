@@ -19,8 +19,7 @@ Tensor take(const Arg& x, const Tensor& index);
 /// Whole slices of `dim`. index: 1-d or 0-d integers.
 Tensor index_select(const Arg& x, int dim, const Tensor& index);
 /// x with alpha * source added to slices of `dim`; equal indices accumulate.
-Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source,
-                 double alpha = 1);
+Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source, Real alpha = 1);
 /// Rows of weight [V, D]: index [...] -> [..., D]. torch.nn.functional.embedding; the row
 /// padding_idx gets no gradient.
 Tensor embedding(const Arg& index, const Tensor& weight,

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lilith/real.h"
 #include "lilith/shape.h"
 
 namespace lilith {
@@ -15,6 +16,12 @@ class IntList {
   IntList() = default;
   IntList(int value) : values_{value} {}
   IntList(std::int64_t value) : values_{value} {}
+  template <std::same_as<bool> T>
+  IntList(T) {
+    static_assert(detail::is_a_number<T>,
+                  "lilith: a bool stands where dimensions or sizes are due and would be read as 0 "
+                  "or 1; look up the order of the function's parameters");
+  }
   IntList(std::initializer_list<std::int64_t> values) : values_(values) {}
   IntList(const std::vector<std::int64_t>& values) : values_(values) {}
   IntList(const std::vector<int>& values) : values_(values.begin(), values.end()) {}
@@ -38,6 +45,8 @@ class Padding {
   Padding() = default;
   Padding(int value) : amount_(value) {}
   Padding(std::int64_t value) : amount_(value) {}
+  template <std::same_as<bool> T>
+  Padding(T value) : amount_(value) {}
   Padding(std::initializer_list<std::int64_t> values) : amount_(values) {}
   Padding(const std::vector<std::int64_t>& values) : amount_(values) {}
   Padding(const IntList& values) : amount_(values) {}

@@ -24,12 +24,12 @@ Tensor inner(const Arg& a, const Arg& b);
 /// [M] x [N] -> [M, N].
 Tensor outer(const Arg& a, const Arg& b);
 /// beta x + alpha (a @ b). With beta = 0, x is not read.
-Tensor addmm(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
-Tensor addmv(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
-Tensor addr(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
-Tensor baddbmm(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
+Tensor addmm(const Arg& x, const Arg& a, const Arg& b, Real beta = 1, Real alpha = 1);
+Tensor addmv(const Arg& x, const Arg& a, const Arg& b, Real beta = 1, Real alpha = 1);
+Tensor addr(const Arg& x, const Arg& a, const Arg& b, Real beta = 1, Real alpha = 1);
+Tensor baddbmm(const Arg& x, const Arg& a, const Arg& b, Real beta = 1, Real alpha = 1);
 /// beta x + alpha sum_b(a[b] @ b[b]).
-Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, double beta = 1, double alpha = 1);
+Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, Real beta = 1, Real alpha = 1);
 /// Contracts dims_a of a with dims_b of b: [a free, b free].
 Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntList& dims_b);
 /// The last `dims` dimensions of a with the first of b.

@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -97,26 +98,26 @@ struct BatchNormResult {
 /// the biased variance are those of the batch; else running_mean and running_var.
 Tensor batch_norm(const Arg& x, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight = {}, const Tensor& bias = {}, bool training = false,
-                  double momentum = 0.1, double eps = 1e-5);
+                  Real momentum = 0.1, Real eps = 1e-5);
 /// batch_norm in training, with the running statistics after the step (the unbiased variance).
 BatchNormResult batch_norm_train(const Arg& x, const Tensor& running_mean,
                                  const Tensor& running_var, const Tensor& weight = {},
-                                 const Tensor& bias = {}, double momentum = 0.1, double eps = 1e-5);
+                                 const Tensor& bias = {}, Real momentum = 0.1, Real eps = 1e-5);
 /// Normalises over the last dimensions, of sizes normalized_shape.
 Tensor layer_norm(const Arg& x, const IntList& normalized_shape, const Tensor& weight = {},
-                  const Tensor& bias = {}, double eps = 1e-5);
+                  const Tensor& bias = {}, Real eps = 1e-5);
 Tensor group_norm(const Arg& x, std::int64_t num_groups, const Tensor& weight = {},
-                  const Tensor& bias = {}, double eps = 1e-5);
+                  const Tensor& bias = {}, Real eps = 1e-5);
 Tensor instance_norm(const Arg& x, const Tensor& running_mean = {}, const Tensor& running_var = {},
                      const Tensor& weight = {}, const Tensor& bias = {},
-                     bool use_input_stats = true, double momentum = 0.1, double eps = 1e-5);
+                     bool use_input_stats = true, Real momentum = 0.1, Real eps = 1e-5);
 /// x over the p-norm along dim, which is at least eps.
-Tensor normalize(const Arg& x, double p = 2, const IntList& dim = 1, double eps = 1e-12);
-Tensor local_response_norm(const Arg& x, std::int64_t size, double alpha = 1e-4, double beta = 0.75,
-                           double k = 1);
+Tensor normalize(const Arg& x, Real p = 2, const IntList& dim = 1, Real eps = 1e-12);
+Tensor local_response_norm(const Arg& x, std::int64_t size, Real alpha = 1e-4, Real beta = 0.75,
+                           Real k = 1);
 
-Tensor cosine_similarity(const Arg& a, const Arg& b, int dim = 1, double eps = 1e-8);
-Tensor pairwise_distance(const Arg& a, const Arg& b, double p = 2, double eps = 1e-6,
+Tensor cosine_similarity(const Arg& a, const Arg& b, int dim = 1, Real eps = 1e-8);
+Tensor pairwise_distance(const Arg& a, const Arg& b, Real p = 2, Real eps = 1e-6,
                          bool keepdim = false);
 /// [..., C r^2, H, W] -> [..., C, H r, W r], and back.
 Tensor pixel_shuffle(const Arg& x, std::int64_t upscale_factor);
@@ -133,9 +134,16 @@ struct InterpolateOptions {
 /// Errors: neither or both of size and scale_factor, a mode for another number of sizes.
 Tensor interpolate(const Arg& x, const InterpolateOptions& options);
 /// softmax(q k^T / sqrt(E) + mask) v. q [..., L, E], k [..., S, E], v [..., S, Ev]; mask: bool
-/// (true takes part) or added. Vaswani et al., arXiv:1706.03762.
+/// (true takes part) or added. A row with every key masked out is 0. is_causal: of key j and query
+/// i only j <= i take part. Vaswani et al., arXiv:1706.03762.
 Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
-                                    const Tensor& attn_mask = {}, double dropout_p = 0,
+                                    const Tensor& attn_mask = {}, Real dropout_p = 0,
                                     bool is_causal = false);
+/// The same without dropout: a bool after the mask is is_causal.
+template <std::same_as<bool> B>
+Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
+                                    const Tensor& attn_mask, B is_causal) {
+  return scaled_dot_product_attention(query, key, value, attn_mask, 0.0, is_causal);
+}
 
 }  // namespace lilith

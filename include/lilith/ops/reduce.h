@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <optional>
 #include <utility>
 
@@ -21,13 +22,48 @@ Tensor nanmean(const Arg& x, const IntList& dims = {}, bool keepdim = false,
                std::optional<DType> dtype = {});
 Tensor prod(const Arg& x, std::optional<int> dim = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
-/// Divides by n - correction (PyTorch's unbiased = correction 1).
-Tensor var(const Arg& x, const IntList& dims = {}, double correction = 1, bool keepdim = false);
-Tensor std(const Arg& x, const IntList& dims = {}, double correction = 1, bool keepdim = false);
-std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims = {}, double correction = 1,
+/// Divides by n - correction. A bool in its place, or alone, is PyTorch's `unbiased`: 1 or 0. The
+/// slope of std is 0 where the values are equal.
+Tensor var(const Arg& x, const IntList& dims = {}, Real correction = 1, bool keepdim = false);
+Tensor std(const Arg& x, const IntList& dims = {}, Real correction = 1, bool keepdim = false);
+std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims = {}, Real correction = 1,
                                    bool keepdim = false);
-std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims = {}, double correction = 1,
+std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims = {}, Real correction = 1,
                                    bool keepdim = false);
+template <std::same_as<bool> B>
+Tensor var(const Arg& x, const IntList& dims, B unbiased, bool keepdim = false) {
+  return var(x, dims, unbiased ? 1 : 0, keepdim);
+}
+template <std::same_as<bool> B>
+Tensor std(const Arg& x, const IntList& dims, B unbiased, bool keepdim = false) {
+  return std(x, dims, unbiased ? 1 : 0, keepdim);
+}
+template <std::same_as<bool> B>
+std::pair<Tensor, Tensor> var_mean(const Arg& x, const IntList& dims, B unbiased,
+                                   bool keepdim = false) {
+  return var_mean(x, dims, unbiased ? 1 : 0, keepdim);
+}
+template <std::same_as<bool> B>
+std::pair<Tensor, Tensor> std_mean(const Arg& x, const IntList& dims, B unbiased,
+                                   bool keepdim = false) {
+  return std_mean(x, dims, unbiased ? 1 : 0, keepdim);
+}
+template <std::same_as<bool> B>
+Tensor var(const Arg& x, B unbiased) {
+  return var(x, IntList(), unbiased ? 1 : 0);
+}
+template <std::same_as<bool> B>
+Tensor std(const Arg& x, B unbiased) {
+  return std(x, IntList(), unbiased ? 1 : 0);
+}
+template <std::same_as<bool> B>
+std::pair<Tensor, Tensor> var_mean(const Arg& x, B unbiased) {
+  return var_mean(x, IntList(), unbiased ? 1 : 0);
+}
+template <std::same_as<bool> B>
+std::pair<Tensor, Tensor> std_mean(const Arg& x, B unbiased) {
+  return std_mean(x, IntList(), unbiased ? 1 : 0);
+}
 /// Ties share the gradient evenly. NaN wins. Errors: an empty dimension.
 Tensor amax(const Arg& x, const IntList& dims = {}, bool keepdim = false);
 Tensor amin(const Arg& x, const IntList& dims = {}, bool keepdim = false);
@@ -44,15 +80,26 @@ Tensor min(const Arg& x, const Tensor& other);
 /// The first index of the largest, in the flattened order without dim. i64.
 Tensor argmax(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
 Tensor argmin(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+/// A bool is no dimension.
+template <std::same_as<bool> B>
+Tensor argmax(const Arg& x, B, bool = false) = delete;
+template <std::same_as<bool> B>
+Tensor argmin(const Arg& x, B, bool = false) = delete;
+template <std::same_as<bool> B>
+std::pair<Tensor, Tensor> max(const Arg& x, B, bool = false) = delete;
+template <std::same_as<bool> B>
+std::pair<Tensor, Tensor> min(const Arg& x, B, bool = false) = delete;
+template <std::same_as<bool> B>
+Tensor prod(const Arg& x, B, bool = false, std::optional<DType> = {}) = delete;
 Tensor all(const Arg& x, const IntList& dims = {}, bool keepdim = false);
 Tensor any(const Arg& x, const IntList& dims = {}, bool keepdim = false);
 Tensor count_nonzero(const Arg& x, const IntList& dims = {});
 /// log(sum(exp(x))), without overflow.
 Tensor logsumexp(const Arg& x, const IntList& dims, bool keepdim = false);
 /// The p-norm over dims (flattened when none is given); p may be inf, -inf or 0.
-Tensor norm(const Arg& x, double p = 2, const IntList& dims = {}, bool keepdim = false);
+Tensor norm(const Arg& x, Real p = 2, const IntList& dims = {}, bool keepdim = false);
 /// The p-norm of a - b.
-Tensor dist(const Arg& a, const Arg& b, double p = 2);
+Tensor dist(const Arg& a, const Arg& b, Real p = 2);
 /// Running sums and products along dim.
 Tensor cumsum(const Arg& x, int dim, std::optional<DType> dtype = {});
 Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype = {});
