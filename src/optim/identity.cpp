@@ -14,15 +14,20 @@ const Storage* memory_of(const Tensor& t) {
   return t.defined() ? t.node()->storage().get() : nullptr;
 }
 
-bool holds(const std::vector<std::weak_ptr<Storage>>& list, const Storage* memory) {
-  return memory != nullptr &&
-         std::any_of(list.begin(), list.end(),
-                     [&](const std::weak_ptr<Storage>& w) { return w.lock().get() == memory; });
+using Memories = std::set<const Storage*>;
+Memories alive(const std::vector<std::weak_ptr<Storage>>& list) {
+  Memories out;
+  for (const std::weak_ptr<Storage>& w : list)
+    if (const auto held = w.lock()) out.insert(held.get());
+  return out;
 }
 
+// Parameters hold their memory, so that an equal address is the same memory.
 bool any_of(const std::vector<std::weak_ptr<Storage>>& list, const std::vector<Seen>& params) {
+  if (list.empty()) return false;
+  const Memories memories = alive(list);
   return std::any_of(params.begin(), params.end(),
-                     [&](const Seen& p) { return holds(list, memory_of(p.value)); });
+                     [&](const Seen& p) { return memories.count(memory_of(p.value)) != 0; });
 }
 
 /// What is left of what was last assigned to a model.
@@ -75,6 +80,7 @@ bool waits(const Model& model) {
 // there: until it is evaluated outside of grad.
 bool is_made_of(const Model& model, const std::vector<Seen>& params) {
   const ir::GraphLock lock;
+  const Memories latest = alive(model.latest);
   std::vector<const ir::NodeImpl*> todo;
   std::set<const ir::NodeImpl*> seen;
   for (const Seen& p : params)
@@ -83,7 +89,7 @@ bool is_made_of(const Model& model, const std::vector<Seen>& params) {
     const ir::NodeImpl* node = todo.back();
     todo.pop_back();
     if (!seen.insert(node).second) continue;
-    if (holds(model.latest, node->storage().get())) return true;
+    if (latest.count(node->storage().get()) != 0) return true;
     todo.insert(todo.end(), node->inputs.begin(), node->inputs.end());
   }
   return false;
@@ -93,11 +99,7 @@ class Finder {
  public:
   Finder(const Optimizer& opt, const void* address, const std::vector<Seen>& params,
          const std::function<void()>& settle)
-      : opt_(opt),
-        models_(Access::models(opt)),
-        address_(address),
-        params_(params),
-        settle_(settle) {
+      : opt_(opt), models_(Access::models(opt)), params_(params), settle_(settle) {
     for (std::size_t k = 0; k < models_.size(); ++k) {
       if (any_of(models_[k].latest, params)) by_memory_.push_back(k);
       if (models_[k].address == address && shares_a_path(models_[k], params)) by_place_ = k;
@@ -160,7 +162,6 @@ class Finder {
 
   const Optimizer& opt_;
   const std::vector<Model>& models_;
-  const void* address_;
   const std::vector<Seen>& params_;
   const std::function<void()>& settle_;
   std::vector<std::size_t> by_memory_;
@@ -206,9 +207,13 @@ void note_update(Model& model, const void* address, std::span<Tensor* const> ass
 
 void check_paths(const Model& model, const std::set<std::string>& paths,
                  const std::vector<Seen>& params) {
+  const auto is_new = [&](const Seen& p) {
+    return paths.count(p.path) != 0 && model.params.count(p.path) == 0;
+  };
+  if (model.latest.empty() || std::none_of(params.begin(), params.end(), is_new)) return;
+  const Memories latest = alive(model.latest);
   for (const Seen& p : params)
-    LILITH_CHECK(paths.count(p.path) == 0 || model.params.count(p.path) != 0 ||
-                     !holds(model.latest, memory_of(p.value)),
+    LILITH_CHECK(!is_new(p) || latest.count(memory_of(p.value)) == 0,
                  "update: '{}' was updated as another path of its model before. Give update the "
                  "same model each time, and leave parameters out by {{.ignore = …}}.",
                  p.path);

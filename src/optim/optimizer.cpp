@@ -170,7 +170,9 @@ const std::map<std::string, Buffer>& Optimizer::state(const std::string& path,
     const auto it = m.params.find(path);
     return it == m.params.end() ? kNone : it->second.tensors;
   }
-  return kNone;
+  std::string names;
+  for (const ModelState& m : models_) names += (names.empty() ? "'" : ", '") + m.name + "'";
+  fail("{}: it has updated no model '{}'; there is {}.", rule_->name, model, names);
 }
 
 const std::string& Optimizer::name() const { return rule_->name; }

@@ -89,6 +89,8 @@ TEST(OptimErrors, Models) {
       "updated since. Give each model a name in every update, {.model = \"generator\"} (without "
       "one "
       "they are \"0\", \"1\" … in the order of their first update), or an optimiser of its own.");
+  EXPECT_ERROR(opt.state("a.weight", "left"),
+               "Adam: it has updated no model 'left'; there is '0'.");
   struct Whole {
     Tensor gain = full({2}, 1);
   } whole;
@@ -100,8 +102,8 @@ TEST(OptimErrors, Models) {
 TEST(OptimErrors, Selections) {
   Pair m;
   Adam opt({.lr = 1e-3});
-  EXPECT_ERROR_HERE(update(opt, m, m, {.ignore = {"a.wieght"}}),
-                    "update: ignore names 'a.wieght', which is no parameter of the model; the "
+  EXPECT_ERROR_HERE(update(opt, m, m, {.ignore = {"a.weights"}}),
+                    "update: ignore names 'a.weights', which is no parameter of the model; the "
                     "nearest is 'a.weight'.");
   EXPECT_ERROR_HERE(opt.add_param_group("a", {{"rate", 1}}),
                     "Adam: no hyper-parameter 'rate'; it has beta1, beta2, eps, lr, weight_decay.");

@@ -422,8 +422,8 @@ TEST(Selections, ThatMatchNothingAreErrors) {
   EXPECT_TRUE(contains(text([](Adam& o) { o.add_param_group("haed", {{"lr", 0.0}}); }),
                        "Adam: parameter group 'haed' matches no parameter of the model; the "
                        "nearest is 'head'."));
-  EXPECT_TRUE(contains(text([](Adam& o) { o.freeze("body.wieght"); }),
-                       "Adam: freeze names 'body.wieght', which is no parameter of the model; the "
+  EXPECT_TRUE(contains(text([](Adam& o) { o.freeze("body.weights"); }),
+                       "Adam: freeze names 'body.weights', which is no parameter of the model; the "
                        "nearest is 'body.weight'."));
   const auto none = [](const std::string&) { return false; };
   EXPECT_TRUE(

@@ -119,7 +119,7 @@ class Optimizer {
   /// state that does not fit.
   void prepare(ModelRef model, const std::string& name = {});
   /// The state of one parameter by name ("exp_avg"), empty before its first step. `model`: its
-  /// name, where several are updated.
+  /// name, where several are updated; Error for one that is not known.
   const std::map<std::string, Buffer>& state(const std::string& path,
                                              const std::string& model = "0") const;
   /// "Adam".
