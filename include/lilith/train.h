@@ -251,7 +251,7 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
                "fit: a metric needs a loss of output and target, this one takes the model");
   move_to(options.device, ModelRef(model, loc));
   Optimizer& optimizer = options.optimizer;
-  optimizer.prepare(ModelRef(model, loc));
+  optimizer.prepare(ModelRef(model, loc), {.ignore = options.ignore});
   detail::FitLossArgument<Loss> loss_argument{loss};
   if constexpr (Model<Loss>) move_to(options.device, ModelRef(loss, loc));
   auto objective = [&](Loss& l, M& m, const std::vector<Tensor>& batch) {

@@ -294,23 +294,42 @@ Access::Model& ready_state(Optimizer& opt, const UpdateCall& call,
 
 }  // namespace optim
 
-void Optimizer::prepare(ModelRef model, const std::string& name) {
+void Optimizer::prepare(ModelRef model) { prepare(model, UpdateOptions()); }
+
+void Optimizer::prepare(ModelRef model, const UpdateOptions& options) {
   LocScope scope(model.loc(), nullptr);
   const std::vector<optim::Slot> params = optim::parameter_slots(model);
+  optim::check_ignored(options.ignore, params);
   optim::check_selections(*this, params);
-  optim::UpdateCall call{model, name, {}, [&] { eval_pending(model); }};
+  optim::UpdateCall call{model, options.model, {}, [&] { eval_pending(model); }};
   for (const auto& [path, param] : params) {
-    if (!param->defined() || is_frozen(path)) continue;
+    if (!param->defined() || optim::stays(*this, options, path)) continue;
     optim::check_trainable("update", path, *param);
     call.paths.insert(path);
   }
   const auto number = optim::state_number(*this, call, optim::seen(params));
   if (optim::wants_momentum(*this)) OptimizerAccess::enable_momentum(*this);
-  OptimizerAccess::Model& state = number ? models_[*number] : optim::new_state(*this, name);
+  OptimizerAccess::Model& state = number ? models_[*number] : optim::new_state(*this, call.name);
   if (state.latest.empty()) state.address = model.address();
   // No parameter is left out: all take part in what is prepared for.
   for (const auto& [path, param] : params)
     if (call.paths.count(path) != 0) optim::complete(*this, state, path, *param);
+}
+
+void optim::check_ignored(const std::vector<std::string>& ignore, const std::vector<Slot>& params) {
+  std::vector<std::string> paths;
+  for (const auto& [path, param] : params) paths.push_back(path);
+  for (const std::string& prefix : ignore)
+    LILITH_CHECK(std::any_of(paths.begin(), paths.end(),
+                             [&](const auto& path) { return covers(prefix, path); }),
+                 "update: ignore names '{}', which is no parameter of the model{}.", prefix,
+                 nearest_hint(prefix, paths));
+}
+
+bool optim::stays(const Optimizer& opt, const UpdateOptions& options, const std::string& path) {
+  return opt.is_frozen(path) ||
+         std::any_of(options.ignore.begin(), options.ignore.end(),
+                     [&](const std::string& prefix) { return covers(prefix, path); });
 }
 
 void optim::check_selections(const Optimizer& opt, const std::vector<Slot>& params) {

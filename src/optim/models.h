@@ -17,6 +17,10 @@ std::vector<Slot> parameter_slots(ModelRef model);
 
 /// Error, in the name of `op`, for a parameter that cannot be trained.
 void check_trainable(const char* op, const std::string& path, const Tensor& param);
+/// Error for a name in `ignore` that is no parameter of the model.
+void check_ignored(const std::vector<std::string>& ignore, const std::vector<Slot>& params);
+/// Whether a parameter is frozen or ignored.
+bool stays(const Optimizer& opt, const UpdateOptions& options, const std::string& path);
 /// Error for a group or a freeze that matches no parameter of the model, nor of those before.
 void check_selections(const Optimizer& opt, const std::vector<Slot>& params);
 /// "; the nearest is 'head'", by edit distance among the paths and what is above them; empty where

@@ -19,16 +19,6 @@ void check_gradient(const std::string& path, const Tensor& param, const Tensor& 
                param.aval().str(), grad.aval().str());
 }
 
-void check_ignored(const std::vector<std::string>& ignore, const std::vector<optim::Slot>& params) {
-  std::vector<std::string> paths;
-  for (const auto& [path, param] : params) paths.push_back(path);
-  for (const std::string& prefix : ignore)
-    LILITH_CHECK(std::any_of(paths.begin(), paths.end(),
-                             [&](const auto& path) { return optim::covers(prefix, path); }),
-                 "update: ignore names '{}', which is no parameter of the model{}.", prefix,
-                 optim::nearest_hint(prefix, paths));
-}
-
 /// One update: the numbers of updates that have been counted on in it.
 struct Ticks {
   std::set<std::size_t> groups;
@@ -87,18 +77,14 @@ void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume
   LILITH_CHECK(params.size() == gradients.size(),
                "update: the model has {} parameters, the gradients have {}.", params.size(),
                gradients.size());
-  check_ignored(options.ignore, params);
+  optim::check_ignored(options.ignore, params);
   optim::check_selections(opt, params);
   std::vector<std::size_t> updated;
   optim::UpdateCall call{model, options.model, {}, [&] { eval_pending(model, grads); }};
   for (std::size_t i = 0; i < params.size(); ++i) {
     const auto& [path, param] = params[i];
     const Tensor& grad = *gradients[i].second;
-    const bool ignored =
-        opt.is_frozen(path) ||
-        std::any_of(options.ignore.begin(), options.ignore.end(),
-                    [&](const auto& prefix) { return optim::covers(prefix, path); });
-    if (ignored || !param->defined()) continue;
+    if (!param->defined() || optim::stays(opt, options, path)) continue;
     optim::check_trainable("update", path, *param);
     if (!grad.defined()) continue;
     check_gradient(path, *param, grad);

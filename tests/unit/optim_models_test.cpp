@@ -492,6 +492,10 @@ TEST(Trained, AreFloatingPointParametersAlone) {
       "point (full({2}, 1.0)), or declare it a Buffer.";
   EXPECT_TRUE(contains(error_text([&] { update(opt, net, g); }), text));
   EXPECT_TRUE(contains(error_text([&] { opt.prepare(net); }), text));
+  Adam prepared;
+  prepared.prepare(net, {.ignore = {"gain"}});
+  EXPECT_TRUE(prepared.state("gain").empty());
+  EXPECT_EQ(prepared.state("shift").count("exp_avg"), 1u);
   update(opt, net, g, {.ignore = {"gain"}});
   net.gain = tensor({true, false});
   EXPECT_TRUE(contains(error_text([&] { update(opt, net, g); }), "'gain' is bool[2]"));

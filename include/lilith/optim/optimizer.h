@@ -15,6 +15,7 @@
 namespace lilith {
 
 class Storage;  // src/runtime/storage.h
+struct UpdateOptions;
 
 namespace optim {
 
@@ -117,7 +118,9 @@ class Optimizer {
   /// same program as the second. `compile` calls it; so does `update`, outside of a trace. Errors:
   /// a parameter that is no floating-point tensor; a group or freeze that matches nothing; loaded
   /// state that does not fit.
-  void prepare(ModelRef model, const std::string& name = {});
+  void prepare(ModelRef model);
+  /// The same without what these options leave out.
+  void prepare(ModelRef model, const UpdateOptions& options);
   /// The state of one parameter by name ("exp_avg"), empty before its first step. `model`: its
   /// name, where several are updated; Error for one that is not known.
   const std::map<std::string, Buffer>& state(const std::string& path,
