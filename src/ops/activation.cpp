@@ -203,12 +203,14 @@ namespace ops {
 Tensor masked_softmax(const Tensor& t) {
   if (t.numel() == 0) return t;
   const int d = t.ndim() - 1;
-  const Tensor top = stop_gradient(make_reduce("reduce_max", t, {d}));
-  const Tensor held = masked(compare("ne", top, -INFINITY), top);
-  const Tensor e = exp(sub(t, broadcast_over(held, t.shape(), {d})));
-  const Tensor total = make_reduce("reduce_sum", e, {d});
-  const Tensor divisor = make_select(compare("eq", total, 0), full_as(total, 1), total);
-  return div(e, broadcast_over(divisor, t.shape(), {d}));
+  return rounded_once(t, [&](const Tensor& wide) {
+    const Tensor top = stop_gradient(make_reduce("reduce_max", wide, {d}));
+    const Tensor held = masked(compare("ne", top, -INFINITY), top);
+    const Tensor e = exp(sub(wide, broadcast_over(held, t.shape(), {d})));
+    const Tensor total = make_reduce("reduce_sum", e, {d});
+    const Tensor divisor = make_select(compare("eq", total, 0), full_as(total, 1), total);
+    return div(e, broadcast_over(divisor, t.shape(), {d}));
+  });
 }
 
 }  // namespace ops
