@@ -11,6 +11,10 @@
 namespace lilith::cli {
 namespace {
 
+struct InspectOptions {
+  bool header = false;
+};
+
 struct Statistics {
   std::int64_t count = 0, not_finite = 0;
   double min = INFINITY, max = -INFINITY, sum = 0, sum_squares = 0;
@@ -91,26 +95,41 @@ std::string size_text(std::size_t bytes) {
   return fmt::format("{:.1f} MiB", b / (1024 * 1024));
 }
 
-void inspect_tensors(const std::string& path) {
-  const TensorDict dict = load_tensors(path);
-  std::size_t width = 4, bytes = 0;
-  std::int64_t elements = 0;
-  for (const auto& [name, t] : dict) width = std::max(width, name.size());
-  for (const auto& [name, reason] : dict.refused()) width = std::max(width, name.size());
-  for (const auto& [name, t] : dict) {
-    const Aval& aval = t.aval();
-    bytes += aval.bytes();
+void inspect_tensors(const std::string& path, const InspectOptions& options) {
+  const TensorFile file(path);
+  std::size_t width = 4, bytes = 0, refused = 0;
+  std::int64_t elements = 0, tensors = 0;
+  for (const auto& e : file.entries())
+    width = std::max(width, TensorFile::printable(e.name, 100).size());
+  for (const auto& e : file.entries()) {
+    const std::string name = TensorFile::printable(e.name, 100),
+                      type = TensorFile::printable(e.type, 24);
+    if (!e.refused.empty()) {
+      ++refused;
+      fmt::print("{:<{}}  {:<12}{:<22}  not read: it {}\n", name, width, type, e.shape.str(),
+                 e.refused);
+      continue;
+    }
+    const Aval aval{e.shape, e.dtype, {}};
+    ++tensors;
+    bytes += e.bytes;
     elements += aval.numel();
-    fmt::print("{:<{}}  {:<22}  {:>10}  {}\n", name, width, aval.str(), size_text(aval.bytes()),
-               statistics(aval.dtype, t.raw_data(), aval.numel()).str());
+    std::string values;
+    if (!options.header) {
+      try {
+        values = statistics(aval.dtype, file[e.name].raw_data(), aval.numel()).str();
+      } catch (const Error& error) {  // its data show what the header does not
+        values = error.what();
+      }
+    }
+    fmt::print("{:<{}}  {:<12}{:<22}  {:>10}  {}\n", name, width, type, aval.str(),
+               size_text(e.bytes), values);
   }
-  for (const auto& [name, reason] : dict.refused())
-    fmt::print("{:<{}}  not read: it {}\n", name, width, reason);
-  for (const auto& [key, value] : dict.metadata) {
-    fmt::print("metadata {}: {}\n", key, value.size() > 200 ? value.substr(0, 200) + "…" : value);
-  }
-  fmt::print("{} tensors, {} elements, {}", dict.size(), elements, size_text(bytes));
-  if (!dict.refused().empty()) fmt::print("; {} not read", dict.refused().size());
+  for (const auto& [key, value] : file.metadata())
+    fmt::print("metadata {}: {}\n", TensorFile::printable(key, 100),
+               TensorFile::printable(value, 200));
+  fmt::print("{}: {} tensors, {} elements, {}", file.format(), tensors, elements, size_text(bytes));
+  if (refused > 0) fmt::print("; {} not read", refused);
   fmt::print("\n");
 }
 
@@ -148,17 +167,20 @@ bool looks_like_idx(const std::string& path) {
 
 void add_inspect(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "inspect", "Show what a file holds: names, shapes, dtypes, sizes, statistics");
+      "inspect", "Show what a file holds: names, types, shapes, sizes, statistics, metadata");
   auto path = std::make_shared<std::string>();
+  auto options = std::make_shared<InspectOptions>();
   command
       ->add_option("file", *path,
-                   "A file of weights (safetensors, .pt, .npz, …) or an idx file, gzipped or not")
+                   "A file of weights (safetensors, .pt, .npz, .gguf, an index of shards, a "
+                   "folder) or an idx file, gzipped or not")
       ->required();
-  command->callback([path] {
+  command->add_flag("--header", options->header, "Read no tensor: no statistics");
+  command->callback([path, options] {
     if (looks_like_idx(*path))
       inspect_idx(*path);
     else
-      inspect_tensors(*path);
+      inspect_tensors(*path, *options);
   });
 }
 

@@ -30,6 +30,7 @@ inline CLI::Validator not_negative() {
 void add_train(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_devices(CLI::App& app);
 

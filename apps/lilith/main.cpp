@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
     lilith::cli::add_train(app);
     lilith::cli::add_bench(app);
     lilith::cli::add_inspect(app);
+    lilith::cli::add_convert(app);
     lilith::cli::add_explain(app);
     lilith::cli::add_devices(app);
     if (argc > 1 && argv[1][0] != '-') check_command(app, argv[1]);

@@ -25,11 +25,17 @@ struct CsvOptions {
   /// Reads a missing value (an empty field, "NA", "N/A", "nan", "null", "none", "?") as NaN instead
   /// of refusing it. Ref: pandas.read_csv.
   bool missing_is_nan = false;
+  /// Reads "inf", and numbers that no f32 holds, as infinities instead of refusing them.
+  bool allow_infinite = false;
+  /// What stands before the decimals: '.' or ','.
+  char decimal = '.';
 };
 
-/// A table of numbers: x f32 [features], y f32 [targets]. Fields may stand in double quotes; blank
-/// lines are skipped. Error, with file and line, for a field that is no finite number or too large
-/// for f32, a ragged row or an unknown column.
+/// A table of numbers: x f32 [features], y f32 [targets]. Fields may stand in double quotes, which
+/// may hold separators and ends of lines; blank lines, a separator at the end of lines and a byte
+/// order mark are passed over; with ' ' as separator several blanks count as one. Numbers are
+/// decimal or hexadecimal as in C. Error, with file and line, for a field that is no finite number
+/// or too large for f32, a ragged row or an unknown column. Ref: RFC 4180; pandas.read_csv.
 class CsvDataset : public Dataset<2> {
  public:
   explicit CsvDataset(const std::string& path, const CsvOptions& options = {},

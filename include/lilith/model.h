@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "lilith/load_state.h"
 #include "lilith/reflect.h"
 
 namespace lilith {
@@ -75,16 +76,11 @@ void visit_fields(ModelRef m, F&& f) {
 /// each path.
 StateDict state_dict(ModelRef m);
 
-struct LoadOptions {
-  /// False: keys that only one side has are left alone. Shapes must agree in any case.
-  bool strict = true;
-  /// Where the tensors come from, for the error's text: a file's name.
-  std::string source = {};
-};
-/// Assigns the dict's tensors to the model's, cast to the model's dtype and device. Error, listing
-/// missing, unexpected and misshapen keys side by side; the model is unchanged then.
-/// Ref: torch.nn.Module.load_state_dict.
-void load_state_dict(ModelRef m, const StateDict& dict, LoadOptions options = {});
+/// Assigns the dict's tensors to the model's, cast to the model's dtype and device, and says what
+/// was loaded. What a Shared holds needs one of its keys. Error, listing missing, unexpected and
+/// misshapen keys side by side, and the option that would make them fit where there is one; the
+/// model is unchanged then. Ref: torch.nn.Module.load_state_dict.
+LoadReport load_state_dict(ModelRef m, const StateDict& dict, const LoadOptions& options = {});
 
 /// Number of elements of all parameters.
 std::int64_t num_parameters(ModelRef m);

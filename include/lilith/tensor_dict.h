@@ -37,6 +37,9 @@ class TensorDict {
   /// that could not be read, else with the nearest key.
   const Tensor& operator[](std::string_view name) const;
 
+  /// "; the nearest is 'fc.weight'", for a name that is not there; nothing where there is none.
+  std::string nearest_text(std::string_view name) const;
+
   std::size_t size() const { return items_.size(); }
   bool empty() const { return items_.empty(); }
   auto begin() const { return items_.begin(); }

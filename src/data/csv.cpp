@@ -4,10 +4,13 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <set>
 
+#include "core/quote.h"
 #include "ir/node.h"
 #include "lilith/data.h"
 
@@ -16,58 +19,144 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
-// Splits one line; a field in double quotes may hold the separator and doubled quotes.
-Fields split_line(std::string_view line, char separator, const std::string& path,
-                  std::int64_t number) {
-  Fields fields;
-  std::string field;
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (quoted) {
-      if (c != '"')
-        field += c;
-      else if (i + 1 < line.size() && line[i + 1] == '"')
-        field += line[++i];
-      else
-        quoted = false;
-    } else if (c == '"' && field.find_first_not_of(" \t") == std::string::npos) {
-      field.clear();
-      quoted = true;
-    } else if (c == separator) {
-      fields.push_back(std::move(field));
-      field.clear();
-    } else {
-      field += c;
-    }
-  }
-  LILITH_CHECK(!quoted, "CSV: {}:{}: a quoted field does not end on its line", path, number);
-  fields.push_back(std::move(field));
-  return fields;
-}
-
 std::string_view trimmed(std::string_view s) {
   const auto from = s.find_first_not_of(" \t");
   if (from == std::string_view::npos) return {};
   return s.substr(from, s.find_last_not_of(" \t") - from + 1);
 }
 
-bool parse_number(std::string_view field, double& value) {
-  field = trimmed(field);
-  if (!field.empty() && field[0] == '+') field.remove_prefix(1);
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-  return error == std::errc{} && end == field.data() + field.size() && std::isfinite(value);
-}
+/// A file's records, one after the other. A field in double quotes may hold the separator, the ends
+/// of lines and doubled quotes. Ref: RFC 4180.
+class CsvText {
+ public:
+  CsvText(const std::string& path, char separator) : path_(path), separator_(separator) {
+    LILITH_CHECK(!std::filesystem::is_directory(path), "CSV: {} is a folder", path);
+    std::ifstream in(path, std::ios::binary);
+    LILITH_CHECK(in.is_open(), "CSV: cannot open {}", path);
+    text_.assign(std::istreambuf_iterator<char>(in), {});
+    LILITH_CHECK(!in.bad(), "CSV: {}: reading failed", path);
+    const auto starts = [&](std::string_view mark) { return text_.starts_with(mark); };
+    LILITH_CHECK(!starts("\xff\xfe") && !starts("\xfe\xff"), "CSV: {} is UTF-16; save it as UTF-8",
+                 path);
+    if (starts("\xef\xbb\xbf")) at_ = 3;
+  }
 
-bool is_number(std::string_view field) {
-  double value;
-  return parse_number(field, value);
+  /// The line, from 1, where the last record began.
+  std::int64_t line() const { return line_; }
+  /// The next record that is not blank; false at the end.
+  bool next(Fields& fields) {
+    while (at_ < text_.size()) {
+      line_ = next_line_;
+      fields.clear();
+      const bool blank = read_record(fields);
+      if (!blank) return true;
+    }
+    return false;
+  }
+
+ private:
+  bool at_line_end() const { return text_[at_] == '\n' || text_[at_] == '\r'; }
+  // "\n", "\r\n" or "\r".
+  void pass_line_end() {
+    if (at_ < text_.size() && text_[at_] == '\r') ++at_;
+    if (at_ < text_.size() && text_[at_] == '\n') ++at_;
+    ++next_line_;
+  }
+
+  // Whether the record is a blank line.
+  bool read_record(Fields& fields) {
+    const bool blanks = separator_ == ' ';  // as many as there are separate once
+    bool blank = true, ended = false;
+    while (!ended) {
+      if (blanks) skip_blanks();
+      std::string field = read_field(blank);
+      ended = at_ >= text_.size() || at_line_end();
+      if (blanks && ended && trimmed(field).empty() && !fields.empty()) break;
+      fields.push_back(std::move(field));
+      if (!ended) {
+        ++at_;  // the separator
+        blank = blank && blanks;
+      }
+    }
+    pass_line_end();
+    return blank;
+  }
+  void skip_blanks() {
+    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+  }
+
+  std::string read_field(bool& blank) {
+    std::string field;
+    while (at_ < text_.size() && !at_line_end() && text_[at_] != separator_) {
+      const char c = text_[at_];
+      if (c == '"' && trimmed(field).empty()) {
+        field = read_quoted();
+        blank = false;
+        // What follows the quotes, up to the separator, belongs to the field where it is no blank.
+        continue;
+      }
+      blank = blank && (c == ' ' || c == '\t');
+      field += c;
+      ++at_;
+    }
+    return field;
+  }
+  std::string read_quoted() {
+    std::string out;
+    for (++at_; at_ < text_.size(); ++at_) {
+      const char c = text_[at_];
+      if (c == '"') {
+        if (at_ + 1 >= text_.size() || text_[at_ + 1] != '"') {
+          ++at_;
+          return out;
+        }
+        ++at_;
+      }
+      if (c == '\n') ++next_line_;
+      out += c;
+    }
+    fail("CSV: {}:{}: a quoted field does not end", path_, line_);
+  }
+
+  const std::string& path_;
+  char separator_;
+  std::string text_;
+  std::size_t at_ = 0;
+  std::int64_t line_ = 0, next_line_ = 1;
+};
+
+// The whole field as a number: decimal, hexadecimal ("0x1.8p3"), inf or nan. What is beyond a
+// double is infinite, what is too small is 0.
+bool parse_double(std::string_view field, char decimal, double& value) {
+  std::string text(trimmed(field));
+  if (decimal != '.') {
+    if (text.find('.') != text.npos) return false;
+    std::replace(text.begin(), text.end(), decimal, '.');
+  }
+  std::string_view s = text;
+  const bool negative = s.starts_with('-');
+  if (negative || s.starts_with('+')) s.remove_prefix(1);
+  if (s.empty() || s[0] == '-' || s[0] == '+') return false;
+  const bool hex = s.starts_with("0x") || s.starts_with("0X");
+  if (hex) s.remove_prefix(2);
+  const char* end = s.data() + s.size();
+  const auto [to, error] = std::from_chars(
+      s.data(), end, value, hex ? std::chars_format::hex : std::chars_format::general);
+  if (to != end || (error != std::errc{} && error != std::errc::result_out_of_range)) return false;
+  if (error == std::errc::result_out_of_range) {
+    const bool small = s.find("e-") != s.npos || s.find("E-") != s.npos || s.find("p-") != s.npos ||
+                       s.find("P-") != s.npos || s[0] == '0' || s[0] == '.';
+    value = small ? 0 : INFINITY;
+  }
+  if (negative) value = -value;
+  return true;
 }
 
 bool is_missing(std::string_view field) {
   std::string word(trimmed(field));
   for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  static const std::set<std::string> kWords = {"", "na", "n/a", "nan", "null", "none", "?"};
+  static const std::set<std::string> kWords = {"",     "na",   "n/a",  "nan",  "-nan",
+                                               "null", "none", "<na>", "#n/a", "?"};
   return kWords.count(word) != 0;
 }
 
@@ -118,44 +207,52 @@ Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_
 class CsvReader {
  public:
   CsvReader(const std::string& path, const CsvOptions& options)
-      : path_(path), options_(options), in_(path) {
-    LILITH_CHECK(in_.is_open(), "CSV: cannot open {}", path);
+      : path_(path), options_(options), text_(path, options.separator) {
+    const std::string_view kReserved = "\"\r\n";
+    LILITH_CHECK(kReserved.find(options.separator) == kReserved.npos, "CSV: '{}' is no separator",
+                 escaped({&options.separator, 1}));
+    LILITH_CHECK(options.decimal == '.' || options.decimal == ',',
+                 "CSV: decimal is '{}'; need '.' or ','", escaped({&options.decimal, 1}));
+    LILITH_CHECK(options.decimal != options.separator, "CSV: '{}' is separator and decimal point",
+                 options.decimal);
   }
 
   DataSourcePtr read() {
     Fields fields;
-    while (next_line(fields)) {
+    while (text_.next(fields)) {
       if (width_ == 0) {
         start(fields);
         if (has_header_) continue;
       }
+      if (fields.size() == width_ + 1 && ends_empty(fields)) fields.pop_back();
       LILITH_CHECK(fields.size() == width_, "CSV: {}:{}: {} fields; the first line has {}", path_,
-                   line_number_, fields.size(), width_);
+                   text_.line(), fields.size(), width_);
       append(fields, chosen_.features, x_);
       append(fields, chosen_.targets, y_);
       ++rows_;
     }
-    LILITH_CHECK(!in_.bad(), "CSV: {}: reading failed after line {}", path_, line_number_);
-    LILITH_CHECK(rows_ > 0, "CSV: {}: no rows of data", path_);
+    LILITH_CHECK(rows_ > 0, "CSV: {}: no rows of data{}", path_,
+                 has_header_ ? ", a header alone" : "");
     return data::from_tensors(
         {tensor_of(x_, chosen_.features.size()), tensor_of(y_, chosen_.targets.size())});
   }
 
  private:
-  bool next_line(Fields& fields) {
-    std::string line;
-    while (std::getline(in_, line)) {
-      ++line_number_;
-      if (line_number_ == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      if (trimmed(line).empty()) continue;
-      fields = split_line(line, options_.separator, path_, line_number_);
-      return true;
-    }
-    return false;
+  static bool ends_empty(const Fields& fields) {
+    return fields.size() > 1 && trimmed(fields.back()).empty();
+  }
+  // A separator at the end of every line makes no column.
+  bool lines_end_with_separator(const Fields& first) const {
+    if (!ends_empty(first)) return false;
+    CsvText rest = text_;
+    Fields fields;
+    while (rest.next(fields))
+      if (!ends_empty(fields) && fields.size() + 1 != first.size()) return false;
+    return true;
   }
 
-  void start(const Fields& fields) {
+  void start(Fields& fields) {
+    if (lines_end_with_separator(fields)) fields.pop_back();
     width_ = fields.size();
     has_header_ = options_.header ? *options_.header : looks_like_header(fields);
     if (has_header_) {
@@ -164,16 +261,22 @@ class CsvReader {
     chosen_ = choose_columns(options_, names_, width_, path_);
   }
 
+  bool is_number(std::string_view field) const {
+    double value = 0;
+    return parse_double(field, options_.decimal, value) && !std::isnan(value);
+  }
   // A row that has a value missing is no header: it would be dropped without a word.
   bool looks_like_header(const Fields& fields) const {
-    const auto number = std::find_if(fields.begin(), fields.end(), is_number);
-    const auto word = std::find_if(fields.begin(), fields.end(), [](const std::string& f) {
+    const auto number = std::find_if(fields.begin(), fields.end(),
+                                     [&](const std::string& f) { return is_number(f); });
+    const auto word = std::find_if(fields.begin(), fields.end(), [&](const std::string& f) {
       return !is_number(f) && !is_missing(f);
     });
-    LILITH_CHECK(number == fields.end() || word == fields.end(),
-                 "CSV: {}:{}: the first line holds numbers ('{}') and words ('{}'); say whether it "
-                 "is a header: .header = true or false",
-                 path_, line_number_, *number, *word);
+    if (number != fields.end() && word != fields.end())
+      fail(
+          "CSV: {}:{}: the first line holds numbers ('{}') and words ('{}'); say whether it is a "
+          "header: .header = true or false",
+          path_, text_.line(), escaped(*number), escaped(*word));
     return word != fields.end();
   }
 
@@ -184,19 +287,29 @@ class CsvReader {
       const bool missing = is_missing(fields[c]);
       if (missing && options_.missing_is_nan)
         value = NAN;
-      else if (!parse_number(fields[c], value))
+      else if (!parse_double(fields[c], options_.decimal, value) || std::isnan(value))
+        refuse(c, fields[c], "no finite number" + cure(fields[c], missing));
+      else if (!options_.allow_infinite && std::abs(value) > std::numeric_limits<float>::max())
         refuse(c, fields[c],
-               missing ? "no finite number; .missing_is_nan = true reads it as NaN"
-                       : "no finite number");
-      else if (std::abs(value) > std::numeric_limits<float>::max())
-        refuse(c, fields[c], "too large for f32");
+               trimmed(fields[c]).find_first_of("iI") == std::string_view::npos
+                   ? "too large for f32"
+                   : "no finite number; .allow_infinite = true reads it");
       out.push_back(static_cast<float>(value));
     }
   }
+  // What would read the field.
+  std::string cure(const std::string& field, bool missing) const {
+    if (missing) return "; .missing_is_nan = true reads it as NaN";
+    double value = 0;
+    const char other = options_.decimal == '.' ? ',' : '.';
+    if (other != options_.separator && parse_double(field, other, value))
+      return fmt::format("; .decimal = '{}' reads it", other);
+    return "";
+  }
 
-  [[noreturn]] void refuse(std::size_t c, const std::string& field, const char* what) const {
-    fail("CSV: {}:{}: column {}{} holds '{}', which is {}", path_, line_number_, c,
-         names_.empty() ? "" : " (" + names_[c] + ")", field, what);
+  [[noreturn]] void refuse(std::size_t c, const std::string& field, const std::string& what) const {
+    fail("CSV: {}:{}: column {}{} holds '{}', which is {}", path_, text_.line(), c,
+         names_.empty() ? "" : " (" + escaped(names_[c]) + ")", escaped(field), what);
   }
 
   Tensor tensor_of(const std::vector<float>& values, std::size_t columns) const {
@@ -208,8 +321,8 @@ class CsvReader {
 
   const std::string& path_;
   const CsvOptions& options_;
-  std::ifstream in_;
-  std::int64_t line_number_ = 0, rows_ = 0;
+  CsvText text_;
+  std::int64_t rows_ = 0;
   std::size_t width_ = 0;
   bool has_header_ = false;
   Fields names_;

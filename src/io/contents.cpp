@@ -1,5 +1,6 @@
 #include "io/contents.h"
 
+#include "core/quote.h"
 #include "lilith/error.h"
 
 namespace lilith::io {
@@ -14,6 +15,8 @@ TensorDict read_all(Contents contents) {
   TensorDict out;
   out.metadata = std::move(contents.metadata);
   for (const Entry& e : contents.entries) {
+    LILITH_CHECK(!out.contains(e.name) && !out.refused().count(e.name),
+                 "load: there are two tensors '{}'.", escaped(e.name));
     if (e.refused.empty())
       add_or_refuse(out, e.name, e.read);
     else

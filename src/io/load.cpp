@@ -1,25 +1,22 @@
 #include "lilith/io.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cctype>
+#include <set>
 
+#include "core/quote.h"
 #include "eval/dump_case.h"
-#include "io/file.h"
+#include "io/contents.h"
 #include "io/gguf.h"
 #include "io/numpy.h"
+#include "io/open.h"
 #include "io/safetensors.h"
 #include "io/torch_file.h"
-#include "io/zip.h"
+#include "transforms/load_state.h"
 
 namespace lilith {
 
 namespace {
-
-bool is_torch_name(const std::string& path) {
-  constexpr std::string_view kEndings[] = {".pt", ".pth", ".th", ".pth.tar"};
-  return std::any_of(std::begin(kEndings), std::end(kEndings),
-                     [&](std::string_view ending) { return path.ends_with(ending); });
-}
 
 struct InstallHook {
   InstallHook() {
@@ -30,58 +27,113 @@ struct InstallHook {
 };
 const InstallHook install_hook;
 
+enum class Format { Safetensors, Torch, Npy, Npz, Gguf, Unwritten };
+
+Format format_of(const std::string& path) {
+  std::string name = path.substr(path.find_last_of('/') + 1);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  constexpr std::pair<std::string_view, Format> kEndings[] = {
+      {".pt", Format::Torch},        {".pth", Format::Torch},
+      {".th", Format::Torch},        {".pth.tar", Format::Torch},
+      {".npy", Format::Npy},         {".npz", Format::Npz},
+      {".gguf", Format::Gguf},       {".onnx", Format::Unwritten},
+      {".h5", Format::Unwritten},    {".hdf5", Format::Unwritten},
+      {".keras", Format::Unwritten}, {".tflite", Format::Unwritten},
+      {".pb", Format::Unwritten},    {".json", Format::Unwritten},
+      {".csv", Format::Unwritten},   {".txt", Format::Unwritten},
+      {".zip", Format::Unwritten},   {".tar", Format::Unwritten},
+      {".gz", Format::Unwritten},    {".pkl", Format::Unwritten},
+      {".pt2", Format::Unwritten},   {".msgpack", Format::Unwritten},
+      {".mat", Format::Unwritten},   {".param", Format::Unwritten},
+  };
+  for (const auto& [ending, format] : kEndings)
+    if (name.ends_with(ending)) return format;
+  return Format::Safetensors;
+}
+
+bool wanted(const std::string& name, const std::string& what) {
+  const std::string_view prefix =
+      what.ends_with('.') ? std::string_view(what).substr(0, what.size() - 1) : what;
+  return name == what ||
+         (name.starts_with(prefix) && name.size() > prefix.size() && name[prefix.size()] == '.');
+}
+
+// Leaves the entries that are asked for.
+void choose(io::Contents& contents, const std::vector<std::string>& only, const std::string& path) {
+  if (only.empty()) return;
+  std::vector<bool> used(only.size());
+  std::vector<io::Entry> chosen;
+  TensorDict names;
+  for (io::Entry& entry : contents.entries) {
+    bool take = false;
+    for (std::size_t i = 0; i < only.size(); ++i)
+      if (wanted(entry.name, only[i])) take = used[i] = true;
+    names.add(entry.name, Tensor());
+    if (take) chosen.push_back(std::move(entry));
+  }
+  for (std::size_t i = 0; i < only.size(); ++i)
+    LILITH_CHECK(used[i], "load: {} has no tensor '{}' among {}{}.", path, escaped(only[i]),
+                 names.size(), names.nearest_text(only[i]));
+  contents.entries = std::move(chosen);
+}
+
 }  // namespace
 
-TensorDict load_tensors(const std::string& path, SourceLocation loc) {
+TensorDict load_tensors(const std::string& path, const ReadOptions& options, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  const io::MappedFilePtr file = io::MappedFile::open(path);
-  std::uint8_t head[9] = {};
-  std::copy_n(file->all().begin(), std::min<std::uint64_t>(file->bytes(), sizeof head), head);
-  const auto starts = [&](std::string_view magic) {
-    return std::memcmp(head, magic.data(), magic.size()) == 0;
-  };
-  if (starts("PK\x03\x04") || starts("PK\x05\x06")) {
-    const auto zip = std::make_shared<const io::ZipFile>(file);
-    return io::is_torch_zip(*zip) ? io::read_all(io::open_torch(zip)) : io::load_npz(path);
+  io::Contents contents = io::open_contents(path);
+  choose(contents, options.only, path);
+  return io::read_all(std::move(contents));
+}
+
+void save_tensors(const TensorDict& tensors, const std::string& path, const SaveOptions& options,
+                  SourceLocation loc) {
+  LocScope scope(loc, nullptr);
+  const Format format = format_of(path);
+  LILITH_CHECK(options.quantize.empty() || format == Format::Gguf,
+               "save: {}: .quantize is for GGUF alone.", path);
+  switch (format) {
+    case Format::Torch:
+      return io::save_torch(tensors, path);
+    case Format::Npy:
+      return io::save_npy(tensors, path);
+    case Format::Npz:
+      return io::save_npz(tensors, path);
+    case Format::Gguf:
+      return io::save_gguf(tensors, path, options.quantize);
+    case Format::Unwritten:
+      fail(
+          "save: {}: this format is not written; there are .safetensors, .pt, .npz, .npy and "
+          ".gguf.",
+          path);
+    case Format::Safetensors:
+      return io::save_safetensors(tensors, path);
   }
-  if (io::starts_as_pickle(file->all()))
-    return io::read_all(io::open_torch(io::open_torch_legacy(file)));
-  if (io::is_tar(file->all())) return io::read_all(io::open_torch(io::open_torch_tar(file)));
-  if (starts("GGUF")) return io::read_all(io::open_gguf(file));
-  if (starts("\x93NUMPY")) return io::load_npy(path);
-  // Its header is JSON after a length; what is called otherwise and has none is something else.
-  LILITH_CHECK(head[8] == '{' || path.ends_with(".safetensors") || path.ends_with(".bin"),
-               "load: {} is of an unknown format; need safetensors, .pt, .npy, .npz or GGUF.",
-               path);
-  return io::load_safetensors(path);
 }
 
-void save_tensors(const TensorDict& tensors, const std::string& path, SourceLocation loc) {
-  LocScope scope(loc, nullptr);
-  if (is_torch_name(path))
-    io::save_torch(tensors, path);
-  else
-    io::save_safetensors(tensors, path);
-}
-
-void save(ModelRef model, const std::string& path) {
+void save(ModelRef model, const std::string& path, const SaveOptions& options) {
   LocScope scope(model.loc(), nullptr);
   TensorDict tensors;
-  tensors.metadata["format"] = "pt";  // what other readers of PyTorch's keys look for
+  // What other readers of PyTorch's keys look for.
+  if (format_of(path) == Format::Safetensors) tensors.metadata["format"] = "pt";
   for (auto& [key, value] : state_dict(model)) tensors.add(key, value);
-  save_tensors(tensors, path);
+  save_tensors(tensors, path, options);
 }
 
-void load(ModelRef model, const std::string& path, LoadOptions options) {
+LoadReport load(ModelRef model, const std::string& path, LoadOptions options) {
   LocScope scope(model.loc(), nullptr);
-  const TensorDict tensors = load_tensors(path);
-  for (const auto& [key, value] : state_dict(model)) {
-    const auto refused = tensors.refused().find(key);
-    LILITH_CHECK(refused == tensors.refused().end(), "load: {}: '{}' {}.", path, key,
-                 refused->second);
+  const io::Contents contents = io::open_contents(path);
+  if (options.source.empty()) options.source = path.substr(path.find_last_of('/') + 1);
+  std::vector<StateEntry> entries;
+  for (const io::Entry& e : contents.entries) {
+    StateEntry entry{e.name, {}, e.refused, {}};
+    if (e.refused.empty()) {
+      entry.aval = {io::to_shape(e.sizes, {path, e.name}), e.dtype, {}};
+      entry.read = [&e, &path] { return io::read_entry(e, path); };
+    }
+    entries.push_back(std::move(entry));
   }
-  options.source = path.substr(path.find_last_of('/') + 1);
-  load_state_dict(model, StateDict(tensors.begin(), tensors.end()), options);
+  return load_entries(model, entries, options);
 }
 
 }  // namespace lilith

@@ -1,12 +1,10 @@
 #include "io/numpy.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
-#include "io/elements.h"
-#include "io/zip.h"
+#include "core/quote.h"
 #include "lilith/error.h"
 #include "lilith/ops/shape.h"
 
@@ -14,168 +12,132 @@ namespace lilith::io {
 
 namespace {
 
-struct Header {
-  std::string descr;
-  bool fortran = false;
-  std::vector<std::uint64_t> shape;
-};
-
-// The header is the text of a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3,
-// 4), }
-class HeaderParser {
- public:
-  HeaderParser(std::string_view text, const Origin& origin) : text_(text), origin_(origin) {}
-
-  Header parse() {
-    Header h;
-    bool descr = false, order = false, shape = false;
-    expect('{');
-    while (!accept('}')) {
-      const std::string key = quoted();
-      expect(':');
-      if (key == "descr") {
-        h.descr = quoted();
-        descr = true;
-      } else if (key == "fortran_order") {
-        h.fortran = boolean();
-        order = true;
-      } else if (key == "shape") {
-        h.shape = tuple();
-        shape = true;
-      } else {
-        broken();
-      }
-      if (!accept(',') && peek() != '}') broken();
-    }
-    if (!descr || !order || !shape) broken();
-    return h;
-  }
-
- private:
-  [[noreturn]] void broken() const {
-    fail("load: {}: '{}': the npy header is broken, or describes records or objects: {}",
-         origin_.file, origin_.name, text_);
-  }
-  char peek() {
-    while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
-    return at_ < text_.size() ? text_[at_] : '\0';
-  }
-  bool accept(char c) {
-    if (peek() != c) return false;
-    ++at_;
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) broken();
-  }
-  std::string quoted() {
-    const char quote = peek();
-    if (quote != '\'' && quote != '"') broken();
-    const std::size_t end = text_.find(quote, at_ + 1);
-    if (end == text_.npos) broken();
-    std::string out(text_.substr(at_ + 1, end - at_ - 1));
-    at_ = end + 1;
-    return out;
-  }
-  bool boolean() {
-    peek();
-    for (const std::string_view word : {"True", "False"})
-      if (text_.substr(at_, word.size()) == word) {
-        at_ += word.size();
-        return word == "True";
-      }
-    broken();
-  }
-  std::vector<std::uint64_t> tuple() {
-    std::vector<std::uint64_t> out;
-    expect('(');
-    while (!accept(')')) {
-      peek();
-      const char* begin = text_.data() + at_;
-      const auto [end, error] =
-          std::from_chars(begin, text_.data() + text_.size(), out.emplace_back());
-      if (error != std::errc()) broken();
-      at_ += static_cast<std::size_t>(end - begin);
-      accept('L');  // written by Python 2
-      if (!accept(',') && peek() != ')') broken();
-    }
-    return out;
-  }
-
-  std::string_view text_;
-  const Origin& origin_;
-  std::size_t at_ = 0;
-};
-
-// "<f4" -> "F32".
-std::string type_of(const std::string& descr, const Origin& origin) {
-  constexpr std::pair<const char*, const char*> kTypes[] = {
-      {"b1", "BOOL"}, {"u1", "U8"},  {"i1", "I8"},  {"i2", "I16"}, {"u2", "U16"}, {"f2", "F16"},
-      {"i4", "I32"},  {"u4", "U32"}, {"f4", "F32"}, {"i8", "I64"}, {"u8", "U64"}, {"f8", "F64"}};
-  for (const auto& [code, type] : kTypes)
-    if (descr.size() == 3 && descr.substr(1) == code && std::strchr("<>|=", descr[0])) return type;
-  fail("load: {}: '{}' is of numpy's type '{}', which no dtype of Lilith can hold.", origin.file,
-       origin.name, descr);
-}
-
 std::string stem(const std::string& path) {
   const std::string file = path.substr(path.find_last_of('/') + 1);
-  const auto dot = file.rfind(".npy");
-  return dot != file.npos && dot + 4 == file.size() ? file.substr(0, dot) : file;
+  return file.ends_with(".npy") ? file.substr(0, file.size() - 4) : file;
+}
+
+// The entry that a header describes, without a way to read it.
+Entry make_entry(const NpyHeader& h, const Origin& origin) {
+  Entry entry{origin.name, h.descr, h.sizes};
+  entry.refused = h.reason;
+  check_entry(entry, [&] {
+    const Shape shape = to_shape(h.sizes, origin);
+    entry.dtype = dtype_held(h.type);
+    entry.bytes =
+        static_cast<std::uint64_t>(shape.numel()) * static_cast<std::uint64_t>(bits_of(h.type)) / 8;
+  });
+  return entry;
+}
+
+void check_size(const NpyHeader& h, std::uint64_t wanted, std::uint64_t there,
+                const Origin& origin) {
+  LILITH_CHECK(there == wanted, "load: {}: '{}' is {}{}, {} bytes, but has {} bytes.", origin.file,
+               escaped(origin.name), h.type, to_shape(h.sizes, origin).str(), wanted, there);
+}
+
+// The array whose bytes lie in a file from `begin` on; shared with the file where that is possible.
+Tensor array_at(const NpyHeader& h, const MappedFilePtr& file, std::uint64_t begin,
+                const Origin& origin) {
+  Shape shape = to_shape(h.sizes, origin);
+  const bool swapped = h.descr[0] == '>', turned = h.fortran && shape.rank() >= 2;
+  if (!swapped && !turned) return tensor_at(file, begin, h.type, shape, origin);
+  const std::size_t width = static_cast<std::size_t>(bits_of(h.type)) / 8;
+  const auto range =
+      file->range(begin, static_cast<std::uint64_t>(shape.numel()) * width, origin.name);
+  std::vector<std::uint8_t> elements(range.begin(), range.end());
+  if (swapped)
+    for (auto e = elements.begin(); e != elements.end(); e += static_cast<std::ptrdiff_t>(width))
+      std::reverse(e, e + static_cast<std::ptrdiff_t>(width));
+  if (!turned) return from_elements(h.type, shape, elements, origin);
+  std::vector<std::int64_t> order;
+  for (int d = shape.rank(); d-- > 0;) order.push_back(d);
+  std::reverse(shape.begin(), shape.end());
+  return permute(from_elements(h.type, shape, elements, origin), order);
+}
+
+Tensor parse_held(const MappedFilePtr& held, const std::string& name) {
+  const Origin origin{held->path(), name};
+  const NpyHeader h = parse_npy_header(held->all(), origin);
+  const Entry entry = make_entry(h, origin);
+  if (!entry.refused.empty()) throw Refusal(origin, entry.refused);
+  check_size(h, entry.bytes, held->bytes() - h.data_begin, origin);
+  return array_at(h, held, h.data_begin, origin);
+}
+
+// A member of an archive: its header now, its array later.
+Entry member_entry(const std::shared_ptr<const ZipFile>& zip, const std::string& member,
+                   const std::string& name) {
+  const Origin origin{zip->path(), name};
+  constexpr std::string_view kMagic = "\x93NUMPY";
+  const auto begin = zip->head(member, kMagic.size());
+  if (!std::equal(begin.begin(), begin.end(), kMagic.begin(), kMagic.end(),
+                  [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); })) {
+    Entry entry{name, "-"};
+    entry.refused = "is no npy array, though its name says so";
+    return entry;
+  }
+  const auto place = zip->place(member);
+  if (!place) {  // deflated
+    constexpr std::uint64_t kHeader = 1 << 16;
+    const NpyHeader h = parse_npy_header(zip->head(member, kHeader), origin);
+    Entry entry = make_entry(h, origin);
+    if (!entry.refused.empty()) return entry;
+    check_size(h, entry.bytes, zip->bytes(member) - h.data_begin, origin);
+    entry.read = [=] { return parse_held(MappedFile::hold(zip->path(), zip->read(member)), name); };
+    return entry;
+  }
+  const NpyHeader h =
+      parse_npy_header(zip->file()->range(place->offset, place->bytes, member), origin);
+  Entry entry = make_entry(h, origin);
+  if (!entry.refused.empty()) return entry;
+  check_size(h, entry.bytes, place->bytes - h.data_begin, origin);
+  entry.read = [=] {
+    return array_at(h, zip->file(), place->offset + h.data_begin, {zip->path(), name});
+  };
+  return entry;
+}
+
+// What save_npz writes beside the arrays; another file of that name is passed over.
+void read_metadata(const std::vector<std::uint8_t>& bytes,
+                   std::map<std::string, std::string>& metadata) {
+  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (!json.is_object()) return;
+  for (const auto& [key, value] : json.items())
+    if (value.is_string()) metadata[key] = value.get<std::string>();
 }
 
 }  // namespace
 
 Tensor parse_npy(std::span<const std::uint8_t> bytes, const std::string& file,
                  const std::string& name) {
-  const Origin origin{file, name};
-  LILITH_CHECK(bytes.size() >= 10 && std::memcmp(bytes.data(), "\x93NUMPY", 6) == 0,
-               "load: {}: '{}' is no npy array.", file, name);
-  const int version = bytes[6];
-  LILITH_CHECK(version >= 1 && version <= 3, "load: {}: '{}': unknown npy version {}.", file, name,
-               version);
-  const std::size_t prefix = version == 1 ? 10 : 12;
-  std::uint64_t length = 0;
-  for (std::size_t i = prefix; i-- > 8;) length = length << 8 | (i < bytes.size() ? bytes[i] : 0);
-  LILITH_CHECK(bytes.size() >= prefix && length <= bytes.size() - prefix,
-               "load: {}: '{}' is truncated in its header.", file, name);
-  const Header h =
-      HeaderParser({reinterpret_cast<const char*>(bytes.data()) + prefix, length}, origin).parse();
-  const std::string type = type_of(h.descr, origin);
-  const std::size_t width = static_cast<std::size_t>(bits_of(type)) / 8;
-  Shape shape = to_shape(h.shape, origin);
-  const std::uint64_t wanted = static_cast<std::uint64_t>(shape.numel()) * width;
-  const auto data = bytes.subspan(prefix + length);
-  LILITH_CHECK(data.size() == wanted, "load: {}: '{}' is {}{}, {} bytes, but has {} bytes.", file,
-               name, type, shape.str(), wanted, data.size());
-  std::vector<std::uint8_t> elements(data.begin(), data.end());
-  if (h.descr[0] == '>')
-    for (auto e = elements.begin(); e != elements.end(); e += static_cast<std::ptrdiff_t>(width))
-      std::reverse(e, e + static_cast<std::ptrdiff_t>(width));
-  if (!h.fortran || shape.rank() < 2) return from_elements(type, shape, elements, origin);
-  std::vector<std::int64_t> order;
-  for (int d = shape.rank(); d-- > 0;) order.push_back(d);
-  std::reverse(shape.begin(), shape.end());
-  return permute(from_elements(type, shape, elements, origin), order);
+  return parse_held(MappedFile::hold(file, {bytes.begin(), bytes.end()}), name);
 }
 
-TensorDict load_npy(const std::string& path) {
-  InputFile file(path, "load");
-  std::vector<std::uint8_t> bytes(file.bytes());
-  file.read(0, bytes.data(), bytes.size());
-  TensorDict out;
-  out.add(stem(path), parse_npy(bytes, path, stem(path)));
-  return out;
+Contents open_npy(MappedFilePtr file) {
+  const std::string name = stem(file->path());
+  const Origin origin{file->path(), name};
+  const NpyHeader h = parse_npy_header(file->all(), origin);
+  Entry entry = make_entry(h, origin);
+  if (entry.refused.empty()) {
+    check_size(h, entry.bytes, file->bytes() - h.data_begin, origin);
+    entry.read = [=] { return array_at(h, file, h.data_begin, {file->path(), name}); };
+  }
+  return {"npy", {entry}};
 }
 
-TensorDict load_npz(const std::string& path) {
-  ZipFile zip(path);
-  TensorDict out;
-  for (const std::string& member : zip.names()) {
+Contents open_npz(const std::shared_ptr<const ZipFile>& zip) {
+  Contents out{"npz", {}};
+  for (const std::string& member : zip->names()) {
     if (member.ends_with("/")) continue;
-    const std::string name =
-        member.ends_with(".npy") ? member.substr(0, member.size() - 4) : member;
-    out.add(name, parse_npy(zip.read(member), path, name));
+    if (member == kNpzMetadata) {
+      read_metadata(zip->read(member), out.metadata);
+      continue;
+    }
+    if (member.ends_with(".npy"))
+      out.entries.push_back(member_entry(zip, member, member.substr(0, member.size() - 4)));
+    else
+      out.metadata["ignored " + member] = fmt::format("no array, {} bytes", zip->bytes(member));
   }
   return out;
 }

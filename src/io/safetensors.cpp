@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/quote.h"
 #include "io/elements.h"
 #include "io/file.h"
 #include "lilith/error.h"
@@ -38,35 +39,36 @@ const char* format_name(DType dtype) {
   }
 }
 
-Tensor read_entry(InputFile& file, const SafetensorsEntry& entry, std::uint64_t data_begin) {
-  const Origin origin{file.path(), entry.name};
-  LILITH_CHECK(can_hold(entry.dtype), "load: {}: '{}' is {}, which no dtype of Lilith can hold.",
-               file.path(), entry.name, entry.dtype);
-  return read_elements(
-      entry.dtype, to_shape(entry.shape, origin), entry.end - entry.begin, origin,
-      [&](void* to, std::uint64_t bytes) { file.read(data_begin + entry.begin, to, bytes); });
+// What the header alone says against a tensor.
+void check_dtype(const std::string& dtype, const Origin& origin) {
+  if (can_hold(dtype)) return;
+  if (safetensors_dtype_rank(dtype) < 0)
+    refuse(origin, "is of the unknown dtype '{}'", escaped(dtype));
+  if (dtype.starts_with('C'))
+    refuse(origin, "is complex ({}), which no dtype of Lilith can hold", dtype);
+  refuse(origin, "is {}, which no dtype of Lilith can hold", dtype);
 }
 
 }  // namespace
 
-TensorDict load_safetensors(const std::string& path) {
-  InputFile file(path, "load");
-  std::vector<std::uint8_t> head(std::min<std::uint64_t>(file.bytes(), 8));
-  file.read(0, head.data(), head.size());
-  if (head.size() == 8) {
-    std::uint64_t length = 0;
-    std::memcpy(&length, head.data(), 8);
-    // A length that is not plausible is left for the header's check to refuse.
-    if (length <= file.bytes() - 8 && length <= 100'000'000) {
-      head.resize(8 + length);
-      file.read(8, head.data() + 8, length);
+Contents open_safetensors(MappedFilePtr file) {
+  const SafetensorsHeader header =
+      parse_safetensors_header(file->all(), file->bytes(), file->path());
+  Contents out{"safetensors", {}, header.metadata};
+  for (const SafetensorsEntry& e : header.entries) {
+    Entry entry{e.name, e.dtype, e.shape, e.end - e.begin};
+    const Origin origin{file->path(), e.name};
+    Shape shape;
+    check_entry(entry, [&] { shape = to_shape(e.shape, origin); });
+    check_entry(entry, [&] { check_dtype(e.dtype, origin); });
+    if (entry.refused.empty()) {
+      entry.dtype = dtype_held(e.dtype);
+      entry.read = [=, name = e.name, dtype = e.dtype, at = header.data_begin + e.begin] {
+        return tensor_at(file, at, dtype, shape, {file->path(), name});
+      };
     }
+    out.entries.push_back(std::move(entry));
   }
-  const SafetensorsHeader header = parse_safetensors_header(head, file.bytes(), path);
-  TensorDict out;
-  out.metadata = header.metadata;
-  for (const SafetensorsEntry& entry : header.entries)
-    out.add(entry.name, read_entry(file, entry, header.data_begin));
   return out;
 }
 
@@ -77,7 +79,7 @@ void save_safetensors(const TensorDict& tensors, const std::string& path) {
   };
   std::vector<Pending> pending;
   for (const auto& [key, value] : tensors) {
-    LILITH_CHECK(value.defined(), "save: '{}' is an undefined tensor.", key);
+    LILITH_CHECK(value.defined(), "save: '{}' is an undefined tensor.", escaped(key));
     SafetensorsEntry entry{key, format_name(value.dtype()), {}, 0, value.aval().bytes()};
     for (const std::int64_t d : value.shape()) entry.shape.push_back(static_cast<std::uint64_t>(d));
     pending.push_back({std::move(entry), &value});

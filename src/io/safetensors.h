@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "lilith/tensor_dict.h"
+#include "io/contents.h"
 
 namespace lilith::io {
 
@@ -38,11 +38,10 @@ std::string format_safetensors_header(std::span<const SafetensorsEntry> entries,
 /// tensor is aligned. -1 when the format has no such dtype.
 int safetensors_dtype_rank(std::string_view dtype);
 
-/// Reads all tensors. U16, U32 and U64 become i32, i64 and i64 (Error where a value does not fit);
-/// 8-bit and 4-bit floats become f32.
-TensorDict load_safetensors(const std::string& path);
-/// Writes to a temporary file in the same folder and renames it: the old file stays whole on
-/// failure.
+/// What a safetensors file holds. Tensors share the file's mapping where they can. Refused are
+/// dtypes that Lilith cannot hold, unknown ones too. Errors: those of the header.
+Contents open_safetensors(MappedFilePtr file);
+/// Writes a safetensors file as a whole or not at all.
 void save_safetensors(const TensorDict& tensors, const std::string& path);
 
 }  // namespace lilith::io

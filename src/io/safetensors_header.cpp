@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/quote.h"
 #include "io/safetensors.h"
 #include "lilith/error.h"
 
@@ -19,25 +20,28 @@ struct DTypeRow {
   const char* name;
   int bits;
 };
-constexpr std::array<DTypeRow, 20> kDTypes = {
-    {{"BOOL", 8}, {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
-     {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},
-     {"U16", 16}, {"F16", 16},    {"BF16", 16},   {"I32", 32},    {"U32", 32},
-     {"F32", 32}, {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64}}};
+constexpr std::array<DTypeRow, 22> kDTypes = {
+    {{"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+     {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+     {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
+     {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
+     {"I64", 64},        {"U64", 64}}};
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr int kMaxDepth = 8;
 
 // Keys of every object that is open while parsing, to find duplicates: nlohmann keeps the last
 // silently.
 class DuplicateCheck {
  public:
   explicit DuplicateCheck(const std::string& file) : file_(file) {}
-  bool operator()(int, json::parse_event_t event, json& parsed) {
+  bool operator()(int depth, json::parse_event_t event, json& parsed) {
+    LILITH_CHECK(depth <= kMaxDepth, "load: {}: the header nests without end.", file_);
     if (event == json::parse_event_t::object_start) open_.emplace_back();
     if (event == json::parse_event_t::object_end) open_.pop_back();
     if (event == json::parse_event_t::key) {
       const auto& key = parsed.get_ref<const std::string&>();
       LILITH_CHECK(open_.back().insert(key).second, "load: {}: the header has the key '{}' twice.",
-                   file_, key);
+                   file_, escaped(key));
     }
     return true;
   }
@@ -62,31 +66,31 @@ json parse_json(std::span<const std::uint8_t> text, const std::string& file) {
 std::uint64_t unsigned_field(const json& value, const std::string& file, const std::string& name,
                              const char* field) {
   LILITH_CHECK(value.is_number_unsigned(), "load: {}: '{}': {} is {}, not a non-negative integer.",
-               file, name, field, value.dump(-1, ' ', false, json::error_handler_t::replace));
+               file, escaped(name), field,
+               escaped(value.dump(-1, ' ', false, json::error_handler_t::replace)));
   return value.get<std::uint64_t>();
 }
 
 const json& member(const json& object, const char* key, const std::string& file,
                    const std::string& name) {
   const auto it = object.find(key);
-  LILITH_CHECK(it != object.end(), "load: {}: '{}' has no {}.", file, name, key);
+  LILITH_CHECK(it != object.end(), "load: {}: '{}' has no {}.", file, escaped(name), key);
   return *it;
 }
 
 SafetensorsEntry parse_entry(const std::string& name, const json& info, const std::string& file) {
-  LILITH_CHECK(info.is_object(), "load: {}: '{}' is described by no JSON object.", file, name);
+  LILITH_CHECK(info.is_object(), "load: {}: '{}' is described by no JSON object.", file,
+               escaped(name));
   SafetensorsEntry entry{name, {}, {}, 0, 0};
   const json& dtype = member(info, "dtype", file, name);
-  LILITH_CHECK(dtype.is_string(), "load: {}: '{}': dtype is not a string.", file, name);
+  LILITH_CHECK(dtype.is_string(), "load: {}: '{}': dtype is not a string.", file, escaped(name));
   entry.dtype = dtype.get<std::string>();
-  LILITH_CHECK(safetensors_dtype_rank(entry.dtype) >= 0, "load: {}: '{}': unknown dtype '{}'.",
-               file, name, entry.dtype);
   const json& shape = member(info, "shape", file, name);
-  LILITH_CHECK(shape.is_array(), "load: {}: '{}': shape is not a list.", file, name);
+  LILITH_CHECK(shape.is_array(), "load: {}: '{}': shape is not a list.", file, escaped(name));
   for (const json& d : shape) entry.shape.push_back(unsigned_field(d, file, name, "a size"));
   const json& offsets = member(info, "data_offsets", file, name);
   LILITH_CHECK(offsets.is_array() && offsets.size() == 2,
-               "load: {}: '{}': data_offsets is not a list of two.", file, name);
+               "load: {}: '{}': data_offsets is not a list of two.", file, escaped(name));
   entry.begin = unsigned_field(offsets[0], file, name, "an offset");
   entry.end = unsigned_field(offsets[1], file, name, "an offset");
   return entry;
@@ -95,14 +99,16 @@ SafetensorsEntry parse_entry(const std::string& name, const json& info, const st
 // Bytes that dtype and shape ask for; Error on overflow, or when sub-byte elements do not fill a
 // byte.
 std::uint64_t entry_bytes(const SafetensorsEntry& entry, const std::string& file) {
+  // Of an unknown dtype the offsets alone tell the size.
+  if (safetensors_dtype_rank(entry.dtype) < 0) return entry.end - entry.begin;
   std::uint64_t bits = static_cast<std::uint64_t>(
       kDTypes[static_cast<std::size_t>(safetensors_dtype_rank(entry.dtype))].bits);
   for (const std::uint64_t d : entry.shape)
     LILITH_CHECK(!__builtin_mul_overflow(bits, d, &bits),
-                 "load: {}: '{}': the size of {}[{}] overflows.", file, entry.name, entry.dtype,
-                 fmt::join(entry.shape, ","));
-  LILITH_CHECK(bits % 8 == 0, "load: {}: '{}': {}[{}] does not end at a byte.", file, entry.name,
-               entry.dtype, fmt::join(entry.shape, ","));
+                 "load: {}: '{}': the size of {}[{}] overflows.", file, escaped(entry.name),
+                 entry.dtype, fmt::join(entry.shape, ","));
+  LILITH_CHECK(bits % 8 == 0, "load: {}: '{}': {}[{}] does not end at a byte.", file,
+               escaped(entry.name), entry.dtype, fmt::join(entry.shape, ","));
   return bits / 8;
 }
 
@@ -114,10 +120,11 @@ void check_offsets(const SafetensorsHeader& header, std::uint64_t file_bytes,
     LILITH_CHECK(e.begin == at && e.end >= e.begin,
                  "load: {}: '{}' lies at [{}, {}) but the tensor before ends at {}; tensors must "
                  "neither overlap nor leave holes.",
-                 file, e.name, e.begin, e.end, at);
+                 file, escaped(e.name), e.begin, e.end, at);
     const std::uint64_t wanted = entry_bytes(e, file);
     LILITH_CHECK(e.end - e.begin == wanted, "load: {}: '{}' is {}[{}], {} bytes, but has {} bytes.",
-                 file, e.name, e.dtype, fmt::join(e.shape, ","), wanted, e.end - e.begin);
+                 file, escaped(e.name), escaped(e.dtype), fmt::join(e.shape, ","), wanted,
+                 e.end - e.begin);
     at = e.end;
   }
   const std::uint64_t there = file_bytes - header.data_begin;
@@ -158,7 +165,8 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::uint8_t> head,
     }
     LILITH_CHECK(info.is_object(), "load: {}: __metadata__ is no JSON object.", file);
     for (const auto& [key, text] : info.items()) {
-      LILITH_CHECK(text.is_string(), "load: {}: __metadata__: '{}' is not a string.", file, key);
+      LILITH_CHECK(text.is_string(), "load: {}: __metadata__: '{}' is not a string.", file,
+                   escaped(key));
       header.metadata[key] = text.get<std::string>();
     }
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/quote.h"
+
 namespace lilith {
 
 namespace {
@@ -35,13 +37,13 @@ TensorDict::TensorDict(const std::vector<Item>& items) {
 
 void TensorDict::add(std::string name, Tensor value) {
   LILITH_CHECK(!refused_.count(name) && index_.emplace(name, items_.size()).second,
-               "TensorDict::add: the name '{}' is taken.", name);
+               "TensorDict::add: the name '{}' is taken.", escaped(name));
   items_.emplace_back(std::move(name), std::move(value));
 }
 
 void TensorDict::refuse(std::string name, std::string reason) {
   LILITH_CHECK(!contains(name) && !refused_.count(name),
-               "TensorDict::refuse: the name '{}' is taken.", name);
+               "TensorDict::refuse: the name '{}' is taken.", escaped(name));
   refused_.emplace(std::move(name), std::move(reason));
 }
 
@@ -53,14 +55,24 @@ const Tensor* TensorDict::find(std::string_view name) const {
 const Tensor& TensorDict::operator[](std::string_view name) const {
   if (const Tensor* t = find(name)) return *t;
   const auto refused = refused_.find(std::string(name));
-  LILITH_CHECK(refused == refused_.end(), "TensorDict: '{}' {}.", name, refused->second);
-  LILITH_CHECK(!items_.empty(), "TensorDict: no tensor '{}'; it is empty.", name);
+  LILITH_CHECK(refused == refused_.end(), "TensorDict: '{}' {}.", escaped(name), refused->second);
+  LILITH_CHECK(!items_.empty(), "TensorDict: no tensor '{}'; it is empty.", escaped(name));
+  fail("TensorDict: no tensor '{}' among {}{}.", escaped(name), items_.size(), nearest_text(name));
+}
+
+std::string TensorDict::nearest_text(std::string_view name) const {
+  // Long names are compared by their ends, which differ more than their beginnings.
+  static constexpr std::size_t kCompared = 200;
+  const auto end_of = [](std::string_view s) {
+    return s.substr(s.size() - std::min(s.size(), kCompared));
+  };
   const auto nearest =
       std::min_element(items_.begin(), items_.end(), [&](const Item& a, const Item& b) {
-        return edit_distance(a.first, name) < edit_distance(b.first, name);
+        return edit_distance(end_of(a.first), end_of(name)) <
+               edit_distance(end_of(b.first), end_of(name));
       });
-  fail("TensorDict: no tensor '{}' among {}; the nearest is '{}'.", name, items_.size(),
-       nearest->first);
+  return nearest == items_.end() ? ""
+                                 : fmt::format("; the nearest is '{}'", escaped(nearest->first));
 }
 
 }  // namespace lilith

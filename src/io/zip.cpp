@@ -169,4 +169,22 @@ std::vector<std::uint8_t> ZipFile::read(const std::string& name) const {
   return out;
 }
 
+std::vector<std::uint8_t> ZipFile::head(const std::string& name, std::uint64_t most) const {
+  const Member& m = member(name);
+  const auto bytes = packed(name, m);
+  const std::uint64_t n = std::min(most, m.size);
+  if (m.method == 0) return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n)};
+  std::vector<std::uint8_t> out(n);
+  z_stream z{};
+  LILITH_CHECK(inflateInit2(&z, -MAX_WBITS) == Z_OK, "load: {}: cannot start to inflate.", path());
+  z.next_in = const_cast<Bytef*>(bytes.data());
+  z.avail_in = static_cast<uInt>(std::min<std::uint64_t>(bytes.size(), 1u << 30));
+  z.next_out = out.data();
+  z.avail_out = static_cast<uInt>(n);
+  inflate(&z, Z_SYNC_FLUSH);
+  inflateEnd(&z);
+  out.resize(n - z.avail_out);
+  return out;
+}
+
 }  // namespace lilith::io

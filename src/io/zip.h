@@ -36,6 +36,8 @@ class ZipFile {
   /// A member's bytes, inflated, compared with its checksum where there is one (PyTorch can be told
   /// to write none).
   std::vector<std::uint8_t> read(const std::string& name) const;
+  /// At most so many bytes of the beginning of a member, unchecked.
+  std::vector<std::uint8_t> head(const std::string& name, std::uint64_t most) const;
 
  private:
   struct Member {
@@ -62,6 +64,9 @@ class ZipWriter {
   void add(const std::string& name, std::span<const std::uint8_t> bytes,
            std::uint64_t alignment = 1);
   void add(const std::string& name, const std::string& text);
+  /// The same of bytes in several places.
+  void add(const std::string& name, const std::vector<std::span<const std::uint8_t>>& parts,
+           std::uint64_t alignment = 1);
   /// Writes the directory; nothing is added afterwards.
   void finish();
 

@@ -42,15 +42,27 @@ void ZipWriter::put(const std::string& bytes) {
 
 void ZipWriter::add(const std::string& name, std::span<const std::uint8_t> bytes,
                     std::uint64_t alignment) {
-  const auto crc = static_cast<std::uint32_t>(crc32_z(0, bytes.data(), bytes.size()));
-  members_.push_back({name, at_, bytes.size(), crc});
-  const bool wide = bytes.size() >= kWide;
+  add(name, std::vector<std::span<const std::uint8_t>>{bytes}, alignment);
+}
+
+void ZipWriter::add(const std::string& name,
+                    const std::vector<std::span<const std::uint8_t>>& parts,
+                    std::uint64_t alignment) {
+  uLong sum = 0;
+  std::uint64_t size = 0;
+  for (const auto& part : parts) {
+    sum = crc32_z(sum, part.data(), part.size());
+    size += part.size();
+  }
+  const auto crc = static_cast<std::uint32_t>(sum);
+  members_.push_back({name, at_, size, crc});
+  const bool wide = size >= kWide;
   std::string extra;
   if (wide) {
     put16(extra, 1);
     put16(extra, 16);
-    put64(extra, bytes.size());
-    put64(extra, bytes.size());
+    put64(extra, size);
+    put64(extra, size);
   }
   // The bytes are moved to their place by a field that readers pass over, named as in PyTorch.
   const std::uint64_t unpadded = at_ + 30 + name.size() + extra.size();
@@ -62,15 +74,15 @@ void ZipWriter::add(const std::string& name, std::span<const std::uint8_t> bytes
   }
   std::string head;
   put32(head, 0x04034b50);
-  put_common(head, bytes.size(), crc, name.size(), wide);
+  put_common(head, size, crc, name.size(), wide);
   put16(head, extra.size());
   put(head + name + extra);
-  write_bytes(file_, bytes.data(), bytes.size());
-  at_ += bytes.size();
+  for (const auto& part : parts) write_bytes(file_, part.data(), part.size());
+  at_ += size;
 }
 
 void ZipWriter::add(const std::string& name, const std::string& text) {
-  add(name, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  add(name, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
 void ZipWriter::finish() {

@@ -4,6 +4,7 @@
 
 #include "lilith/io.h"
 #include "optim/access.h"
+#include "transforms/load_state.h"
 
 namespace lilith {
 namespace {
@@ -205,11 +206,12 @@ class Loader {
 
 void load_parts(Optimizer& opt, Optimizer changed, const StateDict& dict,
                 const LoadOptions& options) {
-  const Parts parts(dict);
+  const std::string op = options.source.empty() ? "load_state_dict" : "load: " + options.source;
+  const StateDict named = renamed(dict, options, op);
+  const Parts parts(named);
   const std::vector<std::string> problems = Loader(changed, parts, options.strict).run();
   std::string list;
   for (const std::string& p : problems) list += "\n  " + p;
-  const std::string op = options.source.empty() ? "load_state_dict" : "load: " + options.source;
   LILITH_CHECK(problems.empty(), "{}: the state does not fit this {}:{}", op, opt.name(), list);
   opt = std::move(changed);
 }

@@ -5,6 +5,8 @@
 #include <ostream>
 #include <set>
 
+#include "transforms/load_state.h"
+
 namespace lilith {
 namespace {
 
@@ -35,16 +37,6 @@ struct HyperVisitor final : PathVisitor {
   void parameter(Tensor&) override {}
   void buffer(Buffer&) override {}
   void hyper(Hyper& h) override { f(path(), h); }
-};
-
-/// Every tensor under every path: shared ones are entered each time.
-struct SlotVisitor final : PathVisitor {
-  std::vector<std::pair<std::string, Tensor*>> slots;
-  void parameter(Tensor& t) override {
-    if (t.defined()) slots.emplace_back(path(), &t);
-  }
-  void buffer(Buffer& t) override { parameter(t); }
-  bool enter_shared(const void*) override { return true; }
 };
 
 struct TrainingVisitor final : Visitor {
@@ -184,25 +176,6 @@ void print_node(const TreeNode& node, const std::string& indent, std::string& ou
   out += ")\n";
 }
 
-/// A key that the model and the dict do not agree about.
-struct Difference {
-  std::string key, model, given, what;
-};
-
-std::string table(const std::vector<Difference>& rows) {
-  std::size_t key = 3, model = 5, given = 5;
-  for (const auto& r : rows) {
-    key = std::max(key, r.key.size());
-    model = std::max(model, r.model.size());
-    given = std::max(given, r.given.size());
-  }
-  std::string out = fmt::format("\n  {:{}}  {:{}}  given", "key", key, "model", model);
-  for (const auto& r : rows)
-    out += fmt::format("\n  {:{}}  {:{}}  {:{}}  {}", r.key, key, r.model, model, r.given, given,
-                       r.what);
-  return out;
-}
-
 }  // namespace
 
 void for_each_parameter(ModelRef m, const Callback<Tensor>& f) {
@@ -226,40 +199,6 @@ StateDict state_dict(ModelRef m) {
   StateDict out;
   for (auto& [path, t] : v.slots) out.emplace(path, *t);
   return out;
-}
-
-void load_state_dict(ModelRef m, const StateDict& dict, LoadOptions options) {
-  LocScope scope(m.loc(), nullptr);
-  SlotVisitor v;
-  m.visit(v);
-  std::vector<Difference> rows;
-  std::set<std::string, std::less<>> known;
-  for (auto& [path, t] : v.slots) {
-    known.insert(path);
-    const auto given = dict.find(path);
-    if (given == dict.end()) {
-      if (options.strict) rows.push_back({path, t->aval().str(), "-", "missing"});
-    } else if (!(given->second.shape() == t->shape())) {
-      rows.push_back({path, t->aval().str(), given->second.aval().str(), "misshapen"});
-    }
-  }
-  if (options.strict)
-    for (const auto& [path, t] : dict)
-      if (!known.count(path)) rows.push_back({path, "-", t.aval().str(), "unexpected"});
-  if (rows.size() == 1 && rows[0].what == "misshapen" && !options.source.empty())
-    fail("load: '{}' is {} in {}, the model wants {}.", rows[0].key, rows[0].given, options.source,
-         rows[0].model);
-  const std::string op = options.source.empty() ? "load_state_dict" : "load: " + options.source;
-  LILITH_CHECK(rows.empty(), "{}: {} key{} not fit the model:{}", op, rows.size(),
-               rows.size() == 1 ? " does" : "s do", table(rows));
-  for (auto& [path, t] : v.slots) {
-    const auto given = dict.find(path);
-    if (given == dict.end()) continue;
-    Tensor value = given->second;
-    if (value.dtype() != t->dtype()) value = value.to(t->dtype());
-    if (!(value.device() == t->device())) value = value.to(t->device());
-    *t = value;
-  }
 }
 
 std::int64_t num_parameters(ModelRef m) {

@@ -88,7 +88,7 @@ std::string with_header(const std::string& header, const std::string& data = "")
 }
 
 TEST_F(FileErrors, Safetensors) {
-  const std::string tiny = file("tiny.safetensors", "abc");
+  const std::string tiny = file("tiny.safetensors", "\1\2\3");
   EXPECT_ERROR_HERE(
       load_tensors(tiny),
       "load: " + tiny + ": the header is too small: 3 bytes, a safetensors file has at least 8.");
@@ -100,7 +100,7 @@ TEST_F(FileErrors, Safetensors) {
   const std::string dtype =
       file("dtype.safetensors",
            with_header(R"({"w":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", "1234"));
-  EXPECT_ERROR_HERE(load_tensors(dtype), "load: " + dtype + ": 'w': unknown dtype 'F33'.");
+  EXPECT_ERROR(load_tensors(dtype)["w"], "TensorDict: 'w' is of the unknown dtype 'F33'.");
   const std::string size =
       file("size.safetensors",
            with_header(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "1234"));

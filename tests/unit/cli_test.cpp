@@ -98,14 +98,18 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
     expect_has(o.err, part);
   };
   expect_failure("", "subcommand is required");
-  expect_failure("fly", "no command 'fly'; there are: train, bench, inspect, explain, devices");
+  expect_failure("fly",
+                 "no command 'fly'; there are: train, bench, inspect, convert, explain, devices");
   expect_failure("trainn cnn", "no command 'trainn', do you mean 'train'?");
   expect_failure("train cnn --epochs -1", "--epochs: '-1' is not above 0");
   expect_failure("train cnn --lr -1", "--lr: '-1' is not above 0");
   expect_failure("bench cnn --batch-size 0", "--batch-size: '0' is not above 0");
   expect_failure("train cnn --seed -1", "--seed: '-1' is negative");
   std::ofstream(path("model.onnx")) << "pytorch, this is a text of some length";
-  expect_failure("inspect " + path("model.onnx"), "is of an unknown format; need safetensors");
+  expect_failure(
+      "inspect " + path("model.onnx"),
+      "is text, not weights; it begins with 'pytorch, this is a text of some length'; need "
+      "safetensors");
   save_tensors({{"w", ones({2})}}, path("other.safetensors"));
   expect_failure("bench cnn --weights " + path("other.safetensors"),
                  "load: " + path("other.safetensors") + ": ");
@@ -142,6 +146,32 @@ TEST_F(Cli, InspectShowsTensorsAndIdx) {
   EXPECT_EQ(idx.status, 0);
   expect_has(idx.out, "u8[2]");
   expect_has(idx.out, "min 5  max 9");
+}
+
+TEST_F(Cli, InspectShowsWhatIsRefusedAndConvertLeavesNothingOutUnasked) {
+  std::string header = R"({"c":{"dtype":"C64","shape":[1],"data_offsets":[0,8]},)"
+                       R"("w":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})";
+  std::string head(8, '\0');
+  head[0] = static_cast<char>(header.size());
+  std::ofstream(path("c.safetensors"), std::ios::binary) << head << header << std::string(12, '\0');
+  const Outcome o = run("inspect --header " + path("c.safetensors"));
+  EXPECT_EQ(o.status, 0) << o.err;
+  expect_has(o.out, "not read: it is complex (C64)");
+  expect_has(o.out, "safetensors: 1 tensors, 1 elements, 4 B; 1 not read");
+  const std::string to = " " + path("out.npz");
+  const Outcome refused = run("convert " + path("c.safetensors") + to);
+  EXPECT_EQ(refused.status, 1);
+  expect_has(refused.err, "'c' is complex (C64)");
+  EXPECT_FALSE(fs::exists(path("out.npz")));
+  const Outcome skipped = run("convert --skip " + path("c.safetensors") + to);
+  EXPECT_EQ(skipped.status, 0) << skipped.err;
+  expect_has(skipped.err, "left out: 'c' is complex");
+  EXPECT_EQ(load_tensors(path("out.npz")).size(), 1u);
+  EXPECT_EQ(
+      run("convert --only w --quantize Q8_0 " + path("c.safetensors") + " " + path("out.gguf"))
+          .status,
+      0);
+  expect_has(run("inspect " + path("out.gguf")).out, "GGUF: 1 tensors");
 }
 
 TEST_F(Cli, TrainWritesAReportAndResumes) {

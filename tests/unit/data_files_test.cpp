@@ -165,6 +165,52 @@ TEST_F(DataFiles, ANumberOfCsvThatNoF32HoldsIsRefused) {
   EXPECT_EQ(set.slice(0)[1].data<float>()[0], 3.4028234e38f);
 }
 
+TEST_F(DataFiles, CsvOfEveryKind) {
+  const auto x = [&](const std::string& text, CsvOptions options = {}) {
+    return CsvDataset(write("kind.csv", text), options).slice(0)[0].to_vector<float>();
+  };
+  using Values = std::vector<float>;
+  EXPECT_EQ(x("\xef\xbb\xbf\"a\",b\r\n1,2\r\n3,4\r\n"), (Values{1, 3})) << "BOM, CRLF";
+  EXPECT_EQ(x("1,2\r3,4\r"), (Values{1, 3})) << "CR alone";
+  EXPECT_EQ(x("a,b,\n1,2,\n3,4,\n"), (Values{1, 3})) << "a separator ends each line";
+  EXPECT_EQ(x("1,2,\n3,4,\n"), (Values{1, 3}));
+  EXPECT_EQ(x("a,b\n1,2,\n3,4\n"), (Values{1, 3}));
+  EXPECT_EQ(x("\"a\nb\",\"c \"\"d\"\"\"\n\"1\", 2\n"), (Values{1})) << "a name of two lines";
+  EXPECT_EQ(x("a\tb\n 1 \t+2\n-0x1.8p1\t4\n", {.separator = '\t'}), (Values{1, -3}));
+  EXPECT_EQ(x("  1   2 \n 3 4\n", {.separator = ' '}), (Values{1, 3})) << "runs of blanks";
+  EXPECT_EQ(x("a;b\n1,5;2\n-2,25e1;3\n", {.separator = ';', .decimal = ','}),
+            (Values{1.5f, -22.5f}));
+  EXPECT_EQ(x("1e-50,0\n1e-400,0\n"), (Values{0, 0}));
+  const Values inf = x("inf,1\n-Infinity,1\n1e39,1\n-1e400,1\n", {.allow_infinite = true});
+  EXPECT_EQ(inf, (Values{INFINITY, -INFINITY, INFINITY, -INFINITY}));
+  std::string wide;
+  for (int c = 0; c < 5000; ++c) wide += std::to_string(c) + ",";
+  EXPECT_EQ(x(wide + "7\n").size(), 5000u);
+  EXPECT_TRUE(std::isnan(x("\t\t1\n2\t3\t4\n", {.separator = '\t', .missing_is_nan = true})[0]))
+      << "a line of separators alone is a row";
+}
+
+TEST_F(DataFiles, ErrorsOfCsvSayWhatWouldReadIt) {
+  const auto refused = [&](const std::string& text, const std::vector<std::string>& parts,
+                           CsvOptions options = {}) {
+    const std::string path = write("bad.csv", text);
+    expect_error([&] { CsvDataset(path, options); }, parts);
+  };
+  refused("a;b\n1,5;2\n", {"bad.csv:2: column 0 (a) holds '1,5'", ".decimal = ',' reads it"},
+          {.separator = ';'});
+  refused("1,inf\n", {"holds 'inf', which is no finite number; .allow_infinite = true reads it"});
+  refused("1,1e400\n", {"'1e400', which is too large for f32"});
+  refused("a,b\n", {"no rows of data, a header alone"});
+  refused(
+      "\xff\xfe"
+      "1",
+      {"is UTF-16; save it as UTF-8"});
+  refused("1,2\n3,\x1b[31m\n", {"holds '\\x1b[31m'"});
+  refused("1,2\n3,+-4\n", {"'+-4'"});
+  refused("\"x\ny\",b\n1,2\n3\n", {"bad.csv:4: 1 fields"});
+  refused("1,2\n", {"is separator and decimal point"}, {.decimal = ','});
+}
+
 TEST_F(DataFiles, RefusesBrokenCsv) {
   const auto read = [](const std::string& path, CsvOptions options = {}) {
     return [=] { CsvDataset(path, options); };

@@ -51,6 +51,13 @@ std::string error_of(const std::string& bytes) {
   return "";
 }
 
+// Why the one tensor 'x' of a file is not read.
+std::string refusal_of(const std::string& bytes) {
+  TempDir dir;
+  write_all(dir.file("x.safetensors"), bytes);
+  return load_tensors(dir.file("x.safetensors")).refused().at("x");
+}
+
 TEST(Safetensors, GoldenFilesAreReadOrRefusedAsTheFormatSays) {
   LILITH_SHARED_OR_SKIP(folder, "golden/safetensors");
   const auto manifest = nlohmann::json::parse(read_all(folder + "/manifest.json"));
@@ -158,7 +165,6 @@ TEST(Safetensors, MalformedHeadersAreRefused) {
       "has the key 'x' twice");
   has(error_of(one(R"("dtype":"U8","dtype":"I8","shape":[4],"data_offsets":[0,4])")),
       "'dtype' twice");
-  has(error_of(one(R"("dtype":"Q8","shape":[4],"data_offsets":[0,4])")), "unknown dtype 'Q8'");
   has(error_of(one(R"("dtype":"F6_E2M3","shape":[16],"data_offsets":[0,12])")), "");
   has(error_of(one(R"("dtype":"U8","shape":[-4],"data_offsets":[0,4])")),
       "not a non-negative integer");
@@ -171,8 +177,9 @@ TEST(Safetensors, MalformedHeadersAreRefused) {
       "neither overlap nor leave holes");
   has(error_of(one(R"("dtype":"F4","shape":[3],"data_offsets":[0,2])")), "does not end at a byte");
   has(error_of(one(R"("dtype":"U8","shape":[4])")), "has no data_offsets");
-  has(error_of(one(R"("dtype":"BOOL","shape":[4],"data_offsets":[0,4])")), "other than 0 and 1");
-  has(error_of(one(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,4])")),
+  has(refusal_of(one(R"("dtype":"Q8","shape":[4],"data_offsets":[0,4])")), "unknown dtype 'Q8'");
+  has(refusal_of(one(R"("dtype":"BOOL","shape":[4],"data_offsets":[0,4])")), "other than 0 and 1");
+  has(refusal_of(one(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,4])")),
       "rank 13");
   has(error_of(safetensors("[1]", "")), "no JSON object");
   has(error_of(safetensors(R"({"__metadata__":{"a":1}})", "")), "'a' is not a string");
