@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "lilith/data.h"
+#include "lilith/generator.h"
 #include "lilith/model.h"
 #include "lilith/ops/random.h"
 #include "lilith/optim.h"
@@ -53,6 +55,7 @@ CheckpointPart part_of(LRScheduler& scheduler);
 CheckpointPart part_of(ReduceLROnPlateau& scheduler);
 CheckpointPart part_of(TrainState& state);
 CheckpointPart part_of(RngState& state);
+CheckpointPart part_of(Generator& generator);
 CheckpointPart part_of_integer(std::int64_t value, std::function<void(std::int64_t)> set);
 CheckpointPart part_of_real(double value, std::function<void(double)> set);
 
@@ -67,6 +70,9 @@ inline constexpr bool is_loader<DataLoader<N>> = true;
 
 template <class T>
 CheckpointPart checkpoint_part(T& x, SourceLocation loc) {
+  static_assert(!std::is_convertible_v<T&, std::string_view>,
+                "lilith: a checkpoint holds models, optimisers, schedulers, a DataLoader, "
+                "generators, TrainState and numbers; put a text into TrainState::texts");
   if constexpr (std::is_integral_v<T>)
     return part_of_integer(static_cast<std::int64_t>(x),
                            [&x](std::int64_t v) { x = static_cast<T>(v); });
@@ -74,7 +80,7 @@ CheckpointPart checkpoint_part(T& x, SourceLocation loc) {
     return part_of_real(static_cast<double>(x), [&x](double v) { x = static_cast<T>(v); });
   else if constexpr (std::is_base_of_v<Optimizer, T> || std::is_base_of_v<LRScheduler, T> ||
                      std::is_base_of_v<ReduceLROnPlateau, T> || std::is_same_v<TrainState, T> ||
-                     std::is_same_v<RngState, T>)
+                     std::is_same_v<RngState, T> || std::is_same_v<Generator, T>)
     return part_of(x);
   else if constexpr (is_loader<T>)
     return part_of_loader([&x] { return x.state(); },
@@ -94,16 +100,16 @@ void load_checkpoint(const CheckpointPath& path, const std::vector<CheckpointPar
 /// Writes one safetensors file that a loop can go on from as if it had never stopped, whole or not
 /// at all: save_checkpoint("run.safetensors", net, opt, scheduler, state). In any order and number:
 /// models (structs, containers, tensors), optimisers, schedulers (ReduceLROnPlateau too), a
-/// DataLoader (where its loop stands, the batch in hand counted as done), TrainState, numbers. The
-/// generator's state goes along. The model's tensors are named "model.conv1.weight": `load_tensors`
-/// shows all.
+/// DataLoader (where its loop stands, the batch in hand counted as done), generators, TrainState,
+/// numbers. The state of the process's generator goes along. The model's tensors are named
+/// "model.conv1.weight": `load_tensors` shows all.
 template <class... Parts>
 void save_checkpoint(const detail::CheckpointPath& path, const Parts&... parts) {
   detail::save_checkpoint(path, {detail::checkpoint_part(const_cast<Parts&>(parts), path.loc)...});
 }
 
-/// Puts back what save_checkpoint wrote, and the generator's state. The parts are found by kind and
-/// order; those that are not asked for stay in the file. Schedulers are made before, optimisers
+/// Puts back what save_checkpoint wrote, and the process's generator. The parts are found by kind
+/// and order; those that are not asked for stay in the file. Schedulers are made before, optimisers
 /// need no prepare. Errors: a part that the file lacks or that does not fit; nothing at all is
 /// changed then.
 template <class... Parts>

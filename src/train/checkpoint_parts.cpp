@@ -144,6 +144,13 @@ CheckpointPart part_of(RngState& s) {
           }};
 }
 
+CheckpointPart part_of(Generator& g) {
+  return {"generator", [&g] { return entry_of(g.get_state()); },
+          [&g](const CheckpointEntry& e, const std::string& file) -> std::function<void()> {
+            return [&g, loaded = rng_of(e, file)] { g.set_state(loaded); };
+          }};
+}
+
 CheckpointPart part_of_loader(
     std::function<DataLoaderState()> get,
     std::function<std::function<void()>(const DataLoaderState&)> checked_set) {

@@ -359,7 +359,13 @@ TEST(Checkpoint, KeepsTheOldFileWhereTheNewOneCannotBeWritten) {
   run.epochs(1);
   EXPECT_NE(error_text([&] { run.save(dir.file("no/such/folder")); }), "no error");
   RngState state{3, 4};
-  save_checkpoint(dir.file("rng"), state);
+  Generator stream(7);
+  rand({3}, {.generator = stream});
+  save_checkpoint(dir.file("rng"), state, stream);
+  const auto next = rand({3}, {.generator = stream}).to_vector<float>();
+  Generator other;
+  load_checkpoint(dir.file("rng"), other);
+  EXPECT_EQ(rand({3}, {.generator = other}).to_vector<float>(), next);
   RngState loaded;
   manual_seed(1);
   const RngState now = rng_state();
