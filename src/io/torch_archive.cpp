@@ -217,6 +217,13 @@ bool is_torch_zip(const ZipFile& zip) {
          !find_member(zip, "model.json").empty();
 }
 
+std::string torch_json_member(const ZipFile& zip) {
+  // torch.export has a model.json too.
+  const bool other =
+      !find_member(zip, "data.pkl").empty() || !find_member(zip, "archive_format").empty();
+  return other ? std::string() : find_member(zip, "model.json");
+}
+
 TorchArchive open_torch_zip(const ZipPtr& zip) {
   const std::string member = find_member(*zip, "data.pkl");
   LILITH_CHECK(!member.empty(),

@@ -44,6 +44,8 @@ struct TorchArchive {
 using ZipPtr = std::shared_ptr<const ZipFile>;
 /// Whether a zip archive was written by torch.save, torch.jit.save or torch.export.
 bool is_torch_zip(const ZipFile& zip);
+/// The model.json of TorchScript before PyTorch 1.4; empty where a pickle describes the model.
+std::string torch_json_member(const ZipFile& zip);
 /// Since PyTorch 1.6; TorchScript too. Members: PREFIX/data.pkl, PREFIX/data/KEY, byteorder.
 TorchArchive open_torch_zip(const ZipPtr& zip);
 /// TorchScript's constants, which its code and a frozen module's graph refer to; an archive without

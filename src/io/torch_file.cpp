@@ -341,6 +341,8 @@ void read_metadata(const ZipFile& zip, Contents& out) {
 Contents open_torch(TorchArchive archive) { return collect(std::move(archive), ""); }
 
 Contents open_torch(const ZipPtr& zip) {
+  if (const std::string json = torch_json_member(*zip); !json.empty())
+    return open_torch_json(zip, json);
   Contents out = collect(open_torch_zip(zip), "");
   // The weights of a frozen module are constants of its code, which calls them CONSTANTS.c0.
   if (TorchArchive constants = open_torch_constants(zip);

@@ -21,6 +21,8 @@ namespace lilith::io {
 /// share (1 and "1"). Errors: files that torch.save did not write, or that are damaged.
 Contents open_torch(TorchArchive archive);
 Contents open_torch(const ZipPtr& zip);
+/// TorchScript of PyTorch 1.0 to 1.3, which describes modules and tensors in a member model.json.
+Contents open_torch_json(const ZipPtr& zip, const std::string& member);
 
 /// Writes tensors as PyTorch 1.6 and later reads them, torch.load(weights_only=True) too: a dict
 /// by name. Handles of one tensor share a storage, as in PyTorch. `metadata` goes into a member of

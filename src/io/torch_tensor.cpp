@@ -214,6 +214,14 @@ void TorchTensors::describe(const PickleValue& v, const std::string& name, Entry
   }
 }
 
+void TorchTensors::describe(const TorchView& view, const std::string& name, Entry& entry) const {
+  describe_view(dtype_of_kind(view.storage.kind), view.sizes, {archive_.file->path(), name}, entry);
+}
+
+Tensor TorchTensors::make(const TorchView& view, const std::string& name) {
+  return of_view(view, dtype_of_kind(view.storage.kind), false, {archive_.file->path(), name});
+}
+
 void TorchTensors::describe_view(std::string_view dtype, const std::vector<std::uint64_t>& sizes,
                                  const Origin& origin, Entry& entry) const {
   entry.type = dtype;

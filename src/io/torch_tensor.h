@@ -26,6 +26,9 @@ class TorchTensors {
   /// That tensor. Refusals: tensors that Lilith does not hold (sparse, complex, nested, on the meta
   /// device, of an unknown dtype …). Errors: storages outside of the file.
   Tensor make(const PickleValue& v, const std::string& name);
+  /// The same for a tensor that no pickle describes.
+  void describe(const TorchView& view, const std::string& name, Entry& entry) const;
+  Tensor make(const TorchView& view, const std::string& name);
   /// The same text for two values that stand for the same elements.
   std::string place_of(const PickleValue& v) const;
 

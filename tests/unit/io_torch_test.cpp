@@ -184,6 +184,30 @@ TEST_F(TorchModules, TorchScriptIsReadByAttributes) {
   EXPECT_EQ(frozen["CONSTANTS.c0"].to_vector<float>(), (Floats{0, 1, 2, 3, 4, 5}));
 }
 
+TEST_F(TorchModules, TorchScriptBefore14) {
+  const std::string model = R"({"mainModule": {"name": "", "parameters": [],
+    "submodules": [{"name": "fc", "parameters": [
+      {"isBuffer": false, "tensorId": "0", "name": "weight"},
+      {"isBuffer": true, "tensorId": "1", "name": "count"}]}]},
+    "tensors": [
+      {"dims": ["2", "2"], "offset": "1", "strides": ["1", "2"], "dataType": "FLOAT",
+       "data": {"key": "tensors/0"}},
+      {"dims": [], "offset": "0", "strides": [], "dataType": "INT64",
+       "data": {"key": "tensors/1"}}]})";
+  const std::vector<torch::Member> data = {{"tensors/0", six},
+                                           {"tensors/1", torch::elements<std::int64_t>({7})}};
+  const auto load_json = [&](const std::string& json) {
+    std::vector<torch::Member> members = data;
+    members.push_back({"model.json", json});
+    return zip("", {}, members);
+  };
+  const TensorDict d = load_json(model);
+  EXPECT_EQ(d["fc.weight"].to_vector<float>(), (Floats{1, 3, 2, 4}));
+  EXPECT_EQ(d["fc.count"].item<std::int64_t>(), 7);
+  EXPECT_NE(error_text([&] { load_json("{\"a\": 1}"); }).find("its model.json is broken"),
+            std::string::npos);
+}
+
 TEST_F(TorchValues, KeysAndOddValues) {
   const std::string a = torch::floats("0", 6);
   const std::string big = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
