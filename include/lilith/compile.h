@@ -49,18 +49,18 @@ CacheStats cache_stats();
 void clear_program_cache();
 
 namespace detail {
-void eval_models(const ModelRef* models, std::size_t n, Loc loc = {});
-void eval_pending_models(const ModelRef* models, std::size_t n);
+void eval_models(const ConstModelRef* models, std::size_t n, Loc loc = {});
+void eval_pending_models(const ConstModelRef* models, std::size_t n);
 }  // namespace detail
 
 template <class... M>
 void eval(const M&... tensors_or_models) {
-  const ModelRef refs[] = {ModelRef(tensors_or_models)...};
+  const ConstModelRef refs[] = {ConstModelRef(tensors_or_models)...};
   detail::eval_models(refs, sizeof...(M));
 }
 template <class A>
 void eval(const A& a, SourceLocation loc) {
-  const ModelRef refs[] = {a};
+  const ConstModelRef refs[] = {a};
   detail::eval_models(refs, 1, loc);
 }
 template <class A>
@@ -71,17 +71,17 @@ void eval(A& a, SourceLocation loc) {
 }
 template <class A, class B>
 void eval(const A& a, const B& b, SourceLocation loc) {
-  const ModelRef refs[] = {a, b};
+  const ConstModelRef refs[] = {a, b};
   detail::eval_models(refs, 2, loc);
 }
 template <class A, class B, class C>
 void eval(const A& a, const B& b, const C& c, SourceLocation loc) {
-  const ModelRef refs[] = {a, b, c};
+  const ConstModelRef refs[] = {a, b, c};
   detail::eval_models(refs, 3, loc);
 }
 template <class... M>
 void eval_pending(const M&... models) {
-  const ModelRef refs[] = {ModelRef(models)...};
+  const ConstModelRef refs[] = {ConstModelRef(models)...};
   detail::eval_pending_models(refs, sizeof...(M));
 }
 
@@ -96,7 +96,7 @@ namespace detail {
 
 /// An argument of a traced function.
 struct ArgRef {
-  ModelRef model;
+  ConstModelRef model;
   const void* address;
   std::size_t bytes;
   bool writable;  // given by non-const reference: what the function assigns is written back
@@ -105,7 +105,7 @@ struct ArgRef {
 template <class A>
 ArgRef arg_ref(A&& a) {
   using T = std::remove_cvref_t<A>;
-  return {ModelRef(a), std::addressof(a), sizeof(T),
+  return {ConstModelRef(a), std::addressof(a), sizeof(T),
           std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>,
           std::is_base_of_v<Tensor, T>};
 }
@@ -226,7 +226,14 @@ class Compiled : public detail::CompiledBase {
   /// f(args…), as one program; see compile.
   template <class... A>
   auto operator()(A&&... args) const {
+    static_assert(std::is_invocable_v<F&, detail::TracedArg<A>...>,
+                  "lilith: the compiled function cannot be called with these arguments: look at "
+                  "their number and types; what it takes by non-const reference (Net& m) may be "
+                  "neither const nor a temporary");
     using R = std::decay_t<std::invoke_result_t<F&, detail::TracedArg<A>...>>;
+    static_assert(!std::is_arithmetic_v<R>,
+                  "lilith: the compiled function returns a number, which would always be the one "
+                  "of its first call: return a Tensor");
     if (runs_inline())
       return static_cast<R>(std::invoke(*f_, static_cast<detail::TracedArg<A>>(args)...));
     const detail::ArgRef refs[sizeof...(A) + 1] = {detail::arg_ref(std::forward<A>(args))...,
@@ -259,6 +266,8 @@ class Compiled : public detail::CompiledBase {
 template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
 Compiled<std::decay_t<F>> compile(F&& f, SourceLocation loc = SourceLocation::current()) {
+  static_assert(std::is_class_v<std::decay_t<F>> || std::is_pointer_v<std::decay_t<F>>,
+                "lilith: compile takes a function: compile([](Net& m, Tensor x) { … })");
   return Compiled<std::decay_t<F>>(std::forward<F>(f), loc);
 }
 
@@ -305,6 +314,9 @@ Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f);
 template <class F, class... A>
 Graph trace(F&& f, A&&... args) {
   using Fn = std::remove_reference_t<F>;
+  static_assert(std::is_invocable_v<Fn&, detail::TracedArg<A>...>,
+                "lilith: the traced function cannot be called with these arguments: look at their "
+                "number and types");
   using R = std::decay_t<std::invoke_result_t<Fn&, detail::TracedArg<A>...>>;
   const detail::ArgRef refs[] = {detail::arg_ref(std::forward<A>(args))...};
   return detail::trace_graph(refs, sizeof...(A), [&](detail::Tracer& t) {

@@ -58,7 +58,7 @@ inline void save_tensors(const TensorDict& tensors, const std::string& path, Sou
 
 /// Writes every parameter and buffer of a model under its path ("conv1.weight"), in the format that
 /// save_tensors takes for the file's name.
-void save(ModelRef model, const std::string& path, const SaveOptions& options = {});
+void save(ConstModelRef model, const std::string& path, const SaveOptions& options = {});
 /// Assigns a file's tensors to the model, cast to the model's dtypes, and says what was loaded.
 /// What the model does not want is not read. Keys may be chosen and renamed: see LoadOptions.
 /// Errors: missing, unexpected and misshapen keys, side by side; the model is unchanged then. Ref:

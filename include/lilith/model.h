@@ -8,18 +8,20 @@
 
 namespace lilith {
 
-/// A reference to any model (struct, container of structs, tensor), with the user's line: what
-/// functions over models take.
-class ModelRef {
+/// A reference to any model (struct, container of structs, tensor) that is only read, with the
+/// user's line: what functions over models take.
+class ConstModelRef {
  public:
   template <class T>
-    requires(!std::is_same_v<std::remove_cvref_t<T>, ModelRef>)
-  ModelRef(T&& m, SourceLocation loc = SourceLocation::current())
+    requires(!std::is_base_of_v<ConstModelRef, std::remove_cvref_t<T>>)
+  ConstModelRef(T&& m, SourceLocation loc = SourceLocation::current())
+      // One visitor serves both kinds of references: those that get this one do not assign.
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(m)))),
         walk_([](void* p, Visitor& v) {
           reflect::walk(*static_cast<std::remove_cvref_t<T>*>(p), v);
         }),
         loc_(loc) {}
+  /// Shows the fields to a visitor, which must not assign.
   void visit(Visitor& v) const { walk_(object_, v); }
   const void* address() const { return object_; }
   Loc loc() const { return loc_; }
@@ -30,11 +32,41 @@ class ModelRef {
   Loc loc_;
 };
 
+/// A reference to a model that may be changed. A const model does not compile.
+class ModelRef : public ConstModelRef {
+ public:
+  template <class T>
+    requires(!std::is_base_of_v<ConstModelRef, std::remove_cvref_t<T>>)
+  ModelRef(T&& m, SourceLocation loc = SourceLocation::current()) : ConstModelRef(m, loc) {
+    static_assert(!std::is_const_v<std::remove_reference_t<T>>,
+                  "lilith: a const model is given to a function that changes it: take it by "
+                  "non-const reference (Net& m), or change a copy (auto m = clone(model))");
+  }
+};
+
+namespace detail {
+/// What is given where a model is only read: a const object, or a reference to one.
+template <class M>
+concept ReadOnly = !std::is_same_v<std::remove_cvref_t<M>, ModelRef> &&
+                   (std::is_const_v<std::remove_reference_t<M>> ||
+                    std::is_same_v<std::remove_cvref_t<M>, ConstModelRef>);
+template <class F, class V>
+concept Reads = std::is_invocable_v<F&, const std::string&, const V&>;
+/// Calls read(m, f) where f takes its fields as const.
+template <class V, class M, class F, class Read>
+void read_with(M& m, F& f, Read read) {
+  static_assert(Reads<F, V>,
+                "lilith: the model is const, so the function gets its fields as const: write "
+                "[](const std::string& path, const Tensor& t) { … }");
+  if constexpr (Reads<F, V>) read(ConstModelRef(m), f);
+}
+}  // namespace detail
+
 /// Tensors by path ("conv1.weight"), sorted.
 using StateDict = std::map<std::string, Tensor>;
 
 /// f(path, tensor) for each defined parameter, in the order of declaration; f may assign. What a
-/// Shared holds comes once, under its first path.
+/// Shared holds comes once, under its first path. Of a const model f gets `const Tensor&`.
 void for_each_parameter(ModelRef m,
                         const std::function<void(const std::string& path, Tensor& t)>& f);
 /// f(path, buffer) for each defined buffer.
@@ -42,8 +74,28 @@ void for_each_buffer(ModelRef m, const std::function<void(const std::string& pat
 /// f(path, hyper) for each run-time number.
 void for_each_hyper(ModelRef m, const std::function<void(const std::string& path, Hyper& h)>& f);
 
+namespace detail {
+template <class V>
+using ReadField = std::function<void(const std::string& path, const V& value)>;
+void read_parameters(ConstModelRef m, const ReadField<Tensor>& f);
+void read_buffers(ConstModelRef m, const ReadField<Buffer>& f);
+void read_hypers(ConstModelRef m, const ReadField<Hyper>& f);
+}  // namespace detail
+template <detail::ReadOnly M, class F>
+void for_each_parameter(M&& m, F&& f) {
+  detail::read_with<Tensor>(m, f, detail::read_parameters);
+}
+template <detail::ReadOnly M, class F>
+void for_each_buffer(M&& m, F&& f) {
+  detail::read_with<Buffer>(m, f, detail::read_buffers);
+}
+template <detail::ReadOnly M, class F>
+void for_each_hyper(M&& m, F&& f) {
+  detail::read_with<Hyper>(m, f, detail::read_hypers);
+}
+
 namespace reflect {
-template <class F>
+template <class F, bool Const>
 class FieldVisitor : public PathVisitor {
  public:
   explicit FieldVisitor(F& f) : f_(f) {}
@@ -58,23 +110,30 @@ class FieldVisitor : public PathVisitor {
  private:
   template <class V>
   void call(V& value) {
-    if constexpr (std::is_invocable_v<F&, const std::string&, V&>) f_(path(), value);
+    using Field = std::conditional_t<Const, const V&, V&>;
+    if constexpr (std::is_invocable_v<F&, const std::string&, Field>)
+      f_(path(), static_cast<Field>(value));
   }
   F& f_;
 };
 }  // namespace reflect
 
 /// f(path, field) for each field that f takes: Tensor&, Buffer&, Hyper&, bool&, int64, double,
-/// string_view.
+/// string_view; of a const model const Tensor&, …
 template <class F>
 void visit_fields(ModelRef m, F&& f) {
-  reflect::FieldVisitor<std::remove_reference_t<F>> v(f);
+  reflect::FieldVisitor<std::remove_reference_t<F>, false> v(f);
   m.visit(v);
+}
+template <detail::ReadOnly M, class F>
+void visit_fields(M&& m, F&& f) {
+  reflect::FieldVisitor<std::remove_reference_t<F>, true> v(f);
+  ConstModelRef(m).visit(v);
 }
 
 /// Every parameter and buffer by path, under PyTorch's keys. What a Shared holds is listed under
 /// each path.
-StateDict state_dict(ModelRef m);
+StateDict state_dict(ConstModelRef m);
 
 /// Assigns the dict's tensors to the model's, cast to the model's dtype and device, and says what
 /// was loaded. What a Shared holds needs one of its keys. Error, listing missing, unexpected and
@@ -83,7 +142,7 @@ StateDict state_dict(ModelRef m);
 LoadReport load_state_dict(ModelRef m, const StateDict& dict, const LoadOptions& options = {});
 
 /// Number of elements of all parameters.
-std::int64_t num_parameters(ModelRef m);
+std::int64_t num_parameters(ConstModelRef m);
 /// Sets every field `bool training`, at any depth, to `mode`: PyTorch's net.train(mode). Freezing a
 /// layer (net.bn.training = false) comes after it.
 void train_mode(ModelRef m, bool mode = true);
@@ -94,19 +153,20 @@ void test_mode(ModelRef m);
 void move_to(Device device, ModelRef m);
 /// A hash of everything static: numbers, flags, texts, presence of optionals, sizes of containers.
 /// Equal for models whose programs may be shared. Not of tensors and Hypers.
-std::uint64_t static_hash(ModelRef m);
+std::uint64_t static_hash(ConstModelRef m);
 /// The model as a tree, a line a layer: names, configuration, shapes.
-std::string tree(ModelRef m);
+std::string tree(ConstModelRef m);
 
 namespace detail {
 void separate_shared(ModelRef m);
-std::ostream& print_tree(std::ostream& out, ModelRef m);
-/// f(tensor, whether it is a parameter) for parameters and buffers in order, undefined ones too.
-void for_each_slot(ModelRef m, const std::function<void(Tensor& t, bool is_parameter)>& f);
+std::ostream& print_tree(std::ostream& out, ConstModelRef m);
+/// f(tensor, whether it is a parameter) for parameters and buffers in order, undefined ones too. f
+/// assigns only where m is no const model.
+void for_each_slot(ConstModelRef m, const std::function<void(Tensor& t, bool is_parameter)>& f);
 /// All of these.
-std::vector<Tensor> all_tensors(ModelRef m);
+std::vector<Tensor> all_tensors(ConstModelRef m);
 /// Parameters of m in order, undefined ones too.
-std::vector<Tensor> parameter_list(ModelRef m);
+std::vector<Tensor> parameter_list(ConstModelRef m);
 void assign_parameters(ModelRef m, const std::vector<Tensor>& values);
 }  // namespace detail
 

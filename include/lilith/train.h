@@ -153,7 +153,7 @@ History run_fit(const DataSourcePtr& data, const FitSteps& steps, FitOptions& op
 /// Sets every `bool training` to false and, when it goes, back to what it was.
 class TestModeScope {
  public:
-  explicit TestModeScope(ModelRef model);
+  explicit TestModeScope(ConstModelRef model);
   ~TestModeScope();
   TestModeScope(const TestModeScope&) = delete;
 
@@ -225,10 +225,41 @@ struct FitLossArgument {
   }
 };
 
-template <class Loss, class M, int N>
-concept FitLoss = model_loss_columns<Loss, M, N>() > 0 ||
-                  (N >= 2 && std::is_invocable_v<M&, Tensor> &&
-                   std::is_invocable_v<Loss&, Tensor, Tensor>);
+template <class T>
+inline constexpr bool is_dataset = requires(const T& t) { []<int N>(const Dataset<N>&) {}(t); };
+
+template <class Loss, class M, class Indices>
+inline constexpr bool gives_tensor = false;
+template <class Loss, class M, std::size_t... I>
+inline constexpr bool gives_tensor<Loss, M, std::index_sequence<I...>> =
+    std::is_invocable_r_v<Tensor, Loss&, M&, TensorAt<I>...>;
+
+/// Says what is wrong with the arguments of fit, where something is.
+template <class M, int N, class Loss>
+constexpr void check_fit() {
+  static_assert(!std::is_const_v<M>,
+                "lilith: fit: the model is const, so it cannot be trained; give one that is not");
+  if constexpr (!std::is_const_v<M>) {
+    constexpr int kColumns = model_loss_columns<Loss, M, N>();
+    constexpr bool kOfOutput = N >= 2 && std::is_invocable_v<Loss&, Tensor, Tensor>;
+    constexpr bool kModelRuns = std::is_invocable_v<M&, Tensor>;
+    static_assert(kColumns > 0 || kOfOutput,
+                  "lilith: fit: the loss takes neither output and target (NLLLoss{}, or [](Tensor "
+                  "output, Tensor target) { … }) nor the model and the data's columns ([](Net& m, "
+                  "Tensor x, Tensor y) { … }): look at the number and the types of its parameters");
+    static_assert(kColumns > 0 || !kOfOutput || kModelRuns,
+                  "lilith: fit: this loss is of output and target, but the model cannot be called "
+                  "with one Tensor: give it Tensor operator()(Tensor x) const, or take a loss of "
+                  "the model, [](Net& m, Tensor x, Tensor y) { … }");
+    if constexpr (kColumns > 0)
+      static_assert(gives_tensor<Loss, M, std::make_index_sequence<kColumns>>,
+                    "lilith: fit: the loss has to return a Tensor, the loss of the batch");
+    else if constexpr (kOfOutput && kModelRuns)
+      static_assert(std::is_invocable_r_v<Tensor, Loss&, Tensor, Tensor> &&
+                        std::is_invocable_r_v<Tensor, M&, Tensor>,
+                    "lilith: fit: the model and the loss each have to return a Tensor");
+  }
+}
 
 }  // namespace detail
 
@@ -241,9 +272,10 @@ concept FitLoss = model_loss_columns<Loss, M, N>() > 0 ||
 /// (history.interrupted); a second one ends the process. A signal that the program ignores stays
 /// ignored; handlers of its own run as well. Tensors in the loss (NLLLoss{.weight = w}) are not
 /// trained.
-template <class M, int N, detail::FitLoss<M, N> Loss>
+template <class M, int N, class Loss>
 History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {},
             SourceLocation loc = SourceLocation::current()) {
+  detail::check_fit<M, N, Loss>();
   constexpr int kColumns = detail::model_loss_columns<Loss, M, N>();
   const LocScope::Fallback line(loc);
   const Metric metric = options.metric;
@@ -284,6 +316,16 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
       [&](const std::vector<Tensor>& batch) { return step(model, optimizer, held, batch); },
       [&](const std::vector<Tensor>& batch) { return evaluate(model, held, batch); }};
   return detail::run_fit(data.source(), steps, options, loc);
+}
+
+/// Says that the data is no dataset.
+template <class M, class Data, class Loss>
+  requires(!detail::is_dataset<Data>)
+History fit(M&, const Data&, Loss, const FitOptions& = {}) {
+  static_assert(detail::is_dataset<Data>,
+                "lilith: fit: the second argument is no dataset: make one of tensors, "
+                "TensorDataset(x, y); fit makes its batches itself, so it takes no DataLoader");
+  return {};
 }
 
 struct PredictOptions {

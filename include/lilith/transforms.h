@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "lilith/gradients.h"
 #include "lilith/graph.h"
 #include "lilith/model.h"
 
@@ -29,14 +30,14 @@ class Tape {
 
   /// Makes pending fields of a model real before it is traced, so that the first step's program is
   /// the one of all steps.
-  void settle(ModelRef model) const;
+  void settle(ConstModelRef model) const;
 
   /// Replaces the floating parameters of a (copied) argument by fresh nodes.
   void watch(ModelRef copy, std::size_t index, bool is_model);
   /// Assigns the buffers that the function changed to the original, with the cotangent cut.
   void write_back(ModelRef original, ModelRef copy, std::size_t index);
   /// Walks back from a scalar; companions: what else was returned.
-  void solve_scalar(const Tensor& value, ModelRef companions, const GradOptions& options);
+  void solve_scalar(const Tensor& value, ConstModelRef companions, const GradOptions& options);
   /// Turns the copy of argument `index` into its gradient: undefined where not differentiable.
   void fill_gradient(ModelRef copy, std::size_t index) const;
   /// The fresh nodes of all parameters in order, undefined where not floating.
@@ -83,14 +84,31 @@ class Arguments {
 
   template <class F>
   auto call(F& f) {
+    static_assert((!std::is_arithmetic_v<Value<I>> && ...),
+                  "lilith: the argument to differentiate is a number: make it a tensor, "
+                  "tensor(2.0)");
     return [&]<std::size_t... K>(std::index_sequence<K...>) {
-      return std::invoke(f, pick<K>()...);
+      constexpr bool kTakes =
+          std::is_invocable_v<F&, decltype(std::declval<Arguments&>().template pick<K>())...>;
+      static_assert(kTakes,
+                    "lilith: the function to differentiate cannot be called with these arguments: "
+                    "look at their number and types; what it takes by non-const reference (Net& m) "
+                    "may be neither const nor a temporary");
+      if constexpr (kTakes) {
+        using R = decltype(std::invoke(f, pick<K>()...));
+        static_assert(!std::is_void_v<R>,
+                      "lilith: the function to differentiate returns nothing; it has to return a "
+                      "scalar Tensor, as sum() or mean() give");
+        return std::invoke(f, pick<K>()...);
+      } else {
+        return Tensor();
+      }
     }(std::make_index_sequence<std::tuple_size_v<All>>{});
   }
   void write_back() { (write_back_one<I>(), ...); }
   auto gradients() {
     (tape_.fill_gradient(copy<I>(), I), ...);
-    return std::move(copies_);
+    return std::tuple<typename reflect::GradientsOf<Value<I>>::type...>(std::move(copies_));
   }
   auto take() { return std::move(copies_); }
 
@@ -134,7 +152,7 @@ class Arguments {
 
 template <std::size_t... I, class F, class Finish, class... A>
 auto differentiate(std::index_sequence<I...>, Tape& tape, F& f, Finish&& finish, A&&... args) {
-  static_assert(((I < sizeof...(A)) && ...), "grad: there is no argument of that index");
+  static_assert(((I < sizeof...(A)) && ...), "lilith: grad: there is no argument of that index");
   auto all = std::forward_as_tuple(std::forward<A>(args)...);
   Arguments<decltype(all), I...> arguments(tape, all);
   auto out = arguments.call(f);
@@ -160,9 +178,10 @@ auto grad_impl(std::index_sequence<I...> which, const GradOptions& options, F& f
   return differentiate(
       which, tape, f,
       [&]<class R>(R& value, auto& arguments) {
-        static_assert(
-            ScalarResult<R>,
-            "grad: the function must return one scalar Tensor; grad_aux takes a pair (loss, aux)");
+        static_assert(ScalarResult<R>,
+                      "lilith: grad: the function must return one scalar Tensor; grad_aux takes a "
+                      "pair (loss, "
+                      "aux)");
         tape.solve_scalar(value, std::tuple<>(), options);
         return std::pair(Tensor(value), one_or_all(arguments.gradients()));
       },
@@ -180,7 +199,7 @@ auto grad_aux_impl(std::index_sequence<I...> which, const char* what, SourceLoca
             requires {
               out.first;
               out.second;
-            }, "grad_aux: the function must return std::pair(loss, aux)");
+            }, "lilith: grad_aux: the function must return std::pair(loss, aux)");
         tape.solve_scalar(out.first, out.second, {.loc = loc});
         return std::tuple(Tensor(out.first), std::move(out.second),
                           one_or_all(arguments.gradients()));
@@ -202,11 +221,11 @@ concept NoOptions = !std::is_same_v<std::remove_cvref_t<F>, Options>;
 // Of a function with up to four arguments errors name the line of the call. With more, where no
 // default argument can follow them, it is the line that made the value.
 
-/// (value, gradient of the first argument). f: args -> a scalar floating Tensor. The gradient has
-/// the argument's type: a struct that holds gradients, with undefined tensors for integers and
-/// Buffers. grad<0, 2>(f, …) gives (value, tuple of the gradients of 0 and 2). A model that f takes
-/// by non-const reference has its Buffers written back. Nests to any order. Errors: the value is no
-/// scalar; an op on the way has no vjp; a parameter has no path to the value.
+/// (value, gradient of the first argument). f: args -> a scalar floating Tensor. The gradient of a
+/// model is the same struct with gradients in it, a Gradients<Net>, with undefined tensors for
+/// integers and Buffers. grad<0, 2>(f, …) gives (value, tuple of the gradients of 0 and 2). A model
+/// that f takes by non-const reference has its Buffers written back. Nests to any order. Errors:
+/// the value is no scalar; an op on the way has no vjp; a parameter has no path to the value.
 template <std::size_t... I, detail::NoOptions<GradOptions> F, class... A>
 auto grad(F&& f, A&&... args) {
   return detail::grad_impl(detail::Which<I...>{}, GradOptions{.loc = {}}, f,
@@ -277,9 +296,9 @@ namespace detail {
 /// meanwhile.
 class Linearised {
  public:
-  Linearised(ModelRef outputs, const Tape& tape);
+  Linearised(ConstModelRef outputs, const Tape& tape);
   /// Turns copies of the arguments into their cotangents.
-  void pull_back(ModelRef cts, ModelRef copies) const;
+  void pull_back(ConstModelRef cts, ModelRef copies) const;
 
  private:
   std::vector<Tensor> outputs_, slots_;  // slots: undefined where not floating
@@ -288,7 +307,7 @@ class Linearised {
 
 namespace detail {
 /// Fills `derivatives` (a copy of outputs) with the derivatives of the outputs along the tangents.
-void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef tangents,
+void push_forward(ConstModelRef outputs, const std::vector<Tensor>& slots, ConstModelRef tangents,
                   ModelRef derivatives);
 /// Replaces every tensor of the copies by an alias; returns the aliases.
 std::vector<Tensor> substitute_aliases(ModelRef copies);
@@ -340,7 +359,8 @@ auto vjp(F&& f, A&& a, B&& b, C&& c, SourceLocation loc = SourceLocation::curren
 /// arguments; a tensor of the tangent that is undefined counts as zero. Ref: jax.jvp, computed by
 /// two vjps.
 template <class F, class P>
-auto jvp(F&& f, const P& primal, const P& tangent, SourceLocation loc = SourceLocation::current()) {
+auto jvp(F&& f, const P& primal, const std::type_identity_t<P>& tangent,
+         SourceLocation loc = SourceLocation::current()) {
   detail::Tape tape("jvp", loc);
   P copy = lilith::clone(primal);
   tape.watch(copy, 0, true);

@@ -53,7 +53,7 @@ std::vector<Tensor> CompiledGraph::operator()(const std::vector<Tensor>& inputs)
                  g.inputs()[k].aval().str());
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return g(inputs);
   const runtime::Busy busy;
-  const ModelRef model(inputs);
+  const ConstModelRef model(inputs);
   ir::settle({&model, 1});
   std::vector<StoragePtr> in, out(g.outputs().size());
   for (const Impl::Input& i : impl_->inputs)

@@ -230,7 +230,7 @@ std::string Entry::explain() const {
 
 std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args,
                                   const detail::TraceFunction& f) {
-  std::vector<ModelRef> models;
+  std::vector<ConstModelRef> models;
   for (const auto& arg : args) models.push_back(arg.model);
   ir::settle(models);
   Session session(args, "compile", true);

@@ -111,7 +111,7 @@ void save_tensors(const TensorDict& tensors, const std::string& path, const Save
   }
 }
 
-void save(ModelRef model, const std::string& path, const SaveOptions& options) {
+void save(ConstModelRef model, const std::string& path, const SaveOptions& options) {
   LocScope scope(model.loc(), nullptr);
   TensorDict tensors;
   // What other readers of PyTorch's keys look for.

@@ -222,7 +222,7 @@ void bind_program(Optimizer& opt, const UpdateCall& call, std::size_t number,
 
 }  // namespace
 
-std::vector<Slot> parameter_slots(ModelRef model) {
+std::vector<Slot> parameter_slots(ConstModelRef model) {
   SlotVisitor v;
   model.visit(v);
   return std::move(v.all);
@@ -294,9 +294,9 @@ Access::Model& ready_state(Optimizer& opt, const UpdateCall& call,
 
 }  // namespace optim
 
-void Optimizer::prepare(ModelRef model) { prepare(model, UpdateOptions()); }
+void Optimizer::prepare(ConstModelRef model) { prepare(model, UpdateOptions()); }
 
-void Optimizer::prepare(ModelRef model, const UpdateOptions& options) {
+void Optimizer::prepare(ConstModelRef model, const UpdateOptions& options) {
   LocScope scope(model.loc(), nullptr);
   const std::vector<optim::Slot> params = optim::parameter_slots(model);
   optim::check_ignored(options.ignore, params);

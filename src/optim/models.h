@@ -13,7 +13,7 @@ namespace lilith::optim {
 /// A parameter with its path; the tensor may be undefined.
 using Slot = std::pair<std::string, Tensor*>;
 /// Parameters in order, undefined ones too, with their paths.
-std::vector<Slot> parameter_slots(ModelRef model);
+std::vector<Slot> parameter_slots(ConstModelRef model);
 
 /// Error, in the name of `op`, for a parameter that cannot be trained.
 void check_trainable(const char* op, const std::string& path, const Tensor& param);
@@ -29,7 +29,7 @@ std::string nearest_hint(const std::string& name, const std::vector<std::string>
 
 /// What an update works with.
 struct UpdateCall {
-  ModelRef model;
+  ConstModelRef model;
   std::string name;              // of the model; empty: it is found
   std::set<std::string> paths;   // those that are updated
   std::function<void()> settle;  // computes what is pending in model and gradients

@@ -224,7 +224,7 @@ void Optimizer::visit_fields(Visitor& v) {
   v.end();
 }
 
-Tensor clip_grad_norm_(ModelRef grads, double max_norm, double norm_type) {
+Tensor detail::clip_grad_norm(ModelRef grads, double max_norm, double norm_type) {
   LocScope scope(grads.loc());
   LILITH_CHECK(max_norm >= 0 && norm_type > 0,
                "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got {} and {}.", max_norm,
@@ -243,7 +243,7 @@ Tensor clip_grad_norm_(ModelRef grads, double max_norm, double norm_type) {
   return total;
 }
 
-void clip_grad_value_(ModelRef grads, double clip_value) {
+void detail::clip_grad_value(ModelRef grads, double clip_value) {
   LocScope scope(grads.loc());
   LILITH_CHECK(clip_value >= 0, "clip_grad_value_: clip_value must not be negative; got {}.",
                clip_value);

@@ -279,7 +279,7 @@ void match(Optimizer& opt, const Json& j, const std::string& source) {
 }  // namespace
 
 StateDict state_dict(const Optimizer& opt) {
-  StateDict out = state_dict(ModelRef(const_cast<Optimizer&>(opt)));
+  StateDict out = state_dict(ConstModelRef(opt));
   for (std::size_t g = 0; g < opt.param_groups().size(); ++g) {
     const ParamGroup& group = opt.param_groups()[g];
     const auto put = [&](const std::string& name, double value) {

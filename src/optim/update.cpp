@@ -69,7 +69,7 @@ void apply(Optimizer& opt, Access::Model& model, const std::string& path, Tensor
 
 }  // namespace
 
-void detail::update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
+void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool consume,
                     const UpdateOptions& options) {
   LocScope scope(model.loc());
   const std::vector<optim::Slot> params = optim::parameter_slots(model);

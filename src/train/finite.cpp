@@ -30,7 +30,7 @@ class Values final : public PathVisitor {
 
 // f(path, tensor) for each parameter and buffer.
 template <class F>
-void for_each_value(ModelRef model, F f) {
+void for_each_value(ConstModelRef model, F f) {
   Values<F> v(f);
   model.visit(v);
 }
@@ -54,7 +54,7 @@ bool all_finite(const Tensor& t) {
   }
 }
 
-std::set<std::string> non_finite_paths(ModelRef model) {
+std::set<std::string> non_finite_paths(ConstModelRef model) {
   std::set<std::string> paths;
   for_each_value(model, [&](const std::string& path, const Tensor& t) {
     if (!all_finite(t)) paths.insert(path);
@@ -62,7 +62,8 @@ std::set<std::string> non_finite_paths(ModelRef model) {
   return paths;
 }
 
-std::optional<std::string> first_non_finite(ModelRef model, const std::set<std::string>& known) {
+std::optional<std::string> first_non_finite(ConstModelRef model,
+                                            const std::set<std::string>& known) {
   std::optional<std::string> found;
   for_each_value(model, [&](const std::string& path, const Tensor& t) {
     if (!found && !known.count(path) && !all_finite(t)) found = path;

@@ -12,8 +12,9 @@ namespace lilith::train {
 bool all_finite(const Tensor& t);
 
 /// The paths of the parameters and buffers that hold an infinity or a NaN.
-std::set<std::string> non_finite_paths(ModelRef model);
+std::set<std::string> non_finite_paths(ConstModelRef model);
 /// The first of them that is not in `known`, in the order of declaration.
-std::optional<std::string> first_non_finite(ModelRef model, const std::set<std::string>& known);
+std::optional<std::string> first_non_finite(ConstModelRef model,
+                                            const std::set<std::string>& known);
 
 }  // namespace lilith::train

@@ -112,11 +112,13 @@ void CheckpointCallback::operator()(FitState& state) const {
 
 namespace detail {
 
-TestModeScope::TestModeScope(ModelRef model) {
-  visit_fields(model, [this](const std::string& path, bool& flag) {
+TestModeScope::TestModeScope(ConstModelRef model) {
+  auto collect = [this](const std::string& path, bool& flag) {
     const auto dot = path.rfind('.');
     if (path.substr(dot == path.npos ? 0 : dot + 1) == "training") flags_.emplace_back(&flag, flag);
-  });
+  };
+  reflect::FieldVisitor<decltype(collect), false> v(collect);
+  model.visit(v);
   for (auto& [flag, value] : flags_) *flag = false;
 }
 

@@ -36,7 +36,7 @@ std::string list(const std::vector<std::string>& names) {
 Tape::Tape(const char* what, Loc loc) : what_(what), line_(loc) { ++ir::differentiation_depth(); }
 Tape::~Tape() { --ir::differentiation_depth(); }
 
-void Tape::settle(ModelRef model) const {
+void Tape::settle(ConstModelRef model) const {
   // Inside another trace fields are tracers, and stay so.
   if (ir::trace_depth() == 0 && ir::differentiation_depth() == 1) ir::settle({&model, 1});
 }
@@ -97,7 +97,7 @@ void Tape::distribute(const std::vector<Tensor>& gradients, const GradOptions& o
                what_, list(unused));
 }
 
-void Tape::solve_scalar(const Tensor& value, ModelRef companions, const GradOptions& options) {
+void Tape::solve_scalar(const Tensor& value, ConstModelRef companions, const GradOptions& options) {
   LILITH_CHECK(value.defined(), "{}: the function returned an undefined tensor; need a scalar",
                what_);
   const LocScope::Fallback line(LocScope::current() ? Loc() : value.node()->loc);
@@ -124,11 +124,11 @@ void Tape::fill_gradient(ModelRef copy, std::size_t index) const {
   for (Buffer* b : v.buffers) *b = Buffer();
 }
 
-Linearised::Linearised(ModelRef outputs, const Tape& tape)
+Linearised::Linearised(ConstModelRef outputs, const Tape& tape)
     : outputs_(ir::copy_between(all_tensors(outputs), tape.slots(), tape.slots())),
       slots_(tape.slots()) {}
 
-void Linearised::pull_back(ModelRef cts, ModelRef copies) const {
+void Linearised::pull_back(ConstModelRef cts, ModelRef copies) const {
   const std::vector<Tensor> ct = all_tensors(cts);
   LILITH_CHECK(ct.size() == outputs_.size(),
                "vjp: the function returns {} tensors, the cotangent has {}", outputs_.size(),

@@ -12,7 +12,7 @@ namespace detail {
 
 // The vjp is linear in the cotangent u: its own vjp, given the tangents, is the jvp, and u
 // vanishes.
-void push_forward(ModelRef outputs, const std::vector<Tensor>& slots, ModelRef tangents,
+void push_forward(ConstModelRef outputs, const std::vector<Tensor>& slots, ConstModelRef tangents,
                   ModelRef derivatives) {
   std::vector<Tensor> given;
   for_each_slot(tangents, [&](Tensor& t, bool is_parameter) {

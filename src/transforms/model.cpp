@@ -113,7 +113,7 @@ struct ListVisitor final : Visitor {
   void buffer(Buffer&) override {}
 };
 
-std::vector<Tensor*> parameter_slots(ModelRef m) {
+std::vector<Tensor*> parameter_slots(ConstModelRef m) {
   ListVisitor v;
   m.visit(v);
   return v.slots;
@@ -193,7 +193,27 @@ void for_each_hyper(ModelRef m, const Callback<Hyper>& f) {
   m.visit(v);
 }
 
-StateDict state_dict(ModelRef m) {
+namespace detail {
+void read_parameters(ConstModelRef m, const ReadField<Tensor>& f) {
+  const Callback<Tensor> read = f;
+  ParameterVisitor v(read);
+  m.visit(v);
+}
+
+void read_buffers(ConstModelRef m, const ReadField<Buffer>& f) {
+  const Callback<Buffer> read = f;
+  BufferVisitor v(read);
+  m.visit(v);
+}
+
+void read_hypers(ConstModelRef m, const ReadField<Hyper>& f) {
+  const Callback<Hyper> read = f;
+  HyperVisitor v(read);
+  m.visit(v);
+}
+}  // namespace detail
+
+StateDict state_dict(ConstModelRef m) {
   SlotVisitor v;
   m.visit(v);
   StateDict out;
@@ -201,9 +221,9 @@ StateDict state_dict(ModelRef m) {
   return out;
 }
 
-std::int64_t num_parameters(ModelRef m) {
+std::int64_t num_parameters(ConstModelRef m) {
   std::int64_t n = 0;
-  for_each_parameter(m, [&](const std::string&, Tensor& t) { n += t.numel(); });
+  for_each_parameter(m, [&](const std::string&, const Tensor& t) { n += t.numel(); });
   return n;
 }
 
@@ -220,13 +240,13 @@ void move_to(Device device, ModelRef m) {
   m.visit(v);
 }
 
-std::uint64_t static_hash(ModelRef m) {
+std::uint64_t static_hash(ConstModelRef m) {
   HashVisitor v;
   m.visit(v);
   return v.hash;
 }
 
-std::string tree(ModelRef m) {
+std::string tree(ConstModelRef m) {
   TreeVisitor v;
   m.visit(v);
   const TreeNode& root = v.open.front();
@@ -243,20 +263,22 @@ void separate_shared(ModelRef m) {
   m.visit(v);
 }
 
-std::ostream& print_tree(std::ostream& out, ModelRef m) { return out << tree(m); }
+std::ostream& print_tree(std::ostream& out, ConstModelRef m) { return out << tree(m); }
 
-void for_each_slot(ModelRef m, const std::function<void(Tensor&, bool)>& f) {
+void for_each_slot(ConstModelRef m, const std::function<void(Tensor&, bool)>& f) {
   EachSlotVisitor v(f);
   m.visit(v);
 }
 
-std::vector<Tensor> all_tensors(ModelRef m) {
+std::vector<Tensor> all_tensors(ConstModelRef m) {
   std::vector<Tensor> out;
-  for_each_slot(m, [&](Tensor& t, bool) { out.push_back(t); });
+  const std::function<void(Tensor&, bool)> add = [&](Tensor& t, bool) { out.push_back(t); };
+  EachSlotVisitor v(add);
+  m.visit(v);
   return out;
 }
 
-std::vector<Tensor> parameter_list(ModelRef m) {
+std::vector<Tensor> parameter_list(ConstModelRef m) {
   std::vector<Tensor> out;
   for (Tensor* t : parameter_slots(m)) out.push_back(*t);
   return out;

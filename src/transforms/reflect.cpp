@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+
+#if __has_include(<cxxabi.h>)
+#include <cxxabi.h>
+#endif
 
 namespace lilith {
 
@@ -30,4 +35,73 @@ void PathVisitor::leave() {
   ends_.pop_back();
 }
 
+namespace reflect {
+
+void BaseVisitor::enter(std::string_view name) {
+  if (fields_++ == 0) names_.emplace_back(name);
+  outer_.enter(name);
+}
+
+void BaseVisitor::enter(std::size_t index) {
+  ++fields_;
+  outer_.enter(index);
+}
+
+void BaseVisitor::leave() {
+  --fields_;
+  outer_.leave();
+}
+
+void BaseVisitor::begin(const TypeInfo& type) {
+  if (structs_++ > 0) outer_.begin(type);
+}
+
+void BaseVisitor::end() {
+  if (--structs_ > 0) outer_.end();
+}
+
+void BaseFields::add(const BaseVisitor& shown, const void* base, std::size_t bytes) {
+  for (const std::string& name : shown.names())
+    fields_.push_back({name, static_cast<const char*>(base), bytes});
+}
+
+bool BaseFields::has(std::string_view name, const void* field, const TypeInfo& type) const {
+  const std::less<const void*> before;
+  for (const Field& f : fields_) {
+    if (f.name != name) continue;
+    LILITH_CHECK(!before(field, f.base) && before(field, f.base + f.bytes),
+                 "{}: it has a field '{}', and so has its base class; give one another name",
+                 type.name, name);
+    return true;
+  }
+  return false;
+}
+
+void check_bases(const std::type_info& self, const std::type_info& found, const TypeInfo& type,
+                 std::vector<Extent> taken) {
+#if defined(__GLIBCXX__)
+  bool other = false;
+  if (const auto* one = dynamic_cast<const abi::__si_class_type_info*>(&self)) {
+    other = *one->__base_type != found;
+  } else if (const auto* many = dynamic_cast<const abi::__vmi_class_type_info*>(&self)) {
+    for (unsigned i = 0; i < many->__base_count; ++i)
+      other |= *many->__base_info[i].__base_type != found;
+  }
+  if (!other) return;
+  std::sort(taken.begin(), taken.end(),
+            [](const Extent& a, const Extent& b) { return a.first < b.first; });
+  std::size_t next = 0;
+  for (const Extent& e : taken) {
+    LILITH_CHECK(e.first < next + sizeof(void*),
+                 "{}: LILITH_FIELDS lists its own fields, but not those of a base class, which has "
+                 "no LILITH_FIELDS; add it there, or list those fields, too",
+                 type.name);
+    next = std::max(next, e.first + e.bytes);
+  }
+#else
+  static_cast<void>(self), static_cast<void>(found), static_cast<void>(type);
+#endif
+}
+
+}  // namespace reflect
 }  // namespace lilith

@@ -32,9 +32,9 @@ void make_real(const Tensor& constant) {
   node.op.replace(&data_op());
 }
 
-void settle(std::span<const ModelRef> models) {
+void settle(std::span<const ConstModelRef> models) {
   Collect collect;
-  for (const ModelRef& m : models) m.visit(collect);
+  for (const ConstModelRef& m : models) m.visit(collect);
   if (!collect.pending.empty()) eval_hooks().eval(collect.pending);
 }
 

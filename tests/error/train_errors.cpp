@@ -147,9 +147,9 @@ TEST(OptimErrors, Files) {
 
 TEST(OptimErrors, Clip) {
   Pair m;
-  EXPECT_ERROR_HERE(clip_grad_value_(m, -1),
+  EXPECT_ERROR_HERE(clip_grad_value_(as_gradients(m), -1),
                     "clip_grad_value_: clip_value must not be negative; got -1.");
-  EXPECT_ERROR_HERE(clip_grad_norm_(m, -1),
+  EXPECT_ERROR_HERE(clip_grad_norm_(as_gradients(m), -1),
                     "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got -1 and 2.");
 }
 

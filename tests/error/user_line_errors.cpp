@@ -158,7 +158,7 @@ TEST(UserLine, Optimisers) {
                     "update: 'a.bias' is f32[3], its gradient is f32[2].");
   EXPECT_ERROR_HERE(update(opt, net, net, {.ignore = {"c1"}}),
                     "update: ignore names 'c1', which is no parameter of the model.");
-  EXPECT_ERROR_HERE(clip_grad_norm_(net, -1),
+  EXPECT_ERROR_HERE(clip_grad_norm_(as_gradients(net), -1),
                     "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got -1 and 2.");
   EXPECT_ERROR_HERE(Adam({.lr = -1}), "Adam: lr must not be negative; got -1.");
   EXPECT_ERROR_HERE(StepLR(opt, {.step_size = 0}), "StepLR: step_size must be positive; got 0.");

@@ -1,4 +1,5 @@
-// error: A lambda with captures: write a struct instead
+// error: lilith: what a lambda captures would silently not be trained. write a struct
+// error: lilith: Sequential takes layers
 #include <lilith/nn.h>
 #include <lilith/ops.h>
 
@@ -12,7 +13,9 @@ struct Scale {
 Sequential scaled(const Tensor& k) {
 #ifdef RIGHT
   return Sequential{Linear{2, 3}, Scale{k}, [](Tensor x) { return x * 2; }};
-#else
+#elif WRONG == 1
   return Sequential{Linear{2, 3}, [k](Tensor x) { return x * k; }};
+#else
+  return Sequential{Linear{2, 3}, 0.5};
 #endif
 }

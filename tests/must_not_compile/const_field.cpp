@@ -1,4 +1,4 @@
-// error: a model's field is const
+// error: lilith: a model's field is const
 #include <lilith/nn.h>
 
 using namespace lilith;

@@ -22,7 +22,7 @@ void append(std::vector<float>& all, const Tensor& t) {
 }
 template <class M>
 void append_weights(std::vector<float>& all, M& model) {
-  for_each_parameter(model, [&](const std::string&, Tensor& t) { append(all, t); });
+  for_each_parameter(model, [&](const std::string&, const Tensor& t) { append(all, t); });
 }
 void expect_same_bits(const std::vector<float>& first, const std::vector<float>& second) {
   ASSERT_EQ(first.size(), second.size());

@@ -61,7 +61,7 @@ Net initial(const Json& init) {
 
 void expect_parameters(const Net& net, const Json& want, const std::string& what) {
   std::size_t p = 0;
-  for_each_parameter(net, [&](const std::string& path, Tensor& t) {
+  for_each_parameter(net, [&](const std::string& path, const Tensor& t) {
     const auto got = t.to_vector<double>();
     for (std::size_t i = 0; i < got.size(); ++i) {
       const double w = want[p][i].get<double>();

@@ -198,11 +198,11 @@ TEST(Update, BadUseIsAnError) {
 
 TEST(Clip, ScalesToTheCommonNorm) {
   Pair g = ones_pair();
-  EXPECT_NEAR(clip_grad_norm_(g, 1).item<double>(), 2, 1e-12);
+  EXPECT_NEAR(clip_grad_norm_(as_gradients(g), 1).item<double>(), 2, 1e-12);
   EXPECT_NEAR(first(g.x), 0.5, 1e-6);
-  clip_grad_norm_(g, 10);
+  clip_grad_norm_(as_gradients(g), 10);
   EXPECT_NEAR(first(g.x), 0.5, 1e-6);
-  clip_grad_value_(g, 0.25);
+  clip_grad_value_(as_gradients(g), 0.25);
   EXPECT_EQ(first(g.y), 0.25);
 }
 

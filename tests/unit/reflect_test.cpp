@@ -88,7 +88,7 @@ static_assert(reflect::num_fields<M34> == 34 && reflect::names<M34>[33] == "last
 static_assert(reflect::num_fields<NoDefaults> == 3 && reflect::num_fields<Nothing> == 0);
 static_assert(reflect::names<Everything>[4] == "hidden");
 static_assert(reflect::type_info<Everything>.name == "Everything");
-static_assert(reflect::has_base<Derived> && !reflect::has_base<Scale>);
+static_assert(!reflect::layout<Scale>.split && !reflect::layout<Scale>.in_base);
 static_assert(Model<Scale> && Model<Private> && !Model<Nothing> && !Model<Tensor> && !Model<Aval>);
 
 std::vector<std::string> paths(ModelRef m) {

@@ -45,7 +45,7 @@ Dataset<2> line_data(int rows) {
   return TensorDataset<2>(from_data(x.data(), {rows, 3}), from_data(y.data(), {rows, 1}));
 }
 
-std::vector<float> values(ModelRef model) {
+std::vector<float> values(ConstModelRef model) {
   std::vector<float> all;
   for (const auto& [path, t] : state_dict(model)) {
     const auto v = t.to(kFloat32).to_vector<float>();

@@ -101,6 +101,7 @@ class RNN : public detail::Recurrent {
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   bool relu = false;
+  LILITH_CLASS
   void visit_fields(Visitor& v);
 };
 
@@ -112,6 +113,7 @@ class GRU : public detail::Recurrent {
       SourceLocation loc = SourceLocation::current());
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
+  LILITH_CLASS
   void visit_fields(Visitor& v) { visit_as(reflect::type_info<GRU>, v); }
 };
 
@@ -122,6 +124,7 @@ class LSTM : public detail::Recurrent {
        SourceLocation loc = SourceLocation::current());
   LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
                         SourceLocation loc = SourceLocation::current()) const;
+  LILITH_CLASS
   void visit_fields(Visitor& v) { visit_as(reflect::type_info<LSTM>, v); }
 };
 

@@ -16,7 +16,7 @@ namespace lilith {
 class AnyLayer {
  public:
   template <class L>
-    requires(!std::same_as<std::remove_cvref_t<L>, AnyLayer> &&
+    requires(!reflect::is_or_holds_gradients_of<L, AnyLayer> &&
              std::is_invocable_r_v<Tensor, std::remove_cvref_t<L>&, const Tensor&>)
   AnyLayer(L&& layer)
       : self_(std::make_unique<Holder<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
@@ -48,6 +48,7 @@ class AnyLayer {
   }
   const TypeInfo& type() const { return *self_->type(); }
 
+  LILITH_CLASS
   void visit_fields(Visitor& v) { self_->visit(v); }
 
  private:
@@ -97,11 +98,26 @@ class Sequential {
   template <class First, class... Rest>
     requires(std::constructible_from<AnyLayer, First> && ... &&
              std::constructible_from<AnyLayer, Rest>) &&
-            (sizeof...(Rest) > 0 || !std::same_as<std::remove_cvref_t<First>, Sequential>)
+            (sizeof...(Rest) > 0 || !reflect::is_or_holds_gradients_of<First, Sequential>)
   Sequential(First&& first, Rest&&... rest) {
     layers_.reserve(1 + sizeof...(Rest));
     layers_.emplace_back(std::forward<First>(first));
     (layers_.emplace_back(std::forward<Rest>(rest)), ...);
+  }
+
+  /// Says that something is no layer.
+  template <class First, class... Rest>
+    requires(!(std::constructible_from<AnyLayer, First> && ... &&
+               std::constructible_from<AnyLayer, Rest>))
+  explicit(sizeof...(Rest) == 0) Sequential(First&&, Rest&&...) {
+    static_assert(std::constructible_from<AnyLayer, First>,
+                  "lilith: Sequential takes layers: what can be called with one Tensor and returns "
+                  "one, a struct with Tensor operator()(Tensor x) const or a lambda without "
+                  "captures");
+    static_assert((std::constructible_from<AnyLayer, Rest> && ...),
+                  "lilith: Sequential takes layers: what can be called with one Tensor and returns "
+                  "one, a struct with Tensor operator()(Tensor x) const or a lambda without "
+                  "captures");
   }
 
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
@@ -123,6 +139,7 @@ class Sequential {
   auto begin() const { return layers_.begin(); }
   auto end() const { return layers_.end(); }
 
+  LILITH_CLASS
   void visit_fields(Visitor& v);
 
  private:

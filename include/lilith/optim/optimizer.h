@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "lilith/gradients.h"
 #include "lilith/hyper.h"
 #include "lilith/model.h"
 #include "lilith/tensor.h"
@@ -118,9 +119,9 @@ class Optimizer {
   /// same program as the second. `compile` calls it; so does `update`, outside of a trace. Errors:
   /// a parameter that is no floating-point tensor; a group or freeze that matches nothing; loaded
   /// state that does not fit.
-  void prepare(ModelRef model);
+  void prepare(ConstModelRef model);
   /// The same without what these options leave out.
-  void prepare(ModelRef model, const UpdateOptions& options);
+  void prepare(ConstModelRef model, const UpdateOptions& options);
   /// The state of one parameter by name ("exp_avg"), empty before its first step. `model`: its
   /// name, where several are updated; Error for one that is not known.
   const std::map<std::string, Buffer>& state(const std::string& path,
@@ -134,6 +135,7 @@ class Optimizer {
   /// Expires with this object.
   std::weak_ptr<const void> lifetime() const { return lifetime_.watch(); }
 
+  LILITH_CLASS
   void visit_fields(Visitor& v);
 
  protected:
@@ -202,28 +204,77 @@ struct UpdateOptions {
 };
 
 namespace detail {
-void update(Optimizer& opt, ModelRef model, ModelRef grads, bool consume,
+void update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool consume,
             const UpdateOptions& options);
 }
 
 /// One step: assigns to each parameter of `model` what the optimiser makes of its gradient, the
-/// field of the same path in `grads` (undefined: the parameter stays). Outside of a trace
+/// field of the same path in `grads` (undefined: the parameter stays): what grad gives, or a struct
+/// of the model's type. Outside of a trace
 /// everything that is pending in model and optimiser is evaluated, as one program; inside, it is
 /// recorded. With std::move(grads) the gradients are never stored. Errors: shapes that differ.
 template <class M, class G>
 void update(Optimizer& opt, M& model, G&& grads, const UpdateOptions& options = {},
             SourceLocation loc = SourceLocation::current()) {
-  static_assert(std::is_same_v<M, std::remove_cvref_t<G>>,
-                "lilith: update takes a model and its gradients, which have the model's type");
+  using Model = std::remove_const_t<M>;
+  using Given = std::remove_cvref_t<G>;
+  constexpr bool kSwapped = reflect::holds_gradients<Model>;
+  constexpr bool kConst = std::is_const_v<M>;
+  constexpr bool kFit = std::is_same_v<Model, typename reflect::ModelOf<Given>::type>;
+  static_assert(!kSwapped,
+                "lilith: update(optimizer, model, gradients): here the gradients stand where the "
+                "model belongs; swap them");
+  static_assert(!kConst,
+                "lilith: update(optimizer, model, gradients): the model is const, so it cannot be "
+                "trained; take it by non-const reference (Net& m)");
+  static_assert(kSwapped || kFit,
+                "lilith: update(optimizer, model, gradients): the gradients are not of this "
+                "model's type; pass what grad gives for it");
   constexpr bool kConsume =
       !std::is_lvalue_reference_v<G> && !std::is_const_v<std::remove_reference_t<G>>;
-  detail::update(opt, ModelRef(model, loc), grads, kConsume, options);
+  if constexpr (reflect::is_view<Given> && kFit)
+    update(opt, model, grads.gradients, options, loc);
+  else if constexpr (kFit && !kSwapped && !kConst)
+    detail::update(opt, ModelRef(model, loc), grads, kConsume, options);
 }
 
+namespace detail {
+Tensor clip_grad_norm(ModelRef grads, double max_norm, double norm_type);
+void clip_grad_value(ModelRef grads, double clip_value);
+
+/// The gradients behind g, for a function that changes them.
+template <class G>
+auto& gradients_to_change(G& g) {
+  using Given = std::remove_const_t<G>;
+  if constexpr (reflect::is_view<Given>) {
+    return g.gradients;
+  } else {
+    static_assert(!reflect::is_unmarked<Given>,
+                  "lilith: this is a model, and clipping it would shrink its weights: pass the "
+                  "gradients that grad gives (auto [loss, g] = grad(f, net, x); "
+                  "clip_grad_norm_(g, 1)), or as_gradients(sum) for a struct of your own that "
+                  "holds gradients");
+    static_assert(reflect::is_unmarked<Given> || !std::is_const_v<G>,
+                  "lilith: these gradients are const, so they cannot be clipped");
+    return const_cast<Given&>(g);
+  }
+}
+}  // namespace detail
+
 /// Scales the gradients so that their common p-norm is at most max_norm; returns the norm before.
-/// Ref: torch.nn.utils.clip_grad_norm_.
-Tensor clip_grad_norm_(ModelRef grads, double max_norm, double norm_type = 2);
+/// grads: what grad gives, or as_gradients(x); a model does not compile. Ref:
+/// torch.nn.utils.clip_grad_norm_.
+template <class G>
+Tensor clip_grad_norm_(G&& grads, double max_norm, double norm_type = 2,
+                       SourceLocation loc = SourceLocation::current()) {
+  return detail::clip_grad_norm(ModelRef(detail::gradients_to_change(grads), loc), max_norm,
+                                norm_type);
+}
 /// Clamps every gradient to [-clip_value, clip_value].
-void clip_grad_value_(ModelRef grads, double clip_value);
+template <class G>
+void clip_grad_value_(G&& grads, double clip_value,
+                      SourceLocation loc = SourceLocation::current()) {
+  detail::clip_grad_value(ModelRef(detail::gradients_to_change(grads), loc), clip_value);
+}
 
 }  // namespace lilith
