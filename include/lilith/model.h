@@ -141,6 +141,19 @@ StateDict state_dict(ConstModelRef m);
 /// model is unchanged then. Ref: torch.nn.Module.load_state_dict.
 LoadReport load_state_dict(ModelRef m, const StateDict& dict, const LoadOptions& options = {});
 
+/// Makes the parameters of `target` those of `source`, in order: `tie(m.dec.weight, m.enc.weight)`
+/// says `m.dec.weight = m.enc.weight`, `tie(m.left, m.right)` ties two layers (their buffers stay
+/// apart: hold the layer in a Shared where it has any). Error when numbers, shapes or dtypes
+/// differ.
+void tie(ModelRef target, ModelRef source);
+inline void tie(Tensor& target, Tensor& source, SourceLocation loc = SourceLocation::current()) {
+  tie(ModelRef(target, loc), ModelRef(source, loc));
+}
+template <Model A, Model B>
+void tie(A& target, B& source, SourceLocation loc = SourceLocation::current()) {
+  tie(ModelRef(target, loc), ModelRef(source, loc));
+}
+
 /// Number of elements of all parameters.
 std::int64_t num_parameters(ConstModelRef m);
 /// Sets every field `bool training`, at any depth, to `mode`: PyTorch's net.train(mode). Freezing a
@@ -158,7 +171,7 @@ std::uint64_t static_hash(ConstModelRef m);
 std::string tree(ConstModelRef m);
 
 namespace detail {
-void separate_shared(ModelRef m);
+void separate_shared(ModelRef copy, ConstModelRef original);
 std::ostream& print_tree(std::ostream& out, ConstModelRef m);
 /// f(tensor, whether it is a parameter) for parameters and buffers in order, undefined ones too. f
 /// assigns only where m is no const model.
@@ -167,6 +180,8 @@ void for_each_slot(ConstModelRef m, const std::function<void(Tensor& t, bool is_
 std::vector<Tensor> all_tensors(ConstModelRef m);
 /// Parameters of m in order, undefined ones too.
 std::vector<Tensor> parameter_list(ConstModelRef m);
+/// Per parameter the first of those that it is tied to; empty when nothing is tied.
+std::vector<std::size_t> tied_parameters(ConstModelRef m);
 void assign_parameters(ModelRef m, const std::vector<Tensor>& values);
 }  // namespace detail
 
@@ -175,7 +190,7 @@ void assign_parameters(ModelRef m, const std::vector<Tensor>& values);
 template <class T>
 T clone(const T& m) {
   T copy = reflect::copy_of(m);
-  detail::separate_shared(copy);
+  detail::separate_shared(copy, m);
   return copy;
 }
 
@@ -215,9 +230,12 @@ T map_parameters(F&& f, const T& first, const Rest&... rest) {
     LILITH_CHECK(list.size() == values.size(),
                  "map_parameters: the models have {} and {} parameters", values.size(),
                  list.size());
+  const std::vector<std::size_t> roots = detail::tied_parameters(out);
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     for (std::size_t k = 0; k < values.size(); ++k)
-      if ((values[k].defined() && ... && others[I][k].defined()))
+      if (!roots.empty() && roots[k] != k)
+        values[k].rebind(values[roots[k]]);
+      else if ((values[k].defined() && ... && others[I][k].defined()))
         values[k] = f(values[k], others[I][k]...);
   }(std::index_sequence_for<Rest...>{});
   detail::assign_parameters(out, values);

@@ -207,7 +207,7 @@ auto values_of(const T& x) {
     return std::tie(x);
 }
 
-/// A copy of x; what a Shared points to is still common (lilith::clone separates it).
+/// A copy of x (lilith::clone sees to it that what is shared within x is shared within the copy).
 template <class T>
 T copy_of(const T& x) {
   if constexpr (!contains<IsUnique, T>())

@@ -7,9 +7,11 @@
 #include <source_location>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "lilith/aval.h"
+#include "lilith/detail/tie.h"
 #include "lilith/error.h"
 #include "lilith/generator.h"
 #include "lilith/real.h"
@@ -60,15 +62,27 @@ struct Index {
 /// A lazy n-dimensional array: a cheap handle to a node of the graph. Arithmetic adds nodes; a
 /// value is computed when it is asked for. A value never changes under a handle. Distinct handles
 /// may be used from distinct threads.
+///
+/// As in PyTorch, `m.dec.weight = m.enc.weight` ties: where two fields of one model were assigned
+/// from each other (or made so: `Tensor dec = enc;`), they are one parameter. It is counted,
+/// updated and clipped once, and has one gradient, which both fields of the gradient hold; copying,
+/// loading, moving and casting the model keep the tie, init:: functions write both. A copy of a
+/// struct is tied within, never to the original. Assigning a new value (`m.dec.weight =
+/// m.enc.weight + 0`) unties. Fields that were assigned from one variable outside of the model are
+/// not tied. `tie(a, b)` says the same by name, for layers too.
 class Tensor {
  public:
   /// An undefined tensor: defined() is false.
   Tensor() = default;
   Tensor(const Tensor& other);
-  Tensor(Tensor&& other) noexcept : node_(other.node_) { other.node_ = nullptr; }
+  Tensor(Tensor& other) : Tensor(other.node_) { tie_.follow(other.tie_); }
+  Tensor(Tensor&& other) noexcept : node_(other.node_), tie_(std::move(other.tie_)) {
+    other.node_ = nullptr;
+  }
   ~Tensor();
   // Assignment is &-qualified: `x[i] = y` would silently change nothing, so it does not compile.
   Tensor& operator=(const Tensor& other) &;
+  Tensor& operator=(Tensor& other) &;
   Tensor& operator=(Tensor&& other) & noexcept;
 
   bool defined() const { return node_ != nullptr; }
@@ -161,6 +175,10 @@ class Tensor {
   // ---- The graph side: for ops, passes and transforms. ----
   explicit Tensor(ir::NodeImpl* node);  // takes a new reference
   ir::NodeImpl* node() const { return node_; }
+  /// Takes the value alone: what it is tied to stays.
+  void rebind(const Tensor& value) &;
+  detail::TieTag& tie_tag() { return tie_; }
+  const detail::TieTag& tie_tag() const { return tie_; }
 
  private:
   double item_f64(SourceLocation loc) const;
@@ -168,6 +186,7 @@ class Tensor {
   const void* raw_data(DType expected, SourceLocation loc) const;
 
   ir::NodeImpl* node_ = nullptr;
+  detail::TieTag tie_;
 };
 
 /// start:stop:step of one dimension in x.index({...}); negative start and stop count from the end.
@@ -224,7 +243,8 @@ struct Scalar {
 /// `const Arg&`, so that a converted argument captures where it was written.
 class Arg {
  public:
-  Arg(const Tensor& t, SourceLocation loc = SourceLocation::current()) : tensor_(t), loc_(loc) {}
+  Arg(const Tensor& t, SourceLocation loc = SourceLocation::current())
+      : tensor_(t.node()), loc_(loc) {}
   template <class T>
     requires std::is_arithmetic_v<T>
   Arg(T value, SourceLocation loc = SourceLocation::current()) : loc_(loc), is_scalar_(true) {

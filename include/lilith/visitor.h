@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "lilith/detail/shared.h"
 #include "lilith/hyper.h"
 #include "lilith/tensor.h"
 
@@ -14,28 +15,6 @@ namespace lilith {
 /// A type as visitors see it. One object per type: its address identifies the type in a process.
 struct TypeInfo {
   std::string_view name;  // "Conv2d", without namespaces
-};
-
-/// One weight (or layer) that several structs use: copies of a Shared refer to the same object.
-/// clone, grad and the other functions over models keep the sharing.
-template <class T>
-class Shared {
- public:
-  Shared() : ptr_(std::make_shared<T>()) {}
-  Shared(T value) : ptr_(std::make_shared<T>(std::move(value))) {}
-  T& operator*() const { return *ptr_; }
-  T* operator->() const { return ptr_.get(); }
-  T& get() const { return *ptr_; }
-  operator const T&() const { return *ptr_; }
-  template <class... A>
-  decltype(auto) operator()(A&&... args) const {
-    return (*ptr_)(std::forward<A>(args)...);
-  }
-  const std::shared_ptr<T>& ptr() const { return ptr_; }
-  std::shared_ptr<T>& ptr() { return ptr_; }
-
- private:
-  std::shared_ptr<T> ptr_;
 };
 
 template <class T>

@@ -206,8 +206,8 @@ void gather_inputs(CallState& s) {
     const Entry::Input& in = entry.inputs[k];
     if (in.kind != Entry::Input::Slot || !in.dies) continue;
     const ir::NodeImpl& node = *s.signature.slots[in.index]->node();
-    s.donated[k] = node.refs() == 1 && node.op == &ir::data_op() && s.inputs[k].use_count() == 2 &&
-                   !s.inputs[k]->lent();
+    s.donated[k] = node.refs() == s.signature.holders(in.index) && node.op == &ir::data_op() &&
+                   s.inputs[k].use_count() == 2 && !s.inputs[k]->lent();
   }
 }
 
@@ -236,7 +236,7 @@ void run_entry(CallState& s) {
     for (std::size_t k = 0; k < s.outputs.size(); ++k)
       s.values.push_back(ir::make_data(entry.output_avals[k], std::move(s.outputs[k])));
   }
-  for (const auto& [slot, out] : entry.state) *s.signature.slots[slot] = output_value(s, out);
+  for (const auto& [slot, out] : entry.state) s.signature.slots[slot]->rebind(output_value(s, out));
   for (const Entry::Output& out : entry.results) s.results.push_back(output_value(s, out));
 }
 
@@ -321,7 +321,7 @@ void CompiledBase::Call::fill(ModelRef result) const {
     const std::vector<Tensor>& values;
     std::size_t next = 0;
     explicit Fill(const std::vector<Tensor>& v) : values(v) {}
-    void parameter(Tensor& t) override { t = values[next++]; }
+    void parameter(Tensor& t) override { t.rebind(values[next++]); }
     void buffer(Buffer& t) override { t = values[next++]; }
   } fill(state_->results);
   result.visit(fill);

@@ -7,6 +7,7 @@
 #include "ir/hash.h"
 #include "ir/node.h"
 #include "ops/random_key.h"
+#include "transforms/ties.h"
 
 namespace lilith::driver {
 namespace {
@@ -60,18 +61,54 @@ void Signature::read(std::span<const detail::ArgRef> args) {
   writable.clear();
   hypers.clear();
   first.clear();
+  ties.clear();
+  parameter_.clear();
   seen_.clear();
   for (const detail::ArgRef& arg : args) {
     first.push_back(slots.size());
     writable_now_ = arg.writable;
     key.add(arg.writable ? 7 : 8);
+    tagged_ = false;
     arg.model.visit(*this);
+    if (tagged_ && !arg.is_tensor) find_ties(first.back());
   }
+  if (!ties.empty()) number_ties();
+}
+
+// Those of the argument whose slots begin at `from`; the pattern is a part of the key.
+void Signature::find_ties(std::size_t from) {
+  std::vector<Tensor*> some;
+  std::vector<std::size_t> at;
+  for (std::size_t k = from; k < slots.size(); ++k) {
+    if (!parameter_[k]) continue;
+    some.push_back(slots[k]);
+    at.push_back(k);
+  }
+  std::vector<std::size_t> roots = detail::tie_roots(some, writable_now_);
+  if (roots.empty()) return;
+  for (std::size_t i = 0; i < roots.size(); ++i)
+    if (some[i]->node() != some[roots[i]]->node()) roots[i] = i;
+  number_ties();
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    ties[at[i]] = at[roots[i]];
+    key.add(roots[i]);
+  }
+}
+
+// Slots without a tie stand for themselves.
+void Signature::number_ties() {
+  for (std::size_t k = ties.size(); k < slots.size(); ++k) ties.push_back(k);
+}
+
+int Signature::holders(std::size_t k) const {
+  if (ties.empty()) return 1;
+  return static_cast<int>(std::count(ties.begin(), ties.end(), ties[k]));
 }
 
 void Signature::slot(Tensor& t, std::uint64_t tag) {
   slots.push_back(&t);
   writable.push_back(writable_now_);
+  parameter_.push_back(tag == 1);
   key.add(tag + (t.defined() ? 0 : 1));
   if (t.defined()) key.add(t.node()->aval);
 }
@@ -157,7 +194,12 @@ Session::Session(std::span<const detail::ArgRef> args, const char* what, bool tr
   facts_ = facts_of(args, true).facts;
   for (std::size_t k = 0; k < before_.slots.size(); ++k) {
     const Tensor& t = *before_.slots[k];
-    originals_.push_back(t);
+    originals_.emplace_back(t.node());
+    if (!before_.ties.empty() && before_.ties[k] != k) {
+      const Tensor& tied = parameters_[before_.ties[k]];
+      parameters_.emplace_back(tied.node());
+      continue;
+    }
     parameters_.push_back(
         t.defined() ? ir::make_parameter(t.aval(), static_cast<std::int64_t>(k), paths_[k])
                     : Tensor());
@@ -180,7 +222,7 @@ void Session::substitute(std::size_t arg, ModelRef copy) {
   LILITH_CHECK(s.slots.size() == to - from,
                "{}: the copy of argument {} has {} tensors, the argument {}", what_, arg,
                s.slots.size(), to - from);
-  for (std::size_t k = 0; k < s.slots.size(); ++k) *s.slots[k] = parameters_[from + k];
+  for (std::size_t k = 0; k < s.slots.size(); ++k) s.slots[k]->rebind(parameters_[from + k]);
 }
 
 void Session::restore() {
@@ -189,7 +231,7 @@ void Session::restore() {
   current() = outer_;
   --ir::trace_depth();
   for (std::size_t k = 0; k < originals_.size(); ++k)
-    if (before_.writable[k]) *before_.slots[k] = originals_[k];
+    if (before_.writable[k]) before_.slots[k]->rebind(originals_[k]);
   for (std::size_t k = 0; k < hypers_.size(); ++k)
     HyperAccess::tracer(*before_.hypers[k]) = Tensor();
 }
@@ -202,7 +244,7 @@ std::unique_ptr<detail::ResultBox> Session::run(const detail::TraceFunction& f) 
     if (!before_.writable[k]) continue;
     // One object given twice: its second visit finds the tracer of the first.
     if (originals_[k].defined() && before_.slots[k]->node() != originals_[k].node()) continue;
-    *before_.slots[k] = parameters_[k];
+    before_.slots[k]->rebind(parameters_[k]);
   }
   for (std::size_t k = 0; k < hypers_.size(); ++k)
     HyperAccess::tracer(*before_.hypers[k]) = hypers_[k];
@@ -255,9 +297,9 @@ std::vector<std::size_t> Session::changed() const {
 }
 
 bool Session::escaped() const {
-  auto held = [](const Tensor& t) { return t.defined() && t.node()->refs() > 1; };
-  for (const Tensor& t : parameters_)
-    if (held(t)) return true;
+  auto held = [](const Tensor& t, int own = 1) { return t.defined() && t.node()->refs() > own; };
+  for (std::size_t k = 0; k < parameters_.size(); ++k)
+    if (held(parameters_[k], before_.holders(k))) return true;
   for (const Tensor& t : hypers_)
     if (held(t)) return true;
   for (const Tensor& t : keys_)

@@ -26,8 +26,20 @@ class Signature final : public Visitor {
   std::vector<char> writable;  // per slot
   std::vector<Hyper*> hypers;
   std::vector<std::size_t> first;  // per argument: its first slot
+  std::vector<std::size_t> ties;   // per slot: the first that it is tied to; empty: none are
 
-  void parameter(Tensor& t) override { slot(t, 1); }
+  bool tied(std::size_t a, std::size_t b) const {
+    return a == b || (!ties.empty() && ties.at(a) == ties.at(b));
+  }
+  /// False for a slot that is one input with an earlier one.
+  bool is_first(std::size_t k) const { return ties.empty() || ties.at(k) == k; }
+  /// The number of slots that are one input with slot k, itself too.
+  int holders(std::size_t k) const;
+
+  void parameter(Tensor& t) override {
+    tagged_ = tagged_ || t.tie_tag().tagged();
+    slot(t, 1);
+  }
   void buffer(Buffer& t) override { slot(t, 3); }
   void hyper(Hyper& h) override;
   void flag(bool& b) override { key.add(b ? 5 : 6); }
@@ -39,7 +51,10 @@ class Signature final : public Visitor {
 
  private:
   void slot(Tensor& t, std::uint64_t tag);
-  bool writable_now_ = false;
+  void find_ties(std::size_t from);
+  void number_ties();
+  bool writable_now_ = false, tagged_ = false;
+  std::vector<char> parameter_;  // per slot: no buffer
 };
 
 /// One run of a user's function on tracers: arguments that can be written are substituted in place

@@ -178,7 +178,10 @@ class Builder {
             describe(node));
         if (in.index < slots) {
           in.kind = Entry::Input::Slot;
-          in.dies = std::find(changed_.begin(), changed_.end(), in.index) != changed_.end();
+          const Signature& s = session_.signature();
+          in.dies = std::count_if(changed_.begin(), changed_.end(), [&](std::size_t k) {
+                      return s.tied(k, in.index);
+                    }) == s.holders(in.index);
         } else if (in.index < slots + hypers) {
           in.kind = Entry::Input::Hyper;
           in.index -= slots;
@@ -210,7 +213,7 @@ class Builder {
 };
 
 struct ClearVisitor final : Visitor {
-  void parameter(Tensor& t) override { t = Tensor(); }
+  void parameter(Tensor& t) override { t.rebind(Tensor()); }
   void buffer(Buffer& t) override { t = Buffer(); }
 };
 
@@ -266,8 +269,9 @@ Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f) {
   for (const Tensor& t : outputs)
     if (t.defined()) targets.push_back(t.node());
   std::vector<Tensor> inputs;
-  for (const Tensor& t : session.parameters())
-    if (t.defined()) inputs.push_back(t);
+  for (std::size_t k = 0; k < session.parameters().size(); ++k)
+    if (const Tensor& t = session.parameters()[k]; t.defined() && session.signature().is_first(k))
+      inputs.push_back(t);
   const ir::GraphLock lock;
   return driver::copy_graph(driver::canonicalise(targets), inputs);
 }

@@ -38,16 +38,29 @@ Tensor::Tensor(ir::NodeImpl* node) : node_(node) {
   if (node_) node_->retain_handle();
 }
 
-Tensor::Tensor(const Tensor& other) : Tensor(other.node_) {}
+Tensor::Tensor(const Tensor& other) : node_(other.node_), tie_(other.tie_) {
+  if (node_) node_->retain_handle();
+}
 
 Tensor::~Tensor() {
   if (node_) node_->release_handle();
 }
 
-Tensor& Tensor::operator=(const Tensor& other) & {
-  if (other.node_) other.node_->retain_handle();
+void Tensor::rebind(const Tensor& value) & {
+  if (value.node_) value.node_->retain_handle();
   if (node_) node_->release_handle();
-  node_ = other.node_;
+  node_ = value.node_;
+}
+
+Tensor& Tensor::operator=(const Tensor& other) & {
+  rebind(other);
+  tie_ = other.tie_;
+  return *this;
+}
+
+Tensor& Tensor::operator=(Tensor& other) & {
+  rebind(other);
+  tie_.follow(other.tie_);
   return *this;
 }
 
@@ -56,6 +69,7 @@ Tensor& Tensor::operator=(Tensor&& other) & noexcept {
     if (node_) node_->release_handle();
     node_ = other.node_;
     other.node_ = nullptr;
+    tie_ = std::move(other.tie_);
   }
   return *this;
 }

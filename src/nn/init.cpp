@@ -43,6 +43,12 @@ namespace init {
 
 namespace {
 
+// In place: what t is tied to gets the value too.
+void set(Tensor& t, const Tensor& value) {
+  t.rebind(value);
+  if (t.tie_tag().tagged()) t.tie_tag().set_fresh(true);
+}
+
 TensorOptions options_of(const Tensor& t) { return {.dtype = t.dtype(), .device = t.device()}; }
 
 // What draws that are scaled and shifted are made in.
@@ -81,9 +87,11 @@ Tensor from_values(const std::vector<double>& values, const Tensor& t) {
   return from_data(values.data(), t.shape()).to(t.dtype()).to(t.device());
 }
 
-void fill_uniform(Tensor& t, double a, double b) { t = uniform(t.shape(), options_of(t), a, b); }
+void fill_uniform(Tensor& t, double a, double b) {
+  set(t, uniform(t.shape(), options_of(t), a, b));
+}
 void fill_normal(Tensor& t, double mean, double std) {
-  t = ops::narrowed(randn(t.shape(), wide_options_of(t)) * std + mean, t.dtype());
+  set(t, ops::narrowed(randn(t.shape(), wide_options_of(t)) * std + mean, t.dtype()));
 }
 
 }  // namespace
@@ -130,13 +138,13 @@ void trunc_normal_(Tensor& t, double mean, double std, double a, double b,
   };
   const double low = 2 * cdf(a) - 1, high = 2 * cdf(b) - 1;
   const Tensor u = rand(t.shape(), wide_options_of(t)) * (high - low) + low;
-  t = ops::narrowed(clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b), t.dtype());
+  set(t, ops::narrowed(clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b), t.dtype()));
 }
 
 void constant_(Tensor& t, double value, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(t.defined(), "init::constant_: the tensor is undefined.");
-  t = full(t.shape(), value, options_of(t));
+  set(t, full(t.shape(), value, options_of(t)));
 }
 void ones_(Tensor& t, SourceLocation loc) {
   LocScope scope(loc);
@@ -151,7 +159,7 @@ void eye_(Tensor& t, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(t.defined() && t.ndim() == 2, "init::eye_: need rank 2; got {}.",
                t.defined() ? t.aval().str() : "an undefined tensor");
-  t = eye(t.size(0), t.size(1), options_of(t));
+  set(t, eye(t.size(0), t.size(1), options_of(t)));
 }
 
 void dirac_(Tensor& t, std::int64_t groups, SourceLocation loc) {
@@ -171,7 +179,7 @@ void dirac_(Tensor& t, std::int64_t groups, SourceLocation loc) {
     for (std::int64_t c = 0; c < std::min(per_group, s[1]); ++c)
       values[static_cast<std::size_t>((g * per_group + c) * strides[0] + c * strides[1] + centre)] =
           1;
-  t = from_values(values, t);
+  set(t, from_values(values, t));
 }
 
 void xavier_uniform_(Tensor& t, double gain, const std::optional<Generator>& generator,
@@ -234,7 +242,7 @@ void orthogonal_(Tensor& t, double gain, const std::optional<Generator>& generat
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t c = 0; c < cols; ++c)
       values[r * cols + c] = gain * (rows <= cols ? v[r * length + c] : v[c * length + r]);
-  t = from_values(values, t);
+  set(t, from_values(values, t));
 }
 
 void sparse_(Tensor& t, double sparsity, double std, const std::optional<Generator>& generator,
@@ -254,7 +262,7 @@ void sparse_(Tensor& t, double sparsity, double std, const std::optional<Generat
     for (std::int64_t i = 0; i < zeroed; ++i)
       values[static_cast<std::size_t>(order[static_cast<std::size_t>(i)] * cols + c)] = 0;
   }
-  t = from_values(values, t);
+  set(t, from_values(values, t));
 }
 
 }  // namespace init

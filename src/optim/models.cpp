@@ -6,6 +6,7 @@
 #include "eval/retrace.h"
 #include "lilith/compile.h"
 #include "optim/identity.h"
+#include "transforms/ties.h"
 
 namespace lilith {
 
@@ -222,10 +223,28 @@ void bind_program(Optimizer& opt, const UpdateCall& call, std::size_t number,
 
 }  // namespace
 
-std::vector<Slot> parameter_slots(ConstModelRef model) {
+std::vector<Slot> all_slots(ConstModelRef model) {
   SlotVisitor v;
   model.visit(v);
   return std::move(v.all);
+}
+
+std::vector<std::size_t> roots_of(const std::vector<Slot>& slots, bool writable) {
+  std::vector<Tensor*> tensors;
+  for (const auto& [path, param] : slots) tensors.push_back(param);
+  return detail::tie_roots(tensors, writable);
+}
+
+std::vector<Slot> firsts(const std::vector<Slot>& slots, const std::vector<std::size_t>& roots) {
+  std::vector<Slot> out;
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (detail::root_of(roots, i) == i) out.push_back(slots[i]);
+  return out;
+}
+
+std::vector<Slot> parameter_slots(ConstModelRef model) {
+  const std::vector<Slot> all = all_slots(model);
+  return firsts(all, roots_of(all, false));
 }
 
 void check_trainable(const char* op, const std::string& path, const Tensor& param) {
@@ -298,9 +317,9 @@ void Optimizer::prepare(ConstModelRef model) { prepare(model, UpdateOptions()); 
 
 void Optimizer::prepare(ConstModelRef model, const UpdateOptions& options) {
   LocScope scope(model.loc(), nullptr);
+  optim::check_selections(*this, optim::all_slots(model));
   const std::vector<optim::Slot> params = optim::parameter_slots(model);
-  optim::check_ignored(options.ignore, params);
-  optim::check_selections(*this, params);
+  optim::check_ignored(options.ignore, optim::all_slots(model));
   optim::UpdateCall call{model, options.model, {}, [&] { eval_pending(model); }};
   for (const auto& [path, param] : params) {
     if (!param->defined() || optim::stays(*this, options, path)) continue;

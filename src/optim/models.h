@@ -13,6 +13,11 @@ namespace lilith::optim {
 /// A parameter with its path; the tensor may be undefined.
 using Slot = std::pair<std::string, Tensor*>;
 /// Parameters in order, undefined ones too, with their paths.
+std::vector<Slot> all_slots(ConstModelRef model);
+/// Per slot the first that it is tied to; empty when nothing is tied.
+std::vector<std::size_t> roots_of(const std::vector<Slot>& slots, bool writable);
+/// One of each parameter: what is tied comes once.
+std::vector<Slot> firsts(const std::vector<Slot>& slots, const std::vector<std::size_t>& roots);
 std::vector<Slot> parameter_slots(ConstModelRef model);
 
 /// Error, in the name of `op`, for a parameter that cannot be trained.

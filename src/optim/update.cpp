@@ -8,6 +8,7 @@
 #include "ops/half.h"
 #include "optim/identity.h"
 #include "optim/models.h"
+#include "transforms/ties.h"
 
 namespace lilith {
 namespace {
@@ -67,40 +68,56 @@ void apply(Optimizer& opt, Access::Model& model, const std::string& path, Tensor
     tensor = ops::narrowed(tensors.at(name), tensor.dtype());
 }
 
+// Per parameter; what is ignored or frozen under one of its names is.
+std::vector<char> find_ignored(const Optimizer& opt, const UpdateOptions& options,
+                               const std::vector<optim::Slot>& params,
+                               const std::vector<std::size_t>& roots) {
+  std::vector<char> out(params.size(), 0);
+  for (std::size_t i = 0; i < params.size(); ++i)
+    if (optim::stays(opt, options, params[i].first)) out[detail::root_of(roots, i)] = 1;
+  return out;
+}
+
 }  // namespace
 
 void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool consume,
                     const UpdateOptions& options) {
   LocScope scope(model.loc());
-  const std::vector<optim::Slot> params = optim::parameter_slots(model);
-  const std::vector<optim::Slot> gradients = optim::parameter_slots(grads);
+  const std::vector<optim::Slot> params = optim::all_slots(model);
+  const std::vector<optim::Slot> gradients = optim::all_slots(grads);
   LILITH_CHECK(params.size() == gradients.size(),
                "update: the model has {} parameters, the gradients have {}.", params.size(),
                gradients.size());
   optim::check_ignored(options.ignore, params);
   optim::check_selections(opt, params);
+  const std::vector<std::size_t> roots = optim::roots_of(params, true);
+  const std::vector<char> ignored = find_ignored(opt, options, params, roots);
   std::vector<std::size_t> updated;
   optim::UpdateCall call{model, options.model, {}, [&] { eval_pending(model, grads); }};
   for (std::size_t i = 0; i < params.size(); ++i) {
     const auto& [path, param] = params[i];
     const Tensor& grad = *gradients[i].second;
-    if (!param->defined() || optim::stays(opt, options, path)) continue;
+    if (root_of(roots, i) != i || ignored[i] || !param->defined()) continue;
     optim::check_trainable("update", path, *param);
     if (!grad.defined()) continue;
     check_gradient(path, *param, grad);
     updated.push_back(i);
     call.paths.insert(path);
   }
-  Access::Model* state = updated.empty() ? nullptr : &optim::ready_state(opt, call, params);
+  Access::Model* state =
+      updated.empty() ? nullptr : &optim::ready_state(opt, call, optim::firsts(params, roots));
   std::vector<Tensor*> assigned;
   {
     optim::Scalars scalars;
     Ticks ticks;
     for (const std::size_t i : updated) {
       const auto& [path, param] = params[i];
+      const KeepTie keep(param->tie_tag());
       apply(opt, *state, path, *param, *gradients[i].second, scalars, ticks);
       assigned.push_back(param);
     }
+    for (std::size_t i = 0; i < roots.size(); ++i)
+      if (roots[i] != i) params[i].second->rebind(*params[roots[i]].second);
     if (consume)
       for (auto& [path, grad] : gradients) *grad = Tensor();
   }

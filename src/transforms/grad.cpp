@@ -7,6 +7,7 @@
 #include "transforms/graph_copy.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
+#include "transforms/ties.h"
 #include "transforms/vjp.h"
 
 namespace lilith {
@@ -46,17 +47,24 @@ void Tape::watch(ModelRef copy, std::size_t index, bool is_model) {
   copy.visit(v);
   Watched& w = watched_.emplace_back();
   w.index = index;
-  for (auto& [path, t] : v.parameters) {
+  std::vector<Tensor*> all;
+  for (auto& [path, t] : v.parameters) all.push_back(t);
+  const std::vector<std::size_t> roots = tie_roots(all);
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    const auto& [path, t] = v.parameters[k];
     LILITH_CHECK(is_model || differentiable(*t),
                  "{}: argument {} is {}; need a floating dtype to differentiate", what_, index,
                  t->defined() ? t->aval().str() : "undefined");
     w.paths.push_back(path.empty() ? fmt::format("argument {}", index) : path);
     w.nodes.emplace_back();
     if (!differentiable(*t)) continue;
-    const Tensor node = ir::make_alias(*t);
-    node.node()->name = path;
-    w.nodes.back() = node;
-    *t = node;
+    if (const std::size_t root = root_of(roots, k); root != k) {
+      w.nodes.back().rebind(w.nodes[root]);
+    } else {
+      w.nodes.back() = ir::make_alias(*t);
+      w.nodes.back().node()->name = path;
+    }
+    t->rebind(w.nodes.back());
   }
   for (const Buffer* b : v.buffers) w.buffers.push_back(b->node());
 }
@@ -120,7 +128,8 @@ void Tape::fill_gradient(ModelRef copy, std::size_t index) const {
   LILITH_CHECK(v.parameters.size() == w->gradients.size(),
                "{}: the function changed the structure of argument {}: {} parameters, now {}",
                what_, index, w->gradients.size(), v.parameters.size());
-  for (std::size_t i = 0; i < v.parameters.size(); ++i) *v.parameters[i].second = w->gradients[i];
+  for (std::size_t i = 0; i < v.parameters.size(); ++i)
+    v.parameters[i].second->rebind(w->gradients[i]);
   for (Buffer* b : v.buffers) *b = Buffer();
 }
 
@@ -145,7 +154,8 @@ void Linearised::pull_back(ConstModelRef cts, ModelRef copies) const {
   const std::vector<Tensor> gradients = backpropagate(outputs, seeds, slots_, "vjp");
   WatchVisitor v;
   copies.visit(v);
-  for (std::size_t i = 0; i < v.parameters.size(); ++i) *v.parameters[i].second = gradients[i];
+  for (std::size_t i = 0; i < v.parameters.size(); ++i)
+    v.parameters[i].second->rebind(gradients[i]);
   for (Buffer* b : v.buffers) *b = Buffer();
 }
 

@@ -36,8 +36,12 @@ Tensor write(const Aval& aval, const std::vector<double>& values) {
 
 struct Slot {
   std::string path;
-  Tensor* tensor;
+  std::vector<Tensor*> tensors;  // one, and those that are tied to it
   Tensor original, gradient;
+
+  void set(const Tensor& value) const {
+    for (Tensor* t : tensors) t->rebind(value);
+  }
 };
 
 class Check {
@@ -46,11 +50,19 @@ class Check {
       : options_(options), args_(args), call_(call) {}
 
   bool run() {
+    std::vector<Tensor*> all;
+    for_each_slot(args_, [&](Tensor& t, bool is_parameter) {
+      if (is_parameter) all.push_back(&t);
+    });
+    const std::vector<std::size_t> roots = tied_parameters(args_);
     for_each_parameter(args_, [&](const std::string& path, Tensor& t) {
       if (!is_floating(t.dtype())) return;
       LILITH_CHECK(t.dtype() == DType::F64, "gradcheck: argument '{}' is {}; need f64", path,
                    t.aval().str());
-      slots_.push_back({path, &t, t, {}});
+      std::vector<Tensor*> tensors{&t};
+      for (std::size_t k = 0; k < roots.size(); ++k)
+        if (all[roots[k]] == &t && all[k] != &t) tensors.push_back(all[k]);
+      slots_.push_back({path, std::move(tensors), Tensor(t.node()), {}});
     });
     analytic();
     for (Slot& s : slots_) {
@@ -84,8 +96,8 @@ class Check {
       Linearised(outputs, tape).pull_back(cts, args_);
     }
     for (Slot& s : slots_) {
-      s.gradient = *s.tensor;
-      *s.tensor = s.original;
+      s.gradient.rebind(*s.tensors[0]);
+      s.set(s.original);
     }
   }
 
@@ -105,11 +117,11 @@ class Check {
     auto at = [&](double step) {
       std::vector<double> moved = x;
       for (std::size_t i = 0; i < x.size(); ++i) moved[i] += step * direction[i];
-      *s.tensor = write(s.original.aval(), moved);
+      s.set(write(s.original.aval(), moved));
       return value();
     };
     const double up = at(options_.eps), down = at(-options_.eps);
-    *s.tensor = s.original;
+    s.set(s.original);
     return (up - down) / (2 * options_.eps);
   }
 

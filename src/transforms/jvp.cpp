@@ -1,4 +1,5 @@
 #include <numeric>
+#include <set>
 
 #include "ir/node.h"
 #include "lilith/ops.h"
@@ -28,8 +29,10 @@ void push_forward(ConstModelRef outputs, const std::vector<Tensor>& slots, Const
   }
   const std::vector<Tensor> gradients = backpropagate(ys, us, slots, "jvp");
   std::vector<Tensor> through, seeds;
+  std::set<const ir::NodeImpl*> seen;  // tied parameters are one
   for (std::size_t k = 0; k < slots.size(); ++k) {
     if (!gradients[k].defined() || !given[k].defined()) continue;
+    if (!seen.insert(slots[k].node()).second) continue;
     LILITH_CHECK(given[k].aval() == slots[k].aval(),
                  "jvp: a tangent is {}, its argument {}; need the same", given[k].aval().str(),
                  slots[k].aval().str());

@@ -9,6 +9,7 @@
 
 #include "core/quote.h"
 #include "lilith/ops/create.h"
+#include "transforms/ties.h"
 
 namespace lilith {
 
@@ -17,10 +18,16 @@ namespace {
 constexpr std::size_t kRows = 10;  // of each kind that a message shows
 constexpr std::size_t kNone = SIZE_MAX;
 
-/// A tensor of the model with all its paths: several, where it is shared.
+/// A tensor of the model with all its paths: several, where it is shared or tied.
 struct Target {
   std::vector<std::string> paths;
   Tensor* value;
+  std::vector<Tensor*> tied = {};  // the other fields that hold it
+
+  void assign(const Tensor& to) const {
+    value->rebind(to);
+    for (Tensor* t : tied) t->rebind(to);
+  }
 };
 using Index = std::unordered_map<std::string, std::size_t>;  // entries by their key
 
@@ -28,11 +35,16 @@ std::vector<Target> targets_of(ModelRef m) {
   SlotVisitor v;
   m.visit(v);
   std::vector<Target> out;
+  std::vector<Tensor*> all;
+  for (auto& [path, t] : v.slots) all.push_back(t);
+  const std::vector<std::size_t> roots = detail::tie_roots(all);
   std::unordered_map<const Tensor*, std::size_t> seen;
-  for (auto& [path, t] : v.slots) {
-    const auto [at, fresh] = seen.emplace(t, out.size());
-    if (fresh) out.push_back({{}, t});
-    out[at->second].paths.push_back(path);
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    Tensor* first = all[detail::root_of(roots, k)];
+    const auto [at, fresh] = seen.emplace(first, out.size());
+    if (fresh) out.push_back({{}, first});
+    out[at->second].paths.push_back(v.slots[k].first);
+    if (all[k] != first) out[at->second].tied.push_back(all[k]);
   }
   return out;
 }
@@ -72,7 +84,7 @@ class Loader {
     std::vector<Tensor> values;
     for (const Target& t : targets_) values.push_back(value_of(t));
     for (std::size_t i = 0; i < targets_.size(); ++i)
-      if (values[i].defined()) *targets_[i].value = values[i];
+      if (values[i].defined()) targets_[i].assign(values[i]);
     return std::move(report_);
   }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "transforms/load_state.h"
+#include "transforms/ties.h"
 
 namespace lilith {
 namespace {
@@ -13,11 +14,49 @@ namespace {
 template <class T>
 using Callback = std::function<void(const std::string&, T&)>;
 
+struct ListVisitor final : Visitor {
+  std::vector<Tensor*> slots;
+  void parameter(Tensor& t) override { slots.push_back(&t); }
+  void buffer(Buffer&) override {}
+};
+
+std::vector<Tensor*> parameter_slots(ConstModelRef m) {
+  ListVisitor v;
+  m.visit(v);
+  return v.slots;
+}
+
+/// Calls f for the first of tied parameters, and gives the others what it assigns.
 struct ParameterVisitor final : PathVisitor {
   const Callback<Tensor>& f;
-  explicit ParameterVisitor(const Callback<Tensor>& fn) : f(fn) {}
+  ConstModelRef model;
+  bool writable;
+  std::vector<Tensor*> slots;  // read where a parameter may be tied
+  std::vector<std::size_t> roots;
+  std::size_t at = 0;
+
+  ParameterVisitor(const Callback<Tensor>& fn, ConstModelRef m, bool may_assign)
+      : f(fn), model(m), writable(may_assign) {}
   void parameter(Tensor& t) override {
-    if (t.defined()) f(path(), t);
+    const std::size_t i = at++;
+    if (!t.defined()) return;
+    if (!t.tie_tag().tagged()) return f(path(), t);
+    if (slots.empty()) {
+      slots = parameter_slots(model);
+      roots = detail::tie_roots(slots, writable);
+    }
+    const bool alone = roots.empty() || i >= roots.size() || slots[i] != &t;
+    if (!alone && roots[i] != i) return;
+    if (alone || !writable) return f(path(), t);
+    const Tensor before(t.node());
+    {
+      const detail::KeepTie keep(t.tie_tag());
+      f(path(), t);
+    }
+    if (t.node() == before.node()) return;
+    t.tie_tag().set_fresh(false);
+    for (std::size_t k = i + 1; k < roots.size(); ++k)
+      if (roots[k] == i) slots[k]->rebind(t);
   }
   void buffer(Buffer&) override {}
 };
@@ -55,8 +94,14 @@ struct TrainingVisitor final : Visitor {
 struct MoveVisitor final : Visitor {
   explicit MoveVisitor(Device to) : device(to) {}
   Device device;
+  std::vector<std::pair<Tensor, Tensor>> moved;  // of tied ones: before, after
   void parameter(Tensor& t) override {
-    if (t.defined() && !(t.device() == device)) t = t.to(device);
+    if (!t.defined() || t.device() == device) return;
+    for (const auto& [from, to] : moved)
+      if (from.node() == t.node()) return t.rebind(to);
+    const Tensor before(t.node()), after = t.to(device);
+    if (t.tie_tag().tagged()) moved.emplace_back(before, after);
+    t.rebind(after);
   }
   void buffer(Buffer& t) override { parameter(t); }
 };
@@ -83,19 +128,27 @@ struct HashVisitor final : Visitor {
   void begin(const TypeInfo& type) override { mix(reinterpret_cast<std::uintptr_t>(&type)); }
 };
 
-/// Gives the Shared fields of a copied model objects of their own, one per object of the original.
+/// The objects of the Shared fields, in order.
+struct SharedVisitor final : Visitor {
+  std::vector<const void*> objects;
+  void parameter(Tensor&) override {}
+  void buffer(Buffer&) override {}
+  void shared(std::shared_ptr<void>& object, CopyShared) override {
+    objects.push_back(object.get());
+  }
+};
+
+/// Makes the Shared fields of a copy one where those of the original are.
 struct SeparateVisitor final : Visitor {
+  std::vector<const void*> originals;
   std::map<const void*, std::shared_ptr<void>> copies;
-  std::set<const void*> fresh;
+  std::size_t at = 0;
   void parameter(Tensor&) override {}
   void buffer(Buffer&) override {}
   void shared(std::shared_ptr<void>& object, CopyShared copy) override {
-    if (!object || fresh.count(object.get())) return;
-    auto& made = copies[object.get()];
-    if (!made) {
-      made = copy(object.get());
-      fresh.insert(made.get());
-    }
+    const void* original = originals.at(at++);
+    auto& made = copies[original];
+    if (!made) made = object && object.get() == original ? copy(original) : object;
     object = made;
   }
 };
@@ -106,18 +159,6 @@ struct EachSlotVisitor final : Visitor {
   void parameter(Tensor& t) override { f(t, true); }
   void buffer(Buffer& t) override { f(t, false); }
 };
-
-struct ListVisitor final : Visitor {
-  std::vector<Tensor*> slots;
-  void parameter(Tensor& t) override { slots.push_back(&t); }
-  void buffer(Buffer&) override {}
-};
-
-std::vector<Tensor*> parameter_slots(ConstModelRef m) {
-  ListVisitor v;
-  m.visit(v);
-  return v.slots;
-}
 
 struct TreeNode {
   std::string name, type, fields;  // fields: "in=3, weight=f32[4,3]"
@@ -179,7 +220,7 @@ void print_node(const TreeNode& node, const std::string& indent, std::string& ou
 }  // namespace
 
 void for_each_parameter(ModelRef m, const Callback<Tensor>& f) {
-  ParameterVisitor v(f);
+  ParameterVisitor v(f, m, true);
   m.visit(v);
 }
 
@@ -196,7 +237,7 @@ void for_each_hyper(ModelRef m, const Callback<Hyper>& f) {
 namespace detail {
 void read_parameters(ConstModelRef m, const ReadField<Tensor>& f) {
   const Callback<Tensor> read = f;
-  ParameterVisitor v(read);
+  ParameterVisitor v(read, m, false);
   m.visit(v);
 }
 
@@ -240,9 +281,25 @@ void move_to(Device device, ModelRef m) {
   m.visit(v);
 }
 
+void tie(ModelRef target, ModelRef source) {
+  LocScope scope(target.loc(), "tie");
+  const auto to = parameter_slots(target), from = parameter_slots(source);
+  LILITH_CHECK(to.size() == from.size(), "tie: {} parameters cannot be tied to {}", to.size(),
+               from.size());
+  const auto text = [](const Tensor& t) { return t.defined() ? t.aval().str() : "undefined"; };
+  for (std::size_t i = 0; i < to.size(); ++i)
+    LILITH_CHECK(to[i]->defined() == from[i]->defined() &&
+                     (!to[i]->defined() || to[i]->aval() == from[i]->aval()),
+                 "tie: parameter {} is {} and {}; need the same shape and dtype", i, text(*to[i]),
+                 text(*from[i]));
+  for (std::size_t i = 0; i < to.size(); ++i)
+    if (to[i]->defined()) *to[i] = *from[i];
+}
+
 std::uint64_t static_hash(ConstModelRef m) {
   HashVisitor v;
   m.visit(v);
+  for (const std::size_t root : detail::tied_parameters(m)) v.mix(root);
   return v.hash;
 }
 
@@ -258,9 +315,13 @@ std::string tree(ConstModelRef m) {
 
 namespace detail {
 
-void separate_shared(ModelRef m) {
+void separate_shared(ModelRef copy, ConstModelRef original) {
+  SharedVisitor shared;
+  original.visit(shared);
+  if (shared.objects.empty()) return;
   SeparateVisitor v;
-  m.visit(v);
+  v.originals = std::move(shared.objects);
+  copy.visit(v);
 }
 
 std::ostream& print_tree(std::ostream& out, ConstModelRef m) { return out << tree(m); }
@@ -280,13 +341,17 @@ std::vector<Tensor> all_tensors(ConstModelRef m) {
 
 std::vector<Tensor> parameter_list(ConstModelRef m) {
   std::vector<Tensor> out;
-  for (Tensor* t : parameter_slots(m)) out.push_back(*t);
+  for (Tensor* t : parameter_slots(m)) out.emplace_back(t->node());
   return out;
+}
+
+std::vector<std::size_t> tied_parameters(ConstModelRef m) {
+  return tie_roots(parameter_slots(m), false);
 }
 
 void assign_parameters(ModelRef m, const std::vector<Tensor>& values) {
   const auto slots = parameter_slots(m);
-  for (std::size_t i = 0; i < slots.size(); ++i) *slots[i] = values[i];
+  for (std::size_t i = 0; i < slots.size(); ++i) slots[i]->rebind(values[i]);
 }
 
 }  // namespace detail
