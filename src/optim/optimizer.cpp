@@ -225,7 +225,7 @@ void Optimizer::visit_fields(Visitor& v) {
 }
 
 Tensor detail::clip_grad_norm(ModelRef grads, double max_norm, double norm_type) {
-  LocScope scope(grads.loc());
+  LocScope scope(grads.loc(), "clip_grad_norm_");
   LILITH_CHECK(max_norm >= 0 && norm_type > 0,
                "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got {} and {}.", max_norm,
                norm_type);
@@ -244,7 +244,7 @@ Tensor detail::clip_grad_norm(ModelRef grads, double max_norm, double norm_type)
 }
 
 void detail::clip_grad_value(ModelRef grads, double clip_value) {
-  LocScope scope(grads.loc());
+  LocScope scope(grads.loc(), "clip_grad_value_");
   LILITH_CHECK(clip_value >= 0, "clip_grad_value_: clip_value must not be negative; got {}.",
                clip_value);
   for_each_parameter(grads,
