@@ -38,7 +38,9 @@ void PathVisitor::leave() {
 namespace reflect {
 
 void BaseVisitor::enter(std::string_view name) {
-  if (fields_++ == 0) names_.emplace_back(name);
+  if (fields_++ == 0)
+    for (std::size_t i = 0; i < listed_.size(); ++i)
+      if (listed_[i] == name) shown_[i] = base_;
   outer_.enter(name);
 }
 
@@ -60,21 +62,13 @@ void BaseVisitor::end() {
   if (--structs_ > 0) outer_.end();
 }
 
-void BaseFields::add(const BaseVisitor& shown, const void* base, std::size_t bytes) {
-  for (const std::string& name : shown.names())
-    fields_.push_back({name, static_cast<const char*>(base), bytes});
-}
-
-bool BaseFields::has(std::string_view name, const void* field, const TypeInfo& type) const {
+bool was_shown(const ShownBy& by, std::string_view name, const void* field, const TypeInfo& type) {
+  if (by.base == nullptr) return false;
   const std::less<const void*> before;
-  for (const Field& f : fields_) {
-    if (f.name != name) continue;
-    LILITH_CHECK(!before(field, f.base) && before(field, f.base + f.bytes),
-                 "{}: it has a field '{}', and so has its base class; give one another name",
-                 type.name, name);
-    return true;
-  }
-  return false;
+  LILITH_CHECK(
+      !before(field, by.base) && before(field, static_cast<const char*>(by.base) + by.bytes),
+      "{}: it has a field '{}', and so has its base class; give one another name", type.name, name);
+  return true;
 }
 
 void check_bases(const std::type_info& self, const std::type_info& found, const TypeInfo& type,

@@ -14,13 +14,16 @@ namespace {
 
 struct Net {
   Linear a{2, 3}, b{3, 1};
-  Tensor operator()(const Tensor& x) const { return b(relu(a(x))); }
+  Tensor operator()(const Tensor& x) const { return b(tanh(a(x))); }
 };
 const auto loss_fn = [](const Net& m, const Tensor& x) { return m(x).pow(2).mean(); };
 Tensor input() { return ones({4, 2}); }
+struct GradientsTest : ::testing::Test {
+  void SetUp() override { manual_seed(5); }
+};
 std::vector<float> all(const Tensor& t) { return t.to_vector<float>(); }
 
-TEST(Gradients, HaveATypeOfTheirOwnAndTheModelsFields) {
+TEST_F(GradientsTest, HaveATypeOfTheirOwnAndTheModelsFields) {
   Net net;
   auto [loss, g] = grad(loss_fn, net, input());
   static_assert(std::is_same_v<decltype(g), Gradients<Net>>);
@@ -33,7 +36,7 @@ TEST(Gradients, HaveATypeOfTheirOwnAndTheModelsFields) {
   EXPECT_EQ(all(ga.weight), all(g.a.weight));
 }
 
-TEST(Gradients, AreKeptSummedAndStored) {
+TEST_F(GradientsTest, AreKeptSummedAndStored) {
   Net net;
   auto [loss, g] = grad(loss_fn, net, input());
   Net acc = g;
@@ -49,7 +52,7 @@ TEST(Gradients, AreKeptSummedAndStored) {
   static_assert(std::is_same_v<decltype(held), const Gradients<Net>>);
 }
 
-TEST(Gradients, OfASequentialAreNoLayerOfOne) {
+TEST_F(GradientsTest, OfASequentialAreNoLayerOfOne) {
   Sequential net{Linear{2, 3}, Linear{3, 1}};
   auto [loss, g] =
       grad([](const Sequential& m, const Tensor& x) { return m(x).sum(); }, net, input());
@@ -60,7 +63,7 @@ TEST(Gradients, OfASequentialAreNoLayerOfOne) {
   update(opt, net, g);
 }
 
-TEST(Gradients, UpdateTakesThemAndStructsOfOnesOwn) {
+TEST_F(GradientsTest, UpdateTakesThemAndStructsOfOnesOwn) {
   const Net start;
   Net one = start, two = start, three = start, four = start;
   auto [loss, g] = grad(loss_fn, one, input());
@@ -77,7 +80,7 @@ TEST(Gradients, UpdateTakesThemAndStructsOfOnesOwn) {
   EXPECT_NE(all(one.a.weight), all(start.a.weight));
 }
 
-TEST(Gradients, ClippingTakesThem) {
+TEST_F(GradientsTest, ClippingTakesThem) {
   Net net;
   const Tensor weight = net.a.weight;
   auto [loss, g] = grad(loss_fn, net, input());
@@ -95,7 +98,7 @@ TEST(Gradients, ClippingTakesThem) {
   EXPECT_EQ(all(weight), all(net.a.weight));
 }
 
-TEST(Gradients, OfSeveralModels) {
+TEST_F(GradientsTest, OfSeveralModels) {
   Net a;
   Linear b{1, 1};
   auto f = [](const Net& m, const Linear& n, const Tensor& x) { return n(m(x)).sum(); };
@@ -126,13 +129,13 @@ TEST(Gradients, OfSeveralModels) {
   update(opt, layers, k);
 }
 
-TEST(Gradients, OfATensorAreATensor) {
+TEST_F(GradientsTest, OfATensorAreATensor) {
   auto [value, g] = grad([](const Tensor& x) { return x.pow(2).sum(); }, ones({2}));
   static_assert(std::is_same_v<decltype(g), Tensor>);
   EXPECT_EQ(all(g), (std::vector<float>{2, 2}));
 }
 
-TEST(Gradients, OfGradientsAndAlongThem) {
+TEST_F(GradientsTest, OfGradientsAndAlongThem) {
   Net net;
   auto slope = [](const Net& m, const Tensor& x) {
     auto [loss, g] = grad(loss_fn, m, x);
@@ -150,7 +153,7 @@ TEST(Gradients, OfGradientsAndAlongThem) {
   EXPECT_NEAR(along.item<float>(), squares, 1e-4 * squares + 1e-7);
 }
 
-TEST(Gradients, InACompiledStep) {
+TEST_F(GradientsTest, InACompiledStep) {
   Net net;
   Adam opt({.lr = 1e-2});
   auto step = compile([](Net& m, Adam& o, const Tensor& x) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -23,12 +24,20 @@ void walk_fields(Visitor& v, const std::string_view* name, F&... fields) {
   ((v.enter(*name++), walk(fields, v), v.leave()), ...);
 }
 
-/// Shows the fields of a base as fields of what surrounds it: without its begin and end.
+/// The base that has shown a field.
+struct ShownBy {
+  const void* base = nullptr;
+  std::size_t bytes = 0;
+};
+
+/// Shows the fields of a base as fields of what surrounds it: without its begin and end. Notes
+/// which of the listed names it meets. Walks allocate nothing: so do these.
 class BaseVisitor final : public Visitor {
  public:
   explicit BaseVisitor(Visitor& outer) : outer_(outer) {}
-  /// The names of the base's fields.
-  const std::vector<std::string>& names() const { return names_; }
+  BaseVisitor(Visitor& outer, ShownBy base, std::span<const std::string_view> listed,
+              std::span<ShownBy> shown)
+      : outer_(outer), base_(base), listed_(listed), shown_(shown) {}
 
   void parameter(Tensor& t) override { outer_.parameter(t); }
   void buffer(Buffer& t) override { outer_.buffer(t); }
@@ -51,7 +60,9 @@ class BaseVisitor final : public Visitor {
  private:
   Visitor& outer_;
   int structs_ = 0, fields_ = 0;
-  std::vector<std::string> names_;
+  ShownBy base_;
+  std::span<const std::string_view> listed_;
+  std::span<ShownBy> shown_;
 };
 
 /// A class whose visit_fields is its own, or that of a base to which it adds nothing.
@@ -93,21 +104,8 @@ struct DirectBases {
 };
 #endif
 
-/// What the bases of a class with LILITH_FIELDS have shown, so that nothing comes twice.
-class BaseFields {
- public:
-  void add(const BaseVisitor& shown, const void* base, std::size_t bytes);
-  /// True for a listed field that has been shown. Error when it only has the name of one.
-  bool has(std::string_view name, const void* field, const TypeInfo& type) const;
-
- private:
-  struct Field {
-    std::string name;
-    const char* base;
-    std::size_t bytes;
-  };
-  std::vector<Field> fields_;
-};
+/// True for a listed field that a base has shown. Error when only the names are the same.
+bool was_shown(const ShownBy& by, std::string_view name, const void* field, const TypeInfo& type);
 
 /// The bytes of an object from `first` on that its fields take.
 struct Extent {
@@ -139,15 +137,14 @@ bool check_bases_of(T& x, F&... fields) {
 template <class Found, class T, class... F>
 void walk_listed(T& x, Visitor& v, std::string_view list, F&... fields) {
   const auto names = split_names<sizeof...(F)>(list);
-  BaseFields shown;
+  std::array<ShownBy, sizeof...(F)> shown{};
   v.begin(type_info<T>);
   auto walk_base = [&]<class B>(std::type_identity<B>) {
     if constexpr (!std::is_void_v<B> && !std::is_empty_v<B> &&
                   (SelfVisiting<B> || FoundStruct<B>)) {
-      BaseVisitor inner(v);
       B& base = Access::base<B>(x);
+      BaseVisitor inner(v, {&base, sizeof(B)}, names, shown);
       walk(base, inner);
-      shown.add(inner, &base, sizeof(B));
     }
   };
 #if defined(__GNUC__) && !defined(__clang__)
@@ -161,10 +158,10 @@ void walk_listed(T& x, Visitor& v, std::string_view list, F&... fields) {
   [[maybe_unused]] static const bool checked = check_bases_of<T, Found>(x, fields...);
   walk_base(std::type_identity<Found>());
 #endif
-  [[maybe_unused]] const std::string_view* name = names.data();
+  [[maybe_unused]] std::size_t i = 0;
   [[maybe_unused]] auto walk_own = [&](auto& field) {
-    if (!shown.has(*name, &field, type_info<T>)) walk_fields(v, name, field);
-    ++name;
+    if (!was_shown(shown[i], names[i], &field, type_info<T>)) walk_fields(v, &names[i], field);
+    ++i;
   };
   (walk_own(fields), ...);
   v.end();
