@@ -29,7 +29,7 @@ struct TrainReport {
   std::optional<double> train_loss, test_loss, test_accuracy;  // none before the first epoch ends
   double seconds = 0;
   bool interrupted = false;
-  int signal = 0;  // by which one
+  int signal = 0;       // by which one
   std::string details;  // a JSON object with what only this model reports; empty: none
 };
 

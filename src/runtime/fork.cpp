@@ -15,7 +15,8 @@ namespace lilith::runtime {
 namespace {
 
 struct State {
-  std::mutex mutex;  // of the hooks; held through a fork
+  std::mutex one_fork;  // at a time
+  std::mutex mutex;     // of the hooks; whoever is busy may add one
   std::vector<std::pair<LockOrder, ForkHooks>> hooks;
   std::atomic<int> busy{0};
   std::atomic<bool> forking{false};
@@ -33,10 +34,11 @@ void pause() { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 
 void before_fork() {
   State& s = state();
-  s.mutex.lock();
+  s.one_fork.lock();
   s.forking = true;
   // What this thread itself has under way cannot end before the fork.
   while (s.busy.load() > (depth > 0 ? 1 : 0)) pause();
+  s.mutex.lock();
   for (const auto& [order, hooks] : s.hooks)
     if (hooks.before) hooks.before();
 }
@@ -45,13 +47,14 @@ void after_fork(void (*ForkHooks::*hook)()) {
   State& s = state();
   for (auto at = s.hooks.rbegin(); at != s.hooks.rend(); ++at)
     if (at->second.*hook) (at->second.*hook)();
+  s.mutex.unlock();
 }
 
 void in_parent() {
   State& s = state();
   after_fork(&ForkHooks::parent);
   s.forking = false;
-  s.mutex.unlock();
+  s.one_fork.unlock();
 }
 
 void in_child() {
@@ -59,7 +62,7 @@ void in_child() {
   after_fork(&ForkHooks::child);
   s.busy = depth > 0 ? 1 : 0;
   s.forking = false;
-  s.mutex.unlock();
+  s.one_fork.unlock();
 }
 
 }  // namespace

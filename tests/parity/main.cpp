@@ -214,8 +214,9 @@ std::filesystem::path golden_folder() {
   if (const char* path = std::getenv("LILITH_GOLDEN")) return path;
   const char* shared = std::getenv("LILITH_SHARED");
   const std::filesystem::path root =
-      shared != nullptr ? std::filesystem::path(shared)
-                        : std::filesystem::path(lilith::testing::project_root()).parent_path() / "shared";
+      shared != nullptr
+          ? std::filesystem::path(shared)
+          : std::filesystem::path(lilith::testing::project_root()).parent_path() / "shared";
   return root / "golden" / "torch";
 }
 

@@ -43,7 +43,7 @@ struct AnyEmptyBase {
 #endif
 
 template <std::size_t N>
-using Upto = std::make_index_sequence<N>;
+using Most = std::make_index_sequence<N>;
 
 /// True when K bases and the fields I..., without the braces of arrays and bases, fill T exactly.
 template <class T, class Base, std::size_t... K, std::size_t... I>
@@ -82,7 +82,7 @@ inline constexpr std::size_t kMaxValues = 256;
 /// The number of values after K bases that fill T; kNone when there is none.
 template <class T, class Base, std::size_t K, std::size_t N = 0>
 constexpr std::size_t count_values() {
-  if constexpr (fills<T, Base>(Upto<K>(), Upto<N>()))
+  if constexpr (fills<T, Base>(Most<K>(), Most<N>()))
     return N;
   else if constexpr (N >= kMaxValues || N >= 8 * sizeof(T))
     return kNone;
@@ -103,7 +103,7 @@ template <class T, std::size_t Values, std::size_t M = 0>
 constexpr bool starts_with_base() {
   if constexpr (M >= Values)
     return false;
-  else if constexpr (fills<T, AnyBase<T>>(Upto<1>(), Upto<M>()))
+  else if constexpr (fills<T, AnyBase<T>>(Most<1>(), Most<M>()))
     return true;
   else
     return starts_with_base<T, Values, M + 1>();
@@ -122,7 +122,7 @@ constexpr Layout find_layout() {
   if constexpr (std::is_empty_v<T>) {
     return {};
   } else if constexpr (constexpr std::size_t n = count_values<T, AnyBase<T>, 0>(); n != kNone) {
-    if constexpr (fills<T, AnyBase<T>>(Upto<1>(), Upto<0>())) return {.values = n, .in_base = true};
+    if constexpr (fills<T, AnyBase<T>>(Most<1>(), Most<0>())) return {.values = n, .in_base = true};
     // Fields of two classes in one object are never of standard layout.
     else if constexpr (!std::is_standard_layout_v<T> && starts_with_base<T, n>())
       return {.values = n, .split = true};
@@ -139,9 +139,9 @@ inline constexpr Layout layout = find_layout<T>();
 template <class T, std::size_t P, std::size_t U, std::size_t R>
 constexpr bool with_braces() {
   if constexpr (layout<T>.in_base)
-    return base_takes<T>(Upto<P>(), Upto<U>(), Upto<R>());
+    return base_takes<T>(Most<P>(), Most<U>(), Most<R>());
   else
-    return takes<T>(Upto<layout<T>.bases>(), Upto<P>(), Upto<U>(), Upto<R>());
+    return takes<T>(Most<layout<T>.bases>(), Most<P>(), Most<U>(), Most<R>());
 }
 /// How many values the field after P values takes: the elements of an array, or one. Braces around
 /// it leave as many for the others as its own values allow.
