@@ -89,6 +89,8 @@ const Generator& process_generator() {
   static Generator* g = new Generator(0);
   return *g;
 }
+// Made at load: a fork while another thread makes it would leave it half made in the child.
+[[maybe_unused]] const Generator& made_at_load = process_generator();
 [[maybe_unused]] const bool fork_hooks = runtime::at_fork(
     runtime::LockOrder::Inner,
     {[] { streams().lock(); }, [] { streams().unlock(); }, [] { streams().unlock(); }});
