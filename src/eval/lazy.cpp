@@ -141,6 +141,9 @@ void node_added(const Tensor& t) {
   if (--until_check > 0) return;
   until_check = kPeriod;
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0 || building_depth > 0) return;
+  // Before the lock, as everywhere: fork() waits for those that are busy, who may wait for the
+  // lock.
+  const runtime::Busy busy;
   // While another thread evaluates, the next look is early enough.
   const std::unique_lock lock(ir::graph_mutex(), std::try_to_lock);
   if (lock && too_much_pending(t.node(), kMaxPending)) evaluate({t});

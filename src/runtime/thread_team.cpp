@@ -151,8 +151,18 @@ void ThreadTeam::barrier() {
 
 namespace lilith {
 
-void set_num_threads(int n) { runtime::ThreadTeam::instance().resize(n); }
-int num_threads() { return runtime::ThreadTeam::instance().size(); }
-void set_spin(bool spin) { runtime::ThreadTeam::instance().set_spin(spin); }
+// Busy: the first of these makes the team, which a fork would leave half made in the child.
+void set_num_threads(int n) {
+  const runtime::Busy busy;
+  runtime::ThreadTeam::instance().resize(n);
+}
+int num_threads() {
+  const runtime::Busy busy;
+  return runtime::ThreadTeam::instance().size();
+}
+void set_spin(bool spin) {
+  const runtime::Busy busy;
+  runtime::ThreadTeam::instance().set_spin(spin);
+}
 
 }  // namespace lilith

@@ -88,6 +88,24 @@ TEST(Fork, WhileOtherThreadsEvaluateCompileAndDraw) {
   EXPECT_EQ(failed, 0);
 }
 
+TEST(Fork, WhileOtherThreadsAddToWhatIsPending) {
+  std::atomic<bool> done{false};
+  std::vector<std::thread> others;
+  for (int k = 0; k < 3; ++k)
+    others.emplace_back([&done, k] {
+      Tensor total = zeros({2});
+      while (!done) {
+        total = total + 1;  // what is pending is evaluated now and then
+        if (k == 0) static_cast<void>(sin(full({3}, 0.5)).sum().item<float>());
+      }
+    });
+  int failed = 0;
+  for (int i = 0; i < 10; ++i) failed += in_child([] { return product(1) == kProduct ? 0 : 1; });
+  done = true;
+  for (std::thread& t : others) t.join();
+  EXPECT_EQ(failed, 0);
+}
+
 TEST(Fork, TheChildDrawsTheSameNumbersAsTheParentWouldHave) {
   manual_seed(7);
   const int seen = in_child([] { return static_cast<int>(rand({}).item<float>() * 200); });
