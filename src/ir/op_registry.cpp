@@ -71,9 +71,10 @@ void look_at_borrowed(const std::vector<Tensor>& inputs) {
   for (const Tensor& t : inputs) {
     const StoragePtr& storage = t.node()->storage();
     if (!storage || !storage->watched()) continue;
-    const bool used = t.node()->refs() > t.node()->handles();
-    if (used) ir::check_unchanged(*t.node());
-    storage->look();
+    if (t.node()->refs() > t.node()->handles())
+      ir::check_unchanged(*t.node());
+    else
+      storage->look();
   }
 }
 
