@@ -12,6 +12,7 @@
 #include "lilith/graph.h"
 #include "ops/check.h"
 #include "passes/pipeline.h"
+#include "support/to_storage.h"
 #include "transforms/vjp.h"
 
 // Every row of the table as a compiled program, value and gradient, against the interpreter.
@@ -32,17 +33,6 @@ double tolerance(DType dtype) {
     default:
       return 2e-1;
   }
-}
-
-StoragePtr to_storage(const RefTensor& t) {
-  StoragePtr s = Storage::allocate(std::max<std::size_t>(1, t.aval.bytes()));
-  for (std::int64_t k = 0; k < t.aval.numel(); ++k) {
-    if (t.floating())
-      ir::write_f64(s->data(), t.aval.dtype, k, t.f[static_cast<std::size_t>(k)]);
-    else
-      ir::write_i64(s->data(), t.aval.dtype, k, t.i[static_cast<std::size_t>(k)]);
-  }
-  return s;
 }
 
 // The row's output, and its gradients where it has any.

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 
 #include "ir/host.h"
 #include "ir/node.h"
@@ -9,6 +8,7 @@
 #include "lilith/graph.h"
 #include "lilith/transforms.h"
 #include "ops/check.h"
+#include "support/to_storage.h"
 #include "transforms/vjp.h"
 
 // Every row of the table in half precision. What is one op is computed in f32 and rounded once: it
@@ -24,23 +24,11 @@ double unit_at(double v, DType d) {
   return std::ldexp(1, std::max(exponent, lowest) - digits);
 }
 
-// Rows that are several ops to their user, or that undo their operands' rounding: units allowed.
-double allowed(const std::string& op) {
-  static const std::map<std::string, double> kUnits = {{"polygamma", 2}};
-  const auto it = kUnits.find(op);
-  return it == kUnits.end() ? 1 : it->second;
-}
+// Units that are allowed: more for a row that is several ops to its user.
+double allowed(const std::string& op) { return op == "polygamma" ? 2 : 1; }
 
 Tensor leaf(const RefTensor& t, DType dtype) {
-  StoragePtr s = Storage::allocate(
-      std::max<std::size_t>(1, static_cast<std::size_t>(t.aval.numel()) * size_of(dtype)));
-  for (std::int64_t k = 0; k < t.aval.numel(); ++k) {
-    if (t.floating())
-      ir::write_f64(s->data(), dtype, k, t.get(k));
-    else
-      ir::write_i64(s->data(), dtype, k, t.i[static_cast<std::size_t>(k)]);
-  }
-  return ir::make_data({.shape = t.aval.shape, .dtype = dtype}, std::move(s));
+  return ir::make_data({.shape = t.aval.shape, .dtype = dtype}, to_storage(t, dtype));
 }
 
 class HalfRow : public ::testing::TestWithParam<std::tuple<std::size_t, DType>> {

@@ -7,6 +7,7 @@
 #include "ir/host.h"
 #include "passes/pipeline.h"
 #include "support/random_graph.h"
+#include "support/to_storage.h"
 
 // A value is a value: rounded or wrapped to its dtype where the graph says so, whether a kernel
 // keeps it in a register or memory holds it. Numbers are whole, so that sums are exact in f32 in
@@ -14,16 +15,9 @@
 namespace lilith {
 namespace {
 
-StoragePtr to_storage(const RefTensor& t) {
-  StoragePtr s = Storage::allocate(t.aval.bytes());
-  for (std::int64_t k = 0; k < t.aval.numel(); ++k)
-    ir::write_f64(s->data(), t.aval.dtype, k, t.get(k));
-  return s;
-}
-
 std::vector<RefTensor> run(const Graph& g, const std::vector<RefTensor>& inputs) {
   std::vector<StoragePtr> in, got(g.outputs().size());
-  for (const RefTensor& t : inputs) in.push_back(to_storage(t));
+  for (const RefTensor& t : inputs) in.push_back(testing::to_storage(t));
   make_compiled_program(g, {})->run(in, {}, got);
   std::vector<RefTensor> out;
   for (std::size_t o = 0; o < got.size(); ++o) {

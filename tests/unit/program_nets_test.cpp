@@ -8,19 +8,13 @@
 #include "ir/host.h"
 #include "passes/pipeline.h"
 #include "support/random_net.h"
+#include "support/to_storage.h"
 
 // Random networks and their gradients, compiled and interpreted.
 namespace lilith {
 namespace {
 
-using testing::RandomNet;
-
-StoragePtr to_storage(const RefTensor& t) {
-  StoragePtr s = Storage::allocate(std::max<std::size_t>(1, t.aval.bytes()));
-  for (std::int64_t k = 0; k < t.aval.numel(); ++k)
-    ir::write_f64(s->data(), t.aval.dtype, k, t.get(k));
-  return s;
-}
+using testing::RandomNet, testing::to_storage;
 
 double largest(const RefTensor& t) {
   double out = 1;

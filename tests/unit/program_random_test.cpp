@@ -6,18 +6,12 @@
 #include "ir/host.h"
 #include "passes/pipeline.h"
 #include "support/random_graph.h"
+#include "support/to_storage.h"
 
 // Random graphs compiled and interpreted. Values are whole numbers in f64, so results are compared
 // bit by bit whatever the order of summation.
 namespace lilith {
 namespace {
-
-StoragePtr to_storage(const RefTensor& t) {
-  StoragePtr s = Storage::allocate(t.aval.bytes());
-  for (std::int64_t k = 0; k < t.aval.numel(); ++k)
-    ir::write_f64(s->data(), t.aval.dtype, k, t.get(k));
-  return s;
-}
 
 void expect_equal(const RefTensor& want, const StoragePtr& got, const std::string& where) {
   for (std::int64_t k = 0; k < want.aval.numel(); ++k) {
@@ -39,7 +33,7 @@ TEST_P(RandomPrograms, ComputeWhatTheInterpreterDoes) {
     const std::vector<RefTensor> inputs = random.values(g);
     const auto want = ir::interpret(g, inputs);
     std::vector<StoragePtr> in, got(g.outputs().size());
-    for (const RefTensor& t : inputs) in.push_back(to_storage(t));
+    for (const RefTensor& t : inputs) in.push_back(testing::to_storage(t));
     const Graph optimised = run_passes(g);
     make_compiled_program(optimised, {})->run(in, {}, got);
     for (std::size_t o = 0; o < got.size(); ++o) {
