@@ -265,7 +265,8 @@ Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& 
   LILITH_CHECK(steps >= 0, "linspace: {} steps; need steps >= 0", steps);
   check_factory("linspace", {steps}, {.dtype = DType::F64, .device = options.device});
   const Scalar from = scalar_of("linspace", start), to = scalar_of("linspace", end);
-  if (is_integral(options.dtype) && (beyond_double(from) || beyond_double(to)))
+  const bool whole = from.kind != Scalar::Kind::Float && to.kind != Scalar::Kind::Float;
+  if (whole && is_integral(options.dtype) && (beyond_double(from) || beyond_double(to)))
     return spaced_whole(from.i, to.i, steps, options);
   const double a = from.as_double(), b = to.as_double();
   // In f64, so that both ends are exact and integers truncate as PyTorch's do.

@@ -26,6 +26,7 @@ TEST(Integers, AreExactInRanges) {
   EXPECT_EQ(of(linspace(kBig, 0, 1, {.dtype = kInt64})), V{kBig});
   EXPECT_EQ(of(linspace(-kBig, kBig, 2, {.dtype = kInt64})), (V{-kBig, kBig}));
   EXPECT_EQ(of(linspace(-kBig, kBig, 3, {.dtype = kInt64})), (V{-kBig, 0, kBig}));
+  EXPECT_EQ(of(linspace(1000.5, kBig + 1, 2, {.dtype = kInt64})), (V{1000, kBig + 1}));
   EXPECT_EQ(of(full({1}, kBig)), V{kBig});
 }
 
