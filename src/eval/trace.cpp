@@ -72,7 +72,10 @@ void Signature::read(std::span<const detail::ArgRef> args) {
     arg.model.visit(*this);
     if (tagged_ && !arg.is_tensor) find_ties(first.back());
   }
-  if (!ties.empty()) number_ties();
+  if (ties.empty()) return;
+  number_ties();
+  holders_.assign(slots.size(), 0);
+  for (const std::size_t first_of : ties) ++holders_[first_of];
 }
 
 // Those of the argument whose slots begin at `from`; the pattern is a part of the key.
@@ -98,11 +101,6 @@ void Signature::find_ties(std::size_t from) {
 // Slots without a tie stand for themselves.
 void Signature::number_ties() {
   for (std::size_t k = ties.size(); k < slots.size(); ++k) ties.push_back(k);
-}
-
-int Signature::holders(std::size_t k) const {
-  if (ties.empty()) return 1;
-  return static_cast<int>(std::count(ties.begin(), ties.end(), ties[k]));
 }
 
 void Signature::slot(Tensor& t, std::uint64_t tag) {

@@ -34,7 +34,7 @@ class Signature final : public Visitor {
   /// False for a slot that is one input with an earlier one.
   bool is_first(std::size_t k) const { return ties.empty() || ties.at(k) == k; }
   /// The number of slots that are one input with slot k, itself too.
-  int holders(std::size_t k) const;
+  int holders(std::size_t k) const { return ties.empty() ? 1 : holders_[ties[k]]; }
 
   void parameter(Tensor& t) override {
     tagged_ = tagged_ || t.tie_tag().tagged();
@@ -55,6 +55,7 @@ class Signature final : public Visitor {
   void number_ties();
   bool writable_now_ = false, tagged_ = false;
   std::vector<char> parameter_;  // per slot: no buffer
+  std::vector<int> holders_;     // per slot that others are tied to, where there are ties
 };
 
 /// One run of a user's function on tracers: arguments that can be written are substituted in place
