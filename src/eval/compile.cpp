@@ -64,6 +64,7 @@ class CompiledImpl {
   explicit CompiledImpl(Loc loc) : loc(loc) {}
 
   CallState* acquire() {
+    const runtime::Busy busy;
     std::lock_guard lock(pool_mutex_);
     if (free_.empty()) {
       all_.push_back(std::make_unique<CallState>());
@@ -76,6 +77,7 @@ class CompiledImpl {
   }
   void release(CallState* state) {
     state->clear();
+    const runtime::Busy busy;
     std::lock_guard lock(pool_mutex_);
     free_.push_back(state);
   }

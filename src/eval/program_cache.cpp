@@ -78,7 +78,6 @@ std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
 }
 
 void ProgramCache::clear() {
-  const runtime::Busy busy;
   std::lock_guard lock(mutex_);
   entries_.clear();
   by_key_.clear();
@@ -107,6 +106,9 @@ std::shared_ptr<Program> compile_program(const Graph& g) {
 
 }  // namespace driver
 
-void clear_program_cache() { driver::ProgramCache::instance().clear(); }
+void clear_program_cache() {
+  const runtime::Busy busy;
+  driver::ProgramCache::instance().clear();
+}
 
 }  // namespace lilith

@@ -64,8 +64,8 @@ void check_unchanged(const NodeImpl& leaf) {
 }
 
 void materialise(NodeImpl& constant) {
-  static auto* mutex = new std::mutex;  // lives through static destruction
   const runtime::Busy busy;
+  static auto* mutex = new std::mutex;  // lives through static destruction
   const std::lock_guard lock(*mutex);
   if (constant.storage()) return;
   StoragePtr storage = Storage::allocate(constant.aval.bytes(), constant.aval.device);

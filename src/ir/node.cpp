@@ -115,7 +115,8 @@ std::recursive_mutex& graph_mutex() {
 namespace {
 // Nothing is evaluated meanwhile; a thread that only looks holds nothing that the child needs.
 [[maybe_unused]] const bool fork_hooks = runtime::at_fork(
-    runtime::LockOrder::Outer, {.child = [] { new (&graph_mutex()) std::recursive_mutex; }});
+    runtime::LockOrder::Outer, {.before = [] { graph_mutex(); },  // made by now
+                                .child = [] { new (&graph_mutex()) std::recursive_mutex; }});
 }  // namespace
 
 std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs) {

@@ -15,9 +15,9 @@ namespace {
 
 // A Loc points at static storage.
 const char* intern(std::string_view file) {
+  const runtime::Busy busy;
   static auto* mutex = new std::mutex;
   static auto* files = new std::set<std::string, std::less<>>;
-  const runtime::Busy busy;
   const std::lock_guard lock(*mutex);
   const auto at = files->find(file);
   return (at != files->end() ? at : files->emplace(file).first)->c_str();

@@ -8,6 +8,7 @@
 #include "core/dump.h"
 #include "core/env.h"
 #include "ir/verify.h"
+#include "runtime/fork.h"
 
 namespace lilith {
 namespace passes {
@@ -127,6 +128,7 @@ Graph run_pass(const PassDef& pass, const Graph& g) {
 
 std::vector<PassDef> pipeline() {
   std::vector<PassDef> all = builtin_passes();
+  const runtime::Busy busy;
   std::lock_guard lock(registered().mutex);
   for (const PassDef& pass : registered().passes) {
     auto at = all.end();
@@ -161,6 +163,7 @@ Graph run_passes(const Graph& g) {
 
 void register_pass(PassDef pass) {
   LILITH_CHECK(!pass.name.empty() && pass.run, "register_pass: need a name and a run function");
+  const runtime::Busy busy;
   const auto all = passes::pipeline();
   const auto exists = [&](const std::string& name) {
     return std::any_of(all.begin(), all.end(), [&](const PassDef& p) { return p.name == name; });
