@@ -1,0 +1,25 @@
+#include "eval/instance.h"
+
+namespace lilith {
+
+std::unique_ptr<Instance> InstancePool::acquire() {
+  std::lock_guard lock(mutex_);
+  if (!free_.empty()) {
+    std::unique_ptr<Instance> instance = std::move(free_.back());
+    free_.pop_back();
+    return instance;
+  }
+  auto instance = std::make_unique<Instance>();
+  instance->buffers.resize(buffers_);
+  instance->params.resize(params_);
+  instance->seen.resize(checks_);
+  free_.reserve(8);
+  return instance;
+}
+
+void InstancePool::release(std::unique_ptr<Instance> instance) {
+  std::lock_guard lock(mutex_);
+  free_.push_back(std::move(instance));
+}
+
+}  // namespace lilith

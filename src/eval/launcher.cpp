@@ -1,0 +1,137 @@
+#include "eval/launcher.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "codegen/codegen.h"
+#include "runtime/thread_team.h"
+
+namespace lilith {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using runtime::ThreadTeam;
+
+struct Launch {
+  codegen::CompiledKernel::Fn fn;
+  std::size_t params;  // where its pointers begin
+  bool barrier_before, single;
+};
+
+class CpuLauncher final : public Launcher {
+ public:
+  explicit CpuLauncher(const schedule::Plan& plan) {
+    codegen::set_barrier_function([](std::int64_t, std::int64_t n) {
+      if (n > 1) ThreadTeam::instance().barrier();
+    });
+    std::vector<const kir::Kernel*> kernels;
+    for (const schedule::LaunchPlan& l : plan.launches) kernels.push_back(&l.kernel);
+    compiled_ = codegen::compile_kernels(kernels);
+    std::size_t params = 0;
+    for (std::size_t i = 0; i < compiled_.size(); ++i) {
+      const schedule::LaunchPlan& l = plan.launches[i];
+      launches_.push_back({compiled_[i].fn, params, l.barrier_before, l.single});
+      params += l.buffers.size();
+      scratch_bytes_ =
+          std::max(scratch_bytes_, static_cast<std::size_t>(compiled_[i].scratch_bytes));
+      all_single_ = all_single_ && l.single;
+    }
+  }
+
+  void run(Instance& instance) const override {
+    Context context{*this, instance, nullptr};
+    if (all_single_) {
+      grow_scratch(instance, 1);
+      run_thread(context, 0, 1);
+    } else {
+      run_on_team(context, [](void* c, int thread, int n) {
+        const auto& ctx = *static_cast<Context*>(c);
+        ctx.launcher.run_thread(ctx, thread, n);
+      });
+    }
+  }
+
+  void run_in_steps(Instance& instance,
+                    const std::function<void(std::size_t)>& after) const override {
+    grow_scratch(instance, 1);
+    for (std::size_t i = 0; i < launches_.size(); ++i) {
+      call(launches_[i], instance, 0, 1);
+      after(i);
+    }
+  }
+
+  std::vector<double> run_timed(Instance& instance) const override {
+    std::vector<double> ms(launches_.size());
+    Context context{*this, instance, &ms};
+    run_on_team(context, [](void* c, int thread, int n) {
+      const auto& ctx = *static_cast<Context*>(c);
+      ctx.launcher.time_thread(ctx, thread, n);
+    });
+    return ms;
+  }
+
+  double compile_ms(std::size_t launch) const override { return compiled_[launch].compile_ms; }
+
+ private:
+  struct Context {
+    const CpuLauncher& launcher;
+    Instance& instance;
+    std::vector<double>* ms;
+  };
+
+  // The number of threads of a run is fixed when it begins: another thread may resize the team at
+  // any time before.
+  static void run_on_team(Context& context, ThreadTeam::Task task) {
+    ThreadTeam::instance().run(task, &context, [](void* c, int num_threads) {
+      const auto& ctx = *static_cast<Context*>(c);
+      ctx.launcher.grow_scratch(ctx.instance, num_threads);
+    });
+  }
+
+  void grow_scratch(Instance& instance, int num_threads) const {
+    while (scratch_bytes_ > 0 && instance.scratch.size() < static_cast<std::size_t>(num_threads))
+      instance.scratch.push_back(Storage::allocate(scratch_bytes_));
+  }
+
+  static void call(const Launch& l, const Instance& instance, int thread, int num_threads) {
+    if (l.single && thread != 0) return;
+    void* scratch = instance.scratch.empty()
+                        ? nullptr
+                        : instance.scratch[static_cast<std::size_t>(thread)]->data();
+    l.fn(instance.params.data() + l.params, thread, l.single ? 1 : num_threads, scratch);
+  }
+
+  void run_thread(const Context& c, int thread, int num_threads) const {
+    for (const Launch& l : launches_) {
+      if (l.barrier_before && num_threads > 1) ThreadTeam::instance().barrier();
+      call(l, c.instance, thread, num_threads);
+    }
+  }
+
+  void time_thread(const Context& c, int thread, int num_threads) const {
+    auto& team = ThreadTeam::instance();
+    for (std::size_t i = 0; i < launches_.size(); ++i) {
+      team.barrier();
+      const auto start = Clock::now();
+      call(launches_[i], c.instance, thread, num_threads);
+      team.barrier();
+      if (thread == 0)
+        (*c.ms)[i] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    }
+  }
+
+  std::vector<codegen::CompiledKernel> compiled_;
+  std::vector<Launch> launches_;
+  std::size_t scratch_bytes_ = 0;
+  bool all_single_ = true;
+};
+
+}  // namespace
+
+Launcher::~Launcher() = default;
+
+std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan) {
+  return std::make_unique<CpuLauncher>(plan);
+}
+
+}  // namespace lilith

@@ -1,0 +1,32 @@
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "eval/instance.h"
+#include "schedule/plan.h"
+
+namespace lilith {
+
+/// The kernels of a plan, compiled for a device, and how its launches run there. Immutable; runs of
+/// several threads at once have an instance each.
+class Launcher {
+ public:
+  virtual ~Launcher();
+
+  /// Runs all launches over the instance's parameters.
+  virtual void run(Instance& instance) const = 0;
+  /// The same, one launch after another: `after(k)` may look at what launch k wrote.
+  virtual void run_in_steps(Instance& instance,
+                            const std::function<void(std::size_t)>& after) const = 0;
+  /// The same, and the milliseconds that each launch took.
+  virtual std::vector<double> run_timed(Instance& instance) const = 0;
+  /// What compiling the kernel of a launch took; kernels compiled together share it.
+  virtual double compile_ms(std::size_t launch) const = 0;
+};
+
+/// For this CPU: launches run on the thread team, one thread's alone on the caller.
+std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan);
+
+}  // namespace lilith
