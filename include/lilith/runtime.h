@@ -14,4 +14,14 @@ int num_threads();
 /// program that needs its cores; LILITH_SPIN=0 says so from the start).
 void set_spin(bool spin);
 
+/// Whether programs compute with denormals (f32 below 1.2e-38, f64 and bf16 below their own least
+/// normal numbers) as with 0: the default, since they take many times longer and only come from
+/// what decays to nothing, as moments of Adam do. A denormal operand then counts as 0 (its
+/// logarithm is -inf) and a result is never one; values of f16 stay as they are, copies too. Holds
+/// for the programs that run from now on, in every thread; the mode of the caller's own arithmetic
+/// is never touched. What is computed while a program is compiled, and LILITH_EAGER=1, keep
+/// denormals. Ref: torch.set_flush_denormal, whose default is off.
+void set_flush_denormal(bool on);
+bool flush_denormal();
+
 }  // namespace lilith

@@ -87,7 +87,7 @@ class EagerProgram final : public Program {
     ProgramStats s;
     s.num_nodes = static_cast<std::int64_t>(nodes_.size());
     s.num_kernels = s.num_nodes - static_cast<std::int64_t>(inputs_.size());
-    s.text = "interpreted, one op at a time\n" + graph_.str();
+    s.text = "interpreted, one op at a time; denormals are kept\n" + graph_.str();
     return s;
   }
 

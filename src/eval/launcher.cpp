@@ -4,6 +4,8 @@
 #include <chrono>
 
 #include "codegen/codegen.h"
+#include "lilith/runtime.h"
+#include "runtime/denormals.h"
 #include "runtime/thread_team.h"
 
 namespace lilith {
@@ -39,7 +41,7 @@ class CpuLauncher final : public Launcher {
   }
 
   void run(Instance& instance) const override {
-    Context context{*this, instance, nullptr};
+    Context context{*this, instance, flush_denormal(), nullptr};
     if (all_single_) {
       grow_scratch(instance, 1);
       run_thread(context, 0, 1);
@@ -55,14 +57,17 @@ class CpuLauncher final : public Launcher {
                     const std::function<void(std::size_t)>& after) const override {
     grow_scratch(instance, 1);
     for (std::size_t i = 0; i < launches_.size(); ++i) {
-      call(launches_[i], instance, 0, 1);
+      {
+        const runtime::DenormalMode mode(flush_denormal());
+        call(launches_[i], instance, 0, 1);
+      }
       after(i);
     }
   }
 
   std::vector<double> run_timed(Instance& instance) const override {
     std::vector<double> ms(launches_.size());
-    Context context{*this, instance, &ms};
+    Context context{*this, instance, flush_denormal(), &ms};
     run_on_team(context, [](void* c, int thread, int n) {
       const auto& ctx = *static_cast<Context*>(c);
       ctx.launcher.time_thread(ctx, thread, n);
@@ -76,6 +81,7 @@ class CpuLauncher final : public Launcher {
   struct Context {
     const CpuLauncher& launcher;
     Instance& instance;
+    bool flush;  // one answer for all threads of a run
     std::vector<double>* ms;
   };
 
@@ -102,6 +108,7 @@ class CpuLauncher final : public Launcher {
   }
 
   void run_thread(const Context& c, int thread, int num_threads) const {
+    const runtime::DenormalMode mode(c.flush);
     for (const Launch& l : launches_) {
       if (l.barrier_before && num_threads > 1) ThreadTeam::instance().barrier();
       call(l, c.instance, thread, num_threads);
@@ -109,6 +116,7 @@ class CpuLauncher final : public Launcher {
   }
 
   void time_thread(const Context& c, int thread, int num_threads) const {
+    const runtime::DenormalMode mode(c.flush);
     auto& team = ThreadTeam::instance();
     for (std::size_t i = 0; i < launches_.size(); ++i) {
       team.barrier();

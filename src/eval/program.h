@@ -46,8 +46,8 @@ class Program {
   virtual ProgramStats stats() const = 0;
 };
 
-/// The program that interprets the graph one op at a time, rounding each result to its dtype:
-/// LILITH_EAGER=1, and the oracle of compiled programs.
+/// The program that interprets the graph one op at a time, rounding each result to its dtype and
+/// keeping denormals: LILITH_EAGER=1, and the oracle of compiled programs.
 std::shared_ptr<Program> make_eager_program(const Graph& g);
 
 }  // namespace lilith

@@ -231,7 +231,8 @@ llvm::Value* Emitter::round_to_odd(Value* v) {
   return b_.CreateBitCast(bits, f->getType());
 }
 
-/// The exponent is rebased by an exact multiplication, which also makes denormals normal.
+/// Normals are rebased in integers; denormals as 2^-14 + x, whose exponent is the least of the
+/// normals, less 2^-14: never a denormal float, which the mode of the thread may take for 0.
 llvm::Value* Emitter::half_to_float(Value* v) {
   Type* i32 = v->getType()->getWithNewType(b_.getInt32Ty());
   Type* f32 = v->getType()->getWithNewType(b_.getFloatTy());
@@ -239,10 +240,13 @@ llvm::Value* Emitter::half_to_float(Value* v) {
   Value* bits = b_.CreateZExt(v, i32);
   Value* sign = b_.CreateShl(b_.CreateAnd(bits, constant(0x8000)), 16);
   Value* rest = b_.CreateShl(b_.CreateAnd(bits, constant(0x7FFF)), 13);
-  Value* scaled = b_.CreateFMul(b_.CreateBitCast(rest, f32), llvm::ConstantFP::get(f32, 0x1p112));
+  Value* normal = b_.CreateAdd(rest, constant(112u << 23));
+  Value* raised = b_.CreateBitCast(b_.CreateAdd(rest, constant(113u << 23)), f32);
+  Value* denormal = b_.CreateFSub(raised, llvm::ConstantFP::get(f32, 0x1p-14));
+  Value* magnitude = b_.CreateSelect(b_.CreateICmpULT(rest, constant(0x400u << 13)),
+                                     b_.CreateBitCast(denormal, i32), normal);
   Value* special = b_.CreateICmpUGE(rest, constant(0x7C00u << 13));
-  Value* magnitude = b_.CreateSelect(special, b_.CreateOr(rest, constant(0x7F800000)),
-                                     b_.CreateBitCast(scaled, i32));
+  magnitude = b_.CreateSelect(special, b_.CreateOr(rest, constant(0x7F800000)), magnitude);
   return b_.CreateBitCast(b_.CreateOr(magnitude, sign), f32);
 }
 
