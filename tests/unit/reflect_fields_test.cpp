@@ -108,6 +108,25 @@ TEST(ReflectArrays, OfNumbersAndLettersAreStatic) {
   EXPECT_FALSE(a.training);
 }
 
+// ---- Fields whose constructor takes any type ----
+
+struct Branch {
+  Linear fc{2, 3};
+};
+struct OfOptional {
+  std::optional<Branch> branch = Branch{};
+  std::optional<Branch> absent;
+  Linear head{3, 1};
+};
+static_assert(reflect::num_fields<OfOptional> == 3);
+
+TEST(ReflectOptional, OfAStructIsOneField) {
+  OfOptional m;
+  EXPECT_EQ(paths(m), (Paths{"branch.fc.weight", "branch.fc.bias", "head.weight", "head.bias"}));
+  m.branch.reset();
+  EXPECT_EQ(paths(m), (Paths{"head.weight", "head.bias"}));
+}
+
 // ---- Bases ----
 
 struct LoRALinear : Linear {

@@ -168,3 +168,28 @@ template <class T>
 inline constexpr std::size_t num_fields = count_fields<T>();
 
 }  // namespace lilith::reflect
+
+// Never called. Clang wants them defined for types of anonymous namespaces where it instantiates a
+// constructor that takes them, such as optional's.
+#if defined(__clang__)
+namespace lilith::reflect {
+template <class T>
+template <class U>
+  requires(!std::is_same_v<U, T> && !std::is_base_of_v<U, T>)
+AnyField<T>::operator U() const {
+  __builtin_unreachable();
+}
+template <class T>
+template <class U>
+  requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T>)
+AnyBase<T>::operator U() const {
+  __builtin_unreachable();
+}
+template <class T>
+template <class U>
+  requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T> && std::is_empty_v<U>)
+AnyEmptyBase<T>::operator U() const {
+  __builtin_unreachable();
+}
+}  // namespace lilith::reflect
+#endif
