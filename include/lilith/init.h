@@ -9,6 +9,11 @@ namespace lilith::init {
 // torch.nn.init. Each function replaces the value of `t`, keeping shape, dtype and device; random
 // values come from `generator`, or from the process's, and are drawn when they are needed. Errors
 // name the function.
+//
+// Where `t` is tied to other fields of its model, grad, update, for_each_parameter, state_dict,
+// save and all else that goes over the model take the new value for all of them. A tied field that
+// is read by itself (`m.dec.weight`, or by `m(x)`) shows it once one of these that may change the
+// model has run: for_each_parameter(m, [](auto&, Tensor& t) { init::normal_(t); }) has it at once.
 
 /// The factor by which a nonlinearity's layer scales its weights: "linear", "conv2d" …, "sigmoid",
 /// "tanh", "relu", "leaky_relu" (param: the slope, 0.01), "selu".

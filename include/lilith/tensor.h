@@ -66,10 +66,10 @@ struct Index {
 /// As in PyTorch, `m.dec.weight = m.enc.weight` ties: where two fields of one model were assigned
 /// from each other (or made so: `Tensor dec = enc;`), they are one parameter. It is counted,
 /// updated and clipped once, and has one gradient, which both fields of the gradient hold; copying,
-/// loading, moving and casting the model keep the tie, init:: functions write both. A copy of a
-/// struct is tied within, never to the original. Assigning a new value (`m.dec.weight =
-/// m.enc.weight + 0`) unties. Fields that were assigned from one variable outside of the model are
-/// not tied. `tie(a, b)` says the same by name, for layers too.
+/// loading, moving and casting the model keep the tie. What init:: sets in one field is the value
+/// of both for functions over the model (lilith/init.h). A copy of a struct is tied within, not to
+/// the original; a new value (`m.dec.weight = m.enc.weight + 0`) unties. Fields assigned from one
+/// variable outside of the model are not tied. `tie(a, b)` says the same by name, for layers too.
 class Tensor {
  public:
   /// An undefined tensor: defined() is false.

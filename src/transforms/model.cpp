@@ -33,6 +33,7 @@ struct ParameterVisitor final : PathVisitor {
   bool writable;
   std::vector<Tensor*> slots;  // read where a parameter may be tied
   std::vector<std::size_t> roots;
+  std::vector<const Tensor*> values;  // where they are not written
   std::size_t at = 0;
 
   ParameterVisitor(const Callback<Tensor>& fn, ConstModelRef m, bool may_assign)
@@ -44,10 +45,12 @@ struct ParameterVisitor final : PathVisitor {
     if (slots.empty()) {
       slots = parameter_slots(model);
       roots = detail::tie_roots(slots, writable);
+      if (!writable) values = detail::tied_values(slots);
     }
     const bool alone = roots.empty() || i >= roots.size() || slots[i] != &t;
     if (!alone && roots[i] != i) return;
-    if (alone || !writable) return f(path(), t);
+    if (alone) return f(path(), t);
+    if (!writable) return f(path(), const_cast<Tensor&>(*values[i]));  // f reads
     const Tensor before(t.node());
     {
       const detail::KeepTie keep(t.tie_tag());
@@ -257,8 +260,11 @@ void read_hypers(ConstModelRef m, const ReadField<Hyper>& f) {
 StateDict state_dict(ConstModelRef m) {
   SlotVisitor v;
   m.visit(v);
+  std::vector<Tensor*> slots;
+  for (const auto& [path, t] : v.slots) slots.push_back(t);
+  const std::vector<const Tensor*> values = detail::tied_values(slots);
   StateDict out;
-  for (auto& [path, t] : v.slots) out.emplace(path, *t);
+  for (std::size_t i = 0; i < slots.size(); ++i) out.emplace(v.slots[i].first, *values[i]);
   return out;
 }
 
@@ -341,7 +347,7 @@ std::vector<Tensor> all_tensors(ConstModelRef m) {
 
 std::vector<Tensor> parameter_list(ConstModelRef m) {
   std::vector<Tensor> out;
-  for (Tensor* t : parameter_slots(m)) out.emplace_back(t->node());
+  for (const Tensor* t : detail::tied_values(parameter_slots(m))) out.emplace_back(t->node());
   return out;
 }
 

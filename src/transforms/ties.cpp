@@ -8,6 +8,16 @@
 namespace lilith::detail {
 namespace {
 
+// What was initialised in place, the last one, is the value of all that it is tied to.
+std::vector<const Tensor*> values_of(const std::vector<Tensor*>& slots,
+                                     const std::vector<std::size_t>& roots) {
+  std::vector<const Tensor*> out(slots.begin(), slots.end());
+  for (std::size_t i = 0; i < roots.size(); ++i)
+    if (slots[i]->tie_tag().fresh()) out[roots[i]] = slots[i];
+  for (std::size_t i = 0; i < roots.size(); ++i) out[i] = out[roots[i]];
+  return out;
+}
+
 /// Tagged slots of one family that were copied together, or were not copied.
 using Group = std::vector<std::size_t>;
 
@@ -72,18 +82,12 @@ class Ties {
     tied_ = true;
   }
 
-  // What was initialised in place, the last one, is the value of all.
   void spread_fresh() {
-    std::vector<std::size_t> source(root_.size(), slots_.size());
+    const std::vector<const Tensor*> values = values_of(slots_, root_);
     for (std::size_t i = 0; i < root_.size(); ++i)
-      if (tag(i).fresh()) source[root_[i]] = i;
-    for (std::size_t i = 0; i < root_.size(); ++i) {
-      const std::size_t from = source[root_[i]];
-      if (from < slots_.size() && slots_[i]->node() != slots_[from]->node())
-        slots_[i]->rebind(*slots_[from]);
-    }
-    for (std::size_t i = 0; i < root_.size(); ++i)
-      if (source[root_[i]] < slots_.size()) slots_[i]->tie_tag().set_fresh(false);
+      if (slots_[i]->node() != values[i]->node()) slots_[i]->rebind(*values[i]);
+    for (Tensor* t : slots_)
+      if (t->tie_tag().fresh()) t->tie_tag().set_fresh(false);
   }
 
   const std::vector<Tensor*>& slots_;
@@ -97,6 +101,10 @@ std::vector<std::size_t> tie_roots(const std::vector<Tensor*>& slots, bool writa
   const bool any = std::count_if(slots.begin(), slots.end(),
                                  [](const Tensor* t) { return t->tie_tag().tagged(); }) > 1;
   return any ? Ties(slots).solve(writable) : std::vector<std::size_t>();
+}
+
+std::vector<const Tensor*> tied_values(const std::vector<Tensor*>& slots) {
+  return values_of(slots, tie_roots(slots, false));
 }
 
 }  // namespace lilith::detail
