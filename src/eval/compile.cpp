@@ -235,6 +235,8 @@ void run_entry(CallState& s) {
     driver::run_at(*entry.program, s.inputs, s.donated, s.outputs,
                    [&](std::size_t item) { return entry.lines.at(item); });
     driver::count_run(std::count(s.donated.begin(), s.donated.end(), 1));
+    // Dead once it is replaced: else update takes it for the memory of a copy (optim/identity.h).
+    s.inputs.clear();
     for (std::size_t k = 0; k < s.outputs.size(); ++k)
       s.values.push_back(ir::make_data(entry.output_avals[k], std::move(s.outputs[k])));
   }
