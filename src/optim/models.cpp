@@ -1,8 +1,8 @@
 #include "optim/models.h"
 
 #include <algorithm>
-#include <numeric>
 
+#include "core/nearest.h"
 #include "eval/retrace.h"
 #include "lilith/compile.h"
 #include "optim/identity.h"
@@ -37,22 +37,6 @@ class SlotVisitor final : public PathVisitor {
   void buffer(Buffer&) override {}
   std::vector<Slot> all;
 };
-
-// Levenshtein distance, one row at a time.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, diagonal + 1, replaced});
-    }
-  }
-  return row.back();
-}
 
 Tensor initial(const Optimizer& opt, const StateDef& def, const Access::Param& state,
                const Tensor& param) {
@@ -254,22 +238,14 @@ void check_trainable(const char* op, const std::string& path, const Tensor& para
                op, path, param.aval().str());
 }
 
-std::string nearest_hint(const std::string& name, const std::vector<std::string>& paths) {
-  std::string best;
-  std::size_t least = SIZE_MAX;
-  for (const std::string& path : paths) {
+std::string nearest_path(const std::string& name, const std::vector<std::string>& paths) {
+  std::vector<std::string_view> above;
+  for (const std::string_view path : paths)
     for (std::size_t end = path.find('.');; end = path.find('.', end + 1)) {
-      const std::string above = path.substr(0, end);
-      const std::size_t distance = edit_distance(above, name);
-      // As far as its length: it has nothing in common with the name.
-      if (distance < least && distance < std::max(above.size(), name.size())) {
-        least = distance;
-        best = above;
-      }
+      above.push_back(path.substr(0, end));
       if (end == path.npos) break;
     }
-  }
-  return best.empty() ? "" : fmt::format("; the nearest is '{}'", best);
+  return nearest_hint(name, above);
 }
 
 Access::Model& ready_state(Optimizer& opt, const UpdateCall& call,
@@ -342,7 +318,7 @@ void optim::check_ignored(const std::vector<std::string>& ignore, const std::vec
     LILITH_CHECK(std::any_of(paths.begin(), paths.end(),
                              [&](const auto& path) { return covers(prefix, path); }),
                  "update: ignore names '{}', which is no parameter of the model{}.", prefix,
-                 nearest_hint(prefix, paths));
+                 nearest_path(prefix, paths));
 }
 
 bool optim::stays(const Optimizer& opt, const UpdateOptions& options, const std::string& path) {
@@ -366,7 +342,7 @@ void optim::check_selections(const Optimizer& opt, const std::vector<Slot>& para
     if (!none(groups[g].contains)) continue;
     LILITH_CHECK(groups[g].prefix.empty(),
                  "{}: parameter group '{}' matches no parameter of the model{}.", opt.name(),
-                 groups[g].prefix, nearest_hint(groups[g].prefix, paths));
+                 groups[g].prefix, nearest_path(groups[g].prefix, paths));
     fail(
         "{}: the function of parameter group {} accepts no parameter of the model; the first is "
         "'{}'.",
@@ -375,7 +351,7 @@ void optim::check_selections(const Optimizer& opt, const std::vector<Slot>& para
   Access::each_frozen(opt, [&](const std::string& prefix, const auto& matches) {
     if (!none(matches)) return;
     LILITH_CHECK(prefix.empty(), "{}: freeze names '{}', which is no parameter of the model{}.",
-                 opt.name(), prefix, nearest_hint(prefix, paths));
+                 opt.name(), prefix, nearest_path(prefix, paths));
     fail("{}: a function given to freeze accepts no parameter of the model; the first is '{}'.",
          opt.name(), paths.empty() ? "" : paths.front());
   });

@@ -30,7 +30,7 @@ bool stays(const Optimizer& opt, const UpdateOptions& options, const std::string
 void check_selections(const Optimizer& opt, const std::vector<Slot>& params);
 /// "; the nearest is 'head'", by edit distance among the paths and what is above them; empty where
 /// nothing is near.
-std::string nearest_hint(const std::string& name, const std::vector<std::string>& paths);
+std::string nearest_path(const std::string& name, const std::vector<std::string>& paths);
 
 /// What an update works with.
 struct UpdateCall {
