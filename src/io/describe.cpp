@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <nlohmann/json.hpp>
 
@@ -14,52 +15,53 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-// Files that begin with a mark of their own.
+// Files that begin with a mark of their own, one of these.
 struct Mark {
   std::size_t at;
-  std::string_view bytes;
+  std::array<std::string_view, 4> any;  // empty ones do not count
   const char* what;
 };
 constexpr const char* kUnpack = "unpack it and load what is inside";
 constexpr Mark kMarks[] = {
-    {0, "version https://git-lfs"sv,
-     "is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull'"},
-    {0, "version http://git-media"sv,
-     "is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull'"},
-    {0, "\x1f\x8b"sv, "is compressed by gzip: {}"},
-    {0, "BZh"sv, "is compressed by bzip2: {}"},
     {0,
-     "\xfd"
-     "7zXZ"sv,
-     "is compressed by xz: {}"},
-    {0, "\x28\xb5\x2f\xfd"sv, "is compressed by zstd: {}"},
-    {0, "7z\xbc\xaf\x27\x1c"sv, "is a 7z archive: {}"},
-    {0, "Rar!"sv, "is a RAR archive: {}"},
-    {257, "ustar"sv, "is a tar archive: {}"},
-    {0, "\x89HDF\r\n\x1a\n"sv,
+     {"version https://git-lfs"sv, "version http://git-media"sv},
+     "is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull'"},
+    {0, {"\x1f\x8b"sv}, "is compressed by gzip: {}"},
+    {0, {"BZh"sv}, "is compressed by bzip2: {}"},
+    {0, {"\xfd\x37zXZ"sv}, "is compressed by xz: {}"},
+    {0, {"\x28\xb5\x2f\xfd"sv}, "is compressed by zstd: {}"},
+    {0, {"7z\xbc\xaf\x27\x1c"sv}, "is a 7z archive: {}"},
+    {0, {"Rar!"sv}, "is a RAR archive: {}"},
+    {257, {"ustar"sv}, "is a tar archive: {}"},
+    {0,
+     {"\x89HDF\r\n\x1a\n"sv},
      "is an HDF5 file (Keras, h5py): save its arrays as .npz or safetensors"},
-    {4, "TFL3"sv, "is a TensorFlow Lite model: save its weights as .npz or safetensors"},
-    {0, "7767517\n"sv, "is ncnn's .param, a description of layers; the weights are in its .bin"},
-    {0, "7767517\r\n"sv, "is ncnn's .param, a description of layers; the weights are in its .bin"},
-    {0, "\xdd\x85\x76\x00"sv, "is ncnn's binary .param; the weights are in its .bin"},
-    {0, "\x47\x6b\x30\x01"sv,
-     "is ncnn's .bin, weights without names or shapes: load the model that it was converted from"},
-    {0, "lmgg"sv, "is in a format of llama.cpp's before GGUF: convert it to GGUF"},
-    {0, "tjgg"sv, "is in a format of llama.cpp's before GGUF: convert it to GGUF"},
-    {0, "fmgg"sv, "is in a format of llama.cpp's before GGUF: convert it to GGUF"},
-    {0, "algg"sv, "is in a format of llama.cpp's before GGUF: convert it to GGUF"},
-    {0, "PAR1"sv, "is a Parquet table"},
-    {0, "ARROW1"sv, "is an Arrow table"},
-    {0, "MATLAB 5.0"sv, "is a MATLAB file: scipy.io.loadmat and numpy.savez make an .npz of it"},
-    {0, "\x89PNG"sv, "is a PNG image"},
-    {0, "\xff\xd8\xff"sv, "is a JPEG image"},
-    {0, "%PDF"sv, "is a PDF document"},
+    {4, {"TFL3"sv}, "is a TensorFlow Lite model: save its weights as .npz or safetensors"},
     {0,
-     "\x7f"
-     "ELF"sv,
-     "is a program or a library"},
-    {0, "SQLite format 3"sv, "is an SQLite database"},
+     {"7767517\n"sv, "7767517\r\n"sv},
+     "is ncnn's .param, a description of layers; the weights are in its .bin"},
+    {0, {"\xdd\x85\x76\x00"sv}, "is ncnn's binary .param; the weights are in its .bin"},
+    {0,
+     {"\x47\x6b\x30\x01"sv},
+     "is ncnn's .bin, weights without names or shapes: load the model that it was converted from"},
+    {0,
+     {"lmgg"sv, "tjgg"sv, "fmgg"sv, "algg"sv},
+     "is in a format of llama.cpp's before GGUF: convert it to GGUF"},
+    {0, {"PAR1"sv}, "is a Parquet table"},
+    {0, {"ARROW1"sv}, "is an Arrow table"},
+    {0, {"MATLAB 5.0"sv}, "is a MATLAB file: scipy.io.loadmat and numpy.savez make an .npz of it"},
+    {0, {"\x89PNG"sv}, "is a PNG image"},
+    {0, {"\xff\xd8\xff"sv}, "is a JPEG image"},
+    {0, {"%PDF"sv}, "is a PDF document"},
+    {0, {"\x7f\x45LF"sv}, "is a program or a library"},
+    {0, {"SQLite format 3"sv}, "is an SQLite database"},
 };
+
+bool has(const Mark& mark, std::string_view all) {
+  return std::any_of(mark.any.begin(), mark.any.end(), [&](std::string_view bytes) {
+    return !bytes.empty() && all.size() >= mark.at && all.substr(mark.at).starts_with(bytes);
+  });
+}
 
 bool starts_with_word(std::string_view text, std::string_view word) {
   return text.size() >= word.size() &&
@@ -112,8 +114,7 @@ std::string describe_other(std::span<const std::uint8_t> bytes, const std::strin
   if (bytes.empty()) return "is empty, too small for any format";
   const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   for (const Mark& mark : kMarks)
-    if (all.size() >= mark.at && all.substr(mark.at).starts_with(mark.bytes))
-      return fmt::format(fmt::runtime(mark.what), kUnpack);
+    if (has(mark, all)) return fmt::format(fmt::runtime(mark.what), kUnpack);
   if (looks_like_onnx(bytes, path)) return "is an ONNX model, a graph with weights";
   constexpr std::size_t kLook = 512, kMaxJson = 1 << 20;
   if (!is_text(all.substr(0, kLook))) {

@@ -1,5 +1,6 @@
 #include "ir/reference.h"
 
+#include "core/compute_dtype.h"
 #include "ir/host.h"
 #include "ir/node.h"
 #include "ir/node_map.h"
@@ -80,7 +81,7 @@ void interpret_lowering(const NodeImpl& node, std::vector<RefTensor>& in, RefTen
 }
 
 void round_halves(RefTensor* t) {
-  if (t->aval.dtype != DType::F16 && t->aval.dtype != DType::BF16) return;
+  if (!is_half(t->aval.dtype)) return;
   for (double& v : t->f) v = round_to(v, t->aval.dtype);
 }
 

@@ -91,7 +91,7 @@ Expr min(Expr a, Expr b) { return binary(Op::Min, a, b); }
 Expr max(Expr a, Expr b) { return binary(Op::Max, a, b); }
 
 Expr rounded(Expr x, DType dtype) {
-  if (dtype != DType::F16 && dtype != DType::BF16) return x;
+  if (!is_half(dtype)) return x;
   Pool& pool = x.pool();
   const Op op = dtype == DType::F16 ? Op::RoundF16 : Op::RoundBF16;
   return pool.cast(pool.make(op, x->dtype, {x}), DType::F32);

@@ -115,7 +115,7 @@ Expr raw(Pool& pool, Op op, DType dtype, std::vector<Expr> args) {
 }
 
 Expr Pool::constant(DType dtype, double value) {
-  dtype = value_dtype(dtype);
+  dtype = compute_dtype(dtype);
   ExprNode node{};
   node.op = Op::Const;
   node.dtype = dtype;
@@ -126,7 +126,7 @@ Expr Pool::constant(DType dtype, double value) {
 }
 
 Expr Pool::integer(std::int64_t value, DType dtype) {
-  dtype = value_dtype(dtype);
+  dtype = compute_dtype(dtype);
   ExprNode node{};
   node.op = Op::Const;
   node.dtype = dtype;
@@ -146,7 +146,7 @@ Expr Pool::var(std::int64_t extent, std::string name) {
 }
 
 Expr Pool::load(BufferId buffer, DType memory_dtype, Expr index, Expr mask) {
-  const DType dtype = value_dtype(memory_dtype);
+  const DType dtype = compute_dtype(memory_dtype);
   if (mask && mask->op == Op::Const) {
     if (mask->i == 0) return integer(0, dtype);
     mask = {};
@@ -165,14 +165,14 @@ Expr Pool::load(BufferId buffer, DType memory_dtype, Expr index, Expr mask) {
 Expr Pool::read(RegId reg, DType dtype, std::vector<Expr> index) {
   ExprNode node{};
   node.op = Op::RegRead;
-  node.dtype = value_dtype(dtype);
+  node.dtype = compute_dtype(dtype);
   node.args = std::move(index);
   node.i = reg;
   return intern(std::move(node));
 }
 
 Expr Pool::make(Op op, DType dtype, std::vector<Expr> args) {
-  dtype = value_dtype(dtype);
+  dtype = compute_dtype(dtype);
   if (args.empty() || op <= Op::RegRead) {
     throw InternalError(std::string("kernel IR: make cannot build ") + op_name(op));
   }
@@ -205,7 +205,7 @@ Expr Pool::make(Op op, DType dtype, std::vector<Expr> args) {
 }
 
 Expr Pool::cast(Expr x, DType dtype) {
-  dtype = value_dtype(dtype);
+  dtype = compute_dtype(dtype);
   return x->dtype == dtype ? x : make(Op::Cast, dtype, {x});
 }
 

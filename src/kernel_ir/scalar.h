@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "core/compute_dtype.h"
 #include "lilith/kernel_ir.h"
 
 // The meaning of every scalar operation on one value: constant folding, evaluate() and interpret()
@@ -28,10 +29,5 @@ std::int64_t floor_mod_value(std::int64_t a, std::int64_t b);
 Value apply(Op op, DType result, DType operand, const Value* args);
 /// A value changed to another dtype: integers wrap, floats round, float to int saturates.
 Value convert(Value v, DType from, DType to);
-
-/// The dtype that values of a memory dtype have in expressions: F16 and BF16 appear as F32.
-inline DType value_dtype(DType memory) {
-  return memory == DType::F16 || memory == DType::BF16 ? DType::F32 : memory;
-}
 
 }  // namespace lilith::kir

@@ -58,7 +58,7 @@ class Verifier {
 
  private:
   static void check_reg(const RegDecl& r) {
-    if (r.dtype != value_dtype(r.dtype)) {
+    if (r.dtype != compute_dtype(r.dtype)) {
       broken("register {} is {}; {} exists in memory alone", r.name, name(r.dtype), name(r.dtype));
     }
     for (std::int64_t d : r.dims) {
@@ -146,7 +146,7 @@ class Verifier {
     const BufferDecl& b = buffer(s.buffer);
     if (!b.written) broken("a store to {}, which is not marked as written", b.name);
     value(s.index, DType::I64, b.name);
-    value(s.value, value_dtype(b.dtype), b.name);
+    value(s.value, compute_dtype(b.dtype), b.name);
     if (s.mask) value(s.mask, DType::Bool, b.name);
   }
 
@@ -234,7 +234,7 @@ class Verifier {
 
   void load(Expr x) const {
     const BufferDecl& b = buffer(static_cast<BufferId>(x->i));
-    if (value_dtype(b.dtype) != x->dtype) {
+    if (compute_dtype(b.dtype) != x->dtype) {
       broken("a load of {} ({}) as {}", b.name, name(b.dtype), name(x->dtype));
     }
     if (x->args.empty() || x->args[0]->dtype != DType::I64)
@@ -260,7 +260,7 @@ class Verifier {
     const char* n = op_name(op);
     if (static_cast<int>(x->args.size()) != arity(op))
       broken("{} of {} operands", n, x->args.size());
-    if (x->dtype == DType::F16 || x->dtype == DType::BF16) broken("{} of {}", n, name(x->dtype));
+    if (is_half(x->dtype)) broken("{} of {}", n, name(x->dtype));
     const DType first = x->args[0]->dtype;
     if (op == Op::Cast) return;
     if (op == Op::Bitcast) {

@@ -18,8 +18,8 @@ namespace {
 
 // Uniform in [a, b); a half that would round up to b is the one below it.
 Tensor uniform(const Shape& shape, const TensorOptions& options, double a, double b) {
-  const Tensor u = rand(shape, {ops::compute_type(options.dtype), options.device}) * (b - a) + a;
-  if (!ops::is_half(options.dtype)) return u;
+  const Tensor u = rand(shape, {compute_dtype(options.dtype), options.device}) * (b - a) + a;
+  if (!is_half(options.dtype)) return u;
   double top = ir::round_to(b, options.dtype);
   if (top >= b) {
     const double step = std::fabs(top) * (options.dtype == DType::F16 ? 0x1p-10 : 0x1p-7);
@@ -34,7 +34,7 @@ namespace nn {
 Tensor fan_in_uniform(const Shape& shape, std::int64_t fan_in, DType dtype) {
   if (fan_in <= 0) return zeros(shape, {.dtype = dtype});
   const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
-  if (ops::is_half(dtype)) return uniform(shape, {.dtype = dtype}, -bound, bound);
+  if (is_half(dtype)) return uniform(shape, {.dtype = dtype}, -bound, bound);
   return rand(shape, {.dtype = dtype}) * (2 * bound) - bound;
 }
 }  // namespace nn
@@ -53,7 +53,7 @@ TensorOptions options_of(const Tensor& t) { return {.dtype = t.dtype(), .device 
 
 // What draws that are scaled and shifted are made in.
 TensorOptions wide_options_of(const Tensor& t) {
-  return {.dtype = ops::compute_type(t.dtype()), .device = t.device()};
+  return {.dtype = compute_dtype(t.dtype()), .device = t.device()};
 }
 
 void check_floating(const Tensor& t, const char* op) {

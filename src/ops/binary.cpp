@@ -222,7 +222,7 @@ Tensor with_scaled(const OpDef& op, const Arg& a, const Arg& b, const Arg& alpha
   if (constant_value(alpha) == 1.0) return binary(op, a, b, dtype);
   LILITH_CHECK(is_floating(dtype) || !is_floating(result_type({&alpha})),
                "add: alpha is a float and the operands are {}; need an integer alpha", name(dtype));
-  const DType wide = compute_type(dtype);
+  const DType wide = compute_dtype(dtype);
   const Tensor rate = make_cast(alpha.tensor(dtype), wide);
   return make_cast(binary(op, a, binary(mul_op, b, rate, wide), wide), dtype);
 }
@@ -287,14 +287,14 @@ Tensor div(const Arg& a, const Arg& b, RoundingMode rounding) {
   if (rounding == RoundingMode::None) return binary_floating(div_op, a, b);
   if (rounding == RoundingMode::Floor) return floor_divide(a, b);
   const DType dtype = ops::result_type({&a, &b});
-  const Tensor q = binary(div_op, a, b, compute_type(dtype));
+  const Tensor q = binary(div_op, a, b, compute_dtype(dtype));
   return is_floating(dtype) ? make_cast(trunc(q), dtype) : q;
 }
 Tensor true_divide(const Arg& a, const Arg& b) { return binary_floating(div_op, a, b); }
 Tensor floor_divide(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
-  const Operands x = broadcast_operands("floor_divide", a, b, compute_type(dtype));
+  const Operands x = broadcast_operands("floor_divide", a, b, compute_dtype(dtype));
   return narrowed(floor_quotient(x.a, x.b), dtype);
 }
 Tensor remainder(const Arg& a, const Arg& b) {

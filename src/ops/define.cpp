@@ -1,5 +1,7 @@
 #include "ops/define.h"
 
+#include "core/compute_dtype.h"
+
 #include <fmt/core.h>
 
 namespace lilith::ops {
@@ -121,12 +123,8 @@ void copy_element(RefTensor& out, std::int64_t k, const RefTensor& x, std::int64
 
 void fill_element(RefTensor& out, std::int64_t k, double value) { out.set(k, value); }
 
-DType expression_type(DType memory) {
-  return memory == DType::F16 || memory == DType::BF16 ? DType::F32 : memory;
-}
-
 kir::Expr cast_expr(kir::Pool& pool, kir::Expr x, DType dtype) {
-  const DType to = expression_type(dtype);
+  const DType to = compute_dtype(dtype);
   if (x.dtype() == to) return x;
   if (to == DType::Bool) return kir::ne(x, x.like(0));
   // By way of F32 these would be rounded twice.

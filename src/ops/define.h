@@ -79,8 +79,6 @@ std::string describe(const InferCtx& c);
 /// Attr `key` with one entry per dimension. Error otherwise.
 const std::vector<std::int64_t>& ints_per_dim(const InferCtx& c, std::string_view key, int rank);
 
-/// F16 and BF16 values are F32 expressions.
-DType expression_type(DType memory);
 kir::Expr cast_expr(kir::Pool& pool, kir::Expr x, DType dtype);
 
 }  // namespace lilith::ops

@@ -1,4 +1,5 @@
 #pragma once
+#include "core/compute_dtype.h"
 #include "lilith/tensor.h"
 #include "ops/primitives.h"
 
@@ -7,13 +8,9 @@
 // sums that fit do not overflow on the way.
 namespace lilith::ops {
 
-inline bool is_half(DType d) { return d == DType::F16 || d == DType::BF16; }
-/// The dtype that composites compute in: f32 for f16 and bf16, the dtype itself for others.
-inline DType compute_type(DType d) { return is_half(d) ? DType::F32 : d; }
-
 /// The operand as composites compute with it; undefined stays undefined.
 inline Tensor widened(const Tensor& x) {
-  return x.defined() ? make_cast(x, compute_type(x.dtype())) : x;
+  return x.defined() ? make_cast(x, compute_dtype(x.dtype())) : x;
 }
 /// A composite's result, computed on widened operands of `dtype`: rounded where that is a half.
 inline Tensor narrowed(const Tensor& y, DType dtype) {

@@ -163,7 +163,7 @@ Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& sourc
                t.aval().str(), source.aval().str());
   const Tensor src = alpha == 1 ? source : scale(widened(source), alpha);
   if (t.ndim() == 0) {
-    const DType wide = compute_type(t.dtype());
+    const DType wide = compute_dtype(t.dtype());
     return narrowed(add(widened(t), sum(widened(src), {}, false, wide)), t.dtype());
   }
   Shape expected = t.shape();

@@ -200,7 +200,7 @@ Tensor local_response_norm(const Arg& input, I size, Real alpha, Real beta, Real
 Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, Real eps) {
   LocScope scope(a.loc());
   const DType dtype = floating_type(ops::result_type({&a, &b}));
-  const Operands o = broadcast_operands("cosine_similarity", a, b, compute_type(dtype));
+  const Operands o = broadcast_operands("cosine_similarity", a, b, compute_dtype(dtype));
   const Tensor least = make_full({}, eps, o.a.dtype(), o.a.device());
   const auto unit = [&](const Tensor& t) {
     return div(t, broadcast_last(clamp_min(norm(t, 2, dim, true), least), t.shape()));
@@ -211,7 +211,7 @@ Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, Real eps) {
 Tensor pairwise_distance(const Arg& a, const Arg& b, Real p, Real eps, bool keepdim) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
-  const Operands o = broadcast_operands("pairwise_distance", a, b, compute_type(dtype));
+  const Operands o = broadcast_operands("pairwise_distance", a, b, compute_dtype(dtype));
   return narrowed(norm(shift(sub(o.a, o.b), eps), p, -1, keepdim), dtype);
 }
 

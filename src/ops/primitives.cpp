@@ -30,7 +30,7 @@ namespace {
 
 // x op c. A number that a half cannot hold takes part in f32, as it does in PyTorch's kernels.
 Tensor with_number(std::string_view op, const Tensor& x, double c) {
-  if (ir::round_to(c, compute_type(x.dtype())) == ir::round_to(c, x.dtype()) || std::isnan(c))
+  if (ir::round_to(c, compute_dtype(x.dtype())) == ir::round_to(c, x.dtype()) || std::isnan(c))
     return apply(op, {x, full_as(x, c)});
   const Tensor wide = widened(x);
   return apply(op, {wide, full_as(wide, c)});

@@ -339,7 +339,7 @@ Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& g
   const GeneratorScope chosen_here(generator);
   const Operands o =
       broadcast_operands("normal", mean, std, floating_type(ops::result_type({&mean, &std})));
-  const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), compute_type(o.a.dtype()));
+  const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), compute_dtype(o.a.dtype()));
   return narrowed(add(widened(o.a), mul(widened(o.b), z)), o.a.dtype());
 }
 

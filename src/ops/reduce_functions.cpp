@@ -258,7 +258,7 @@ Tensor norm(const Arg& x, Real p, const IntList& dims, bool keepdim) {
 Tensor dist(const Arg& a, const Arg& b, Real p) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
-  const Operands o = broadcast_operands("dist", a, b, compute_type(dtype));
+  const Operands o = broadcast_operands("dist", a, b, compute_dtype(dtype));
   return narrowed(norm(sub(o.a, o.b), p), dtype);
 }
 

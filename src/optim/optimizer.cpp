@@ -238,7 +238,7 @@ Tensor detail::clip_grad_norm(ModelRef grads, double max_norm, double norm_type)
   const Tensor factor = clamp_max(max_norm / (total + 1e-6), 1.0);
   for_each_parameter(grads, [&](const std::string&, Tensor& g) {
     const DType dtype = g.dtype();
-    g = ops::narrowed(ops::widened(g) * factor.to(ops::compute_type(dtype)), dtype);
+    g = ops::narrowed(ops::widened(g) * factor.to(compute_dtype(dtype)), dtype);
   });
   return total;
 }

@@ -57,7 +57,7 @@ void apply(Optimizer& opt, Access::Model& model, const std::string& path, Tensor
         g, scalars};
     Access::rule(opt).step(step);
   };
-  if (!ops::is_half(param.dtype())) return run(param, std::move(grad), state.tensors);
+  if (!is_half(param.dtype())) return run(param, std::move(grad), state.tensors);
   // Of halves the step is one op: computed in f32, parameter and state rounded at its end.
   Tensor wide = ops::widened(param);
   std::map<std::string, Buffer> tensors;

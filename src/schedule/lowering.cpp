@@ -4,8 +4,6 @@
 
 namespace lilith::schedule {
 
-DType compute_dtype(DType d) { return d == DType::F16 || d == DType::BF16 ? DType::F32 : d; }
-
 kir::Expr place_of(kir::Pool& pool, const Index& at, const Layout& layout, const Shape& shape) {
   const auto strides = layout.strides(shape);
   kir::Expr sum = pool.integer(0);

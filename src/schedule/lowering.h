@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/compute_dtype.h"
 #include "ir/node.h"
 #include "lilith/kernel_ir.h"
 #include "schedule/plan.h"
@@ -72,8 +73,5 @@ class Lowerer {
   std::unordered_map<ir::NodeImpl*, std::function<kir::Expr(const Index&, kir::Expr)>> bound_;
   std::unordered_map<Key, kir::Expr, KeyHash> memo_;
 };
-
-/// The dtype that a value of a tensor has inside a kernel: F16 and BF16 compute as F32.
-DType compute_dtype(DType dtype);
 
 }  // namespace lilith::schedule

@@ -1,8 +1,9 @@
 #include "ops/critical.h"
 
 #include <cmath>
+#include <span>
 
-// The functions of critical.py, in its order.
+// The functions of critical.py.
 namespace lilith::testing {
 namespace {
 
@@ -15,68 +16,39 @@ constexpr auto kNone = Reduction::None;
 
 Tensor counted(const Tensor& x) { return x * arange(3).to(x.dtype()); }
 
+constexpr std::pair<const char*, F1> kMaths[] = {
+    {"exp", exp},       {"exp2", exp2},       {"expm1", expm1},
+    {"log", log},       {"log2", log2},       {"log10", log10},
+    {"log1p", log1p},   {"sin", sin},         {"cos", cos},
+    {"tan", tan},       {"asin", asin},       {"acos", acos},
+    {"atan", atan},     {"sinh", sinh},       {"cosh", cosh},
+    {"tanh", tanh},     {"asinh", asinh},     {"acosh", acosh},
+    {"atanh", atanh},   {"sqrt", sqrt},       {"rsqrt", rsqrt},
+    {"erf", erf},       {"erfc", erfc},       {"erfinv", erfinv},
+    {"lgamma", lgamma}, {"digamma", digamma}, {"sigmoid", sigmoid},
+    {"sinc", sinc},     {"neg", neg},         {"reciprocal", reciprocal},
+    {"abs", abs},       {"sign", sign},       {"floor", floor},
+    {"frac", frac},     {"square", square}};
+constexpr std::pair<const char*, F1> kActivations[] = {{"relu", relu},
+                                                       {"selu", selu},
+                                                       {"silu", silu},
+                                                       {"mish", mish},
+                                                       {"relu6", relu6},
+                                                       {"softsign", softsign},
+                                                       {"hardswish", hardswish},
+                                                       {"hardsigmoid", hardsigmoid},
+                                                       {"logsigmoid", logsigmoid},
+                                                       {"tanhshrink", tanhshrink}};
+
+void add_each(Table& t, std::span<const std::pair<const char*, F1>> functions) {
+  for (const auto& [name, f] : functions) t[name] = [f = f](const Ts& x) { return f(x[0]); };
+}
+
 void add_maths(Table& t) {
-  const std::pair<const char*, F1> functions[] = {{"exp", exp},
-                                                  {"exp2", exp2},
-                                                  {"expm1", expm1},
-                                                  {"log", log},
-                                                  {"log2", log2},
-                                                  {"log10", log10},
-                                                  {"log1p", log1p},
-                                                  {"sin", sin},
-                                                  {"cos", cos},
-                                                  {"tan", tan},
-                                                  {"asin", asin},
-                                                  {"acos", acos},
-                                                  {"atan", atan},
-                                                  {"sinh", sinh},
-                                                  {"cosh", cosh},
-                                                  {"tanh", tanh},
-                                                  {"asinh", asinh},
-                                                  {"acosh", acosh},
-                                                  {"atanh", atanh},
-                                                  {"sqrt", sqrt},
-                                                  {"rsqrt", rsqrt},
-                                                  {"erf", erf},
-                                                  {"erfc", erfc},
-                                                  {"erfinv", erfinv},
-                                                  {"lgamma", lgamma},
-                                                  {"digamma", digamma},
-                                                  {"sigmoid", sigmoid},
-                                                  {"sinc", sinc},
-                                                  {"neg", neg},
-                                                  {"reciprocal", reciprocal},
-                                                  {"abs", abs},
-                                                  {"sign", sign},
-                                                  {"floor", floor},
-                                                  {"frac", frac},
-                                                  {"square", square},
-                                                  {"relu", relu},
-                                                  {"selu", selu},
-                                                  {"silu", silu},
-                                                  {"mish", mish},
-                                                  {"relu6", relu6},
-                                                  {"softsign", softsign},
-                                                  {"hardswish", hardswish},
-                                                  {"hardsigmoid", hardsigmoid},
-                                                  {"logsigmoid", logsigmoid},
-                                                  {"tanhshrink", tanhshrink}};
-  for (const auto& [name, f] : functions) t[name] = [f](const Ts& x) { return f(x[0]); };
+  add_each(t, kMaths);
   t["nan_to_num"] = [](const Ts& x) { return nan_to_num(x[0]); };
   t["logit"] = [](const Ts& x) { return logit(x[0]); };
   t["logit_eps"] = [](const Ts& x) { return logit(x[0], 1e-3); };
-  t["leaky_relu"] = [](const Ts& x) { return leaky_relu(x[0]); };
-  t["elu"] = [](const Ts& x) { return elu(x[0]); };
-  t["celu"] = [](const Ts& x) { return celu(x[0]); };
-  t["gelu"] = [](const Ts& x) { return gelu(x[0]); };
-  t["gelu_tanh"] = [](const Ts& x) { return gelu(x[0], GeluApproximation::Tanh); };
-  t["softplus"] = [](const Ts& x) { return softplus(x[0]); };
-  t["softplus_beta"] = [](const Ts& x) { return softplus(x[0], 2, 5); };
-  t["hardtanh"] = [](const Ts& x) { return hardtanh(x[0]); };
-  t["hardshrink"] = [](const Ts& x) { return hardshrink(x[0]); };
-  t["softshrink"] = [](const Ts& x) { return softshrink(x[0]); };
-  t["threshold"] = [](const Ts& x) { return threshold(x[0], 0, -1); };
-  t["prelu"] = [](const Ts& x) { return prelu(x[0], full({1}, 0.25, {.dtype = x[0].dtype()})); };
   t["clamp"] = [](const Ts& x) { return clamp(x[0], -1.0, 1.0); };
   t["clamp_min"] = [](const Ts& x) { return clamp_min(x[0], 0.5); };
   t["clamp_max"] = [](const Ts& x) { return clamp_max(x[0], 0.5); };
@@ -92,6 +64,22 @@ void add_maths(Table& t) {
   for (const auto& [name, p] : powers) t[name] = [p = p](const Ts& x) { return pow(x[0], p); };
   t["rpow_0"] = [](const Ts& x) { return pow(zeros({}, {.dtype = x[0].dtype()}), x[0]); };
   t["rpow_2"] = [](const Ts& x) { return pow(2.0, x[0]); };
+}
+
+void add_activations(Table& t) {
+  add_each(t, kActivations);
+  t["leaky_relu"] = [](const Ts& x) { return leaky_relu(x[0]); };
+  t["elu"] = [](const Ts& x) { return elu(x[0]); };
+  t["celu"] = [](const Ts& x) { return celu(x[0]); };
+  t["gelu"] = [](const Ts& x) { return gelu(x[0]); };
+  t["gelu_tanh"] = [](const Ts& x) { return gelu(x[0], GeluApproximation::Tanh); };
+  t["softplus"] = [](const Ts& x) { return softplus(x[0]); };
+  t["softplus_beta"] = [](const Ts& x) { return softplus(x[0], 2, 5); };
+  t["hardtanh"] = [](const Ts& x) { return hardtanh(x[0]); };
+  t["hardshrink"] = [](const Ts& x) { return hardshrink(x[0]); };
+  t["softshrink"] = [](const Ts& x) { return softshrink(x[0]); };
+  t["threshold"] = [](const Ts& x) { return threshold(x[0], 0, -1); };
+  t["prelu"] = [](const Ts& x) { return prelu(x[0], full({1}, 0.25, {.dtype = x[0].dtype()})); };
 }
 
 void add_pairs(Table& t) {
@@ -226,6 +214,7 @@ const Table& critical_functions() {
   static const Table table = [] {
     Table t;
     add_maths(t);
+    add_activations(t);
     add_pairs(t);
     add_norms(t);
     add_reductions(t);

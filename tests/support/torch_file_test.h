@@ -13,6 +13,8 @@ namespace lilith::testing {
 /// Writes files of torch.save and loads them.
 class TorchFileTest : public ::testing::Test {
  protected:
+  using Floats = std::vector<float>;
+
   TensorDict zip(const std::string& object, const std::vector<torch::Member>& storages,
                  const std::vector<torch::Member>& others = {}) {
     torch::write_zip(dir.file("x.pt"), object, storages, others);
@@ -28,3 +30,7 @@ class TorchFileTest : public ::testing::Test {
 };
 
 }  // namespace lilith::testing
+
+namespace lilith {
+namespace torch = testing::torch;
+}

@@ -13,9 +13,7 @@
 namespace lilith {
 namespace {
 
-namespace torch = testing::torch;
 using namespace std::string_literals;
-using Floats = std::vector<float>;
 using testing::error_text;
 using TorchTensorKinds = testing::TorchFileTest;
 

@@ -16,9 +16,7 @@
 namespace lilith {
 namespace {
 
-namespace torch = testing::torch;
 using namespace std::string_literals;
-using Floats = std::vector<float>;
 using testing::error_text;
 
 using TorchLayouts = testing::TorchFileTest;

@@ -1,6 +1,7 @@
 #include <llvm/IR/Constants.h>
 
 #include "codegen/llvm/emitter.h"
+#include "core/compute_dtype.h"
 #include "lilith/error.h"
 
 // Arithmetic that takes more than one instruction, to the letter of kernel IR's semantics.
@@ -182,7 +183,7 @@ llvm::Value* Emitter::widen(Value* v, DType memory) {
 }
 
 llvm::Value* Emitter::narrow(Value* v, DType value, DType memory) {
-  v = convert(v, value, memory == DType::F16 || memory == DType::BF16 ? DType::F32 : memory);
+  v = convert(v, value, compute_dtype(memory));
   Type* t = v->getType();
   switch (memory) {
     case DType::Bool:

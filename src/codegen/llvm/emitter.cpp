@@ -1,5 +1,6 @@
 #include "codegen/llvm/emitter.h"
 
+#include "core/compute_dtype.h"
 #include "lilith/error.h"
 
 namespace lilith::codegen {
@@ -81,9 +82,9 @@ llvm::Type* Emitter::value_type(DType dtype, int lanes) {
 }
 
 llvm::Type* Emitter::memory_type(DType dtype, int lanes) {
-  Type* t = dtype == DType::Bool                          ? b_.getInt8Ty()
-            : dtype == DType::F16 || dtype == DType::BF16 ? b_.getInt16Ty()
-                                                          : value_type(dtype);
+  Type* t = dtype == DType::Bool ? b_.getInt8Ty()
+            : is_half(dtype)     ? b_.getInt16Ty()
+                                 : value_type(dtype);
   return lanes == 0 ? t : llvm::FixedVectorType::get(t, static_cast<unsigned>(lanes));
 }
 

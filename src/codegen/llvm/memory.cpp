@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/emitter.h"
+#include "core/compute_dtype.h"
 #include "lilith/error.h"
 
 // Addresses, loads and stores. An address is a chain of pointers, one a scope: buffer + what the
@@ -249,8 +250,7 @@ llvm::Value* Emitter::load_expr(Expr e) {
   }
   Value* all = p.is_uniform() ? nullptr : and_mask(mask, lane_mask(n));
   Value* v = load_place(p, memory_type(memory), n, all);
-  v = convert(widen(v, memory), memory == DType::F16 || memory == DType::BF16 ? DType::F32 : memory,
-              e->dtype);
+  v = convert(widen(v, memory), compute_dtype(memory), e->dtype);
   if (p.is_uniform() && mask != nullptr) {
     v = b_.CreateSelect(mask, splat(v, n), llvm::Constant::getNullValue(value_type(e->dtype, n)));
   }
