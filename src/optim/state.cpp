@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/quote.h"
 #include "lilith/io.h"
 #include "optim/access.h"
-#include "transforms/load_state.h"
+#include "optim/state_keys.h"
 
 namespace lilith {
 namespace {
@@ -34,7 +35,8 @@ struct Parts {
 
   explicit Parts(const StateDict& dict) {
     for (const auto& [key, t] : dict)
-      if (!read(key, t)) unknown.push_back(fmt::format("{}: {}, unexpected", key, t.aval().str()));
+      if (!read(key, t))
+        unknown.push_back(fmt::format("{}: {}, unexpected", escaped(key), t.aval().str()));
   }
 
  private:
@@ -99,19 +101,28 @@ Tensor like(const Tensor& value, const Tensor& model) {
 /// Puts the parts into an optimiser, and lists what does not fit.
 class Loader {
  public:
-  Loader(Optimizer& opt, const Parts& parts, bool strict)
-      : opt_(opt), parts_(parts), strict_(strict), problems_(parts.unknown) {
+  Loader(Optimizer& opt, const Parts& parts, const LoadOptions& options)
+      : opt_(opt),
+        parts_(parts),
+        strict_(options.strict),
+        ignore_misshapen_(options.ignore_misshapen) {
     for (const auto& def : Access::defs(opt)) names_.push_back(def.name);
     names_.push_back("step");
   }
 
+  /// What keeps the state from being loaded.
   std::vector<std::string> run() {
+    for (const std::string& unknown : parts_.unknown) one_sided(unknown);
     load_groups();
     for (const auto& [name, part] : parts_.models) {
       Access::Model* model = Access::find(opt_, name);
       load_model(model != nullptr ? *model : Access::add(opt_, name), part);
     }
-    if (!strict_) return problems_;
+    if (!strict_) {
+      if (problems_.empty() && !loaded_)
+        problems_.push_back("nothing is loaded: no key is of what this optimiser has");
+      return problems_;
+    }
     for (const Access::Model& model : Access::models(opt_))
       if (parts_.models.count(model.name) == 0)
         for (const auto& [path, state] : model.params)
@@ -122,8 +133,12 @@ class Loader {
  private:
   static std::string key(const Access::Model& model, const std::string& path,
                          const std::string& name) {
-    const std::string below = (path.empty() ? "" : path + ".") + name;
+    const std::string below = escaped((path.empty() ? "" : path + ".") + name);
     return model.name == "0" ? "state." + below : "models." + model.name + ".state." + below;
+  }
+  // A key that the dict or the optimiser lacks.
+  void one_sided(std::string problem) {
+    if (strict_) problems_.push_back(std::move(problem));
   }
   void missing(const Access::Model& model, const std::string& path) {
     if (names_.size() == 1) return;  // a rule without state leaves nothing in a dict
@@ -132,6 +147,7 @@ class Loader {
 
   void load_groups() {
     auto& groups = opt_.param_groups();
+    if (!strict_ && parts_.groups.empty()) return;
     if (parts_.groups.size() != groups.size()) {
       problems_.push_back(fmt::format("parameter groups: {} given, the optimiser has {}",
                                       parts_.groups.size(), groups.size()));
@@ -146,9 +162,10 @@ class Loader {
         if (groups[g].hyper.contains(name))
           groups[g].hyper[name] = value;
         else
-          problems_.push_back(
-              fmt::format("groups.{}.{}: {} has no such number", g, name, opt_.name()));
+          one_sided(
+              fmt::format("groups.{}.{}: {} has no such number", g, escaped(name), opt_.name()));
       }
+      loaded_ = true;
       if (part.initial_lr) groups[g].initial_lr = part.initial_lr;
       if (part.step.defined()) groups[g].step = like(part.step, groups[g].step);
     }
@@ -160,11 +177,14 @@ class Loader {
     for (const auto& [g, step] : part.steps)
       if (g < model.steps.size()) model.steps[g] = like(step, model.steps[g]);
     for (const auto& [path, tensors] : part.params) {
+      if (known && model.params.count(path) == 0) {
+        one_sided(key(model, path, "*") + ": unexpected");
+        continue;
+      }
       const auto [at, fresh] = model.params.try_emplace(path);
       if (fresh) {
         at->second.bound = false;
         at->second.group = Access::group_of(opt_, path);
-        if (known && strict_) problems_.push_back(key(model, path, "*") + ": unexpected");
       }
       load_param(model, path, at->second, tensors);
     }
@@ -175,6 +195,8 @@ class Loader {
 
   void load_param(const Access::Model& model, const std::string& path, Access::Param& state,
                   const std::map<std::string, Tensor>& tensors) {
+    if (ignore_misshapen_ && state.bound && misshapen(state, tensors)) return;
+    loaded_ = true;
     if (tensors.count("step") == 0) state.tensors.erase("step");
     // Momentum may have been given to a rule that had none when its state was saved.
     for (const std::string& name : names_)
@@ -182,8 +204,7 @@ class Loader {
         problems_.push_back(key(model, path, name) + ": missing");
     for (const auto& [name, t] : tensors) {
       if (std::find(names_.begin(), names_.end(), name) == names_.end()) {
-        problems_.push_back(
-            fmt::format("{}: {} has no such state", key(model, path, name), opt_.name()));
+        one_sided(fmt::format("{}: {} has no such state", key(model, path, name), opt_.name()));
         continue;
       }
       const auto old = state.tensors.find(name);
@@ -198,21 +219,32 @@ class Loader {
     }
   }
 
+  static bool misshapen(const Access::Param& state, const std::map<std::string, Tensor>& tensors) {
+    return std::any_of(tensors.begin(), tensors.end(), [&](const auto& given) {
+      const auto old = state.tensors.find(given.first);
+      return old != state.tensors.end() && !(old->second.shape() == given.second.shape());
+    });
+  }
+
   Optimizer& opt_;
   const Parts& parts_;
-  bool strict_;
+  bool strict_, ignore_misshapen_, loaded_ = false;
   std::vector<std::string> problems_, names_;
 };
 
+std::string op_of(const LoadOptions& options) {
+  return options.source.empty() ? "load_state_dict" : "load: " + escaped(options.source, 200);
+}
+
+/// `dict` is renamed.
 void load_parts(Optimizer& opt, Optimizer changed, const StateDict& dict,
                 const LoadOptions& options) {
-  const std::string op = options.source.empty() ? "load_state_dict" : "load: " + options.source;
-  const StateDict named = renamed(dict, options, op);
-  const Parts parts(named);
-  const std::vector<std::string> problems = Loader(changed, parts, options.strict).run();
+  const Parts parts(dict);
+  const std::vector<std::string> problems = Loader(changed, parts, options).run();
   std::string list;
   for (const std::string& p : problems) list += "\n  " + p;
-  LILITH_CHECK(problems.empty(), "{}: the state does not fit this {}:{}", op, opt.name(), list);
+  LILITH_CHECK(problems.empty(), "{}: the state does not fit this {}:{}", op_of(options),
+               opt.name(), list);
   opt = std::move(changed);
 }
 
@@ -221,23 +253,26 @@ Json describe(const Optimizer& opt) {
   for (const ParamGroup& group : opt.param_groups())
     groups.push_back(group.prefix.empty() ? Json::object() : Json{{"prefix", group.prefix}});
   for (const auto& model : Access::models(opt)) models.push_back(model.name);
-  return {{"version", kVersion},
-          {"name", opt.name()},
-          {"flags", Access::flags(opt)},
-          {"fit_epochs", opt.fit_epochs()},
-          {"groups", groups},
-          {"models", models},
-          {"fit_epochs", opt.fit_epochs()}};
+  return {{"version", kVersion}, {"name", opt.name()}, {"flags", Access::flags(opt)},
+          {"groups", groups},    {"models", models},   {"fit_epochs", opt.fit_epochs()}};
+}
+
+std::vector<std::string> prefixes_of(const Json& groups) {
+  std::vector<std::string> out;
+  for (const Json& group : groups) out.push_back(group.value("prefix", ""));
+  return out;
 }
 
 // Groups made by prefix that the optimiser lacks; what it has must be the file's.
-void match_groups(Optimizer& opt, const Json& groups, const std::string& source) {
-  for (std::size_t g = 1; g < groups.size(); ++g) {
-    const std::string prefix = groups[g].value("prefix", "");
+void match_groups(Optimizer& opt, const std::vector<std::string>& prefixes,
+                  const std::string& source) {
+  for (std::size_t g = 1; g < prefixes.size(); ++g) {
+    const std::string& prefix = prefixes[g];
     if (g < opt.param_groups().size()) {
       const std::string& here = opt.param_groups()[g].prefix;
       LILITH_CHECK(here == prefix || here.empty() || prefix.empty(),
-                   "load: parameter group {} is '{}' in {}, '{}' here.", g, prefix, source, here);
+                   "load: parameter group {} is '{}' in {}, '{}' here.", g, escaped(prefix), source,
+                   here);
       continue;
     }
     LILITH_CHECK(!prefix.empty(),
@@ -260,15 +295,15 @@ void match_flags(Optimizer& opt, const Json& flags, const std::string& source) {
   }
 }
 
-void match(Optimizer& opt, const Json& j, const std::string& source) {
+void match(Optimizer& opt, const Json& j, const std::vector<std::string>& group_prefixes,
+           const std::string& source) {
   LILITH_CHECK(j.at("version") == kVersion,
                "load: {} holds an optimiser of version {}; this Lilith reads {}.", source,
                j.at("version").dump(), kVersion);
   LILITH_CHECK(j.at("name") == opt.name(), "load: {} holds {}; this is {}.", source,
-               j.at("name").get<std::string>(), opt.name());
-  opt.set_fit_epochs(j.value("fit_epochs", std::int64_t{0}));
+               escaped(j.at("name").get<std::string>()), opt.name());
   match_flags(opt, j.at("flags"), source);
-  match_groups(opt, j.at("groups"), source);
+  match_groups(opt, group_prefixes, source);
   opt.set_fit_epochs(j.value("fit_epochs", std::int64_t{0}));
   // In their order, by which models that have no name of their own find their state.
   for (const Json& name : j.at("models"))
@@ -295,21 +330,25 @@ StateDict state_dict(const Optimizer& opt) {
 void load_state_dict(Optimizer& opt, const StateDict& dict, LoadOptions options,
                      SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  load_parts(opt, opt, dict, options);
+  load_parts(opt, opt, optim::renamed_state(dict, {}, options, op_of(options)).dict, options);
 }
 
 std::string optim::describe(const Optimizer& opt) { return lilith::describe(opt).dump(); }
 
 void optim::load_described(Optimizer& opt, const StateDict& dict, const std::string& description,
                            const LoadOptions& options) {
-  const std::string& source = options.source;
+  const std::string source = escaped(options.source, 200);
   Optimizer changed = opt;
+  RenamedState state;
   try {
-    if (!description.empty()) match(changed, Json::parse(description), source);
+    const Json j = description.empty() ? Json() : Json::parse(description);
+    const auto prefixes = j.is_null() ? std::vector<std::string>() : prefixes_of(j.at("groups"));
+    state = renamed_state(dict, prefixes, options, op_of(options));
+    if (!j.is_null()) match(changed, j, state.group_prefixes, source);
   } catch (const Json::exception& e) {
-    fail("load: {}: the description of the optimiser is broken: {}", source, e.what());
+    fail("load: {}: the description of the optimiser is broken: {}", source, escaped(e.what()));
   }
-  load_parts(opt, std::move(changed), dict, options);
+  load_parts(opt, std::move(changed), state.dict, options);
 }
 
 void save(const Optimizer& opt, const std::string& path, SourceLocation loc) {
@@ -324,7 +363,7 @@ void save(const Optimizer& opt, const std::string& path, SourceLocation loc) {
 void load(Optimizer& opt, const std::string& path, LoadOptions options, SourceLocation loc) {
   LocScope scope(loc, nullptr);
   const TensorDict tensors = load_tensors(path, loc);
-  options.source = path.substr(path.find_last_of('/') + 1);
+  if (options.source.empty()) options.source = path.substr(path.find_last_of('/') + 1);
   const auto it = tensors.metadata.find(kKey);
   optim::load_described(opt, StateDict(tensors.begin(), tensors.end()),
                         it == tensors.metadata.end() ? "" : it->second, options);
