@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "core/quote.h"
 #include "lilith/data.h"
 
 namespace lilith::data {
@@ -13,10 +14,11 @@ namespace {
 // Reads a file that may be gzipped; zlib passes other files through.
 class GzReader {
  public:
-  explicit GzReader(const std::string& path) : path_(path) {
-    LILITH_CHECK(!std::filesystem::is_directory(path), "idx: {} is a folder", path);
+  /// `shown` is the path in messages.
+  GzReader(const std::string& path, const std::string& shown) : shown_(shown) {
+    LILITH_CHECK(!std::filesystem::is_directory(path), "idx: {} is a folder", shown);
     file_ = gzopen(path.c_str(), "rb");
-    LILITH_CHECK(file_ != nullptr, "idx: cannot open {}: {}", path, std::strerror(errno));
+    LILITH_CHECK(file_ != nullptr, "idx: cannot open {}: {}", shown, std::strerror(errno));
     gzbuffer(file_, 1 << 17);
   }
   ~GzReader() { gzclose(file_); }
@@ -38,17 +40,19 @@ class GzReader {
  private:
   void check_stream(int result) {
     int code = Z_OK;
-    const char* text = gzerror(file_, &code);
-    if (code == Z_BUF_ERROR) fail("idx: {}: the gzip stream is truncated", path_);
-    if (result < 0 || (code != Z_OK && code != Z_STREAM_END))
-      fail("idx: {}: broken gzip stream: {}", path_, text);
+    std::string_view text = gzerror(file_, &code);
+    if (code == Z_BUF_ERROR) fail("idx: {}: the gzip stream is truncated", shown_);
+    if (result >= 0 && (code == Z_OK || code == Z_STREAM_END)) return;
+    // zlib begins its text with the path.
+    if (const std::size_t at = text.rfind(": "); at != text.npos) text.remove_prefix(at + 2);
+    fail("idx: {}: broken gzip stream: {}", shown_, escaped(text));
   }
 
-  const std::string& path_;
+  const std::string& shown_;
   gzFile file_ = nullptr;
 };
 
-DType idx_dtype(std::uint8_t code, const std::string& path) {
+DType idx_dtype(std::uint8_t code, const std::string& shown) {
   switch (code) {
     case 0x08:
       return DType::U8;
@@ -66,7 +70,7 @@ DType idx_dtype(std::uint8_t code, const std::string& path) {
       fail(
           "idx: {}: wrong magic: element type 0x{:02x}; known are 0x08 (u8), 0x09, 0x0b, 0x0c, "
           "0x0d, 0x0e",
-          path, code);
+          shown, code);
   }
 }
 
@@ -78,26 +82,27 @@ std::uint32_t big_endian(const std::uint8_t* p) {
 
 IdxFile read_idx(const std::string& path, SourceLocation loc) {
   const LocScope scope(loc, nullptr);
-  GzReader reader(path);
+  const std::string shown = escaped(path, 1000);
+  GzReader reader(path, shown);
   std::uint8_t head[4];
-  LILITH_CHECK(reader.read(head, 4) == 4, "idx: {}: the file ends within the magic number", path);
+  LILITH_CHECK(reader.read(head, 4) == 4, "idx: {}: the file ends within the magic number", shown);
   LILITH_CHECK(
       head[0] == 0 && head[1] == 0,
-      "idx: {}: wrong magic {:02x}{:02x}{:02x}{:02x}; an idx file starts with two zero bytes", path,
-      head[0], head[1], head[2], head[3]);
+      "idx: {}: wrong magic {:02x}{:02x}{:02x}{:02x}; an idx file starts with two zero bytes",
+      shown, head[0], head[1], head[2], head[3]);
   IdxFile file;
-  file.dtype = idx_dtype(head[2], path);
+  file.dtype = idx_dtype(head[2], shown);
   const int rank = head[3];
   LILITH_CHECK(rank >= 1 && rank <= Shape::kMaxRank, "idx: {}: {} dimensions; 1 to {} can be read",
-               path, rank, Shape::kMaxRank);
+               shown, rank, Shape::kMaxRank);
   std::uint64_t promised = size_of(file.dtype);
   for (int d = 0; d < rank; ++d) {
     std::uint8_t size[4];
-    LILITH_CHECK(reader.read(size, 4) == 4, "idx: {}: the file ends within the sizes", path);
+    LILITH_CHECK(reader.read(size, 4) == 4, "idx: {}: the file ends within the sizes", shown);
     file.shape.push_back(big_endian(size));
     LILITH_CHECK(!__builtin_mul_overflow(promised, std::uint64_t{big_endian(size)}, &promised) &&
                      promised < (std::uint64_t{1} << 48),
-                 "idx: {}: the sizes {} are too large", path, file.shape.str());
+                 "idx: {}: the sizes {} are too large", shown, file.shape.str());
   }
   // Grown as data arrives, so that a broken header cannot ask for memory that the file does not
   // fill.
@@ -110,11 +115,11 @@ IdxFile read_idx(const std::string& path, SourceLocation loc) {
     have += got;
     LILITH_CHECK(got == chunk,
                  "idx: {}: too short: the header promises {} bytes ({} of {}), the file has {}",
-                 path, promised, file.shape.str(), name(file.dtype), have);
+                 shown, promised, file.shape.str(), name(file.dtype), have);
   }
   std::uint8_t extra;
   LILITH_CHECK(reader.read(&extra, 1) == 0,
-               "idx: {}: more data than the {} bytes that the header promises", path, promised);
+               "idx: {}: more data than the {} bytes that the header promises", shown, promised);
   return file;
 }
 

@@ -79,6 +79,11 @@ TEST_F(FileErrors, Idx) {
                     "idx: " + brief + ": the file ends within the magic number");
   EXPECT_ERROR_HERE(data::MNIST(path("none"), data::Split::Train),
                     "MNIST: " + path("none") + " is not a folder");
+  // Names are not obeyed by a terminal.
+  EXPECT_ERROR_HERE(data::read_idx("no\x1b[31m\n"),
+                    "idx: cannot open no\\x1b[31m\\n: No such file or directory");
+  EXPECT_ERROR_HERE(data::MNIST("no\x1b[31m\n", data::Split::Train),
+                    "MNIST: no\\x1b[31m\\n is not a folder");
 }
 
 std::string with_header(const std::string& header, const std::string& data = "") {

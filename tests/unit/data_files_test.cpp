@@ -109,6 +109,12 @@ TEST_F(DataFiles, RefusesFilesThatDisagree) {
   expect_error(load, {"t10k-labels-idx1-ubyte"});
   write("t10k-labels-idx1-ubyte", labels({1, 2, 3}));
   expect_error(load, {"2 images", "3 labels"});
+  const fs::path hostile = dir_ / "\x1b[31m";
+  fs::create_directories(hostile);
+  write("\x1b[31m/t10k-images-idx3-ubyte", images(2));
+  write("\x1b[31m/t10k-labels-idx1-ubyte", labels({1, 10}));
+  expect_error([&] { data::MNIST(hostile.string(), data::Split::Test); },
+               {"/\\x1b[31m/t10k-labels-idx1-ubyte: label 10 at row 1"});
   write("t10k-labels-idx1-ubyte", labels({1, 10}));
   expect_error(load, {"t10k-labels-idx1-ubyte", "label 10 at row 1"});
   write("t10k-labels-idx1-ubyte", images(2));
