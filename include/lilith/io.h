@@ -10,8 +10,8 @@
 namespace lilith {
 
 struct ReadOptions {
-  /// The tensors to read, by name, or by what their names begin with up to a dot ("encoder" for
-  /// "encoder.0.weight"); empty: all. Error for one that matches nothing.
+  /// The tensors to read, by name or by what names begin with up to a dot ("encoder"); empty: all.
+  /// Of shards, only theirs have to be there. Error for one that matches nothing.
   std::vector<std::string> only = {};
 };
 

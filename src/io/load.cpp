@@ -1,16 +1,14 @@
 #include "lilith/io.h"
 
-#include <algorithm>
 #include <cctype>
-#include <set>
 
-#include "core/quote.h"
 #include "eval/dump_case.h"
 #include "io/contents.h"
 #include "io/gguf.h"
 #include "io/numpy.h"
 #include "io/open.h"
 #include "io/safetensors.h"
+#include "io/selection.h"
 #include "io/torch_file.h"
 #include "transforms/load_state.h"
 
@@ -51,38 +49,17 @@ Format format_of(const std::string& path) {
   return Format::Safetensors;
 }
 
-bool wanted(const std::string& name, const std::string& what) {
-  const std::string_view prefix =
-      what.ends_with('.') ? std::string_view(what).substr(0, what.size() - 1) : what;
-  return name == what ||
-         (name.starts_with(prefix) && name.size() > prefix.size() && name[prefix.size()] == '.');
-}
-
-// Leaves the entries that are asked for.
-void choose(io::Contents& contents, const std::vector<std::string>& only, const std::string& path) {
-  if (only.empty()) return;
-  std::vector<bool> used(only.size());
-  std::vector<io::Entry> chosen;
-  TensorDict names;
-  for (io::Entry& entry : contents.entries) {
-    bool take = false;
-    for (std::size_t i = 0; i < only.size(); ++i)
-      if (wanted(entry.name, only[i])) take = used[i] = true;
-    names.add(entry.name, Tensor());
-    if (take) chosen.push_back(std::move(entry));
-  }
-  for (std::size_t i = 0; i < only.size(); ++i)
-    LILITH_CHECK(used[i], "load: {} has no tensor '{}' among {}{}.", path, escaped(only[i]),
-                 names.size(), names.nearest_text(only[i]));
-  contents.entries = std::move(chosen);
-}
-
 }  // namespace
 
 TensorDict load_tensors(const std::string& path, const ReadOptions& options, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  io::Contents contents = io::open_contents(path);
-  choose(contents, options.only, path);
+  const io::Selection selection(options.only);
+  io::Contents contents = io::open_contents(path, selection);
+  std::vector<std::string_view> names;
+  for (const io::Entry& entry : contents.entries) names.emplace_back(entry.name);
+  selection.check(names, path);
+  std::erase_if(contents.entries,
+                [&](const io::Entry& entry) { return !selection.wants(entry.name); });
   return io::read_all(std::move(contents));
 }
 

@@ -63,12 +63,13 @@ Contents open_file(const MappedFilePtr& file) {
 
 }  // namespace
 
-Contents open_contents(const std::string& path) {
+Contents open_contents(const std::string& path, const Selection& selection) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return open_contents(weights_in_folder(path));
+  if (std::filesystem::is_directory(path, error))
+    return open_contents(weights_in_folder(path), selection);
   const MappedFilePtr file = MappedFile::open(path);
   if (is_shard_index(file->all()))
-    return open_shards(*file,
+    return open_shards(*file, selection,
                        [](const std::string& shard) { return open_file(MappedFile::open(shard)); });
   return open_file(file);
 }

@@ -60,13 +60,14 @@ bool is_shard_index(std::span<const std::uint8_t> bytes) {
          all.find("\"weight_map\"") != all.npos;
 }
 
-Contents open_shards(const MappedFile& index, OpenFile open) {
+Contents open_shards(const MappedFile& index, const Selection& selection, OpenFile open) {
   const ordered_json json = parse(index);
   Contents out{"shards", {}};
   if (json.contains("metadata") && json["metadata"].is_object())
     for (const auto& [key, value] : json["metadata"].items())
       out.metadata[key] = value.is_string() ? value.get<std::string>() : value.dump();
   std::vector<std::string> shards;
+  std::vector<std::string_view> names;
   std::unordered_map<std::string, std::string> where;  // tensor to shard
   for (const auto& [tensor, shard] : json["weight_map"].items()) {
     LILITH_CHECK(shard.is_string(), "load: {}: the shard of '{}' is no text.", index.path(),
@@ -74,8 +75,12 @@ Contents open_shards(const MappedFile& index, OpenFile open) {
     const auto name = shard.get<std::string>();
     LILITH_CHECK(where.emplace(tensor, name).second, "load: {}: the index has '{}' twice.",
                  index.path(), escaped(tensor));
-    if (std::find(shards.begin(), shards.end(), name) == shards.end()) shards.push_back(name);
+    names.push_back(tensor);
+    if (selection.wants(tensor) && std::find(shards.begin(), shards.end(), name) == shards.end())
+      shards.push_back(name);
   }
+  selection.check(names, index.path());
+  std::erase_if(where, [&](const auto& item) { return !selection.wants(item.first); });
   check_all_there(index, shards);
   for (const std::string& shard : shards) {
     Contents part = open(shard_path(index, shard));

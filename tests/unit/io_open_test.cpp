@@ -107,6 +107,17 @@ TEST_F(OpenFile, Shards) {
   }
   fs::remove(path("m/model-2.pt"));
   expect_has(error_text([&] { load_tensors(index); }), "1 of 2 shards is missing: model-2.pt.");
+  // Only what is asked for has to be there.
+  const TensorDict part = load_tensors(index, {.only = {"a"}});
+  EXPECT_EQ(part.size(), 1u);
+  EXPECT_EQ(part["a"].to_vector<float>(), (std::vector<float>{1, 1}));
+  EXPECT_EQ(load_tensors(path("m"), {.only = {"a"}}).size(), 1u);
+  expect_has(error_text([&] { load_tensors(index, {.only = {"a", "b"}}); }),
+             "1 of 2 shards is missing: model-2.pt.");
+  expect_has(error_text([&] { load_tensors(index, {.only = {"b"}}); }),
+             "1 of 1 shards is missing: model-2.pt.");
+  expect_has(error_text([&] { load_tensors(index, {.only = {"unlisted"}}); }),
+             "model.safetensors.index.json has no tensor 'unlisted' among 2");
   expect_has(error("m/i.json", R"({"weight_map": {"c": "model-1.safetensors"}})"),
              "model-1.safetensors has no 'c', which the index says it has");
   expect_has(error("m/i.json", R"({"weight_map": {"c": "../x"}})"),
