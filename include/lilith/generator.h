@@ -21,13 +21,13 @@ class Generator {
   explicit Generator(std::uint64_t seed = 67280421310721);
   /// Restarts the stream.
   Generator& manual_seed(std::uint64_t seed);
-  std::uint64_t initial_seed() const;
+  std::uint64_t initial_seed() const;  // of the last restart. Ref: torch.Generator.initial_seed
   /// What set_state takes, here or in another generator, to go on from this point.
   RngState get_state() const;
   void set_state(const RngState& state);
 
   struct Stream;
-  const std::shared_ptr<Stream>& stream() const { return stream_; }
+  const std::shared_ptr<Stream>& stream() const { return stream_; }  // what copies share
 
  private:
   std::shared_ptr<Stream> stream_;
