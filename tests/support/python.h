@@ -22,14 +22,18 @@ inline std::string python_failure(const std::string& program, const std::string&
   return "python failed: " + std::string(std::istreambuf_iterator<char>(out), {});
 }
 
-/// Whether LILITH_PYTHON names an interpreter that imports these modules ("numpy, gguf").
-inline bool has_python(const std::string& modules) {
-  return std::getenv("LILITH_PYTHON") != nullptr && python_failure("import " + modules, "").empty();
+/// Why no Python with these modules ("numpy, gguf") can be run; nothing when one can.
+inline std::string lacks_python(const std::string& modules) {
+  if (std::getenv("LILITH_PYTHON") == nullptr)
+    return "LILITH_PYTHON is not set; an interpreter that imports " + modules +
+           " is needed (tests/README.md)";
+  const std::string failure = python_failure("import " + modules, "");
+  return failure.empty() ? "" : "LILITH_PYTHON does not import " + modules + ": " + failure;
 }
 
 }  // namespace lilith::testing
 
 /// Skips the test, saying what is missing, where no Python with these modules is there.
-#define LILITH_PYTHON_OR_SKIP(modules)         \
-  if (!::lilith::testing::has_python(modules)) \
-  GTEST_SKIP() << "SKIPPED: set LILITH_PYTHON to an interpreter that imports " << (modules)
+#define LILITH_PYTHON_OR_SKIP(modules)                                                    \
+  if (const std::string lacks = ::lilith::testing::lacks_python(modules); !lacks.empty()) \
+  GTEST_SKIP() << "SKIPPED: " << lacks
