@@ -6,8 +6,10 @@
 namespace lilith {
 
 // The functions of lilith/ops/loss.h as callables, with torch.nn's names, options and defaults:
-// CrossEntropyLoss{.label_smoothing = 0.1}(logits, target).
+// CrossEntropyLoss{.label_smoothing = 0.1}(logits, target). Shapes, dtypes, formulas and errors are
+// the functions'.
 
+/// nll_loss: input log-probabilities [N, C, d…], target class indices. Ref: torch.nn.NLLLoss.
 struct NLLLoss {
   Buffer weight = {};
   std::int64_t ignore_index = -100;
@@ -15,6 +17,8 @@ struct NLLLoss {
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// cross_entropy_loss: input logits [N, C, d…], target class indices or probabilities. Ref:
+/// torch.nn.CrossEntropyLoss.
 struct CrossEntropyLoss {
   Buffer weight = {};
   std::int64_t ignore_index = -100;
@@ -23,22 +27,26 @@ struct CrossEntropyLoss {
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// mse_loss. Ref: torch.nn.MSELoss.
 struct MSELoss {
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// l1_loss. Ref: torch.nn.L1Loss.
 struct L1Loss {
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// binary_cross_entropy: input probabilities. Ref: torch.nn.BCELoss.
 struct BCELoss {
   Buffer weight = {};
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// binary_cross_entropy_with_logits. Ref: torch.nn.BCEWithLogitsLoss.
 struct BCEWithLogitsLoss {
   Buffer weight = {};
   Reduction reduction = Reduction::Mean;
@@ -46,24 +54,28 @@ struct BCEWithLogitsLoss {
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// smooth_l1_loss. Ref: torch.nn.SmoothL1Loss.
 struct SmoothL1Loss {
   Reduction reduction = Reduction::Mean;
   double beta = 1;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// huber_loss. Ref: torch.nn.HuberLoss.
 struct HuberLoss {
   Reduction reduction = Reduction::Mean;
   double delta = 1;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// kl_div: input log-probabilities. Ref: torch.nn.KLDivLoss.
 struct KLDivLoss {
   KLDivReduction reduction = KLDivReduction::Mean;
   bool log_target = false;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// gaussian_nll_loss. Ref: torch.nn.GaussianNLLLoss.
 struct GaussianNLLLoss {
   bool full = false;
   double eps = 1e-6;
@@ -71,6 +83,7 @@ struct GaussianNLLLoss {
   Tensor operator()(const Tensor& input, const Tensor& target, const Tensor& var,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// poisson_nll_loss. Ref: torch.nn.PoissonNLLLoss.
 struct PoissonNLLLoss {
   bool log_input = true;
   bool full = false;
@@ -79,23 +92,28 @@ struct PoissonNLLLoss {
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// soft_margin_loss: target 1 or -1. Ref: torch.nn.SoftMarginLoss.
 struct SoftMarginLoss {
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// hinge_embedding_loss: target 1 or -1. Ref: torch.nn.HingeEmbeddingLoss.
 struct HingeEmbeddingLoss {
   double margin = 1;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// multilabel_soft_margin_loss: input and target [N, C]. Ref:
+/// torch.nn.MultiLabelSoftMarginLoss.
 struct MultiLabelSoftMarginLoss {
   Buffer weight = {};
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// multi_margin_loss: input [N, C], target class indices [N]. Ref: torch.nn.MultiMarginLoss.
 struct MultiMarginLoss {
   double p = 1;
   double margin = 1;
@@ -104,20 +122,23 @@ struct MultiMarginLoss {
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
-/// target is 1 where a should rank higher, else -1.
+/// margin_ranking_loss: target is 1 where a should rank higher, else -1. Ref:
+/// torch.nn.MarginRankingLoss.
 struct MarginRankingLoss {
   double margin = 0;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
-/// target is 1 where a and b should be alike, else -1.
+/// cosine_embedding_loss: target is 1 where a and b should be alike, else -1. Ref:
+/// torch.nn.CosineEmbeddingLoss.
 struct CosineEmbeddingLoss {
   double margin = 0;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// triplet_margin_loss. Ref: torch.nn.TripletMarginLoss.
 struct TripletMarginLoss {
   double margin = 1;
   double p = 2;

@@ -183,7 +183,12 @@ class Optimizer {
 StateDict state_dict(const Optimizer& opt);
 /// Puts them back; keys of hyper-parameters may be missing. State of parameters that the optimiser
 /// has not seen waits for their first update. Errors: keys that the optimiser cannot have, shapes
-/// and numbers of groups that differ, side by side; nothing is changed then.
+/// and numbers of groups that differ, side by side; an option that matches nothing; nothing is
+/// changed then.
+///
+/// Of the options, `prefix` is one of keys ("optimizer"); `strip` and `rename` are of parameters'
+/// paths, and of groups', so that a model and its optimiser load with the same ones. With
+/// ignore_misshapen a parameter of another shape keeps the state that it has: prepare(model) first.
 void load_state_dict(Optimizer& opt, const StateDict& dict, LoadOptions options = {},
                      SourceLocation loc = SourceLocation::current());
 /// Writes an optimiser as safetensors: its state_dict, name, flags, and groups made by prefix.
