@@ -24,7 +24,6 @@ CompiledGraph::CompiledGraph(Graph g) {
   impl->graph = std::move(g);
   std::vector<ir::NodeImpl*> outputs;
   for (const Tensor& t : impl->graph.outputs()) outputs.push_back(t.node());
-  const runtime::Busy busy;
   const ir::GraphLock lock;
   const driver::Canonical c = driver::canonicalise(outputs);
   for (std::uint32_t k : c.inputs) {

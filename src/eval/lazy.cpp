@@ -1,13 +1,10 @@
 #include "eval/lazy.h"
 
-#include <mutex>
-
 #include "eval/canonical.h"
 #include "eval/program_cache.h"
 #include "ir/node_map.h"
 #include "ir/order.h"
 #include "lilith/compile.h"
-#include "runtime/fork.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
 
@@ -98,7 +95,6 @@ void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeIm
 }  // namespace
 
 void evaluate(const std::vector<Tensor>& outputs) {
-  const runtime::Busy busy;
   const ir::GraphLock lock;
   std::vector<ir::NodeImpl*> roots, targets;
   for (const Tensor& t : outputs)
@@ -117,15 +113,16 @@ namespace {
 
 thread_local int building_depth = 0;
 
-/// Whether the root reaches more than `limit` pending nodes that can be evaluated: none of them
-/// depends on a traced function's input (someone rewrites that function's graph).
+/// Whether the root reaches more than `limit` pending nodes, and can be evaluated: it does not
+/// depend on a traced function's input (someone rewrites that function's graph). It looks at no
+/// more nodes than that, so that all looks together cost as much as the nodes that were added.
 bool too_much_pending(ir::NodeImpl* root, std::size_t limit) {
+  if (root->traced) return false;
   std::vector<ir::NodeImpl*> stack{root};
   ir::NodeMap<char> seen(256);
-  while (!stack.empty()) {
+  while (!stack.empty() && seen.size() <= limit) {
     ir::NodeImpl* node = stack.back();
     stack.pop_back();
-    if (node->op == &ir::parameter_op()) return false;
     if (!pending(*node) || !seen.insert(node, 1)) continue;
     for (ir::NodeImpl* input : node->inputs) stack.push_back(input);
   }
@@ -141,11 +138,8 @@ void node_added(const Tensor& t) {
   if (--until_check > 0) return;
   until_check = kPeriod;
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0 || building_depth > 0) return;
-  // Before the lock, as everywhere: fork() waits for those that are busy, who may wait for the
-  // lock.
-  const runtime::Busy busy;
   // While another thread evaluates, the next look is early enough.
-  const std::unique_lock lock(ir::graph_mutex(), std::try_to_lock);
+  const ir::GraphLock lock(std::try_to_lock);
   if (lock && too_much_pending(t.node(), kMaxPending)) evaluate({t});
 }
 

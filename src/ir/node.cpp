@@ -1,10 +1,10 @@
 #include "ir/node.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
 #include "ir/order.h"
-#include "runtime/fork.h"
 
 namespace lilith::ir {
 namespace {
@@ -67,7 +67,12 @@ void NodeImpl::operator delete(void* p) {
 }
 
 NodeImpl::NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc)
-    : op(op), attrs(std::move(attrs)), aval(aval), loc(loc) {
+    : op(op),
+      attrs(std::move(attrs)),
+      aval(aval),
+      loc(loc),
+      traced(op == &parameter_op() ||
+             std::ranges::any_of(inputs, [](const Tensor& t) { return t.node()->traced; })) {
   this->inputs.reserve(inputs.size());
   for (const Tensor& t : inputs) {
     t.node()->retain();
@@ -107,17 +112,16 @@ void NodeImpl::make_leaf(StoragePtr data) {
   for (NodeImpl* input : old) input->release();
 }
 
-std::recursive_mutex& graph_mutex() {
+std::recursive_mutex& GraphLock::mutex() {
   static auto* mutex = new std::recursive_mutex;  // lives through static destruction
   return *mutex;
 }
 
-namespace {
-// Nothing is evaluated meanwhile; a thread that only looks holds nothing that the child needs.
-[[maybe_unused]] const bool fork_hooks = runtime::at_fork(
-    runtime::LockOrder::Outer, {.before = [] { graph_mutex(); },  // made by now
-                                .child = [] { new (&graph_mutex()) std::recursive_mutex; }});
-}  // namespace
+// Whoever holds it is busy: at a fork nobody does, but for threads that fork. A recursive mutex
+// knows its owner by the thread's number, which is another one in the child.
+const bool GraphLock::fork_hooks = runtime::at_fork(
+    runtime::LockOrder::Outer, {.before = [] { mutex(); },  // made by now
+                                .child = [] { new (&mutex()) std::recursive_mutex; }});
 
 std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs) {
   std::vector<NodeImpl*> roots;

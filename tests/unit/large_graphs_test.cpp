@@ -2,6 +2,7 @@
 // it, or look at all of it for each of its nodes.
 #include <gtest/gtest.h>
 
+#include "ir/node.h"
 #include "lilith/compile.h"
 #include "lilith/graph.h"
 #include "lilith/ops.h"
@@ -50,6 +51,23 @@ TEST(LargeGraphs, RewritingATracedFunctionAsksForNoValue) {
     return node.op_name() == "cos" ? sin(in[0]) : Tensor();
   });
   EXPECT_GT(twice.nodes().size(), 2u * kSteps);
+}
+
+TEST(LargeGraphs, OneThatIsBuiltByHandIsNotLookedAtAgainAndAgain) {
+  // Outside of any trace: every thousandth node asks whether too much is pending behind it.
+  const Tensor input = ir::make_parameter({.shape = {3}, .dtype = kFloat32}, 0, "x");
+  const auto runs = cache_stats().runs;
+  Tensor x = input;
+  for (int k = 0; k < 300'000; ++k) x = sin(x);
+  EXPECT_TRUE(x.node()->traced);
+  EXPECT_EQ(cache_stats().runs, runs);
+  EXPECT_EQ(Graph({input}, {x}).nodes().size(), 300'001u);
+  // What depends on no input is evaluated.
+  Tensor y = zeros({3});
+  for (int k = 0; k < 30'000; ++k) y = y + 1;
+  EXPECT_FALSE(y.node()->traced);
+  EXPECT_GT(cache_stats().runs, runs);
+  EXPECT_EQ(y.to_vector<float>(), std::vector<float>(3, 30'000));
 }
 
 }  // namespace
