@@ -5,6 +5,7 @@
 
 #include "data/gather.h"
 #include "data/random.h"
+#include "runtime/fork.h"
 
 namespace lilith::data {
 
@@ -32,7 +33,7 @@ std::int64_t BatchStream::rows() const {
 
 std::vector<Tensor> BatchStream::next() {
   const std::int64_t from = next_ * options_.batch_size;
-  const std::int64_t n = std::min(options_.batch_size, source_->size() - from);
+  const std::int64_t n = std::min<std::int64_t>(options_.batch_size, source_->size() - from);
   std::vector<std::int64_t> in_order;
   const std::int64_t* rows = nullptr;
   if (order_) {
@@ -62,6 +63,7 @@ LoaderEpochs::LoaderEpochs(const LoaderEpochs& other) { *this = other; }
 
 LoaderEpochs& LoaderEpochs::operator=(const LoaderEpochs& other) {
   if (this == &other) return *this;
+  const runtime::Busy busy;
   const std::scoped_lock lock(mutex_, other.mutex_);
   made_with_ = other.made_with_;
   seed_ = other.seed_;
@@ -72,6 +74,7 @@ LoaderEpochs& LoaderEpochs::operator=(const LoaderEpochs& other) {
 }
 
 std::pair<BatchStream, LoaderEpochs::LoopPtr> LoaderEpochs::begin(const BatchStream& stream) {
+  const runtime::Busy busy;
   const std::lock_guard lock(mutex_);
   auto loop = std::make_shared<Loop>();
   if (restored_) {
@@ -94,6 +97,7 @@ std::pair<BatchStream, LoaderEpochs::LoopPtr> LoaderEpochs::begin(const BatchStr
 }
 
 void LoaderEpochs::set_epoch(std::int64_t epoch) {
+  const runtime::Busy busy;
   const std::lock_guard lock(mutex_);
   if (made_with_.shuffle && !seed_) seed_ = draw_seed();
   next_epoch_ = epoch;
@@ -101,6 +105,7 @@ void LoaderEpochs::set_epoch(std::int64_t epoch) {
 }
 
 DataLoaderState LoaderEpochs::state() const {
+  const runtime::Busy busy;
   const std::lock_guard lock(mutex_);
   DataLoaderState state = made_with_;
   state.keeps_seed = seed_.has_value();
@@ -121,6 +126,7 @@ DataLoaderState LoaderEpochs::state() const {
 }
 
 void LoaderEpochs::set_state(const DataLoaderState& state, std::int64_t batches) {
+  const runtime::Busy busy;
   const std::lock_guard lock(mutex_);
   const auto same = [](const char* what, const auto& was, const auto& now) {
     LILITH_CHECK(was == now, "set_state: {} was {}, the loader has {}; need the same", what, was,

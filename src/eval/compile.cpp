@@ -122,8 +122,9 @@ class CompiledImpl {
     return {s.num_kernels, s.arena_bytes, s.compile_ms};
   }
 
-  const Loc loc;           // the line of compile
-  std::mutex trace_mutex;  // one trace at a time: the user's function may keep state of its own
+  const Loc loc;  // the line of compile
+  // One trace at a time: the user's function may keep state of its own.
+  runtime::ForkMutex trace_mutex;
 
  private:
   static constexpr std::size_t kMaxEntries = 64;
@@ -295,7 +296,7 @@ CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t 
     if (s.entry) {
       driver::count_hit();
     } else {
-      std::lock_guard lock(impl_.trace_mutex);
+      const std::lock_guard lock(impl_.trace_mutex);
       s.entry = impl_.find(s, all);
       if (!s.entry) {
         s.entry = trace_entry(all, [&](Tracer& t) { return trace(context, t); });

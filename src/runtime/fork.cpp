@@ -15,11 +15,14 @@ namespace lilith::runtime {
 namespace {
 
 struct State {
-  std::mutex one_fork;  // at a time
-  std::mutex mutex;     // of the hooks; whoever is busy may add one
+  ForkMutex one_fork;  // at a time
+  std::mutex mutex;    // of the hooks; whoever is busy may add one
   std::vector<std::pair<LockOrder, ForkHooks>> hooks;
   std::atomic<int> busy{0};
   std::atomic<bool> forking{false};
+  std::atomic<std::uint64_t> next_thread{1};  // numbers of threads
+  // Of those before `first_thread` only the one that forked is there.
+  std::uint64_t first_thread = 1, forked_by = 0;
 };
 
 // Never destroyed: statics' destructors may still evaluate.
@@ -31,6 +34,19 @@ State& state() {
 thread_local int depth = 0;  // of this thread's Busy scopes
 
 void pause() { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
+
+std::uint64_t this_thread() {
+  thread_local const std::uint64_t number = state().next_thread.fetch_add(1);
+  return number;
+}
+
+void enter() {
+  State& s = state();
+  while (s.busy.fetch_add(1), s.forking.load()) {
+    s.busy.fetch_sub(1);
+    while (s.forking.load()) pause();
+  }
+}
 
 void before_fork() {
   State& s = state();
@@ -60,6 +76,8 @@ void in_parent() {
 void in_child() {
   State& s = state();
   after_fork(&ForkHooks::child);
+  s.forked_by = this_thread();
+  s.first_thread = s.next_thread;
   s.busy = depth > 0 ? 1 : 0;
   s.forking = false;
   s.one_fork.unlock();
@@ -68,16 +86,28 @@ void in_child() {
 }  // namespace
 
 Busy::Busy() {
-  if (depth++ > 0) return;
-  State& s = state();
-  while (s.busy.fetch_add(1), s.forking.load()) {
-    s.busy.fetch_sub(1);
-    while (s.forking.load()) pause();
-  }
+  if (depth++ == 0) enter();
 }
 
 Busy::~Busy() {
   if (--depth == 0) state().busy.fetch_sub(1);
+}
+
+bool ForkMutex::try_lock() {
+  const State& s = state();
+  const std::uint64_t me = this_thread();
+  std::uint64_t owner = 0;
+  if (owner_.compare_exchange_strong(owner, me, std::memory_order_acquire)) return true;
+  const bool gone = owner != 0 && owner < s.first_thread && owner != s.forked_by;
+  return gone && owner_.compare_exchange_strong(owner, me, std::memory_order_acquire);
+}
+
+void ForkMutex::lock() {
+  while (!try_lock()) {
+    if (depth > 0) state().busy.fetch_sub(1);
+    pause();
+    if (depth > 0) enter();
+  }
 }
 
 bool at_fork(LockOrder order, ForkHooks hooks) {

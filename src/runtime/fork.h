@@ -1,4 +1,6 @@
 #pragma once
+#include <atomic>
+#include <cstdint>
 
 // A process may fork after it has computed: the child has none of the threads that ran programs,
 // and whatever another thread had locked stays locked there for ever. So fork() waits until nothing
@@ -12,6 +14,19 @@ class Busy {
   Busy();
   ~Busy();
   Busy(const Busy&) = delete;
+};
+
+/// A mutex under which code of the user runs: it may fork. Whoever waits for it is not busy, else
+/// that fork would wait for ever; whoever locks it is. In the child it is free, unless its owner is
+/// the thread that forked. The wait is polled: for locks that are held long and seldom.
+class ForkMutex {
+ public:
+  void lock();
+  bool try_lock();
+  void unlock() { owner_.store(0, std::memory_order_release); }
+
+ private:
+  std::atomic<std::uint64_t> owner_{0};  // a thread's number; 0: none
 };
 
 /// What one piece of global state does around fork(): `before` locks it, `parent` and `child` give

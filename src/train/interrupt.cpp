@@ -6,6 +6,8 @@
 #include <csignal>
 #include <mutex>
 
+#include "runtime/fork.h"
+
 namespace lilith::train {
 namespace {
 
@@ -71,6 +73,7 @@ void give_back(Taken& t) {
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
+  const runtime::Busy busy;
   const std::lock_guard lock(g_mutex);
   if (g_guards++ > 0) return;
   g_signal = 0;
@@ -78,6 +81,7 @@ InterruptGuard::InterruptGuard() {
 }
 
 InterruptGuard::~InterruptGuard() {
+  const runtime::Busy busy;
   const std::lock_guard lock(g_mutex);
   if (--g_guards > 0) return;
   for (Taken& t : g_taken) give_back(t);

@@ -3,15 +3,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <thread>
 
 #include "core/env.h"
 #include "lilith/compile.h"
+#include "lilith/data.h"
 #include "lilith/ops.h"
 #include "lilith/runtime.h"
 #include "support/expect_error.h"
+#include "train/interrupt.h"
 
 namespace lilith {
 namespace {
@@ -101,6 +104,111 @@ TEST(Fork, WhileOtherThreadsAddToWhatIsPending) {
     });
   int failed = 0;
   for (int i = 0; i < 10; ++i) failed += in_child([] { return product(1) == kProduct ? 0 : 1; });
+  done = true;
+  for (std::thread& t : others) t.join();
+  EXPECT_EQ(failed, 0);
+}
+
+/// Runs f in `threads` threads, the last of which is this one.
+void side_by_side(int threads, const std::function<void(int)>& f) {
+  std::vector<std::thread> others;
+  for (int k = 1; k < threads; ++k) others.emplace_back(f, k);
+  f(0);
+  for (std::thread& t : others) t.join();
+}
+int status_of(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST(Fork, InATracedFunctionThatAnotherThreadWaitsFor) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<bool> tracing{false};
+    std::atomic<pid_t> child{-1};
+    const auto f = compile([&](Tensor x) {
+      tracing = true;
+      usleep(2000);  // the other thread comes to wait for this trace
+      child = fork();
+      if (child == 0) alarm(kHang);
+      return x * 2;
+    });
+    side_by_side(2, [&](int k) {
+      while (k == 1 && !tracing) std::this_thread::yield();
+      const float got = f(full({3}, 1.5)).sum().item<float>();
+      if (child == 0) _exit(got == 9 && f(ones({3})).sum().item<float>() == 6 ? 0 : 1);
+      EXPECT_EQ(got, 9);
+    });
+    ASSERT_EQ(status_of(child), 0) << round;
+  }
+}
+
+TEST(Fork, TwoThreadsInTracedFunctionsForkAtOnce) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> there{0};
+    pid_t children[2] = {-1, -1};
+    thread_local bool is_child = false;
+    const auto fork_together = [&](int k) {
+      if (is_child) return;
+      ++there;
+      while (there < 2) std::this_thread::yield();
+      const pid_t child = fork();
+      is_child = child == 0;
+      if (is_child)
+        alarm(kHang);
+      else
+        children[k] = child;
+    };
+    const auto f = compile([&](Tensor x) { return fork_together(0), x * 2; });
+    const auto g = compile([&](Tensor x) { return fork_together(1), x * 3; });
+    side_by_side(2, [&](int k) {
+      const Tensor x = ones({3});
+      const float got = (k == 0 ? f(x) : g(x)).sum().item<float>();
+      if (is_child) {
+        // The other thread was tracing this: in the child nobody is.
+        const float other = (k == 0 ? g(x) : f(x)).sum().item<float>();
+        _exit(got + other == 15 ? 0 : 1);
+      }
+      EXPECT_EQ(got, k == 0 ? 6 : 9);
+    });
+    for (const pid_t child : children) ASSERT_EQ(status_of(child), 0) << round;
+  }
+}
+
+TEST(Fork, WhileOtherThreadsStartLoopsOverOneLoader) {
+  const TensorDataset data(arange(20).to(kFloat32));
+  const DataLoader loader(data, {.batch_size = 5, .shuffle = true});
+  std::atomic<bool> done{false};
+  std::vector<std::thread> others;
+  for (int k = 0; k < 3; ++k)
+    others.emplace_back([&] {
+      while (!done) static_cast<void>(loader.begin());
+    });
+  int failed = 0;
+  for (int i = 0; i < 50; ++i)
+    failed += in_child([&] {
+                float sum = 0;
+                for (auto [x] : loader) sum += x.sum().item<float>();
+                return sum == 190 ? 0 : 1;
+              }) != 0;
+  done = true;
+  for (std::thread& t : others) t.join();
+  EXPECT_EQ(failed, 0);
+}
+
+TEST(Fork, WhileOtherThreadsTakeTheSignals) {
+  std::atomic<bool> done{false};
+  std::vector<std::thread> others;
+  for (int k = 0; k < 3; ++k)
+    others.emplace_back([&] {
+      while (!done) const train::InterruptGuard guard;
+    });
+  int failed = 0;
+  for (int i = 0; i < 50; ++i)
+    failed += in_child([] {
+                const train::InterruptGuard guard;
+                return 0;
+              }) != 0;
   done = true;
   for (std::thread& t : others) t.join();
   EXPECT_EQ(failed, 0);
