@@ -1,5 +1,8 @@
 #include "lilith/nn/sequential.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace lilith {
 
 namespace {
@@ -16,9 +19,29 @@ struct ModeVisitor final : Visitor {
   }
 };
 
+/// All that a layer holds, to be compared.
+struct State final : Visitor {
+  std::vector<Tensor> tensors;  // held, so that no other takes its node's place
+  std::vector<std::uint64_t> numbers;
+  void parameter(Tensor& t) override { tensors.emplace_back(t.node()); }
+  void buffer(Buffer& t) override { tensors.emplace_back(t.node()); }
+  void hyper(Hyper& h) override { real(h.value()); }
+  void flag(bool& b) override { integer(b); }
+  void integer(std::int64_t i) override { numbers.push_back(static_cast<std::uint64_t>(i)); }
+  void real(double d) override { numbers.push_back(std::bit_cast<std::uint64_t>(d)); }
+  void text(std::string_view s) override { numbers.push_back(std::hash<std::string_view>()(s)); }
+  void structure(std::int64_t n) override { integer(n); }
+
+  bool is(const State& other) const {
+    return numbers == other.numbers &&
+           std::ranges::equal(tensors, other.tensors, {}, &Tensor::node, &Tensor::node);
+  }
+};
+
 }  // namespace
 
-void AnyLayer::check_test_mode(const TypeInfo& type, const std::function<void(Visitor&)>& walk) {
+Tensor AnyLayer::call_in_test_mode(const TypeInfo& type, const std::function<void(Visitor&)>& walk,
+                                   const std::function<Tensor()>& call) {
   ModeVisitor mode;
   walk(mode);
   LILITH_CHECK(
@@ -26,6 +49,16 @@ void AnyLayer::check_test_mode(const TypeInfo& type, const std::function<void(Vi
       "Sequential: {} keeps state, so the model that holds it cannot be called as const{}; "
       "make its operator() and the argument of the loss non-const.",
       type.name, mode.training ? " in training mode" : "");
+  State before, after;
+  walk(before);
+  Tensor y = call();
+  walk(after);
+  LILITH_CHECK(after.is(before),
+               "Sequential: {} changes its state in test mode, too, so the model that holds it "
+               "cannot be called as const; make its operator() and the argument of the loss "
+               "non-const.",
+               type.name);
+  return y;
 }
 
 Tensor Sequential::operator()(const Tensor& x, SourceLocation loc) {

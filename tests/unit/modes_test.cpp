@@ -100,6 +100,61 @@ TEST(Modes, AConstSequentialRunsItsLayersWithStateInTestMode) {
   EXPECT_EQ(predict(model, TensorDataset(x)).to_vector<float>(), in_test_mode(model, x));
 }
 
+// A user's layer that counts its calls, in train and test mode alike.
+struct Counted {
+  Linear fc{4, 2};
+  Buffer calls = zeros({});
+  bool training = true;
+  Tensor operator()(const Tensor& x) {
+    calls = calls + 1;
+    return fc(x);
+  }
+};
+// One whose state is a number, and whose flag is that of a layer in it.
+struct Numbered {
+  Dropout drop{0.5};
+  int calls = 0;
+  Tensor operator()(const Tensor& x) {
+    ++calls;
+    return drop(x);
+  }
+};
+// One that changes its state in training alone, as BatchNorm does.
+struct Trained {
+  Buffer mean = zeros({4});
+  bool training = true;
+  Tensor operator()(const Tensor& x) {
+    if (training) mean = mean * 0.5 + x.mean({0}) * 0.5;
+    return x - mean;
+  }
+};
+
+TEST(Modes, AConstSequentialLosesNoStateOfAUsersLayer) {
+  const Tensor x = ones({3, 4});
+  Sequential net{Counted{}, Trained{Buffer(zeros({2}))}};
+  const Sequential& fixed = net;
+  net(x);
+  test_mode(net);
+  net(x);
+  EXPECT_EQ(net[0].as<Counted>()->calls.item<float>(), 2);
+  EXPECT_NE(net[1].as<Trained>()->mean.to_vector<float>(), std::vector<float>(2, 0));
+  EXPECT_ERROR_HERE(
+      fixed(x),
+      "Sequential: Counted changes its state in test mode, too, so the model that holds it "
+      "cannot be called as const; make its operator() and the argument of the loss "
+      "non-const.");
+  EXPECT_EQ(net[0].as<Counted>()->calls.item<float>(), 2);
+
+  Sequential numbered{Numbered{}};
+  test_mode(numbered);
+  EXPECT_NE(error_text([&] { std::as_const(numbered)(x); }).find("Numbered changes its state"),
+            std::string::npos);
+  Sequential trained{Trained{}};
+  trained(x);
+  test_mode(trained);
+  EXPECT_EQ(std::as_const(trained)(x).to_vector<float>(), std::vector<float>(12, 0.5f));
+}
+
 TEST(Modes, PredictKeepsFlagsThatTheUserSet) {
   Normed model;
   model.bn.training = false;

@@ -31,8 +31,8 @@ class AnyLayer {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) {
     return self_->call(x, loc);
   }
-  /// A layer whose operator() is not const is called as a copy while it is in test mode, where its
-  /// state does not change; Error in training mode, and for a layer without the flag.
+  /// A layer whose operator() is not const is called as a copy while it is in test mode. Errors:
+  /// training mode, a layer without the flag, and one whose state the call changes all the same.
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const {
     return std::as_const(*self_).call(x, loc);
   }
@@ -75,8 +75,9 @@ class AnyLayer {
         return detail::call_at(loc, layer, x);
       else {
         L copy = reflect::copy_of(layer);
-        check_test_mode(reflect::type_info<L>, [&](Visitor& v) { reflect::walk(copy, v); });
-        return detail::call_at(loc, copy, x);
+        return call_in_test_mode(
+            reflect::type_info<L>, [&](Visitor& v) { reflect::walk(copy, v); },
+            [&] { return Tensor(detail::call_at(loc, copy, x)); });
       }
     }
     void visit(Visitor& v) override { reflect::walk(layer, v); }
@@ -84,7 +85,8 @@ class AnyLayer {
     const TypeInfo* type() const override { return &reflect::type_info<L>; }
     L layer;
   };
-  static void check_test_mode(const TypeInfo& type, const std::function<void(Visitor&)>& walk);
+  static Tensor call_in_test_mode(const TypeInfo& type, const std::function<void(Visitor&)>& walk,
+                                  const std::function<Tensor()>& call);
 
   std::unique_ptr<Base> self_;
 };
