@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "lilith/optim.h"
@@ -63,41 +62,33 @@ class SchedulerRef {
  public:
   SchedulerRef() = default;
   SchedulerRef(std::nullopt_t) {}
-  SchedulerRef(LRScheduler& callers) : held_(&callers) {}
-  SchedulerRef(LRScheduler&& own) : held_(std::move(own)) {}
-  SchedulerRef(const LRScheduler& own) : held_(own) {}
-  SchedulerRef(std::optional<LRScheduler> own) {
-    if (own) held_ = std::move(*own);
-  }
-  SchedulerRef(ReduceLROnPlateau& callers) : held_(&callers) {}
-  SchedulerRef(ReduceLROnPlateau&& own) : held_(std::move(own)) {}
-  SchedulerRef(const ReduceLROnPlateau& own) : held_(own) {}
+  SchedulerRef(LRScheduler& callers) : schedule_(&callers) {}
+  SchedulerRef(LRScheduler&& own) : own_schedule_(std::move(own)) {}
+  SchedulerRef(const LRScheduler& own) : own_schedule_(own) {}
+  SchedulerRef(std::optional<LRScheduler> own) : own_schedule_(std::move(own)) {}
+  SchedulerRef(ReduceLROnPlateau& callers) : plateau_(&callers) {}
+  SchedulerRef(ReduceLROnPlateau&& own) : own_plateau_(std::move(own)) {}
+  SchedulerRef(const ReduceLROnPlateau& own) : own_plateau_(own) {}
 
-  bool has_value() const { return held_.index() != 0; }
+  bool has_value() const { return is_callers() || own_schedule_ || own_plateau_; }
   explicit operator bool() const { return has_value(); }
   /// Null where it is none or of the other kind.
-  LRScheduler* schedule() { return held<LRScheduler>(); }
-  ReduceLROnPlateau* plateau() { return held<ReduceLROnPlateau>(); }
+  LRScheduler* schedule() { return own_schedule_ ? &*own_schedule_ : schedule_; }
+  ReduceLROnPlateau* plateau() { return own_plateau_ ? &*own_plateau_ : plateau_; }
   /// Whether it is the caller's own.
-  bool is_callers() const {
-    return std::holds_alternative<LRScheduler*>(held_) ||
-           std::holds_alternative<ReduceLROnPlateau*>(held_);
-  }
+  bool is_callers() const { return schedule_ || plateau_; }
   /// From now on a copy of the caller's.
   void own() {
-    if (LRScheduler* s = schedule()) held_ = LRScheduler(*s);
-    if (ReduceLROnPlateau* p = plateau()) held_ = ReduceLROnPlateau(*p);
+    if (schedule_) own_schedule_ = *std::exchange(schedule_, nullptr);
+    if (plateau_) own_plateau_ = *std::exchange(plateau_, nullptr);
   }
 
  private:
-  template <class S>
-  S* held() {
-    if (S* own = std::get_if<S>(&held_)) return own;
-    S** callers = std::get_if<S*>(&held_);
-    return callers ? *callers : nullptr;
-  }
-  std::variant<std::monostate, LRScheduler, LRScheduler*, ReduceLROnPlateau, ReduceLROnPlateau*>
-      held_;
+  // At most one of these: the caller's, or a copy.
+  LRScheduler* schedule_ = nullptr;
+  ReduceLROnPlateau* plateau_ = nullptr;
+  std::optional<LRScheduler> own_schedule_;
+  std::optional<ReduceLROnPlateau> own_plateau_;
 };
 
 }  // namespace lilith
