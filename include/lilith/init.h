@@ -17,33 +17,32 @@ namespace lilith::init {
 
 /// The factor by which a nonlinearity's layer scales its weights: "linear", "conv2d" …, "sigmoid",
 /// "tanh", "relu", "leaky_relu" (param: the slope, 0.01), "selu".
-double calculate_gain(std::string_view nonlinearity, double param = 0.01);
+double calculate_gain(std::string_view nonlinearity, Real param = 0.01);
 
-void uniform_(Tensor& t, double a = 0, double b = 1, const std::optional<Generator>& generator = {},
+void uniform_(Tensor& t, Real a = 0, Real b = 1, const std::optional<Generator>& generator = {},
               SourceLocation loc = SourceLocation::current());
-void normal_(Tensor& t, double mean = 0, double std = 1,
-             const std::optional<Generator>& generator = {},
+void normal_(Tensor& t, Real mean = 0, Real std = 1, const std::optional<Generator>& generator = {},
              SourceLocation loc = SourceLocation::current());
 /// Normal, redrawn outside [a, b].
-void trunc_normal_(Tensor& t, double mean = 0, double std = 1, double a = -2, double b = 2,
+void trunc_normal_(Tensor& t, Real mean = 0, Real std = 1, Real a = -2, Real b = 2,
                    const std::optional<Generator>& generator = {},
                    SourceLocation loc = SourceLocation::current());
-void constant_(Tensor& t, double value, SourceLocation loc = SourceLocation::current());
+void constant_(Tensor& t, Real value, SourceLocation loc = SourceLocation::current());
 void ones_(Tensor& t, SourceLocation loc = SourceLocation::current());
 void zeros_(Tensor& t, SourceLocation loc = SourceLocation::current());
 /// The identity matrix. t: rank 2.
 void eye_(Tensor& t, SourceLocation loc = SourceLocation::current());
 /// A convolution's weight (rank 3 to 5) that passes channels through.
-void dirac_(Tensor& t, std::int64_t groups = 1, SourceLocation loc = SourceLocation::current());
+void dirac_(Tensor& t, Int groups = 1, SourceLocation loc = SourceLocation::current());
 /// Uniform in ±gain sqrt(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
-void xavier_uniform_(Tensor& t, double gain = 1, const std::optional<Generator>& generator = {},
+void xavier_uniform_(Tensor& t, Real gain = 1, const std::optional<Generator>& generator = {},
                      SourceLocation loc = SourceLocation::current());
 /// Normal with std gain sqrt(2 / (fan_in + fan_out)).
-void xavier_normal_(Tensor& t, double gain = 1, const std::optional<Generator>& generator = {},
+void xavier_normal_(Tensor& t, Real gain = 1, const std::optional<Generator>& generator = {},
                     SourceLocation loc = SourceLocation::current());
 
 struct KaimingOptions {
-  double a = 0;                      // the slope, with leaky_relu
+  Real a = 0;                        // the slope, with leaky_relu
   std::string_view mode = "fan_in";  // or "fan_out"
   std::string_view nonlinearity = "leaky_relu";
   std::optional<Generator> generator = {};
@@ -57,10 +56,10 @@ void kaiming_normal_(Tensor& t, const KaimingOptions& options = {},
 
 /// A (semi-)orthogonal matrix of the first dimension and the product of the others, times gain.
 /// Rank at least 2. Saxe et al., arXiv:1312.6120. Computed in float64 at once.
-void orthogonal_(Tensor& t, double gain = 1, const std::optional<Generator>& generator = {},
+void orthogonal_(Tensor& t, Real gain = 1, const std::optional<Generator>& generator = {},
                  SourceLocation loc = SourceLocation::current());
 /// Normal, with the fraction `sparsity` of each column set to zero. t: rank 2.
-void sparse_(Tensor& t, double sparsity, double std = 0.01,
+void sparse_(Tensor& t, Real sparsity, Real std = 0.01,
              const std::optional<Generator>& generator = {},
              SourceLocation loc = SourceLocation::current());
 

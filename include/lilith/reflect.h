@@ -120,6 +120,10 @@ void walk(T& x, Visitor& v) {
     v.integer(static_cast<std::int64_t>(x));
   else if constexpr (std::is_floating_point_v<T>)
     v.real(static_cast<double>(x));
+  else if constexpr (std::is_same_v<Value, Real>)
+    v.real(x);
+  else if constexpr (std::is_same_v<Value, Dim> || std::is_same_v<Value, Int>)
+    v.integer(x);
   else if constexpr (std::is_array_v<T>)
     walk_array(x, v);
   else if constexpr (std::is_same_v<Value, const char*> || std::is_same_v<Value, char*>)

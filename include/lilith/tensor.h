@@ -14,6 +14,7 @@
 #include "lilith/detail/tie.h"
 #include "lilith/error.h"
 #include "lilith/generator.h"
+#include "lilith/ops/int_list.h"
 #include "lilith/real.h"
 
 namespace lilith {
@@ -93,7 +94,7 @@ class Tensor {
   DType dtype() const { return aval().dtype; }
   Device device() const { return aval().device; }
   /// Size of dimension d; negative d counts from the end.
-  std::int64_t size(int d, SourceLocation loc = SourceLocation::current()) const;
+  std::int64_t size(Dim d, SourceLocation loc = SourceLocation::current()) const;
   int ndim() const { return shape().rank(); }
   std::int64_t numel() const { return shape().numel(); }
 
@@ -129,15 +130,14 @@ class Tensor {
   Tensor reshape(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
   Tensor view(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
   /// Swaps two dimensions.
-  Tensor transpose(int a = -2, int b = -1, SourceLocation loc = SourceLocation::current()) const;
+  Tensor transpose(Dim a = -2, Dim b = -1, SourceLocation loc = SourceLocation::current()) const;
   /// The 2-D transpose (1-D and 0-D tensors as they are).
   Tensor t(SourceLocation loc = SourceLocation::current()) const;
-  Tensor permute(const std::vector<int>& dims,
-                 SourceLocation loc = SourceLocation::current()) const;
-  Tensor flatten(int start = 0, int end = -1, SourceLocation loc = SourceLocation::current()) const;
+  Tensor permute(const IntList& dims, SourceLocation loc = SourceLocation::current()) const;
+  Tensor flatten(Dim start = 0, Dim end = -1, SourceLocation loc = SourceLocation::current()) const;
   Tensor squeeze(SourceLocation loc = SourceLocation::current()) const;
-  Tensor squeeze(int dim, SourceLocation loc = SourceLocation::current()) const;
-  Tensor unsqueeze(int dim, SourceLocation loc = SourceLocation::current()) const;
+  Tensor squeeze(Dim dim, SourceLocation loc = SourceLocation::current()) const;
+  Tensor unsqueeze(Dim dim, SourceLocation loc = SourceLocation::current()) const;
   Tensor expand(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
   /// x[i]: the i-th slice of dimension 0 (negative i counts from the end).
   Tensor operator[](Index i) const;
@@ -147,17 +147,17 @@ class Tensor {
   Tensor index(const std::vector<TensorIndex>& items,
                SourceLocation loc = SourceLocation::current()) const;
   /// x[a:b:step] of dimension d; negative a and b count from the end, as in PyTorch.
-  Tensor slice(int d, std::int64_t a, std::int64_t b = INT64_MAX, std::int64_t step = 1,
+  Tensor slice(Dim d, std::int64_t a, std::int64_t b = INT64_MAX, std::int64_t step = 1,
                SourceLocation loc = SourceLocation::current()) const;
   Tensor sum(SourceLocation loc = SourceLocation::current()) const;
-  Tensor sum(const std::vector<int>& dims, bool keepdim = false,
+  Tensor sum(const IntList& dims, bool keepdim = false,
              SourceLocation loc = SourceLocation::current()) const;
   Tensor mean(SourceLocation loc = SourceLocation::current()) const;
-  Tensor mean(const std::vector<int>& dims, bool keepdim = false,
+  Tensor mean(const IntList& dims, bool keepdim = false,
               SourceLocation loc = SourceLocation::current()) const;
   Tensor max(SourceLocation loc = SourceLocation::current()) const;
   Tensor min(SourceLocation loc = SourceLocation::current()) const;
-  Tensor argmax(std::optional<int> dim = {}, bool keepdim = false,
+  Tensor argmax(std::optional<Dim> dim = {}, bool keepdim = false,
                 SourceLocation loc = SourceLocation::current()) const;
   Tensor abs(SourceLocation loc = SourceLocation::current()) const;
   Tensor exp(SourceLocation loc = SourceLocation::current()) const;

@@ -81,12 +81,12 @@ const Aval& Tensor::aval() const {
   return node_->aval;
 }
 
-std::int64_t Tensor::size(int d, SourceLocation loc) const {
+std::int64_t Tensor::size(Dim d, SourceLocation loc) const {
   LocScope scope(loc);
   const int rank = ndim();
   LILITH_CHECK(d >= -rank && d < rank, "size: dimension {} of {}; need {} <= d < {}", d,
                aval().str(), -rank, rank);
-  return shape()[d < 0 ? d + rank : d];
+  return shape()[d < 0 ? d + rank : int{d}];
 }
 
 const void* Tensor::raw_data(SourceLocation loc) const {

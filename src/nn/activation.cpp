@@ -102,9 +102,9 @@ Tensor LogSoftmax::operator()(const Tensor& x, SourceLocation loc) const {
   return log_softmax(x, dim);
 }
 
-PReLU::PReLU(std::int64_t num_parameters, double init, SourceLocation loc) {
+PReLU::PReLU(Int num_parameters, Real init, SourceLocation loc) {
   LocScope scope(loc);
-  weight = full({num_parameters}, init, TensorOptions{});
+  weight = full({num_parameters}, double{init}, TensorOptions{});
 }
 Tensor PReLU::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);

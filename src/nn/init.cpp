@@ -96,7 +96,7 @@ void fill_normal(Tensor& t, double mean, double std) {
 
 }  // namespace
 
-double calculate_gain(std::string_view nonlinearity, double param) {
+double calculate_gain(std::string_view nonlinearity, Real param) {
   for (const char* linear : {"linear", "identity", "sigmoid", "conv1d", "conv2d", "conv3d",
                              "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
     if (nonlinearity == linear) return 1;
@@ -107,7 +107,7 @@ double calculate_gain(std::string_view nonlinearity, double param) {
   fail("init::calculate_gain: unknown nonlinearity '{}'.", nonlinearity);
 }
 
-void uniform_(Tensor& t, double a, double b, const std::optional<Generator>& generator,
+void uniform_(Tensor& t, Real a, Real b, const std::optional<Generator>& generator,
               SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -116,7 +116,7 @@ void uniform_(Tensor& t, double a, double b, const std::optional<Generator>& gen
   fill_uniform(t, a, b);
 }
 
-void normal_(Tensor& t, double mean, double std, const std::optional<Generator>& generator,
+void normal_(Tensor& t, Real mean, Real std, const std::optional<Generator>& generator,
              SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -125,7 +125,7 @@ void normal_(Tensor& t, double mean, double std, const std::optional<Generator>&
   fill_normal(t, mean, std);
 }
 
-void trunc_normal_(Tensor& t, double mean, double std, double a, double b,
+void trunc_normal_(Tensor& t, Real mean, Real std, Real a, Real b,
                    const std::optional<Generator>& generator, SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -138,13 +138,15 @@ void trunc_normal_(Tensor& t, double mean, double std, double a, double b,
   };
   const double low = 2 * cdf(a) - 1, high = 2 * cdf(b) - 1;
   const Tensor u = rand(t.shape(), wide_options_of(t)) * (high - low) + low;
-  set(t, ops::narrowed(clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b), t.dtype()));
+  set(t,
+      ops::narrowed(clamp(erfinv(u) * (std * std::sqrt(2.0)) + double{mean}, double{a}, double{b}),
+                    t.dtype()));
 }
 
-void constant_(Tensor& t, double value, SourceLocation loc) {
+void constant_(Tensor& t, Real value, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(t.defined(), "init::constant_: the tensor is undefined.");
-  set(t, full(t.shape(), value, options_of(t)));
+  set(t, full(t.shape(), double{value}, options_of(t)));
 }
 void ones_(Tensor& t, SourceLocation loc) {
   LocScope scope(loc);
@@ -162,7 +164,7 @@ void eye_(Tensor& t, SourceLocation loc) {
   set(t, eye(t.size(0), t.size(1), options_of(t)));
 }
 
-void dirac_(Tensor& t, std::int64_t groups, SourceLocation loc) {
+void dirac_(Tensor& t, Int groups, SourceLocation loc) {
   LocScope scope(loc);
   check_floating(t, "dirac_");
   const Shape& s = t.shape();
@@ -182,7 +184,7 @@ void dirac_(Tensor& t, std::int64_t groups, SourceLocation loc) {
   set(t, from_values(values, t));
 }
 
-void xavier_uniform_(Tensor& t, double gain, const std::optional<Generator>& generator,
+void xavier_uniform_(Tensor& t, Real gain, const std::optional<Generator>& generator,
                      SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -190,7 +192,7 @@ void xavier_uniform_(Tensor& t, double gain, const std::optional<Generator>& gen
   const double bound = gain * std::sqrt(6 / (f.in + f.out));
   fill_uniform(t, -bound, bound);
 }
-void xavier_normal_(Tensor& t, double gain, const std::optional<Generator>& generator,
+void xavier_normal_(Tensor& t, Real gain, const std::optional<Generator>& generator,
                     SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -210,7 +212,7 @@ void kaiming_normal_(Tensor& t, const KaimingOptions& options, SourceLocation lo
   fill_normal(t, 0, kaiming_std(t, options, "kaiming_normal_"));
 }
 
-void orthogonal_(Tensor& t, double gain, const std::optional<Generator>& generator,
+void orthogonal_(Tensor& t, Real gain, const std::optional<Generator>& generator,
                  SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -245,7 +247,7 @@ void orthogonal_(Tensor& t, double gain, const std::optional<Generator>& generat
   set(t, from_values(values, t));
 }
 
-void sparse_(Tensor& t, double sparsity, double std, const std::optional<Generator>& generator,
+void sparse_(Tensor& t, Real sparsity, Real std, const std::optional<Generator>& generator,
              SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);

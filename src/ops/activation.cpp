@@ -176,7 +176,7 @@ Tensor threshold(const Arg& x, Real threshold, Real value) {
   const Tensor t = x.tensor();
   return make_select(compare("le", t, threshold), full_as(t, value), t);
 }
-Tensor glu(const Arg& x, int dim) {
+Tensor glu(const Arg& x, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = operand("glu", x);
   LILITH_CHECK(t.ndim() > 0 && t.size(dim) % 2 == 0, "glu: dimension {} of {}; need an even size",
@@ -187,7 +187,7 @@ Tensor glu(const Arg& x, int dim) {
   });
 }
 
-Tensor softmax(const Arg& x, int dim, std::optional<DType> dtype) {
+Tensor softmax(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
   const int d = wrap_dim("softmax", dim, t.ndim());
@@ -215,12 +215,12 @@ Tensor masked_softmax(const Tensor& t) {
 
 }  // namespace ops
 
-Tensor softmin(const Arg& x, int dim, std::optional<DType> dtype) {
+Tensor softmin(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
   return softmax(neg(t), dim);
 }
-Tensor log_softmax(const Arg& x, int dim, std::optional<DType> dtype) {
+Tensor log_softmax(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
   const int d = wrap_dim("log_softmax", dim, t.ndim());

@@ -180,32 +180,32 @@ Tensor bilinear(const Arg& x1, const Tensor& x2, const Tensor& weight, const Ten
 }
 
 Tensor conv1d(const Arg& x, const Tensor& weight, const Tensor& bias, const IntList& stride,
-              const Padding& padding, const IntList& dilation, I groups) {
+              const Padding& padding, const IntList& dilation, Int groups) {
   return conv("conv1d", 1, x, weight, bias, stride, padding, dilation, groups);
 }
 Tensor conv2d(const Arg& x, const Tensor& weight, const Tensor& bias, const IntList& stride,
-              const Padding& padding, const IntList& dilation, I groups) {
+              const Padding& padding, const IntList& dilation, Int groups) {
   return conv("conv2d", 2, x, weight, bias, stride, padding, dilation, groups);
 }
 Tensor conv3d(const Arg& x, const Tensor& weight, const Tensor& bias, const IntList& stride,
-              const Padding& padding, const IntList& dilation, I groups) {
+              const Padding& padding, const IntList& dilation, Int groups) {
   return conv("conv3d", 3, x, weight, bias, stride, padding, dilation, groups);
 }
 Tensor conv_transpose1d(const Arg& x, const Tensor& weight, const Tensor& bias,
                         const IntList& stride, const IntList& padding,
-                        const IntList& output_padding, I groups, const IntList& dilation) {
+                        const IntList& output_padding, Int groups, const IntList& dilation) {
   return conv_transpose("conv_transpose1d", 1, x, weight, bias, stride, padding, output_padding,
                         groups, dilation);
 }
 Tensor conv_transpose2d(const Arg& x, const Tensor& weight, const Tensor& bias,
                         const IntList& stride, const IntList& padding,
-                        const IntList& output_padding, I groups, const IntList& dilation) {
+                        const IntList& output_padding, Int groups, const IntList& dilation) {
   return conv_transpose("conv_transpose2d", 2, x, weight, bias, stride, padding, output_padding,
                         groups, dilation);
 }
 Tensor conv_transpose3d(const Arg& x, const Tensor& weight, const Tensor& bias,
                         const IntList& stride, const IntList& padding,
-                        const IntList& output_padding, I groups, const IntList& dilation) {
+                        const IntList& output_padding, Int groups, const IntList& dilation) {
   return conv_transpose("conv_transpose3d", 3, x, weight, bias, stride, padding, output_padding,
                         groups, dilation);
 }

@@ -218,7 +218,7 @@ Tensor positive(const Arg& x) {
   return x.tensor();
 }
 
-Tensor round(const Arg& x, int decimals) {
+Tensor round(const Arg& x, Int decimals) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   if (!is_floating(t.dtype())) return t;

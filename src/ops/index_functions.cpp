@@ -49,7 +49,7 @@ Tensor triangle(const char* op, const char* comparison, const Arg& x, int diagon
 
 }  // namespace
 
-Tensor gather(const Arg& x, int dim, const Tensor& index) {
+Tensor gather(const Arg& x, Dim dim, const Tensor& index) {
   LocScope scope(x.loc());
   Tensor t = x.tensor();
   check_index("gather", index);
@@ -77,7 +77,7 @@ Tensor gather(const Arg& x, int dim, const Tensor& index) {
   return make_gather(t, d, index);
 }
 
-Tensor scatter_add(const Arg& x, int dim, const Tensor& index, const Tensor& src) {
+Tensor scatter_add(const Arg& x, Dim dim, const Tensor& index, const Tensor& src) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   check_index("scatter_add", index);
@@ -117,7 +117,7 @@ Tensor scatter_add(const Arg& x, int dim, const Tensor& index, const Tensor& src
   return narrowed(add(widened(t), added), t.dtype());
 }
 
-Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<int> dim) {
+Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<Dim> dim) {
   LocScope scope(x.loc());
   check_index("take_along_dim", index);
   const Tensor t = x.tensor();
@@ -147,7 +147,7 @@ Tensor take(const Arg& x, const Tensor& index) {
   return make_reshape(make_gather(make_reshape(t, {t.numel()}), 0, at), index.shape());
 }
 
-Tensor index_select(const Arg& x, int dim, const Tensor& index) {
+Tensor index_select(const Arg& x, Dim dim, const Tensor& index) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = checked_dim("index_select", t, dim, index);
@@ -155,7 +155,7 @@ Tensor index_select(const Arg& x, int dim, const Tensor& index) {
   return make_gather(t, d, spread_index(index, t.shape(), d));
 }
 
-Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source, Real alpha) {
+Tensor index_add(const Arg& x, Dim dim, const Tensor& index, const Tensor& source, Real alpha) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = checked_dim("index_add", t, dim, index);
@@ -173,7 +173,7 @@ Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& sourc
   return make_scatter_add(t, d, spread_index(index, t.shape(), d), make_reshape(src, expected));
 }
 
-Tensor index_fill(const Arg& x, int dim, const Tensor& index, const Arg& value) {
+Tensor index_fill(const Arg& x, Dim dim, const Tensor& index, const Arg& value) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = checked_dim("index_fill", t, dim, index);
@@ -183,7 +183,7 @@ Tensor index_fill(const Arg& x, int dim, const Tensor& index, const Arg& value) 
   return masked_fill(t, make_broadcast(named, t.shape(), {d}), value);
 }
 
-Tensor embedding(const Arg& index, const Tensor& weight, std::optional<I> padding_idx) {
+Tensor embedding(const Arg& index, const Tensor& weight, std::optional<Int> padding_idx) {
   LocScope scope(index.loc());
   const Tensor at = index.tensor();
   check_index("embedding", at);
@@ -203,7 +203,7 @@ Tensor embedding(const Arg& index, const Tensor& weight, std::optional<I> paddin
   return make_reshape(make_gather(table, 0, spread_index(at, weight.shape(), 0)), out);
 }
 
-Tensor one_hot(const Arg& x, I num_classes) {
+Tensor one_hot(const Arg& x, Int num_classes) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   check_index("one_hot", t);
@@ -215,10 +215,10 @@ Tensor one_hot(const Arg& x, I num_classes) {
                    DType::I64);
 }
 
-Tensor tril(const Arg& x, int diagonal) { return triangle("tril", "le", x, diagonal); }
-Tensor triu(const Arg& x, int diagonal) { return triangle("triu", "ge", x, diagonal); }
+Tensor tril(const Arg& x, Int diagonal) { return triangle("tril", "le", x, diagonal); }
+Tensor triu(const Arg& x, Int diagonal) { return triangle("triu", "ge", x, diagonal); }
 
-Tensor diagonal(const Arg& x, int offset, int dim1, int dim2) {
+Tensor diagonal(const Arg& x, Int offset, Dim dim1, Dim dim2) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 2, "diagonal: got {}; need at least 2 dimensions", t.aval().str());
@@ -246,7 +246,7 @@ Tensor diagonal(const Arg& x, int offset, int dim1, int dim2) {
   return squeeze(make_gather(m, last, index), last);
 }
 
-Tensor diag_embed(const Arg& x, int offset, int dim1, int dim2) {
+Tensor diag_embed(const Arg& x, Int offset, Dim dim1, Dim dim2) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 1, "diag_embed: got a 0-d tensor; need at least 1 dimension");
@@ -266,13 +266,13 @@ Tensor diag_embed(const Arg& x, int offset, int dim1, int dim2) {
   return movedim(m, {rank - 2, rank - 1}, {a, b});
 }
 
-Tensor diag(const Arg& x, int offset) {
+Tensor diag(const Arg& x, Int offset) {
   LocScope scope(x.loc());
   const int rank = x.tensor().ndim();
   LILITH_CHECK(rank == 1 || rank == 2, "diag: got {}; need 1 or 2 dimensions", describe(x));
   return rank == 1 ? diag_embed(x, offset) : diagonal(x, offset);
 }
-Tensor diagflat(const Arg& x, int offset) {
+Tensor diagflat(const Arg& x, Int offset) {
   LocScope scope(x.loc());
   return diag_embed(ravel(x), offset);
 }
@@ -281,7 +281,7 @@ Tensor trace(const Arg& x) {
   LILITH_CHECK(x.tensor().ndim() == 2, "trace: got {}; need 2 dimensions", describe(x));
   return sum(diagonal(x));
 }
-Tensor select_scatter(const Arg& x, const Tensor& src, int dim, I index) {
+Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, I index) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() > 0, "select_scatter: got a 0-d tensor; need at least 1 dimension");

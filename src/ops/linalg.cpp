@@ -202,7 +202,7 @@ Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntLis
   const Tensor product = dot_general(x, y, {}, {}, in_x, in_y);
   return halves ? make_cast(product, dtype) : product;
 }
-Tensor tensordot(const Arg& a, const Arg& b, int dims) {
+Tensor tensordot(const Arg& a, const Arg& b, Int dims) {
   LocScope scope(a.loc());
   const int rank = a.tensor().ndim();
   LILITH_CHECK(dims >= 0 && dims <= rank && dims <= b.tensor().ndim(),
@@ -212,7 +212,7 @@ Tensor tensordot(const Arg& a, const Arg& b, int dims) {
   return tensordot(a, b, last, range(dims));
 }
 
-Tensor cross(const Arg& a, const Arg& b, int dim) {
+Tensor cross(const Arg& a, const Arg& b, Dim dim) {
   LocScope scope(a.loc());
   const Operands o = broadcast_operands("cross", a, b, result_type({&a, &b}));
   const int d = wrap_dim("cross", dim, o.a.ndim());

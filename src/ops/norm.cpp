@@ -134,7 +134,7 @@ Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tenso
   return narrowed(y, x.dtype());
 }
 
-Tensor group_norm(const Arg& input, I num_groups, const Tensor& weight, const Tensor& bias,
+Tensor group_norm(const Arg& input, Int num_groups, const Tensor& weight, const Tensor& bias,
                   Real eps) {
   LocScope scope(input.loc());
   const Tensor x = operand("group_norm", input, 2);
@@ -179,7 +179,7 @@ Tensor normalize(const Arg& input, Real p, const IntList& dim, Real eps) {
   });
 }
 
-Tensor local_response_norm(const Arg& input, I size, Real alpha, Real beta, Real k) {
+Tensor local_response_norm(const Arg& input, Int size, Real alpha, Real beta, Real k) {
   LocScope scope(input.loc());
   const Tensor given = operand("local_response_norm", input, 3), x = widened(given);
   LILITH_CHECK(size >= 1, "local_response_norm: size is {}; need size >= 1", size);
@@ -197,7 +197,7 @@ Tensor local_response_norm(const Arg& input, I size, Real alpha, Real beta, Real
   return narrowed(div(x, pow(base, full_as(base, beta))), given.dtype());
 }
 
-Tensor cosine_similarity(const Arg& a, const Arg& b, int dim, Real eps) {
+Tensor cosine_similarity(const Arg& a, const Arg& b, Dim dim, Real eps) {
   LocScope scope(a.loc());
   const DType dtype = floating_type(ops::result_type({&a, &b}));
   const Operands o = broadcast_operands("cosine_similarity", a, b, compute_dtype(dtype));
@@ -215,8 +215,9 @@ Tensor pairwise_distance(const Arg& a, const Arg& b, Real p, Real eps, bool keep
   return narrowed(norm(shift(sub(o.a, o.b), eps), p, -1, keepdim), dtype);
 }
 
-Tensor pixel_shuffle(const Arg& input, I r) {
+Tensor pixel_shuffle(const Arg& input, Int factor) {
   LocScope scope(input.loc());
+  const I r = factor;
   const Tensor x = input.tensor();
   LILITH_CHECK(x.ndim() >= 3 && r >= 1 && x.size(-3) % (r * r) == 0,
                "pixel_shuffle: {} by {}; need [..., C r^2, H, W]", x.aval().str(), r);
@@ -230,8 +231,9 @@ Tensor pixel_shuffle(const Arg& input, I r) {
   return make_reshape(make_transpose(make_reshape(x, split), perm), out);
 }
 
-Tensor pixel_unshuffle(const Arg& input, I r) {
+Tensor pixel_unshuffle(const Arg& input, Int factor) {
   LocScope scope(input.loc());
+  const I r = factor;
   const Tensor x = input.tensor();
   LILITH_CHECK(x.ndim() >= 3 && r >= 1 && x.size(-2) % r == 0 && x.size(-1) % r == 0,
                "pixel_unshuffle: {} by {}; need [..., C, H r, W r]", x.aval().str(), r);

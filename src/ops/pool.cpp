@@ -288,14 +288,14 @@ Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& strid
 }
 Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride,
                   const IntList& padding, bool ceil_mode, bool count_include_pad,
-                  std::optional<I> divisor_override) {
+                  std::optional<Int> divisor_override) {
   LocScope scope(x.loc());
   return avg_pool(make_pool("avg_pool2d", 2, kernel_size, stride, padding, 1, ceil_mode), x,
                   count_include_pad, divisor_override);
 }
 Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride,
                   const IntList& padding, bool ceil_mode, bool count_include_pad,
-                  std::optional<I> divisor_override) {
+                  std::optional<Int> divisor_override) {
   LocScope scope(x.loc());
   return avg_pool(make_pool("avg_pool3d", 3, kernel_size, stride, padding, 1, ceil_mode), x,
                   count_include_pad, divisor_override);

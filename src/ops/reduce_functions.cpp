@@ -121,7 +121,7 @@ Tensor nanmean(const Arg& x, const IntList& dims, bool keepdim, std::optional<DT
     return div(nansum(wide, dims, keepdim), count);
   });
 }
-Tensor prod(const Arg& x, std::optional<int> dim, bool keepdim, std::optional<DType> dtype) {
+Tensor prod(const Arg& x, std::optional<Dim> dim, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const IntList dims = dim ? IntList(*dim) : IntList();
@@ -176,7 +176,7 @@ Tensor amin(const Arg& x, const IntList& dims, bool keepdim) {
   LocScope scope(x.loc());
   return reduce("reduce_min", "amin", x.tensor(), dims, keepdim);
 }
-std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<int> dim, bool keepdim) {
+std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<Dim> dim, bool keepdim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   // PyTorch gives [1] here.
@@ -192,16 +192,16 @@ Tensor min(const Arg& x) {
   LocScope scope(x.loc());
   return amin(x);
 }
-std::pair<Tensor, Tensor> max(const Arg& x, int dim, bool keepdim) {
+std::pair<Tensor, Tensor> max(const Arg& x, Dim dim, bool keepdim) {
   return extremum("argmax", x, dim, keepdim);
 }
-std::pair<Tensor, Tensor> min(const Arg& x, int dim, bool keepdim) {
+std::pair<Tensor, Tensor> min(const Arg& x, Dim dim, bool keepdim) {
   return extremum("argmin", x, dim, keepdim);
 }
-Tensor argmax(const Arg& x, std::optional<int> dim, bool keepdim) {
+Tensor argmax(const Arg& x, std::optional<Dim> dim, bool keepdim) {
   return arg_extremum("argmax", x, dim, keepdim);
 }
-Tensor argmin(const Arg& x, std::optional<int> dim, bool keepdim) {
+Tensor argmin(const Arg& x, std::optional<Dim> dim, bool keepdim) {
   return arg_extremum("argmin", x, dim, keepdim);
 }
 Tensor all(const Arg& x, const IntList& dims, bool keepdim) {
@@ -262,7 +262,7 @@ Tensor dist(const Arg& a, const Arg& b, Real p) {
   return narrowed(norm(sub(o.a, o.b), p), dtype);
 }
 
-Tensor diff(const Arg& x, int n, int dim, const Tensor& prepend, const Tensor& append) {
+Tensor diff(const Arg& x, Int n, Dim dim, const Tensor& prepend, const Tensor& append) {
   LocScope scope(x.loc());
   LILITH_CHECK(n >= 0, "diff: n is {}; need n >= 0", n);
   Tensor t = x.tensor();
@@ -301,12 +301,12 @@ Tensor trapezoids(const Tensor& y, const Arg& widths, int dim) {
 
 }  // namespace
 
-Tensor trapezoid(const Arg& y, const Arg& dx, int dim) {
+Tensor trapezoid(const Arg& y, const Arg& dx, Dim dim) {
   LocScope scope(y.loc());
   const Tensor t = floating(y);
   return trapezoids(t, dx, sample_dim(t, dim));
 }
-Tensor trapezoid(const Arg& y, const Tensor& x, int dim) {
+Tensor trapezoid(const Arg& y, const Tensor& x, Dim dim) {
   LocScope scope(y.loc());
   const Tensor t = floating(y);
   const int d = sample_dim(t, dim), missing = t.ndim() - x.ndim();

@@ -39,19 +39,19 @@ Tensor accumulated(const Arg& x, std::optional<DType> dtype) {
 
 }  // namespace
 
-Tensor cumsum(const Arg& x, int dim, std::optional<DType> dtype) {
+Tensor cumsum(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   return rounded_once(accumulated(x, dtype), [&](const Tensor& t) {
     return scan("cumsum", t, dim, 0, [](const Tensor& a, const Tensor& b) { return add(a, b); });
   });
 }
-Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype) {
+Tensor cumprod(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   return rounded_once(accumulated(x, dtype), [&](const Tensor& t) {
     return scan("cumprod", t, dim, 1, [](const Tensor& a, const Tensor& b) { return mul(a, b); });
   });
 }
-Tensor logcumsumexp(const Arg& x, int dim) {
+Tensor logcumsumexp(const Arg& x, Dim dim) {
   LocScope scope(x.loc());
   const Tensor given = floating(x), t = widened(given);
   const int d = wrap_dim("logcumsumexp", dim, t.ndim());

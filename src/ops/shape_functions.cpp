@@ -67,7 +67,7 @@ Tensor ravel(const Arg& x) {
   return reshape(x, {-1});
 }
 
-Tensor flatten(const Arg& x, int start_dim, int end_dim) {
+Tensor flatten(const Arg& x, Dim start_dim, Dim end_dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int a = wrap_dim("flatten", start_dim, t.ndim()),
@@ -86,7 +86,7 @@ Tensor flatten(const Arg& x, int start_dim, int end_dim) {
   return make_reshape(t, out);
 }
 
-Tensor unflatten(const Arg& x, int dim, const Shape& sizes) {
+Tensor unflatten(const Arg& x, Dim dim, const Shape& sizes) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = wrap_dim("unflatten", dim, t.ndim());
@@ -110,7 +110,7 @@ Tensor squeeze(const Arg& x) {
   }
   return make_reshape(t, out);
 }
-Tensor squeeze(const Arg& x, int dim) {
+Tensor squeeze(const Arg& x, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = wrap_dim("squeeze", dim, t.ndim());
@@ -119,7 +119,7 @@ Tensor squeeze(const Arg& x, int dim) {
   out.erase(d);
   return make_reshape(t, out);
 }
-Tensor unsqueeze(const Arg& x, int dim) {
+Tensor unsqueeze(const Arg& x, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   Shape out = t.shape();
@@ -192,13 +192,13 @@ Tensor sum_to_size(const Arg& x, const Shape& shape) {
   return make_reshape(sum(t, axes), shape);
 }
 
-Tensor transpose(const Arg& x, int dim0, int dim1) {
+Tensor transpose(const Arg& x, Dim dim0, Dim dim1) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int a = wrap_dim("transpose", dim0, t.ndim()), b = wrap_dim("transpose", dim1, t.ndim());
   return make_transpose(t, swapped(t.ndim(), a, b));
 }
-Tensor swapaxes(const Arg& x, int dim0, int dim1) {
+Tensor swapaxes(const Arg& x, Dim dim0, Dim dim1) {
   LocScope scope(x.loc());
   return transpose(x, dim0, dim1);
 }
@@ -274,7 +274,7 @@ Tensor roll(const Arg& x, const IntList& shifts, const IntList& dims) {
   return t;
 }
 
-Tensor rot90(const Arg& x, int k, const IntList& dims) {
+Tensor rot90(const Arg& x, Int k, const IntList& dims) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(dims.size() == 2, "rot90: {} dims; need 2", dims.size());

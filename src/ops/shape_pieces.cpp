@@ -49,7 +49,7 @@ void check_some(const char* op, const std::vector<Tensor>& tensors) {
 
 }  // namespace
 
-Tensor slice(const Arg& x, int dim, I start, I end, I step) {
+Tensor slice(const Arg& x, Dim dim, I start, I end, I step) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("slice", t, dim);
@@ -57,7 +57,7 @@ Tensor slice(const Arg& x, int dim, I start, I end, I step) {
   const SliceRange r(start, end, step, t.shape()[d]);
   return slice_dim(t, d, r.from, r.to, r.step);
 }
-Tensor narrow(const Arg& x, int dim, I start, I length) {
+Tensor narrow(const Arg& x, Dim dim, I start, I length) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("narrow", t, dim);
@@ -68,7 +68,7 @@ Tensor narrow(const Arg& x, int dim, I start, I length) {
       length, start, d, t.aval().str(), n);
   return slice_dim(t, d, a, a + length);
 }
-Tensor select(const Arg& x, int dim, I index) {
+Tensor select(const Arg& x, Dim dim, I index) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("select", t, dim);
@@ -77,7 +77,7 @@ Tensor select(const Arg& x, int dim, I index) {
                index, d, t.aval().str(), -n, n);
   return make_reshape(slice_dim(t, d, i, i + 1), without(t.shape(), {d}));
 }
-std::vector<Tensor> unbind(const Arg& x, int dim) {
+std::vector<Tensor> unbind(const Arg& x, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("unbind", t, dim);
@@ -85,7 +85,7 @@ std::vector<Tensor> unbind(const Arg& x, int dim) {
   for (I i = 0; i < t.shape()[d]; ++i) out.push_back(select(t, d, i));
   return out;
 }
-std::vector<Tensor> split(const Arg& x, I split_size, int dim) {
+std::vector<Tensor> split(const Arg& x, I split_size, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("split", t, dim);
@@ -97,7 +97,7 @@ std::vector<Tensor> split(const Arg& x, I split_size, int dim) {
   if (sizes.empty()) sizes.push_back(0);
   return cut(t, d, sizes);
 }
-std::vector<Tensor> split(const Arg& x, const std::vector<I>& sizes, int dim) {
+std::vector<Tensor> split(const Arg& x, const std::vector<I>& sizes, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("split", t, dim);
@@ -110,10 +110,10 @@ std::vector<Tensor> split(const Arg& x, const std::vector<I>& sizes, int dim) {
                d, t.aval().str(), sum, t.shape()[d]);
   return cut(t, d, sizes);
 }
-std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<I>& sizes, int dim) {
+std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<I>& sizes, Dim dim) {
   return split(x, sizes, dim);
 }
-std::vector<Tensor> chunk(const Arg& x, I chunks, int dim) {
+std::vector<Tensor> chunk(const Arg& x, I chunks, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("chunk", t, dim);
@@ -122,7 +122,7 @@ std::vector<Tensor> chunk(const Arg& x, I chunks, int dim) {
   if (n == 0) return cut(t, d, std::vector<I>(static_cast<std::size_t>(chunks), 0));
   return split(t, (n + chunks - 1) / chunks, d);
 }
-std::vector<Tensor> tensor_split(const Arg& x, I sections, int dim) {
+std::vector<Tensor> tensor_split(const Arg& x, I sections, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("tensor_split", t, dim);
@@ -132,7 +132,7 @@ std::vector<Tensor> tensor_split(const Arg& x, I sections, int dim) {
   for (I i = 0; i < sections; ++i) sizes.push_back(n / sections + (i < n % sections));
   return cut(t, d, sizes);
 }
-std::vector<Tensor> tensor_split(const Arg& x, const std::vector<I>& indices, int dim) {
+std::vector<Tensor> tensor_split(const Arg& x, const std::vector<I>& indices, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("tensor_split", t, dim);
@@ -151,7 +151,7 @@ std::vector<Tensor> hsplit(const Arg& x, const IntList& spec) {
 std::vector<Tensor> vsplit(const Arg& x, const IntList& spec) { return split_any(x, spec, 0); }
 std::vector<Tensor> dsplit(const Arg& x, const IntList& spec) { return split_any(x, spec, 2); }
 
-Tensor cat(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
+Tensor cat(const std::vector<Tensor>& tensors, Dim dim, SourceLocation loc) {
   LocScope scope(loc);
   check_some("cat", tensors);
   // PyTorch skips empty 1-d tensors whatever the shape of the others.
@@ -171,7 +171,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
   }
   return make_concat(parts, d);
 }
-Tensor stack(const std::vector<Tensor>& tensors, int dim, SourceLocation loc) {
+Tensor stack(const std::vector<Tensor>& tensors, Dim dim, SourceLocation loc) {
   LocScope scope(loc);
   check_some("stack", tensors);
   std::vector<Tensor> parts;
@@ -261,7 +261,7 @@ Tensor tile(const Arg& x, const IntList& repeats) {
   while (static_cast<int>(all.size()) < x.tensor().ndim()) all.insert(all.begin(), 1);
   return repeat(x, all);
 }
-Tensor repeat_interleave(const Arg& x, I repeats, std::optional<int> dim) {
+Tensor repeat_interleave(const Arg& x, I repeats, std::optional<Dim> dim) {
   LocScope scope(x.loc());
   const Tensor t = dim ? x.tensor() : ravel(x);
   LILITH_CHECK(repeats >= 0, "repeat_interleave: {} repeats; need >= 0", repeats);
@@ -272,7 +272,7 @@ Tensor repeat_interleave(const Arg& x, I repeats, std::optional<int> dim) {
   joined[d] *= repeats;
   return make_reshape(spread, joined);
 }
-Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<int> dim) {
+Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<Dim> dim) {
   LocScope scope(x.loc());
   const Tensor t = dim ? x.tensor() : ravel(x);
   const int d = existing_dim("repeat_interleave", t, dim.value_or(0));
@@ -312,7 +312,7 @@ std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexin
   return out;
 }
 
-Tensor unfold(const Arg& x, int dim, I size, I step) {
+Tensor unfold(const Arg& x, Dim dim, I size, I step) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = wrap_dim("unfold", dim, t.ndim());

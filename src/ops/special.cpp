@@ -132,7 +132,7 @@ Tensor digamma(const Arg& x) {
   return apply(digamma_op, {floating(x)});
 }
 
-Tensor polygamma(int n, const Arg& x) {
+Tensor polygamma(Int n, const Arg& x) {
   LocScope scope(x.loc());
   LILITH_CHECK(n >= 0, "polygamma: n is {}; need n >= 0", n);
   if (n == 0) return digamma(x);

@@ -19,42 +19,42 @@ Tensor Tensor::reshape(const Shape& shape, SourceLocation loc) const {
 Tensor Tensor::view(const Shape& shape, SourceLocation loc) const {
   return lilith::view(Arg(*this, loc), shape);
 }
-Tensor Tensor::transpose(int a, int b, SourceLocation loc) const {
+Tensor Tensor::transpose(Dim a, Dim b, SourceLocation loc) const {
   return lilith::transpose(Arg(*this, loc), a, b);
 }
 Tensor Tensor::t(SourceLocation loc) const { return lilith::t(Arg(*this, loc)); }
-Tensor Tensor::permute(const std::vector<int>& dims, SourceLocation loc) const {
+Tensor Tensor::permute(const IntList& dims, SourceLocation loc) const {
   return lilith::permute(Arg(*this, loc), dims);
 }
-Tensor Tensor::flatten(int start, int end, SourceLocation loc) const {
+Tensor Tensor::flatten(Dim start, Dim end, SourceLocation loc) const {
   return lilith::flatten(Arg(*this, loc), start, end);
 }
 Tensor Tensor::squeeze(SourceLocation loc) const { return lilith::squeeze(Arg(*this, loc)); }
-Tensor Tensor::squeeze(int dim, SourceLocation loc) const {
+Tensor Tensor::squeeze(Dim dim, SourceLocation loc) const {
   return lilith::squeeze(Arg(*this, loc), dim);
 }
-Tensor Tensor::unsqueeze(int dim, SourceLocation loc) const {
+Tensor Tensor::unsqueeze(Dim dim, SourceLocation loc) const {
   return lilith::unsqueeze(Arg(*this, loc), dim);
 }
 Tensor Tensor::expand(const Shape& shape, SourceLocation loc) const {
   return lilith::expand(Arg(*this, loc), shape);
 }
 Tensor Tensor::operator[](Index i) const { return lilith::select(Arg(*this, i.loc), 0, i.value); }
-Tensor Tensor::slice(int d, std::int64_t a, std::int64_t b, std::int64_t step,
+Tensor Tensor::slice(Dim d, std::int64_t a, std::int64_t b, std::int64_t step,
                      SourceLocation loc) const {
   return lilith::slice(Arg(*this, loc), d, a, b, step);
 }
 Tensor Tensor::sum(SourceLocation loc) const { return lilith::sum(Arg(*this, loc)); }
-Tensor Tensor::sum(const std::vector<int>& dims, bool keepdim, SourceLocation loc) const {
+Tensor Tensor::sum(const IntList& dims, bool keepdim, SourceLocation loc) const {
   return lilith::sum(Arg(*this, loc), dims, keepdim);
 }
 Tensor Tensor::mean(SourceLocation loc) const { return lilith::mean(Arg(*this, loc)); }
-Tensor Tensor::mean(const std::vector<int>& dims, bool keepdim, SourceLocation loc) const {
+Tensor Tensor::mean(const IntList& dims, bool keepdim, SourceLocation loc) const {
   return lilith::mean(Arg(*this, loc), dims, keepdim);
 }
 Tensor Tensor::max(SourceLocation loc) const { return lilith::max(Arg(*this, loc)); }
 Tensor Tensor::min(SourceLocation loc) const { return lilith::min(Arg(*this, loc)); }
-Tensor Tensor::argmax(std::optional<int> dim, bool keepdim, SourceLocation loc) const {
+Tensor Tensor::argmax(std::optional<Dim> dim, bool keepdim, SourceLocation loc) const {
   return lilith::argmax(Arg(*this, loc), dim, keepdim);
 }
 Tensor Tensor::abs(SourceLocation loc) const { return lilith::abs(Arg(*this, loc)); }

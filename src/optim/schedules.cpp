@@ -248,7 +248,8 @@ struct OneCycle {
 Schedule one_cycle(const OneCycleLROptions& o) {
   LILITH_CHECK(o.anneal_strategy == "cos" || o.anneal_strategy == "linear",
                "OneCycleLR: anneal_strategy is '{}'; need 'cos' or 'linear'.", o.anneal_strategy);
-  const std::int64_t steps = o.total_steps != 0 ? o.total_steps : o.epochs * o.steps_per_epoch;
+  const std::int64_t steps =
+      o.total_steps != 0 ? std::int64_t{o.total_steps} : o.epochs * o.steps_per_epoch;
   LILITH_CHECK(
       steps > 0 && (o.max_lr > 0 || !o.max_lrs.empty()) && o.pct_start >= 0 && o.pct_start <= 1,
       "OneCycleLR: need total_steps > 0, max_lr > 0, pct_start in [0, 1]; got {}, {}, {}.", steps,

@@ -16,15 +16,15 @@ Padding padding_of(const Call& c, int position) {
 }
 
 using Conv = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&, const Padding&,
-                        const IntList&, std::int64_t);
+                        const IntList&, Int);
 using ConvTranspose = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&,
-                                 const IntList&, const IntList&, std::int64_t, const IntList&);
+                                 const IntList&, const IntList&, Int, const IntList&);
 using MaxPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&,
                            const IntList&, bool);
 using MaxPoolAt = std::pair<Tensor, Tensor> (*)(const Arg&, const IntList&, const IntList&,
                                                 const IntList&, const IntList&, bool);
 using AvgPool = Tensor (*)(const Arg&, const IntList&, const IntList&, const IntList&, bool, bool,
-                           std::optional<std::int64_t>);
+                           std::optional<Int>);
 using Adaptive = Tensor (*)(const Arg&, const IntList&);
 using AdaptiveAt = std::pair<Tensor, Tensor> (*)(const Arg&, const IntList&);
 

@@ -50,6 +50,46 @@ TEST(Integers, AreExactAsOperands) {
   EXPECT_EQ(of(f(x)), (V{2 * kBig, y[1], y[2], 0, kBig}));
 }
 
+TEST(Integers, NameDimensionsInEveryType) {
+  enum { N, C };
+  const Tensor x = ones({2, 3});
+  EXPECT_EQ(softmax(x, C).shape(), x.shape());
+  EXPECT_EQ(sum(x, {N, std::uint8_t{1}}).shape(), Shape());
+  EXPECT_EQ(x.sum(-1).shape(), Shape{2});
+  EXPECT_EQ(x.squeeze(x.ndim() - 1).size(std::size_t{1}), 3);
+  EXPECT_EQ(argmax(x, std::optional<int>(0)).shape(), Shape{3});
+  const Softmax layer{1};
+  EXPECT_EQ(x.mean(layer.dim, true).shape(), (Shape{2, 1}));
+  // None is cut to one that is there.
+  for (const I beyond : {I{1} << 32, (I{1} << 32) + 1, INT64_MAX, INT64_MIN, -(I{1} << 32)})
+    EXPECT_THROW(softmax(x, beyond), Error) << beyond;
+  EXPECT_THROW(softmax(x, UINT64_MAX), Error);
+  EXPECT_THROW(cumsum(x, 4294967296u * 2ul), Error);
+}
+
+TEST(Integers, OfLayersArePartOfAProgramsKey) {
+  struct Net {
+    Softmax softmax{0};
+    LeakyReLU leaky{0.5};
+    Dropout drop{.p = 0.25, .training = false};
+    Tensor operator()(const Tensor& x) const { return drop(softmax(leaky(x))); }
+  };
+  struct Seen final : Visitor {
+    std::vector<double> numbers;
+    void parameter(Tensor&) override {}
+    void buffer(Buffer&) override {}
+    void flag(bool& b) override { numbers.push_back(b); }
+    void integer(I i) override { numbers.push_back(static_cast<double>(i)); }
+    void real(double d) override { numbers.push_back(d); }
+  } seen;
+  Net net;
+  visit(net, seen);
+  EXPECT_EQ(seen.numbers, (std::vector<double>{0, 0.5, 0.25, 0}));
+  net.softmax.dim = 1;
+  net.leaky.negative_slope = 0.1;
+  EXPECT_EQ(net(tensor({{-1.f, -1.f}})).to_vector<float>(), std::vector<float>(2, 0.5f));
+}
+
 TEST(Bools, MeanWhatTheyMeanInPyTorch) {
   manual_seed(1);
   const Tensor q = randn({1, 2, 4, 8});

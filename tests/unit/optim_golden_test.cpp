@@ -150,36 +150,40 @@ TEST(OptimGolden, NAdamAsItsDefinition) {
 }
 
 std::optional<LRScheduler> make_schedule(const std::string& name, const Json& k, Optimizer& opt) {
-  if (name == "StepLR") return StepLR(opt, {.step_size = k["step_size"], .gamma = k["gamma"]});
+  const auto real = [&](const char* key) { return k[key].get<double>(); };
+  const auto whole = [&](const char* key) { return k[key].get<std::int64_t>(); };
+  if (name == "StepLR")
+    return StepLR(opt, {.step_size = whole("step_size"), .gamma = real("gamma")});
   if (name == "MultiStepLR")
-    return MultiStepLR(opt, {.milestones = k["milestones"], .gamma = k["gamma"]});
-  if (name == "ExponentialLR") return ExponentialLR(opt, {.gamma = k["gamma"]});
+    return MultiStepLR(opt, {.milestones = k["milestones"], .gamma = real("gamma")});
+  if (name == "ExponentialLR") return ExponentialLR(opt, {.gamma = real("gamma")});
   if (name == "CosineAnnealingLR")
-    return CosineAnnealingLR(opt, {.T_max = k["T_max"], .eta_min = k["eta_min"]});
+    return CosineAnnealingLR(opt, {.T_max = whole("T_max"), .eta_min = real("eta_min")});
   if (name == "CosineAnnealingWarmRestarts")
     return CosineAnnealingWarmRestarts(
-        opt, {.T_0 = k["T_0"], .T_mult = k["T_mult"], .eta_min = k["eta_min"]});
+        opt, {.T_0 = whole("T_0"), .T_mult = whole("T_mult"), .eta_min = real("eta_min")});
   if (name == "LinearLR")
-    return LinearLR(opt, {.start_factor = k["start_factor"], .total_iters = k["total_iters"]});
+    return LinearLR(opt,
+                    {.start_factor = real("start_factor"), .total_iters = whole("total_iters")});
   if (name == "ConstantLR")
-    return ConstantLR(opt, {.factor = k["factor"], .total_iters = k["total_iters"]});
+    return ConstantLR(opt, {.factor = real("factor"), .total_iters = whole("total_iters")});
   if (name == "PolynomialLR")
-    return PolynomialLR(opt, {.total_iters = k["total_iters"], .power = k["power"]});
+    return PolynomialLR(opt, {.total_iters = whole("total_iters"), .power = real("power")});
   const auto text = [&](const char* key, const char* otherwise) {
     return k.contains(key) ? k[key].get<std::string>() : std::string(otherwise);
   };
   if (name == "OneCycleLR") {
     const std::string strategy = text("anneal_strategy", "cos");
-    return OneCycleLR(opt, {.max_lr = k["max_lr"],
-                            .total_steps = k["total_steps"],
+    return OneCycleLR(opt, {.max_lr = real("max_lr"),
+                            .total_steps = whole("total_steps"),
                             .anneal_strategy = strategy,
                             .three_phase = k.contains("three_phase")});
   }
   if (name == "CyclicLR") {
     const std::string mode = text("mode", "triangular");
-    return CyclicLR(opt, {.base_lr = k["base_lr"],
-                          .max_lr = k["max_lr"],
-                          .step_size_up = k["step_size_up"],
+    return CyclicLR(opt, {.base_lr = real("base_lr"),
+                          .max_lr = real("max_lr"),
+                          .step_size_up = whole("step_size_up"),
                           .mode = mode,
                           .cycle_momentum = false});
   }
@@ -190,7 +194,7 @@ TEST(OptimGolden, SchedulesAsTorch) {
   LILITH_SHARED_OR_SKIP(path, "golden/torch/schedulers.json");
   int runs = 0;
   for (const Json& run : read_json(path)) {
-    SGD opt({.lr = run["base_lr"], .momentum = 0.9});
+    SGD opt({.lr = run["base_lr"].get<double>(), .momentum = 0.9});
     const std::string what = run["scheduler"].get<std::string>() + run["kwargs"].dump();
     auto schedule = make_schedule(run["scheduler"], run["kwargs"], opt);
     ASSERT_TRUE(schedule) << what;

@@ -9,7 +9,7 @@
 namespace lilith {
 
 struct DataLoaderOptions {
-  std::int64_t batch_size = 1;
+  Int batch_size = 1;
   bool shuffle = false;
   /// Of the shuffle; epoch e of a loader with seed s is the same order on every machine. Without
   /// one, each loop draws its own from the process's generator: the orders follow manual_seed, and

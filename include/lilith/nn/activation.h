@@ -12,18 +12,18 @@ struct ReLU {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct LeakyReLU {
-  double negative_slope = 0.01;
+  Real negative_slope = 0.01;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct ELU {
-  double alpha = 1;
+  Real alpha = 1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct SELU {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct CELU {
-  double alpha = 1;
+  Real alpha = 1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct GELU {
@@ -46,16 +46,16 @@ struct LogSigmoid {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Softplus {
-  double beta = 1;
-  double threshold = 20;
+  Real beta = 1;
+  Real threshold = 20;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Softsign {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Hardtanh {
-  double min_val = -1;
-  double max_val = 1;
+  Real min_val = -1;
+  Real max_val = 1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct ReLU6 {
@@ -68,37 +68,37 @@ struct Hardsigmoid {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Hardshrink {
-  double lambd = 0.5;
+  Real lambd = 0.5;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Softshrink {
-  double lambd = 0.5;
+  Real lambd = 0.5;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Tanhshrink {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct GLU {
-  int dim = -1;
+  Dim dim = -1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Softmax {
-  int dim = -1;
+  Dim dim = -1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct Softmin {
-  int dim = -1;
+  Dim dim = -1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct LogSoftmax {
-  int dim = -1;
+  Dim dim = -1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
 /// x where x > 0, else weight x; weight [num_parameters] starts as `init`. Ref: torch.nn.PReLU.
 class PReLU {
  public:
-  explicit PReLU(std::int64_t num_parameters = 1, double init = 0.25,
+  explicit PReLU(Int num_parameters = 1, Real init = 0.25,
                  SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 

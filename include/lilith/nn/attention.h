@@ -11,11 +11,11 @@
 namespace lilith {
 
 struct MultiheadAttentionOptions {
-  double dropout = 0;  // of the attention weights, in training
+  Real dropout = 0;  // of the attention weights, in training
   bool bias = true;
   bool add_bias_kv = false;
   bool add_zero_attn = false;
-  std::optional<std::int64_t> kdim = {}, vdim = {};  // default: embed_dim
+  std::optional<Int> kdim = {}, vdim = {};  // default: embed_dim
   bool batch_first = false;
   DType dtype = DType::F32;
 };
@@ -64,10 +64,10 @@ class MultiheadAttention {
 };
 
 struct TransformerLayerOptions {
-  std::int64_t dim_feedforward = 2048;
-  double dropout = 0.1;
+  Int dim_feedforward = 2048;
+  Real dropout = 0.1;
   std::string_view activation = "relu";  // or "gelu"
-  double layer_norm_eps = 1e-5;
+  Real layer_norm_eps = 1e-5;
   bool batch_first = false;
   bool norm_first = false;
   DType dtype = DType::F32;
@@ -135,23 +135,25 @@ struct TransformerEncoder {
   std::optional<LayerNorm> norm = {};
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(layers, norm)
 };
 struct TransformerDecoder {
   std::vector<TransformerDecoderLayer> layers;
   std::optional<LayerNorm> norm = {};
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(layers, norm)
 };
 
 struct TransformerOptions {
-  std::int64_t d_model = 512;
-  std::int64_t nhead = 8;
-  std::int64_t num_encoder_layers = 6;
-  std::int64_t num_decoder_layers = 6;
-  std::int64_t dim_feedforward = 2048;
-  double dropout = 0.1;
+  Int d_model = 512;
+  Int nhead = 8;
+  Int num_encoder_layers = 6;
+  Int num_decoder_layers = 6;
+  Int dim_feedforward = 2048;
+  Real dropout = 0.1;
   std::string_view activation = "relu";
-  double layer_norm_eps = 1e-5;
+  Real layer_norm_eps = 1e-5;
   bool batch_first = false;
   bool norm_first = false;
   DType dtype = DType::F32;

@@ -14,7 +14,7 @@ struct ConvOptions {
   IntList stride = 1;
   Padding padding = 0;
   IntList dilation = 1;
-  std::int64_t groups = 1;
+  Int groups = 1;
   bool bias = true;
   PadMode padding_mode = PadMode::Constant;  // Constant pads with zeros
   DType dtype = DType::F32;
@@ -24,7 +24,7 @@ struct ConvTransposeOptions {
   IntList stride = 1;
   IntList padding = 0;
   IntList output_padding = 0;
-  std::int64_t groups = 1;
+  Int groups = 1;
   bool bias = true;
   IntList dilation = 1;
   DType dtype = DType::F32;

@@ -48,20 +48,20 @@ struct Identity {
 
 /// Dimensions start_dim … end_dim as one; the batch dimension stays.
 struct Flatten {
-  int start_dim = 1;
-  int end_dim = -1;
+  Dim start_dim = 1;
+  Dim end_dim = -1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
 /// Dimension `dim` as several of these sizes, one of which may be -1.
 struct Unflatten {
-  int dim = 1;
+  Dim dim = 1;
   Shape sizes;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
 struct EmbeddingOptions {
-  std::optional<std::int64_t> padding_idx = {};  // this row is zero and gets no gradient
+  std::optional<Int> padding_idx = {};  // this row is zero and gets no gradient
   DType dtype = DType::F32;
 };
 

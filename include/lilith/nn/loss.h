@@ -12,7 +12,7 @@ namespace lilith {
 /// nll_loss: input log-probabilities [N, C, d…], target class indices. Ref: torch.nn.NLLLoss.
 struct NLLLoss {
   Buffer weight = {};
-  std::int64_t ignore_index = -100;
+  Int ignore_index = -100;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
@@ -21,9 +21,9 @@ struct NLLLoss {
 /// torch.nn.CrossEntropyLoss.
 struct CrossEntropyLoss {
   Buffer weight = {};
-  std::int64_t ignore_index = -100;
+  Int ignore_index = -100;
   Reduction reduction = Reduction::Mean;
-  double label_smoothing = 0;
+  Real label_smoothing = 0;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
@@ -57,14 +57,14 @@ struct BCEWithLogitsLoss {
 /// smooth_l1_loss. Ref: torch.nn.SmoothL1Loss.
 struct SmoothL1Loss {
   Reduction reduction = Reduction::Mean;
-  double beta = 1;
+  Real beta = 1;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
 /// huber_loss. Ref: torch.nn.HuberLoss.
 struct HuberLoss {
   Reduction reduction = Reduction::Mean;
-  double delta = 1;
+  Real delta = 1;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
@@ -78,7 +78,7 @@ struct KLDivLoss {
 /// gaussian_nll_loss. Ref: torch.nn.GaussianNLLLoss.
 struct GaussianNLLLoss {
   bool full = false;
-  double eps = 1e-6;
+  Real eps = 1e-6;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target, const Tensor& var,
                     SourceLocation loc = SourceLocation::current()) const;
@@ -87,7 +87,7 @@ struct GaussianNLLLoss {
 struct PoissonNLLLoss {
   bool log_input = true;
   bool full = false;
-  double eps = 1e-8;
+  Real eps = 1e-8;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
@@ -100,7 +100,7 @@ struct SoftMarginLoss {
 };
 /// hinge_embedding_loss: target 1 or -1. Ref: torch.nn.HingeEmbeddingLoss.
 struct HingeEmbeddingLoss {
-  double margin = 1;
+  Real margin = 1;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
@@ -115,8 +115,8 @@ struct MultiLabelSoftMarginLoss {
 };
 /// multi_margin_loss: input [N, C], target class indices [N]. Ref: torch.nn.MultiMarginLoss.
 struct MultiMarginLoss {
-  double p = 1;
-  double margin = 1;
+  Real p = 1;
+  Real margin = 1;
   Buffer weight = {};
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& input, const Tensor& target,
@@ -125,7 +125,7 @@ struct MultiMarginLoss {
 /// margin_ranking_loss: target is 1 where a should rank higher, else -1. Ref:
 /// torch.nn.MarginRankingLoss.
 struct MarginRankingLoss {
-  double margin = 0;
+  Real margin = 0;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
@@ -133,16 +133,16 @@ struct MarginRankingLoss {
 /// cosine_embedding_loss: target is 1 where a and b should be alike, else -1. Ref:
 /// torch.nn.CosineEmbeddingLoss.
 struct CosineEmbeddingLoss {
-  double margin = 0;
+  Real margin = 0;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& target,
                     SourceLocation loc = SourceLocation::current()) const;
 };
 /// triplet_margin_loss. Ref: torch.nn.TripletMarginLoss.
 struct TripletMarginLoss {
-  double margin = 1;
-  double p = 2;
-  double eps = 1e-6;
+  Real margin = 1;
+  Real p = 2;
+  Real eps = 1e-6;
   bool swap = false;
   Reduction reduction = Reduction::Mean;
   Tensor operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative,

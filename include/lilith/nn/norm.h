@@ -9,8 +9,8 @@
 namespace lilith {
 
 struct BatchNormOptions {
-  double eps = 1e-5;
-  std::optional<double> momentum = 0.1;  // none: the cumulative average
+  Real eps = 1e-5;
+  std::optional<Real> momentum = 0.1;  // none: the cumulative average
   bool affine = true;
   bool track_running_stats = true;
   DType dtype = DType::F32;
@@ -69,7 +69,7 @@ class BatchNorm3d : public detail::BatchNorm<3> {
 };
 
 struct LayerNormOptions {
-  double eps = 1e-5;
+  Real eps = 1e-5;
   bool elementwise_affine = true;
   bool bias = true;
   DType dtype = DType::F32;
@@ -90,7 +90,7 @@ class LayerNorm {
 };
 
 struct GroupNormOptions {
-  double eps = 1e-5;
+  Real eps = 1e-5;
   bool affine = true;
   DType dtype = DType::F32;
 };
@@ -110,8 +110,8 @@ class GroupNorm {
 };
 
 struct InstanceNormOptions {
-  double eps = 1e-5;
-  double momentum = 0.1;
+  Real eps = 1e-5;
+  Real momentum = 0.1;
   bool affine = false;
   bool track_running_stats = false;
   DType dtype = DType::F32;
@@ -155,37 +155,45 @@ class InstanceNorm3d : public detail::InstanceNorm<3> {
 /// x over (k + alpha / size * sum of the squares of `size` neighbouring channels)^beta.
 /// Ref: torch.nn.LocalResponseNorm.
 struct LocalResponseNorm {
-  std::int64_t size = 5;
-  double alpha = 1e-4;
-  double beta = 0.75;
-  double k = 1;
+  Int size = 5;
+  Real alpha = 1e-4;
+  Real beta = 0.75;
+  Real k = 1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
 /// In training: zeros with probability p, the others divided by 1 - p; else x. Ref:
 /// torch.nn.Dropout.
 struct Dropout {
-  double p = 0.5;
+  Real p = 0.5;
+  detail::ByName by_name = {};
   bool training = true;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(p, training)
 };
 /// Dropout of whole channels: x [N, C, L]. Ref: torch.nn.Dropout1d.
 struct Dropout1d {
-  double p = 0.5;
+  Real p = 0.5;
+  detail::ByName by_name = {};
   bool training = true;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(p, training)
 };
 /// The same for x [N, C, D, H, W].
 struct Dropout3d {
-  double p = 0.5;
+  Real p = 0.5;
+  detail::ByName by_name = {};
   bool training = true;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(p, training)
 };
 /// The same for x [N, C, H, W].
 struct Dropout2d {
-  double p = 0.5;
+  Real p = 0.5;
+  detail::ByName by_name = {};
   bool training = true;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(p, training)
 };
 
 }  // namespace lilith

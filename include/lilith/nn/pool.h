@@ -13,6 +13,7 @@ struct MaxPoolOptions {
   IntList stride = {};
   IntList padding = 0;
   IntList dilation = 1;
+  detail::ByName by_name = {};
   bool ceil_mode = false;
 };
 struct AvgPoolOptions {
@@ -20,7 +21,7 @@ struct AvgPoolOptions {
   IntList padding = 0;
   bool ceil_mode = false;
   bool count_include_pad = true;
-  std::optional<std::int64_t> divisor_override = {};  // 2d and 3d
+  std::optional<Int> divisor_override = {};  // 2d and 3d
 };
 
 namespace detail {
@@ -28,6 +29,8 @@ class MaxPool {
  public:
   MaxPool(const IntList& kernel_size, const MaxPoolOptions& options = {});
   MaxPool(const IntList& kernel_size, std::int64_t stride);
+  template <std::same_as<bool> B>
+  MaxPool(const IntList& kernel_size, B stride) : MaxPool(kernel_size, Int(stride)) {}
 
   std::vector<std::int64_t> kernel_size, stride, padding, dilation;
   bool ceil_mode = false;
@@ -36,6 +39,8 @@ class AvgPool {
  public:
   AvgPool(const IntList& kernel_size, const AvgPoolOptions& options = {});
   AvgPool(const IntList& kernel_size, std::int64_t stride);
+  template <std::same_as<bool> B>
+  AvgPool(const IntList& kernel_size, B stride) : AvgPool(kernel_size, Int(stride)) {}
 
   std::vector<std::int64_t> kernel_size, stride, padding;
   bool ceil_mode = false;

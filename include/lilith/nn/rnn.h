@@ -9,29 +9,29 @@
 namespace lilith {
 
 struct RNNOptions {
-  std::int64_t num_layers = 1;
+  Int num_layers = 1;
   std::string_view nonlinearity = "tanh";  // or "relu"
   bool bias = true;
   bool batch_first = false;  // x and output are [N, T, …] instead of [T, N, …]
-  double dropout = 0;        // on the output of each layer but the last, in training
+  Real dropout = 0;          // on the output of each layer but the last, in training
   bool bidirectional = false;
   DType dtype = DType::F32;
 };
 struct GRUOptions {
-  std::int64_t num_layers = 1;
+  Int num_layers = 1;
   bool bias = true;
   bool batch_first = false;
-  double dropout = 0;
+  Real dropout = 0;
   bool bidirectional = false;
   DType dtype = DType::F32;
 };
 struct LSTMOptions {
-  std::int64_t num_layers = 1;
+  Int num_layers = 1;
   bool bias = true;
   bool batch_first = false;
-  double dropout = 0;
+  Real dropout = 0;
   bool bidirectional = false;
-  std::int64_t proj_size = 0;  // > 0: h is projected to this size
+  Int proj_size = 0;  // > 0: h is projected to this size
   DType dtype = DType::F32;
 };
 

@@ -12,11 +12,11 @@ namespace lilith {
 
 /// [..., C r^2, H, W] -> [..., C, H r, W r]. Ref: torch.nn.PixelShuffle, arXiv:1609.05158.
 struct PixelShuffle {
-  std::int64_t upscale_factor = 1;
+  Int upscale_factor = 1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct PixelUnshuffle {
-  std::int64_t downscale_factor = 1;
+  Int downscale_factor = 1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
@@ -74,15 +74,15 @@ class ReplicationPad3d : public detail::PadLayer<3, PadMode::Replicate> {
 
 /// The cosine of the angle between a and b along dim. Ref: torch.nn.CosineSimilarity.
 struct CosineSimilarity {
-  int dim = 1;
-  double eps = 1e-8;
+  Dim dim = 1;
+  Real eps = 1e-8;
   Tensor operator()(const Tensor& a, const Tensor& b,
                     SourceLocation loc = SourceLocation::current()) const;
 };
 /// The p-norm of a - b + eps along the last dimension. Ref: torch.nn.PairwiseDistance.
 struct PairwiseDistance {
-  double p = 2;
-  double eps = 1e-6;
+  Real p = 2;
+  Real eps = 1e-6;
   bool keepdim = false;
   Tensor operator()(const Tensor& a, const Tensor& b,
                     SourceLocation loc = SourceLocation::current()) const;

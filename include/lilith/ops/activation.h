@@ -39,10 +39,10 @@ Tensor tanhshrink(const Arg& x);
 /// x where x > threshold, else value.
 Tensor threshold(const Arg& x, Real threshold, Real value);
 /// The first half of `dim` times the sigmoid of the second. Errors: an odd size.
-Tensor glu(const Arg& x, int dim = -1);
+Tensor glu(const Arg& x, Dim dim = -1);
 /// exp(x - max) / sum over dim.
-Tensor softmax(const Arg& x, int dim, std::optional<DType> dtype = {});
-Tensor softmin(const Arg& x, int dim, std::optional<DType> dtype = {});
-Tensor log_softmax(const Arg& x, int dim, std::optional<DType> dtype = {});
+Tensor softmax(const Arg& x, Dim dim, std::optional<DType> dtype = {});
+Tensor softmin(const Arg& x, Dim dim, std::optional<DType> dtype = {});
+Tensor log_softmax(const Arg& x, Dim dim, std::optional<DType> dtype = {});
 
 }  // namespace lilith

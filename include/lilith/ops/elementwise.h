@@ -34,7 +34,7 @@ Tensor erfinv(const Arg& x);
 Tensor lgamma(const Arg& x);
 Tensor digamma(const Arg& x);
 /// The n-th derivative of digamma; n >= 0.
-Tensor polygamma(int n, const Arg& x);
+Tensor polygamma(Int n, const Arg& x);
 Tensor sigmoid(const Arg& x);
 Tensor reciprocal(const Arg& x);
 /// log(x / (1 - x)); with eps, x is first clamped to [eps, 1 - eps].
@@ -57,7 +57,7 @@ Tensor floor(const Arg& x);
 Tensor ceil(const Arg& x);
 Tensor trunc(const Arg& x);
 /// To the nearest integer, halves to even; `decimals` digits after the point (or before, negative).
-Tensor round(const Arg& x, int decimals = 0);
+Tensor round(const Arg& x, Int decimals = 0);
 Tensor frac(const Arg& x);
 Tensor square(const Arg& x);
 Tensor nan_to_num(const Arg& x, Real nan = 0.0, std::optional<Real> posinf = {},

@@ -9,38 +9,37 @@ namespace lilith {
 
 /// out[i][j] = x[index[i][j]][j] (for dim 0). index: integers, no larger than x in the other
 /// dimensions.
-Tensor gather(const Arg& x, int dim, const Tensor& index);
+Tensor gather(const Arg& x, Dim dim, const Tensor& index);
 /// x with src added at the indices: the adjoint of gather. Equal indices accumulate.
-Tensor scatter_add(const Arg& x, int dim, const Tensor& index, const Tensor& src);
+Tensor scatter_add(const Arg& x, Dim dim, const Tensor& index, const Tensor& src);
 /// gather with broadcasting; without dim, in the flattened order.
-Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<int> dim = {});
+Tensor take_along_dim(const Arg& x, const Tensor& index, std::optional<Dim> dim = {});
 /// Elements of the flattened x.
 Tensor take(const Arg& x, const Tensor& index);
 /// Whole slices of `dim`. index: 1-d or 0-d integers.
-Tensor index_select(const Arg& x, int dim, const Tensor& index);
+Tensor index_select(const Arg& x, Dim dim, const Tensor& index);
 /// x with alpha * source added to slices of `dim`; equal indices accumulate.
-Tensor index_add(const Arg& x, int dim, const Tensor& index, const Tensor& source, Real alpha = 1);
+Tensor index_add(const Arg& x, Dim dim, const Tensor& index, const Tensor& source, Real alpha = 1);
 /// Rows of weight [V, D]: index [...] -> [..., D]. torch.nn.functional.embedding; the row
 /// padding_idx gets no gradient.
-Tensor embedding(const Arg& index, const Tensor& weight,
-                 std::optional<std::int64_t> padding_idx = {});
+Tensor embedding(const Arg& index, const Tensor& weight, std::optional<Int> padding_idx = {});
 /// integers [...] -> i64 [..., num_classes]. Errors: num_classes < 1 (it has to be given).
-Tensor one_hot(const Arg& x, std::int64_t num_classes);
+Tensor one_hot(const Arg& x, Int num_classes);
 /// The lower or upper triangle of the last two dimensions; zeros elsewhere.
-Tensor tril(const Arg& x, int diagonal = 0);
-Tensor triu(const Arg& x, int diagonal = 0);
+Tensor tril(const Arg& x, Int diagonal = 0);
+Tensor triu(const Arg& x, Int diagonal = 0);
 /// A matrix's diagonal, or the matrix with that diagonal.
-Tensor diag(const Arg& x, int diagonal = 0);
+Tensor diag(const Arg& x, Int diagonal = 0);
 /// The diagonals of dimensions dim1 and dim2, as the last dimension.
-Tensor diagonal(const Arg& x, int offset = 0, int dim1 = 0, int dim2 = 1);
-Tensor diag_embed(const Arg& x, int offset = 0, int dim1 = -2, int dim2 = -1);
-Tensor diagflat(const Arg& x, int offset = 0);
+Tensor diagonal(const Arg& x, Int offset = 0, Dim dim1 = 0, Dim dim2 = 1);
+Tensor diag_embed(const Arg& x, Int offset = 0, Dim dim1 = -2, Dim dim2 = -1);
+Tensor diagflat(const Arg& x, Int offset = 0);
 /// The sum of a matrix's diagonal.
 Tensor trace(const Arg& x);
 /// x with slice `index` of `dim` replaced by src.
-Tensor select_scatter(const Arg& x, const Tensor& src, int dim, std::int64_t index);
+Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, std::int64_t index);
 /// x with src in x[start:end:step] of `dim`. Errors: src's shape. Ref: torch.slice_scatter.
-Tensor slice_update(const Arg& x, const Tensor& src, int dim, std::int64_t start = 0,
+Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, std::int64_t start = 0,
                     std::int64_t end = INT64_MAX, std::int64_t step = 1);
 /// x with `values` at x[indices[0], indices[1], …] of the first dimensions; indices: integers that
 /// broadcast, negative ones count from the end, or masks of one dimension each, whose values are
@@ -50,6 +49,6 @@ Tensor slice_update(const Arg& x, const Tensor& src, int dim, std::int64_t start
 Tensor index_put(const Arg& x, const std::vector<Tensor>& indices, const Arg& values,
                  bool accumulate = false);
 /// x with value in the slices of `dim` that index names.
-Tensor index_fill(const Arg& x, int dim, const Tensor& index, const Arg& value);
+Tensor index_fill(const Arg& x, Dim dim, const Tensor& index, const Arg& value);
 
 }  // namespace lilith

@@ -16,13 +16,15 @@ class IntList {
   IntList() = default;
   IntList(int value) : values_{value} {}
   IntList(std::int64_t value) : values_{value} {}
+  IntList(Dim value) : values_{value} {}
+  IntList(Int value) : values_{value} {}
   template <std::same_as<bool> T>
   IntList(T) {
     static_assert(detail::is_a_number<T>,
                   "lilith: a bool stands where dimensions or sizes are due and would be read as 0 "
                   "or 1; look up the order of the function's parameters");
   }
-  IntList(std::initializer_list<std::int64_t> values) : values_(values) {}
+  IntList(std::initializer_list<Int> values) : values_(values.begin(), values.end()) {}
   IntList(const std::vector<std::int64_t>& values) : values_(values) {}
   IntList(const std::vector<int>& values) : values_(values.begin(), values.end()) {}
   IntList(const Shape& shape) : values_(shape.begin(), shape.end()) {}
@@ -47,7 +49,7 @@ class Padding {
   Padding(std::int64_t value) : amount_(value) {}
   template <std::same_as<bool> T>
   Padding(T value) : amount_(value) {}
-  Padding(std::initializer_list<std::int64_t> values) : amount_(values) {}
+  Padding(std::initializer_list<Int> values) : amount_(values) {}
   Padding(const std::vector<std::int64_t>& values) : amount_(values) {}
   Padding(const IntList& values) : amount_(values) {}
   /// "same" or "valid"; Error for any other word.

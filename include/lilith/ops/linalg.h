@@ -33,12 +33,12 @@ Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, Real beta = 1, Real alph
 /// Contracts dims_a of a with dims_b of b: [a free, b free].
 Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntList& dims_b);
 /// The last `dims` dimensions of a with the first of b.
-Tensor tensordot(const Arg& a, const Arg& b, int dims = 2);
+Tensor tensordot(const Arg& a, const Arg& b, Int dims = 2);
 /// Einstein's summation: einsum("bij,bjk->bik", {a, b}); "..." stands for broadcast dimensions.
 Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands,
               SourceLocation loc = SourceLocation::current());
 /// The vector product along dim (of size 3).
-Tensor cross(const Arg& a, const Arg& b, int dim = -1);
+Tensor cross(const Arg& a, const Arg& b, Dim dim = -1);
 /// The general contraction: batch dimensions pair up, contracted ones are summed over:
 /// [batch, lhs free, rhs free].
 Tensor dot_general(const Tensor& lhs, const Tensor& rhs, const std::vector<std::int64_t>& lhs_batch,

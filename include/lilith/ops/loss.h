@@ -13,8 +13,8 @@ namespace lilith {
 enum class Reduction : std::uint8_t { None, Mean, Sum };
 
 struct NLLLossOptions {
-  Tensor weight = {};                // [C]
-  std::int64_t ignore_index = -100;  // targets that count neither in the sum nor in the mean
+  Tensor weight = {};       // [C]
+  Int ignore_index = -100;  // targets that count neither in the sum nor in the mean
   Reduction reduction = Reduction::Mean;
 };
 /// -input[n, target[n]], weighted. input: floating log-probabilities [C], [N, C] or [N, C, d…];
@@ -23,10 +23,10 @@ struct NLLLossOptions {
 /// Ref: torch.nn.functional.nll_loss.
 Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& options = {});
 struct CrossEntropyLossOptions {
-  Tensor weight = {};                // [C]
-  std::int64_t ignore_index = -100;  // of class indices
+  Tensor weight = {};       // [C]
+  Int ignore_index = -100;  // of class indices
   Reduction reduction = Reduction::Mean;
-  double label_smoothing = 0;  // 0 to 1: the part of a target that is spread over all classes
+  Real label_smoothing = 0;  // 0 to 1: the part of a target that is spread over all classes
 };
 /// nll_loss of log_softmax. input: floating logits [C], [N, C] or [N, C, d…]; target: class indices
 /// as nll_loss takes them, or floating probabilities of input's shape, whose mean is over N d…
@@ -69,7 +69,7 @@ Tensor kl_div(const Arg& input, const Tensor& target,
 struct PoissonNLLLossOptions {
   bool log_input = true;  // input is the logarithm of the rate, else the rate
   bool full = false;      // adds log(target!) by Stirling's formula where target > 1
-  double eps = 1e-8;      // is added to a rate before its logarithm
+  Real eps = 1e-8;        // is added to a rate before its logarithm
   Reduction reduction = Reduction::Mean;
 };
 /// exp(input) - target input; without log_input input - target log(input + eps). Ref:
@@ -78,7 +78,7 @@ Tensor poisson_nll_loss(const Arg& input, const Tensor& target,
                         const PoissonNLLLossOptions& options = {});
 struct GaussianNLLLossOptions {
   bool full = false;  // adds 0.5 log(2 pi)
-  double eps = 1e-6;
+  Real eps = 1e-6;
   Reduction reduction = Reduction::Mean;
 };
 /// 0.5 (log(var) + (input - target)^2 / var), var at least eps: of input's shape, with sizes of 1,
@@ -102,9 +102,9 @@ Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, 
 Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, Real margin = 0,
                              Reduction reduction = Reduction::Mean);
 struct TripletMarginLossOptions {
-  double margin = 1;
-  double p = 2;  // of the norm
-  double eps = 1e-6;
+  Real margin = 1;
+  Real p = 2;  // of the norm
+  Real eps = 1e-6;
   bool swap = false;  // takes |positive - negative| where it is less than |anchor - negative|
   Reduction reduction = Reduction::Mean;
 };
@@ -119,8 +119,8 @@ Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target,
                                    const Tensor& weight = {},
                                    Reduction reduction = Reduction::Mean);
 struct MultiMarginLossOptions {
-  double p = 1;  // 1 or 2
-  double margin = 1;
+  Real p = 1;  // 1 or 2
+  Real margin = 1;
   Tensor weight = {};  // [C], of the target's class
   Reduction reduction = Reduction::Mean;
 };

@@ -19,25 +19,25 @@ Tensor bilinear(const Arg& x1, const Tensor& x2, const Tensor& weight, const Ten
 /// Ref: torch.nn.functional.conv2d.
 Tensor conv1d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
               const IntList& stride = 1, const Padding& padding = 0, const IntList& dilation = 1,
-              std::int64_t groups = 1);
+              Int groups = 1);
 Tensor conv2d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
               const IntList& stride = 1, const Padding& padding = 0, const IntList& dilation = 1,
-              std::int64_t groups = 1);
+              Int groups = 1);
 Tensor conv3d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
               const IntList& stride = 1, const Padding& padding = 0, const IntList& dilation = 1,
-              std::int64_t groups = 1);
+              Int groups = 1);
 /// The gradient of a convolution as a layer. weight [C, out / groups, k…].
 Tensor conv_transpose1d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
                         const IntList& stride = 1, const IntList& padding = 0,
-                        const IntList& output_padding = 0, std::int64_t groups = 1,
+                        const IntList& output_padding = 0, Int groups = 1,
                         const IntList& dilation = 1);
 Tensor conv_transpose2d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
                         const IntList& stride = 1, const IntList& padding = 0,
-                        const IntList& output_padding = 0, std::int64_t groups = 1,
+                        const IntList& output_padding = 0, Int groups = 1,
                         const IntList& dilation = 1);
 Tensor conv_transpose3d(const Arg& x, const Tensor& weight, const Tensor& bias = {},
                         const IntList& stride = 1, const IntList& padding = 0,
-                        const IntList& output_padding = 0, std::int64_t groups = 1,
+                        const IntList& output_padding = 0, Int groups = 1,
                         const IntList& dilation = 1);
 
 /// The largest of each window; stride defaults to the window. x [N, C, d…] or [C, d…]. The gradient
@@ -71,10 +71,10 @@ Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& strid
                   bool count_include_pad = true);
 Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, bool ceil_mode = false, bool count_include_pad = true,
-                  std::optional<std::int64_t> divisor_override = {});
+                  std::optional<Int> divisor_override = {});
 Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, bool ceil_mode = false, bool count_include_pad = true,
-                  std::optional<std::int64_t> divisor_override = {});
+                  std::optional<Int> divisor_override = {});
 /// Windows chosen so that the result has output_size; -1 keeps a size (PyTorch's None).
 Tensor adaptive_avg_pool1d(const Arg& x, const IntList& output_size);
 Tensor adaptive_avg_pool2d(const Arg& x, const IntList& output_size);
@@ -106,22 +106,21 @@ BatchNormResult batch_norm_train(const Arg& x, const Tensor& running_mean,
 /// Normalises over the last dimensions, of sizes normalized_shape.
 Tensor layer_norm(const Arg& x, const IntList& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, Real eps = 1e-5);
-Tensor group_norm(const Arg& x, std::int64_t num_groups, const Tensor& weight = {},
-                  const Tensor& bias = {}, Real eps = 1e-5);
+Tensor group_norm(const Arg& x, Int num_groups, const Tensor& weight = {}, const Tensor& bias = {},
+                  Real eps = 1e-5);
 Tensor instance_norm(const Arg& x, const Tensor& running_mean = {}, const Tensor& running_var = {},
                      const Tensor& weight = {}, const Tensor& bias = {},
                      bool use_input_stats = true, Real momentum = 0.1, Real eps = 1e-5);
 /// x over the p-norm along dim, which is at least eps.
 Tensor normalize(const Arg& x, Real p = 2, const IntList& dim = 1, Real eps = 1e-12);
-Tensor local_response_norm(const Arg& x, std::int64_t size, Real alpha = 1e-4, Real beta = 0.75,
-                           Real k = 1);
+Tensor local_response_norm(const Arg& x, Int size, Real alpha = 1e-4, Real beta = 0.75, Real k = 1);
 
-Tensor cosine_similarity(const Arg& a, const Arg& b, int dim = 1, Real eps = 1e-8);
+Tensor cosine_similarity(const Arg& a, const Arg& b, Dim dim = 1, Real eps = 1e-8);
 Tensor pairwise_distance(const Arg& a, const Arg& b, Real p = 2, Real eps = 1e-6,
                          bool keepdim = false);
 /// [..., C r^2, H, W] -> [..., C, H r, W r], and back.
-Tensor pixel_shuffle(const Arg& x, std::int64_t upscale_factor);
-Tensor pixel_unshuffle(const Arg& x, std::int64_t downscale_factor);
+Tensor pixel_shuffle(const Arg& x, Int upscale_factor);
+Tensor pixel_unshuffle(const Arg& x, Int downscale_factor);
 enum class Interpolation : std::uint8_t { Nearest, Linear, Bilinear, Bicubic, Trilinear, Area };
 struct InterpolateOptions {
   IntList size = {};                      // of the result, or

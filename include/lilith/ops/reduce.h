@@ -20,7 +20,7 @@ Tensor mean(const Arg& x, const IntList& dims = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
 Tensor nanmean(const Arg& x, const IntList& dims = {}, bool keepdim = false,
                std::optional<DType> dtype = {});
-Tensor prod(const Arg& x, std::optional<int> dim = {}, bool keepdim = false,
+Tensor prod(const Arg& x, std::optional<Dim> dim = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
 /// Divides by n - correction. A bool in its place, or alone, is PyTorch's `unbiased`: 1 or 0. The
 /// slope of std is 0 where the values are equal.
@@ -67,30 +67,19 @@ std::pair<Tensor, Tensor> std_mean(const Arg& x, B unbiased) {
 /// Ties share the gradient evenly. NaN wins. Errors: an empty dimension.
 Tensor amax(const Arg& x, const IntList& dims = {}, bool keepdim = false);
 Tensor amin(const Arg& x, const IntList& dims = {}, bool keepdim = false);
-std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
+std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<Dim> dim = {}, bool keepdim = false);
 /// The largest element; ties share the gradient evenly.
 Tensor max(const Arg& x);
 Tensor min(const Arg& x);
 /// Values and i64 indices (of the first); the gradient goes to the chosen element.
-std::pair<Tensor, Tensor> max(const Arg& x, int dim, bool keepdim = false);
-std::pair<Tensor, Tensor> min(const Arg& x, int dim, bool keepdim = false);
+std::pair<Tensor, Tensor> max(const Arg& x, Dim dim, bool keepdim = false);
+std::pair<Tensor, Tensor> min(const Arg& x, Dim dim, bool keepdim = false);
 /// maximum, minimum.
 Tensor max(const Arg& x, const Tensor& other);
 Tensor min(const Arg& x, const Tensor& other);
 /// The first index of the largest, in the flattened order without dim. i64.
-Tensor argmax(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
-Tensor argmin(const Arg& x, std::optional<int> dim = {}, bool keepdim = false);
-/// A bool is no dimension.
-template <std::same_as<bool> B>
-Tensor argmax(const Arg& x, B, bool = false) = delete;
-template <std::same_as<bool> B>
-Tensor argmin(const Arg& x, B, bool = false) = delete;
-template <std::same_as<bool> B>
-std::pair<Tensor, Tensor> max(const Arg& x, B, bool = false) = delete;
-template <std::same_as<bool> B>
-std::pair<Tensor, Tensor> min(const Arg& x, B, bool = false) = delete;
-template <std::same_as<bool> B>
-Tensor prod(const Arg& x, B, bool = false, std::optional<DType> = {}) = delete;
+Tensor argmax(const Arg& x, std::optional<Dim> dim = {}, bool keepdim = false);
+Tensor argmin(const Arg& x, std::optional<Dim> dim = {}, bool keepdim = false);
 Tensor all(const Arg& x, const IntList& dims = {}, bool keepdim = false);
 Tensor any(const Arg& x, const IntList& dims = {}, bool keepdim = false);
 Tensor count_nonzero(const Arg& x, const IntList& dims = {});
@@ -101,15 +90,15 @@ Tensor norm(const Arg& x, Real p = 2, const IntList& dims = {}, bool keepdim = f
 /// The p-norm of a - b.
 Tensor dist(const Arg& a, const Arg& b, Real p = 2);
 /// Running sums and products along dim.
-Tensor cumsum(const Arg& x, int dim, std::optional<DType> dtype = {});
-Tensor cumprod(const Arg& x, int dim, std::optional<DType> dtype = {});
-Tensor logcumsumexp(const Arg& x, int dim);
+Tensor cumsum(const Arg& x, Dim dim, std::optional<DType> dtype = {});
+Tensor cumprod(const Arg& x, Dim dim, std::optional<DType> dtype = {});
+Tensor logcumsumexp(const Arg& x, Dim dim);
 /// The n-th forward difference along dim.
-Tensor diff(const Arg& x, int n = 1, int dim = -1, const Tensor& prepend = {},
+Tensor diff(const Arg& x, Int n = 1, Dim dim = -1, const Tensor& prepend = {},
             const Tensor& append = {});
 /// The integral of y along dim by the trapezoidal rule, for samples dx apart or at the points x:
 /// one dimension (that of the integral) or y's last ones. Ref: torch.trapezoid.
-Tensor trapezoid(const Arg& y, const Arg& dx = 1, int dim = -1);
-Tensor trapezoid(const Arg& y, const Tensor& x, int dim = -1);
+Tensor trapezoid(const Arg& y, const Arg& dx = 1, Dim dim = -1);
+Tensor trapezoid(const Arg& y, const Tensor& x, Dim dim = -1);
 
 }  // namespace lilith

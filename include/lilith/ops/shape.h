@@ -14,14 +14,14 @@ Tensor view(const Arg& x, const Shape& shape);
 Tensor reshape_as(const Arg& x, const Tensor& other);
 Tensor view_as(const Arg& x, const Tensor& other);
 Tensor ravel(const Arg& x);
-Tensor flatten(const Arg& x, int start_dim = 0, int end_dim = -1);
+Tensor flatten(const Arg& x, Dim start_dim = 0, Dim end_dim = -1);
 /// Dimension `dim` as several; one of the sizes may be -1.
-Tensor unflatten(const Arg& x, int dim, const Shape& sizes);
+Tensor unflatten(const Arg& x, Dim dim, const Shape& sizes);
 /// Without the dimensions of size 1; with `dim`, that one alone (kept when its size is not 1).
 Tensor squeeze(const Arg& x);
-Tensor squeeze(const Arg& x, int dim);
+Tensor squeeze(const Arg& x, Dim dim);
 /// A new dimension of size 1 at `dim`.
-Tensor unsqueeze(const Arg& x, int dim);
+Tensor unsqueeze(const Arg& x, Dim dim);
 Tensor atleast_1d(const Arg& x);
 Tensor atleast_2d(const Arg& x);
 Tensor atleast_3d(const Arg& x);
@@ -36,8 +36,8 @@ std::vector<Tensor> broadcast_tensors(const std::vector<Tensor>& tensors,
 Tensor sum_to_size(const Arg& x, const Shape& shape);
 
 /// Swaps two dimensions.
-Tensor transpose(const Arg& x, int dim0, int dim1);
-Tensor swapaxes(const Arg& x, int dim0, int dim1);
+Tensor transpose(const Arg& x, Dim dim0, Dim dim1);
+Tensor swapaxes(const Arg& x, Dim dim0, Dim dim1);
 /// The transpose of a matrix; 0-d and 1-d tensors as they are. Errors: more than two dimensions.
 Tensor t(const Arg& x);
 /// Output dimension i is input dimension dims[i].
@@ -49,35 +49,35 @@ Tensor fliplr(const Arg& x);
 Tensor flipud(const Arg& x);
 /// Shifts cyclically; without dims, in the flattened order.
 Tensor roll(const Arg& x, const IntList& shifts, const IntList& dims = {});
-Tensor rot90(const Arg& x, int k = 1, const IntList& dims = {0, 1});
+Tensor rot90(const Arg& x, Int k = 1, const IntList& dims = {0, 1});
 
 /// Indices [start, end) of `dim` in steps; start and end may be negative and are clamped, as in
 /// Python.
-Tensor slice(const Arg& x, int dim, std::int64_t start = 0, std::int64_t end = INT64_MAX,
+Tensor slice(const Arg& x, Dim dim, std::int64_t start = 0, std::int64_t end = INT64_MAX,
              std::int64_t step = 1);
 /// `length` indices of `dim` from `start`. Errors: out of range.
-Tensor narrow(const Arg& x, int dim, std::int64_t start, std::int64_t length);
+Tensor narrow(const Arg& x, Dim dim, std::int64_t start, std::int64_t length);
 /// Index `index` of `dim`, which goes away.
-Tensor select(const Arg& x, int dim, std::int64_t index);
-std::vector<Tensor> unbind(const Arg& x, int dim = 0);
+Tensor select(const Arg& x, Dim dim, std::int64_t index);
+std::vector<Tensor> unbind(const Arg& x, Dim dim = 0);
 /// Pieces of split_size indices, the last may be smaller; or of the given sizes.
-std::vector<Tensor> split(const Arg& x, std::int64_t split_size, int dim = 0);
-std::vector<Tensor> split(const Arg& x, const std::vector<std::int64_t>& sizes, int dim = 0);
+std::vector<Tensor> split(const Arg& x, std::int64_t split_size, Dim dim = 0);
+std::vector<Tensor> split(const Arg& x, const std::vector<std::int64_t>& sizes, Dim dim = 0);
 std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<std::int64_t>& sizes,
-                                     int dim = 0);
-std::vector<Tensor> chunk(const Arg& x, std::int64_t chunks, int dim = 0);
-std::vector<Tensor> tensor_split(const Arg& x, std::int64_t sections, int dim = 0);
+                                     Dim dim = 0);
+std::vector<Tensor> chunk(const Arg& x, std::int64_t chunks, Dim dim = 0);
+std::vector<Tensor> tensor_split(const Arg& x, std::int64_t sections, Dim dim = 0);
 std::vector<Tensor> tensor_split(const Arg& x, const std::vector<std::int64_t>& indices,
-                                 int dim = 0);
+                                 Dim dim = 0);
 std::vector<Tensor> hsplit(const Arg& x, const IntList& sections_or_indices);
 std::vector<Tensor> vsplit(const Arg& x, const IntList& sections_or_indices);
 std::vector<Tensor> dsplit(const Arg& x, const IntList& sections_or_indices);
 
 /// Joins along an existing dimension; dtypes promote. Errors: other sizes differ, no tensors.
-Tensor cat(const std::vector<Tensor>& tensors, int dim = 0,
+Tensor cat(const std::vector<Tensor>& tensors, Dim dim = 0,
            SourceLocation loc = SourceLocation::current());
 /// Joins along a new dimension.
-Tensor stack(const std::vector<Tensor>& tensors, int dim = 0,
+Tensor stack(const std::vector<Tensor>& tensors, Dim dim = 0,
              SourceLocation loc = SourceLocation::current());
 Tensor hstack(const std::vector<Tensor>& tensors, SourceLocation loc = SourceLocation::current());
 Tensor vstack(const std::vector<Tensor>& tensors, SourceLocation loc = SourceLocation::current());
@@ -91,14 +91,14 @@ Tensor repeat(const Arg& x, const IntList& repeats);
 /// Tiles x: missing repeats are 1.
 Tensor tile(const Arg& x, const IntList& repeats);
 /// Every index of `dim` `repeats` times in a row; without dim, in the flattened order.
-Tensor repeat_interleave(const Arg& x, std::int64_t repeats, std::optional<int> dim = {});
+Tensor repeat_interleave(const Arg& x, std::int64_t repeats, std::optional<Dim> dim = {});
 /// As many of each element as repeats (integers, one or one per element) says: its values are asked
 /// for, so this cannot be compiled.
-Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<int> dim = {});
+Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<Dim> dim = {});
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing = false,
                              SourceLocation loc = SourceLocation::current());
 /// All windows of `size` along dim, `step` apart, as a new last dimension.
-Tensor unfold(const Arg& x, int dim, std::int64_t size, std::int64_t step);
+Tensor unfold(const Arg& x, Dim dim, std::int64_t size, std::int64_t step);
 
 /// Pads the last dimensions with a number; `pad` is {last lo, last hi, next to last lo, …};
 /// negative sizes crop.

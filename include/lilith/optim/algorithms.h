@@ -10,11 +10,12 @@ namespace lilith {
 // `hyper`. Each opens its LocScope before its base is made.
 
 struct SGDOptions {
-  double lr = 1e-3;
-  double momentum = 0;
-  double dampening = 0;
-  double weight_decay = 0;
+  Real lr = 1e-3;
+  Real momentum = 0;
+  Real dampening = 0;
+  Real weight_decay = 0;
   bool nesterov = false;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Stochastic gradient descent. Errors: nesterov without momentum or with dampening. Ref:
@@ -29,11 +30,12 @@ class SGD : public Optimizer {
 };
 
 struct AdamOptions {
-  double lr = 1e-3;
+  Real lr = 1e-3;
   std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 0;
+  Real eps = 1e-8;
+  Real weight_decay = 0;
   bool amsgrad = false;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Kingma and Ba, arXiv:1412.6980; weight decay is added to the gradient. Ref: torch.optim.Adam.
@@ -47,11 +49,12 @@ class Adam : public Optimizer {
 };
 
 struct AdamWOptions {
-  double lr = 1e-3;
+  Real lr = 1e-3;
   std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 1e-2;
+  Real eps = 1e-8;
+  Real weight_decay = 1e-2;
   bool amsgrad = false;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Adam with decoupled weight decay. Loshchilov and Hutter, arXiv:1711.05101. Ref:
@@ -66,12 +69,13 @@ class AdamW : public Optimizer {
 };
 
 struct RMSpropOptions {
-  double lr = 1e-2;
-  double alpha = 0.99;
-  double eps = 1e-8;
-  double weight_decay = 0;
-  double momentum = 0;
+  Real lr = 1e-2;
+  Real alpha = 0.99;
+  Real eps = 1e-8;
+  Real weight_decay = 0;
+  Real momentum = 0;
   bool centered = false;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Ref: torch.optim.RMSprop.
@@ -86,11 +90,12 @@ class RMSprop : public Optimizer {
 };
 
 struct AdagradOptions {
-  double lr = 1e-2;
-  double lr_decay = 0;
-  double weight_decay = 0;
-  double initial_accumulator_value = 0;
-  double eps = 1e-10;
+  Real lr = 1e-2;
+  Real lr_decay = 0;
+  Real weight_decay = 0;
+  Real initial_accumulator_value = 0;
+  Real eps = 1e-10;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Duchi, Hazan and Singer 2011. Ref: torch.optim.Adagrad.
@@ -105,10 +110,11 @@ class Adagrad : public Optimizer {
 };
 
 struct AdadeltaOptions {
-  double lr = 1;
-  double rho = 0.9;
-  double eps = 1e-6;
-  double weight_decay = 0;
+  Real lr = 1;
+  Real rho = 0.9;
+  Real eps = 1e-6;
+  Real weight_decay = 0;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Zeiler, arXiv:1212.5701. Ref: torch.optim.Adadelta.
@@ -123,10 +129,11 @@ class Adadelta : public Optimizer {
 };
 
 struct AdamaxOptions {
-  double lr = 2e-3;
+  Real lr = 2e-3;
   std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 0;
+  Real eps = 1e-8;
+  Real weight_decay = 0;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Adam with the infinity norm. Ref: torch.optim.Adamax.
@@ -140,11 +147,12 @@ class Adamax : public Optimizer {
 };
 
 struct NAdamOptions {
-  double lr = 2e-3;
+  Real lr = 2e-3;
   std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 0;
-  double momentum_decay = 4e-3;
+  Real eps = 1e-8;
+  Real weight_decay = 0;
+  Real momentum_decay = 4e-3;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Adam with Nesterov's momentum. Dozat 2016. Ref: torch.optim.NAdam.
@@ -158,10 +166,11 @@ class NAdam : public Optimizer {
 };
 
 struct RAdamOptions {
-  double lr = 1e-3;
+  Real lr = 1e-3;
   std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 0;
+  Real eps = 1e-8;
+  Real weight_decay = 0;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Rectified Adam. Liu et al., arXiv:1908.03265. Ref: torch.optim.RAdam.
@@ -175,11 +184,12 @@ class RAdam : public Optimizer {
 };
 
 struct ASGDOptions {
-  double lr = 1e-2;
-  double lambd = 1e-4;
-  double alpha = 0.75;
-  double t0 = 1e6;
-  double weight_decay = 0;
+  Real lr = 1e-2;
+  Real lambd = 1e-4;
+  Real alpha = 0.75;
+  Real t0 = 1e6;
+  Real weight_decay = 0;
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Averaged SGD; the average is the state "ax". Polyak and Juditsky 1992. Ref: torch.optim.ASGD.
@@ -193,9 +203,10 @@ class ASGD : public Optimizer {
 };
 
 struct RpropOptions {
-  double lr = 1e-2;
+  Real lr = 1e-2;
   std::array<double, 2> etas = {0.5, 1.2};
   std::array<double, 2> step_sizes = {1e-6, 50};
+  detail::ByName by_name = {};
   bool maximize = false;
 };
 /// Resilient backpropagation. Ref: torch.optim.Rprop.

@@ -270,15 +270,14 @@ auto& gradients_to_change(G& g) {
 /// grads: what grad gives, or as_gradients(x); a model does not compile. Ref:
 /// torch.nn.utils.clip_grad_norm_.
 template <class G>
-Tensor clip_grad_norm_(G&& grads, double max_norm, double norm_type = 2,
+Tensor clip_grad_norm_(G&& grads, Real max_norm, Real norm_type = 2,
                        SourceLocation loc = SourceLocation::current()) {
   return detail::clip_grad_norm(ModelRef(detail::gradients_to_change(grads), loc), max_norm,
                                 norm_type);
 }
 /// Clamps every gradient to [-clip_value, clip_value].
 template <class G>
-void clip_grad_value_(G&& grads, double clip_value,
-                      SourceLocation loc = SourceLocation::current()) {
+void clip_grad_value_(G&& grads, Real clip_value, SourceLocation loc = SourceLocation::current()) {
   detail::clip_grad_value(ModelRef(detail::gradients_to_change(grads), loc), clip_value);
 }
 

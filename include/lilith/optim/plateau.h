@@ -10,13 +10,13 @@ namespace lilith {
 /// steps.
 struct ReduceLROnPlateauOptions {
   std::string_view mode = "min";  // or "max"
-  double factor = 0.1;
-  std::int64_t patience = 10;
-  double threshold = 1e-4;
+  Real factor = 0.1;
+  Int patience = 10;
+  Real threshold = 1e-4;
   std::string_view threshold_mode = "rel";  // or "abs"
-  std::int64_t cooldown = 0;
-  double min_lr = 0;
-  double eps = 1e-8;
+  Int cooldown = 0;
+  Real min_lr = 0;
+  Real eps = 1e-8;
   /// One a group, instead of min_lr.
   std::vector<double> min_lrs = {};
 };

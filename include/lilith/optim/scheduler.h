@@ -116,8 +116,8 @@ class LRScheduler {
 
 /// base gamma^floor(t / step_size).
 struct StepLROptions {
-  std::int64_t step_size = 0;
-  double gamma = 0.1;
+  Int step_size = 0;
+  Real gamma = 0.1;
 };
 class StepLR : public LRScheduler {
  public:
@@ -136,7 +136,7 @@ class StepLR : public LRScheduler {
 /// base gamma^(number of milestones <= t); one that is listed twice counts twice.
 struct MultiStepLROptions {
   std::vector<std::int64_t> milestones;
-  double gamma = 0.1;
+  Real gamma = 0.1;
 };
 class MultiStepLR : public LRScheduler {
  public:
@@ -154,7 +154,7 @@ class MultiStepLR : public LRScheduler {
 
 /// base gamma^t.
 struct ExponentialLROptions {
-  double gamma = 0;
+  Real gamma = 0;
 };
 class ExponentialLR : public LRScheduler {
  public:
@@ -172,8 +172,8 @@ class ExponentialLR : public LRScheduler {
 
 /// eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2. Loshchilov and Hutter, arXiv:1608.03983.
 struct CosineAnnealingLROptions {
-  std::int64_t T_max = 0;
-  double eta_min = 0;
+  Int T_max = 0;
+  Real eta_min = 0;
 };
 class CosineAnnealingLR : public LRScheduler {
  public:
@@ -192,9 +192,9 @@ class CosineAnnealingLR : public LRScheduler {
 
 /// The cosine from the start after T_0 steps, then T_0 T_mult, …
 struct CosineAnnealingWarmRestartsOptions {
-  std::int64_t T_0 = 0;
-  std::int64_t T_mult = 1;
-  double eta_min = 0;
+  Int T_0 = 0;
+  Int T_mult = 1;
+  Real eta_min = 0;
 };
 class CosineAnnealingWarmRestarts : public LRScheduler {
  public:
@@ -220,9 +220,9 @@ class CosineAnnealingWarmRestarts : public LRScheduler {
 
 /// base times a factor that goes linearly from start_factor to end_factor in total_iters steps.
 struct LinearLROptions {
-  double start_factor = 1.0 / 3;
-  double end_factor = 1;
-  std::int64_t total_iters = 5;
+  Real start_factor = 1.0 / 3;
+  Real end_factor = 1;
+  Int total_iters = 5;
 };
 class LinearLR : public LRScheduler {
  public:
@@ -240,8 +240,8 @@ class LinearLR : public LRScheduler {
 
 /// base factor for total_iters steps, then base.
 struct ConstantLROptions {
-  double factor = 1.0 / 3;
-  std::int64_t total_iters = 5;
+  Real factor = 1.0 / 3;
+  Int total_iters = 5;
 };
 class ConstantLR : public LRScheduler {
  public:
@@ -259,8 +259,8 @@ class ConstantLR : public LRScheduler {
 
 /// base (1 - min(t, total_iters) / total_iters)^power.
 struct PolynomialLROptions {
-  std::int64_t total_iters = 5;
-  double power = 1;
+  Int total_iters = 5;
+  Real power = 1;
 };
 class PolynomialLR : public LRScheduler {
  public:
@@ -308,18 +308,18 @@ class MultiplicativeLR : public LRScheduler {
 /// arXiv:1708.07120. step() may be called total_steps times; once more is an Error. It gives the
 /// groups their initial_lr: max_lr / div_factor.
 struct OneCycleLROptions {
-  double max_lr = 0;
-  std::int64_t total_steps = 0;
+  Real max_lr = 0;
+  Int total_steps = 0;
   /// Where total_steps is 0, it is their product.
-  std::int64_t epochs = 0;
-  std::int64_t steps_per_epoch = 0;
-  double pct_start = 0.3;
+  Int epochs = 0;
+  Int steps_per_epoch = 0;
+  Real pct_start = 0.3;
   std::string_view anneal_strategy = "cos";  // or "linear"
   bool cycle_momentum = true;
-  double base_momentum = 0.85;
-  double max_momentum = 0.95;
-  double div_factor = 25;
-  double final_div_factor = 1e4;
+  Real base_momentum = 0.85;
+  Real max_momentum = 0.95;
+  Real div_factor = 25;
+  Real final_div_factor = 1e4;
   bool three_phase = false;
   /// One a group, instead of max_lr.
   std::vector<double> max_lrs = {};
@@ -341,19 +341,19 @@ class OneCycleLR : public LRScheduler {
 /// Between base_lr and max_lr in triangles; mode "triangular", "triangular2" (halves each cycle) or
 /// "exp_range" (gamma^t). step_size_down 0: as step_size_up. Smith, arXiv:1506.01186.
 struct CyclicLROptions {
-  double base_lr = 0;
-  double max_lr = 0;
-  std::int64_t step_size_up = 2000;
-  std::int64_t step_size_down = 0;
+  Real base_lr = 0;
+  Real max_lr = 0;
+  Int step_size_up = 2000;
+  Int step_size_down = 0;
   std::string_view mode = "triangular";
-  double gamma = 1;
+  Real gamma = 1;
   /// Scales the triangle instead of the mode: a function of the cycle's number (from 1), or with
   /// scale_mode "iterations" of t.
   std::function<double(double)> scale_fn = {};
   std::string_view scale_mode = "cycle";
   bool cycle_momentum = true;
-  double base_momentum = 0.8;
-  double max_momentum = 0.9;
+  Real base_momentum = 0.8;
+  Real max_momentum = 0.9;
   /// One a group, instead of base_lr and max_lr.
   std::vector<double> base_lrs = {};
   std::vector<double> max_lrs = {};
