@@ -1,5 +1,7 @@
 #include "core/dump.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +14,7 @@ namespace {
 
 std::atomic<int> number{0};  // of the files and cases of LILITH_DUMP's folder
 thread_local Case* current = nullptr;
+thread_local std::optional<std::uint64_t> asked;
 
 void make_folder(const std::string& path) {
   std::error_code fault;
@@ -31,6 +34,15 @@ void write_file(const std::string& path, const std::string& text) {
   LILITH_CHECK(written && closed, "LILITH_DUMP: cannot write {}", path);
 }
 
+void write_once(const std::string& folder, const std::string& name, const std::string& text) {
+  const std::filesystem::path path = std::filesystem::path(folder) / name;
+  if (std::filesystem::exists(path)) return;
+  make_folder(folder);
+  const std::string part = fmt::format("{}.{}-{}", path.string(), ::getpid(), number++);
+  write_file(part, text);
+  std::filesystem::rename(part, path);
+}
+
 void write(std::string_view name, const std::string& text) {
   if (current) {
     write_file(fmt::format("{}/{:03d}_{}.txt", current->folder_, current->files_++, name), text);
@@ -45,5 +57,9 @@ Case::Case() : folder_(fmt::format("{}/{:04d}_case", env::dump_dir(), number++))
   current = this;
 }
 Case::~Case() { current = outer_; }
+
+Asked::Asked(std::uint64_t hash) : outer_(asked) { asked = outer_.value_or(hash); }
+Asked::~Asked() { asked = outer_; }
+std::optional<std::uint64_t> Asked::hash() { return asked; }
 
 }  // namespace lilith::dump

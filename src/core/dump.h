@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,5 +29,20 @@ class Case {
 
 /// Writes a file as it is.
 void write_file(const std::string& path, const std::string& text);
+/// Writes a file that is whole whenever it is there; one that is there already stays.
+void write_once(const std::string& folder, const std::string& name, const std::string& text);
+
+/// While it lives, what this thread compiles belongs to the program of this hash; the outermost one
+/// counts. LILITH_DUMP_PLANS sorts by it.
+class Asked {
+ public:
+  explicit Asked(std::uint64_t hash);
+  ~Asked();
+  Asked(const Asked&) = delete;
+  static std::optional<std::uint64_t> hash();
+
+ private:
+  std::optional<std::uint64_t> outer_;
+};
 
 }  // namespace lilith::dump

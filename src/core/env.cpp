@@ -20,6 +20,7 @@ std::vector<Row> read_table() {
   std::vector<Row> rows = {
       {"LILITH_DEBUG", "levels 1 to 6, with filters by topic: \"1;5,codegen/llvm\"", {}},
       {"LILITH_DUMP", "a folder that gets graphs, plans, kernels and cases to replay", {}},
+      {"LILITH_DUMP_PLANS", "a folder for the plan of each program (tools/kernel_diff)", {}},
       {"LILITH_VERIFY", "1: verify the graph after each pass", {}},
       {"LILITH_DISABLE", "passes and features to skip: \"cse,fuse\"", {}},
       {"LILITH_EAGER", "1: evaluate one op at a time", {}},

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "codegen/codegen.h"
+#include "core/dump.h"
 #include "core/env.h"
 #include "eval/check_nan.h"
 #include "eval/guard_bands.h"
@@ -135,6 +136,7 @@ class CompiledProgram final : public Program {
 }  // namespace
 
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
+  const dump::Asked asked(g.hash());
   schedule::Prepared prepared = schedule::prepare(g);
   auto program =
       std::make_shared<CompiledProgram>(prepared.graph, std::move(prepared.checks), options);

@@ -101,6 +101,7 @@ std::shared_ptr<Program> make_program(const Graph& g) {
 std::shared_ptr<Program> compile_program(const Graph& g) {
   const BuildingScope building;
   ++counters.compiled;
+  const dump::Asked asked(g.hash());
   return dump::on() ? dump_case(g, make_program) : make_program(g);
 }
 

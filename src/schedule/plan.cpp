@@ -8,6 +8,7 @@
 #include "lilith/error.h"
 #include "schedule/builder.h"
 #include "schedule/memory_plan.h"
+#include "schedule/plan_record.h"
 #include "schedule/sparse.h"
 
 namespace lilith::schedule {
@@ -174,6 +175,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   choose_donors(&b.plan, options.donated);
   place_barriers(&b.plan);
   plan_memory(&b.plan, options.guard_bytes);
+  record_plan(g, options, b.plan);
   return std::move(b.plan);
 }
 

@@ -105,5 +105,28 @@ TEST_F(Dump, AFolderThatCannotBeMadeIsAnError) {
   }
 }
 
+// What tools/kernel_diff compares.
+TEST_F(Dump, EqualPlansOfAProgramAreOneFile) {
+  env::set("LILITH_DUMP", "");
+  const std::string before = env::text("LILITH_DUMP_PLANS");
+  env::set("LILITH_DUMP_PLANS", dir.string());
+  const auto run = [](std::int64_t columns) {
+    clear_program_cache();
+    const Tensor x = randn({3, columns});
+    eval(softmax(x, 1) + 1.0);
+  };
+  run(2);
+  const std::vector<std::string> first = files(dir);
+  run(2);
+  EXPECT_EQ(files(dir), first);
+  run(3);
+  env::set("LILITH_DUMP_PLANS", before);
+  EXPECT_GT(files(dir).size(), first.size());
+  for (const std::string& name : files(dir)) {
+    EXPECT_EQ(name.size(), std::string("0123456789abcdef-0123456789abcdef.txt").size()) << name;
+    EXPECT_NE(text_of(dir / name).find("\ninputs "), std::string::npos) << name;
+  }
+}
+
 }  // namespace
 }  // namespace lilith
