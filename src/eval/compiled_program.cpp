@@ -13,7 +13,7 @@
 #include "eval/placement.h"
 #include "runtime/thread_team.h"
 #include "schedule/plan.h"
-#include "schedule/prepare.h"
+#include "schedule/rewrite/prepare.h"
 
 namespace lilith {
 namespace {

@@ -18,9 +18,9 @@ std::string describe(const ir::NodeImpl& node) {
   return out;
 }
 
-class Builder {
+class EntryBuilder {
  public:
-  Builder(Session& session, std::unique_ptr<detail::ResultBox> result)
+  EntryBuilder(Session& session, std::unique_ptr<detail::ResultBox> result)
       : session_(session), result_(std::move(result)), entry_(std::make_shared<Entry>()) {}
 
   std::shared_ptr<Entry> build() {
@@ -237,7 +237,7 @@ std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args,
   for (const auto& arg : args) models.push_back(arg.model);
   ir::settle(models);
   Session session(args, "compile", true);
-  Builder builder(session, session.run(f));
+  EntryBuilder builder(session, session.run(f));
   std::shared_ptr<Entry> entry = builder.build();
   session.restore();
   ClearVisitor clear;

@@ -28,21 +28,21 @@ void find_lifetimes(Plan* plan) {
 }
 
 // Every load of buffer `in`, and every store to buffer `out`, in program order.
-struct Access {
+struct MemoryOp {
   kir::Expr index;
   bool store = false;
   const kir::Block* block = nullptr;
 };
 
 void collect_loads(const kir::Expr& x, kir::BufferId in, const kir::Block* block,
-                   std::unordered_set<const kir::ExprNode*>* seen, std::vector<Access>* list) {
+                   std::unordered_set<const kir::ExprNode*>* seen, std::vector<MemoryOp>* list) {
   if (!x || !seen->insert(x.node()).second) return;
   if (x->op == kir::Op::Load && x->i == in) list->push_back({x->args[0], false, block});
   for (const kir::Expr& a : x->args) collect_loads(a, in, block, seen, list);
 }
 
 void collect(const kir::Block& block, kir::BufferId in, kir::BufferId out,
-             std::vector<Access>* list) {
+             std::vector<MemoryOp>* list) {
   for (const kir::Stmt& s : block) {
     std::unordered_set<const kir::ExprNode*> seen;
     kir::for_each_expr(s, [&](const kir::Expr& x) { collect_loads(x, in, &block, &seen, list); });
@@ -56,19 +56,19 @@ void collect(const kir::Block& block, kir::BufferId in, kir::BufferId out,
 // the store to the same place, and nowhere else. (A value that was read once is kept in a
 // register.)
 bool same_place(const kir::Kernel& k, kir::BufferId in, kir::BufferId out) {
-  std::vector<Access> list;
+  std::vector<MemoryOp> list;
   collect(k.body, in, out, &list);
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (list[i].store) {
       // Read no later than written.
       const bool read = std::any_of(
-          list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i), [&](const Access& a) {
+          list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i), [&](const MemoryOp& a) {
             return !a.store && a.block == list[i].block && a.index == list[i].index;
           });
       if (!read) return false;
       continue;
     }
-    const bool written_here = std::any_of(list.begin(), list.end(), [&](const Access& a) {
+    const bool written_here = std::any_of(list.begin(), list.end(), [&](const MemoryOp& a) {
       return a.store && a.block == list[i].block && a.index == list[i].index;
     });
     if (!written_here) return false;

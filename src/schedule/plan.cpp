@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "lilith/error.h"
-#include "schedule/builder.h"
+#include "schedule/cpu/backend.h"
+#include "schedule/fusion/fusion.h"
 #include "schedule/memory_plan.h"
 #include "schedule/plan_record.h"
-#include "schedule/sparse.h"
 
 namespace lilith::schedule {
 
@@ -27,83 +26,6 @@ std::vector<std::int64_t> Layout::strides(const Shape& shape) const {
     step *= shape[*it];
   }
   return s;
-}
-
-int Builder::add_value(const ir::NodeImpl* n, const Layout& layout) {
-  BufferPlan p;
-  p.name = fmt::format("v{}", analysis.index(n));
-  p.shape = n->aval.shape;
-  p.dtype = n->aval.dtype;
-  const bool output = analysis.is_output(n);
-  p.layout = output ? Layout::row_major(p.shape.rank()) : layout;
-  p.kind = output ? BufferPlan::Kind::Output : BufferPlan::Kind::Arena;
-  // Offsets inside a window fit a byte.
-  if (!output && n->op->name == "window_argmax") {
-    std::int64_t window = 1;
-    for (const std::int64_t w : n->attrs.ints("window")) window *= w;
-    if (window <= 256) p.dtype = DType::U8;
-  }
-  p.bytes = static_cast<std::size_t>(p.shape.numel()) * size_of(p.dtype);
-  plan.buffers.push_back(std::move(p));
-  const int id = static_cast<int>(plan.buffers.size()) - 1;
-  buffer_of[n] = id;
-  return id;
-}
-
-int Builder::add_scratch(std::string name, DType dtype, std::int64_t elements) {
-  BufferPlan p;
-  p.name = std::move(name);
-  p.shape = {elements};
-  p.dtype = dtype;
-  p.layout = Layout::row_major(1);
-  p.bytes = static_cast<std::size_t>(elements) * size_of(dtype);
-  p.scratch = true;
-  plan.buffers.push_back(std::move(p));
-  return static_cast<int>(plan.buffers.size()) - 1;
-}
-
-std::string describe(const Builder& b, const Group& g) {
-  std::vector<const ir::NodeImpl*> seen;
-  std::string ops;
-  const std::function<void(const ir::NodeImpl*, bool)> visit = [&](const ir::NodeImpl* n,
-                                                                   bool root) {
-    if (std::find(seen.begin(), seen.end(), n) != seen.end() || n->is_leaf()) return;
-    if (!root && b.buffer(n) >= 0) return;
-    seen.push_back(n);
-    for (const ir::NodeImpl* in : n->inputs) visit(in, false);
-    if (seen.size() <= 24) ops += (ops.empty() ? "" : "+") + n->op->name;
-  };
-  if (g.core) visit(g.core, true);
-  for (const ir::NodeImpl* n : g.results()) visit(n, true);
-  std::string results;
-  for (const ir::NodeImpl* n : g.results())
-    results += fmt::format(" %{} {}", b.analysis.index(n), n->aval.str());
-  return results.empty() ? "copy" : fmt::format("{} ->{}", ops, results);
-}
-
-void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, std::string how,
-                     double flops) {
-  LaunchPlan l;
-  l.buffers = lower.params();
-  for (const int buffer : l.buffers)
-    l.bytes += static_cast<double>(plan.buffers[static_cast<std::size_t>(buffer)].bytes);
-  l.kernel = std::move(kernel);
-  for (std::size_t k = 0; k < l.kernel.buffers.size(); ++k) {
-    if (l.kernel.buffers[k].space != kir::Space::Param) continue;
-    if (l.kernel.buffers[k].written) l.written.push_back(l.buffers[l.params.size()]);
-    l.params.push_back(static_cast<kir::BufferId>(k));
-  }
-  l.what = describe(*this, g);
-  for (const ir::NodeImpl* n : g.results()) l.loc = n->loc;
-  l.how = std::move(how);
-  l.flops = flops;
-  // Without a loop to share, one thread does it all; a barrier then parts nothing.
-  const auto& body = l.kernel.body;
-  l.single = std::none_of(body.begin(), body.end(), [](const kir::Stmt& s) {
-    return s.kind == kir::Stmt::Kind::For && s.loop.kind == kir::LoopKind::Parallel &&
-           s.loop.extent > 1;
-  });
-  plan.launches.push_back(std::move(l));
 }
 
 namespace {
@@ -141,9 +63,9 @@ void place_barriers(Plan* plan) {
 }  // namespace
 
 Plan make_plan(const Graph& g, const PlanOptions& options) {
-  const Analysis analysis(g);
-  const Fusion fusion = fuse(analysis, g, options.target, options.donated);
-  Builder b{analysis, options.target, {}, {}};
+  const Dataflow dataflow(g);
+  const Fusion fusion = fuse(dataflow, g, CpuRules(options.target), options.donated);
+  Builder b{dataflow, options.target, {}, {}};
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ir::NodeImpl* n = g.inputs()[i].node();
     BufferPlan p;
@@ -158,19 +80,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
     b.buffer_of[n] = static_cast<int>(i);
     b.plan.inputs.push_back(static_cast<int>(i));
   }
-  for (const Group& group : fusion.groups) {
-    switch (group.kind) {
-      case Group::Kind::Map:
-        group.chain.empty() ? build_map(b, group) : build_row_chain(b, group);
-        break;
-      case Group::Kind::Contraction:
-        group.sparse ? build_sparse(b, group) : build_contraction(b, group);
-        break;
-      case Group::Kind::Scatter:
-        build_scatter(b, group);
-        break;
-    }
-  }
+  for (const Group& group : fusion.groups) emit(b, group);
   for (const Tensor& out : g.outputs()) b.plan.outputs.push_back(b.buffer(out.node()));
   choose_donors(&b.plan, options.donated);
   place_barriers(&b.plan);

@@ -6,19 +6,9 @@
 
 #include "lilith/graph.h"
 #include "lilith/kernel_ir.h"
+#include "schedule/target.h"
 
 namespace lilith::schedule {
-
-/// What the schedule knows of the target. Nothing above this asks which device it is for.
-struct Target {
-  int vector_bytes = 64;
-  int vector_registers = 32;
-  int threads = 1;
-  std::int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20;
-  int lanes(DType dtype) const {
-    return vector_bytes / static_cast<int>(size_of(dtype) < 4 ? 4 : size_of(dtype));
-  }
-};
 
 /// Where the elements of a value lie: the order of its dimensions in memory, outermost first.
 /// Inputs and outputs of a program are row-major.

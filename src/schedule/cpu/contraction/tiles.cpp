@@ -1,0 +1,317 @@
+#include <algorithm>
+
+#include "schedule/cpu/contraction/builder.h"
+#include "schedule/kernel/epilogue.h"
+
+// Register tiles over the result: which loops walk over them, what one of them sums, and the
+// epilogue that stores it.
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+namespace {
+
+// Vector operations of an epilogue that are written out; above, it is a loop.
+constexpr std::int64_t kMaxEpilogue = 200;
+// Vector FMAs of an innermost sum that is written out.
+constexpr std::int64_t kMaxUnrolledSum = 48;
+
+}  // namespace
+
+// Loops over the result, outermost first. A small b stays in the cache: it is walked innermost. A
+// large one: a panel at a time, all rows under it.
+std::vector<TileLoop> ContractionBuilder::tile_loops() {
+  std::vector<TileLoop> rows, others, vec;
+  const auto add = [&](std::vector<TileLoop>* list, int i, std::int64_t tile) {
+    const std::int64_t steps = (axis(i).extent + tile - 1) / tile;
+    list->push_back({i, tile, loop_var(pool(), steps, axis(i).name), steps});
+  };
+  for (int i = 0; i < axes(); ++i) {
+    if (axis(i).summed() || i == choice_.vector_axis) continue;
+    const auto row = std::find(choice_.row_axes.begin(), choice_.row_axes.end(), i);
+    if (row == choice_.row_axes.end())
+      add(&others, i, 1);
+    else
+      add(&rows, i, choice_.row_tiles[static_cast<std::size_t>(row - choice_.row_axes.begin())]);
+  }
+  add(&vec, choice_.vector_axis, choice_.vector_tile);
+  const std::int64_t b_bytes = extent(summed_axes()) * axis(choice_.vector_axis).extent *
+                               static_cast<std::int64_t>(size_of(dtype_));
+  const bool small_b = b_bytes <= b_.target.l2_bytes / 2;
+  std::vector<TileLoop> order;
+  if (!small_b) order = vec;
+  order.insert(order.end(), others.begin(), others.end());
+  order.insert(order.end(), rows.begin(), rows.end());
+  if (small_b) order.insert(order.end(), vec.begin(), vec.end());
+  std::erase_if(order, [](const TileLoop& l) { return l.steps == 1 && l.tile == 1; });
+  return order;
+}
+
+// The code of every combination of full and remaining tiles, chosen by the loops' variables.
+Block ContractionBuilder::tile_cases(
+    const std::vector<TileLoop>& loops, std::size_t k, std::vector<std::int64_t> sizes,
+    const std::function<Block(const std::vector<std::int64_t>&)>& emit) {
+  if (k == loops.size()) return emit(sizes);
+  const TileLoop& l = loops[k];
+  const std::int64_t last = axis(l.axis).extent - (l.steps - 1) * l.tile;
+  sizes.push_back(l.steps == 1 ? last : l.tile);
+  if (last == l.tile || l.steps == 1) return tile_cases(loops, k + 1, sizes, emit);
+  auto full = std::make_shared<Block>(tile_cases(loops, k + 1, sizes, emit));
+  sizes.back() = last;
+  auto rest = std::make_shared<Block>(tile_cases(loops, k + 1, sizes, emit));
+  Block body;
+  body.push_back(kir::If{kir::lt(l.var, number(l.steps - 1)), full, rest});
+  return body;
+}
+
+// The tile that the loops stand at; `at` holds what is known of axes outside of them.
+ResultTile ContractionBuilder::make_tile(const std::vector<TileLoop>& loops,
+                                         const std::vector<std::int64_t>& sizes,
+                                         std::vector<Expr> at) {
+  ResultTile t;
+  std::int64_t columns = choice_.vector_tile;
+  t.step = number(0);
+  for (std::size_t k = 0; k < loops.size(); ++k) {
+    const TileLoop& l = loops[k];
+    if (l.axis == choice_.vector_axis) {
+      columns = sizes[k];
+      t.step = l.var;
+      continue;
+    }
+    Expr& place = at[static_cast<std::size_t>(l.axis)];
+    place = l.var * number(l.tile);
+    if (sizes[k] == 1) continue;
+    t.add_row(pool(), pool().var(sizes[k], "r"), sizes[k]);
+    t.row_axes.push_back(l.axis);
+    place = place + t.rows.back().var;
+  }
+  t.add_columns(pool(), columns);
+  at[static_cast<std::size_t>(choice_.vector_axis)] =
+      t.step * number(choice_.vector_tile) + t.column;
+  t.at = std::move(at);
+  return t;
+}
+
+kir::RegId ContractionBuilder::add_accumulator(const ResultTile& tile) {
+  return kernel_.add_reg("acc", dtype_, {tile.row_count, tile.columns});
+}
+
+Expr ContractionBuilder::read(kir::RegId acc, const ResultTile& tile) {
+  return pool().read(acc, dtype_, {tile.row, tile.column});
+}
+
+// Adds a * b over the `summed` axes to the accumulators.
+Block ContractionBuilder::inner_sum(kir::RegId acc, ResultTile tile,
+                                    const std::vector<int>& summed) {
+  for (const int i : summed)
+    tile.at[static_cast<std::size_t>(i)] = pool().var(axis(i).extent, axis(i).name);
+  const Expr x = load_operand(spec_.a_buffer, place_a(pool(), tile.at));
+  const Expr y = load_b(tile.at, tile.step, tile.column);
+  Block step;
+  if (is_floating(dtype_))
+    step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, y, x, {}});
+  else
+    step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, x * y, {}, {}});
+  Block sum = over_tile(tile, std::move(step));
+  const std::int64_t vectors = tile.row_count * ((tile.columns + 15) / 16);
+  for (auto it = summed.rbegin(); it != summed.rend(); ++it) {
+    // The loop around a short innermost sum would cost as much as its body.
+    const bool unroll = it == summed.rbegin() && axis(*it).extent * vectors <= kMaxUnrolledSum;
+    sum = in_loop(tile.at[static_cast<std::size_t>(*it)],
+                  unroll ? LoopKind::Unroll : LoopKind::Serial, std::move(sum));
+  }
+  return sum;
+}
+
+// The epilogue's reads that are worth fetching while the sum runs: lines of arrays too large to be
+// in the L1 cache still, in rows too short for the hardware to foresee.
+std::vector<Access> ContractionBuilder::reads_ahead(const ResultTile& tile,
+                                                    const Block& epilogue) const {
+  std::vector<Expr> values;
+  const std::function<void(const Block&)> visit = [&](const Block& block) {
+    for (const kir::Stmt& s : block) {
+      if (s.kind == kir::Stmt::Kind::For) visit(*s.loop.body);
+      if (s.kind == kir::Stmt::Kind::Store) values.push_back(s.store.value);
+    }
+  };
+  visit(epilogue);
+  double bytes = 0;
+  std::vector<Access> reads;
+  for (const Access& a : loads_of(values, kernel_)) {
+    const auto form = kir::affine(a.address);
+    const bool rows = std::any_of(tile.rows.begin(), tile.rows.end(), [&](const auto& r) {
+      return form && form->coefficient(static_cast<kir::VarId>(r.var->i)) != 0;
+    });
+    if (!rows || kernel_.buffers[static_cast<std::size_t>(a.buffer)].space != kir::Space::Param ||
+        form->coefficient(static_cast<kir::VarId>(tile.column->i)) != 1) {
+      continue;
+    }
+    bytes += a.bytes;
+    reads.push_back(a);
+  }
+  if (bytes <= static_cast<double>(b_.target.l1_bytes)) reads.clear();
+  return reads;
+}
+
+// Asks for one row of the tile, given its number.
+Block ContractionBuilder::prefetch_row(const ResultTile& tile, const std::vector<Access>& reads,
+                                       Expr row) {
+  std::vector<Expr> by;
+  split_index(row, tile.rows, &by);
+  Block block;
+  for (const Access& a : reads) {
+    const auto size = static_cast<std::int64_t>(
+        size_of(kernel_.buffers[static_cast<std::size_t>(a.buffer)].dtype));
+    // A row that begins inside a line ends inside another.
+    for (std::int64_t c = 0; c < tile.columns + kLine / size - 1; c += kLine / size) {
+      set_var(&by, tile.column, number(std::min(c, tile.columns - 1)));
+      block.push_back(kir::Prefetch{a.buffer, kir::substitute(a.address, by)});
+    }
+  }
+  return block;
+}
+
+// The sum of a tile; its outermost loop is cut so that each part asks for one row of `reads`.
+Block ContractionBuilder::sum_with_prefetch(kir::RegId acc, ResultTile tile,
+                                            const std::vector<Access>& reads) {
+  std::vector<int> summed = summed_axes();
+  if (reads.empty() || summed.empty()) return inner_sum(acc, std::move(tile), summed);
+  fetches_ahead_ = true;
+  const std::int64_t extent = axis(summed[0]).extent, steps = extent / tile.row_count;
+  const Expr row = pool().var(tile.row_count, "row");
+  if (steps == 0) {
+    Block block = in_loop(row, LoopKind::Serial, prefetch_row(tile, reads, row));
+    append(&block, inner_sum(acc, std::move(tile), summed));
+    return block;
+  }
+  Expr& k = tile.at[static_cast<std::size_t>(summed[0])];
+  summed.erase(summed.begin());
+  const Expr step = pool().var(steps, "k");
+  k = row * number(steps) + step;
+  Block part = prefetch_row(tile, reads, row);
+  append(&part, in_loop(step, LoopKind::Serial, inner_sum(acc, tile, summed)));
+  Block sum = in_loop(row, LoopKind::Serial, std::move(part));
+  if (const std::int64_t rest = extent - steps * tile.row_count; rest > 0) {
+    const Expr last = pool().var(rest, "k");
+    k = number(extent - rest) + last;
+    append(&sum, in_loop(last, LoopKind::Serial, inner_sum(acc, tile, summed)));
+  }
+  return sum;
+}
+
+void ContractionBuilder::emit_tiles() {
+  const std::vector<TileLoop> loops = tile_loops();
+  Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
+    const ResultTile tile = make_tile(loops, sizes, zeros());
+    const kir::RegId acc = add_accumulator(tile);
+    Block one;
+    one.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
+    Block last = epilogue_of_tile(acc, tile);
+    append(&one, sum_with_prefetch(acc, tile, reads_ahead(tile, last)));
+    append(&one, std::move(last));
+    return one;
+  });
+  std::vector<LoopDim> dims;
+  for (const TileLoop& l : loops) dims.push_back({l.var, l.steps});
+  kernel_.body.push_back(share_loops(pool(), dims, std::move(body), tasks()));
+}
+
+// Written out once per register a heavy epilogue would be many pages of code: the tile then goes
+// through the L1 cache, and the epilogue is a loop.
+Block ContractionBuilder::epilogue_of_tile(kir::RegId acc, const ResultTile& tile) {
+  if (g_.pool != nullptr) return pooled_epilogue(acc, tile);
+  if (!heavy_epilogue(tile.elements()))
+    return over_tile(tile, epilogue(out_index(tile.at), read(acc, tile)));
+  const kir::BufferId memory =
+      kernel_.add_buffer("tile", dtype_, tile.elements(), kir::Space::Thread);
+  const Expr place = tile.row * number(tile.columns) + tile.column;
+  Block spill;
+  spill.push_back(kir::Store{memory, place, read(acc, tile), {}});
+  Block body = over_tile(tile, std::move(spill));
+  append(&body, over_tile(tile, epilogue(out_index(tile.at), pool().load(memory, dtype_, place)),
+                          LoopKind::Serial));
+  return body;
+}
+
+// The results have one element a window; each looks at the window's elements in the tile.
+Block ContractionBuilder::pooled_epilogue(kir::RegId acc, const ResultTile& tile) {
+  ResultTile windows = tile;
+  std::vector<Expr> first = tile.at;  // the tile's first row
+  for (std::size_t k = 0; k < tile.rows.size(); ++k) {
+    const auto i = static_cast<std::size_t>(tile.row_axes[k]);
+    const LoopDim& rows = tile.rows[k];
+    const std::int64_t unit = spec_.axes[i].unit, n = rows.extent / unit;
+    first[i] = tile.at[i] - rows.var;
+    if (unit == 1) continue;
+    const Expr w = loop_var(pool(), n, "w");
+    windows.rows[k] = {w, n};
+    windows.at[i] = kir::floor_div(first[i], unit) + w;
+  }
+  const auto element = [this, &tile, acc, first](const Index& at) {
+    Expr row = number(0);
+    for (std::size_t k = 0; k < tile.rows.size(); ++k) {
+      const auto i = static_cast<std::size_t>(tile.row_axes[k]);
+      const auto d = static_cast<std::size_t>(spec_.axes[i].out_dim);
+      row = row * number(tile.rows[k].extent) + at[d] - first[i];
+    }
+    return pool().read(acc, dtype_, {row, tile.column});
+  };
+  return over_tile(windows, store_results(b_, g_, &lower_, out_index(windows.at), element));
+}
+
+// Every node between the core and the stores, and what they load, each once.
+void ContractionBuilder::visit_epilogue(
+    const std::function<void(const NodeImpl*, bool made_here)>& visit) const {
+  std::vector<const NodeImpl*> seen{g_.core};
+  const std::function<void(const NodeImpl*)> walk = [&](const NodeImpl* n) {
+    if (std::find(seen.begin(), seen.end(), n) != seen.end()) return;
+    seen.push_back(n);
+    const bool made_here = std::find(g_.stores.begin(), g_.stores.end(), n) != g_.stores.end();
+    visit(n, made_here);
+    if (!made_here && b_.buffer(n) >= 0) return;
+    for (const NodeImpl* in : n->inputs) walk(in);
+  };
+  for (const NodeImpl* n : g_.stores) walk(n);
+}
+
+// Outputs are row-major whatever runs in the lanes, and what is loaded lies as it was stored.
+void ContractionBuilder::mark_strided() {
+  if (g_.pool != nullptr) return;
+  const auto mark = [&](const NodeImpl* n, const Layout& layout) {
+    if (n->aval.shape != g_.domain) return;
+    const auto strides = layout.strides(g_.domain);
+    for (Axis& x : spec_.axes) {
+      if (!x.summed() && strides[static_cast<std::size_t>(x.out_dim)] * x.out_step != 1)
+        ++x.strided;
+    }
+  };
+  if (b_.dataflow.is_output(g_.core)) mark(g_.core, Layout::row_major(g_.domain.rank()));
+  visit_epilogue([&](const NodeImpl* n, bool made_here) {
+    if (made_here && b_.dataflow.is_output(n)) mark(n, Layout::row_major(g_.domain.rank()));
+    if (!made_here && b_.buffer(n) >= 0)
+      mark(n, b_.plan.buffers[static_cast<std::size_t>(b_.buffer(n))].layout);
+  });
+}
+
+// Work of the epilogue per element.
+int ContractionBuilder::epilogue_cost() const {
+  int cost = 0;
+  visit_epilogue([&](const NodeImpl* n, bool made_here) {
+    if (!n->is_leaf() && (made_here || b_.buffer(n) < 0)) cost += n->op->cost + (made_here ? 2 : 0);
+  });
+  return cost;
+}
+
+bool ContractionBuilder::heavy_epilogue(std::int64_t elements) const {
+  const std::int64_t lanes = b_.target.lanes(dtype_);
+  return epilogue_cost() * ((elements + lanes - 1) / lanes) > kMaxEpilogue;
+}
+
+Block ContractionBuilder::epilogue(const Index& index, Expr core) {
+  return store_results(b_, g_, &lower_, index, core);
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,398 @@
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+
+#include "schedule/cpu/backend.h"
+#include "schedule/cpu/loop_order.h"
+#include "schedule/cpu/tasks.h"
+#include "schedule/kernel/reduction.h"
+
+// Maps that depend on each other row by row, in one kernel with the row in cache:
+//
+//   parallel row {
+//     decl m; for r { m max= x[row, r] }
+//     decl s; for r { e = exp(x[row, r] - m); scratch[r] = e; s += e }
+//     for r { y[row, r] = scratch[r] / s } }
+//
+// Memory traffic: each input and each visible result once. What a stage stores is never computed
+// again by a later one: the exponential of a difference that was rounded otherwise may overflow.
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+namespace {
+
+constexpr int kMinRow = 8;  // a shorter innermost loop leaves most lanes idle
+
+using Stages = std::span<const Group>;
+
+class RowChain {
+ public:
+  RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible);
+  /// The order of the domain's dimensions to build with; nothing when a stage reads another row, or
+  /// rows do not suit. Adds nothing to the plan.
+  std::optional<std::vector<int>> find_order();
+  bool crosses_rows(const std::vector<Access>& accesses, Expr innermost) const;
+  void build(std::vector<int> order);
+
+ private:
+  kir::Pool& pool() { return *kernel_.pool; }
+  bool over_rows(const NodeImpl* n) const { return n->aval.shape == domain_; }
+  bool is_visible(const NodeImpl* n) const {
+    return std::find(visible_.begin(), visible_.end(), n) != visible_.end();
+  }
+  std::int64_t row_elements() const;
+
+  // Short rows follow each other faster stage by stage, unless there are few.
+  bool leaves_lanes_idle() const {
+    const std::int64_t row = row_elements(), all = domain_.numel();
+    return (row < kMinRow && all >= kMinTask) ||
+           (row <= b_.target.lanes(DType::F32) && all >= 4 * kMinTask);
+  }
+  bool lower_stages(bool draft);
+  void allocate(const Group& stage);
+  void bind_row(NodeImpl* n, bool draft);
+  void bind_scalar(NodeImpl* n, kir::RegId reg);
+  bool same_row(const Index& at) const;
+  Index kept_index(const NodeImpl* n) const;
+  Expr place_in_row(const Index& at);
+
+  std::vector<Access> loads() const;
+  std::int64_t kept_bytes() const;
+  std::vector<LoopDim> ordered_dims(const std::vector<int>& order) const;
+  void make_loops();
+  kir::Stmt store(NodeImpl* n, const Index& at, Expr value);
+  void emit_stage(std::size_t k, Block* row);
+
+  // A stage's values: what it stores, then what it reduces; and where they go.
+  struct Stage {
+    const Group* group;
+    std::vector<Expr> values;
+    std::vector<kir::RegId> scalars;  // of the stores, where they are of the kept shape
+    std::vector<Accumulator> accumulators;
+  };
+
+  Builder& b_;
+  Stages groups_;
+  std::vector<NodeImpl*> visible_;
+  std::vector<int> order_;
+  Shape domain_;
+  std::vector<bool> reduced_;  // by dimension
+  kir::Kernel kernel_;
+  Lowerer lower_;
+  Index index_;  // of the domain, in terms of the loop variables
+  std::vector<Stage> stages_;
+  std::unordered_map<const NodeImpl*, kir::BufferId> scratch_;
+  std::vector<LoopDim> kept_, row_;
+  bool row_local_ = true;
+};
+
+RowChain::RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
+    : b_(b), groups_(stages), visible_(std::move(visible)), lower_(b.lowerer(kernel_)) {
+  kernel_.name = "rows";
+  for (const Group& g : stages) {
+    if (g.reduces.empty()) continue;
+    domain_ = g.domain;
+    reduced_.assign(static_cast<std::size_t>(domain_.rank()), false);
+    for (const std::int64_t d : g.reduces[0]->attrs.ints("axes"))
+      reduced_[static_cast<std::size_t>(d)] = true;
+  }
+  for (int d = 0; d < domain_.rank(); ++d)
+    index_.push_back(loop_var(pool(), domain_[d], "i" + std::to_string(d)));
+}
+
+std::int64_t RowChain::row_elements() const {
+  std::int64_t n = 1;
+  for (int d = 0; d < domain_.rank(); ++d) {
+    if (reduced_[static_cast<std::size_t>(d)]) n *= domain_[d];
+  }
+  return n;
+}
+
+// ---- Values ----
+
+// The index of a value of the kept shape: without the reduced dimensions, or with 0 for them.
+Index RowChain::kept_index(const NodeImpl* n) const {
+  const bool ones = n->aval.shape.rank() == domain_.rank();
+  Index at;
+  for (std::size_t d = 0; d < index_.size(); ++d) {
+    if (!reduced_[d])
+      at.push_back(index_[d]);
+    else if (ones)
+      at.push_back(kernel_.pool->integer(0));
+  }
+  return at;
+}
+
+bool RowChain::same_row(const Index& at) const {
+  const bool all = at.size() == index_.size();
+  std::size_t k = 0;
+  for (std::size_t d = 0; d < index_.size(); ++d) {
+    if (!reduced_[d] && at[all ? d : k] != index_[d]) return false;
+    k += reduced_[d] ? 0 : 1;
+  }
+  return true;
+}
+
+Expr RowChain::place_in_row(const Index& at) {
+  Expr place = pool().integer(0);
+  std::int64_t stride = 1;
+  for (auto d = order_.rbegin(); d != order_.rend(); ++d) {
+    if (!reduced_[static_cast<std::size_t>(*d)]) continue;
+    place = place + at[static_cast<std::size_t>(*d)] * pool().integer(stride);
+    stride *= domain_[*d];
+  }
+  return place;
+}
+
+void RowChain::bind_row(NodeImpl* n, bool draft) {
+  const DType dtype = compute_dtype(n->aval.dtype);
+  if (!draft && is_visible(n)) {
+    lower_.bind(n, [this, n, dtype](const Index& at, Expr guard) {
+      const int buffer = b_.buffer(n);
+      return lower_.load(buffer, lower_.address(buffer, at), dtype, guard);
+    });
+    return;
+  }
+  const kir::BufferId id = kernel_.add_buffer("row", dtype, row_elements(), kir::Space::Thread);
+  scratch_[n] = id;
+  lower_.bind(n, [this, id, dtype](const Index& at, Expr guard) {
+    row_local_ = row_local_ && same_row(at);
+    return pool().load(id, dtype, place_in_row(at), guard);
+  });
+}
+
+void RowChain::bind_scalar(NodeImpl* n, kir::RegId reg) {
+  const DType dtype = compute_dtype(n->aval.dtype);
+  lower_.bind(n, [this, reg, dtype](const Index& at) {
+    row_local_ = row_local_ && same_row(at);
+    return pool().read(reg, dtype);
+  });
+}
+
+void RowChain::allocate(const Group& stage) {
+  const Layout kept = layout_without(order_, reduced_);
+  for (NodeImpl* n : stage.results()) {
+    if (!is_visible(n)) continue;
+    const bool all = n->aval.shape.rank() == domain_.rank();
+    b_.add_value(n, all ? Layout{order_} : kept);
+  }
+}
+
+bool RowChain::lower_stages(bool draft) {
+  for (const Group& g : groups_) {
+    const bool rows = g.domain == domain_;
+    Stage s{&g, {}, {}, {}};
+    for (NodeImpl* n : g.stores) s.values.push_back(lower_.value(n, rows ? index_ : kept_index(n)));
+    for (NodeImpl* n : g.reduces) s.values.push_back(lower_.value(n->inputs[0], index_));
+    if (!row_local_) return false;
+    if (!draft) allocate(g);
+    for (NodeImpl* n : g.stores) {
+      if (rows) {
+        bind_row(n, draft);
+      } else {
+        s.scalars.push_back(kernel_.add_reg("scalar", compute_dtype(n->aval.dtype)));
+        bind_scalar(n, s.scalars.back());
+      }
+    }
+    for (NodeImpl* n : g.reduces) {
+      s.accumulators.push_back(add_accumulator(kernel_, n, {}));
+      bind_scalar(n, s.accumulators.back().reg);
+    }
+    lower_.forget();  // what was computed in place is read from now on
+    stages_.push_back(std::move(s));
+  }
+  return true;
+}
+
+// ---- Whether and how ----
+
+std::vector<Access> RowChain::loads() const {
+  std::vector<Expr> roots;
+  for (const Stage& s : stages_) roots.insert(roots.end(), s.values.begin(), s.values.end());
+  return loads_of(roots, kernel_);
+}
+
+// Bytes of one row that a stage leaves for a later one, and of inputs that several stages read.
+std::int64_t RowChain::kept_bytes() const {
+  std::vector<int> readers(kernel_.buffers.size(), 0);
+  for (const Stage& s : stages_) {
+    std::vector<bool> seen(kernel_.buffers.size(), false);
+    for (const Access& a : loads_of(s.values, kernel_)) {
+      const auto id = static_cast<std::size_t>(a.buffer);
+      readers[id] += seen[id] ? 0 : 1;
+      seen[id] = true;
+    }
+  }
+  std::int64_t bytes = 0;
+  for (std::size_t k = 0; k < readers.size(); ++k) {
+    const kir::BufferDecl& d = kernel_.buffers[k];
+    const bool scratch = d.space == kir::Space::Thread && readers[k] > 0;
+    if (scratch || (readers[k] > 1 && d.size >= domain_.numel()))
+      bytes += row_elements() * static_cast<std::int64_t>(size_of(d.dtype));
+  }
+  return bytes;
+}
+
+std::vector<LoopDim> RowChain::ordered_dims(const std::vector<int>& order) const {
+  std::vector<LoopDim> dims;
+  for (const int d : order) {
+    const auto k = static_cast<std::size_t>(d);
+    if (domain_[d] != 1) dims.push_back({index_[k], domain_[d], reduced_[k]});
+  }
+  return dims;
+}
+
+// Whether what lies across the rows is fetched a line for each element, and the lines are gone
+// before the next row reads theirs.
+bool RowChain::crosses_rows(const std::vector<Access>& accesses, Expr innermost) const {
+  if (row_elements() * kLine <= b_.target.l2_bytes / 4) return false;
+  return std::any_of(accesses.begin(), accesses.end(), [&](const Access& a) {
+    const double step = std::abs(step_of(a.address, innermost));
+    return a.bytes >= static_cast<double>(b_.target.l2_bytes) && step * 4 >= kLine;
+  });
+}
+
+std::optional<std::vector<int>> RowChain::find_order() {
+  for (int d = 0; d < domain_.rank(); ++d) order_.push_back(d);
+  if (!lower_stages(true)) return {};
+  if (kept_bytes() > b_.target.l2_bytes / 4 || leaves_lanes_idle()) return {};
+  std::vector<Access> accesses = loads();
+  std::erase_if(accesses, [&](const Access& a) {
+    return kernel_.buffers[static_cast<std::size_t>(a.buffer)].space == kir::Space::Thread;
+  });
+  for (const NodeImpl* n : visible_) {
+    if (!over_rows(n) || !b_.dataflow.is_output(n)) continue;
+    accesses.push_back({place_of(pool(), index_, Layout::row_major(domain_.rank()), domain_),
+                        static_cast<double>(n->aval.bytes())});
+  }
+  std::vector<int> order = choose_order(index_, domain_, accesses);
+  const std::vector<LoopDim> dims = ordered_dims(order);
+  if (!dims.empty() && (!dims.back().reduced || crosses_rows(accesses, dims.back().var))) return {};
+  return order;
+}
+
+// ---- Statements ----
+
+void RowChain::make_loops() {
+  std::vector<Access> accesses = loads();
+  std::vector<Expr> all;
+  for (const Stage& s : stages_) {
+    all.insert(all.end(), s.values.begin(), s.values.end());
+    for (const NodeImpl* n : s.group->stores) {
+      if (!over_rows(n)) continue;
+      accesses.push_back(
+          {is_visible(n) ? lower_.address(b_.buffer(n), index_) : place_in_row(index_)});
+    }
+  }
+  DomainLoops loops = merge_loops(pool(), ordered_dims(order_), accesses, pinned_vars(all), false);
+  for (const LoopDim& d : loops.dims) (d.reduced ? row_ : kept_).push_back(d);
+  if (row_.empty()) row_.push_back({pool().var(1, "r"), 1, true});
+  for (Stage& s : stages_) {
+    for (Expr& v : s.values) v = kir::substitute(v, loops.by);
+  }
+  for (Expr& i : index_) i = kir::substitute(i, loops.by);
+}
+
+kir::Stmt RowChain::store(NodeImpl* n, const Index& at, Expr value) {
+  if (!is_visible(n)) return kir::Store{scratch_.at(n), place_in_row(at), value, {}};
+  return lower_.store(b_.buffer(n), at, value);
+}
+
+void RowChain::emit_stage(std::size_t k, Block* row) {
+  const Stage& s = stages_[k];
+  const Group& g = *s.group;
+  if (g.domain != domain_) {
+    for (std::size_t i = 0; i < g.stores.size(); ++i) {
+      NodeImpl* n = g.stores[i];
+      row->push_back(kir::DeclReg{s.scalars[i], s.values[i]});
+      const DType dtype = compute_dtype(n->aval.dtype);
+      if (is_visible(n)) row->push_back(store(n, kept_index(n), pool().read(s.scalars[i], dtype)));
+    }
+    return;
+  }
+  Block body;
+  for (std::size_t i = 0; i < g.stores.size(); ++i)
+    body.push_back(store(g.stores[i], index_, s.values[i]));
+  for (std::size_t i = 0; i < g.reduces.size(); ++i) {
+    const Accumulator& a = s.accumulators[i];
+    row->push_back(kir::DeclReg{a.reg, a.init});
+    body.push_back(kir::Accumulate{a.reg, {}, a.combine, s.values[g.stores.size() + i], {}, {}});
+  }
+  append(row, nest(row_, std::move(body), LoopKind::Vector));
+  for (std::size_t i = 0; i < g.reduces.size(); ++i) {
+    const Accumulator& a = s.accumulators[i];
+    if (is_visible(g.reduces[i]))
+      row->push_back(store(g.reduces[i], kept_index(g.reduces[i]), pool().read(a.reg, a.dtype)));
+  }
+}
+
+void RowChain::build(std::vector<int> order) {
+  order_ = std::move(order);
+  lower_stages(false);
+  const std::int64_t kept = kept_bytes();
+  make_loops();
+  Block row;
+  for (std::size_t k = 0; k < stages_.size(); ++k) emit_stage(k, &row);
+  const std::int64_t rows = extent_of(kept_);
+  const Expr task = pool().var(rows, "row");
+  std::vector<Expr> by;
+  if (!kept_.empty()) split_index(task, kept_, &by);
+  substitute(&row, by);
+  kernel_.body.push_back(tasks_loop(task, std::move(row), domain_.numel()));
+  double cost = 0;
+  Group shown;
+  for (const Group& g : groups_) {
+    for (const NodeImpl* n : g.results())
+      cost += n->op->cost * static_cast<double>(g.domain.numel());
+  }
+  shown.stores = visible_;
+  b_.launch(std::move(kernel_), lower_, shown,
+            fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept", groups_.size(),
+                        rows, row_elements(), kept),
+            cost);
+}
+
+// Builds these stages as one kernel where that is possible.
+bool build_stages(Builder& b, Stages stages, std::vector<NodeImpl*> visible) {
+  if (std::all_of(stages.begin(), stages.end(), [](const Group& g) { return g.reduces.empty(); }))
+    return false;
+  const auto order = RowChain(b, stages, visible).find_order();
+  if (order) RowChain(b, stages, std::move(visible)).build(*order);
+  return order.has_value();
+}
+
+// The results of some stages that are visible, or that the other stages read.
+std::vector<NodeImpl*> visible_of(const Group& chain, std::size_t first, std::size_t count) {
+  std::vector<NodeImpl*> visible;
+  for (std::size_t k = first; k < first + count; ++k) {
+    for (NodeImpl* n : chain.chain[k].results()) {
+      bool read = std::find(chain.visible.begin(), chain.visible.end(), n) != chain.visible.end();
+      for (std::size_t m = first + count; m < chain.chain.size(); ++m) {
+        const auto& reads = chain.chain[m].reads;
+        read = read || std::find(reads.begin(), reads.end(), n) != reads.end();
+      }
+      if (read) visible.push_back(n);
+    }
+  }
+  return visible;
+}
+
+}  // namespace
+
+void build_row_chain(Builder& b, const Group& g) {
+  const Stages all = g.chain;
+  for (std::size_t first = 0; first < all.size();) {
+    std::size_t count = all.size() - first;
+    while (count > 1 && !build_stages(b, all.subspan(first, count), visible_of(g, first, count)))
+      --count;
+    if (count == 1) build_map(b, all[first]);
+    first += count;
+  }
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,148 @@
+#include <algorithm>
+
+#include "schedule/cpu/sparse/builder.h"
+
+// The gradient of a convolution's weights: an element's place says what is read of the input.
+//
+//   parallel chunks of the summed lists { for result lists {
+//     acc[rows][run] = partial…; for elements { acc += value * dense[place + …] }; partial… = acc
+//   } }
+//   barrier; sum of the partials, epilogue
+namespace lilith::schedule {
+
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+namespace {
+
+class SparseGather : private SparseBuilder {
+ public:
+  using SparseBuilder::SparseBuilder;
+  void build();
+
+ private:
+  void choose_run();
+  Block sum_chunks();
+  void walk_summed_lists(Expr number_of_list);
+  Block list_tiles(Expr chunk);
+  void combine();
+  Expr dense_place();
+  Expr partial_row();
+
+  int partial_ = -1;
+  std::int64_t chunks_ = 1, copy_ = 0;  // copies of the result, and elements of one
+};
+
+// Splits the free axes into rows and a run that the dense operand holds contiguously.
+void SparseGather::choose_run() {
+  std::vector<int> axes = s_.free;
+  std::stable_sort(axes.begin(), axes.end(),
+                   [&](int x, int y) { return std::abs(axis(x).a) > std::abs(axis(y).a); });
+  while (!axes.empty() && (axis(axes.back()).a == run_ || extent(axes.back()) == 1)) {
+    run_axes_.insert(run_axes_.begin(), axes.back());
+    run_ *= extent(axes.back());
+    axes.pop_back();
+  }
+  row_axes_ = axes;
+}
+
+Expr SparseGather::dense_place() {
+  Expr sum = number(dense_.offset);
+  for (const std::vector<int>* list : {&s_.list_axes, &row_axes_}) {
+    for (const int i : *list) sum = sum + at(i) * number(axis(i).a);
+  }
+  return sum;
+}
+
+Expr SparseGather::partial_row() {
+  return (flat(result_lists_) * number(rows()) + flat(row_axes_)) * number(run_);
+}
+
+void SparseGather::build() {
+  choose_run();
+  std::vector<std::int64_t> strides;
+  for (const int i : s_.position_axes) strides.push_back(axis(i).a);
+  list_ = sparse_list(b_, s_, strides);
+  const std::int64_t summed = extent(summed_lists_), results = extent(result_lists_);
+  chunks_ = std::min<std::int64_t>(b_.target.threads, summed);
+  copy_ = results * rows() * run_;
+  partial_ = b_.add_scratch("partial", dtype_, copy_ * chunks_);
+  work_ = static_cast<double>(summed * results * list_.capacity * extent(s_.free));
+  make_loops(result_lists_);
+  append(&kernel_.body, sum_chunks());
+  kernel_.body.push_back(kir::Barrier{});
+  combine();
+  how_ = fmt::format("sparse: {} rows of {} for each element listed, sums in {} chunks", rows(),
+                     run_, chunks_);
+  launch();
+}
+
+// Several chunks: each thread sums its part of the lists. One: the result's lists are shared out.
+Block SparseGather::sum_chunks() {
+  const std::int64_t summed = extent(summed_lists_), each = (summed + chunks_ - 1) / chunks_;
+  const Expr chunk = loop_var(pool(), chunks_, "chunk"), step = loop_var(pool(), each, "list");
+  const Expr list = chunk * number(each) + step;
+  walk_summed_lists(list);
+  const Expr inside = each * chunks_ != summed ? kir::lt(list, number(summed)) : Expr();
+  const auto all_lists = [&](Block body) {
+    return in_loop(step, LoopKind::Serial, only_where(inside, std::move(body)));
+  };
+  const kir::BufferId partial = lower_.written_param(partial_);
+  if (chunks_ > 1) {
+    Block task = clear(partial, chunk * number(copy_), copy_);
+    append(&task, all_lists(nest(loops(result_lists_), list_tiles(chunk))));
+    return {parallel_for(chunk, std::move(task))};
+  }
+  const std::int64_t part = rows() * run_;
+  Block task = clear(partial, flat(result_lists_) * number(part), part);
+  append(&task, all_lists(list_tiles(chunk)));
+  return {share_loops(pool(), loops(result_lists_), std::move(task), enough_tasks(b_.target))};
+}
+
+// Sets the summed lists' axes to what the number of a list among them says.
+void SparseGather::walk_summed_lists(Expr number_of_list) {
+  std::vector<Expr> by;
+  split_index(number_of_list, proper_loops(make_loops(summed_lists_)), &by);
+  for (const int i : summed_lists_) at(i) = kir::substitute(at(i), by);
+}
+
+Block SparseGather::list_tiles(Expr chunk) {
+  return tiles([&](const RunTile& t) {
+    const kir::RegId acc = kernel_.add_reg("acc", dtype_, {t.row_count, t.columns});
+    const Expr place = chunk * number(copy_) + partial_row() + t.element;
+    const Expr sum = pool().read(acc, dtype_, {t.row, t.column});
+    Block block{kir::DeclReg{acc, pool().constant(dtype_, 0)}};
+    append(&block, over_tile(t, {kir::SetReg{acc, {t.row, t.column}, load(partial_, place)}}));
+    append(&block, each_element([&](Expr where, Expr value) {
+      const Expr x = load(dense_.buffer, dense_place() + where + t.element);
+      return over_tile(t,
+                       {kir::Accumulate{acc, {t.row, t.column}, kir::Combine::Add, x, value, {}}});
+    }));
+    append(&block, over_tile(t, {kir::Store{lower_.param(partial_), place, sum, {}}}));
+    return block;
+  });
+}
+
+void SparseGather::combine() {
+  std::vector<LoopDim> dims;
+  std::vector<int> order;
+  for (const std::vector<int>* list : {&result_lists_, &row_axes_, &run_axes_}) {
+    for (const int i : *list) {
+      dims.push_back(make_loop(i));
+      if (extent(i) > 1) order.push_back(axis(i).out_dim);
+    }
+  }
+  allocate(order);
+  const Expr place = partial_row() + flat(run_axes_);
+  Expr sum = load(partial_, place);
+  for (std::int64_t p = 1; p < chunks_; ++p) sum = sum + load(partial_, place + number(p * copy_));
+  kernel_.body.push_back(
+      share_vector_loops(pool(), dims, store_results(sum), enough_tasks(b_.target, copy_)));
+}
+
+}  // namespace
+
+void build_sparse_gather(Builder& b, const Group& g) { SparseGather(b, g).build(); }
+
+}  // namespace lilith::schedule

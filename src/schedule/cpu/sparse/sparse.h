@@ -1,0 +1,16 @@
+#pragma once
+#include "schedule/kernel/builder.h"
+
+namespace lilith::schedule {
+
+/// Whether the model of cycles says that a sparse form costs less than the dense one.
+bool sparse_pays(const SparseSpec& form, const ir::NodeImpl* core, const Target& target);
+
+/// Made once, in a launch of its own.
+SparseList sparse_list(Builder& b, const SparseSpec& spec,
+                       const std::vector<std::int64_t>& strides);
+
+void build_sparse_gather(Builder& b, const Group& g);
+void build_sparse_scatter(Builder& b, const Group& g);
+
+}  // namespace lilith::schedule

@@ -1,0 +1,132 @@
+#include <algorithm>
+
+#include "schedule/fusion/fuser.h"
+
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+
+bool Fuser::pointwise_after(const NodeImpl* n, const NodeImpl* user) const {
+  return user->op->cls == OpClass::Elementwise && user->aval.shape == n->aval.shape;
+}
+
+bool Fuser::needs_later_value(NodeImpl* u, NodeImpl* core,
+                              const std::vector<NodeImpl*>& inside) const {
+  for (NodeImpl* in : u->inputs) {
+    if (std::find(inside.begin(), inside.end(), in) != inside.end()) continue;
+    if (stored(in)) {
+      if (a_.depends(in, core) || made_after(in, core)) return true;
+      continue;
+    }
+    // The accumulators of another contraction are out of reach.
+    if (in->op->cls == OpClass::Contraction) return true;
+    if (a_.depends(in, core) &&
+        (in->op->cls != OpClass::Elementwise || in->aval.shape != core->aval.shape)) {
+      return true;
+    }
+    if (needs_later_value(in, core, inside)) return true;
+  }
+  return false;
+}
+
+bool Fuser::made_after(const NodeImpl* value, const NodeImpl* core) const {
+  std::vector<std::size_t> queue;
+  const auto visit = [&](const NodeImpl* n) {
+    const auto it = group_of_.find(n);
+    if (it != group_of_.end() && std::find(queue.begin(), queue.end(), it->second) == queue.end())
+      queue.push_back(it->second);
+  };
+  visit(value);
+  for (std::size_t k = 0; k < queue.size(); ++k) {
+    const Group& g = fusion_.groups[queue[k]];
+    for (NodeImpl* r : g.results()) {
+      if (a_.depends(r, core)) return true;
+    }
+    for (const NodeImpl* r : reads_of(g)) visit(r);
+  }
+  return false;
+}
+
+void Fuser::epilogues() {
+  // Later contractions first: what two of them feed belongs to the later one.
+  for (auto it = a_.order().rbegin(); it != a_.order().rend(); ++it) {
+    if ((*it)->op->cls == OpClass::Contraction) epilogue(*it);
+  }
+}
+
+std::vector<NodeImpl*> Fuser::up_to_pooling(NodeImpl* core, std::size_t* pointwise) const {
+  std::vector<NodeImpl*> before{core}, pools;
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    NodeImpl* n = before[k];
+    if (a_.is_output(n) || before.size() > 16) return {};
+    for (NodeImpl* u : a_.users(n)) {
+      const auto& list = u->op->cls == OpClass::Window ? pools : before;
+      if (std::find(list.begin(), list.end(), u) != list.end()) continue;
+      if (pointwise_after(n, u) && !grouped(u) && !needs_later_value(u, core, before))
+        before.push_back(u);
+      else if (rules_.pools(core, u) && !grouped(u) && (pools.empty() || like(pools[0], u)))
+        pools.push_back(u);
+      else
+        return {};
+    }
+  }
+  if (pools.empty()) return {};
+  *pointwise = before.size();
+  before.insert(before.end(), pools.begin(), pools.end());
+  return before;
+}
+
+bool Fuser::like(const NodeImpl* x, const NodeImpl* y) {
+  return x->aval.shape == y->aval.shape && x->attrs.ints("window") == y->attrs.ints("window");
+}
+
+void Fuser::epilogue(NodeImpl* core) {
+  std::vector<NodeImpl*> inside{core};
+  std::size_t first = 0;  // of what may be stored
+  if (wide_ && !sparse_.contains(core)) {
+    if (auto pooled = up_to_pooling(core, &first); !pooled.empty()) inside = std::move(pooled);
+  }
+  NodeImpl* pool = first > 0 ? inside[first] : nullptr;
+  const auto is_inside = [&](const NodeImpl* n) {
+    return std::find(inside.begin(), inside.end(), n) != inside.end();
+  };
+  for (std::size_t k = first; wide_ && k < inside.size(); ++k) {
+    for (NodeImpl* u : a_.users(inside[k])) {
+      if (inside.size() < 64 && !is_inside(u) && pointwise_after(inside[k], u) && !grouped(u) &&
+          !needs_later_value(u, core, inside)) {
+        inside.push_back(u);
+      }
+    }
+  }
+  // What only the epilogue itself uses stays in registers.
+  bool core_escapes = !wide_;
+  for (std::size_t k = 0; k < inside.size(); ++k) {
+    const NodeImpl* n = inside[k];
+    const auto i = static_cast<std::size_t>(a_.index(n));
+    const bool escapes =
+        a_.is_output(n) || !std::all_of(a_.users(n).begin(), a_.users(n).end(), is_inside);
+    if (n == core)
+      core_escapes = core_escapes || escapes;
+    else
+      fusion_.stored[i] = k >= first && (escapes || (stored(n) && !shared_[i]));
+  }
+  Group g;
+  g.kind = Group::Kind::Contraction;
+  g.core = core;
+  g.pool = pool;
+  g.domain = (pool ? pool : core)->aval.shape;
+  if (const auto it = sparse_.find(core); it != sparse_.end()) g.sparse = it->second;
+  for (NodeImpl* n : inside) {
+    if (n == core ? core_escapes || inside.size() == 1 : stored(n)) g.stores.push_back(n);
+  }
+  if (std::find(g.stores.begin(), g.stores.end(), core) == g.stores.end()) {
+    fusion_.stored[static_cast<std::size_t>(a_.index(core))] = false;
+  }
+  for (NodeImpl* n : inside) {
+    if (n == core || stored(n)) in_group_[static_cast<std::size_t>(a_.index(n))] = true;
+  }
+  for (NodeImpl* n : g.stores) group_of_[n] = fusion_.groups.size();
+  fusion_.groups.push_back(std::move(g));
+}
+
+}  // namespace lilith::schedule

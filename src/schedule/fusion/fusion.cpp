@@ -1,0 +1,168 @@
+#include "schedule/fusion/fusion.h"
+
+#include <algorithm>
+
+#include "core/env.h"
+#include "lilith/error.h"
+#include "schedule/fusion/fuser.h"
+#include "schedule/kernel/strided_view.h"
+
+// Fusion in five steps:
+//   1. must_store: what no kernel can compute in place (outputs, reductions, operands of products)
+//   2. store_shared: what would be computed too often, or make a kernel too large
+//   3. epilogues: what follows a contraction point by point runs on its accumulators
+//   4. maps: the rest; stores and reductions over one domain share a kernel
+//   5. chains: maps that depend on each other row by row share one too
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+
+namespace {
+
+// An expression inlined at every use costs arithmetic; stored it costs a store and loads.
+constexpr int kCheap = 4;  // recomputing up to this is always better than a load
+constexpr int kMaxInlineCost = 400;
+constexpr int kMaxInlineLoads = 24;
+
+}  // namespace
+
+Fuser::Fuser(const Dataflow& a, const Graph& g, const FusionRules& rules,
+             const std::vector<bool>& donated, bool wide)
+    : a_(a), rules_(rules), wide_(wide) {
+  for (std::size_t i = 0; i < donated.size(); ++i) {
+    if (donated[i]) donated_.push_back(g.inputs()[i].node());
+  }
+  fusion_.stored.assign(a.order().size(), false);
+  in_group_.assign(a.order().size(), false);
+  shared_.assign(a.order().size(), false);
+}
+
+bool Fuser::run(Fusion* result) {
+  find_sparse();
+  must_store();
+  store_shared();
+  epilogues();
+  maps();
+  if (!sort_groups()) return false;
+  if (wide_ && !env::disabled("rows")) chains();
+  *result = std::move(fusion_);
+  return true;
+}
+
+bool Fuser::stored(const NodeImpl* n) const {
+  return fusion_.stored[static_cast<std::size_t>(a_.index(n))];
+}
+
+void Fuser::must_store() {
+  for (NodeImpl* n : a_.order()) {
+    const OpClass cls = n->op->cls;
+    if (n->is_leaf()) {
+      if (!is_constant(n) || a_.is_output(n)) store(n);
+      continue;
+    }
+    if (a_.is_output(n) || cls == OpClass::Reduction || cls == OpClass::Contraction ||
+        cls == OpClass::Scatter) {
+      store(n);
+    }
+    // What pools the same input twice (the maximum and where it was) shares a kernel.
+    if (cls == OpClass::Window && a_.users(n->inputs[0]).size() > 1) {
+      for (const NodeImpl* u : a_.users(n->inputs[0])) {
+        if (u != n && u->op->cls == OpClass::Window && u->aval.shape == n->aval.shape) store(n);
+      }
+    }
+    if (cls == OpClass::Contraction) {
+      for (NodeImpl* in : n->inputs) {
+        if (!listed(in)) store(strided_view(in).base);
+      }
+    }
+  }
+}
+
+void Fuser::find_sparse() {
+  for (NodeImpl* n : a_.order()) {
+    if (auto spec = rules_.sparse(n))
+      sparse_[n] = std::make_shared<const SparseSpec>(std::move(*spec));
+  }
+}
+
+bool Fuser::listed(const NodeImpl* n) const {
+  if (a_.is_output(n) || a_.users(n).empty()) return false;
+  return std::all_of(a_.users(n).begin(), a_.users(n).end(), [&](const NodeImpl* u) {
+    if (u->op->name == "pad" && n->op->name == "unpool") return listed(u);
+    const auto it = sparse_.find(u);
+    if (it == sparse_.end()) return false;
+    const auto side = static_cast<std::size_t>(it->second->side);
+    return u->inputs[side] == n && u->inputs[1 - side] != n;
+  });
+}
+
+double Fuser::multiplicity(const NodeImpl* n, const NodeImpl* in) {
+  double reads = static_cast<double>(n->aval.numel());
+  if (n->op->cls == OpClass::Window) {
+    for (const std::int64_t w : n->attrs.ints("window")) reads *= static_cast<double>(w);
+  }
+  return reads / static_cast<double>(std::max<std::int64_t>(1, in->aval.numel()));
+}
+
+void Fuser::store_shared() {
+  const std::size_t n = a_.order().size();
+  std::vector<double> cost(n, 0);
+  std::vector<int> loads(n, 0);
+  for (std::size_t i = 0; i < n; ++i) {
+    NodeImpl* node = a_.order()[i];
+    if (is_constant(node)) continue;
+    if (node->is_leaf()) {
+      loads[i] = 1;
+      continue;
+    }
+    double c = node->op->cost;
+    int l = 0;
+    for (NodeImpl* in : node->inputs) {
+      const auto k = static_cast<std::size_t>(a_.index(in));
+      c += cost[k];
+      l += loads[k];
+    }
+    if (listed(node)) {
+      cost[i] = 0;
+      continue;
+    }
+    if (!stored(node) && (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
+      store(node);
+      shared_[i] = true;
+    }
+    cost[i] = stored(node) ? 0 : c;
+    loads[i] = stored(node) ? 1 : l;
+  }
+}
+
+bool Fuser::too_often(const NodeImpl* node, double cost, int loads) const {
+  if (node->inputs.empty() || all_inputs_constant(node)) return false;  // iota, filled tensors
+  double uses = 0;
+  for (const NodeImpl* u : a_.users(node))
+    uses += listed(u) ? 1.0 : std::max(1.0, multiplicity(u, node));
+  if (uses <= 1.01) return false;
+  // A scalar-like value that is broadcast is computed once per loop nest anyhow, when it is
+  // small.
+  const bool is_view = node->op->cls == OpClass::View;
+  if (is_view && loads <= 1 && cost <= kCheap) return false;
+  return (cost - kCheap) * (uses - 1) >
+             6 * (uses + 1) / std::max(1.0, static_cast<double>(loads)) ||
+         loads > 4;
+}
+
+bool Fuser::all_inputs_constant(const NodeImpl* n) {
+  return std::all_of(n->inputs.begin(), n->inputs.end(), is_constant);
+}
+
+Fusion fuse(const Dataflow& a, const Graph& g, const FusionRules& rules,
+            const std::vector<bool>& donated) {
+  Fusion fusion;
+  // Two groups may come to need each other; kernels of one value each always have an order.
+  const bool wide = !env::disabled("fuse") && Fuser(a, g, rules, donated, true).run(&fusion);
+  if (!wide && !Fuser(a, g, rules, donated, false).run(&fusion)) {
+    throw InternalError("schedule: the graph has a cycle");
+  }
+  return fusion;
+}
+
+}  // namespace lilith::schedule

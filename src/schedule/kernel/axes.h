@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ir/node.h"
+#include "schedule/kernel/lowering.h"
+
+// A product's loops, whatever device runs them.
+namespace lilith::schedule {
+
+/// One loop of a contraction: how far a step moves in the memory of a, of b, and in the result's
+/// index. A batch axis moves all three, a row axis a and the result, a column axis b and the
+/// result, a summed axis a and b.
+struct Axis {
+  std::string name;
+  std::int64_t extent = 1;
+  std::int64_t a = 0, b = 0;
+  int out_dim = -1;           // of the result's logical dimensions; -1: summed
+  std::int64_t out_step = 0;  // in that dimension's index
+  std::int64_t unit = 1;      // a register tile holds whole multiples of this: pooling windows
+  /// Arrays that the epilogue reads or writes with a stride when this axis lies in the lanes.
+  int strided = 0;
+  bool summed() const { return out_dim < 0; }
+};
+
+/// Every axis of a contraction, in an order that depends on its attributes alone, given how far a
+/// step in each dimension of its operands moves.
+std::vector<Axis> contraction_axes(const ir::NodeImpl* core, const std::vector<std::int64_t>& a,
+                                   const std::vector<std::int64_t>& b);
+
+/// coefficient[axis][dimension]: how far a step of each axis moves an operand's index.
+using Coefficients = std::vector<std::vector<std::int64_t>>;
+Coefficients operand_coefficients(const ir::NodeImpl* core, int side);
+
+/// Elements that some of the axes span together.
+std::int64_t extent_of(const std::vector<Axis>& axes, const std::vector<int>& some);
+/// The row-major number of a place among them; `at` is the value of every axis.
+kir::Expr flat_index(kir::Pool& pool, const std::vector<Axis>& axes, const std::vector<int>& some,
+                     const std::vector<kir::Expr>& at);
+/// The index into a result of this rank.
+Index result_index(kir::Pool& pool, const std::vector<Axis>& axes, int rank,
+                   const std::vector<kir::Expr>& at);
+
+}  // namespace lilith::schedule

@@ -1,0 +1,43 @@
+#pragma once
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "schedule/dataflow.h"
+#include "schedule/group.h"
+#include "schedule/kernel/lowering.h"
+#include "schedule/kernel/sparse_spec.h"
+#include "schedule/plan.h"
+
+namespace lilith::schedule {
+
+/// The plan while it grows: which value lies in which buffer.
+struct Builder {
+  const Dataflow& dataflow;
+  const Target target;
+  Plan plan;
+  std::unordered_map<const ir::NodeImpl*, int> buffer_of;
+  std::vector<SparseList> sparse_lists = {};
+
+  /// The buffer of a stored value made so far; -1 when there is none.
+  int buffer(const ir::NodeImpl* n) const {
+    const auto it = buffer_of.find(n);
+    return it == buffer_of.end() ? -1 : it->second;
+  }
+  /// A buffer for a stored value. Outputs are row-major whatever `layout` says.
+  int add_value(const ir::NodeImpl* n, const Layout& layout);
+  /// Scratch memory shared by the team.
+  int add_scratch(std::string name, DType dtype, std::int64_t elements);
+  /// What makes expressions of nodes in this kernel: values that have a buffer are loaded.
+  Lowerer lowerer(kir::Kernel& kernel) const {
+    return Lowerer(kernel, plan, [this](const ir::NodeImpl* n) { return buffer(n); });
+  }
+  /// Ends a kernel: names its parameters' buffers, works out barriers later.
+  void launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, std::string how,
+              double flops);
+};
+
+/// "add+maximum -> %12 f32[3,4]": what a group computes, for people.
+std::string describe(const Builder& b, const Group& g);
+
+}  // namespace lilith::schedule

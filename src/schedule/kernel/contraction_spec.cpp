@@ -1,0 +1,70 @@
+#include "schedule/kernel/contraction_spec.h"
+
+#include <algorithm>
+
+#include "lilith/error.h"
+#include "schedule/kernel/strided_view.h"
+
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+
+namespace {
+
+// Joins neighbours that both operands walk as one.
+void merge_summed(ContractionSpec* spec) {
+  auto& axes = spec->axes;
+  for (bool again = true; again;) {
+    again = false;
+    for (std::size_t i = 0; i < axes.size() && !again; ++i) {
+      for (std::size_t j = 0; j < axes.size() && !again; ++j) {
+        if (i == j || !axes[i].summed() || !axes[j].summed()) continue;
+        if (axes[i].a == axes[j].a * axes[j].extent && axes[i].b == axes[j].b * axes[j].extent) {
+          axes[j].extent *= axes[i].extent;
+          axes[j].name = axes[i].name + axes[j].name;
+          axes.erase(axes.begin() + static_cast<std::ptrdiff_t>(i));
+          again = true;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Operand make_operand(const Builder& b, NodeImpl* node) {
+  const StridedView view = strided_view(node);
+  Operand o;
+  o.buffer = b.buffer(view.base);
+  if (o.buffer < 0) throw InternalError("schedule: a contraction's operand is not stored");
+  const BufferPlan& plan = b.plan.buffers[static_cast<std::size_t>(o.buffer)];
+  const auto base = plan.layout.strides(plan.shape);
+  o.stride.assign(node->aval.shape.size(), 0);
+  for (std::size_t d = 0; d < view.offset.size(); ++d) {
+    o.offset += view.offset[d] * base[d];
+    for (std::size_t v = 0; v < o.stride.size(); ++v)
+      o.stride[v] += view.coefficient[d][v] * base[d];
+  }
+  return o;
+}
+
+ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
+  const Operand lhs = make_operand(b, core->inputs[0]), rhs = make_operand(b, core->inputs[1]);
+  ContractionSpec spec;
+  spec.a_buffer = lhs.buffer;
+  spec.b_buffer = rhs.buffer;
+  spec.a_offset = lhs.offset;
+  spec.b_offset = rhs.offset;
+  spec.axes = contraction_axes(core, lhs.stride, rhs.stride);
+  std::erase_if(spec.axes, [](const Axis& x) { return x.extent == 1; });
+  merge_summed(&spec);
+  // Summed axes with the longest step outside.
+  std::stable_sort(spec.axes.begin(), spec.axes.end(), [](const Axis& x, const Axis& y) {
+    if (x.summed() != y.summed()) return !x.summed();
+    if (!x.summed()) return false;
+    return std::max(std::abs(x.a), std::abs(x.b)) > std::max(std::abs(y.a), std::abs(y.b));
+  });
+  return spec;
+}
+
+}  // namespace lilith::schedule

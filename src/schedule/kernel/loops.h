@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lilith/kernel_ir.h"
+
+namespace lilith::schedule {
+
+/// One loop: over a dimension of a kernel's domain, or over several merged.
+struct LoopDim {
+  kir::Expr var;  // a constant where there is one iteration alone
+  std::int64_t extent = 1;
+  bool reduced = false;
+};
+
+/// A loop's variable; 0 where there is one iteration alone.
+kir::Expr loop_var(kir::Pool& pool, std::int64_t extent, std::string name);
+/// Iterations of all loops together.
+std::int64_t extent_of(const std::vector<LoopDim>& dims);
+
+/// A block of one loop; the body itself where `var` is a constant.
+kir::Block in_loop(kir::Expr var, kir::LoopKind kind, kir::Block body);
+/// Without those of one iteration alone.
+std::vector<LoopDim> proper_loops(std::vector<LoopDim> loops);
+/// Loops around a body, the first outermost, all but the last serial.
+kir::Block nest(const std::vector<LoopDim>& loops, kir::Block body,
+                kir::LoopKind innermost = kir::LoopKind::Serial);
+/// The body where `cond` (null: always) holds.
+kir::Block only_where(kir::Expr cond, kir::Block body);
+void append(kir::Block* to, kir::Block from);
+
+/// Sets what replaces a variable in `by`, which is indexed by VarId.
+void set_var(std::vector<kir::Expr>* by, kir::Expr var, kir::Expr value);
+/// Splits one loop index over the product of several loops' extents; sets their variables in `by`.
+void split_index(kir::Expr index, const std::vector<LoopDim>& dims, std::vector<kir::Expr>* by);
+/// Replaces variables in every statement (null entries stay); `by` is indexed by VarId.
+void substitute(kir::Block* body, const std::vector<kir::Expr>& by);
+
+}  // namespace lilith::schedule
