@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   };
   for (codegen::Isa isa : {codegen::Isa::Avx512, codegen::Isa::Avx2}) {
     if (!codegen::can_run(isa)) continue;
-    const codegen::TargetInfo info = codegen::target_for(isa);
+    const codegen::Target info = codegen::target_for(isa);
     const int lanes = info.vector_bytes / 4, steps = 1000000 / lanes;
     auto compile = [&](const Kernel& k) {
       const Kernel* list[] = {&k};

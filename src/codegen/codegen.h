@@ -6,29 +6,20 @@
 #include <vector>
 
 #include "lilith/kernel_ir.h"
+#include "schedule/target.h"
 
 // From kernel IR to machine code of this CPU. LLVM itself lives in liblilith-codegen, which is
 // loaded when the first kernel has to be compiled; loading finished objects needs none of it.
 namespace lilith::codegen {
 
-/// The instruction sets that code is made for. Baseline is x86-64-v2 (SSE4.2).
-enum class Isa : std::uint8_t { Baseline, Avx2, Avx512 };
+using schedule::Isa;
+using schedule::Target;
 
-/// What a scheduler has to know to choose tiles.
-struct TargetInfo {
-  Isa isa = Isa::Baseline;
-  int vector_bytes = 16;
-  int num_vector_registers = 16;
-  bool native = false;       // the best this CPU can do: code may be tuned for it
-  bool slow_gather = false;  // gathers and scatters take longer than one access a lane
-  std::string cpu;           // ISA, vendor, family and model: part of the key of every code cache
-};
-
-/// The best target of this CPU, or the one LILITH_CPU names (avx512, avx2, baseline). Error when
-/// the variable names another, or one that this CPU cannot run.
-const TargetInfo& target();
+/// The best target of this CPU, or the one LILITH_CPU names (avx512, avx2, baseline), with one
+/// thread. Error when the variable names another, or one that this CPU cannot run.
+const Target& target();
 /// The description of an instruction set, and whether this CPU runs it.
-TargetInfo target_for(Isa isa);
+Target target_for(Isa isa);
 bool can_run(Isa isa);
 
 /// An object file: position-independent x86-64 ELF with the functions `lilith_kernel0`,
@@ -61,7 +52,7 @@ struct Gone {};
 /// elements is read through that other one before, and not after, it is written in the same
 /// iteration. Throws InternalError for a kernel that breaks the rules of kernel IR.
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
-                                            const TargetInfo& info = target());
+                                            const Target& info = target());
 /// Maps an object into executable memory: its functions in order. Error when it is damaged.
 std::vector<CompiledKernel> load_object(std::shared_ptr<const KernelObject> object);
 
@@ -71,7 +62,6 @@ void set_barrier_function(BarrierFn fn);
 
 /// How liblilith-codegen is called: its only symbol, `lilith_codegen_compile`, has this type. The
 /// caller owns the result.
-using CompileFn = KernelObject*(std::span<const kir::Kernel* const> kernels,
-                                const TargetInfo& info);
+using CompileFn = KernelObject*(std::span<const kir::Kernel* const> kernels, const Target& info);
 
 }  // namespace lilith::codegen

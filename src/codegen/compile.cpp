@@ -94,7 +94,7 @@ void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>&
 }
 
 /// Compiles jobs [begin, end) as one object: setting LLVM up costs as much as a small kernel.
-void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const TargetInfo& info) {
+void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const Target& info) {
   try {
     const std::shared_lock lock(life().mutex);
     if (life().over) throw Gone{};
@@ -111,7 +111,7 @@ void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const
   }
 }
 
-void run_jobs(std::vector<Job>& jobs, const TargetInfo& info) {
+void run_jobs(std::vector<Job>& jobs, const Target& info) {
   const std::size_t batch = std::clamp<std::size_t>(jobs.size() / 4, 1, 8);
   std::atomic<std::size_t> next{0};
   auto work = [&] {
@@ -133,7 +133,7 @@ void run_jobs(std::vector<Job>& jobs, const TargetInfo& info) {
 }  // namespace
 
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
-                                            const TargetInfo& info) {
+                                            const Target& info) {
   std::vector<std::string> keys;
   std::vector<Job> jobs;
   {

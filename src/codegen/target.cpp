@@ -59,7 +59,7 @@ const char* isa_name(Isa isa) {
 
 Isa best_isa() { return cpu().avx512 ? Isa::Avx512 : cpu().avx2 ? Isa::Avx2 : Isa::Baseline; }
 
-TargetInfo choose_target() {
+Target choose_target() {
   const std::string& asked = env::text("LILITH_CPU");
   if (asked.empty()) return target_for(best_isa());
   for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512}) {
@@ -77,19 +77,19 @@ bool can_run(Isa isa) {
   return isa == Isa::Avx512 ? cpu().avx512 : isa == Isa::Avx2 ? cpu().avx2 : cpu().sse42;
 }
 
-TargetInfo target_for(Isa isa) {
-  TargetInfo info;
+Target target_for(Isa isa) {
+  Target info;
   info.isa = isa;
   info.vector_bytes = isa == Isa::Avx512 ? 64 : isa == Isa::Avx2 ? 32 : 16;
-  info.num_vector_registers = isa == Isa::Avx512 ? 32 : 16;
+  info.vector_registers = isa == Isa::Avx512 ? 32 : 16;
   info.native = isa == best_isa() && isa != Isa::Baseline;
   info.slow_gather = isa != Isa::Avx512 || cpu().vendor == "AuthenticAMD";
   info.cpu = fmt::format("{}-{}-{}-{}", isa_name(isa), cpu().vendor, cpu().family, cpu().model);
   return info;
 }
 
-const TargetInfo& target() {
-  static const auto* info = new TargetInfo(choose_target());  // lives through static destruction
+const Target& target() {
+  static const auto* info = new Target(choose_target());  // lives through static destruction
   return *info;
 }
 

@@ -12,8 +12,8 @@
 #include "eval/memory_check.h"
 #include "eval/placement.h"
 #include "runtime/thread_team.h"
-#include "schedule/plan.h"
 #include "schedule/rewrite/prepare.h"
+#include "schedule/schedule.h"
 
 namespace lilith {
 namespace {
@@ -23,9 +23,7 @@ using Checks = std::vector<schedule::Prepared::Check>;
 
 schedule::Plan plan_for_cpu(const Graph& g, const Checks& checks, const ProgramOptions& options) {
   schedule::PlanOptions plan;
-  const codegen::TargetInfo& target = codegen::target();
-  plan.target.vector_bytes = target.vector_bytes;
-  plan.target.vector_registers = target.num_vector_registers;
+  plan.target = codegen::target();
   plan.target.threads = runtime::ThreadTeam::instance().size();
   // A check that fails at the end of a run must find every input as it was.
   if (checks.empty()) plan.donated.assign(options.donatable.begin(), options.donatable.end());

@@ -1,33 +1,52 @@
 #pragma once
-#include <cstdint>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "ir/node.h"
 
 namespace lilith::schedule {
 
+using Nodes = std::vector<ir::NodeImpl*>;
+
+/// Pointwise stores and reductions over one domain.
+struct Map {
+  Shape domain;   // of the loops
+  Nodes stores;   // one element a point of the domain
+  Nodes reduces;  // over the domain, all over the same axes
+  Nodes results() const;
+};
+
+/// Maps that run one after another on each row.
+struct RowChain {
+  struct Stage {
+    Map map;
+    Nodes reads;  // the stored values that it reads
+  };
+  std::vector<Stage> stages;
+  Nodes visible;  // what others read of their results
+};
+
 struct SparseSpec;
 
-/// What one kernel computes.
-struct Group {
-  enum class Kind : std::uint8_t { Map, Contraction, Scatter } kind = Kind::Map;
-  /// Stored values with one element a point of the domain. Of a contraction: its own value or what
-  /// its epilogue makes of it.
-  std::vector<ir::NodeImpl*> stores;
-  /// Reductions over the domain, all over the same axes.
-  std::vector<ir::NodeImpl*> reduces;
-  ir::NodeImpl* core = nullptr;  // the contraction or scatter
-  Shape domain;                  // of the loops (a contraction: of its result)
-  ir::NodeImpl* pool = nullptr;  // a contraction whose results are windows of its own, like this
-  std::shared_ptr<const SparseSpec> sparse = {};  // a contraction with an operand of few elements
-  /// Maps that run one after another on each row, in one kernel; nothing above is set then.
-  std::vector<Group> chain = {};
-  std::vector<ir::NodeImpl*> reads = {};    // of a stage of a chain: the stored values it reads
-  std::vector<ir::NodeImpl*> visible = {};  // of a chain: what others read of its results
-
-  /// Every stored value it produces.
-  std::vector<ir::NodeImpl*> results() const;
+/// A contraction and what is computed from its result point by point.
+struct Product {
+  ir::NodeImpl* core = nullptr;
+  Shape domain;                  // of what it stores
+  Nodes stores;                  // its own value or what its epilogue makes of it
+  ir::NodeImpl* pool = nullptr;  // what it stores are windows of its own value, like this
+  std::shared_ptr<const SparseSpec> sparse = {};  // an operand has few elements that are not zero
 };
+
+/// Values added into a copy of another one, at places that an index says.
+struct Scatter {
+  ir::NodeImpl* core = nullptr;
+};
+
+/// What one kernel computes.
+using Group = std::variant<Map, RowChain, Product, Scatter>;
+
+/// Every stored value that a group produces.
+Nodes results_of(const Group& g);
 
 }  // namespace lilith::schedule

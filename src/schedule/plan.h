@@ -6,7 +6,6 @@
 
 #include "lilith/graph.h"
 #include "lilith/kernel_ir.h"
-#include "schedule/target.h"
 
 namespace lilith::schedule {
 
@@ -58,14 +57,5 @@ struct Plan {
   std::size_t arena_bytes = 0;
   std::string str() const;  // the fusion decisions, for people
 };
-
-struct PlanOptions {
-  Target target;
-  std::vector<bool> donated;    // per input: its memory may be written; empty: none
-  std::size_t guard_bytes = 0;  // an unused band after each arena buffer, for tests
-};
-
-/// Chooses what is computed where, stored where, in which layout and tile; plans memory.
-Plan make_plan(const Graph& g, const PlanOptions& options);
 
 }  // namespace lilith::schedule

@@ -1,4 +1,6 @@
 #pragma once
+#include "lilith/graph.h"
+#include "schedule/options.h"
 #include "schedule/plan.h"
 
 namespace lilith::schedule {

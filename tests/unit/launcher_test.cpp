@@ -13,6 +13,7 @@
 #include "lilith/memory.h"
 #include "lilith/ops.h"
 #include "runtime/memory_limit.h"
+#include "schedule/schedule.h"
 
 namespace lilith {
 namespace {

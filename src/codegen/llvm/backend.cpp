@@ -19,7 +19,7 @@
 namespace lilith::codegen {
 namespace {
 
-std::unique_ptr<llvm::TargetMachine> make_machine(const TargetInfo& info) {
+std::unique_ptr<llvm::TargetMachine> make_machine(const Target& info) {
   const std::string triple = llvm::sys::getDefaultTargetTriple();
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
@@ -45,7 +45,7 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const TargetInfo& info) {
 /// set.
 class Machines {
  public:
-  std::unique_ptr<llvm::TargetMachine> take(const TargetInfo& info) {
+  std::unique_ptr<llvm::TargetMachine> take(const Target& info) {
     {
       std::lock_guard lock(mutex_);
       auto& free = free_[static_cast<std::size_t>(info.isa)];
@@ -57,7 +57,7 @@ class Machines {
     }
     return make_machine(info);
   }
-  void give(const TargetInfo& info, std::unique_ptr<llvm::TargetMachine> machine) {
+  void give(const Target& info, std::unique_ptr<llvm::TargetMachine> machine) {
     std::lock_guard lock(mutex_);
     free_[static_cast<std::size_t>(info.isa)].push_back(std::move(machine));
   }
@@ -107,7 +107,7 @@ std::string write(llvm::Module& module, llvm::TargetMachine& machine, llvm::Code
 }
 
 void build(llvm::Module& module, const kir::Kernel& kernel, const std::string& name,
-           const TargetInfo& info) {
+           const Target& info) {
   Emitter emitter(module, kernel, info);
   llvm::Function* f = emitter.run(name);
   if (env::verify()) {
@@ -125,9 +125,9 @@ void build(llvm::Module& module, const kir::Kernel& kernel, const std::string& n
 }  // namespace
 
 using KernelList = std::span<const kir::Kernel* const>;
-extern "C" KernelObject* lilith_codegen_compile(KernelList kernels, const TargetInfo& info);
+extern "C" KernelObject* lilith_codegen_compile(KernelList kernels, const Target& info);
 
-KernelObject* lilith_codegen_compile(KernelList kernels, const TargetInfo& info) {
+KernelObject* lilith_codegen_compile(KernelList kernels, const Target& info) {
   const auto begin = std::chrono::steady_clock::now();
   auto machine = machines().take(info);
   llvm::LLVMContext context;

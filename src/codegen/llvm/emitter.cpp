@@ -7,7 +7,7 @@ namespace lilith::codegen {
 
 using kir::Expr;
 
-Emitter::Emitter(llvm::Module& module, const kir::Kernel& kernel, const TargetInfo& target)
+Emitter::Emitter(llvm::Module& module, const kir::Kernel& kernel, const Target& target)
     : module_(module),
       context_(module.getContext()),
       kernel_(kernel),

@@ -84,7 +84,7 @@ struct VectorLoop {
 
 class Emitter {
  public:
-  Emitter(llvm::Module& module, const kir::Kernel& kernel, const TargetInfo& target);
+  Emitter(llvm::Module& module, const kir::Kernel& kernel, const Target& target);
   llvm::Function* run(const std::string& name);
   const std::vector<llvm::AllocaInst*>& promotable() const { return promotable_; }
 
@@ -224,7 +224,7 @@ class Emitter {
   llvm::Module& module_;
   llvm::LLVMContext& context_;
   const kir::Kernel& kernel_;
-  const TargetInfo& target_;
+  const Target& target_;
   Analysis analysis_;
   llvm::IRBuilder<> b_;
   llvm::Function* function_ = nullptr;

@@ -49,15 +49,18 @@ bool CpuRules::suits_rows(const Shape& domain, const std::vector<std::int64_t>& 
   return target_.threads == 1 || rows >= 2 * target_.threads || domain.numel() < 4 * kMinTask;
 }
 
-void emit(Builder& b, const Group& g) {
-  switch (g.kind) {
-    case Group::Kind::Map:
-      return g.chain.empty() ? build_map(b, g) : build_row_chain(b, g);
-    case Group::Kind::Contraction:
-      return g.sparse ? build_sparse(b, g) : build_contraction(b, g);
-    case Group::Kind::Scatter:
-      return build_scatter_add(b, g);
-  }
-}
+namespace {
+
+struct Emitter {
+  Builder& b;
+  void operator()(const Map& g) { build_map(b, g); }
+  void operator()(const RowChain& g) { build_row_chain(b, g); }
+  void operator()(const Product& g) { g.sparse ? build_sparse(b, g) : build_contraction(b, g); }
+  void operator()(const Scatter& g) { build_scatter_add(b, g); }
+};
+
+}  // namespace
+
+void emit(Builder& b, const Group& g) { std::visit(Emitter{b}, g); }
 
 }  // namespace lilith::schedule

@@ -20,10 +20,10 @@ class CpuRules final : public FusionRules {
 void emit(Builder& b, const Group& g);
 
 // Of each kind of group.
-void build_map(Builder& b, const Group& g);
-void build_row_chain(Builder& b, const Group& g);
-void build_contraction(Builder& b, const Group& g);
-void build_sparse(Builder& b, const Group& g);
-void build_scatter_add(Builder& b, const Group& g);
+void build_map(Builder& b, const Map& g);
+void build_row_chain(Builder& b, const RowChain& g);
+void build_contraction(Builder& b, const Product& g);
+void build_sparse(Builder& b, const Product& g);
+void build_scatter_add(Builder& b, const Scatter& g);
 
 }  // namespace lilith::schedule

@@ -16,9 +16,11 @@ namespace {
 constexpr std::size_t kMaxStages = 8;
 constexpr std::size_t kNoChain = SIZE_MAX;
 
-bool chainable(const Group& g) {
-  return g.kind == Group::Kind::Map &&
-         std::none_of(g.reduces.begin(), g.reduces.end(), is_arg_reduction);
+// The map that a group is, where a chain may hold it.
+const Map* chainable(const Group& g) {
+  const Map* map = std::get_if<Map>(&g);
+  const bool fits = map && std::none_of(map->reduces.begin(), map->reduces.end(), is_arg_reduction);
+  return fits ? map : nullptr;
 }
 
 bool reads_any(const std::vector<NodeImpl*>& reads, const std::vector<NodeImpl*>& results) {
@@ -29,16 +31,18 @@ bool reads_any(const std::vector<NodeImpl*>& reads, const std::vector<NodeImpl*>
 
 }  // namespace
 
-bool Fuser::fits_chain(const Group& head, const Group& g) {
-  if (!chainable(g)) return false;
+bool Fuser::fits_chain(const Map& head, const Group& group) {
+  const Map* g = chainable(group);
+  if (!g) return false;
   const auto& axes = head.reduces[0]->attrs.ints("axes");
-  if (g.domain == head.domain) return g.reduces.empty() || g.reduces[0]->attrs.ints("axes") == axes;
+  if (g->domain == head.domain)
+    return g->reduces.empty() || g->reduces[0]->attrs.ints("axes") == axes;
   Shape ones = head.domain, without;
   for (const std::int64_t d : axes) ones[static_cast<int>(d)] = 1;
   for (int d = 0; d < head.domain.rank(); ++d) {
     if (std::find(axes.begin(), axes.end(), d) == axes.end()) without.push_back(head.domain[d]);
   }
-  return g.reduces.empty() && (g.domain == ones || g.domain == without);
+  return g->reduces.empty() && (g->domain == ones || g->domain == without);
 }
 
 bool Fuser::closed(const std::vector<bool>& set,
@@ -73,15 +77,16 @@ bool Fuser::closed(const std::vector<bool>& set,
 
 void Fuser::grow_chain(std::size_t head, const std::vector<std::vector<std::size_t>>& needs) {
   const auto& groups = fusion_.groups;
+  const Map& first = std::get<Map>(groups[head]);
   std::vector<bool> set(groups.size(), false);
   set[head] = true;
-  std::vector<NodeImpl*> reads = reads_of(groups[head]), results = groups[head].results();
+  std::vector<NodeImpl*> reads = reads_of(groups[head]), results = first.results();
   std::size_t size = 1;
   for (bool changed = true; changed && size < kMaxStages;) {
     changed = false;
     for (std::size_t k = 0; k < groups.size() && size < kMaxStages; ++k) {
-      if (set[k] || chain_of_[k] != kNoChain || !fits_chain(groups[head], groups[k])) continue;
-      const std::vector<NodeImpl*> its_reads = reads_of(groups[k]), its = groups[k].results();
+      if (set[k] || chain_of_[k] != kNoChain || !fits_chain(first, groups[k])) continue;
+      const std::vector<NodeImpl*> its_reads = reads_of(groups[k]), its = results_of(groups[k]);
       if (!reads_any(its_reads, results) && !reads_any(reads, its)) continue;
       set[k] = true;
       if (!closed(set, needs)) {
@@ -100,15 +105,16 @@ void Fuser::grow_chain(std::size_t head, const std::vector<std::vector<std::size
 }
 
 void Fuser::gather_chain(const std::vector<std::size_t>& members) {
-  Group chain;
-  chain.domain = fusion_.groups[members[0]].domain;
+  RowChain chain;
   for (const std::size_t k : members) {
-    chain.chain.push_back(std::move(fusion_.groups[k]));
-    chain.chain.back().reads = reads_of(chain.chain.back());
+    Group& g = fusion_.groups[k];
+    Nodes reads = reads_of(g);
+    chain.stages.push_back({std::move(std::get<Map>(g)), std::move(reads)});
   }
-  const std::vector<NodeImpl*> results = chain.results();
-  for (NodeImpl* r : results) {
-    if (a_.is_output(r)) chain.visible.push_back(r);
+  for (const RowChain::Stage& stage : chain.stages) {
+    for (NodeImpl* r : stage.map.results()) {
+      if (a_.is_output(r)) chain.visible.push_back(r);
+    }
   }
   fusion_.groups[members[0]] = std::move(chain);
 }
@@ -118,8 +124,9 @@ void Fuser::chains() {
   chain_of_.assign(groups.size(), kNoChain);
   const auto needs = needs_of_groups();
   for (std::size_t k = 0; k < groups.size(); ++k) {
-    if (chain_of_[k] == kNoChain && chainable(groups[k]) && !groups[k].reduces.empty() &&
-        rules_.suits_rows(groups[k].domain, groups[k].reduces[0]->attrs.ints("axes")))
+    const Map* map = chainable(groups[k]);
+    if (chain_of_[k] == kNoChain && map && !map->reduces.empty() &&
+        rules_.suits_rows(map->domain, map->reduces[0]->attrs.ints("axes")))
       grow_chain(k, needs);
   }
   std::vector<Group> result;
@@ -139,13 +146,13 @@ void Fuser::chains() {
   // What others read of a chain's results.
   for (const Group& g : groups) {
     const std::vector<NodeImpl*> reads = reads_of(g);
-    for (Group& chain : groups) {
-      if (&chain == &g || chain.chain.empty()) continue;
-      const std::vector<NodeImpl*> results = chain.results();
-      for (NodeImpl* r : results) {
+    for (Group& other : groups) {
+      RowChain* chain = std::get_if<RowChain>(&other);
+      if (&other == &g || !chain) continue;
+      for (NodeImpl* r : results_of(other)) {
         if (std::find(reads.begin(), reads.end(), r) != reads.end() &&
-            std::find(chain.visible.begin(), chain.visible.end(), r) == chain.visible.end())
-          chain.visible.push_back(r);
+            std::find(chain->visible.begin(), chain->visible.end(), r) == chain->visible.end())
+          chain->visible.push_back(r);
       }
     }
   }

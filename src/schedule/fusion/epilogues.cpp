@@ -39,7 +39,7 @@ bool Fuser::made_after(const NodeImpl* value, const NodeImpl* core) const {
   visit(value);
   for (std::size_t k = 0; k < queue.size(); ++k) {
     const Group& g = fusion_.groups[queue[k]];
-    for (NodeImpl* r : g.results()) {
+    for (NodeImpl* r : results_of(g)) {
       if (a_.depends(r, core)) return true;
     }
     for (const NodeImpl* r : reads_of(g)) visit(r);
@@ -110,11 +110,7 @@ void Fuser::epilogue(NodeImpl* core) {
     else
       fusion_.stored[i] = k >= first && (escapes || (stored(n) && !shared_[i]));
   }
-  Group g;
-  g.kind = Group::Kind::Contraction;
-  g.core = core;
-  g.pool = pool;
-  g.domain = (pool ? pool : core)->aval.shape;
+  Product g{core, (pool ? pool : core)->aval.shape, {}, pool};
   if (const auto it = sparse_.find(core); it != sparse_.end()) g.sparse = it->second;
   for (NodeImpl* n : inside) {
     if (n == core ? core_escapes || inside.size() == 1 : stored(n)) g.stores.push_back(n);

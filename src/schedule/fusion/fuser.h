@@ -69,21 +69,21 @@ class Fuser {
   // Whether one kernel may compute all of g and also n: nothing in g needs n through memory or the
   // other way round (a reduction of a value that the kernel itself computes point by point is
   // fine).
-  bool independent(const Group& g, NodeImpl* n) const;
+  bool independent(const Map& g, NodeImpl* n) const;
   // `top` is `r`, or computed from it by elementwise ops alone; no other path leads to r.
-  bool reaches_pointwise(NodeImpl* top, NodeImpl* r, const Group& g) const;
-  bool shares_input(const Group& g, NodeImpl* n) const;
+  bool reaches_pointwise(NodeImpl* top, NodeImpl* r, const Map& g) const;
+  bool shares_input(const Map& g, NodeImpl* n) const;
   void collect_reads(NodeImpl* n, std::vector<NodeImpl*>* out) const;
-  static bool same_axes(const Group& g, const NodeImpl* n);
+  static bool same_axes(const Map& g, const NodeImpl* n);
 
   void maps();
 
   // Whether group k may compute n too.
   bool may_join(std::size_t k, NodeImpl* n) const;
   // Whether n reads from memory what another kernel makes of a result of g.
-  bool reads_through_others(const Group& g, NodeImpl* n) const;
-  // Whether some other group needs a result of g or n, and is needed by one of them.
-  bool stands_between(const Group& g, NodeImpl* n) const;
+  bool reads_through_others(const Map& g, NodeImpl* n) const;
+  // Whether some group but k needs a result of k or n, and is needed by one of them.
+  bool stands_between(std::size_t k, NodeImpl* n) const;
 
   // Order.
   bool sort_groups();
@@ -103,7 +103,7 @@ class Fuser {
   // Chains of maps over rows.
   void chains();
   void grow_chain(std::size_t head, const std::vector<std::vector<std::size_t>>& needs);
-  static bool fits_chain(const Group& head, const Group& g);
+  static bool fits_chain(const Map& head, const Group& g);
   // Whether no group outside stands between those of `set`: one that needs and is needed by them.
   bool closed(const std::vector<bool>& set,
               const std::vector<std::vector<std::size_t>>& needs) const;

@@ -11,7 +11,7 @@ const Shape& Fuser::domain_of(const NodeImpl* n) {
   return n->op->cls == OpClass::Reduction ? n->inputs[0]->aval.shape : n->aval.shape;
 }
 
-bool Fuser::independent(const Group& g, NodeImpl* n) const {
+bool Fuser::independent(const Map& g, NodeImpl* n) const {
   for (NodeImpl* r : g.results()) {
     const bool direct = r->op->cls != OpClass::Reduction &&
                         (n->op->cls == OpClass::Reduction || n->op->cls == OpClass::Elementwise) &&
@@ -23,7 +23,7 @@ bool Fuser::independent(const Group& g, NodeImpl* n) const {
   return true;
 }
 
-bool Fuser::reaches_pointwise(NodeImpl* top, NodeImpl* r, const Group& g) const {
+bool Fuser::reaches_pointwise(NodeImpl* top, NodeImpl* r, const Map& g) const {
   if (top == r || !a_.depends(top, r)) return true;
   if (std::find(g.stores.begin(), g.stores.end(), top) != g.stores.end()) return true;
   if (stored(top) || top->op->cls != OpClass::Elementwise || top->aval.shape != r->aval.shape)
@@ -32,7 +32,7 @@ bool Fuser::reaches_pointwise(NodeImpl* top, NodeImpl* r, const Group& g) const 
                      [&](NodeImpl* in) { return reaches_pointwise(in, r, g); });
 }
 
-bool Fuser::shares_input(const Group& g, NodeImpl* n) const {
+bool Fuser::shares_input(const Map& g, NodeImpl* n) const {
   std::vector<NodeImpl*> mine, theirs;
   for (NodeImpl* r : g.results()) collect_reads(r, &theirs);
   for (NodeImpl* r : g.stores) theirs.push_back(r);
@@ -52,7 +52,7 @@ void Fuser::collect_reads(NodeImpl* n, std::vector<NodeImpl*>* out) const {
   }
 }
 
-bool Fuser::same_axes(const Group& g, const NodeImpl* n) {
+bool Fuser::same_axes(const Map& g, const NodeImpl* n) {
   if (n->op->cls != OpClass::Reduction || g.reduces.empty()) return true;
   return g.reduces[0]->attrs.ints("axes") == n->attrs.ints("axes");
 }
@@ -63,7 +63,7 @@ void Fuser::maps() {
     if (!stored(n) || grouped(n) || (n->is_leaf() && !is_constant(n))) continue;
     in_group_[static_cast<std::size_t>(a_.index(n))] = true;
     if (n->op->cls == OpClass::Scatter) {
-      fusion_.groups.push_back({Group::Kind::Scatter, {n}, {}, n, n->aval.shape});
+      fusion_.groups.push_back(Scatter{n});
       continue;
     }
     const bool reduce = n->op->cls == OpClass::Reduction;
@@ -71,14 +71,13 @@ void Fuser::maps() {
     for (const std::size_t k : open) {
       if (!wide_) break;
       if (!may_join(k, n)) continue;
-      Group& g = fusion_.groups[k];
+      Map& g = std::get<Map>(fusion_.groups[k]);
       (reduce ? g.reduces : g.stores).push_back(n);
       joined = true;
       break;
     }
     if (joined) continue;
-    Group g;
-    g.domain = domain_of(n);
+    Map g{domain_of(n), {}, {}};
     (reduce ? g.reduces : g.stores).push_back(n);
     fusion_.groups.push_back(std::move(g));
     if (!is_arg_reduction(n)) open.push_back(fusion_.groups.size() - 1);
@@ -86,13 +85,13 @@ void Fuser::maps() {
 }
 
 bool Fuser::may_join(std::size_t k, NodeImpl* n) const {
-  const Group& g = fusion_.groups[k];
+  const Map& g = std::get<Map>(fusion_.groups[k]);
   return g.domain == domain_of(n) && g.results().size() < 8 && same_axes(g, n) &&
          !is_arg_reduction(n) && independent(g, n) && shares_input(g, n) &&
-         !reads_through_others(g, n) && !stands_between(g, n);
+         !reads_through_others(g, n) && !stands_between(k, n);
 }
 
-bool Fuser::reads_through_others(const Group& g, NodeImpl* n) const {
+bool Fuser::reads_through_others(const Map& g, NodeImpl* n) const {
   std::vector<NodeImpl*> reads;
   collect_reads(n, &reads);
   for (NodeImpl* x : reads) {
@@ -104,13 +103,13 @@ bool Fuser::reads_through_others(const Group& g, NodeImpl* n) const {
   return false;
 }
 
-bool Fuser::stands_between(const Group& g, NodeImpl* n) const {
-  std::vector<NodeImpl*> joined = g.results();
+bool Fuser::stands_between(std::size_t k, NodeImpl* n) const {
+  Nodes joined = results_of(fusion_.groups[k]);
   joined.push_back(n);
-  for (const Group& other : fusion_.groups) {
-    if (&other == &g) continue;
+  for (std::size_t m = 0; m < fusion_.groups.size(); ++m) {
+    if (m == k) continue;
     bool needs = false, needed = false;
-    for (NodeImpl* o : other.results()) {
+    for (NodeImpl* o : results_of(fusion_.groups[m])) {
       for (NodeImpl* j : joined) {
         needs = needs || a_.depends(o, j);
         needed = needed || a_.depends(j, o);

@@ -10,7 +10,7 @@ bool Fuser::sort_groups() {
   auto& groups = fusion_.groups;
   const auto last = [&](const Group& g) {
     int i = 0;
-    for (NodeImpl* r : g.results()) i = std::max(i, a_.index(r));
+    for (NodeImpl* r : results_of(g)) i = std::max(i, a_.index(r));
     return i;
   };
   std::sort(groups.begin(), groups.end(),
@@ -29,7 +29,7 @@ std::vector<std::vector<std::size_t>> Fuser::needs_of_groups() const {
   const auto& groups = fusion_.groups;
   std::unordered_map<const NodeImpl*, std::size_t> producer;
   for (std::size_t k = 0; k < groups.size(); ++k) {
-    for (NodeImpl* r : groups[k].results()) producer[r] = k;
+    for (NodeImpl* r : results_of(groups[k])) producer[r] = k;
   }
   std::vector<std::vector<std::size_t>> needs(groups.size());
   for (std::size_t k = 0; k < groups.size(); ++k) {
@@ -71,8 +71,8 @@ bool Fuser::list_schedule(const std::vector<std::vector<std::size_t>>& needs,
 
 std::vector<NodeImpl*> Fuser::reads_of(const Group& g) const {
   std::vector<NodeImpl*> reads;
-  for (NodeImpl* r : g.results()) collect_reads(r, &reads);
-  if (g.core) collect_reads(g.core, &reads);
+  for (NodeImpl* r : results_of(g)) collect_reads(r, &reads);
+  if (const auto* product = std::get_if<Product>(&g)) collect_reads(product->core, &reads);
   return reads;
 }
 
@@ -81,7 +81,7 @@ std::vector<std::size_t> Fuser::earlier_readers(const Group& g,
   std::vector<std::size_t> list;
   for (NodeImpl* r : reads) {
     if (std::find(donated_.begin(), donated_.end(), r) == donated_.end()) continue;
-    const std::vector<NodeImpl*> results = g.results();
+    const std::vector<NodeImpl*> results = results_of(g);
     const bool replaced = std::any_of(results.begin(), results.end(), [&](NodeImpl* s) {
       return a_.is_output(s) && s->aval == r->aval;
     });
@@ -89,8 +89,8 @@ std::vector<std::size_t> Fuser::earlier_readers(const Group& g,
     for (const std::size_t m : readers_.at(r)) {
       const Group& other = fusion_.groups[m];
       bool needs_g = false;
-      for (NodeImpl* o : other.results()) {
-        for (NodeImpl* s : g.results()) needs_g = needs_g || a_.depends(o, s);
+      for (NodeImpl* o : results_of(other)) {
+        for (NodeImpl* s : results_of(g)) needs_g = needs_g || a_.depends(o, s);
       }
       if (&other != &g && !needs_g) list.push_back(m);
     }

@@ -6,6 +6,29 @@
 
 namespace lilith::schedule {
 
+Builder::Builder(const Graph& g, const Dataflow& flow, const Target& made_for)
+    : dataflow(flow), target(made_for) {
+  for (std::size_t i = 0; i < g.inputs().size(); ++i) {
+    const ir::NodeImpl* n = g.inputs()[i].node();
+    BufferPlan p;
+    p.kind = BufferPlan::Kind::Input;
+    p.index = static_cast<int>(i);
+    p.name = fmt::format("in{}", i);
+    p.shape = n->aval.shape;
+    p.dtype = n->aval.dtype;
+    p.layout = Layout::row_major(p.shape.rank());
+    p.bytes = n->aval.bytes();
+    plan.buffers.push_back(std::move(p));
+    buffer_of[n] = static_cast<int>(i);
+    plan.inputs.push_back(static_cast<int>(i));
+  }
+}
+
+Plan Builder::finish(const Graph& g) && {
+  for (const Tensor& out : g.outputs()) plan.outputs.push_back(buffer(out.node()));
+  return std::move(plan);
+}
+
 int Builder::add_value(const ir::NodeImpl* n, const Layout& layout) {
   BufferPlan p;
   p.name = fmt::format("v{}", dataflow.index(n));
@@ -39,7 +62,10 @@ int Builder::add_scratch(std::string name, DType dtype, std::int64_t elements) {
   return static_cast<int>(plan.buffers.size()) - 1;
 }
 
-std::string describe(const Builder& b, const Group& g) {
+namespace {
+
+// "add+maximum -> %12 f32[3,4]": what a kernel computes, for people.
+std::string describe(const Builder& b, const Nodes& stored, const ir::NodeImpl* core) {
   std::vector<const ir::NodeImpl*> seen;
   std::string ops;
   const std::function<void(const ir::NodeImpl*, bool)> visit = [&](const ir::NodeImpl* n,
@@ -50,16 +76,18 @@ std::string describe(const Builder& b, const Group& g) {
     for (const ir::NodeImpl* in : n->inputs) visit(in, false);
     if (seen.size() <= 24) ops += (ops.empty() ? "" : "+") + n->op->name;
   };
-  if (g.core) visit(g.core, true);
-  for (const ir::NodeImpl* n : g.results()) visit(n, true);
+  if (core) visit(core, true);
+  for (const ir::NodeImpl* n : stored) visit(n, true);
   std::string results;
-  for (const ir::NodeImpl* n : g.results())
+  for (const ir::NodeImpl* n : stored)
     results += fmt::format(" %{} {}", b.dataflow.index(n), n->aval.str());
   return results.empty() ? "copy" : fmt::format("{} ->{}", ops, results);
 }
 
-void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, std::string how,
-                     double flops) {
+}  // namespace
+
+void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& results,
+                     std::string how, double flops, ir::NodeImpl* core) {
   LaunchPlan l;
   l.buffers = lower.params();
   for (const int buffer : l.buffers)
@@ -70,8 +98,8 @@ void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, s
     if (l.kernel.buffers[k].written) l.written.push_back(l.buffers[l.params.size()]);
     l.params.push_back(static_cast<kir::BufferId>(k));
   }
-  l.what = describe(*this, g);
-  for (const ir::NodeImpl* n : g.results()) l.loc = n->loc;
+  l.what = describe(*this, results, core);
+  for (const ir::NodeImpl* n : results) l.loc = n->loc;
   l.how = std::move(how);
   l.flops = flops;
   // Without a loop to share, one thread does it all; a barrier then parts nothing.

@@ -8,16 +8,20 @@
 #include "schedule/kernel/lowering.h"
 #include "schedule/kernel/sparse_spec.h"
 #include "schedule/plan.h"
+#include "schedule/target.h"
 
 namespace lilith::schedule {
 
 /// The plan while it grows: which value lies in which buffer.
 struct Builder {
+  /// Begins with a buffer for each input.
+  Builder(const Graph& g, const Dataflow& dataflow, const Target& target);
+
   const Dataflow& dataflow;
-  const Target target;
+  const Target& target;
   Plan plan;
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;
-  std::vector<SparseList> sparse_lists = {};
+  std::vector<SparseList> sparse_lists;
 
   /// The buffer of a stored value made so far; -1 when there is none.
   int buffer(const ir::NodeImpl* n) const {
@@ -32,12 +36,11 @@ struct Builder {
   Lowerer lowerer(kir::Kernel& kernel) const {
     return Lowerer(kernel, plan, [this](const ir::NodeImpl* n) { return buffer(n); });
   }
-  /// Ends a kernel: names its parameters' buffers, works out barriers later.
-  void launch(kir::Kernel kernel, const Lowerer& lower, const Group& g, std::string how,
-              double flops);
+  /// Ends a kernel that stores these values of the graph, by way of `core` where it has one.
+  void launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& results, std::string how,
+              double flops, ir::NodeImpl* core = nullptr);
+  /// The plan, with the buffers of the graph's outputs named.
+  Plan finish(const Graph& g) &&;
 };
-
-/// "add+maximum -> %12 f32[3,4]": what a group computes, for people.
-std::string describe(const Builder& b, const Group& g);
 
 }  // namespace lilith::schedule

@@ -7,7 +7,7 @@ using ir::NodeImpl;
 namespace {
 
 // The group's own buffers exist already: hidden, so that the value is computed and not loaded.
-kir::Expr compute_inline(Builder& b, const Group& g, Lowerer* lower, NodeImpl* n,
+kir::Expr compute_inline(Builder& b, const Product& g, Lowerer* lower, NodeImpl* n,
                          const Index& index) {
   std::vector<std::pair<NodeImpl*, int>> hidden;
   for (NodeImpl* s : g.stores) {
@@ -21,12 +21,12 @@ kir::Expr compute_inline(Builder& b, const Group& g, Lowerer* lower, NodeImpl* n
 
 }  // namespace
 
-kir::Block store_results(Builder& b, const Group& g, Lowerer* lower, const Index& index,
+kir::Block store_results(Builder& b, const Product& g, Lowerer* lower, const Index& index,
                          kir::Expr core) {
   return store_results(b, g, lower, index, [core](const Index&) { return core; });
 }
 
-kir::Block store_results(Builder& b, const Group& g, Lowerer* lower, const Index& index,
+kir::Block store_results(Builder& b, const Product& g, Lowerer* lower, const Index& index,
                          const std::function<kir::Expr(const Index&)>& core) {
   lower->forget();
   lower->bind(g.core, core);

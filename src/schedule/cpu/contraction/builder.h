@@ -35,7 +35,7 @@ struct ResultTile : RegisterTile {
 /// `at` is the value of every axis, by its number in the spec.
 class ContractionBuilder {
  public:
-  ContractionBuilder(Builder& b, const Group& g);
+  ContractionBuilder(Builder& b, const Product& g);
   /// False, with nothing done, when no tile holds the windows that the group pools.
   bool build();
 
@@ -110,7 +110,7 @@ class ContractionBuilder {
   std::int64_t tasks() const { return macs_ < 2e4 ? 1 : enough_tasks(b_.target); }
 
   Builder& b_;
-  const Group& g_;
+  const Product& g_;
   kir::Kernel kernel_;
   Lowerer lower_;
   DType dtype_;

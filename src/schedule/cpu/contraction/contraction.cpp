@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t index(int i) { return static_cast<std::size_t>(i); }
 }  // namespace
 
-ContractionBuilder::ContractionBuilder(Builder& b, const Group& g)
+ContractionBuilder::ContractionBuilder(Builder& b, const Product& g)
     : b_(b), g_(g), lower_(b.lowerer(kernel_)), dtype_(compute_dtype(g.core->aval.dtype)) {
   kernel_.name = g.core->op->name;
 }
@@ -50,7 +50,7 @@ bool ContractionBuilder::build() {
     else
       emit_split();
   }
-  b_.launch(std::move(kernel_), lower_, g_, how(), 2 * macs_);
+  b_.launch(std::move(kernel_), lower_, g_.stores, how(), 2 * macs_, g_.core);
   return true;
 }
 
@@ -172,17 +172,10 @@ std::string ContractionBuilder::how() const {
   return text;
 }
 
-void build_contraction(Builder& b, const Group& g) {
+void build_contraction(Builder& b, const Product& g) {
   if (ContractionBuilder(b, g).build()) return;
-  Group core, rest;
-  core.kind = Group::Kind::Contraction;
-  core.core = g.core;
-  core.stores = {g.core};
-  core.domain = g.core->aval.shape;
-  ContractionBuilder(b, core).build();
-  rest.stores = g.stores;
-  rest.domain = g.domain;
-  build_map(b, rest);
+  ContractionBuilder(b, {g.core, g.core->aval.shape, {g.core}}).build();
+  build_map(b, {g.domain, g.stores, {}});
 }
 
 }  // namespace lilith::schedule

@@ -118,7 +118,7 @@ void ContractionBuilder::pack_b() {
   }
   const std::int64_t elements = extent(order) * axis(choice_.vector_axis).extent;
   kernel.body.push_back(share_loops(p, loops, std::move(body), enough_tasks(b_.target, elements)));
-  b_.launch(std::move(kernel), lower, Group{},
+  b_.launch(std::move(kernel), lower, {},
             fmt::format("pack b of {} into panels of {}", g_.core->op->name, choice_.vector_tile),
             0);
 }

@@ -16,7 +16,7 @@ namespace lilith::schedule {
 ///   reduce.cpp rows, columns, chunks with partial results; the index of the best
 class MapBuilder {
  public:
-  MapBuilder(Builder& b, const Group& g) : b_(b), g_(g), lower_(b.lowerer(kernel_)) {
+  MapBuilder(Builder& b, const Map& g) : b_(b), g_(g), lower_(b.lowerer(kernel_)) {
     kernel_.name = "map";
   }
 
@@ -99,7 +99,7 @@ class MapBuilder {
   void build_arg();
 
   Builder& b_;
-  const Group& g_;
+  const Map& g_;
   kir::Kernel kernel_;
   Lowerer lower_;
   Index index_;               // of the domain, in terms of the loop variables

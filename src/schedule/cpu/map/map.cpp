@@ -30,7 +30,7 @@ void MapBuilder::build() {
   } else {
     build_column();
   }
-  b_.launch(std::move(kernel_), lower_, g_, how_, flops());
+  b_.launch(std::move(kernel_), lower_, g_.results(), how_, flops());
 }
 
 bool MapBuilder::is_arg() const { return !g_.reduces.empty() && is_arg_reduction(g_.reduces[0]); }
@@ -168,6 +168,6 @@ void MapBuilder::emit_pointwise(std::vector<LoopDim> outer, const LoopDim& inner
   }
 }
 
-void build_map(Builder& b, const Group& g) { MapBuilder(b, g).build(); }
+void build_map(Builder& b, const Map& g) { MapBuilder(b, g).build(); }
 
 }  // namespace lilith::schedule

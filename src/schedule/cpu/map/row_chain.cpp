@@ -28,11 +28,11 @@ namespace {
 
 constexpr int kMinRow = 8;  // a shorter innermost loop leaves most lanes idle
 
-using Stages = std::span<const Group>;
+using Stages = std::span<const RowChain::Stage>;
 
-class RowChain {
+class RowsBuilder {
  public:
-  RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible);
+  RowsBuilder(Builder& b, Stages stages, std::vector<NodeImpl*> visible);
   /// The order of the domain's dimensions to build with; nothing when a stage reads another row, or
   /// rows do not suit. Adds nothing to the plan.
   std::optional<std::vector<int>> find_order();
@@ -54,7 +54,7 @@ class RowChain {
            (row <= b_.target.lanes(DType::F32) && all >= 4 * kMinTask);
   }
   bool lower_stages(bool draft);
-  void allocate(const Group& stage);
+  void allocate(const Map& stage);
   void bind_row(NodeImpl* n, bool draft);
   void bind_scalar(NodeImpl* n, kir::RegId reg);
   bool same_row(const Index& at) const;
@@ -70,7 +70,7 @@ class RowChain {
 
   // A stage's values: what it stores, then what it reduces; and where they go.
   struct Stage {
-    const Group* group;
+    const Map* map;
     std::vector<Expr> values;
     std::vector<kir::RegId> scalars;  // of the stores, where they are of the kept shape
     std::vector<Accumulator> accumulators;
@@ -91,10 +91,10 @@ class RowChain {
   bool row_local_ = true;
 };
 
-RowChain::RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
+RowsBuilder::RowsBuilder(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
     : b_(b), groups_(stages), visible_(std::move(visible)), lower_(b.lowerer(kernel_)) {
   kernel_.name = "rows";
-  for (const Group& g : stages) {
+  for (const auto& [g, reads] : stages) {
     if (g.reduces.empty()) continue;
     domain_ = g.domain;
     reduced_.assign(static_cast<std::size_t>(domain_.rank()), false);
@@ -105,7 +105,7 @@ RowChain::RowChain(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
     index_.push_back(loop_var(pool(), domain_[d], "i" + std::to_string(d)));
 }
 
-std::int64_t RowChain::row_elements() const {
+std::int64_t RowsBuilder::row_elements() const {
   std::int64_t n = 1;
   for (int d = 0; d < domain_.rank(); ++d) {
     if (reduced_[static_cast<std::size_t>(d)]) n *= domain_[d];
@@ -116,7 +116,7 @@ std::int64_t RowChain::row_elements() const {
 // ---- Values ----
 
 // The index of a value of the kept shape: without the reduced dimensions, or with 0 for them.
-Index RowChain::kept_index(const NodeImpl* n) const {
+Index RowsBuilder::kept_index(const NodeImpl* n) const {
   const bool ones = n->aval.shape.rank() == domain_.rank();
   Index at;
   for (std::size_t d = 0; d < index_.size(); ++d) {
@@ -128,7 +128,7 @@ Index RowChain::kept_index(const NodeImpl* n) const {
   return at;
 }
 
-bool RowChain::same_row(const Index& at) const {
+bool RowsBuilder::same_row(const Index& at) const {
   const bool all = at.size() == index_.size();
   std::size_t k = 0;
   for (std::size_t d = 0; d < index_.size(); ++d) {
@@ -138,7 +138,7 @@ bool RowChain::same_row(const Index& at) const {
   return true;
 }
 
-Expr RowChain::place_in_row(const Index& at) {
+Expr RowsBuilder::place_in_row(const Index& at) {
   Expr place = pool().integer(0);
   std::int64_t stride = 1;
   for (auto d = order_.rbegin(); d != order_.rend(); ++d) {
@@ -149,7 +149,7 @@ Expr RowChain::place_in_row(const Index& at) {
   return place;
 }
 
-void RowChain::bind_row(NodeImpl* n, bool draft) {
+void RowsBuilder::bind_row(NodeImpl* n, bool draft) {
   const DType dtype = compute_dtype(n->aval.dtype);
   if (!draft && is_visible(n)) {
     lower_.bind(n, [this, n, dtype](const Index& at, Expr guard) {
@@ -166,7 +166,7 @@ void RowChain::bind_row(NodeImpl* n, bool draft) {
   });
 }
 
-void RowChain::bind_scalar(NodeImpl* n, kir::RegId reg) {
+void RowsBuilder::bind_scalar(NodeImpl* n, kir::RegId reg) {
   const DType dtype = compute_dtype(n->aval.dtype);
   lower_.bind(n, [this, reg, dtype](const Index& at) {
     row_local_ = row_local_ && same_row(at);
@@ -174,7 +174,7 @@ void RowChain::bind_scalar(NodeImpl* n, kir::RegId reg) {
   });
 }
 
-void RowChain::allocate(const Group& stage) {
+void RowsBuilder::allocate(const Map& stage) {
   const Layout kept = layout_without(order_, reduced_);
   for (NodeImpl* n : stage.results()) {
     if (!is_visible(n)) continue;
@@ -183,8 +183,8 @@ void RowChain::allocate(const Group& stage) {
   }
 }
 
-bool RowChain::lower_stages(bool draft) {
-  for (const Group& g : groups_) {
+bool RowsBuilder::lower_stages(bool draft) {
+  for (const auto& [g, reads] : groups_) {
     const bool rows = g.domain == domain_;
     Stage s{&g, {}, {}, {}};
     for (NodeImpl* n : g.stores) s.values.push_back(lower_.value(n, rows ? index_ : kept_index(n)));
@@ -211,14 +211,14 @@ bool RowChain::lower_stages(bool draft) {
 
 // ---- Whether and how ----
 
-std::vector<Access> RowChain::loads() const {
+std::vector<Access> RowsBuilder::loads() const {
   std::vector<Expr> roots;
   for (const Stage& s : stages_) roots.insert(roots.end(), s.values.begin(), s.values.end());
   return loads_of(roots, kernel_);
 }
 
 // Bytes of one row that a stage leaves for a later one, and of inputs that several stages read.
-std::int64_t RowChain::kept_bytes() const {
+std::int64_t RowsBuilder::kept_bytes() const {
   std::vector<int> readers(kernel_.buffers.size(), 0);
   for (const Stage& s : stages_) {
     std::vector<bool> seen(kernel_.buffers.size(), false);
@@ -238,7 +238,7 @@ std::int64_t RowChain::kept_bytes() const {
   return bytes;
 }
 
-std::vector<LoopDim> RowChain::ordered_dims(const std::vector<int>& order) const {
+std::vector<LoopDim> RowsBuilder::ordered_dims(const std::vector<int>& order) const {
   std::vector<LoopDim> dims;
   for (const int d : order) {
     const auto k = static_cast<std::size_t>(d);
@@ -249,7 +249,7 @@ std::vector<LoopDim> RowChain::ordered_dims(const std::vector<int>& order) const
 
 // Whether what lies across the rows is fetched a line for each element, and the lines are gone
 // before the next row reads theirs.
-bool RowChain::crosses_rows(const std::vector<Access>& accesses, Expr innermost) const {
+bool RowsBuilder::crosses_rows(const std::vector<Access>& accesses, Expr innermost) const {
   if (row_elements() * kLine <= b_.target.l2_bytes / 4) return false;
   return std::any_of(accesses.begin(), accesses.end(), [&](const Access& a) {
     const double step = std::abs(step_of(a.address, innermost));
@@ -257,7 +257,7 @@ bool RowChain::crosses_rows(const std::vector<Access>& accesses, Expr innermost)
   });
 }
 
-std::optional<std::vector<int>> RowChain::find_order() {
+std::optional<std::vector<int>> RowsBuilder::find_order() {
   for (int d = 0; d < domain_.rank(); ++d) order_.push_back(d);
   if (!lower_stages(true)) return {};
   if (kept_bytes() > b_.target.l2_bytes / 4 || leaves_lanes_idle()) return {};
@@ -278,12 +278,12 @@ std::optional<std::vector<int>> RowChain::find_order() {
 
 // ---- Statements ----
 
-void RowChain::make_loops() {
+void RowsBuilder::make_loops() {
   std::vector<Access> accesses = loads();
   std::vector<Expr> all;
   for (const Stage& s : stages_) {
     all.insert(all.end(), s.values.begin(), s.values.end());
-    for (const NodeImpl* n : s.group->stores) {
+    for (const NodeImpl* n : s.map->stores) {
       if (!over_rows(n)) continue;
       accesses.push_back(
           {is_visible(n) ? lower_.address(b_.buffer(n), index_) : place_in_row(index_)});
@@ -298,14 +298,14 @@ void RowChain::make_loops() {
   for (Expr& i : index_) i = kir::substitute(i, loops.by);
 }
 
-kir::Stmt RowChain::store(NodeImpl* n, const Index& at, Expr value) {
+kir::Stmt RowsBuilder::store(NodeImpl* n, const Index& at, Expr value) {
   if (!is_visible(n)) return kir::Store{scratch_.at(n), place_in_row(at), value, {}};
   return lower_.store(b_.buffer(n), at, value);
 }
 
-void RowChain::emit_stage(std::size_t k, Block* row) {
+void RowsBuilder::emit_stage(std::size_t k, Block* row) {
   const Stage& s = stages_[k];
-  const Group& g = *s.group;
+  const Map& g = *s.map;
   if (g.domain != domain_) {
     for (std::size_t i = 0; i < g.stores.size(); ++i) {
       NodeImpl* n = g.stores[i];
@@ -331,7 +331,7 @@ void RowChain::emit_stage(std::size_t k, Block* row) {
   }
 }
 
-void RowChain::build(std::vector<int> order) {
+void RowsBuilder::build(std::vector<int> order) {
   order_ = std::move(order);
   lower_stages(false);
   const std::int64_t kept = kept_bytes();
@@ -345,13 +345,11 @@ void RowChain::build(std::vector<int> order) {
   substitute(&row, by);
   kernel_.body.push_back(tasks_loop(task, std::move(row), domain_.numel()));
   double cost = 0;
-  Group shown;
-  for (const Group& g : groups_) {
+  for (const auto& [g, reads] : groups_) {
     for (const NodeImpl* n : g.results())
       cost += n->op->cost * static_cast<double>(g.domain.numel());
   }
-  shown.stores = visible_;
-  b_.launch(std::move(kernel_), lower_, shown,
+  b_.launch(std::move(kernel_), lower_, visible_,
             fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept", groups_.size(),
                         rows, row_elements(), kept),
             cost);
@@ -359,21 +357,22 @@ void RowChain::build(std::vector<int> order) {
 
 // Builds these stages as one kernel where that is possible.
 bool build_stages(Builder& b, Stages stages, std::vector<NodeImpl*> visible) {
-  if (std::all_of(stages.begin(), stages.end(), [](const Group& g) { return g.reduces.empty(); }))
+  if (std::all_of(stages.begin(), stages.end(),
+                  [](const auto& s) { return s.map.reduces.empty(); }))
     return false;
-  const auto order = RowChain(b, stages, visible).find_order();
-  if (order) RowChain(b, stages, std::move(visible)).build(*order);
+  const auto order = RowsBuilder(b, stages, visible).find_order();
+  if (order) RowsBuilder(b, stages, std::move(visible)).build(*order);
   return order.has_value();
 }
 
 // The results of some stages that are visible, or that the other stages read.
-std::vector<NodeImpl*> visible_of(const Group& chain, std::size_t first, std::size_t count) {
+std::vector<NodeImpl*> visible_of(const RowChain& chain, std::size_t first, std::size_t count) {
   std::vector<NodeImpl*> visible;
   for (std::size_t k = first; k < first + count; ++k) {
-    for (NodeImpl* n : chain.chain[k].results()) {
+    for (NodeImpl* n : chain.stages[k].map.results()) {
       bool read = std::find(chain.visible.begin(), chain.visible.end(), n) != chain.visible.end();
-      for (std::size_t m = first + count; m < chain.chain.size(); ++m) {
-        const auto& reads = chain.chain[m].reads;
+      for (std::size_t m = first + count; m < chain.stages.size(); ++m) {
+        const auto& reads = chain.stages[m].reads;
         read = read || std::find(reads.begin(), reads.end(), n) != reads.end();
       }
       if (read) visible.push_back(n);
@@ -384,13 +383,13 @@ std::vector<NodeImpl*> visible_of(const Group& chain, std::size_t first, std::si
 
 }  // namespace
 
-void build_row_chain(Builder& b, const Group& g) {
-  const Stages all = g.chain;
+void build_row_chain(Builder& b, const RowChain& g) {
+  const Stages all = g.stages;
   for (std::size_t first = 0; first < all.size();) {
     std::size_t count = all.size() - first;
     while (count > 1 && !build_stages(b, all.subspan(first, count), visible_of(g, first, count)))
       --count;
-    if (count == 1) build_map(b, all[first]);
+    if (count == 1) build_map(b, all[first].map);
     first += count;
   }
 }

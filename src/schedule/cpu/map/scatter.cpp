@@ -20,9 +20,8 @@ namespace {
 
 class ScatterAdd {
  public:
-  ScatterAdd(Builder& b, const Group& g)
+  ScatterAdd(Builder& b, const Scatter& g)
       : b_(b),
-        g_(g),
         n_(g.core),
         axis_(static_cast<std::size_t>(n_->attrs.integer("axis"))),
         lower_(b.lowerer(kernel_)) {
@@ -36,7 +35,6 @@ class ScatterAdd {
   Block add(const std::vector<LoopDim>& at, Expr to, Expr source);
 
   Builder& b_;
-  const Group& g_;
   ir::NodeImpl* n_;
   std::size_t axis_;
   kir::Kernel kernel_;
@@ -64,8 +62,8 @@ void ScatterAdd::build() {
       share_vector_loops(pool(), all, {lower_.store(out_, index_of(all), old)}, tasks_));
   kernel_.body.push_back(kir::Barrier{});
   append(&kernel_.body, add(at, to, value));
-  b_.launch(std::move(kernel_), lower_, g_, "in order along the axis",
-            static_cast<double>(source->aval.numel()));
+  b_.launch(std::move(kernel_), lower_, {n_}, "in order along the axis",
+            static_cast<double>(source->aval.numel()), n_);
 }
 
 std::vector<LoopDim> ScatterAdd::make_loops(const Shape& shape, const char* name) {
@@ -95,6 +93,6 @@ Block ScatterAdd::add(const std::vector<LoopDim>& at, Expr to, Expr source) {
 
 }  // namespace
 
-void build_scatter_add(Builder& b, const Group& g) { ScatterAdd(b, g).build(); }
+void build_scatter_add(Builder& b, const Scatter& g) { ScatterAdd(b, g).build(); }
 
 }  // namespace lilith::schedule

@@ -11,7 +11,7 @@ using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
 
-SparseBuilder::SparseBuilder(Builder& b, const Group& g)
+SparseBuilder::SparseBuilder(Builder& b, const Product& g)
     : b_(b),
       g_(g),
       s_(*g.sparse),
@@ -140,9 +140,11 @@ Block SparseBuilder::store_results(Expr sum) {
                                  result_index(pool(), s_.axes, g_.domain.rank(), at_), sum);
 }
 
-void SparseBuilder::launch() { b_.launch(std::move(kernel_), lower_, g_, how_, 2 * work_); }
+void SparseBuilder::launch() {
+  b_.launch(std::move(kernel_), lower_, g_.stores, how_, 2 * work_, g_.core);
+}
 
-void build_sparse(Builder& b, const Group& g) {
+void build_sparse(Builder& b, const Product& g) {
   g.sparse->scatter ? build_sparse_scatter(b, g) : build_sparse_gather(b, g);
 }
 

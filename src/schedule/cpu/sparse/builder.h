@@ -15,7 +15,7 @@ namespace lilith::schedule {
 /// the other operand.
 class SparseBuilder {
  public:
-  SparseBuilder(Builder& b, const Group& g);
+  SparseBuilder(Builder& b, const Product& g);
 
  protected:
   using Block = kir::Block;
@@ -56,7 +56,7 @@ class SparseBuilder {
   void launch();
 
   Builder& b_;
-  const Group& g_;
+  const Product& g_;
   SparseSpec s_;
   Operand dense_;
   kir::Kernel kernel_;

@@ -143,6 +143,6 @@ void SparseGather::combine() {
 
 }  // namespace
 
-void build_sparse_gather(Builder& b, const Group& g) { SparseGather(b, g).build(); }
+void build_sparse_gather(Builder& b, const Product& g) { SparseGather(b, g).build(); }
 
 }  // namespace lilith::schedule

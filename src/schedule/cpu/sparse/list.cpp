@@ -60,7 +60,7 @@ void ListBuilder::build() {
   for (const LoopDim& l : outer) list = list * number(l.extent) + l.var;
   kernel_.body.push_back(share_loops(pool(), outer, write_list(list, windows),
                                      enough_tasks(b_.target, lists * list_.capacity)));
-  b_.launch(std::move(kernel_), lower_, Group{},
+  b_.launch(std::move(kernel_), lower_, {},
             fmt::format("{} lists of at most {} elements", lists, list_.capacity), 0);
 }
 

@@ -149,7 +149,7 @@ void SparseScatter::pack_weights() {
   kernel.body.push_back(
       share_vector_loops(p, dims, {kir::Store{lower.written_param(weights_), target, weight, {}}},
                          enough_tasks(b_.target, elements)));
-  b_.launch(std::move(kernel), lower, Group{},
+  b_.launch(std::move(kernel), lower, {},
             fmt::format("pack the weights of {} into runs of {}", g_.core->op->name, run_), 0);
 }
 
@@ -175,6 +175,6 @@ Block SparseScatter::finish_tile() {
 
 }  // namespace
 
-void build_sparse_scatter(Builder& b, const Group& g) { SparseScatter(b, g).build(); }
+void build_sparse_scatter(Builder& b, const Product& g) { SparseScatter(b, g).build(); }
 
 }  // namespace lilith::schedule

@@ -10,7 +10,7 @@ bool sparse_pays(const SparseSpec& form, const ir::NodeImpl* core, const Target&
 SparseList sparse_list(Builder& b, const SparseSpec& spec,
                        const std::vector<std::int64_t>& strides);
 
-void build_sparse_gather(Builder& b, const Group& g);
-void build_sparse_scatter(Builder& b, const Group& g);
+void build_sparse_gather(Builder& b, const Product& g);
+void build_sparse_scatter(Builder& b, const Product& g);
 
 }  // namespace lilith::schedule
