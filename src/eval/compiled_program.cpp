@@ -19,7 +19,7 @@ namespace lilith {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Checks = std::vector<schedule::Prepared::Check>;
+using Checks = std::vector<schedule::IndexCheck>;
 
 schedule::Plan plan_for_cpu(const Graph& g, const Checks& checks, const ProgramOptions& options) {
   schedule::PlanOptions plan;
@@ -107,7 +107,7 @@ class CompiledProgram final : public Program {
   }
 
   struct Failure {
-    const schedule::Prepared::Check* check = nullptr;
+    const schedule::IndexCheck* check = nullptr;
     std::int64_t seen = 0;
   };
   // The first check that found an index outside.
@@ -135,12 +135,12 @@ class CompiledProgram final : public Program {
 
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
   const dump::Asked asked(g.hash());
-  schedule::Prepared prepared = schedule::prepare(g);
+  schedule::IndexChecks prepared = schedule::prepare(g);
   auto program =
       std::make_shared<CompiledProgram>(prepared.graph, std::move(prepared.checks), options);
-  if (!prepared.early_checks.empty()) {
+  if (!prepared.early.empty()) {
     program->set_before(std::make_unique<CompiledProgram>(
-        prepared.before, std::move(prepared.early_checks), ProgramOptions{}));
+        prepared.before, std::move(prepared.early), ProgramOptions{}));
   }
   return program;
 }

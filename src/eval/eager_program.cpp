@@ -9,7 +9,7 @@
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "ir/reference.h"
-#include "schedule/rewrite/prepare.h"
+#include "schedule/rewrite/index_checks.h"
 
 namespace lilith {
 namespace {

@@ -73,26 +73,14 @@ std::string signature_fault(const Graph& before, const Graph& after) {
 
 // What a pass makes of a graph. A registered one is the user's code: new nodes and errors have its
 // lines, and what it does wrong is no mistake of Lilith's.
-Graph result_of(const PassDef& pass, const Graph& g) {
+Graph result_of(const PassDef& pass, const Graph& g, PassKind kind) {
   const LocScope::Fallback line(LocScope::current());
   const LocScope::Override own{Loc()};
   try {
     return pass.run(g);
   } catch (const InternalError& e) {
-    if (is_builtin(pass.name)) throw;
+    if (kind != PassKind::Registered) throw;
     throw Error(fmt::format("in pass '{}': {}", pass.name, e.fault()), e.loc());
-  }
-}
-
-// Names in LILITH_DISABLE that are neither a pass nor one of the schedule's features.
-void warn_of_unknown(const std::vector<PassDef>& all) {
-  for (const std::string& name : env::disabled()) {
-    if (name == "fuse" || name == "rows" || name == "sparse") continue;
-    if (std::any_of(all.begin(), all.end(), [&](const PassDef& p) { return p.name == name; }))
-      continue;
-    std::string known = "fuse, rows, sparse";
-    for (const PassDef& p : all) known += ", " + p.name;
-    fmt::print(stderr, "lilith: LILITH_DISABLE: there is no '{}'; there are: {}\n", name, known);
   }
 }
 
@@ -107,14 +95,14 @@ bool same_program(const Graph& a, const Graph& b) {
   return a.hash() == b.hash();
 }
 
-Graph run_pass(const PassDef& pass, const Graph& g) {
-  if (env::disabled(pass.name)) {
+Graph run_pass(const PassDef& pass, const Graph& g, PassKind kind) {
+  if (kind != PassKind::Required && env::disabled(pass.name)) {
     if (env::debug(2, "passes"))
       fmt::print(stderr, "pass {:<18} skipped: LILITH_DISABLE\n", pass.name);
     return g;
   }
   const auto start = std::chrono::steady_clock::now();
-  Graph out = result_of(pass, g);
+  Graph out = result_of(pass, g, kind);
   const std::chrono::duration<double, std::micro> us = std::chrono::steady_clock::now() - start;
   if (env::debug(2, "passes") || dump::on()) report(pass, g, out, us.count());
   // Callers hold memory of these avals: a change would be read and written out of bounds.
@@ -122,8 +110,12 @@ Graph run_pass(const PassDef& pass, const Graph& g) {
   if (fault.empty()) fault = signature_fault(g, out);
   if (fault.empty()) return out;
   fault = fmt::format("after pass '{}': {}", pass.name, fault);
-  if (is_builtin(pass.name)) throw InternalError("internal error " + fault);
+  if (kind != PassKind::Registered) throw InternalError("internal error " + fault);
   throw Error(fault);
+}
+
+Graph run_pass(const PassDef& pass, const Graph& g) {
+  return run_pass(pass, g, is_builtin(pass.name) ? PassKind::Own : PassKind::Registered);
 }
 
 std::vector<PassDef> pipeline() {
@@ -147,8 +139,6 @@ std::vector<PassDef> pipeline() {
 Graph run_passes(const Graph& g) {
   Graph current = g;
   const std::vector<PassDef> all = passes::pipeline();
-  static std::once_flag warned;
-  std::call_once(warned, [&] { passes::warn_of_unknown(all); });
   for (int round = 0; round < passes::kMaxRounds; ++round) {
     const Graph before = current;
     for (const PassDef& pass : all) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+
 #include "lilith/graph.h"
 
 namespace lilith {
@@ -8,9 +10,13 @@ Graph run_passes(const Graph& g);
 
 namespace passes {
 
-/// Runs one pass: skipped when LILITH_DISABLE names it, timed and printed by LILITH_DEBUG, dumped
-/// by LILITH_DUMP, verified by LILITH_VERIFY (InternalError "internal error after pass 'NAME': …";
-/// Error "after pass 'NAME': …" for a registered one).
+/// Whose a pass is. Kernels rely on a required one.
+enum class PassKind : std::uint8_t { Own, Required, Registered };
+/// Runs one pass: skipped when LILITH_DISABLE names it, unless it is required; timed and printed by
+/// LILITH_DEBUG, dumped by LILITH_DUMP, verified by LILITH_VERIFY (InternalError "internal error
+/// after pass 'NAME': …"; Error "after pass 'NAME': …" for a registered one).
+Graph run_pass(const PassDef& pass, const Graph& g, PassKind kind);
+/// The same for one of the pipeline.
 Graph run_pass(const PassDef& pass, const Graph& g);
 /// The passes in the order in which they run, registered ones in their places.
 std::vector<PassDef> pipeline();

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "ir/printer.h"
+
 namespace lilith::schedule {
 
 using ir::NodeImpl;
 
-Dataflow::Dataflow(const Graph& g) {
+Dataflow::Dataflow(const Graph& g) : names_(ir::node_names(g.nodes())) {
   order_ = ir::topological_order(g.outputs());
   for (const Tensor& in : g.inputs()) {
     if (std::find(order_.begin(), order_.end(), in.node()) == order_.end())

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -14,6 +15,8 @@ class Dataflow {
   explicit Dataflow(const Graph& g);
   const std::vector<ir::NodeImpl*>& order() const { return order_; }
   int index(const ir::NodeImpl* n) const { return index_.at(n); }
+  /// What the printed graph calls it, without its %.
+  const std::string& name(const ir::NodeImpl* n) const { return names_.at(n); }
   const std::vector<ir::NodeImpl*>& users(const ir::NodeImpl* n) const {
     return users_[static_cast<std::size_t>(index(n))];
   }
@@ -29,6 +32,7 @@ class Dataflow {
  private:
   std::vector<ir::NodeImpl*> order_;
   std::unordered_map<const ir::NodeImpl*, int> index_;
+  std::unordered_map<const ir::NodeImpl*, std::string> names_;
   std::vector<std::vector<ir::NodeImpl*>> users_;
   std::vector<bool> output_;
   std::vector<std::vector<std::uint64_t>> reach_;

@@ -6,10 +6,12 @@
 #include <sstream>
 
 #include "passes/pipeline.h"
+#include "schedule/rewrite/prepare.h"
 #include "support/project_root.h"
 
-// Each file of golden/passes holds cases of one pass (named by the file): a title, the input, "->"
-// and the expected output. `golden_tests --bless` rewrites the outputs; review the difference.
+// Each file of golden/passes holds cases of one pass, of golden/rewrites of one rewrite of the
+// schedule (named by the file): a title, the input, "->" and the expected output. `golden_tests
+// --bless` rewrites the outputs; review the difference.
 namespace lilith {
 namespace {
 
@@ -42,7 +44,14 @@ bool blessing() {
   return std::find(args.begin(), args.end(), "--bless") != args.end();
 }
 
-Graph run(const std::string& pass, const Graph& g) {
+Graph run(const std::string& path, const Graph& g) {
+  const std::string pass = path.substr(path.find('/') + 1);
+  if (path.starts_with("rewrites/")) {
+    if (pass == "prepare") return schedule::prepare(g).graph;
+    for (const schedule::Rewrite& r : schedule::rewrites()) {
+      if (r.name == pass) return r.run(g);
+    }
+  }
   if (pass == "pipeline") return run_passes(g);
   for (const PassDef& p : passes::pipeline()) {
     if (p.name == pass) return p.run(g);
@@ -54,7 +63,7 @@ class PassGolden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PassGolden, GivesTheExpectedGraph) {
   const fs::path path =
-      fs::path(lilith::testing::project_root()) / "tests/golden/passes" / (GetParam() + ".txt");
+      fs::path(lilith::testing::project_root()) / "tests/golden" / (GetParam() + ".txt");
   std::vector<Case> cases = read_cases(path);
   ASSERT_FALSE(cases.empty()) << path;
   for (Case& c : cases) {
@@ -70,10 +79,14 @@ TEST_P(PassGolden, GivesTheExpectedGraph) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Passes, PassGolden,
-                         ::testing::Values("empty", "simplify", "constant_folding", "transposes",
-                                           "cse", "one_hot", "pipeline"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(
+    Passes, PassGolden,
+    ::testing::Values("passes/empty", "passes/simplify", "passes/constant_folding",
+                      "passes/transposes", "passes/cse", "passes/one_hot", "passes/pipeline",
+                      "rewrites/conv_phases", "rewrites/padding", "rewrites/windows",
+                      "rewrites/long_argmax", "rewrites/relu_masks", "rewrites/unpool",
+                      "rewrites/prepare"),
+    [](const auto& info) { return info.param.substr(info.param.find('/') + 1); });
 
 }  // namespace
 }  // namespace lilith

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 
 #include "core/env.h"
 #include "lilith/compile.h"
@@ -70,6 +71,15 @@ TEST_F(Dump, HoldsEveryStageAndACaseThatGivesTheSameBits) {
   EXPECT_NE(file_ending_in(folder, "_plan.txt").find("dot_general"), std::string::npos);
   EXPECT_NE(file_ending_in(folder, "_kernel_0.txt").find("param"), std::string::npos);
   EXPECT_NE(file_ending_in(folder, "_simplify.txt").find("return"), std::string::npos);
+  // The plan calls values as the graph does that was scheduled.
+  const std::string plan = file_ending_in(folder, "_plan.txt"),
+                    graph = file_ending_in(folder, "_prepared.txt");
+  const std::regex value("%(\\w+) (\\w+\\[[0-9,]*\\])");
+  int values = 0;
+  for (std::sregex_iterator m(plan.begin(), plan.end(), value), end; m != end; ++m, ++values)
+    EXPECT_NE(graph.find(fmt::format("%{}: {}", (*m)[1].str(), (*m)[2].str())), std::string::npos)
+        << m->str();
+  EXPECT_GT(values, 2);
 
   env::set("LILITH_DUMP", "");
   const Graph g = parse_graph(text_of(folder / "graph.txt"));

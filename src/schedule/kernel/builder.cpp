@@ -6,6 +6,16 @@
 
 namespace lilith::schedule {
 
+namespace {
+
+// Of a buffer, in the text of kernels and errors.
+std::string name_of(const Dataflow& flow, const ir::NodeImpl* n) {
+  const std::string& name = flow.name(n);
+  return name[0] >= '0' && name[0] <= '9' ? "v" + name : name;
+}
+
+}  // namespace
+
 Builder::Builder(const Graph& g, const Dataflow& flow, const Target& made_for)
     : dataflow(flow), target(made_for) {
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
@@ -13,7 +23,7 @@ Builder::Builder(const Graph& g, const Dataflow& flow, const Target& made_for)
     BufferPlan p;
     p.kind = BufferPlan::Kind::Input;
     p.index = static_cast<int>(i);
-    p.name = fmt::format("in{}", i);
+    p.name = name_of(dataflow, n);
     p.shape = n->aval.shape;
     p.dtype = n->aval.dtype;
     p.layout = Layout::row_major(p.shape.rank());
@@ -31,7 +41,7 @@ Plan Builder::finish(const Graph& g) && {
 
 int Builder::add_value(const ir::NodeImpl* n, const Layout& layout) {
   BufferPlan p;
-  p.name = fmt::format("v{}", dataflow.index(n));
+  p.name = name_of(dataflow, n);
   p.shape = n->aval.shape;
   p.dtype = n->aval.dtype;
   const bool output = dataflow.is_output(n);
@@ -80,7 +90,7 @@ std::string describe(const Builder& b, const Nodes& stored, const ir::NodeImpl* 
   for (const ir::NodeImpl* n : stored) visit(n, true);
   std::string results;
   for (const ir::NodeImpl* n : stored)
-    results += fmt::format(" %{} {}", b.dataflow.index(n), n->aval.str());
+    results += fmt::format(" %{} {}", b.dataflow.name(n), n->aval.str());
   return results.empty() ? "copy" : fmt::format("{} ->{}", ops, results);
 }
 

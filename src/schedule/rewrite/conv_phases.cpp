@@ -1,4 +1,4 @@
-#include "schedule/rewrite/conv_phases.h"
+#include "schedule/rewrite/rewrites.h"
 
 #include <algorithm>
 

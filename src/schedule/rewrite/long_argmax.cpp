@@ -1,4 +1,4 @@
-#include "schedule/rewrite/long_argmax.h"
+#include "schedule/rewrite/rewrites.h"
 
 #include "ops/primitives.h"
 

@@ -1,4 +1,4 @@
-#include "schedule/rewrite/windows.h"
+#include "schedule/rewrite/rewrites.h"
 
 #include <numeric>
 #include <optional>

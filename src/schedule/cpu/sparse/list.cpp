@@ -4,7 +4,7 @@
 #include "schedule/cpu/loop_order.h"
 #include "schedule/cpu/sparse/sparse.h"
 #include "schedule/cpu/tasks.h"
-#include "schedule/rewrite/prepare.h"
+#include "schedule/rewrite/rewrites.h"
 
 // The list of an unpool's elements: a loop without branches writes each element and moves on where
 // it is live, so that what a select makes zero takes no room.

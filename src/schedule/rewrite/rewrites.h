@@ -1,0 +1,29 @@
+#pragma once
+#include <vector>
+
+#include "lilith/graph.h"
+
+// What the schedule wants said in the graph. Those of one node give an undefined tensor where it
+// stays as it is.
+namespace lilith::schedule {
+
+/// A convolution of a dilated input: one for each place between its elements.
+Tensor split_phases(const Node& n, const std::vector<Tensor>& in);
+/// A convolution with padding or a dilated input: of a padded one.
+Tensor explicit_padding(const Node& n, const std::vector<Tensor>& in);
+/// Reductions over large windows, whose elements would be written out one by one:
+///   windows side by side  -> a reduction of the reshaped input
+///   others                -> one dimension after another, a long one in two levels
+Tensor split_windows(const Node& n, const std::vector<Tensor>& in);
+/// argmax and argmin along long rows, which would be walked element by element: the least place at
+/// which the extremum lies. Short axes stay, and those with many columns beside them.
+Tensor split_argmax(const Node& n, const std::vector<Tensor>& in);
+/// A mask that a backward pass tests on a ReLU's input: the same test on its stored output.
+Graph test_relu_results(const Graph& g);
+/// What a ReLU makes zero before an unpool: zeros of what is unpooled.
+Tensor unpool_last(const Node& n, const std::vector<Tensor>& in);
+
+/// Whether every element is the constant 0.
+bool is_zero(const ir::NodeImpl* n);
+
+}  // namespace lilith::schedule
