@@ -1,5 +1,7 @@
 #include "schedule/kernel/lowering.h"
 
+#include <algorithm>
+
 #include "lilith/lower.h"
 
 namespace lilith::schedule {
@@ -69,7 +71,8 @@ kir::Expr Lowerer::compute(ir::NodeImpl* node, const Index& at, kir::Expr guard)
     return is_floating(dtype) ? kernel_.pool->constant(dtype, static_cast<double>(i))
                               : kernel_.pool->integer(i, dtype);
   }
-  if (const int buffer = stored_(node); buffer >= 0)
+  const bool in_place = std::find(in_place_.begin(), in_place_.end(), node) != in_place_.end();
+  if (const int buffer = in_place ? -1 : stored_(node); buffer >= 0)
     return load(buffer, address(buffer, at), dtype, guard);
   if (!node->op->lower) {
     throw InternalError(

@@ -52,6 +52,8 @@ class Lowerer {
     memo_.clear();
   }
   void forget() { memo_.clear(); }
+  /// Computes these in place from now on, though they have buffers: the kernel itself stores them.
+  void compute_in_place(std::vector<ir::NodeImpl*> nodes) { in_place_ = std::move(nodes); }
 
  private:
   struct Key {
@@ -68,6 +70,7 @@ class Lowerer {
   kir::Kernel& kernel_;
   const Plan& plan_;
   std::function<int(ir::NodeImpl*)> stored_;
+  std::vector<ir::NodeImpl*> in_place_;
   std::unordered_map<int, kir::BufferId> param_of_;
   std::vector<int> params_;
   std::unordered_map<ir::NodeImpl*, std::function<kir::Expr(const Index&, kir::Expr)>> bound_;
