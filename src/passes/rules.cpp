@@ -47,6 +47,16 @@ std::optional<double> constant_value(const ir::NodeImpl& node) {
   return static_cast<double>(std::get<std::int64_t>(value));
 }
 
+const ir::NodeImpl* repeated_constant(const ir::NodeImpl* node) {
+  while (is(*node, "broadcast") || is(*node, "reshape")) node = node->inputs[0];
+  return is_constant(*node) ? node : nullptr;
+}
+
+bool is_zero(const ir::NodeImpl* node) {
+  const ir::NodeImpl* c = repeated_constant(node);
+  return c && constant_value(*c) == 0.0;
+}
+
 Tensor constant(double value, const Aval& aval) {
   return ir::make_constant({Scalar::Kind::Float, 0, value}, aval);
 }

@@ -35,6 +35,10 @@ inline bool is_constant(const Tensor& t, double value) {
   const auto v = constant_value(t);
   return v && *v == value;
 }
+/// The constant that every element of a node repeats; null where there is none.
+const ir::NodeImpl* repeated_constant(const ir::NodeImpl* node);
+/// Whether every element is the constant 0.
+bool is_zero(const ir::NodeImpl* node);
 /// A constant of an aval.
 Tensor constant(double value, const Aval& aval);
 /// The same constant in another shape.

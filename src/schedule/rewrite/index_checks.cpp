@@ -12,6 +12,7 @@
 #include "core/run_error.h"
 #include "ir/node.h"
 #include "ops/operand.h"
+#include "passes/rules.h"
 #include "schedule/rewrite/rewrites.h"
 
 //   gather(%x, %i)   ->   and max((%i - low) ^ sign bit), which tells of an index outside
@@ -45,7 +46,7 @@ std::pair<Tensor, std::int64_t> unwrapped(const Tensor& index) {
   const ir::NodeImpl* n = index.node();
   if (n->op->name != "select") return {index, 0};
   const ir::NodeImpl *test = n->inputs[0], *moved = n->inputs[1], *raw = n->inputs[2];
-  if (test->op->name != "lt" || test->inputs[0] != raw || !is_zero(test->inputs[1]) ||
+  if (test->op->name != "lt" || test->inputs[0] != raw || !passes::is_zero(test->inputs[1]) ||
       moved->op->name != "add")
     return {index, 0};
   for (const int k : {0, 1}) {

@@ -8,7 +8,6 @@
 
 #include "core/dump.h"
 #include "core/env.h"
-#include "ir/node.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/rewrites.h"
 
@@ -64,15 +63,6 @@ IndexChecks prepare(const Graph& g) {
   if (dump::on()) dump::write("prepared", all.graph.str());
   if (env::debug(3, "schedule")) fmt::print(stderr, "prepared\n{}", all.graph.str());
   return all;
-}
-
-bool is_zero(const ir::NodeImpl* n) {
-  while (n->op->name == "broadcast" || n->op->name == "reshape") n = n->inputs[0];
-  if (n->op != &ir::constant_op()) return false;
-  const Attr* v = n->attrs.find("value");
-  if (const auto* f = std::get_if<double>(v)) return *f == 0;
-  if (const auto* i = std::get_if<std::int64_t>(v)) return *i == 0;
-  return false;
 }
 
 }  // namespace lilith::schedule

@@ -1,6 +1,7 @@
 #include <unordered_map>
 
 #include "ir/node.h"
+#include "passes/rules.h"
 #include "schedule/rewrite/rewrites.h"
 
 //   %m = le(%a, 0); %r = select(%m, 0, %a); other uses of %m   ->   le(%r, 0): the same truth, and
@@ -13,9 +14,9 @@ Graph test_relu_results(const Graph& g) {
     if (n.op_name() != "select") continue;
     const ir::NodeImpl* s = n.tensor().node();
     const ir::NodeImpl *m = s->inputs[0], *yes = s->inputs[1], *no = s->inputs[2];
-    if (m->inputs.size() != 2 || !is_zero(m->inputs[1])) continue;
-    const bool le = m->op->name == "le" && no == m->inputs[0] && is_zero(yes);
-    const bool gt = m->op->name == "gt" && yes == m->inputs[0] && is_zero(no);
+    if (m->inputs.size() != 2 || !passes::is_zero(m->inputs[1])) continue;
+    const bool le = m->op->name == "le" && no == m->inputs[0] && passes::is_zero(yes);
+    const bool gt = m->op->name == "gt" && yes == m->inputs[0] && passes::is_zero(no);
     if (le || gt) relu_of.emplace(m, s);
   }
   if (relu_of.empty()) return g;

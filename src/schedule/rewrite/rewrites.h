@@ -23,7 +23,4 @@ Graph test_relu_results(const Graph& g);
 /// What a ReLU makes zero before an unpool: zeros of what is unpooled.
 Tensor unpool_last(const Node& n, const std::vector<Tensor>& in);
 
-/// Whether every element is the constant 0.
-bool is_zero(const ir::NodeImpl* n);
-
 }  // namespace lilith::schedule

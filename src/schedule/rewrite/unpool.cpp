@@ -2,6 +2,7 @@
 #include <array>
 
 #include "ir/node.h"
+#include "passes/rules.h"
 #include "schedule/rewrite/rewrites.h"
 
 //   select(%m, 0, unpool(%x, %i)), where %m tests what %i is the argmax of   ->
@@ -15,15 +16,10 @@ constexpr std::array kWindowKeys = {"window", "stride", "lo", "hi", "dilation"};
 
 // A tensor of `aval` in place of one that holds the same constant everywhere; undefined for others.
 Tensor uniform_like(const ir::NodeImpl* n, Aval aval) {
-  while (n->op->name == "broadcast" || n->op->name == "reshape") n = n->inputs[0];
-  if (n->op != &ir::constant_op()) return {};
-  aval.dtype = n->aval.dtype;
-  const Attr* v = n->attrs.find("value");
-  if (const auto* f = std::get_if<double>(v))
-    return ir::make_constant({Scalar::Kind::Float, 0, *f}, aval);
-  if (const auto* i = std::get_if<std::int64_t>(v))
-    return ir::make_constant({Scalar::Kind::Int, *i, 0}, aval);
-  return {};
+  const ir::NodeImpl* constant = passes::repeated_constant(n);
+  if (!constant) return {};
+  aval.dtype = constant->aval.dtype;
+  return passes::constant_like(*constant, aval);
 }
 
 bool same_windows(const ir::NodeImpl* x, const ir::NodeImpl* y) {
@@ -54,7 +50,7 @@ Tensor unpool_last(const Node& n, const std::vector<Tensor>& in) {
   const auto is_unpool = [](const Tensor& t) { return t.node()->op->name == "unpool"; };
   if (n.op_name() == "select") {
     for (const std::size_t k : {std::size_t{1}, std::size_t{2}}) {
-      if (!is_unpool(in[k]) || !is_zero(in[3 - k].node())) continue;
+      if (!is_unpool(in[k]) || !passes::is_zero(in[3 - k].node())) continue;
       const ir::NodeImpl* u = in[k].node();
       const Tensor test = test_of_winners(in[0].node(), u);
       if (!test.defined()) continue;

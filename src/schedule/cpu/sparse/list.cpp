@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "ir/node.h"
+#include "passes/rules.h"
 #include "schedule/cpu/loop_order.h"
 #include "schedule/cpu/sparse/sparse.h"
 #include "schedule/cpu/tasks.h"
-#include "schedule/rewrite/rewrites.h"
 
 // The list of an unpool's elements: a loop without branches writes each element and moves on where
 // it is live, so that what a select makes zero takes no room.
@@ -118,7 +118,7 @@ Expr ListBuilder::live() {
   NodeImpl* n = values();
   if (n->op->name == "select") {
     for (const std::size_t zero : {std::size_t{1}, std::size_t{2}}) {
-      if (!is_zero(n->inputs[zero])) continue;
+      if (!passes::is_zero(n->inputs[zero])) continue;
       const Expr m = lower_.value(n->inputs[0], at_);
       return pool().cast(zero == 1 ? kir::logical_not(m) : m, DType::I64);
     }
