@@ -18,6 +18,15 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// Runs a step a few times with its kernels timed.
+template <class F>
+void time_steps(F&& step) {
+  constexpr int kSteps = 10;
+  set_time_kernels(true);
+  for (int k = 0; k < kSteps; ++k) step();
+  set_time_kernels(false);
+}
+
 /// Compiles and runs a case that LILITH_DUMP left: the program, then a line for each output.
 void replay(const std::string& dir) {
   const Graph g = parse_graph(text_of(dir + "/graph.txt"));
@@ -26,6 +35,7 @@ void replay(const std::string& dir) {
   for (std::size_t k = 0; k < g.inputs().size(); ++k) inputs.push_back(stored[std::to_string(k)]);
   const CompiledGraph f = compile(g);
   const std::vector<Tensor> outputs = f(inputs);
+  time_steps([&] { f(inputs); });
   fmt::print("{}\n", f.explain());
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     const Tensor x = outputs[k].to(kFloat64);
@@ -47,7 +57,7 @@ void add_explain(CLI::App& app) {
   auto* command =
       app.add_subcommand("explain",
                          "Show the program of a zoo model's training step, or of a case that "
-                         "LILITH_DUMP left: kernels, what each fuses, memory");
+                         "LILITH_DUMP left: kernels, their times, what each fuses, memory");
   auto o = std::make_shared<Options>();
   auto* model = command->add_option("model", o->model, "Name of the model");
   command->add_option("--replay", o->replay, "Folder of a case: run it again")->excludes(model);
@@ -64,6 +74,7 @@ void add_explain(CLI::App& app) {
     o->args.device = parse_device(o->device);
     const auto bench = entry.bench(o->args);
     bench->step(bench->batch(0)).item<double>();
+    time_steps([&] { bench->step(bench->batch(0)).item<double>(); });
     fmt::print("{}\n", bench->program().text);
   });
 }

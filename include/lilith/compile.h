@@ -295,7 +295,12 @@ class CompiledGraph {
 /// The program of a graph. Errors as CompiledGraph's.
 CompiledGraph compile(const Graph& g);
 
-/// What a compiled function or graph runs: kernels and what each fuses, bytes, flops, memory plan.
+/// Whether programs time each of their kernels, one after another, which costs some speed: explain
+/// then shows the best time that each has taken since.
+void set_time_kernels(bool on);
+bool time_kernels();
+/// What a compiled function or graph runs: a line for each kernel (bytes, flops, the user's line,
+/// how it is scheduled, what it fuses; its time where kernels were timed), and the memory plan.
 template <class F>
   requires requires(const F& f) {
     { f.explain() } -> std::convertible_to<std::string>;

@@ -1,6 +1,9 @@
 #include "eval/compiled_program.h"
 
+#include <fmt/core.h>
+
 #include <chrono>
+#include <cstdio>
 
 #include "codegen/codegen.h"
 #include "core/dump.h"
@@ -11,6 +14,7 @@
 #include "eval/launcher.h"
 #include "eval/memory_check.h"
 #include "eval/placement.h"
+#include "lilith/compile.h"
 #include "runtime/thread_team.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
@@ -48,7 +52,6 @@ class CompiledProgram final : public Program {
     stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
     stats_.num_nodes = static_cast<std::int64_t>(g.nodes().size());
     stats_.arena_bytes = static_cast<std::int64_t>(plan_.arena_bytes);
-    stats_.text = plan_.str();
     const std::chrono::duration<double, std::milli> took = Clock::now() - start_;
     stats_.compile_ms = took.count();
   }
@@ -71,7 +74,11 @@ class CompiledProgram final : public Program {
     if (failure.check) failure.check->fail(failure.seen);
   }
 
-  ProgramStats stats() const override { return stats_; }
+  ProgramStats stats() const override {
+    ProgramStats s = stats_;
+    s.text = launch_table(plan_, times_.best()) + memory_table(plan_);
+    return s;
+  }
 
   /// What runs first, on the same inputs: its checks stop a run before anything is written.
   void set_before(std::unique_ptr<CompiledProgram> program) {
@@ -86,13 +93,19 @@ class CompiledProgram final : public Program {
     return n;
   }
 
-  void launch(Instance& instance) const {
+  void launch(Instance& instance) {
     if (env::check_nan())
       launcher_->run_in_steps(instance, [&](std::size_t i) { check_nan(instance, i); });
-    else if (env::debug(1, "run"))
-      print_times(plan_, *launcher_, launcher_->run_timed(instance));
+    else if (time_kernels() || env::debug(1, "run"))
+      launch_timed(instance);
     else
       launcher_->run(instance);
+  }
+
+  void launch_timed(Instance& instance) {
+    const std::vector<double> ms = launcher_->run_timed(instance);
+    times_.add(ms);
+    if (env::debug(1, "run")) fmt::print(stderr, "{}", launch_table(plan_, ms));
   }
 
   // LILITH_CHECK_NAN: looks at what a launch wrote.
@@ -128,7 +141,8 @@ class CompiledProgram final : public Program {
   InstancePool pool_;
   std::unique_ptr<Launcher> launcher_;
   std::unique_ptr<CompiledProgram> before_;
-  ProgramStats stats_;
+  LaunchTimes times_;
+  ProgramStats stats_;  // without the text
 };
 
 }  // namespace

@@ -1,15 +1,30 @@
 #pragma once
+#include <mutex>
+#include <string>
 #include <vector>
 
-#include "eval/launcher.h"
 #include "schedule/plan.h"
 
 namespace lilith {
 
 /// LILITH_DEBUG=4 and LILITH_DUMP: the plan, and the IR of its kernels.
 void show_plan(const schedule::Plan& plan);
-/// LILITH_DEBUG=1: a line for each launch, its time and how fast it moved its data.
-void print_times(const schedule::Plan& plan, const Launcher& launcher,
-                 const std::vector<double>& ms);
+
+/// A row for each launch: its time and speed, where it was timed (ms: empty otherwise), the user's
+/// line, the schedule that was chosen, and what it computes.
+std::string launch_table(const schedule::Plan& plan, const std::vector<double>& ms);
+/// A row for each temporary: where it lies in the arena, and when.
+std::string memory_table(const schedule::Plan& plan);
+
+/// The shortest time of each launch of a program. Thread-safe.
+class LaunchTimes {
+ public:
+  void add(const std::vector<double>& ms);
+  std::vector<double> best() const;  // empty before the first
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<double> best_;
+};
 
 }  // namespace lilith

@@ -75,8 +75,6 @@ class CpuLauncher final : public Launcher {
     return ms;
   }
 
-  double compile_ms(std::size_t launch) const override { return compiled_[launch].compile_ms; }
-
  private:
   struct Context {
     const CpuLauncher& launcher;

@@ -22,8 +22,6 @@ class Launcher {
                             const std::function<void(std::size_t)>& after) const = 0;
   /// The same, and the milliseconds that each launch took.
   virtual std::vector<double> run_timed(Instance& instance) const = 0;
-  /// What compiling the kernel of a launch took; kernels compiled together share it.
-  virtual double compile_ms(std::size_t launch) const = 0;
 };
 
 /// For this CPU: launches run on the thread team, one thread's alone on the caller.
