@@ -8,8 +8,9 @@ namespace lilith {
 /// jax.default_matmul_precision, torch.set_float32_matmul_precision.
 enum class Precision : std::uint8_t { highest, high, medium };
 
-/// Sets what later programs may trade, in every thread. The default is `high`. No schedule reads it
-/// yet: results are those of `highest` under every value.
+/// Sets what programs may trade from now on, in every thread: evaluations and calls of compiled
+/// functions use a program of this setting, which is compiled once. The default is `high`. No
+/// schedule reads it yet: results are those of `highest` under every value.
 void set_precision(Precision precision);
 /// The value that was set last.
 Precision precision();

@@ -2,6 +2,7 @@
 
 #include "ir/hash.h"
 #include "ir/node_map.h"
+#include "lilith/precision.h"
 #include "transforms/markers.h"
 
 namespace lilith::driver {
@@ -10,6 +11,8 @@ void Key::add(std::uint64_t x) {
   a = mix(a, x);
   b = mix(b, x ^ 0xa4093822299f31d0u);
 }
+
+void Key::add_settings() { add(static_cast<std::uint64_t>(precision())); }
 
 void Key::add(const Aval& aval) {
   add(static_cast<std::uint64_t>(aval.dtype) | static_cast<std::uint64_t>(aval.device.kind) << 8 |
@@ -51,6 +54,7 @@ void add_to_key(Key& key, const ir::NodeImpl& node) {
 class Walk {
  public:
   Canonical run(const std::vector<ir::NodeImpl*>& outputs) {
+    out_.key.add_settings();
     for (ir::NodeImpl* output : outputs) {
       ir::NodeImpl* root = ir::see_through(output);
       visit(root);

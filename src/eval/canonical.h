@@ -9,11 +9,13 @@
 
 namespace lilith::driver {
 
-/// 128 bits of a structure: ops, attrs, avals and edges. Process-local (ops by address).
+/// 128 bits of a structure: settings, ops, attrs, avals and edges. Process-local (ops by address).
 struct Key {
   std::uint64_t a = 0x243f6a8885a308d3u, b = 0x13198a2e03707344u;
   void add(std::uint64_t x);
   void add(const Aval& aval);
+  /// What the user has set that programs depend on.
+  void add_settings();
   bool operator==(const Key&) const = default;
 };
 struct KeyHash {

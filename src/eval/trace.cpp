@@ -57,6 +57,7 @@ FactsVisitor facts_of(std::span<const detail::ArgRef> args, bool only_writable) 
 
 void Signature::read(std::span<const detail::ArgRef> args) {
   key = Key();
+  key.add_settings();
   slots.clear();
   writable.clear();
   hypers.clear();

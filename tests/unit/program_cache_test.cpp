@@ -120,6 +120,24 @@ TEST(ProgramCache, ALazyLoopWithBatchNormCompilesItsStepOnce) {
   EXPECT_EQ(after[4], after[0]);
 }
 
+TEST(ProgramCache, EachPrecisionHasItsPrograms) {
+  const Tensor x = rand({3, 5}), y = rand({5, 4});
+  eval(x, y);
+  auto f = compile([](const Tensor& a, const Tensor& b) { return matmul(a, b) * 1.75; });
+  const auto compiles = [&](Precision p) {
+    set_precision(p);
+    const std::int64_t before = compiled();
+    matmul(x, y).to_vector<float>();
+    f(x, y);
+    return compiled() - before;
+  };
+  EXPECT_EQ(compiles(Precision::high), 2);
+  EXPECT_EQ(compiles(Precision::medium), 2);
+  EXPECT_EQ(compiles(Precision::highest), 2);
+  EXPECT_EQ(compiles(Precision::medium), 0);
+  EXPECT_EQ(compiles(Precision::high), 0);
+}
+
 TEST(ProgramCache, TheUsersLineIsNotPartOfTheKey) {
   const Tensor x = tensor({1.0f, 2.0f}), y = tensor({3.0f, 5.0f});
   const Tensor here = (exp(x) * 1.5 + x).sum();
