@@ -13,6 +13,7 @@
 
 #include "codegen/codegen.h"
 #include "core/env.h"
+#include "core/phases.h"
 #include "lilith/error.h"
 
 namespace lilith::codegen {
@@ -78,15 +79,17 @@ struct Job {
 void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>& jobs, double ms) {
   if (!env::debug(1, "codegen")) return;
   std::size_t bytes = 0;
-  for (std::size_t k = 0; k < kernels.size(); ++k) {
-    const auto job = std::find_if(jobs.begin(), jobs.end(),
-                                  [&](const Job& j) { return j.kernel == kernels[k]; });
-    const bool compiled = job != jobs.end();
-    if (compiled) bytes += job->result.code_bytes;
-    fmt::print(
-        stderr, "codegen: {} {:016x}: {}\n", kernels[k]->name,
-        std::hash<std::string>{}(kir::canonical_form(*kernels[k])),
-        compiled ? fmt::format("compiled, {} bytes of code", job->result.code_bytes) : "cache hit");
+  std::unordered_map<const kir::Kernel*, std::size_t> code_bytes;
+  for (const Job& job : jobs) {
+    code_bytes[job.kernel] = job.result.code_bytes;
+    bytes += job.result.code_bytes;
+  }
+  for (const kir::Kernel* k : kernels) {
+    const auto at = code_bytes.find(k);
+    fmt::print(stderr, "codegen: {} {:016x}: {}\n", k->name,
+               std::hash<std::string>{}(kir::canonical_form(*k)),
+               at == code_bytes.end() ? "cache hit"
+                                      : fmt::format("compiled, {} bytes of code", at->second));
   }
   fmt::print(stderr,
              "codegen: {} kernels: {} compiled in {:.2f} ms, {} bytes of code; {} cache hits\n",
@@ -95,6 +98,7 @@ void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>&
 
 /// Compiles jobs [begin, end) as one object: setting LLVM up costs as much as a small kernel.
 void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const Target& info) {
+  const PhaseScope phase(Phase::Machine);
   try {
     const std::shared_lock lock(life().mutex);
     if (life().over) throw Gone{};
@@ -120,8 +124,15 @@ void run_jobs(std::vector<Job>& jobs, const Target& info) {
     }
   };
   if (jobs.size() > 1) {
-    std::jthread second(work);
-    work();
+    PhaseTimes of_second;
+    {
+      std::jthread second([&] {
+        work();
+        of_second = phase_times();
+      });
+      work();
+    }
+    phase_times() += of_second;
   } else {
     work();
   }
@@ -137,6 +148,7 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
   std::vector<std::string> keys;
   std::vector<Job> jobs;
   {
+    const PhaseScope phase(Phase::Names);
     std::unordered_map<std::string, bool> seen;
     std::lock_guard lock(cache().mutex);
     for (const kir::Kernel* k : kernels) {

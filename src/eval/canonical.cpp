@@ -1,5 +1,6 @@
 #include "eval/canonical.h"
 
+#include "core/phases.h"
 #include "ir/hash.h"
 #include "ir/node_map.h"
 #include "lilith/precision.h"
@@ -111,7 +112,10 @@ class Walk {
 
 }  // namespace
 
-Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs) { return Walk().run(outputs); }
+Canonical canonicalise(const std::vector<ir::NodeImpl*>& outputs) {
+  const PhaseScope phase(Phase::Key);
+  return Walk().run(outputs);
+}
 
 namespace {
 
@@ -136,6 +140,7 @@ std::vector<Tensor> pick(const std::vector<Tensor>& made, const std::vector<std:
 }  // namespace
 
 Graph build_graph(const Canonical& c) {
+  const PhaseScope phase(Phase::Key);
   std::vector<Tensor> made, inputs;
   made.reserve(c.items.size());
   for (const auto& item : c.items) {

@@ -5,6 +5,7 @@
 #include "codegen/codegen.h"
 #include "core/dump.h"
 #include "core/env.h"
+#include "core/phases.h"
 #include "eval/dump_case.h"
 #include "eval/lazy.h"
 #include "lilith/compile.h"
@@ -102,7 +103,12 @@ std::shared_ptr<Program> compile_program(const Graph& g) {
   const BuildingScope building;
   ++counters.compiled;
   const dump::Asked asked(g.hash());
-  return dump::on() ? dump_case(g, make_program) : make_program(g);
+  const PhaseTimes before = phase_times();
+  auto made = dump::on() ? dump_case(g, make_program) : make_program(g);
+  if (env::debug(1, "phases"))
+    fmt::print(stderr, "phases: {} nodes: {}\n", made->stats().num_nodes,
+               (phase_times() - before).str());
+  return made;
 }
 
 }  // namespace driver

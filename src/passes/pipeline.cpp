@@ -7,6 +7,7 @@
 
 #include "core/dump.h"
 #include "core/env.h"
+#include "core/phases.h"
 #include "ir/verify.h"
 #include "runtime/fork.h"
 
@@ -137,6 +138,7 @@ std::vector<PassDef> pipeline() {
 }  // namespace passes
 
 Graph run_passes(const Graph& g) {
+  const PhaseScope phase(Phase::Passes);
   Graph current = g;
   const std::vector<PassDef> all = passes::pipeline();
   for (int round = 0; round < passes::kMaxRounds; ++round) {

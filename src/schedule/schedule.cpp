@@ -1,5 +1,8 @@
 #include "schedule/schedule.h"
 
+#include <optional>
+
+#include "core/phases.h"
 #include "schedule/barriers.h"
 #include "schedule/cpu/backend.h"
 #include "schedule/fusion/fusion.h"
@@ -9,11 +12,14 @@
 namespace lilith::schedule {
 
 Plan make_plan(const Graph& g, const PlanOptions& options) {
+  std::optional<PhaseScope> phase(Phase::Fuse);
   const Dataflow dataflow(g);
   const Fusion fusion = fuse(dataflow, g, CpuRules(options.target), options.donated);
+  phase.emplace(Phase::Build);
   Builder builder(g, dataflow, options.target);
   for (const Group& group : fusion.groups) emit(builder, group);
   Plan plan = std::move(builder).finish(g);
+  phase.emplace(Phase::Memory);
   choose_donors(&plan, options.donated);
   place_barriers(&plan);
   plan_memory(&plan, options.guard_bytes);

@@ -74,11 +74,14 @@ TEST_F(DebugLines, LevelOneIsALineForEachKernelAndEachCompilation) {
             kernels)
       << joined(first);
   EXPECT_EQ(count(first, "codegen: \\d+ kernels: .*\\d+ cache hits"), 1) << joined(first);
+  EXPECT_EQ(count(first, "phases: \\d+ nodes: key [\\d.]+, passes [\\d.]+, .*machine [\\d.]+ ms"),
+            1)
+      << joined(first);
   EXPECT_EQ(count(first, kPass), 0) << joined(first);
   // The same program again: its kernels run, nothing is compiled.
   const auto second = at("1");
   EXPECT_EQ(count(second, kKernel), kernels) << joined(second);
-  EXPECT_EQ(count(second, "codegen: .*"), 0) << joined(second);
+  EXPECT_EQ(count(second, "(codegen|phases): .*"), 0) << joined(second);
 }
 
 TEST_F(DebugLines, LevelTwoAddsEachPassWithItsEffect) {
@@ -90,7 +93,7 @@ TEST_F(DebugLines, LevelTwoAddsEachPassWithItsEffect) {
   EXPECT_GE(count(lines, "pass cse +skipped: LILITH_DISABLE"), 1) << joined(lines);
   EXPECT_GE(count(lines, "pass simplify .*  changed"), 1) << joined(lines);
   EXPECT_GE(count(lines, kKernel), 2) << joined(lines);
-  EXPECT_EQ(count(lines, "(kernel|pass|codegen:) .*"), static_cast<int>(lines.size()))
+  EXPECT_EQ(count(lines, "(kernel|pass|codegen:|phases:) .*"), static_cast<int>(lines.size()))
       << joined(lines);
 }
 

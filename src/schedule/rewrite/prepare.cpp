@@ -8,6 +8,7 @@
 
 #include "core/dump.h"
 #include "core/env.h"
+#include "core/phases.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/rewrites.h"
 
@@ -51,6 +52,7 @@ const std::vector<Rewrite>& rewrites() {
 }
 
 IndexChecks prepare(const Graph& g) {
+  const PhaseScope phase(Phase::Prepare);
   static std::once_flag warned;
   std::call_once(warned, warn_of_unknown);
   Graph current = g;
