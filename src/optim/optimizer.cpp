@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "eval/lazy.h"
 #include "ir/node.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
@@ -226,6 +227,7 @@ void Optimizer::visit_fields(Visitor& v) {
 
 Tensor detail::clip_grad_norm(ModelRef grads, double max_norm, double norm_type) {
   LocScope scope(grads.loc(), "clip_grad_norm_");
+  const driver::BuildingScope building;
   LILITH_CHECK(max_norm >= 0 && norm_type > 0,
                "clip_grad_norm_: need max_norm >= 0 and norm_type > 0; got {} and {}.", max_norm,
                norm_type);
@@ -245,6 +247,7 @@ Tensor detail::clip_grad_norm(ModelRef grads, double max_norm, double norm_type)
 
 void detail::clip_grad_value(ModelRef grads, double clip_value) {
   LocScope scope(grads.loc(), "clip_grad_value_");
+  const driver::BuildingScope building;
   LILITH_CHECK(clip_value >= 0, "clip_grad_value_: clip_value must not be negative; got {}.",
                clip_value);
   for_each_parameter(grads,

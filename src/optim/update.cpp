@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "eval/lazy.h"
 #include "eval/retrace.h"
 #include "ir/node.h"
 #include "lilith/compile.h"
@@ -108,6 +109,7 @@ void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool co
       updated.empty() ? nullptr : &optim::ready_state(opt, call, optim::firsts(params, roots));
   std::vector<Tensor*> assigned;
   {
+    const driver::BuildingScope building;  // the step is one program, however long
     optim::Scalars scalars;
     Ticks ticks;
     for (const std::size_t i : updated) {

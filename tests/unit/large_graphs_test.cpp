@@ -6,6 +6,7 @@
 #include "lilith/compile.h"
 #include "lilith/graph.h"
 #include "lilith/ops.h"
+#include "lilith/optim.h"
 #include "lilith/transforms.h"
 #include "passes/pipeline.h"
 
@@ -68,6 +69,32 @@ TEST(LargeGraphs, OneThatIsBuiltByHandIsNotLookedAtAgainAndAgain) {
   EXPECT_FALSE(y.node()->traced);
   EXPECT_GT(cache_stats().runs, runs);
   EXPECT_EQ(y.to_vector<float>(), std::vector<float>(3, 30'000));
+}
+
+struct ManyWeights {
+  std::vector<Tensor> weights;
+};
+
+TEST(LargeGraphs, AStepOfManyParametersIsOneProgram) {
+  ManyWeights net;
+  for (int k = 0; k < 1000; ++k) net.weights.push_back(full({2}, 0.5));
+  Adam opt({.lr = 1e-3});
+  const auto loss = [](const ManyWeights& m) {
+    Tensor sum = zeros({});
+    for (const Tensor& w : m.weights) sum = sum + (w * w).sum();
+    return sum;
+  };
+  const auto step = [&] {
+    auto [value, g] = grad(loss, net);
+    clip_grad_norm_(g, 1.0);
+    update(opt, net, g);
+  };
+  step();  // makes the optimiser's state
+  step();
+  const CacheStats before = cache_stats();
+  step();
+  EXPECT_EQ(cache_stats().compiled, before.compiled);
+  EXPECT_EQ(cache_stats().runs, before.runs + 1);
 }
 
 }  // namespace
