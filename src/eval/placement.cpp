@@ -1,11 +1,19 @@
 #include "eval/placement.h"
 
 #include <cstring>
+#include <unordered_map>
 #include <vector>
 
 namespace lilith {
 
 using schedule::BufferPlan;
+
+Placement::Placement(const schedule::Plan& plan, std::size_t num_checks)
+    : plan_(plan), num_checks_(num_checks) {
+  std::unordered_map<int, std::size_t> first;
+  for (std::size_t i = 0; i < plan.outputs.size(); ++i)
+    first_.push_back(first.try_emplace(plan.outputs[i], i).first->second);
+}
 
 // The input whose memory an output takes over in this run; -1 when it has memory of its own.
 int Placement::donor_in_run(const BufferPlan& output, std::span<const char> donated) const {
@@ -74,9 +82,7 @@ void Placement::copy_repeated(std::span<const StoragePtr> inputs,
     const BufferPlan& p = buffer(plan_.outputs[i]);
     const void* from = nullptr;
     if (p.kind == BufferPlan::Kind::Input) from = inputs[static_cast<std::size_t>(p.index)]->data();
-    for (std::size_t j = 0; j < i && !from; ++j) {
-      if (plan_.outputs[j] == plan_.outputs[i]) from = outputs[j]->data();
-    }
+    if (!from && first_[i] < i) from = outputs[first_[i]]->data();
     if (from && from != outputs[i]->data()) std::memcpy(outputs[i]->data(), from, p.bytes);
   }
 }

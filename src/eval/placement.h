@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "eval/instance.h"
 #include "schedule/plan.h"
@@ -12,8 +13,7 @@ namespace lilith {
 class Placement {
  public:
   /// The plan outlives it.
-  Placement(const schedule::Plan& plan, std::size_t num_checks)
-      : plan_(plan), num_checks_(num_checks) {}
+  Placement(const schedule::Plan& plan, std::size_t num_checks);
 
   /// Fills the instance's buffers and parameters. Outputs that have no memory get it: a donated
   /// input's where the plan says so, else new.
@@ -39,6 +39,7 @@ class Placement {
 
   const schedule::Plan& plan_;
   const std::size_t num_checks_;
+  std::vector<std::size_t> first_;  // by output: the first one that is the same buffer
 };
 
 }  // namespace lilith

@@ -1,34 +1,65 @@
 #include "schedule/dataflow.h"
 
-#include <algorithm>
-
 #include "ir/printer.h"
+#include "lilith/error.h"
 
 namespace lilith::schedule {
 
 using ir::NodeImpl;
 
-Dataflow::Dataflow(const Graph& g) : names_(ir::node_names(g.nodes())) {
-  order_ = ir::topological_order(g.outputs());
+namespace {
+
+// What the outputs reach, inputs first; then the inputs that nothing reads.
+std::vector<NodeImpl*> all_nodes(const Graph& g) {
+  std::vector<NodeImpl*> order = ir::topological_order(g.outputs());
+  ir::NodeMap<char> reached(order.size());
+  for (const NodeImpl* n : order) reached.insert(n, 1);
   for (const Tensor& in : g.inputs()) {
-    if (std::find(order_.begin(), order_.end(), in.node()) == order_.end())
-      order_.push_back(in.node());
+    if (reached.insert(in.node(), 1)) order.push_back(in.node());
   }
-  const std::size_t n = order_.size();
-  users_.resize(n);
-  output_.resize(n);
-  reach_.assign(n, std::vector<std::uint64_t>((n + 63) / 64));
-  for (std::size_t i = 0; i < n; ++i) index_[order_[i]] = static_cast<int>(i);
-  for (std::size_t i = 0; i < n; ++i) {
-    reach_[i][i / 64] |= std::uint64_t{1} << (i % 64);
-    for (NodeImpl* in : order_[i]->inputs) {
-      const auto k = static_cast<std::size_t>(index(in));
-      auto& users = users_[k];
-      if (users.empty() || users.back() != order_[i]) users.push_back(order_[i]);
-      for (std::size_t w = 0; w < reach_[i].size(); ++w) reach_[i][w] |= reach_[k][w];
+  return order;
+}
+
+ir::NodeMap<int> number(const std::vector<NodeImpl*>& order) {
+  ir::NodeMap<int> index(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) index.insert(order[i], static_cast<int>(i));
+  return index;
+}
+
+}  // namespace
+
+Dataflow::Dataflow(const Graph& g)
+    : order_(all_nodes(g)),
+      index_(number(order_)),
+      names_(ir::node_names(g.nodes())),
+      users_(order_.size()),
+      output_(order_.size()),
+      input_edges_(edges(false)),
+      user_edges_(edges(true)),
+      reachability_(input_edges_) {
+  for (NodeImpl* n : order_) {
+    for (const NodeImpl* in : n->inputs) {
+      auto& users = users_[static_cast<std::size_t>(index(in))];
+      if (users.empty() || users.back() != n) users.push_back(n);
     }
   }
   for (const Tensor& out : g.outputs()) output_[static_cast<std::size_t>(index(out.node()))] = true;
+}
+
+int Dataflow::index(const NodeImpl* n) const {
+  const int* i = index_.find(n);
+  if (i == nullptr) throw InternalError("schedule: a node is not of the graph");
+  return *i;
+}
+
+Edges Dataflow::edges(bool to_users) const {
+  std::vector<std::pair<int, int>> pairs;
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    const int n = static_cast<int>(i);
+    for (const NodeImpl* in : order_[i]->inputs)
+      pairs.push_back(to_users ? std::pair{index(in), n} : std::pair{n, index(in)});
+  }
+  return Edges(order_.size(), pairs);
 }
 
 }  // namespace lilith::schedule

@@ -1,11 +1,12 @@
 #pragma once
-#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "ir/node.h"
+#include "ir/node_map.h"
 #include "lilith/graph.h"
+#include "schedule/reachability.h"
 
 namespace lilith::schedule {
 
@@ -13,8 +14,11 @@ namespace lilith::schedule {
 class Dataflow {
  public:
   explicit Dataflow(const Graph& g);
+  Dataflow(const Dataflow&) = delete;
+  Dataflow& operator=(const Dataflow&) = delete;
+
   const std::vector<ir::NodeImpl*>& order() const { return order_; }
-  int index(const ir::NodeImpl* n) const { return index_.at(n); }
+  int index(const ir::NodeImpl* n) const;
   /// What the printed graph calls it, without its %.
   const std::string& name(const ir::NodeImpl* n) const { return names_.at(n); }
   const std::vector<ir::NodeImpl*>& users(const ir::NodeImpl* n) const {
@@ -25,17 +29,22 @@ class Dataflow {
   }
   /// Whether `n` needs the value of `of` (n == of counts).
   bool depends(const ir::NodeImpl* n, const ir::NodeImpl* of) const {
-    const auto i = static_cast<std::size_t>(index(of));
-    return (reach_[static_cast<std::size_t>(index(n))][i / 64] >> (i % 64)) & 1;
+    return reachability_.depends(index(n), index(of));
   }
+  /// By index: what a node reads, and what reads it.
+  const Edges& input_edges() const { return input_edges_; }
+  const Edges& user_edges() const { return user_edges_; }
 
  private:
+  Edges edges(bool to_users) const;
+
   std::vector<ir::NodeImpl*> order_;
-  std::unordered_map<const ir::NodeImpl*, int> index_;
+  ir::NodeMap<int> index_;
   std::unordered_map<const ir::NodeImpl*, std::string> names_;
   std::vector<std::vector<ir::NodeImpl*>> users_;
   std::vector<bool> output_;
-  std::vector<std::vector<std::uint64_t>> reach_;
+  Edges input_edges_, user_edges_;
+  Reachability reachability_;
 };
 
 }  // namespace lilith::schedule

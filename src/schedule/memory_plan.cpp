@@ -1,9 +1,13 @@
 #include "schedule/memory_plan.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "kernel_ir/walk.h"
+#include "schedule/occupancy.h"
 
 // Interval packing: the largest buffers first, each at the lowest offset where nothing that lives
 // at the same time lies. Lifetimes are rounded to the stretches between barriers: launches that no
@@ -27,54 +31,64 @@ void find_lifetimes(Plan* plan) {
   }
 }
 
-// Every load of buffer `in`, and every store to buffer `out`, in program order.
-struct MemoryOp {
-  kir::Expr index;
-  bool store = false;
-  const kir::Block* block = nullptr;
-};
+/// Where a kernel reads and stores its buffers: which elements, in which block, in program order.
+class Accesses {
+ public:
+  explicit Accesses(const kir::Kernel& k) : by_buffer_(k.buffers.size()) { collect(k.body); }
 
-void collect_loads(const kir::Expr& x, kir::BufferId in, const kir::Block* block,
-                   std::unordered_set<const kir::ExprNode*>* seen, std::vector<MemoryOp>* list) {
-  if (!x || !seen->insert(x.node()).second) return;
-  if (x->op == kir::Op::Load && x->i == in) list->push_back({x->args[0], false, block});
-  for (const kir::Expr& a : x->args) collect_loads(a, in, block, seen, list);
-}
-
-void collect(const kir::Block& block, kir::BufferId in, kir::BufferId out,
-             std::vector<MemoryOp>* list) {
-  for (const kir::Stmt& s : block) {
-    std::unordered_set<const kir::ExprNode*> seen;
-    kir::for_each_expr(s, [&](const kir::Expr& x) { collect_loads(x, in, &block, &seen, list); });
-    if (s.kind == kir::Stmt::Kind::Store && s.store.buffer == out)
-      list->push_back({s.store.index, true, &block});
-    kir::for_each_block(s, [&](const kir::Block& b) { collect(b, in, out, list); });
+  /// Whether `in` may lie where `out` does: each element is read through `in`, in the statements up
+  /// to the store to the same place, and nowhere else. (A value that was read once is kept in a
+  /// register.)
+  bool same_place(kir::BufferId in, kir::BufferId out) const {
+    const Places &loads = of(in).loads, &stores = of(out).stores;
+    return loads.size() == stores.size() &&
+           std::all_of(stores.begin(), stores.end(), [&](const auto& store) {
+             const auto load = loads.find(store.first);
+             return load != loads.end() && load->second <= store.second;
+           });
   }
-}
 
-// Whether `in` may lie where `out` does: each element is read through `in`, in the statements up to
-// the store to the same place, and nowhere else. (A value that was read once is kept in a
-// register.)
-bool same_place(const kir::Kernel& k, kir::BufferId in, kir::BufferId out) {
-  std::vector<MemoryOp> list;
-  collect(k.body, in, out, &list);
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (list[i].store) {
-      // Read no later than written.
-      const bool read = std::any_of(
-          list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i), [&](const MemoryOp& a) {
-            return !a.store && a.block == list[i].block && a.index == list[i].index;
-          });
-      if (!read) return false;
-      continue;
+ private:
+  struct Place {
+    const kir::Block* block;
+    const kir::ExprNode* index;
+    bool operator==(const Place&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Place& p) const {
+      return std::hash<const void*>{}(p.block) * 31 + std::hash<const void*>{}(p.index);
     }
-    const bool written_here = std::any_of(list.begin(), list.end(), [&](const MemoryOp& a) {
-      return a.store && a.block == list[i].block && a.index == list[i].index;
-    });
-    if (!written_here) return false;
+  };
+  // With the number of the first statement that reads there, or that stores.
+  using Places = std::unordered_map<Place, int, Hash>;
+  struct Buffer {
+    Places loads, stores;
+  };
+  using Seen = std::unordered_set<const kir::ExprNode*>;
+
+  Buffer& of(std::int64_t id) { return by_buffer_[static_cast<std::size_t>(id)]; }
+  const Buffer& of(std::int64_t id) const { return by_buffer_[static_cast<std::size_t>(id)]; }
+
+  void collect_loads(const kir::Expr& x, const kir::Block* block, Seen* seen) {
+    if (!x || !seen->insert(x.node()).second) return;
+    if (x->op == kir::Op::Load) of(x->i).loads.try_emplace({block, x->args[0].node()}, statement_);
+    for (const kir::Expr& a : x->args) collect_loads(a, block, seen);
   }
-  return true;
-}
+
+  void collect(const kir::Block& block) {
+    Seen seen;  // of this block's own statements: what one of them read, the next ones have
+    for (const kir::Stmt& s : block) {
+      ++statement_;
+      kir::for_each_expr(s, [&](const kir::Expr& x) { collect_loads(x, &block, &seen); });
+      if (s.kind == kir::Stmt::Kind::Store)
+        of(s.store.buffer).stores.try_emplace({&block, s.store.index.node()}, statement_);
+      kir::for_each_block(s, [&](const kir::Block& b) { collect(b); });
+    }
+  }
+
+  std::vector<Buffer> by_buffer_;
+  int statement_ = 0;
+};
 
 kir::BufferId param_of(const LaunchPlan& l, int buffer) {
   const auto it = std::find(l.buffers.begin(), l.buffers.end(), buffer);
@@ -92,65 +106,127 @@ Touches find_touches(const Plan& plan) {
   return touches;
 }
 
-// Whether output `out` may be written where input `in` lies.
-bool may_replace(const Plan& plan, const Touches& touches, int in, int out) {
-  const auto &reads = touches[static_cast<std::size_t>(in)],
-             &writes = touches[static_cast<std::size_t>(out)];
-  if (writes.size() != 1) return false;  // written once, and not read back
-  if (reads.empty() || reads.back() < writes[0]) return true;
-  const LaunchPlan& l = plan.launches[writes[0]];
-  return reads.back() == writes[0] && same_place(l.kernel, param_of(l, in), param_of(l, out));
-}
+/// Pairs outputs with donated inputs of the same bytes and dtype.
+class Donors {
+ public:
+  Donors(Plan* plan, const std::vector<bool>& donated)
+      : plan_(*plan), touches_(find_touches(*plan)) {
+    std::vector<bool> passed_through(plan_.buffers.size(), false);
+    for (const int out : plan_.outputs) passed_through[static_cast<std::size_t>(out)] = true;
+    for (std::size_t i = 0; i < donated.size(); ++i) {
+      const int in = plan_.inputs[i];
+      if (donated[i] && !passed_through[static_cast<std::size_t>(in)]) donors_.push_back(in);
+    }
+  }
+
+  /// Outputs take the memory of what they are made of, element by element.
+  void update_in_place() {
+    std::vector<std::vector<int>> last_read(plan_.launches.size());  // donors, by launch
+    for (const int in : donors_) {
+      if (!touches(in).empty()) last_read[touches(in).back()].push_back(in);
+    }
+    std::vector<std::vector<int>> written(plan_.launches.size());
+    for (const int out : plan_.outputs) {
+      if (wants(out)) written[touches(out)[0]].push_back(out);
+    }
+    for (std::size_t k = 0; k < plan_.launches.size(); ++k) {
+      if (written[k].empty() || last_read[k].empty()) continue;
+      const LaunchPlan& l = plan_.launches[k];
+      const Accesses accesses(l.kernel);
+      for (const int out : written[k]) {
+        const auto in = std::find_if(last_read[k].begin(), last_read[k].end(), [&](int donor) {
+          return fit(donor, out) && accesses.same_place(param_of(l, donor), param_of(l, out));
+        });
+        if (!wants(out) || in == last_read[k].end()) continue;
+        pair(*in, out);
+        last_read[k].erase(in);
+      }
+    }
+  }
+
+  /// What is left takes the memory of what is no longer read, the first such input each.
+  void take_what_is_free() {
+    std::map<Form, std::vector<int>> donors, outputs;
+    for (const int in : donors_) {
+      if (!taken_.contains(in)) donors[form_of(in)].push_back(in);
+    }
+    for (const int out : plan_.outputs) {
+      if (wants(out)) outputs[form_of(out)].push_back(out);
+    }
+    for (auto& [form, wanting] : outputs) match(donors[form], wanting);
+  }
+
+ private:
+  using Form = std::pair<std::size_t, DType>;
+
+  BufferPlan& buffer(int id) const { return plan_.buffers[static_cast<std::size_t>(id)]; }
+  const std::vector<std::size_t>& touches(int id) const {
+    return touches_[static_cast<std::size_t>(id)];
+  }
+  Form form_of(int id) const { return {buffer(id).bytes, buffer(id).dtype}; }
+  bool fit(int in, int out) const { return form_of(in) == form_of(out); }
+  // Written once, and not read back.
+  bool wants(int out) const {
+    const BufferPlan& o = buffer(out);
+    return o.kind == BufferPlan::Kind::Output && o.donor < 0 && touches(out).size() == 1;
+  }
+  void pair(int in, int out) {
+    buffer(out).donor = in;
+    taken_.insert(in);
+  }
+
+  // Outputs in the order of their launches, among the inputs that are free by then.
+  void match(std::vector<int> donors, std::vector<int> outputs) {
+    const auto free_from = [&](int in) { return touches(in).empty() ? 0 : touches(in).back() + 1; };
+    std::stable_sort(donors.begin(), donors.end(),
+                     [&](int a, int b) { return free_from(a) < free_from(b); });
+    std::stable_sort(outputs.begin(), outputs.end(),
+                     [&](int a, int b) { return touches(a)[0] < touches(b)[0]; });
+    std::set<int> free;
+    auto next = donors.begin();
+    for (const int out : outputs) {
+      for (; next != donors.end() && free_from(*next) <= touches(out)[0]; ++next)
+        free.insert(*next);
+      if (free.empty() || !wants(out)) continue;
+      pair(*free.begin(), out);
+      free.erase(free.begin());
+    }
+  }
+
+  Plan& plan_;
+  const Touches touches_;
+  std::vector<int> donors_;
+  std::unordered_set<int> taken_;
+};
 
 }  // namespace
 
 void choose_donors(Plan* plan, const std::vector<bool>& donated) {
-  const Touches touches = find_touches(*plan);
-  std::vector<bool> taken(plan->buffers.size(), false);
-  for (const int out : plan->outputs) {
-    BufferPlan& o = plan->buffers[static_cast<std::size_t>(out)];
-    if (o.kind != BufferPlan::Kind::Output || o.donor >= 0) continue;
-    for (std::size_t i = 0; i < donated.size() && o.donor < 0; ++i) {
-      const int in = plan->inputs[i];
-      const BufferPlan& b = plan->buffers[static_cast<std::size_t>(in)];
-      const bool passed_through =
-          std::find(plan->outputs.begin(), plan->outputs.end(), in) != plan->outputs.end();
-      if (!donated[i] || taken[static_cast<std::size_t>(in)] || passed_through ||
-          b.bytes != o.bytes || b.dtype != o.dtype || !may_replace(*plan, touches, in, out)) {
-        continue;
-      }
-      o.donor = in;
-      taken[static_cast<std::size_t>(in)] = true;
-    }
-  }
+  Donors donors(plan, donated);
+  donors.update_in_place();
+  donors.take_what_is_free();
 }
 
 void plan_memory(Plan* plan, std::size_t guard_bytes) {
   find_lifetimes(plan);
   std::vector<BufferPlan*> order;
+  int end = 0;
   for (BufferPlan& b : plan->buffers) {
-    if (b.kind == BufferPlan::Kind::Arena && b.first >= 0) order.push_back(&b);
+    if (b.kind != BufferPlan::Kind::Arena || b.first < 0) continue;
+    order.push_back(&b);
+    end = std::max(end, b.last + 1);
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const BufferPlan* a, const BufferPlan* b) { return a->bytes > b->bytes; });
-  std::vector<BufferPlan*> placed;
+  // With guard bands nothing shares memory, so that a band can be looked at after the run.
+  const bool shared = guard_bytes == 0;
+  Occupancy occupancy(shared ? end : 1);
   for (BufferPlan* b : order) {
-    std::vector<const BufferPlan*> live;
-    for (const BufferPlan* p : placed) {
-      // With guard bands nothing shares memory, so that a band can be looked at after the run.
-      if (guard_bytes > 0 || (p->first <= b->last && b->first <= p->last)) live.push_back(p);
-    }
-    std::sort(live.begin(), live.end(),
-              [](const auto* x, const auto* y) { return x->offset < y->offset; });
-    std::size_t at = 0;
     const std::size_t need = round_up(b->bytes + guard_bytes);
-    for (const BufferPlan* p : live) {
-      if (at + need <= p->offset) break;
-      at = std::max(at, p->offset + round_up(p->bytes + guard_bytes));
-    }
-    b->offset = at;
-    plan->arena_bytes = std::max(plan->arena_bytes, at + need);
-    placed.push_back(b);
+    const int first = shared ? b->first : 0, last = shared ? b->last : 0;
+    b->offset = occupancy.lowest_free(first, last, need);
+    occupancy.take(first, last, b->offset, need);
+    plan->arena_bytes = std::max(plan->arena_bytes, b->offset + need);
   }
 }
 

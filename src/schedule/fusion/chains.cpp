@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "schedule/fusion/fuser.h"
 #include "schedule/kernel/reduction.h"
@@ -14,19 +16,12 @@ using ir::NodeImpl;
 namespace {
 
 constexpr std::size_t kMaxStages = 8;
-constexpr std::size_t kNoChain = SIZE_MAX;
-
+constexpr double kMaxCost = 4000;  // of a kernel: what LLVM takes grows faster than its size
 // The map that a group is, where a chain may hold it.
 const Map* chainable(const Group& g) {
   const Map* map = std::get_if<Map>(&g);
   const bool fits = map && std::none_of(map->reduces.begin(), map->reduces.end(), is_arg_reduction);
   return fits ? map : nullptr;
-}
-
-bool reads_any(const std::vector<NodeImpl*>& reads, const std::vector<NodeImpl*>& results) {
-  return std::any_of(reads.begin(), reads.end(), [&](NodeImpl* r) {
-    return std::find(results.begin(), results.end(), r) != results.end();
-  });
 }
 
 }  // namespace
@@ -45,118 +40,123 @@ bool Fuser::fits_chain(const Map& head, const Group& group) {
   return g->reduces.empty() && (g->domain == ones || g->domain == without);
 }
 
-bool Fuser::closed(const std::vector<bool>& set,
-                   const std::vector<std::vector<std::size_t>>& needs) const {
-  std::vector<bool> seen(set.size(), false);
-  std::vector<std::size_t> queue;
-  bool back = false;
-  const auto visit_needs = [&](std::size_t k, bool inside) {
-    for (const std::size_t m : needs[k]) {
-      if (set[m]) {
-        back = back || !inside;
-      } else if (!seen[m]) {
-        seen[m] = true;
-        queue.push_back(m);
+double Fuser::cost_of(const Group& g) const {
+  double cost = 0;
+  for (const NodeImpl* r : results_of(g)) cost += cost_[static_cast<std::size_t>(a_.index(r))];
+  return cost;
+}
+
+bool Fuser::join_chain(const std::vector<std::size_t>& members, std::size_t k) {
+  const auto& groups = fusion_.groups;
+  const auto first = [&](std::size_t m) { return results_of(groups[m])[0]; };
+  for (const std::size_t m : members) {
+    if (through_others(group_reads_[k], first(k), results_of(groups[m])) ||
+        through_others(group_reads_[m], first(m), results_of(groups[k])))
+      return false;
+  }
+  const std::array both = {a_.index(first(members[0])), a_.index(first(k))};
+  return units_.join(both, fusion_.stored);
+}
+
+// Sweeps over the groups that read a result of the chain or make what it reads, in their order,
+// until none joins.
+std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
+                                           const Lists& needed_by) {
+  const auto& groups = fusion_.groups;
+  const Map& first = std::get<Map>(groups[head]);
+  std::vector<std::size_t> members;
+  std::set<std::size_t> candidates;
+  double cost = 0;
+  const auto add = [&](std::size_t k) {
+    members.push_back(k);
+    cost += cost_of(groups[k]);
+    chained_[k] = true;
+    for (const Lists* lists : {&needs, &needed_by}) {
+      for (const std::size_t m : (*lists)[k]) {
+        if (!chained_[m] && fits_chain(first, groups[m])) candidates.insert(m);
       }
     }
   };
-  for (std::size_t k = 0; k < set.size(); ++k) {
-    if (set[k]) visit_needs(k, true);
-  }
-  for (std::size_t q = 0; q < queue.size() && !back; ++q) {
-    visit_needs(queue[q], false);
-    // Another chain runs as one.
-    for (std::size_t m = 0; chain_of_[queue[q]] != kNoChain && m < set.size(); ++m) {
-      if (chain_of_[m] != chain_of_[queue[q]] || seen[m]) continue;
-      seen[m] = true;
-      queue.push_back(m);
-    }
-  }
-  return !back;
-}
-
-void Fuser::grow_chain(std::size_t head, const std::vector<std::vector<std::size_t>>& needs) {
-  const auto& groups = fusion_.groups;
-  const Map& first = std::get<Map>(groups[head]);
-  std::vector<bool> set(groups.size(), false);
-  set[head] = true;
-  std::vector<NodeImpl*> reads = reads_of(groups[head]), results = first.results();
-  std::size_t size = 1;
-  for (bool changed = true; changed && size < kMaxStages;) {
+  add(head);
+  for (bool changed = true; changed;) {
     changed = false;
-    for (std::size_t k = 0; k < groups.size() && size < kMaxStages; ++k) {
-      if (set[k] || chain_of_[k] != kNoChain || !fits_chain(first, groups[k])) continue;
-      const std::vector<NodeImpl*> its_reads = reads_of(groups[k]), its = results_of(groups[k]);
-      if (!reads_any(its_reads, results) && !reads_any(reads, its)) continue;
-      set[k] = true;
-      if (!closed(set, needs)) {
-        set[k] = false;
-        continue;
+    for (auto it = candidates.begin(); it != candidates.end() && members.size() < kMaxStages;) {
+      const std::size_t k = *it;
+      if (cost + cost_of(groups[k]) <= kMaxCost && join_chain(members, k)) {
+        candidates.erase(it);
+        add(k);
+        changed = true;
       }
-      reads.insert(reads.end(), its_reads.begin(), its_reads.end());
-      results.insert(results.end(), its.begin(), its.end());
-      ++size;
-      changed = true;
+      it = candidates.upper_bound(k);
     }
   }
-  for (std::size_t k = 0; size > 1 && k < set.size(); ++k) {
-    if (set[k]) chain_of_[k] = head;
-  }
+  chained_[head] = members.size() > 1;
+  std::sort(members.begin(), members.end());
+  return members;
 }
 
 void Fuser::gather_chain(const std::vector<std::size_t>& members) {
   RowChain chain;
   for (const std::size_t k : members) {
-    Group& g = fusion_.groups[k];
-    Nodes reads = reads_of(g);
-    chain.stages.push_back({std::move(std::get<Map>(g)), std::move(reads)});
+    chain.stages.push_back(
+        {std::move(std::get<Map>(fusion_.groups[k])), std::move(group_reads_[k])});
+    fusion_.groups[k] = Map{};  // of nothing: leaves the list
   }
-  for (const RowChain::Stage& stage : chain.stages) {
-    for (NodeImpl* r : stage.map.results()) {
-      if (a_.is_output(r)) chain.visible.push_back(r);
-    }
+  Group whole = std::move(chain);
+  group_reads_[members[0]] = reads_of(whole);
+  auto& visible = std::get<RowChain>(whole).visible;
+  for (NodeImpl* r : results_of(whole)) {
+    if (a_.is_output(r)) visible.push_back(r);
   }
-  fusion_.groups[members[0]] = std::move(chain);
+  fusion_.groups[members[0]] = std::move(whole);
 }
 
-void Fuser::chains() {
+// What others read of a chain's results.
+void Fuser::find_visible() {
   auto& groups = fusion_.groups;
-  chain_of_.assign(groups.size(), kNoChain);
-  const auto needs = needs_of_groups();
+  const Lists needs = needs_of_groups();
   for (std::size_t k = 0; k < groups.size(); ++k) {
-    const Map* map = chainable(groups[k]);
-    if (chain_of_[k] == kNoChain && map && !map->reduces.empty() &&
-        rules_.suits_rows(map->domain, map->reduces[0]->attrs.ints("axes")))
-      grow_chain(k, needs);
-  }
-  std::vector<Group> result;
-  std::vector<bool> gathered(groups.size(), false);
-  for (std::size_t k = 0; k < groups.size(); ++k) {
-    if (gathered[k]) continue;
-    std::vector<std::size_t> members;
-    for (std::size_t m = k; chain_of_[k] != kNoChain && m < groups.size(); ++m) {
-      if (chain_of_[m] != chain_of_[k]) continue;
-      members.push_back(m);
-      gathered[m] = true;
-    }
-    if (!members.empty()) gather_chain(members);
-    result.push_back(std::move(groups[k]));
-  }
-  groups = std::move(result);
-  // What others read of a chain's results.
-  for (const Group& g : groups) {
-    const std::vector<NodeImpl*> reads = reads_of(g);
-    for (Group& other : groups) {
-      RowChain* chain = std::get_if<RowChain>(&other);
-      if (&other == &g || !chain) continue;
-      for (NodeImpl* r : results_of(other)) {
-        if (std::find(reads.begin(), reads.end(), r) != reads.end() &&
+    marks_.clear();
+    for (const NodeImpl* r : group_reads_[k]) marks_.add(a_.index(r));
+    for (const std::size_t m : needs[k]) {
+      RowChain* chain = std::get_if<RowChain>(&groups[m]);
+      if (!chain) continue;
+      for (NodeImpl* r : results_of(groups[m])) {
+        if (marks_.contains(a_.index(r)) &&
             std::find(chain->visible.begin(), chain->visible.end(), r) == chain->visible.end())
           chain->visible.push_back(r);
       }
     }
   }
-  if (!sort_groups()) throw InternalError("schedule: chains of rows form a cycle");
+}
+
+void Fuser::chains() {
+  auto& groups = fusion_.groups;
+  chained_.assign(groups.size(), false);
+  const Lists needs = needs_of_groups(), needed_by = reversed(needs);
+  Lists found;
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    const Map* map = chainable(groups[k]);
+    if (chained_[k] || !map || map->reduces.empty() ||
+        !rules_.suits_rows(map->domain, map->reduces[0]->attrs.ints("axes")))
+      continue;
+    if (auto members = grow_chain(k, needs, needed_by); members.size() > 1)
+      found.push_back(std::move(members));
+  }
+  for (const auto& members : found) gather_chain(members);
+  std::size_t kept = 0;
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    if (results_of(groups[k]).empty()) continue;
+    if (kept != k) {
+      groups[kept] = std::move(groups[k]);
+      group_reads_[kept] = std::move(group_reads_[k]);
+    }
+    ++kept;
+  }
+  groups.resize(kept);
+  group_reads_.resize(kept);
+  find_visible();
+  sort_groups();
 }
 
 }  // namespace lilith::schedule

@@ -15,7 +15,7 @@ bool Fuser::needs_later_value(NodeImpl* u, NodeImpl* core,
   for (NodeImpl* in : u->inputs) {
     if (std::find(inside.begin(), inside.end(), in) != inside.end()) continue;
     if (stored(in)) {
-      if (a_.depends(in, core) || made_after(in, core)) return true;
+      if (a_.depends(in, core) || units_.needs(a_.index(in), a_.index(core))) return true;
       continue;
     }
     // The accumulators of another contraction are out of reach.
@@ -25,24 +25,6 @@ bool Fuser::needs_later_value(NodeImpl* u, NodeImpl* core,
       return true;
     }
     if (needs_later_value(in, core, inside)) return true;
-  }
-  return false;
-}
-
-bool Fuser::made_after(const NodeImpl* value, const NodeImpl* core) const {
-  std::vector<std::size_t> queue;
-  const auto visit = [&](const NodeImpl* n) {
-    const auto it = group_of_.find(n);
-    if (it != group_of_.end() && std::find(queue.begin(), queue.end(), it->second) == queue.end())
-      queue.push_back(it->second);
-  };
-  visit(value);
-  for (std::size_t k = 0; k < queue.size(); ++k) {
-    const Group& g = fusion_.groups[queue[k]];
-    for (NodeImpl* r : results_of(g)) {
-      if (a_.depends(r, core)) return true;
-    }
-    for (const NodeImpl* r : reads_of(g)) visit(r);
   }
   return false;
 }
@@ -80,24 +62,36 @@ bool Fuser::like(const NodeImpl* x, const NodeImpl* y) {
   return x->aval.shape == y->aval.shape && x->attrs.ints("window") == y->attrs.ints("window");
 }
 
-void Fuser::epilogue(NodeImpl* core) {
+std::vector<NodeImpl*> Fuser::inside_epilogue(NodeImpl* core, std::size_t* first) const {
   std::vector<NodeImpl*> inside{core};
+  if (!wide_) return inside;
+  if (!sparse_.contains(core)) {
+    if (auto pooled = up_to_pooling(core, first); !pooled.empty()) inside = std::move(pooled);
+  }
+  for (std::size_t k = *first; k < inside.size(); ++k) {
+    for (NodeImpl* u : a_.users(inside[k])) {
+      if (inside.size() < 64 && std::find(inside.begin(), inside.end(), u) == inside.end() &&
+          pointwise_after(inside[k], u) && !grouped(u) && !needs_later_value(u, core, inside)) {
+        inside.push_back(u);
+      }
+    }
+  }
+  return inside;
+}
+
+void Fuser::epilogue(NodeImpl* core) {
   std::size_t first = 0;  // of what may be stored
-  if (wide_ && !sparse_.contains(core)) {
-    if (auto pooled = up_to_pooling(core, &first); !pooled.empty()) inside = std::move(pooled);
+  std::vector<NodeImpl*> inside = inside_epilogue(core, &first);
+  std::vector<int> indices;
+  for (const NodeImpl* n : inside) indices.push_back(a_.index(n));
+  if (!units_.join(indices, fusion_.stored)) {
+    inside = {core};
+    first = 0;
   }
   NodeImpl* pool = first > 0 ? inside[first] : nullptr;
   const auto is_inside = [&](const NodeImpl* n) {
     return std::find(inside.begin(), inside.end(), n) != inside.end();
   };
-  for (std::size_t k = first; wide_ && k < inside.size(); ++k) {
-    for (NodeImpl* u : a_.users(inside[k])) {
-      if (inside.size() < 64 && !is_inside(u) && pointwise_after(inside[k], u) && !grouped(u) &&
-          !needs_later_value(u, core, inside)) {
-        inside.push_back(u);
-      }
-    }
-  }
   // What only the epilogue itself uses stays in registers.
   bool core_escapes = !wide_;
   for (std::size_t k = 0; k < inside.size(); ++k) {
@@ -121,7 +115,6 @@ void Fuser::epilogue(NodeImpl* core) {
   for (NodeImpl* n : inside) {
     if (n == core || stored(n)) in_group_[static_cast<std::size_t>(a_.index(n))] = true;
   }
-  for (NodeImpl* n : g.stores) group_of_[n] = fusion_.groups.size();
   fusion_.groups.push_back(std::move(g));
 }
 

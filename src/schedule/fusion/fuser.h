@@ -1,11 +1,28 @@
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "schedule/fusion/fusion.h"
+#include "schedule/fusion/units.h"
 
 namespace lilith::schedule {
+
+/// Sets of numbers, one after another; beginning the next one costs nothing.
+class Marks {
+ public:
+  explicit Marks(std::size_t size) : set_of_(size, 0) {}
+  void clear() { ++set_; }
+  /// True when it was not in the set.
+  bool add(int n) { return std::exchange(set_of_[static_cast<std::size_t>(n)], set_) != set_; }
+  bool contains(int n) const { return set_of_[static_cast<std::size_t>(n)] == set_; }
+
+ private:
+  std::vector<std::uint32_t> set_of_;
+  std::uint32_t set_ = 1;
+};
 
 /// The fusion decisions in the making. The parts:
 ///   fusion.cpp     what is stored
@@ -20,8 +37,7 @@ class Fuser {
   Fuser(const Dataflow& a, const Graph& g, const FusionRules& rules,
         const std::vector<bool>& donated, bool wide);
 
-  /// False when the groups cannot be put in an order.
-  bool run(Fusion* result);
+  Fusion run();
 
  private:
   using NodeImpl = ir::NodeImpl;
@@ -48,11 +64,8 @@ class Fuser {
   // Contraction epilogues.
   bool pointwise_after(const NodeImpl* n, const NodeImpl* user) const;
 
-  // Whether computing `u` right after `core` would need a stored value that itself needs core.
+  // Whether computing `u` right after `core` would need a stored value whose kernel needs core.
   bool needs_later_value(NodeImpl* u, NodeImpl* core, const std::vector<NodeImpl*>& inside) const;
-
-  // Whether the kernel that makes a stored value needs `core` for some other of its results.
-  bool made_after(const NodeImpl* value, const NodeImpl* core) const;
 
   void epilogues();
 
@@ -61,6 +74,8 @@ class Fuser {
   std::vector<NodeImpl*> up_to_pooling(NodeImpl* core, std::size_t* pointwise) const;
   static bool like(const NodeImpl* x, const NodeImpl* y);
 
+  // The core and what follows it in its kernel; what lies before `*first` stays in registers.
+  std::vector<NodeImpl*> inside_epilogue(NodeImpl* core, std::size_t* first) const;
   void epilogue(NodeImpl* core);
 
   // Maps and reductions.
@@ -72,54 +87,72 @@ class Fuser {
   bool independent(const Map& g, NodeImpl* n) const;
   // `top` is `r`, or computed from it by elementwise ops alone; no other path leads to r.
   bool reaches_pointwise(NodeImpl* top, NodeImpl* r, const Map& g) const;
-  bool shares_input(const Map& g, NodeImpl* n) const;
-  void collect_reads(NodeImpl* n, std::vector<NodeImpl*>* out) const;
   static bool same_axes(const Map& g, const NodeImpl* n);
 
   void maps();
+  void note_beside(const NodeImpl* value, std::size_t group);
+  // Groups of maps that read what n reads, or make it, and may still grow; the oldest first.
+  std::vector<std::size_t> groups_beside(NodeImpl* n);
+  static bool full(const Map& g) { return g.stores.size() + g.reduces.size() >= kMaxResults; }
+  // The group that computes n too from now on; -1: there is none.
+  int join_map(NodeImpl* n);
 
-  // Whether group k may compute n too.
-  bool may_join(std::size_t k, NodeImpl* n) const;
-  // Whether n reads from memory what another kernel makes of a result of g.
-  bool reads_through_others(const Map& g, NodeImpl* n) const;
-  // Whether some group but k needs a result of k or n, and is needed by one of them.
-  bool stands_between(std::size_t k, NodeImpl* n) const;
+  // Whether `reader` reads from memory what another kernel makes of one of these results.
+  bool through_others(const std::vector<NodeImpl*>& reads, const NodeImpl* reader,
+                      const Nodes& results) const;
+
+  // The stored values that computing n reads, once what is stored is settled.
+  const std::vector<NodeImpl*>& reads_of(NodeImpl* n);
+  std::vector<NodeImpl*> reads_of(const Group& g);
 
   // Order.
-  bool sort_groups();
+  using Lists = std::vector<std::vector<std::size_t>>;  // of groups, by group
+  // Who names a group, as often as it is named.
+  static Lists reversed(const Lists& lists);
+  void sort_groups();
+  // The group that makes each value, by its index; -1 for those that none makes.
+  std::vector<int> producers() const;
   // The groups whose results each group reads.
-  std::vector<std::vector<std::size_t>> needs_of_groups() const;
+  Lists needs_of_groups() const;
 
   // Ready groups in the order of the graph; one that replaces an input waits for the input's other
-  // readers while something else is ready. False when nothing is ready: the groups form a cycle.
-  bool list_schedule(const std::vector<std::vector<std::size_t>>& needs,
-                     const std::vector<std::vector<std::size_t>>& readers);
+  // readers while something else is ready.
+  void list_schedule(const Lists& needs, const Lists& readers);
 
-  std::vector<NodeImpl*> reads_of(const Group& g) const;
-  // Groups that read a donated input which a result of g may replace, and do not need g.
-  std::vector<std::size_t> earlier_readers(const Group& g,
-                                           const std::vector<NodeImpl*>& reads) const;
+  // Of each group: those that read a donated input which a result of it may replace, and do not
+  // need it.
+  Lists earlier_readers() const;
+  bool may_replace(const Group& g, const NodeImpl* input) const;
+  bool depends(const Group& g, const Group& on) const;
 
   // Chains of maps over rows.
   void chains();
-  void grow_chain(std::size_t head, const std::vector<std::vector<std::size_t>>& needs);
+  // The groups of the chain that begins with `head`, in their order.
+  std::vector<std::size_t> grow_chain(std::size_t head, const Lists& needs, const Lists& needed_by);
   static bool fits_chain(const Map& head, const Group& g);
-  // Whether no group outside stands between those of `set`: one that needs and is needed by them.
-  bool closed(const std::vector<bool>& set,
-              const std::vector<std::vector<std::size_t>>& needs) const;
+  double cost_of(const Group& g) const;
+  // Whether the chain's units and that of k may be one; they are, then.
+  bool join_chain(const std::vector<std::size_t>& members, std::size_t k);
   void gather_chain(const std::vector<std::size_t>& members);
+  void find_visible();
+
+  static constexpr std::size_t kMaxResults = 8;
 
   const Dataflow& a_;
   const FusionRules& rules_;
   bool wide_;
-  std::vector<const NodeImpl*> donated_;
-  std::unordered_map<const NodeImpl*, std::vector<std::size_t>> readers_;
-  // The group of a contraction's results, while groups are formed.
-  std::unordered_map<const NodeImpl*, std::size_t> group_of_;
   Fusion fusion_;
-  std::vector<std::size_t> chain_of_;  // per group, while chains are formed: its chain's head
+  std::vector<Nodes> group_reads_;  // by group, once they are sorted
+  Units units_;
+  std::vector<bool> donated_;  // inputs, by index
+  std::vector<double> cost_;   // by index: of computing it from what is stored
   std::vector<bool> in_group_;
-  std::vector<bool> shared_;  // stored for no other reason than that several ops read it
+  std::vector<bool> shared_;   // stored for no other reason than that several ops read it
+  std::vector<bool> chained_;  // by group, while chains are formed
+  std::vector<std::vector<NodeImpl*>> reads_;  // by index, of those that are known
+  Marks reads_known_;
+  std::vector<std::vector<std::size_t>> beside_;  // by index: maps that read or make the value
+  Marks marks_;
   std::unordered_map<const NodeImpl*, std::shared_ptr<const SparseSpec>> sparse_;
 };
 

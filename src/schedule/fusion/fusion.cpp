@@ -28,25 +28,33 @@ constexpr int kMaxInlineLoads = 24;
 
 Fuser::Fuser(const Dataflow& a, const Graph& g, const FusionRules& rules,
              const std::vector<bool>& donated, bool wide)
-    : a_(a), rules_(rules), wide_(wide) {
+    : a_(a),
+      rules_(rules),
+      wide_(wide),
+      units_(a.input_edges(), a.user_edges()),
+      donated_(a.order().size(), false),
+      cost_(a.order().size(), 0),
+      in_group_(a.order().size(), false),
+      shared_(a.order().size(), false),
+      reads_(a.order().size()),
+      reads_known_(a.order().size()),
+      beside_(a.order().size()),
+      marks_(a.order().size()) {
   for (std::size_t i = 0; i < donated.size(); ++i) {
-    if (donated[i]) donated_.push_back(g.inputs()[i].node());
+    if (donated[i]) donated_[static_cast<std::size_t>(a.index(g.inputs()[i].node()))] = true;
   }
   fusion_.stored.assign(a.order().size(), false);
-  in_group_.assign(a.order().size(), false);
-  shared_.assign(a.order().size(), false);
 }
 
-bool Fuser::run(Fusion* result) {
+Fusion Fuser::run() {
   find_sparse();
   must_store();
   store_shared();
   epilogues();
   maps();
-  if (!sort_groups()) return false;
+  sort_groups();
   if (wide_ && !env::disabled("rows")) chains();
-  *result = std::move(fusion_);
-  return true;
+  return std::move(fusion_);
 }
 
 bool Fuser::stored(const NodeImpl* n) const {
@@ -106,7 +114,7 @@ double Fuser::multiplicity(const NodeImpl* n, const NodeImpl* in) {
 
 void Fuser::store_shared() {
   const std::size_t n = a_.order().size();
-  std::vector<double> cost(n, 0);
+  std::vector<double> cost(n, 0);  // where it is read
   std::vector<int> loads(n, 0);
   for (std::size_t i = 0; i < n; ++i) {
     NodeImpl* node = a_.order()[i];
@@ -122,6 +130,7 @@ void Fuser::store_shared() {
       c += cost[k];
       l += loads[k];
     }
+    cost_[i] = c;
     if (listed(node)) {
       cost[i] = 0;
       continue;
@@ -156,13 +165,7 @@ bool Fuser::all_inputs_constant(const NodeImpl* n) {
 
 Fusion fuse(const Dataflow& a, const Graph& g, const FusionRules& rules,
             const std::vector<bool>& donated) {
-  Fusion fusion;
-  // Two groups may come to need each other; kernels of one value each always have an order.
-  const bool wide = !env::disabled("fuse") && Fuser(a, g, rules, donated, true).run(&fusion);
-  if (!wide && !Fuser(a, g, rules, donated, false).run(&fusion)) {
-    throw InternalError("schedule: the graph has a cycle");
-  }
-  return fusion;
+  return Fuser(a, g, rules, donated, !env::disabled("fuse")).run();
 }
 
 }  // namespace lilith::schedule

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "schedule/fusion/fuser.h"
 #include "schedule/kernel/reduction.h"
@@ -32,24 +33,39 @@ bool Fuser::reaches_pointwise(NodeImpl* top, NodeImpl* r, const Map& g) const {
                      [&](NodeImpl* in) { return reaches_pointwise(in, r, g); });
 }
 
-bool Fuser::shares_input(const Map& g, NodeImpl* n) const {
-  std::vector<NodeImpl*> mine, theirs;
-  for (NodeImpl* r : g.results()) collect_reads(r, &theirs);
-  for (NodeImpl* r : g.stores) theirs.push_back(r);
-  collect_reads(n, &mine);
-  return std::any_of(mine.begin(), mine.end(), [&](NodeImpl* m) {
-    return m->aval.numel() > 1 && std::find(theirs.begin(), theirs.end(), m) != theirs.end();
-  });
+const std::vector<NodeImpl*>& Fuser::reads_of(NodeImpl* n) {
+  auto& reads = reads_[static_cast<std::size_t>(a_.index(n))];
+  if (reads_known_.contains(a_.index(n))) return reads;
+  reads_known_.add(a_.index(n));
+  marks_.clear();
+  std::vector<std::pair<NodeImpl*, std::size_t>> stack{{n, 0}};
+  while (!stack.empty()) {
+    auto& [top, next] = stack.back();
+    if (next == top->inputs.size()) {
+      stack.pop_back();
+      continue;
+    }
+    NodeImpl* in = top->inputs[next++];
+    if (!marks_.add(a_.index(in))) continue;
+    if (stored(in))
+      reads.push_back(in);
+    else
+      stack.emplace_back(in, 0);
+  }
+  return reads;
 }
 
-void Fuser::collect_reads(NodeImpl* n, std::vector<NodeImpl*>* out) const {
-  for (NodeImpl* in : n->inputs) {
-    if (std::find(out->begin(), out->end(), in) != out->end()) continue;
-    if (stored(in))
-      out->push_back(in);
-    else
-      collect_reads(in, out);
+std::vector<NodeImpl*> Fuser::reads_of(const Group& g) {
+  Nodes of = results_of(g), reads;
+  if (const auto* product = std::get_if<Product>(&g)) of.push_back(product->core);
+  for (NodeImpl* n : of) reads_of(n);
+  marks_.clear();
+  for (NodeImpl* n : of) {
+    for (NodeImpl* r : reads_of(n)) {
+      if (marks_.add(a_.index(r))) reads.push_back(r);
+    }
   }
+  return reads;
 }
 
 bool Fuser::same_axes(const Map& g, const NodeImpl* n) {
@@ -58,7 +74,6 @@ bool Fuser::same_axes(const Map& g, const NodeImpl* n) {
 }
 
 void Fuser::maps() {
-  std::vector<std::size_t> open;  // groups of maps that may still grow
   for (NodeImpl* n : a_.order()) {
     if (!stored(n) || grouped(n) || (n->is_leaf() && !is_constant(n))) continue;
     in_group_[static_cast<std::size_t>(a_.index(n))] = true;
@@ -67,57 +82,60 @@ void Fuser::maps() {
       continue;
     }
     const bool reduce = n->op->cls == OpClass::Reduction;
-    bool joined = false;
-    for (const std::size_t k : open) {
-      if (!wide_) break;
-      if (!may_join(k, n)) continue;
-      Map& g = std::get<Map>(fusion_.groups[k]);
-      (reduce ? g.reduces : g.stores).push_back(n);
-      joined = true;
-      break;
+    std::size_t k = fusion_.groups.size();
+    if (const int joined = wide_ ? join_map(n) : -1; joined >= 0) {
+      k = static_cast<std::size_t>(joined);
+    } else {
+      fusion_.groups.push_back(Map{domain_of(n), {}, {}});
     }
-    if (joined) continue;
-    Map g{domain_of(n), {}, {}};
+    Map& g = std::get<Map>(fusion_.groups[k]);
     (reduce ? g.reduces : g.stores).push_back(n);
-    fusion_.groups.push_back(std::move(g));
-    if (!is_arg_reduction(n)) open.push_back(fusion_.groups.size() - 1);
+    if (is_arg_reduction(n)) continue;
+    for (const NodeImpl* r : reads_of(n)) note_beside(r, k);
+    if (!reduce) note_beside(n, k);
   }
 }
 
-bool Fuser::may_join(std::size_t k, NodeImpl* n) const {
-  const Map& g = std::get<Map>(fusion_.groups[k]);
-  return g.domain == domain_of(n) && g.results().size() < 8 && same_axes(g, n) &&
-         !is_arg_reduction(n) && independent(g, n) && shares_input(g, n) &&
-         !reads_through_others(g, n) && !stands_between(k, n);
+// What is read for nothing ties no kernels together.
+void Fuser::note_beside(const NodeImpl* value, std::size_t group) {
+  if (value->aval.numel() > 1) beside_[static_cast<std::size_t>(a_.index(value))].push_back(group);
 }
 
-bool Fuser::reads_through_others(const Map& g, NodeImpl* n) const {
-  std::vector<NodeImpl*> reads;
-  collect_reads(n, &reads);
-  for (NodeImpl* x : reads) {
-    if (std::find(g.stores.begin(), g.stores.end(), x) != g.stores.end()) continue;
-    for (NodeImpl* r : g.results()) {
-      if (a_.depends(x, r)) return true;
+std::vector<std::size_t> Fuser::groups_beside(NodeImpl* n) {
+  std::vector<std::size_t> groups;
+  for (const NodeImpl* r : reads_of(n)) {
+    auto& list = beside_[static_cast<std::size_t>(a_.index(r))];
+    std::erase_if(list, [&](std::size_t k) { return full(std::get<Map>(fusion_.groups[k])); });
+    for (const std::size_t k : list) {
+      const Map& g = std::get<Map>(fusion_.groups[k]);
+      if (g.domain == domain_of(n) && same_axes(g, n)) groups.push_back(k);
     }
   }
-  return false;
+  std::sort(groups.begin(), groups.end());
+  groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+  return groups;
 }
 
-bool Fuser::stands_between(std::size_t k, NodeImpl* n) const {
-  Nodes joined = results_of(fusion_.groups[k]);
-  joined.push_back(n);
-  for (std::size_t m = 0; m < fusion_.groups.size(); ++m) {
-    if (m == k) continue;
-    bool needs = false, needed = false;
-    for (NodeImpl* o : results_of(fusion_.groups[m])) {
-      for (NodeImpl* j : joined) {
-        needs = needs || a_.depends(o, j);
-        needed = needed || a_.depends(j, o);
-      }
-    }
-    if (needs && needed) return true;
+// Without a search: what is read is in no kernel of the two, and needs a result.
+bool Fuser::through_others(const std::vector<NodeImpl*>& reads, const NodeImpl* reader,
+                           const Nodes& results) const {
+  return std::any_of(reads.begin(), reads.end(), [&](const NodeImpl* x) {
+    const int i = a_.index(x);
+    return !units_.together(i, a_.index(results[0])) && !units_.together(i, a_.index(reader)) &&
+           std::any_of(results.begin(), results.end(),
+                       [&](const NodeImpl* r) { return a_.depends(x, r); });
+  });
+}
+
+int Fuser::join_map(NodeImpl* n) {
+  if (is_arg_reduction(n)) return -1;
+  for (const std::size_t k : groups_beside(n)) {
+    const Map& g = std::get<Map>(fusion_.groups[k]);
+    if (!independent(g, n) || through_others(reads_of(n), n, g.results())) continue;
+    const std::array both = {a_.index(n), a_.index(g.results()[0])};
+    if (units_.join(both, fusion_.stored)) return static_cast<int>(k);
   }
-  return false;
+  return -1;
 }
 
 }  // namespace lilith::schedule
