@@ -8,6 +8,13 @@
 #include "runtime/denormals.h"
 #include "runtime/thread_team.h"
 
+// Kernels carry no type that Clang's UBSan could compare before an indirect call.
+#ifdef __clang__
+#define KERNEL_CALL __attribute__((no_sanitize("function")))
+#else
+#define KERNEL_CALL
+#endif
+
 namespace lilith {
 namespace {
 
@@ -97,11 +104,8 @@ class CpuLauncher final : public Launcher {
       instance.scratch.push_back(Storage::allocate(scratch_bytes_));
   }
 
-#ifdef __clang__
-  // Kernels carry no type that Clang's UBSan could compare before an indirect call.
-  __attribute__((no_sanitize("function")))
-#endif
-  static void call(const Launch& l, const Instance& instance, int thread, int num_threads) {
+  KERNEL_CALL static void call(const Launch& l, const Instance& instance, int thread,
+                               int num_threads) {
     if (l.single && thread != 0) return;
     void* scratch = instance.scratch.empty()
                         ? nullptr
