@@ -12,6 +12,8 @@ else()
   target_compile_options(lilith_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 endif()
 foreach(sanitizer IN LISTS LILITH_SANITIZE)
-  target_compile_options(lilith_flags INTERFACE -fsanitize=${sanitizer} -fno-omit-frame-pointer)
+  # What UBSan finds ends the program, as what the others find does.
+  target_compile_options(lilith_flags INTERFACE -fsanitize=${sanitizer} -fno-sanitize-recover=all
+                         -fno-omit-frame-pointer)
   target_link_options(lilith_flags INTERFACE -fsanitize=${sanitizer})
 endforeach()

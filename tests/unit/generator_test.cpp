@@ -148,7 +148,7 @@ TEST(Randint, WideRanges) {
       odd += static_cast<int>(k & 1);
       upper += static_cast<double>(k) >= middle;
     }
-    const bool narrow = high - low > 0 && high - low < 4;
+    const bool narrow = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low) < 4;
     EXPECT_GT(odd, narrow ? 1000 : 1800) << low << " " << high;
     EXPECT_LT(odd, narrow ? 3000 : 2200) << low << " " << high;
     if (!narrow) {
