@@ -21,6 +21,13 @@ namespace {
 
 constexpr unsigned kHang = 60;  // seconds after which a child has hung
 
+#if defined(__SANITIZE_THREAD__)
+#define NEEDS_THREADS_IN_A_CHILD \
+  GTEST_SKIP() << "SKIPPED: ThreadSanitizer ends a forked child that makes threads"
+#else
+#define NEEDS_THREADS_IN_A_CHILD
+#endif
+
 /// Runs f in a child, whose exit status this is (128 + the signal, where one ended it).
 int in_child(const std::function<int()>& f) {
   std::fflush(nullptr);
@@ -55,6 +62,7 @@ float product(float scale) {
 constexpr float kProduct = 96.f * 96 * 96;
 
 TEST(Fork, TheChildOfAProcessThatComputedComputesToo) {
+  NEEDS_THREADS_IN_A_CHILD;
   set_num_threads(2);
   ASSERT_EQ(product(1), kProduct);
   EXPECT_EQ(in_child([] {
@@ -72,6 +80,7 @@ TEST(Fork, TheChildOfAProcessThatComputedComputesToo) {
 }
 
 TEST(Fork, WhileOtherThreadsEvaluateCompileAndDraw) {
+  NEEDS_THREADS_IN_A_CHILD;
   std::atomic<bool> done{false};
   std::vector<std::thread> others;
   for (int k = 0; k < 3; ++k)
@@ -92,6 +101,7 @@ TEST(Fork, WhileOtherThreadsEvaluateCompileAndDraw) {
 }
 
 TEST(Fork, WhileOtherThreadsAddToWhatIsPending) {
+  NEEDS_THREADS_IN_A_CHILD;
   std::atomic<bool> done{false};
   std::vector<std::thread> others;
   for (int k = 0; k < 3; ++k)
@@ -239,6 +249,7 @@ void compute_something_new() {
 }
 
 TEST(End, ADestructorOfAStaticComputes) {
+  NEEDS_THREADS_IN_A_CHILD;
   EXPECT_EQ(to_the_end([] {
               made_before_anything_is_compiled().f = compute_something_new;
               static_cast<void>(sin(ones({3})).sum().item<float>());
@@ -247,6 +258,7 @@ TEST(End, ADestructorOfAStaticComputes) {
 }
 
 TEST(End, AnExitHandlerComputes) {
+  NEEDS_THREADS_IN_A_CHILD;
   EXPECT_EQ(to_the_end([] {
               std::atexit(compute_something_new);
               static_cast<void>(cos(ones({3})).sum().item<float>());
@@ -255,6 +267,7 @@ TEST(End, AnExitHandlerComputes) {
 }
 
 TEST(End, WhileAnotherThreadCompiles) {
+  NEEDS_THREADS_IN_A_CHILD;
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(to_the_end([] {
                 std::thread([] {
