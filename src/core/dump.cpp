@@ -36,11 +36,13 @@ void write_file(const std::string& path, const std::string& text) {
 
 void write_once(const std::string& folder, const std::string& name, const std::string& text) {
   const std::filesystem::path path = std::filesystem::path(folder) / name;
-  if (std::filesystem::exists(path)) return;
   make_folder(folder);
+  std::error_code fault;
+  if (std::filesystem::exists(path, fault)) return;
   const std::string part = fmt::format("{}.{}-{}", path.string(), ::getpid(), number++);
   write_file(part, text);
-  std::filesystem::rename(part, path);
+  std::filesystem::rename(part, path, fault);
+  LILITH_CHECK(!fault, "LILITH_DUMP_PLANS: cannot write {}: {}", path.string(), fault.message());
 }
 
 void write(std::string_view name, const std::string& text) {

@@ -19,7 +19,9 @@ MemoryCheck::MemoryCheck(const schedule::Plan& plan) {
   fresh_bytes_ = arena;
   for (const BufferPlan& b : plan.buffers) {
     const auto bytes = static_cast<std::int64_t>(b.bytes);
-    if (b.kind != BufferPlan::Kind::Arena) outside += bytes;
+    // What may lie where an input does is not counted twice; a run that donates nothing is looked
+    // at before it begins.
+    if (b.kind != BufferPlan::Kind::Arena && b.donor < 0) outside += bytes;
     if (b.kind == BufferPlan::Kind::Output) fresh_bytes_ += bytes;
   }
   const std::int64_t limit = runtime::memory_limit_bytes();

@@ -37,11 +37,13 @@ int checked_dim(const char* op, const Tensor& x, int dim, const Tensor& index) {
 }
 
 // True where column - row compares with `diagonal`.
-Tensor triangle(const char* op, const char* comparison, const Arg& x, int diagonal) {
+Tensor triangle(const char* op, const char* comparison, const Arg& x, I diagonal) {
   LocScope scope(x.loc(), op);
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 2, "{}: got {}; need at least 2 dimensions", op, t.aval().str());
   const Shape& s = t.shape();
+  // All that lie further say the same.
+  diagonal = std::clamp<I>(diagonal, -s[s.rank() - 2], s[s.rank() - 1]);
   const Tensor row = make_iota(s, s.rank() - 2, DType::I64, t.device());
   const Tensor column = make_iota(s, s.rank() - 1, DType::I64, t.device());
   return masked(compare(comparison, sub(column, row), diagonal), t);
@@ -225,7 +227,9 @@ Tensor diagonal(const Arg& x, Int offset, Dim dim1, Dim dim2) {
   const int a = wrap_dim("diagonal", dim1, t.ndim()), b = wrap_dim("diagonal", dim2, t.ndim());
   LILITH_CHECK(a != b, "diagonal: dim1 and dim2 are both {}", a);
   const I rows = t.shape()[a], columns = t.shape()[b];
-  const I start_row = std::max<I>(-offset, 0), start_column = std::max<I>(offset, 0);
+  // Beyond the sizes nothing is left, however far; the lowest number has no negative.
+  const I bounded = std::clamp<I>(offset, -rows, columns);
+  const I start_row = std::max<I>(-bounded, 0), start_column = std::max<I>(bounded, 0);
   const I n = std::max<I>(std::min(rows - start_row, columns - start_column), 0);
   Ints perm = other_dims(t.ndim(), Ints{a, b});
   perm.push_back(a);

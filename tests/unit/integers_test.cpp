@@ -111,5 +111,19 @@ TEST(Bools, MeanWhatTheyMeanInPyTorch) {
   EXPECT_FALSE(Linear(3, 4, {false}).bias.defined());
 }
 
+TEST(Integers, ADiagonalBeyondTheMatrixStaysBeyond) {
+  const Tensor x = ones({3, 4});
+  for (const I far : {I{1} << 32, INT64_MAX}) {
+    EXPECT_EQ(tril(x, far).sum().item<float>(), 12) << far;
+    EXPECT_EQ(triu(x, far).sum().item<float>(), 0) << far;
+    EXPECT_EQ(diagonal(x, far).numel(), 0) << far;
+  }
+  for (const I far : {-(I{1} << 32), INT64_MIN}) {
+    EXPECT_EQ(tril(x, far).sum().item<float>(), 0) << far;
+    EXPECT_EQ(triu(x, far).sum().item<float>(), 12) << far;
+    EXPECT_EQ(diagonal(x, far).numel(), 0) << far;
+  }
+}
+
 }  // namespace
 }  // namespace lilith

@@ -44,9 +44,9 @@ std::vector<NodeImpl*> Fuser::up_to_pooling(NodeImpl* core, std::size_t* pointwi
     for (NodeImpl* u : a_.users(n)) {
       const auto& list = u->op->cls == OpClass::Window ? pools : before;
       if (std::find(list.begin(), list.end(), u) != list.end()) continue;
-      if (pointwise_after(n, u) && !grouped(u) && !needs_later_value(u, core, before))
+      if (pointwise_after(n, u) && is_free(u) && !needs_later_value(u, core, before))
         before.push_back(u);
-      else if (rules_.pools(core, u) && !grouped(u) && (pools.empty() || like(pools[0], u)))
+      else if (rules_.pools(core, u) && is_free(u) && (pools.empty() || like(pools[0], u)))
         pools.push_back(u);
       else
         return {};
@@ -71,7 +71,7 @@ std::vector<NodeImpl*> Fuser::inside_epilogue(NodeImpl* core, std::size_t* first
   for (std::size_t k = *first; k < inside.size(); ++k) {
     for (NodeImpl* u : a_.users(inside[k])) {
       if (inside.size() < 64 && std::find(inside.begin(), inside.end(), u) == inside.end() &&
-          pointwise_after(inside[k], u) && !grouped(u) && !needs_later_value(u, core, inside)) {
+          pointwise_after(inside[k], u) && is_free(u) && !needs_later_value(u, core, inside)) {
         inside.push_back(u);
       }
     }

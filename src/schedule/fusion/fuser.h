@@ -45,6 +45,8 @@ class Fuser {
   bool stored(const NodeImpl* n) const;
   void store(const NodeImpl* n) { fusion_.stored[static_cast<std::size_t>(a_.index(n))] = true; }
   bool grouped(const NodeImpl* n) const { return in_group_[static_cast<std::size_t>(a_.index(n))]; }
+  // In no kernel yet, neither as a result nor as what is computed where it is read.
+  bool is_free(const NodeImpl* n) const { return !grouped(n) && units_.alone(a_.index(n)); }
   static bool is_constant(const NodeImpl* n) { return n->op == &ir::constant_op(); }
 
   void must_store();

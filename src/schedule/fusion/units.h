@@ -26,6 +26,8 @@ class Units {
   /// Whether the unit of `n` needs the unit of `of`, or is it.
   bool needs(int n, int of) const;
   bool together(int a, int b) const { return unit_of(a) == unit_of(b); }
+  /// Whether no other node has joined the unit of `n`.
+  bool alone(int n) const { return members(unit_of(n)).size() == 1; }
   /// Edges that were looked at since the beginning.
   std::int64_t looked_at() const { return looked_at_; }
 
