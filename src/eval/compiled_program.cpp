@@ -1,6 +1,7 @@
 #include "eval/compiled_program.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include "codegen/codegen.h"
 #include "core/dump.h"
 #include "core/env.h"
+#include "core/text_table.h"
 #include "eval/check_nan.h"
 #include "eval/guard_bands.h"
 #include "eval/launch_report.h"
@@ -76,7 +78,8 @@ class CompiledProgram final : public Program {
 
   ProgramStats stats() const override {
     ProgramStats s = stats_;
-    s.text = launch_table(plan_, times_.best()) + memory_table(plan_);
+    const int width = terminal_columns(STDOUT_FILENO, kTableWidth);
+    s.text = launch_table(plan_, times_.best(), width) + memory_table(plan_);
     return s;
   }
 
@@ -105,7 +108,8 @@ class CompiledProgram final : public Program {
   void launch_timed(Instance& instance) {
     const std::vector<double> ms = launcher_->run_timed(instance);
     times_.add(ms);
-    if (env::debug(1, "run")) fmt::print(stderr, "{}", launch_table(plan_, ms));
+    const int width = terminal_columns(STDERR_FILENO, kTableWidth);
+    if (env::debug(1, "run")) fmt::print(stderr, "{}", launch_table(plan_, ms, width));
   }
 
   // LILITH_CHECK_NAN: looks at what a launch wrote.

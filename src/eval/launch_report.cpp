@@ -5,50 +5,17 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <functional>
+#include <numeric>
 
 #include "core/dump.h"
 #include "core/env.h"
+#include "core/text_table.h"
 #include "lilith/compile.h"
 
 namespace lilith {
 namespace {
 
 using schedule::LaunchPlan;
-
-/// One column; without any cell it is left out.
-struct Column {
-  std::string title;
-  bool number;  // to the right
-  std::vector<std::string> cells;
-
-  bool empty() const {
-    return std::all_of(cells.begin(), cells.end(), [](const auto& c) { return c.empty(); });
-  }
-  std::size_t width() const {
-    std::size_t w = title.size();
-    for (const std::string& c : cells) w = std::max(w, c.size());
-    return w;
-  }
-};
-
-std::string aligned(std::vector<Column> columns) {
-  std::erase_if(columns, [](const Column& c) { return c.empty(); });
-  if (columns.empty()) return "";
-  std::vector<std::string> lines(columns[0].cells.size() + 1);
-  for (const Column& c : columns) {
-    const std::size_t width = &c == &columns.back() && !c.number ? 0 : c.width();
-    for (std::size_t row = 0; row < lines.size(); ++row) {
-      const std::string& cell = row == 0 ? c.title : c.cells[row - 1];
-      if (!lines[row].empty()) lines[row] += "  ";
-      lines[row] +=
-          c.number ? fmt::format("{:>{}}", cell, width) : fmt::format("{:{}}", cell, width);
-    }
-  }
-  std::string text;
-  for (const std::string& line : lines) text += line + "\n";
-  return text;
-}
 
 }  // namespace
 
@@ -65,36 +32,103 @@ void show_plan(const schedule::Plan& plan) {
   if (print) fmt::print(stderr, "{}\n", plan.str());
 }
 
-std::string launch_table(const schedule::Plan& plan, const std::vector<double>& ms) {
-  std::vector<Column> columns;
-  const auto add = [&](const char* title, bool number,
-                       const std::function<std::string(const LaunchPlan&, std::size_t)>& cell) {
-    Column c{title, number, {}};
-    for (std::size_t i = 0; i < plan.launches.size(); ++i)
-      c.cells.push_back(cell(plan.launches[i], i));
-    columns.push_back(std::move(c));
-  };
+namespace {
+
+using Align = TextColumn::Align;
+
+// 12.3M: a number of which the size matters.
+std::string rough(double x) {
+  constexpr const char* kUnits[] = {"", "k", "M", "G", "T"};
+  std::size_t unit = 0;
+  for (; x >= 1000 && unit < 4; ++unit) x /= 1000;
+  return fmt::format("{:.{}f}{}", x, unit == 0 || x >= 100 ? 0 : x >= 10 ? 1 : 2, kUnits[unit]);
+}
+
+// The table while it grows: a cell for each launch, then one for all of them together.
+class LaunchColumns {
+ public:
+  explicit LaunchColumns(const std::vector<LaunchPlan>& launches) : launches_(launches) {}
+
+  /// of(launch, its number); `total`: the last row's.
+  template <class Of>
+  TextColumn& add(const char* title, Align align, Of&& of, std::string total = " ") {
+    TextColumn c{title, align, {}, 0};
+    for (std::size_t i = 0; i < launches_.size(); ++i) c.cells.push_back(of(launches_[i], i));
+    if (launches_.size() > 1) c.cells.push_back(std::move(total));
+    return columns_.emplace_back(std::move(c));
+  }
+  std::string text(std::size_t width) && { return text_table(std::move(columns_), width); }
+
+ private:
+  const std::vector<LaunchPlan>& launches_;
+  std::vector<TextColumn> columns_;
+};
+
+// What all launches take together.
+LaunchPlan sum_of(const std::vector<LaunchPlan>& launches) {
+  LaunchPlan all;
+  for (const LaunchPlan& l : launches) {
+    all.flops += l.flops;
+    all.bytes += l.bytes;
+    all.cycles += l.cycles;
+  }
+  return all;
+}
+
+void add_times(LaunchColumns& table, const LaunchPlan& all, const std::vector<double>& ms) {
+  const double sum = std::accumulate(ms.begin(), ms.end(), 0.0);
+  const auto time = [](double t) { return fmt::format("{:.4f}", t); };
   // Per millisecond and million: giga per second.
-  const auto rate = [&](double amount, std::size_t i) {
-    return ms.empty() ? "" : fmt::format("{:.1f}", amount / 1e6 / ms[i]);
+  const auto rate = [](double amount, double t) { return fmt::format("{:.1f}", amount / 1e6 / t); };
+  table.add(
+      "ms", Align::Right, [&](const LaunchPlan&, std::size_t i) { return time(ms[i]); }, time(sum));
+  table.add("%", Align::Right, [&](const LaunchPlan&, std::size_t i) {
+    return fmt::format("{:.1f}", 100 * ms[i] / sum);
+  });
+  table.add(
+      "GFLOP/s", Align::Right,
+      [&](const LaunchPlan& l, std::size_t i) { return rate(l.flops, ms[i]); },
+      rate(all.flops, sum));
+  table.add(
+      "GB/s", Align::Right,
+      [&](const LaunchPlan& l, std::size_t i) { return rate(l.bytes, ms[i]); },
+      rate(all.bytes, sum));
+}
+
+void add_work(LaunchColumns& table, const LaunchPlan& all) {
+  const auto add = [&](const char* title, auto of) {
+    table.add(
+        title, Align::Right, [&](const LaunchPlan& l, std::size_t) { return of(l); }, of(all));
   };
-  add("kernel", false, [](const LaunchPlan& l, std::size_t i) {
-    return fmt::format("kernel {:3}{}", i, l.barrier_before ? "*" : "");
-  });
-  add("ms", true, [&](const LaunchPlan&, std::size_t i) {
-    return ms.empty() ? "" : fmt::format("{:.4f}", ms[i]);
-  });
-  add("GFLOP/s", true, [&](const LaunchPlan& l, std::size_t i) { return rate(l.flops, i); });
-  add("GB/s", true, [&](const LaunchPlan& l, std::size_t i) { return rate(l.bytes, i); });
-  add("MFLOP", true,
-      [](const LaunchPlan& l, std::size_t) { return fmt::format("{:.3f}", l.flops / 1e6); });
-  add("KiB", true,
-      [](const LaunchPlan& l, std::size_t) { return fmt::format("{:.1f}", l.bytes / 1024); });
-  add("line", false, [](const LaunchPlan& l, std::size_t) { return l.loc.str(); });
-  add("schedule", false,
-      [](const LaunchPlan& l, std::size_t) { return l.how + (l.single ? ", one thread" : ""); });
-  add("computes", false, [](const LaunchPlan& l, std::size_t) { return l.what; });
-  return aligned(std::move(columns));
+  add("MFLOP", [](const LaunchPlan& l) { return fmt::format("{:.3f}", l.flops / 1e6); });
+  add("KiB", [](const LaunchPlan& l) { return fmt::format("{:.1f}", l.bytes / 1024); });
+  add("cycles", [](const LaunchPlan& l) { return l.cycles > 0 ? rough(l.cycles) : ""; });
+}
+
+}  // namespace
+
+std::string launch_table(const schedule::Plan& plan, const std::vector<double>& ms, int width) {
+  constexpr std::size_t kLeast = 24;  // of a text that is cut
+  LaunchColumns table(plan.launches);
+  const LaunchPlan all = sum_of(plan.launches);
+  table.add(
+      "kernel", Align::Left,
+      [](const LaunchPlan& l, std::size_t i) {
+        return fmt::format("kernel {:3}{}", i, l.barrier_before ? "*" : "");
+      },
+      "total");
+  if (!ms.empty()) add_times(table, all, ms);
+  add_work(table, all);
+  table.add("line", Align::Left, [](const LaunchPlan& l, std::size_t) { return l.loc.str(); });
+  const auto add_text = [&](const char* title, auto of) {
+    table.add(title, Align::Left, [&](const LaunchPlan& l, std::size_t) { return of(l); }).least =
+        kLeast;
+  };
+  add_text("computes", [](const LaunchPlan& l) { return l.what; });
+  add_text("schedule",
+           [](const LaunchPlan& l) { return l.how + (l.single ? ", one thread" : ""); });
+  add_text("next best", [](const LaunchPlan& l) { return l.next_best; });
+  return std::move(table).text(static_cast<std::size_t>(width));
 }
 
 std::string memory_table(const schedule::Plan& plan) {

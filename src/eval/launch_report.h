@@ -10,9 +10,12 @@ namespace lilith {
 /// LILITH_DEBUG=4 and LILITH_DUMP: the plan, and the IR of its kernels.
 void show_plan(const schedule::Plan& plan);
 
-/// A row for each launch: its time and speed, where it was timed (ms: empty otherwise), the user's
-/// line, the schedule that was chosen, and what it computes.
-std::string launch_table(const schedule::Plan& plan, const std::vector<double>& ms);
+/// Columns of a table that goes to no terminal.
+inline constexpr int kTableWidth = 200;
+/// A row for each launch: its time and speed, where it was timed (ms: empty otherwise), its work,
+/// the cycles that the model gives it, the user's line, what it computes, the schedule that was
+/// chosen and the one that came second. A last row for all together. Wide texts are cut.
+std::string launch_table(const schedule::Plan& plan, const std::vector<double>& ms, int width);
 /// A row for each temporary: where it lies in the arena, and when.
 std::string memory_table(const schedule::Plan& plan);
 

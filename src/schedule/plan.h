@@ -43,6 +43,8 @@ struct LaunchPlan {
   Loc loc;                            // the user's line of its last result
   std::string what;                   // "conv_general+add+maximum -> %12 f32[100,16,28,28]"
   std::string how;                    // "rows 14 (dim 3), vectors 2 (dim 1), k-split 2"
+  double cycles = 0;                  // the model's estimate, of one thread; 0: there is none
+  std::string next_best;  // the way that came second, with its cycles; empty: there is no other
   double flops = 0;
   double bytes = 0;
   bool barrier_before = false;  // it touches what a launch since the last barrier touched

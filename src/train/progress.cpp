@@ -1,20 +1,20 @@
 #include "train/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
+#include "core/text_table.h"
+
 namespace lilith::train {
 namespace {
 
 int terminal_width() {
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col - 1;
-  return 79;
+  const int columns = terminal_columns(STDERR_FILENO, 80);
+  return (columns > 20 ? columns : 80) - 1;
 }
 
 std::string values(const ProgressState& s) {

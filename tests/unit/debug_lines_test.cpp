@@ -5,6 +5,8 @@
 #include <regex>
 
 #include "core/env.h"
+#include "core/text_table.h"
+#include "eval/launch_report.h"
 #include "lilith/compile.h"
 #include "lilith/ops.h"
 
@@ -33,11 +35,18 @@ std::string joined(const std::vector<std::string>& lines) {
   return out;
 }
 
-// ms, GFLOP/s, GB/s, MFLOP, KiB, the user's line, schedule, what is computed.
-const char* const kKernel =
-    "kernel +\\d+\\*? +[\\d.]+ +[\\d.]+ +[\\d.]+ +[\\d.]+ +[\\d.]+ +"
-    "debug_lines_test.cpp:\\d+ +\\S.*  [\\w+]+ -> %\\d+ \\w+\\[[\\d,]*\\].*";
-const char* const kTitles = "kernel +ms +GFLOP/s +GB/s +MFLOP +KiB +line +schedule +computes";
+// ms, %, GFLOP/s, GB/s, MFLOP, KiB, the model's cycles, the user's line, what is computed, the
+// schedule and the one that came second, where there is one.
+const char* const kNumbers = "kernel +\\d+\\*? +[\\d.]+ +[\\d.]+ +[\\d.]+ +[\\d.]+ ";
+const char* const kRest =
+    " +[\\d.]+ +[\\d.]+ ( +([\\d.]+[kMGT]?|-))? +debug_lines_test.cpp:\\d+ +"
+    "[\\w+]+(…| )-> %\\d+ \\w+\\[[\\d,]*\\].*  \\S.*";
+const std::string kUntimed = std::string("kernel +\\d+\\*?") + kRest;
+const std::string kKernel = std::string(kNumbers) + kRest;
+const std::string kUntimedTitles =
+    "kernel +MFLOP +KiB( +cycles)? +line +computes +schedule( +next best)?";
+const std::string kTitles =
+    "kernel +ms +% +GFLOP/s +GB/s +MFLOP +KiB( +cycles)? +line +computes +schedule( +next best)?";
 const char* const kPass =
     "pass \\w+ +[\\d.]+ us +\\d+ -> +\\d+ nodes  (changed|unchanged)|pass \\w+ +skipped: "
     "LILITH_DISABLE";
@@ -93,7 +102,7 @@ TEST_F(DebugLines, LevelTwoAddsEachPassWithItsEffect) {
   EXPECT_GE(count(lines, "pass cse +skipped: LILITH_DISABLE"), 1) << joined(lines);
   EXPECT_GE(count(lines, "pass simplify .*  changed"), 1) << joined(lines);
   EXPECT_GE(count(lines, kKernel), 2) << joined(lines);
-  EXPECT_EQ(count(lines, "(kernel|pass|codegen:|phases:) .*"), static_cast<int>(lines.size()))
+  EXPECT_EQ(count(lines, "(kernel|total|pass|codegen:|phases:) .*"), static_cast<int>(lines.size()))
       << joined(lines);
 }
 
@@ -112,10 +121,8 @@ TEST_F(DebugLines, ExplainListsInputsKernelsAndTheArena) {
   ASSERT_FALSE(lines.empty());
   const std::string text = joined(lines);
   EXPECT_EQ(lines[0], "x f32[37,29], y f32[29,11]") << text;
-  EXPECT_EQ(count(lines, "kernel +MFLOP +KiB +line +schedule +computes"), 1) << text;
-  const int kernels = count(lines,
-                            "kernel +\\d+\\*? +[\\d.]+ +[\\d.]+ +debug_lines_test.cpp:\\d+ +\\S.*  "
-                            "[\\w+]+ -> %\\d+ \\w+\\[[\\d,]*\\].*");
+  EXPECT_EQ(count(lines, kUntimedTitles), 1) << text;
+  const int kernels = count(lines, kUntimed);
   EXPECT_GE(kernels, 2) << text;
   EXPECT_EQ(count(lines, "arena: [\\d.]+ KiB for [\\d.]+ KiB of values.*"), 1) << text;
   EXPECT_GE(count(lines, " +\\d+ \\+\\d+ +launches +\\d+ to +\\d+  \\w+\\[[\\d,]*\\]( .scratch.)?"),
@@ -129,19 +136,69 @@ TEST_F(DebugLines, ExplainListsInputsKernelsAndTheArena) {
   const auto timed = lines_of(explain(f));
   EXPECT_EQ(count(timed, kTitles), 1) << joined(timed);
   EXPECT_EQ(count(timed, kKernel), kernels) << joined(timed);
+  EXPECT_EQ(count(timed, "total +[\\d.]+ +[\\d.]+ +[\\d.]+ .*"), kernels > 1) << joined(timed);
 }
 
 TEST_F(DebugLines, TheColumnsOfTheTableAreAligned) {
   auto f = compile([](Tensor x, Tensor w) { return softmax(matmul(x, w) * 2.5 + 1.25, 1); });
   f(a, b);
   const auto lines = lines_of(explain(f));
-  const std::size_t line = lines[1].find("line"), schedule = lines[1].find("schedule");
+  const std::size_t line = lines[1].find("line"), computes = lines[1].find("computes");
   for (const std::string& l : lines) {
     if (!l.starts_with("kernel  ") || &l == &lines[1]) continue;
     EXPECT_EQ(l.find("debug_lines_test.cpp"), line) << joined(lines);
-    EXPECT_EQ(l[schedule - 1], ' ');
-    EXPECT_NE(l[schedule], ' ');
+    EXPECT_EQ(l[computes - 1], ' ');
+    EXPECT_NE(l[computes], ' ');
   }
+}
+
+schedule::Plan made_up() {
+  schedule::Plan plan;
+  plan.launches.resize(2);
+  plan.launches[0].what =
+      "conv_general+add+broadcast+mul+maximum+select+add+mul+broadcast+sub+div+tanh -> %12 "
+      "f32[8,9]";
+  plan.launches[0].how =
+      "rows 6 (dim 2), vectors 4 (dim 1), k 288 whole, panels packed by each thread";
+  plan.launches[0].cycles = 1234567;
+  plan.launches[0].next_best = "rows 14 (dim 2), vectors 2 (dim 1), k-split 2: 1.31M";
+  plan.launches[1].what = "add -> %13 f32[8,9]";
+  plan.launches[1].how = "pointwise 1 loops";
+  return plan;
+}
+
+TEST(LaunchTable, ShowsTheModelAndWhatCameSecondWithDashesWhereThereIsNone) {
+  const auto lines = lines_of(launch_table(made_up(), {}, 300));
+  ASSERT_EQ(lines.size(), 4u);
+  const std::string text = joined(lines);
+  const auto cell = [&](std::size_t row, const char* title) {
+    return lines[row].substr(lines[0].find(title));
+  };
+  EXPECT_TRUE(lines[1].find(" 1.23M ") != std::string::npos) << text;
+  EXPECT_EQ(cell(1, "next best"), made_up().launches[0].next_best) << text;
+  EXPECT_EQ(cell(2, "next best"), "-") << text;
+  EXPECT_EQ(lines[3].substr(0, 5), "total") << text;
+}
+
+TEST(LaunchTable, WideTextsAreCutAndKeepWhatAKernelMakes) {
+  const auto lines = lines_of(launch_table(made_up(), {0.5, 0.25}, 160));
+  for (const std::string& line : lines)
+    EXPECT_LE(line.size(), 160u + 3 * 2) << joined(lines);  // "…" is 3 bytes
+  EXPECT_NE(lines[1].find("…-> %12 f32[8,9]  rows 6"), std::string::npos) << joined(lines);
+  EXPECT_NE(lines[2].find("add -> %13 f32[8,9]"), std::string::npos) << joined(lines);
+  // No narrower than what says something.
+  EXPECT_NE(lines_of(launch_table(made_up(), {}, 10))[1].find("rows 6"), std::string::npos);
+}
+
+TEST(TextTable, CountsCharactersNotBytes) {
+  EXPECT_EQ(shortened("größe ändert", 6), "größe…");
+  EXPECT_EQ(shortened("größe", 5), "größe");
+  EXPECT_EQ(shortened("abc", 1), "…");
+  EXPECT_EQ(text_table({{"ä", TextColumn::Align::Left, {"b", "größe"}},
+                        {"n", TextColumn::Align::Right, {"10", ""}},
+                        {"none", TextColumn::Align::Left, {"", ""}}},
+                       80),
+            "ä       n\nb      10\ngröße   -\n");
 }
 
 }  // namespace
