@@ -18,23 +18,23 @@ std::string escaped(const std::string& s) {
 
 std::string dot_text(const Graph& g) {
   const std::vector<Node> nodes = g.nodes();
-  const auto names = ir::node_names(nodes);
+  const ir::NodeNames names(nodes);
   std::string out = "digraph lilith {\n  node [shape=box fontname=\"monospace\"];\n";
   for (const Node& n : nodes) {
     const ir::NodeImpl& node = *n.tensor().node();
-    const std::string& id = names.at(&node);
+    const std::string& id = names.of(&node);
     std::string label = node.is_leaf() ? "%" + id + " " + node.op->name : node.op->name;
     label += "\n" + ir::aval_text(node.aval);
     if (!node.is_leaf() && !node.attrs.empty()) label += "\n" + node.attrs.str();
     out += "  \"" + id + "\" [label=\"" + escaped(label) + "\"";
     out += node.is_leaf() ? " style=rounded];\n" : "];\n";
     for (const ir::NodeImpl* input : node.inputs) {
-      out += "  \"" + names.at(input) + "\" -> \"" + id + "\";\n";
+      out += "  \"" + names.of(input) + "\" -> \"" + id + "\";\n";
     }
   }
   for (std::size_t i = 0; i < g.outputs().size(); ++i) {
     out += fmt::format("  \"return {}\" [shape=plaintext];\n  \"{}\" -> \"return {}\";\n", i,
-                       names.at(g.outputs()[i].node()), i);
+                       names.of(g.outputs()[i].node()), i);
   }
   return out + "}\n";
 }

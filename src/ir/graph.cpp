@@ -1,5 +1,6 @@
 #include "lilith/graph.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "ir/hash.h"
@@ -119,34 +120,60 @@ std::vector<Tensor> Graph::operator()(const std::vector<Tensor>& inputs) const {
 
 Graph transform(const Graph& g,
                 const std::function<Tensor(const Node&, const std::vector<Tensor>&)>& visit) {
-  Values values(256);
-  for (NodeImpl* node : ir::topological_order(g.outputs())) {
-    const std::vector<Tensor> inputs = lookup(values, *node);
-    Tensor value;
-    {
-      LocScope::Override scope(node->loc);
-      value = visit(Node(Tensor(node)), inputs);
-    }
-    values.insert(node, value.defined() ? value : ir::rebuild(node, inputs));
-  }
-  return Graph(g.inputs(), lookup(values, g.outputs()));
+  const ir::Numbered numbered(g);
+  return ir::transform(numbered, [&](std::size_t n, std::span<NodeImpl* const> inputs) {
+    NodeImpl& node = numbered.node(n);
+    const LocScope::Override scope(node.loc);
+    return visit(Node(Tensor(&node)), std::vector<Tensor>(inputs.begin(), inputs.end()));
+  });
 }
 
 namespace ir {
 
-Tensor rebuild(NodeImpl* node, const std::vector<Tensor>& new_inputs) {
+Tensor rebuild(NodeImpl* node, std::span<NodeImpl* const> new_inputs) {
   bool same = true, same_avals = true;
   for (std::size_t i = 0; i < new_inputs.size(); ++i) {
-    if (new_inputs[i].node() == node->inputs[i]) continue;
+    if (new_inputs[i] == node->inputs[i]) continue;
     same = false;
-    same_avals = same_avals && new_inputs[i].aval() == node->inputs[i]->aval;
+    same_avals = same_avals && new_inputs[i]->aval == node->inputs[i]->aval;
   }
   if (same) return Tensor(node);
-  if (same_avals) {
-    return Tensor(new NodeImpl(node->op, new_inputs, node->attrs, node->aval, node->loc));
-  }
+  std::vector<Tensor> inputs(new_inputs.begin(), new_inputs.end());
+  if (same_avals)
+    return Tensor(new NodeImpl(node->op, std::move(inputs), node->attrs, node->aval, node->loc));
   LocScope::Override scope(node->loc);
-  return apply(*node->op, new_inputs, node->attrs);
+  return apply(*node->op, std::move(inputs), node->attrs);
+}
+
+Tensor rebuild(NodeImpl* node, const std::vector<Tensor>& new_inputs) {
+  std::vector<NodeImpl*> inputs;
+  inputs.reserve(new_inputs.size());
+  for (const Tensor& t : new_inputs) inputs.push_back(t.node());
+  return rebuild(node, std::span<NodeImpl* const>(inputs));
+}
+
+void NewValues::set(std::size_t n, Tensor value) {
+  NodeImpl& old = g_.node(n);
+  if (!value.defined()) {
+    if (std::ranges::equal(inputs_, old.inputs)) {
+      values_[n] = &old;
+      return;
+    }
+    value = rebuild(&old, std::span<NodeImpl* const>(inputs_));
+  }
+  values_[n] = value.node();
+  if (value.node() != &old) made_.push_back(std::move(value));
+}
+
+Graph NewValues::graph() const {
+  std::vector<Tensor> outputs;
+  outputs.reserve(g_.outputs().size());
+  bool same = true;
+  for (const std::uint32_t out : g_.outputs()) {
+    outputs.emplace_back(values_[out]);
+    same = same && values_[out] == &g_.node(out);
+  }
+  return same ? g_.graph() : Graph(g_.graph().inputs(), std::move(outputs));
 }
 
 }  // namespace ir

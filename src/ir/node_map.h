@@ -1,6 +1,7 @@
 #pragma once
 #include <bit>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "ir/node.h"
@@ -24,22 +25,30 @@ class NodeMap {
     return s.node ? &s.value : nullptr;
   }
   bool contains(const NodeImpl* node) const { return find(node) != nullptr; }
-  /// Inserts unless present; true when it did.
-  bool insert(const NodeImpl* node, V value) {
+  /// The value of a node, which is `value` when it had none: true then.
+  std::pair<V*, bool> find_or_insert(const NodeImpl* node, V value) {
     if ((size_ + 1) * 2 > slots_.size()) grow();
     Slot& s = slots_[locate(node)];
-    if (s.node) return false;
+    if (s.node) return {&s.value, false};
     s.node = node;
     s.value = std::move(value);
     ++size_;
-    return true;
+    return {&s.value, true};
+  }
+  /// Inserts unless present; true when it did.
+  bool insert(const NodeImpl* node, V value) {
+    return find_or_insert(node, std::move(value)).second;
   }
   /// The value of a node, made when absent.
-  V& operator[](const NodeImpl* node) {
-    insert(node, V{});
-    return *find(node);
-  }
+  V& operator[](const NodeImpl* node) { return *find_or_insert(node, V{}).first; }
   std::size_t size() const { return size_; }
+  /// Calls f with each value, in no order.
+  template <class F>
+  void each_value(const F& f) {
+    for (Slot& s : slots_) {
+      if (s.node) f(s.value);
+    }
+  }
 
  private:
   struct Slot {

@@ -45,23 +45,37 @@ std::string attrs_text(const NodeImpl& node) {
 
 }  // namespace
 
-std::unordered_map<const NodeImpl*, std::string> node_names(const std::vector<Node>& nodes) {
-  std::unordered_map<const NodeImpl*, std::string> names;
+NodeNames::NodeNames(const std::vector<const NodeImpl*>& nodes) : number_(nodes.size()) {
   std::unordered_set<std::string> taken;
-  for (const Node& n : nodes) {
-    const NodeImpl* node = n.tensor().node();
+  for (const NodeImpl* node : nodes) {
     if (node->name.empty() || !node->is_leaf()) continue;
     const std::string base = clean(node->name);
     std::string name = base;
     for (int i = 1; !taken.insert(name).second; ++i) name = base + "_" + std::to_string(i);
-    names.emplace(node, std::move(name));
+    names_.push_back(std::move(name));
+    number_.insert(node, -static_cast<int>(names_.size()));
   }
   int next = 0;
-  for (const Node& n : nodes) {
-    const NodeImpl* node = n.tensor().node();
-    if (!names.count(node)) names.emplace(node, std::to_string(next++));
+  for (const NodeImpl* node : nodes) {
+    if (number_.insert(node, next)) ++next;
   }
-  return names;
+}
+
+namespace {
+std::vector<const NodeImpl*> pointers(const std::vector<Node>& nodes) {
+  std::vector<const NodeImpl*> out;
+  out.reserve(nodes.size());
+  for (const Node& n : nodes) out.push_back(n.tensor().node());
+  return out;
+}
+}  // namespace
+
+NodeNames::NodeNames(const std::vector<Node>& nodes) : NodeNames(pointers(nodes)) {}
+
+std::string NodeNames::of(const NodeImpl* node) const {
+  const int* number = number_.find(node);
+  if (number == nullptr) throw InternalError("printer: a node is not of the graph");
+  return *number < 0 ? names_[static_cast<std::size_t>(-1 - *number)] : std::to_string(*number);
 }
 
 std::string aval_text(const Aval& aval) {
@@ -72,15 +86,15 @@ std::string aval_text(const Aval& aval) {
 
 std::string Graph::str(bool with_locs) const {
   const std::vector<Node> all = nodes();
-  const auto names = ir::node_names(all);
+  const ir::NodeNames names(all);
   std::string out;
   for (const Node& n : all) {
     const ir::NodeImpl& node = *n.tensor().node();
-    out += "%" + names.at(&node) + ": " + ir::aval_text(node.aval) + " = " + node.op->name;
+    out += "%" + names.of(&node) + ": " + ir::aval_text(node.aval) + " = " + node.op->name;
     if (!node.is_leaf()) {
       out += '(';
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-        out += (i ? ", %" : "%") + names.at(node.inputs[i]);
+        out += (i ? ", %" : "%") + names.of(node.inputs[i]);
       }
       out += ')';
     }
@@ -90,7 +104,7 @@ std::string Graph::str(bool with_locs) const {
   }
   out += "return";
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    out += (i ? ", %" : " %") + names.at(outputs_[i].node());
+    out += (i ? ", %" : " %") + names.of(outputs_[i].node());
   }
   return out + "\n";
 }

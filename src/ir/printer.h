@@ -1,15 +1,25 @@
 #pragma once
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "ir/node_map.h"
 #include "lilith/graph.h"
 
 namespace lilith::ir {
 
-/// The name of each node of a graph, as the printer writes it, without the '%': an input's own name
-/// where it has one (made unique), else a number.
-std::unordered_map<const NodeImpl*, std::string> node_names(const std::vector<Node>& nodes);
+/// What the printer calls the nodes of a graph, without the '%': a leaf by its own name where it
+/// has one (made unique), others by a number.
+class NodeNames {
+ public:
+  /// `nodes`: as Graph::nodes lists them.
+  explicit NodeNames(const std::vector<const NodeImpl*>& nodes);
+  explicit NodeNames(const std::vector<Node>& nodes);
+  std::string of(const NodeImpl* node) const;
+
+ private:
+  NodeMap<int> number_;             // from -1 down: its own name
+  std::vector<std::string> names_;  // those
+};
 /// "f32[2,3]", with "@cuda:0" for what is not on the CPU.
 std::string aval_text(const Aval& aval);
 /// Data leaves of at most this many elements are printed with their values.

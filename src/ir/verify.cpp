@@ -41,7 +41,7 @@ std::string find_fault(const Graph& g) {
   for (const Node& n : nodes) {
     const std::string fault = find_fault(*n.tensor().node(), is_input);
     if (fault.empty()) continue;
-    std::string out = "%" + node_names(nodes).at(n.tensor().node()) + " " + fault;
+    std::string out = "%" + NodeNames(nodes).of(n.tensor().node()) + " " + fault;
     if (n.loc()) out += " (" + n.loc().str() + ")";
     return out;
   }

@@ -22,11 +22,7 @@ using ir::NodeImpl;
 // More elements than this are not interpreted at compile time.
 constexpr std::int64_t kMaxElements = 4096;
 
-bool is_foldable(const NodeImpl& n) {
-  if (n.inputs.empty() || !n.op->pure || !n.op->reference || n.aval.numel() == 0) return false;
-  return std::all_of(n.inputs.begin(), n.inputs.end(),
-                     [](const NodeImpl* input) { return is_constant(*input); });
-}
+bool is_foldable(const NodeImpl& n) { return n.op->pure && n.op->reference && n.aval.numel() != 0; }
 
 // One element stands for all of an elementwise op on constants.
 Aval folded_aval(const NodeImpl& n, const Aval& aval) {
@@ -76,9 +72,12 @@ Tensor fold(const NodeImpl& n) {
 
 }  // namespace
 
-Graph constant_folding(const Graph& g) {
-  return transform(g, [](const Node& node, const std::vector<Tensor>& inputs) {
-    Tensor current = ir::rebuild(node.tensor().node(), inputs);
+Graph constant_folding(const ir::Numbered& g) {
+  return ir::transform(g, [&](std::size_t i, std::span<NodeImpl* const> inputs) -> Tensor {
+    const auto is_constant = [](const NodeImpl* in) { return passes::is_constant(*in); };
+    if (inputs.empty() || !std::all_of(inputs.begin(), inputs.end(), is_constant)) return {};
+    const LocScope::Override scope(g.node(i).loc);
+    Tensor current = ir::rebuild(&g.node(i), inputs);
     const NodeImpl& n = *current.node();
     if (!is_foldable(n) || total_elements(n) > kMaxElements) return current;
     Tensor folded = fold(n);

@@ -6,6 +6,7 @@
 //   return %3                              |
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "ir/hash.h"
 #include "ir/rebuild.h"
@@ -45,20 +46,37 @@ std::uint64_t hash_of(const NodeImpl& n) {
 // Leaves but constants are values given at run time: each is its own.
 bool may_merge(const NodeImpl& n) { return n.op->pure && (!n.is_leaf() || is_constant(n)); }
 
+/// The first node of each value, by hash: open addressing.
+class Seen {
+ public:
+  explicit Seen(std::size_t nodes) : slots_(std::bit_ceil(nodes * 2 + 2)) {}
+
+  /// The node that was seen with the value of this one, or this one, which is seen from now on.
+  NodeImpl* first(NodeImpl* node) {
+    const std::uint64_t h = hash_of(*node);
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t at = h & mask;; at = (at + 1) & mask) {
+      Slot& s = slots_[at];
+      if (s.node == nullptr) return (s = {h, node}).node;
+      if (s.hash == h && same_value(*s.node, *node)) return s.node;
+    }
+  }
+
+ private:
+  struct Slot {
+    std::uint64_t hash = 0;
+    NodeImpl* node = nullptr;
+  };
+  std::vector<Slot> slots_;
+};
+
 }  // namespace
 
-Graph cse(const Graph& g) {
-  std::unordered_multimap<std::uint64_t, Tensor> seen;
-  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) {
-    Tensor current = ir::rebuild(node.tensor().node(), inputs);
-    if (!may_merge(*current.node())) return current;
-    const std::uint64_t h = hash_of(*current.node());
-    const auto [first, last] = seen.equal_range(h);
-    for (auto it = first; it != last; ++it) {
-      if (same_value(*it->second.node(), *current.node())) return it->second;
-    }
-    seen.emplace(h, current);
-    return current;
+Graph cse(const ir::Numbered& g) {
+  Seen seen(g.size());
+  return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> inputs) {
+    const Tensor current = ir::rebuild(&g.node(n), inputs);
+    return may_merge(*current.node()) ? Tensor(seen.first(current.node())) : current;
   });
 }
 

@@ -82,9 +82,11 @@ Tensor of_nothing(const NodeImpl& n) {
 
 }  // namespace
 
-Graph empty(const Graph& g) {
-  return transform(g, [](const Node& node, const std::vector<Tensor>& inputs) {
-    Tensor current = ir::rebuild(node.tensor().node(), inputs);
+Graph empty(const ir::Numbered& g) {
+  if (std::none_of(g.nodes().begin(), g.nodes().end(), is_empty)) return g.graph();
+  return ir::transform(g, [&](std::size_t i, std::span<NodeImpl* const> inputs) {
+    const LocScope::Override scope(g.node(i).loc);
+    Tensor current = ir::rebuild(&g.node(i), inputs);
     const NodeImpl& n = *current.node();
     if (n.is_leaf()) return current;
     if (is_empty(&n) && n.op->pure) return constant(0, n.aval);

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "ir/rebuild.h"
 #include "passes/pipeline.h"
 #include "passes/rules.h"
 
@@ -23,10 +24,9 @@ using ir::NodeImpl;
 struct Gathers {
   std::unordered_set<const NodeImpl*> indices[Shape::kMaxRank];
 
-  explicit Gathers(const Graph& g) {
-    for (const Node& n : g.nodes()) {
-      if (n.op_name() == "gather")
-        indices[axis_of(*n.tensor().node())].insert(n.tensor().node()->inputs[1]);
+  explicit Gathers(const ir::Numbered& g) {
+    for (const NodeImpl* n : g.nodes()) {
+      if (is(*n, "gather")) indices[axis_of(*n)].insert(n->inputs[1]);
     }
   }
   bool has_index_of(const NodeImpl& scatter) const {
@@ -59,13 +59,15 @@ Tensor compare_with_iota(const NodeImpl& n, const Tensor& index, const Tensor& v
 
 }  // namespace
 
-Graph one_hot(const Graph& g) {
+Graph one_hot(const ir::Numbered& g) {
+  if (!g.has("scatter_add")) return g.graph();
   const Gathers gathers(g);
-  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) -> Tensor {
-    const NodeImpl& n = *node.tensor().node();
-    if (!is(n, "scatter_add") || !is_constant(inputs[0], 0) || !gathers.has_index_of(n)) return {};
-    if (inputs[2].shape()[static_cast<int>(n.attrs.integer("axis"))] != 1) return {};
-    return compare_with_iota(n, inputs[1], inputs[2]);
+  return ir::transform(g, [&](std::size_t i, std::span<NodeImpl* const> inputs) -> Tensor {
+    const NodeImpl& n = g.node(i);
+    if (!is(n, "scatter_add") || !is_constant(*inputs[0], 0) || !gathers.has_index_of(n)) return {};
+    if (inputs[2]->aval.shape[static_cast<int>(n.attrs.integer("axis"))] != 1) return {};
+    const LocScope::Override scope(n.loc);
+    return compare_with_iota(n, Tensor(inputs[1]), Tensor(inputs[2]));
   });
 }
 

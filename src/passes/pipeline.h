@@ -1,6 +1,10 @@
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
 
+#include "ir/numbered.h"
 #include "lilith/graph.h"
 
 namespace lilith {
@@ -12,24 +16,29 @@ namespace passes {
 
 /// Whose a pass is. Kernels rely on a required one.
 enum class PassKind : std::uint8_t { Own, Required, Registered };
+/// One step of the pipeline, or of the rewrites before scheduling. Returns the graph itself where
+/// nothing is to be done.
+struct Pass {
+  std::string name;
+  std::function<Graph(const ir::Numbered&)> run;
+  PassKind kind = PassKind::Own;
+  std::string feature = {};  // it goes with this feature of LILITH_DISABLE
+};
+
 /// Runs one pass: skipped when LILITH_DISABLE names it, unless it is required; timed and printed by
 /// LILITH_DEBUG, dumped by LILITH_DUMP, verified by LILITH_VERIFY (InternalError "internal error
 /// after pass 'NAME': …"; Error "after pass 'NAME': …" for a registered one).
-Graph run_pass(const PassDef& pass, const Graph& g, PassKind kind);
-/// The same for one of the pipeline.
-Graph run_pass(const PassDef& pass, const Graph& g);
+ir::Numbered run_pass(const Pass& pass, const ir::Numbered& g);
 /// The passes in the order in which they run, registered ones in their places.
-std::vector<PassDef> pipeline();
-/// True when two graphs with the same inputs are the same program.
-bool same_program(const Graph& a, const Graph& b);
+std::vector<Pass> pipeline();
 
 // The passes. Each keeps the values of the outputs and is exact but for the sign of zero.
-Graph empty(const Graph& g);
-Graph simplify(const Graph& g);
-Graph constant_folding(const Graph& g);
-Graph transposes(const Graph& g);
-Graph cse(const Graph& g);
-Graph one_hot(const Graph& g);
+Graph empty(const ir::Numbered& g);
+Graph simplify(const ir::Numbered& g);
+Graph constant_folding(const ir::Numbered& g);
+Graph transposes(const ir::Numbered& g);
+Graph cse(const ir::Numbered& g);
+Graph one_hot(const ir::Numbered& g);
 
 }  // namespace passes
 }  // namespace lilith

@@ -12,7 +12,7 @@ namespace {
 constexpr int kMaxRewrites = 32;
 
 Tensor first_fit(const Rules& rules, ir::NodeImpl& node) {
-  const auto at = rules.find(node.op->name);
+  const auto at = rules.find(node.op);
   if (at == rules.end()) return {};
   for (Rule rule : at->second) {
     if (Tensor out = rule(node); out.defined()) {
@@ -28,9 +28,22 @@ Tensor first_fit(const Rules& rules, ir::NodeImpl& node) {
 
 }  // namespace
 
-Graph apply_rules(const Graph& g, const Rules& rules) {
-  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) {
-    Tensor current = ir::rebuild(node.tensor().node(), inputs);
+Rules by_op(const NamedRules& rules) {
+  Rules out;
+  for (const auto& [name, list] : rules) {
+    const OpDef* op = find_op(name);
+    if (op == nullptr) throw InternalError(fmt::format("rules of '{}', which is no op", name));
+    out.emplace(op, list);
+  }
+  return out;
+}
+
+Graph apply_rules(const ir::Numbered& g, const Rules& rules) {
+  return ir::transform(g, [&](std::size_t n, std::span<ir::NodeImpl* const> inputs) -> Tensor {
+    ir::NodeImpl& old = g.node(n);
+    if (!rules.contains(old.op)) return {};
+    const LocScope::Override scope(old.loc);
+    Tensor current = ir::rebuild(&old, inputs);
     for (int i = 0; i < kMaxRewrites; ++i) {
       Tensor next = first_fit(rules, *current.node());
       if (!next.defined()) break;

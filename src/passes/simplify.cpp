@@ -23,8 +23,6 @@ Tensor make(std::string_view op, std::vector<Tensor> inputs) {
   return lilith::apply(op, std::move(inputs));
 }
 
-bool same(const Tensor& a, const Tensor& b) { return a.node() == b.node(); }
-
 // A power of two whose reciprocal is a normal number: division by it is an exact multiplication.
 bool has_exact_reciprocal(double c) {
   int exponent = 0;
@@ -40,46 +38,47 @@ Tensor constant_to_the_right(NodeImpl& n) {
 
 // ---- Sums. ----
 
-Tensor add_zero(NodeImpl& n) { return is_constant(in(n, 1), 0) ? in(n, 0) : Tensor(); }
+Tensor add_zero(NodeImpl& n) { return is_constant(operand(n, 1), 0) ? in(n, 0) : Tensor(); }
 
 // x + (-y) = x - y
 Tensor add_negated(NodeImpl& n) {
-  if (is(in(n, 1), "neg")) return make("sub", {in(n, 0), in(n, 1).node()->input(0)});
-  if (is(in(n, 0), "neg")) return make("sub", {in(n, 1), in(n, 0).node()->input(0)});
+  if (is(operand(n, 1), "neg")) return make("sub", {in(n, 0), in(n, 1).node()->input(0)});
+  if (is(operand(n, 0), "neg")) return make("sub", {in(n, 1), in(n, 0).node()->input(0)});
   return {};
 }
 
 // x - (-y) = x + y
 Tensor sub_negated(NodeImpl& n) {
-  if (!is(in(n, 1), "neg")) return {};
+  if (!is(operand(n, 1), "neg")) return {};
   return make("add", {in(n, 0), in(n, 1).node()->input(0)});
 }
 
 Tensor sub_itself(NodeImpl& n) {
-  const bool exact = is_integral(n.aval.dtype) && same(in(n, 0), in(n, 1));
+  const bool exact = is_integral(n.aval.dtype) && n.inputs[0] == n.inputs[1];
   return exact ? constant(0, n.aval) : Tensor();
 }
 
 // ---- Products. 0 * x stays: x may be inf or NaN. ----
 
 Tensor mul_one(NodeImpl& n) {
-  if (is_constant(in(n, 1), 1)) return in(n, 0);
-  if (is_constant(in(n, 1), -1)) return make("neg", {in(n, 0)});
+  if (is_constant(operand(n, 1), 1)) return in(n, 0);
+  if (is_constant(operand(n, 1), -1)) return make("neg", {in(n, 0)});
   return {};
 }
 
 Tensor mul_zero_of_integers(NodeImpl& n) {
-  return is_integral(n.aval.dtype) && is_constant(in(n, 1), 0) ? in(n, 1) : Tensor();
+  return is_integral(n.aval.dtype) && is_constant(operand(n, 1), 0) ? in(n, 1) : Tensor();
 }
 
 // (-x) * (-y) = x * y, the same for division
 Tensor both_negated(NodeImpl& n) {
-  if (!is_floating(n.aval.dtype) || !is(in(n, 0), "neg") || !is(in(n, 1), "neg")) return {};
+  if (!is_floating(n.aval.dtype) || !is(operand(n, 0), "neg") || !is(operand(n, 1), "neg"))
+    return {};
   return apply(*n.op, {in(n, 0).node()->input(0), in(n, 1).node()->input(0)});
 }
 
 Tensor div_constant(NodeImpl& n) {
-  const auto c = constant_value(in(n, 1));
+  const auto c = constant_value(operand(n, 1));
   if (!c) return {};
   if (*c == 1) return in(n, 0);
   if (!is_floating(n.aval.dtype) || !has_exact_reciprocal(*c)) return {};
@@ -88,7 +87,7 @@ Tensor div_constant(NodeImpl& n) {
 
 // x^2 = x*x and the like. What is rounded once more is within the promise of pow.
 Tensor pow_constant(NodeImpl& n) {
-  const auto c = constant_value(in(n, 1));
+  const auto c = constant_value(operand(n, 1));
   if (!c) return {};
   const Tensor x = in(n, 0);
   const bool floating = is_floating(n.aval.dtype);
@@ -121,7 +120,7 @@ Tensor idempotent(NodeImpl& n) { return n.inputs[0]->op == n.op ? in(n, 0) : Ten
 
 // f(-x) = f(x)
 Tensor even_function(NodeImpl& n) {
-  return is(in(n, 0), "neg") ? apply(*n.op, {in(n, 0).node()->input(0)}) : Tensor();
+  return is(operand(n, 0), "neg") ? apply(*n.op, {in(n, 0).node()->input(0)}) : Tensor();
 }
 
 Tensor not_comparison(NodeImpl& n) {
@@ -137,10 +136,10 @@ Tensor not_comparison(NodeImpl& n) {
   return {};
 }
 
-Tensor both_the_same(NodeImpl& n) { return same(in(n, 0), in(n, 1)) ? in(n, 0) : Tensor(); }
+Tensor both_the_same(NodeImpl& n) { return n.inputs[0] == n.inputs[1] ? in(n, 0) : Tensor(); }
 
 Tensor and_constant(NodeImpl& n) {
-  const auto c = constant_value(in(n, 1));
+  const auto c = constant_value(operand(n, 1));
   if (!c) return {};
   if (*c == 0) return in(n, 1);
   const bool all_ones = n.aval.dtype == DType::Bool || *c == -1;
@@ -148,7 +147,7 @@ Tensor and_constant(NodeImpl& n) {
 }
 
 Tensor or_constant(NodeImpl& n) {
-  const auto c = constant_value(in(n, 1));
+  const auto c = constant_value(operand(n, 1));
   if (!c) return {};
   if (*c == 0) return in(n, 0);
   return n.aval.dtype == DType::Bool ? in(n, 1) : Tensor();
@@ -158,7 +157,7 @@ Tensor or_constant(NodeImpl& n) {
 Tensor nested_bounds(NodeImpl& n) {
   const NodeImpl& x = *n.inputs[0];
   if (x.op != n.op || !is_constant(*x.inputs[1])) return {};
-  const auto a = constant_value(x.input(1)), b = constant_value(in(n, 1));
+  const auto a = constant_value(operand(x, 1)), b = constant_value(operand(n, 1));
   // From 2^53 on the doubles no longer tell integers apart.
   if (!b || !(std::fabs(*a) < 0x1p53 && std::fabs(*b) < 0x1p53)) return {};
   const bool outer = is(n, "maximum") ? *b >= *a : *b <= *a;
@@ -168,12 +167,12 @@ Tensor nested_bounds(NodeImpl& n) {
 // ---- select ----
 
 Tensor select_known(NodeImpl& n) {
-  if (const auto c = constant_value(in(n, 0))) return in(n, *c != 0 ? 1 : 2);
-  return same(in(n, 1), in(n, 2)) ? in(n, 1) : Tensor();
+  if (const auto c = constant_value(operand(n, 0))) return in(n, *c != 0 ? 1 : 2);
+  return n.inputs[1] == n.inputs[2] ? in(n, 1) : Tensor();
 }
 
 Tensor select_negated(NodeImpl& n) {
-  if (!is(in(n, 0), "not")) return {};
+  if (!is(operand(n, 0), "not")) return {};
   return make("select", {in(n, 0).node()->input(0), in(n, 2), in(n, 1)});
 }
 
@@ -243,7 +242,7 @@ Tensor its_input(NodeImpl& n) { return in(n, 0); }
 
 Tensor ones(NodeImpl& n) { return constant(1, n.aval); }
 
-Rules elementwise_rules() {
+NamedRules elementwise_rules() {
   return {
       {"add", {constant_to_the_right, add_zero, add_negated}},
       {"sub", {add_zero, sub_negated, sub_itself}},
@@ -280,14 +279,14 @@ Rules elementwise_rules() {
 
 }  // namespace
 
-Graph simplify(const Graph& g) {
+Graph simplify(const ir::Numbered& g) {
   static const Rules* rules = [] {
-    auto* all = new Rules(elementwise_rules());
+    NamedRules all = elementwise_rules();
     for (auto& [op, list] : view_rules()) {
-      auto& into = (*all)[op];
+      auto& into = all[op];
       into.insert(into.end(), list.begin(), list.end());
     }
-    return all;
+    return new Rules(by_op(all));
   }();
   return apply_rules(g, *rules);
 }

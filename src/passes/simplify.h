@@ -4,6 +4,6 @@
 namespace lilith::passes {
 
 /// The identities of views, reductions of unit dimensions among them.
-Rules view_rules();
+NamedRules view_rules();
 
 }  // namespace lilith::passes

@@ -40,7 +40,7 @@ Tensor reshape_nothing(NodeImpl& n) {
 }
 
 Tensor reshape_of_reshape(NodeImpl& n) {
-  return is(in(n, 0), "reshape") ? reshape(n.inputs[0]->input(0), n.aval.shape) : Tensor();
+  return is(operand(n, 0), "reshape") ? reshape(n.inputs[0]->input(0), n.aval.shape) : Tensor();
 }
 
 // ---- broadcast ----
@@ -240,7 +240,7 @@ Tensor reduce_constant(NodeImpl& n) {
 
 }  // namespace
 
-Rules view_rules() {
+NamedRules view_rules() {
   return {
       {"reshape", {reshape_nothing, view_of_constant, reshape_of_reshape}},
       {"broadcast",

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "ir/node_map.h"
 #include "ir/rebuild.h"
 #include "passes/movable.h"
 #include "passes/pipeline.h"
@@ -39,12 +38,69 @@ Ints moved_dims(const NodeImpl& broadcast, const Ints& perm) {
   return permuted(inverse(perm), ints(broadcast, "dims"));
 }
 
+/// Who uses a node: transposes, each permutation once, and others.
+struct Users {
+  std::vector<Ints> perms;
+  bool others = false;
+};
+
+/// The uses of a graph's nodes, outputs among them.
+class Uses {
+ public:
+  explicit Uses(const ir::Numbered& g) : g_(g), count_(g.size(), 0), users_of_(g.size(), kNone) {
+    for (std::size_t n = 0; n < g.size(); ++n) {
+      const bool transpose = is(g.node(n), "transpose");
+      for (const std::uint32_t in : g.inputs(n)) {
+        ++count_[in];
+        if (transpose) add(in, ints(g.node(n), "perm"));
+      }
+    }
+    for (std::size_t n = 0; n < g.size(); ++n) {
+      if (is(g.node(n), "transpose")) continue;
+      for (const std::uint32_t in : g.inputs(n)) add_other(in);
+    }
+    for (const std::uint32_t out : g.outputs()) {
+      ++count_[out];
+      add_other(out);
+    }
+  }
+
+  int count_of(const NodeImpl& x) const {
+    const std::uint32_t* n = g_.find(&x);
+    return n ? count_[*n] : 0;
+  }
+  /// Of a node that a transpose reads; null for others.
+  const Users* users(std::size_t n) const {
+    return users_of_[n] == kNone ? nullptr : &users_[users_of_[n]];
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffffu;
+
+  void add(std::uint32_t n, const Ints& perm) {
+    if (users_of_[n] == kNone) {
+      users_of_[n] = static_cast<std::uint32_t>(users_.size());
+      users_.emplace_back();
+    }
+    auto& perms = users_[users_of_[n]].perms;
+    if (std::find(perms.begin(), perms.end(), perm) == perms.end()) perms.push_back(perm);
+  }
+  void add_other(std::uint32_t n) {
+    if (users_of_[n] != kNone) users_[users_of_[n]].others = true;
+  }
+
+  const ir::Numbered& g_;
+  std::vector<int> count_;
+  std::vector<Users> users_;
+  std::vector<std::uint32_t> users_of_;  // by number, in users_
+};
+
 /// Transposing a value by taking the transpose further up. Costs are in bytes that a transpose
 /// would write; a transpose that vanishes counts negative.
 class Puller {
  public:
-  /// With a count of uses, ops used once may be recomputed in the other order.
-  explicit Puller(const ir::NodeMap<int>* uses) : uses_(uses) {}
+  /// With what is known of a graph's uses, ops used once may be recomputed in the other order.
+  explicit Puller(const Uses* uses) : uses_(uses) {}
 
   std::int64_t cost(const NodeImpl& x, const Ints& perm, int depth = 0) const {
     if (is_identity(perm) || is_constant(x) || is(x, "iota") || x.aval.numel() <= 1) return 0;
@@ -91,10 +147,7 @@ class Puller {
   }
 
  private:
-  bool used_once(const NodeImpl& x) const {
-    const int* count = uses_ ? uses_->find(&x) : nullptr;
-    return count && *count == 1;
-  }
+  bool used_once(const NodeImpl& x) const { return uses_ && uses_->count_of(x) == 1; }
 
   bool may_recompute(const NodeImpl& x, const Ints& perm, int depth) const {
     return depth < kMaxDepth && !x.is_leaf() && used_once(x) && moved_attrs(x, perm).has_value();
@@ -114,7 +167,7 @@ class Puller {
     return apply("broadcast", {source}, {{"shape", shape.vec()}, {"dims", dims}});
   }
 
-  const ir::NodeMap<int>* uses_;
+  const Uses* uses_;
 };
 
 // ---- Down. ----
@@ -228,27 +281,32 @@ Tensor move_one_down(NodeImpl& n, bool may_sink) {
 
 // Nodes that some user reads as they are: were their transpose to move past another user, there
 // would be two. Moving up does it where that pays.
-ir::NodeMap<char> read_as_they_are(const Graph& g) {
-  ir::NodeMap<char> out(64);
-  for (const NodeImpl* user : ir::topological_order(g.outputs())) {
-    const bool absorbs = is_movable(*user) || is(*user, "transpose") || is(*user, "dot_general") ||
-                         takes_axes_alone(*user);
+std::vector<char> read_as_they_are(const ir::Numbered& g) {
+  std::vector<char> out(g.size(), 0);
+  for (std::size_t n = 0; n < g.size(); ++n) {
+    const NodeImpl& user = g.node(n);
+    const bool absorbs = is_movable(user) || is(user, "transpose") || is(user, "dot_general") ||
+                         takes_axes_alone(user);
     if (absorbs) continue;
-    for (const NodeImpl* input : user->inputs) out.insert(input, 1);
+    for (const std::uint32_t in : g.inputs(n)) out[in] = 1;
   }
-  for (const Tensor& t : g.outputs()) out.insert(t.node(), 1);
+  for (const std::uint32_t n : g.outputs()) out[n] = 1;
   return out;
 }
 
-Graph move_down(const Graph& g) {
-  const ir::NodeMap<char> fixed = read_as_they_are(g);
-  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) {
-    const NodeImpl& old = *node.tensor().node();
-    Tensor current = ir::rebuild(node.tensor().node(), inputs);
-    bool may_sink = true;
+Graph move_down(const ir::Numbered& g) {
+  const std::vector<char> fixed = read_as_they_are(g);
+  return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> inputs) -> Tensor {
+    NodeImpl& old = g.node(n);
+    bool any = is(old, "transpose"), may_sink = true;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (is(inputs[i], "transpose") && fixed.contains(old.inputs[i])) may_sink = false;
+      if (!is(*inputs[i], "transpose")) continue;
+      any = true;
+      if (fixed[g.inputs(n)[i]]) may_sink = false;
     }
+    if (!any) return {};
+    const LocScope::Override scope(old.loc);
+    Tensor current = ir::rebuild(&old, inputs);
     constexpr int kMaxMoves = 32;
     for (int i = 0; i < kMaxMoves; ++i) {
       Tensor next = move_one_down(*current.node(), may_sink);
@@ -260,38 +318,6 @@ Graph move_down(const Graph& g) {
 }
 
 // ---- Up. ----
-
-/// Who uses a node: transposes, each permutation once, and others.
-struct Users {
-  std::vector<Ints> perms;
-  bool others = false;
-};
-
-struct Uses {
-  ir::NodeMap<int> count{256};
-  ir::NodeMap<Users> users{256};
-
-  explicit Uses(const Graph& g) {
-    for (const NodeImpl* node : ir::topological_order(g.outputs())) {
-      for (const NodeImpl* input : node->inputs) add(*node, input);
-    }
-    for (const Tensor& t : g.outputs()) {
-      ++count[t.node()];
-      users[t.node()].others = true;
-    }
-  }
-
- private:
-  void add(const NodeImpl& user, const NodeImpl* input) {
-    ++count[input];
-    Users& u = users[input];
-    if (!is(user, "transpose")) {
-      u.others = true;
-    } else if (std::find(u.perms.begin(), u.perms.end(), ints(user, "perm")) == u.perms.end()) {
-      u.perms.push_back(ints(user, "perm"));
-    }
-  }
-};
 
 // Computing x in the order of one of the transposes that read it, where that leaves fewer bytes to
 // transpose: the operands' transposes, and one for every user that wants another order.
@@ -313,38 +339,35 @@ const Ints* better_order(const NodeImpl& x, const Users& users, const Puller& pu
   return best;
 }
 
-Graph move_up(const Graph& g) {
+Graph move_up(const ir::Numbered& g) {
   const Uses uses(g);
-  const Puller puller(&uses.count);
-  return transform(g, [&](const Node& node, const std::vector<Tensor>& inputs) -> Tensor {
-    NodeImpl& x = *node.tensor().node();
-    const Users* users = uses.users.find(&x);
-    if (x.is_leaf() || is(x, "transpose") || !users || users->perms.empty()) return {};
+  const Puller puller(&uses);
+  return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> inputs) -> Tensor {
+    const Users* users = uses.users(n);
+    if (!users) return {};
+    NodeImpl& x = g.node(n);
+    if (x.is_leaf() || is(x, "transpose")) return {};
     // A node whose inputs were replaced below is left to the next round: the uses have changed.
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].node() != x.inputs[i]) return {};
-    }
+    if (!std::ranges::equal(inputs, x.inputs)) return {};
     const Ints* perm = better_order(x, *users, puller);
     if (!perm) return {};
+    const LocScope::Override scope(x.loc);
     return transpose(puller.pull_inputs(x, *perm, 0), inverse(*perm));
   });
 }
 
 }  // namespace
 
-Graph transposes(const Graph& g) {
-  const auto order = ir::topological_order(g.outputs());
-  const bool any =
-      std::any_of(order.begin(), order.end(), [](NodeImpl* n) { return is(*n, "transpose"); });
-  if (!any) return g;
+Graph transposes(const ir::Numbered& g) {
+  if (!g.has("transpose")) return g.graph();
   constexpr int kMaxRounds = 8;
-  Graph current = move_down(g);
+  ir::Numbered current = g.next(move_down(g));
   for (int i = 0; i < kMaxRounds; ++i) {
-    Graph up = move_up(current);
-    if (same_program(up, current)) break;
-    current = move_down(up);
+    const ir::Numbered up = current.next(move_up(current));
+    if (ir::same_program(up, current)) break;
+    current = up.next(move_down(up));
   }
-  return current;
+  return current.graph();
 }
 
 }  // namespace lilith::passes

@@ -1,6 +1,5 @@
 #include "schedule/dataflow.h"
 
-#include "ir/printer.h"
 #include "lilith/error.h"
 
 namespace lilith::schedule {
@@ -9,57 +8,73 @@ using ir::NodeImpl;
 
 namespace {
 
-// What the outputs reach, inputs first; then the inputs that nothing reads.
-std::vector<NodeImpl*> all_nodes(const Graph& g) {
-  std::vector<NodeImpl*> order = ir::topological_order(g.outputs());
-  ir::NodeMap<char> reached(order.size());
-  for (const NodeImpl* n : order) reached.insert(n, 1);
-  for (const Tensor& in : g.inputs()) {
-    if (reached.insert(in.node(), 1)) order.push_back(in.node());
+std::vector<NodeImpl*> all_nodes(const ir::Numbered& numbered) {
+  std::vector<NodeImpl*> order = numbered.nodes();
+  for (const Tensor& in : numbered.graph().inputs()) {
+    if (numbered.find(in.node()) == nullptr) order.push_back(in.node());
   }
   return order;
 }
 
-ir::NodeMap<int> number(const std::vector<NodeImpl*>& order) {
-  ir::NodeMap<int> index(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) index.insert(order[i], static_cast<int>(i));
-  return index;
+// As Graph::nodes has them: inputs first.
+std::vector<const NodeImpl*> printed(const ir::Numbered& numbered) {
+  std::vector<const NodeImpl*> nodes;
+  std::vector<char> is_input(numbered.size(), 0);
+  for (const Tensor& in : numbered.graph().inputs()) {
+    nodes.push_back(in.node());
+    if (const std::uint32_t* n = numbered.find(in.node())) is_input[*n] = 1;
+  }
+  for (std::size_t n = 0; n < numbered.size(); ++n) {
+    if (!is_input[n]) nodes.push_back(&numbered.node(n));
+  }
+  return nodes;
 }
 
 }  // namespace
 
 Dataflow::Dataflow(const Graph& g)
-    : order_(all_nodes(g)),
-      index_(number(order_)),
-      names_(ir::node_names(g.nodes())),
-      users_(order_.size()),
+    : numbered_(g),
+      order_(all_nodes(numbered_)),
+      names_(printed(numbered_)),
       output_(order_.size()),
       input_edges_(edges(false)),
       user_edges_(edges(true)),
       reachability_(input_edges_) {
-  for (NodeImpl* n : order_) {
-    for (const NodeImpl* in : n->inputs) {
-      auto& users = users_[static_cast<std::size_t>(index(in))];
-      if (users.empty() || users.back() != n) users.push_back(n);
-    }
-  }
-  for (const Tensor& out : g.outputs()) output_[static_cast<std::size_t>(index(out.node()))] = true;
+  for (std::size_t i = numbered_.size(); i < order_.size(); ++i)
+    unread_.insert(order_[i], static_cast<int>(i));
+  find_users();
+  for (const std::uint32_t out : numbered_.outputs()) output_[out] = true;
 }
 
 int Dataflow::index(const NodeImpl* n) const {
-  const int* i = index_.find(n);
+  if (const std::uint32_t* i = numbered_.find(n)) return static_cast<int>(*i);
+  const int* i = unread_.find(n);
   if (i == nullptr) throw InternalError("schedule: a node is not of the graph");
   return *i;
 }
 
 Edges Dataflow::edges(bool to_users) const {
   std::vector<std::pair<int, int>> pairs;
-  for (std::size_t i = 0; i < order_.size(); ++i) {
-    const int n = static_cast<int>(i);
-    for (const NodeImpl* in : order_[i]->inputs)
-      pairs.push_back(to_users ? std::pair{index(in), n} : std::pair{n, index(in)});
+  for (std::size_t i = 0; i < numbered_.size(); ++i) {
+    for (const std::uint32_t in : numbered_.inputs(i)) {
+      const std::pair<int, int> edge{static_cast<int>(i), static_cast<int>(in)};
+      pairs.push_back(to_users ? std::pair{edge.second, edge.first} : edge);
+    }
   }
   return Edges(order_.size(), pairs);
+}
+
+void Dataflow::find_users() {
+  first_user_.reserve(order_.size() + 1);
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    first_user_.push_back(users_.size());
+    int last = -1;  // what reads it twice stands there twice, side by side
+    for (const int user : user_edges_.of(static_cast<int>(i))) {
+      if (user != last) users_.push_back(order_[static_cast<std::size_t>(user)]);
+      last = user;
+    }
+  }
+  first_user_.push_back(users_.size());
 }
 
 }  // namespace lilith::schedule

@@ -1,10 +1,12 @@
 #pragma once
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "ir/node.h"
 #include "ir/node_map.h"
+#include "ir/numbered.h"
+#include "ir/printer.h"
 #include "lilith/graph.h"
 #include "schedule/reachability.h"
 
@@ -20,9 +22,11 @@ class Dataflow {
   const std::vector<ir::NodeImpl*>& order() const { return order_; }
   int index(const ir::NodeImpl* n) const;
   /// What the printed graph calls it, without its %.
-  const std::string& name(const ir::NodeImpl* n) const { return names_.at(n); }
-  const std::vector<ir::NodeImpl*>& users(const ir::NodeImpl* n) const {
-    return users_[static_cast<std::size_t>(index(n))];
+  std::string name(const ir::NodeImpl* n) const { return names_.of(n); }
+  /// What reads it, each once, in their order.
+  std::span<ir::NodeImpl* const> users(const ir::NodeImpl* n) const {
+    const auto i = static_cast<std::size_t>(index(n));
+    return {users_.data() + first_user_[i], users_.data() + first_user_[i + 1]};
   }
   bool is_output(const ir::NodeImpl* n) const {
     return output_[static_cast<std::size_t>(index(n))];
@@ -37,11 +41,14 @@ class Dataflow {
 
  private:
   Edges edges(bool to_users) const;
+  void find_users();
 
-  std::vector<ir::NodeImpl*> order_;
-  ir::NodeMap<int> index_;
-  std::unordered_map<const ir::NodeImpl*, std::string> names_;
-  std::vector<std::vector<ir::NodeImpl*>> users_;
+  const ir::Numbered numbered_;
+  std::vector<ir::NodeImpl*> order_;  // what is numbered, then the inputs that nothing reads
+  ir::NodeMap<int> unread_;           // the indices of those
+  ir::NodeNames names_;
+  std::vector<std::size_t> first_user_;
+  std::vector<ir::NodeImpl*> users_;
   std::vector<bool> output_;
   Edges input_edges_, user_edges_;
   Reachability reachability_;

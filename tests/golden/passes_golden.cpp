@@ -48,12 +48,12 @@ Graph run(const std::string& path, const Graph& g) {
   const std::string pass = path.substr(path.find('/') + 1);
   if (path.starts_with("rewrites/")) {
     if (pass == "prepare") return schedule::prepare(g).graph;
-    for (const schedule::Rewrite& r : schedule::rewrites()) {
+    for (const passes::Pass& r : schedule::rewrites()) {
       if (r.name == pass) return r.run(g);
     }
   }
   if (pass == "pipeline") return run_passes(g);
-  for (const PassDef& p : passes::pipeline()) {
+  for (const passes::Pass& p : passes::pipeline()) {
     if (p.name == pass) return p.run(g);
   }
   throw Error("no pass '" + pass + "'");

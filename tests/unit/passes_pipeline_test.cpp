@@ -10,6 +10,8 @@
 namespace lilith {
 namespace {
 
+using passes::PassKind;
+
 constexpr const char* kTwice =
     "%x: f32[4] = parameter\n%0: f32[4] = exp(%x)\n%1: f32[4] = exp(%x)\n"
     "%2: f32[4] = add(%0, %1)\nreturn %2\n";
@@ -28,7 +30,7 @@ TEST_F(PipelineTest, DisabledPassesAreSkipped) {
   EXPECT_EQ(run_passes(g).nodes().size(), 4u);
 }
 
-std::string text_of(const PassDef& pass, const Graph& g) {
+std::string text_of(const passes::Pass& pass, const Graph& g) {
   try {
     passes::run_pass(pass, g);
   } catch (const Error& e) {
@@ -39,41 +41,47 @@ std::string text_of(const PassDef& pass, const Graph& g) {
 
 TEST_F(PipelineTest, ABrokenPassIsNamed) {
   env::set("LILITH_VERIFY", "1");
-  const auto broken = [](const Graph& g) { return Graph({}, g.outputs()); };
-  EXPECT_EQ(text_of({"break", "", broken}, parse_graph(kTwice)),
+  const auto broken = [](const ir::Numbered& g) { return Graph({}, g.graph().outputs()); };
+  EXPECT_EQ(text_of({"break", broken, PassKind::Registered}, parse_graph(kTwice)),
             "after pass 'break': %x is a parameter, but no input of the graph");
   // Of a pass of Lilith's own it is a mistake of Lilith's.
-  EXPECT_EQ(text_of({"cse", "", broken}, parse_graph(kTwice)),
+  EXPECT_EQ(text_of({"cse", broken}, parse_graph(kTwice)),
             "internal error after pass 'cse': %x is a parameter, but no input of the graph. This "
             "is a Lilith bug; rerun with LILITH_DUMP=dir.");
 }
 
 TEST_F(PipelineTest, APassThatChangesAnAvalIsNamed) {
   const Graph g = parse_graph(kTwice);
-  EXPECT_EQ(text_of({"cut", "",
-                     [](const Graph& g) {
+  EXPECT_EQ(text_of({"cut",
+                     [](const ir::Numbered& n) {
+                       const Graph& g = n.graph();
                        return Graph(g.inputs(),
                                     {apply("cast", {g.outputs()[0]}, {{"dtype", kFloat64}})});
-                     }},
+                     },
+                     PassKind::Registered},
                     g),
             "after pass 'cut': output 0 is f64[4], was f32[4]");
-  EXPECT_EQ(text_of({"cut", "", [](const Graph& g) { return Graph(g.inputs(), {}); }}, g),
+  const auto no_outputs = [](const ir::Numbered& n) { return Graph(n.graph().inputs(), {}); };
+  EXPECT_EQ(text_of({"cut", no_outputs, PassKind::Registered}, g),
             "after pass 'cut': the graph has 0 outputs, had 1");
-  EXPECT_EQ(text_of({"cut", "",
-                     [](const Graph&) {
+  EXPECT_EQ(text_of({"cut",
+                     [](const ir::Numbered&) {
                        return parse_graph(
                            "%x: f32[3] = parameter\n%y: f32[4] = constant "
                            "{value=0.0}\nreturn %y\n");
-                     }},
+                     },
+                     PassKind::Registered},
                     g),
             "after pass 'cut': input 0 is f32[3], was f32[4]");
 }
 
 TEST_F(PipelineTest, AMistakeInAUsersPassIsTheUsers) {
-  const PassDef wrong{"axes", "", [](const Graph& g) {
-                        g.outputs()[0].node()->attrs.ints("axes");
-                        return g;
-                      }};
+  const passes::Pass wrong{"axes",
+                           [](const ir::Numbered& g) {
+                             g.node(g.outputs()[0]).attrs.ints("axes");
+                             return g.graph();
+                           },
+                           PassKind::Registered};
   EXPECT_EQ(text_of(wrong, parse_graph(kTwice)), "in pass 'axes': attrs: no 'axes' in {}");
 }
 
@@ -95,7 +103,7 @@ TEST_F(PipelineTest, RegisteredPassesRunOnceInTheirPlace) {
 
 TEST_F(PipelineTest, AGraphWithNothingToDoIsReturnedAsItIs) {
   const Graph g = parse_graph("%x: f32[4] = parameter\n%0: f32[4] = exp(%x)\nreturn %0\n");
-  for (const PassDef& pass : passes::pipeline()) {
+  for (const passes::Pass& pass : passes::pipeline()) {
     EXPECT_EQ(pass.run(g).outputs()[0].node(), g.outputs()[0].node()) << pass.name;
   }
 }

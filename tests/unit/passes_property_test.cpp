@@ -39,7 +39,7 @@ TEST_P(RandomGraphs, KeepTheirValuesThroughEveryPass) {
     const Graph g = random.make(25);
     const auto inputs = random.values(g);
     const std::string where = "seed " + std::to_string(seed) + " ";
-    for (const PassDef& pass : passes::pipeline()) {
+    for (const passes::Pass& pass : passes::pipeline()) {
       const Graph out = pass.run(g);
       ASSERT_NO_THROW(out.verify()) << where << pass.name;
       expect_same_values(g, out, inputs, where + pass.name);

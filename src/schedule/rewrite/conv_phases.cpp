@@ -94,7 +94,6 @@ bool worthwhile(const ConvSpec& spec, const Tensor& w, const Shape& out) {
 }  // namespace
 
 Tensor split_phases(const Node& n, const std::vector<Tensor>& in) {
-  if (n.op_name() != "conv_general") return {};
   const Shape& out = n.aval().shape;
   Split s{ConvSpec::of(n.attrs()), in[0], in[1], {}, {}, {}};
   if (!worthwhile(s.spec, s.w, out)) return {};

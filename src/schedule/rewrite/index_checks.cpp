@@ -7,7 +7,6 @@
 #include <numeric>
 #include <set>
 #include <tuple>
-#include <unordered_set>
 
 #include "core/run_error.h"
 #include "ir/node.h"
@@ -20,15 +19,14 @@ namespace lilith::schedule {
 namespace {
 
 // What follows from inputs by elementwise and view ops alone: cheap to compute twice.
-std::unordered_set<const ir::NodeImpl*> simple_nodes(const Graph& g) {
-  std::unordered_set<const ir::NodeImpl*> simple;
-  for (const Node& node : g.nodes()) {
-    const ir::NodeImpl* n = node.tensor().node();
-    const OpClass c = n->op->cls;
-    if ((c == OpClass::Leaf || c == OpClass::Elementwise || c == OpClass::View) &&
-        std::all_of(n->inputs.begin(), n->inputs.end(),
-                    [&](const ir::NodeImpl* in) { return in->is_leaf() || simple.contains(in); }))
-      simple.insert(n);
+std::vector<char> simple_nodes(const ir::Numbered& g) {
+  std::vector<char> simple(g.size(), 0);
+  for (std::size_t n = 0; n < g.size(); ++n) {
+    const OpClass c = g.node(n).op->cls;
+    const auto reads = g.inputs(n);
+    simple[n] = (c == OpClass::Leaf || c == OpClass::Elementwise || c == OpClass::View) &&
+                std::all_of(reads.begin(), reads.end(),
+                            [&](std::uint32_t in) { return simple[in] || g.node(in).is_leaf(); });
   }
   return simple;
 }
@@ -63,16 +61,17 @@ constexpr std::int64_t kSignBit = std::numeric_limits<std::int64_t>::min();
 
 }  // namespace
 
-IndexChecks add_index_checks(const Graph& g) {
+IndexChecks add_index_checks(const ir::Numbered& numbered) {
+  const Graph& g = numbered.graph();
   IndexChecks all;
-  const auto simple_index = simple_nodes(g);
+  const std::vector<char> simple_index = simple_nodes(numbered);
   std::set<std::tuple<const ir::NodeImpl*, std::int64_t, std::int64_t>> done;
   std::vector<Tensor> outputs = g.outputs(), early;
-  for (const Node& n : g.nodes()) {
-    if (n.op_name() != "gather" && n.op_name() != "scatter_add") continue;
-    const ir::NodeImpl& node = *n.tensor().node();
+  for (const ir::NodeImpl* n : numbered.nodes()) {
+    const ir::NodeImpl& node = *n;
+    if (!passes::is(node, "gather") && !passes::is(node, "scatter_add")) continue;
     const std::int64_t size =
-        node.inputs[0]->aval.shape[static_cast<int>(n.attrs().integer("axis"))];
+        node.inputs[0]->aval.shape[static_cast<int>(node.attrs.integer("axis"))];
     auto [index, wrap] = unwrapped(source_of(node.input(1)));
     if (wrap != size) std::tie(index, wrap) = std::pair(source_of(node.input(1)), 0);
     if (node.inputs[1]->aval.numel() == 0 || !done.emplace(index.node(), wrap, size).second)
@@ -85,10 +84,10 @@ IndexChecks add_index_checks(const Graph& g) {
     place = apply("xor", {place, constant(kSignBit)});
     std::vector<std::int64_t> axes(index.shape().size());
     std::iota(axes.begin(), axes.end(), 0);
-    const bool simple = index.node()->is_leaf() || simple_index.contains(index.node());
+    const bool simple = index.node()->is_leaf() || simple_index[*numbered.find(index.node())] != 0;
     (simple ? early : outputs)
         .push_back(axes.empty() ? place : apply("reduce_max", {place}, {{"axes", axes}}));
-    (simple ? all.early : all.checks).push_back({n.op().name.c_str(), n.loc(), -wrap, size});
+    (simple ? all.early : all.checks).push_back({node.op->name.c_str(), node.loc, -wrap, size});
   }
   all.before = Graph(g.inputs(), std::move(early));
   all.graph = Graph(g.inputs(), std::move(outputs));

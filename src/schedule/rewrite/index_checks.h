@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ir/numbered.h"
 #include "lilith/error.h"
 #include "lilith/graph.h"
 
@@ -25,7 +26,7 @@ struct IndexChecks {
   Graph before;  // one for each of `early`: of indices that follow simply from inputs
   std::vector<IndexCheck> early, checks;
 };
-IndexChecks add_index_checks(const Graph& g);
+IndexChecks add_index_checks(const ir::Numbered& g);
 
 /// Throws a RunError: an index of the function that was called at `loc` lies outside of [low,
 /// high).

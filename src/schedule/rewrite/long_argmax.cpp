@@ -15,7 +15,6 @@ constexpr std::int64_t kColumns = 1024;  // that keep the lanes of all threads b
 }  // namespace
 
 Tensor split_argmax(const Node& n, const std::vector<Tensor>& in) {
-  if (n.op_name() != "argmax" && n.op_name() != "argmin") return {};
   const Tensor& x = in[0];
   const Ints& axes = n.attrs().ints("axes");
   const auto axis = static_cast<int>(axes[0]);

@@ -14,7 +14,6 @@ bool all_equal(const std::vector<std::int64_t>& v, std::int64_t x) {
 }  // namespace
 
 Tensor explicit_padding(const Node& n, const std::vector<Tensor>& in) {
-  if (n.op_name() != "conv_general") return {};
   const Attrs& a = n.attrs();
   const auto &lo = a.ints("lo"), &hi = a.ints("hi"), &dilation = a.ints("lhs_dilation"),
              &spec = a.ints("lhs_spec");

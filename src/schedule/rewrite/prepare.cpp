@@ -9,23 +9,37 @@
 #include "core/dump.h"
 #include "core/env.h"
 #include "core/phases.h"
-#include "passes/pipeline.h"
+#include "ir/rebuild.h"
 #include "schedule/rewrite/rewrites.h"
 
 namespace lilith::schedule {
 namespace {
 
-template <Tensor (*rewrite)(const Node&, const std::vector<Tensor>&)>
-Graph at_each_node(const Graph& g) {
-  return transform(g, rewrite);
+using Rewrite = Tensor (*)(const Node& n, const std::vector<Tensor>& in);
+
+/// A rewrite of each node of these ops; of none in a graph without `unless`.
+std::function<Graph(const ir::Numbered&)> at_each(std::vector<std::string_view> ops,
+                                                  Rewrite rewrite, std::string_view unless = "") {
+  return [=](const ir::Numbered& g) {
+    if (!unless.empty() && !g.has(unless)) return g.graph();
+    std::vector<const OpDef*> defs;
+    for (const std::string_view op : ops) defs.push_back(find_op(op));
+    return ir::transform(g, [&](std::size_t n, std::span<ir::NodeImpl* const> inputs) -> Tensor {
+      ir::NodeImpl& node = g.node(n);
+      if (std::find(defs.begin(), defs.end(), node.op) == defs.end()) return {};
+      const LocScope::Override scope(node.loc);
+      return rewrite(Node(Tensor(&node)), std::vector<Tensor>(inputs.begin(), inputs.end()));
+    });
+  };
 }
 
 // Names in LILITH_DISABLE that are neither a pass nor a rewrite nor a feature of the schedule.
 void warn_of_unknown() {
   std::vector<std::string> known = {"fuse", "rows", "sparse"};
-  for (const PassDef& p : passes::pipeline()) known.push_back(p.name);
-  for (const Rewrite& r : rewrites()) {
-    if (!r.required && std::find(known.begin(), known.end(), r.name) == known.end())
+  for (const passes::Pass& p : passes::pipeline()) known.push_back(p.name);
+  for (const passes::Pass& r : rewrites()) {
+    if (r.kind != passes::PassKind::Required &&
+        std::find(known.begin(), known.end(), r.name) == known.end())
       known.push_back(r.name);
   }
   for (const std::string& name : env::disabled()) {
@@ -37,16 +51,18 @@ void warn_of_unknown() {
 
 }  // namespace
 
-const std::vector<Rewrite>& rewrites() {
-  static const auto* all = new std::vector<Rewrite>{
-      {"conv_phases", at_each_node<split_phases>},
-      {"padding", at_each_node<explicit_padding>, true},
-      {"windows", at_each_node<split_windows>},
-      {"long_argmax", at_each_node<split_argmax>},
+const std::vector<passes::Pass>& rewrites() {
+  using enum passes::PassKind;
+  static const auto* all = new std::vector<passes::Pass>{
+      {"conv_phases", at_each({"conv_general"}, split_phases)},
+      {"padding", at_each({"conv_general"}, explicit_padding), Required},
+      {"windows",
+       at_each({"reduce_window_sum", "reduce_window_max", "window_argmax"}, split_windows)},
+      {"long_argmax", at_each({"argmax", "argmin"}, split_argmax)},
       {"cse", passes::cse},
       {"relu_masks", test_relu_results},
-      {"unpool", at_each_node<unpool_last>, false, "sparse"},
-      {"cse", passes::cse, false, "sparse"},
+      {"unpool", at_each({"select", "reduce_sum"}, unpool_last, "unpool"), Own, "sparse"},
+      {"cse", passes::cse, Own, "sparse"},
   };
   return *all;
 }
@@ -55,11 +71,9 @@ IndexChecks prepare(const Graph& g) {
   const PhaseScope phase(Phase::Prepare);
   static std::once_flag warned;
   std::call_once(warned, warn_of_unknown);
-  Graph current = g;
-  for (const Rewrite& r : rewrites()) {
-    if (!env::disabled(r.feature))
-      current = passes::run_pass({r.name, "", r.run}, current,
-                                 r.required ? passes::PassKind::Required : passes::PassKind::Own);
+  ir::Numbered current(g);
+  for (const passes::Pass& r : rewrites()) {
+    if (!env::disabled(r.feature)) current = passes::run_pass(r, current);
   }
   IndexChecks all = add_index_checks(current);
   if (dump::on()) dump::write("prepared", all.graph.str());

@@ -1,10 +1,11 @@
 #pragma once
 #include <vector>
 
+#include "ir/numbered.h"
 #include "lilith/graph.h"
 
-// What the schedule wants said in the graph. Those of one node give an undefined tensor where it
-// stays as it is.
+// What the schedule wants said in the graph. Those of one node, which is of an op that prepare.cpp
+// names, give an undefined tensor where it stays as it is.
 namespace lilith::schedule {
 
 /// A convolution of a dilated input: one for each place between its elements.
@@ -19,7 +20,7 @@ Tensor split_windows(const Node& n, const std::vector<Tensor>& in);
 /// which the extremum lies. Short axes stay, and those with many columns beside them.
 Tensor split_argmax(const Node& n, const std::vector<Tensor>& in);
 /// A mask that a backward pass tests on a ReLU's input: the same test on its stored output.
-Graph test_relu_results(const Graph& g);
+Graph test_relu_results(const ir::Numbered& g);
 /// What a ReLU makes zero before an unpool: zeros of what is unpooled.
 Tensor unpool_last(const Node& n, const std::vector<Tensor>& in);
 

@@ -136,7 +136,6 @@ Tensor reduce_windows(std::string_view op, const Tensor& x, const Window& w) {
 
 Tensor split_windows(const Node& n, const std::vector<Tensor>& in) {
   const std::string_view op = n.op_name();
-  if (op != "reduce_window_sum" && op != "reduce_window_max" && op != "window_argmax") return {};
   const Window w = Window::of(n.attrs());
   if (w.volume() <= kWrittenOut) return {};
   const Tensor y = reduce_windows(op, in[0], w);

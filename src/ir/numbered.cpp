@@ -1,0 +1,105 @@
+#include "ir/numbered.h"
+
+#include <algorithm>
+
+namespace lilith::ir {
+
+/// The walk of inputs_first, which notes the numbers of what a node reads as it comes back to it:
+/// one look into the map for each edge.
+class Numbered::Walk {
+ public:
+  explicit Walk(Data& data) : data_(data) {}
+
+  void run() {
+    for (const Tensor& output : data_.graph.outputs()) {
+      visit(output.node());
+      while (!stack_.empty()) {
+        Frame& top = stack_.back();
+        if (top.next < top.node->inputs.size())
+          visit(top.node->inputs[top.next++]);
+        else
+          leave();
+      }
+      data_.outputs.push_back(reads_.back());
+      reads_.clear();
+    }
+    data_.number.each_value([&](std::uint32_t& n) { n = number_[n]; });
+  }
+
+ private:
+  struct Frame {
+    NodeImpl* node;
+    std::size_t next;
+    std::uint32_t entered;
+  };
+
+  void visit(NodeImpl* node) {
+    const auto entered = static_cast<std::uint32_t>(number_.size());
+    const auto [at, fresh] = data_.number.find_or_insert(node, entered);
+    if (fresh) {
+      number_.push_back(0);
+      stack_.push_back({node, 0, entered});
+    } else {
+      reads_.push_back(number_[*at]);
+    }
+  }
+
+  void leave() {
+    const Frame top = stack_.back();
+    stack_.pop_back();
+    const auto reads = static_cast<std::ptrdiff_t>(top.next);
+    data_.inputs.insert(data_.inputs.end(), reads_.end() - reads, reads_.end());
+    data_.first_input.push_back(static_cast<std::uint32_t>(data_.inputs.size()));
+    reads_.resize(reads_.size() - top.next);
+    const auto number = static_cast<std::uint32_t>(data_.nodes.size());
+    number_[top.entered] = number;
+    data_.nodes.push_back(top.node);
+    reads_.push_back(number);
+  }
+
+  Data& data_;
+  std::vector<Frame> stack_;
+  std::vector<std::uint32_t> number_;  // by the order in which the nodes were come to
+  std::vector<std::uint32_t> reads_;   // of the nodes on the stack, as far as they are known
+};
+
+Numbered::Numbered(Graph g, std::size_t expected) {
+  auto data = std::make_shared<Data>(std::move(g), expected);
+  Walk(*data).run();
+  data_ = std::move(data);
+}
+
+Numbered Numbered::next(Graph g) const {
+  const auto same_node = [](const Tensor& x, const Tensor& y) { return x.node() == y.node(); };
+  const bool same = std::ranges::equal(g.outputs(), graph().outputs(), same_node) &&
+                    std::ranges::equal(g.inputs(), graph().inputs(), same_node);
+  return same ? *this : Numbered(std::move(g), size());
+}
+
+bool Numbered::has(std::string_view name) const {
+  const OpDef* op = find_op(name);
+  return std::any_of(nodes().begin(), nodes().end(), [&](NodeImpl* n) { return n->op == op; });
+}
+
+namespace {
+
+bool same_op(const NodeImpl& a, const NodeImpl& b) {
+  if (&a == &b) return true;
+  // An input or a value in memory is itself alone.
+  if (a.op != b.op || (a.is_leaf() && a.op != &constant_op())) return false;
+  return a.aval == b.aval && a.attrs == b.attrs;
+}
+
+}  // namespace
+
+bool same_program(const Numbered& a, const Numbered& b) {
+  if (a.is(b)) return true;
+  if (a.size() != b.size() || a.outputs() != b.outputs()) return false;
+  for (std::size_t n = 0; n < a.size(); ++n) {
+    if (!std::ranges::equal(a.inputs(n), b.inputs(n)) || !same_op(a.node(n), b.node(n)))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace lilith::ir
