@@ -40,21 +40,21 @@ bool Fuser::fits_chain(const Map& head, const Group& group) {
   return g->reduces.empty() && (g->domain == ones || g->domain == without);
 }
 
-double Fuser::cost_of(const Group& g) const {
+double Fuser::cost_of(const Kernel& k) const {
   double cost = 0;
-  for (const NodeImpl* r : results_of(g)) cost += cost_[static_cast<std::size_t>(a_.index(r))];
+  for (const int r : k.results) cost += cost_[static_cast<std::size_t>(r)];
   return cost;
 }
 
 bool Fuser::join_chain(const std::vector<std::size_t>& members, std::size_t k) {
-  const auto& groups = fusion_.groups;
-  const auto first = [&](std::size_t m) { return results_of(groups[m])[0]; };
+  const Kernel& one = kernels_[k];
   for (const std::size_t m : members) {
-    if (through_others(group_reads_[k], first(k), results_of(groups[m])) ||
-        through_others(group_reads_[m], first(m), results_of(groups[k])))
+    const Kernel& other = kernels_[m];
+    if (through_others(one.reads, one.results[0], other.results) ||
+        through_others(other.reads, other.results[0], one.results))
       return false;
   }
-  const std::array both = {a_.index(first(members[0])), a_.index(first(k))};
+  const std::array both = {kernels_[members[0]].results[0], one.results[0]};
   return units_.join(both, fusion_.stored);
 }
 
@@ -62,18 +62,17 @@ bool Fuser::join_chain(const std::vector<std::size_t>& members, std::size_t k) {
 // until none joins.
 std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
                                            const Lists& needed_by) {
-  const auto& groups = fusion_.groups;
-  const Map& first = std::get<Map>(groups[head]);
+  const Map& first = std::get<Map>(kernels_[head].group);
   std::vector<std::size_t> members;
   std::set<std::size_t> candidates;
   double cost = 0;
   const auto add = [&](std::size_t k) {
     members.push_back(k);
-    cost += cost_of(groups[k]);
+    cost += cost_of(kernels_[k]);
     chained_[k] = true;
     for (const Lists* lists : {&needs, &needed_by}) {
       for (const std::size_t m : (*lists)[k]) {
-        if (!chained_[m] && fits_chain(first, groups[m])) candidates.insert(m);
+        if (!chained_[m] && fits_chain(first, kernels_[m].group)) candidates.insert(m);
       }
     }
   };
@@ -82,7 +81,7 @@ std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
     changed = false;
     for (auto it = candidates.begin(); it != candidates.end() && members.size() < kMaxStages;) {
       const std::size_t k = *it;
-      if (cost + cost_of(groups[k]) <= kMaxCost && join_chain(members, k)) {
+      if (cost + cost_of(kernels_[k]) <= kMaxCost && join_chain(members, k)) {
         candidates.erase(it);
         add(k);
         changed = true;
@@ -98,45 +97,44 @@ std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
 void Fuser::gather_chain(const std::vector<std::size_t>& members) {
   RowChain chain;
   for (const std::size_t k : members) {
-    chain.stages.push_back(
-        {std::move(std::get<Map>(fusion_.groups[k])), std::move(group_reads_[k])});
-    fusion_.groups[k] = Map{};  // of nothing: leaves the list
+    Nodes reads;
+    for (const int r : kernels_[k].reads) reads.push_back(node(r));
+    chain.stages.push_back({std::move(std::get<Map>(kernels_[k].group)), std::move(reads)});
+    kernels_[k] = {Map{}, {}, {}};  // of nothing: leaves the list
   }
-  Group whole = std::move(chain);
-  group_reads_[members[0]] = reads_of(whole);
-  auto& visible = std::get<RowChain>(whole).visible;
-  for (NodeImpl* r : results_of(whole)) {
-    if (a_.is_output(r)) visible.push_back(r);
+  Kernel whole = kernel_of(std::move(chain));
+  auto& visible = std::get<RowChain>(whole.group).visible;
+  for (const int r : whole.results) {
+    if (output_[static_cast<std::size_t>(r)]) visible.push_back(node(r));
   }
-  fusion_.groups[members[0]] = std::move(whole);
+  kernels_[members[0]] = std::move(whole);
 }
 
 // What others read of a chain's results.
 void Fuser::find_visible() {
-  auto& groups = fusion_.groups;
   const Lists needs = needs_of_groups();
-  for (std::size_t k = 0; k < groups.size(); ++k) {
+  for (std::size_t k = 0; k < kernels_.size(); ++k) {
     marks_.clear();
-    for (const NodeImpl* r : group_reads_[k]) marks_.add(a_.index(r));
+    for (const int r : kernels_[k].reads) marks_.add(r);
     for (const std::size_t m : needs[k]) {
-      RowChain* chain = std::get_if<RowChain>(&groups[m]);
+      RowChain* chain = std::get_if<RowChain>(&kernels_[m].group);
       if (!chain) continue;
-      for (NodeImpl* r : results_of(groups[m])) {
-        if (marks_.contains(a_.index(r)) &&
-            std::find(chain->visible.begin(), chain->visible.end(), r) == chain->visible.end())
-          chain->visible.push_back(r);
+      auto& visible = chain->visible;
+      for (const int r : kernels_[m].results) {
+        if (marks_.contains(r) &&
+            std::find(visible.begin(), visible.end(), node(r)) == visible.end())
+          visible.push_back(node(r));
       }
     }
   }
 }
 
 void Fuser::chains() {
-  auto& groups = fusion_.groups;
-  chained_.assign(groups.size(), false);
+  chained_.assign(kernels_.size(), false);
   const Lists needs = needs_of_groups(), needed_by = reversed(needs);
   Lists found;
-  for (std::size_t k = 0; k < groups.size(); ++k) {
-    const Map* map = chainable(groups[k]);
+  for (std::size_t k = 0; k < kernels_.size(); ++k) {
+    const Map* map = chainable(kernels_[k].group);
     if (chained_[k] || !map || map->reduces.empty() ||
         !rules_.suits_rows(map->domain, map->reduces[0]->attrs.ints("axes")))
       continue;
@@ -144,17 +142,7 @@ void Fuser::chains() {
       found.push_back(std::move(members));
   }
   for (const auto& members : found) gather_chain(members);
-  std::size_t kept = 0;
-  for (std::size_t k = 0; k < groups.size(); ++k) {
-    if (results_of(groups[k]).empty()) continue;
-    if (kept != k) {
-      groups[kept] = std::move(groups[k]);
-      group_reads_[kept] = std::move(group_reads_[k]);
-    }
-    ++kept;
-  }
-  groups.resize(kept);
-  group_reads_.resize(kept);
+  std::erase_if(kernels_, [](const Kernel& k) { return k.results.empty(); });
   find_visible();
   sort_groups();
 }

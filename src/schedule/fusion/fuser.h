@@ -41,8 +41,10 @@ class Fuser {
 
  private:
   using NodeImpl = ir::NodeImpl;
+  using Numbers = std::vector<int>;  // of nodes: their indices
 
-  bool stored(const NodeImpl* n) const;
+  bool stored(const NodeImpl* n) const { return stored(a_.index(n)); }
+  bool stored(int n) const { return fusion_.stored[static_cast<std::size_t>(n)]; }
   void store(const NodeImpl* n) { fusion_.stored[static_cast<std::size_t>(a_.index(n))] = true; }
   bool grouped(const NodeImpl* n) const { return in_group_[static_cast<std::size_t>(a_.index(n))]; }
   // In no kernel yet, neither as a result nor as what is computed where it is read.
@@ -86,13 +88,13 @@ class Fuser {
   // Whether one kernel may compute all of g and also n: nothing in g needs n through memory or the
   // other way round (a reduction of a value that the kernel itself computes point by point is
   // fine).
-  bool independent(const Map& g, NodeImpl* n) const;
+  bool independent(const Map& g, const Nodes& results, NodeImpl* n) const;
   // `top` is `r`, or computed from it by elementwise ops alone; no other path leads to r.
   bool reaches_pointwise(NodeImpl* top, NodeImpl* r, const Map& g) const;
   static bool same_axes(const Map& g, const NodeImpl* n);
 
   void maps();
-  void note_beside(const NodeImpl* value, std::size_t group);
+  void note_beside(int value, std::size_t group);
   // Groups of maps that read what n reads, or make it, and may still grow; the oldest first.
   std::vector<std::size_t> groups_beside(NodeImpl* n);
   static bool full(const Map& g) { return g.stores.size() + g.reduces.size() >= kMaxResults; }
@@ -100,15 +102,22 @@ class Fuser {
   int join_map(NodeImpl* n);
 
   // Whether `reader` reads from memory what another kernel makes of one of these results.
-  bool through_others(const std::vector<NodeImpl*>& reads, const NodeImpl* reader,
-                      const Nodes& results) const;
+  bool through_others(const Numbers& reads, int reader, const Numbers& results) const;
 
   // The stored values that computing n reads, once what is stored is settled.
-  const std::vector<NodeImpl*>& reads_of(NodeImpl* n);
-  std::vector<NodeImpl*> reads_of(const Group& g);
+  const Numbers& reads_of(int n);
+  Numbers reads_of(const Group& g, const Numbers& results);
+  Numbers numbers_of(const Nodes& nodes) const;
+  NodeImpl* node(int n) const { return a_.order()[static_cast<std::size_t>(n)]; }
 
   // Order.
   using Lists = std::vector<std::vector<std::size_t>>;  // of groups, by group
+  // A group with what it makes and reads.
+  struct Kernel {
+    Group group;
+    Numbers results, reads;
+  };
+  Kernel kernel_of(Group g);
   // Who names a group, as often as it is named.
   static Lists reversed(const Lists& lists);
   void sort_groups();
@@ -124,15 +133,15 @@ class Fuser {
   // Of each group: those that read a donated input which a result of it may replace, and do not
   // need it.
   Lists earlier_readers() const;
-  bool may_replace(const Group& g, const NodeImpl* input) const;
-  bool depends(const Group& g, const Group& on) const;
+  bool may_replace(const Kernel& k, const NodeImpl* input) const;
+  bool depends(const Kernel& k, const Kernel& on) const;
 
   // Chains of maps over rows.
   void chains();
   // The groups of the chain that begins with `head`, in their order.
   std::vector<std::size_t> grow_chain(std::size_t head, const Lists& needs, const Lists& needed_by);
   static bool fits_chain(const Map& head, const Group& g);
-  double cost_of(const Group& g) const;
+  double cost_of(const Kernel& k) const;
   // Whether the chain's units and that of k may be one; they are, then.
   bool join_chain(const std::vector<std::size_t>& members, std::size_t k);
   void gather_chain(const std::vector<std::size_t>& members);
@@ -144,14 +153,15 @@ class Fuser {
   const FusionRules& rules_;
   bool wide_;
   Fusion fusion_;
-  std::vector<Nodes> group_reads_;  // by group, once they are sorted
+  std::vector<Kernel> kernels_;  // the groups, once they are settled
   Units units_;
   std::vector<bool> donated_;  // inputs, by index
   std::vector<double> cost_;   // by index: of computing it from what is stored
   std::vector<bool> in_group_;
-  std::vector<bool> shared_;   // stored for no other reason than that several ops read it
-  std::vector<bool> chained_;  // by group, while chains are formed
-  std::vector<std::vector<NodeImpl*>> reads_;  // by index, of those that are known
+  std::vector<bool> output_;    // by index
+  std::vector<bool> shared_;    // stored for no other reason than that several ops read it
+  std::vector<bool> chained_;   // by group, while chains are formed
+  std::vector<Numbers> reads_;  // by index, of those that are known
   Marks reads_known_;
   std::vector<std::vector<std::size_t>> beside_;  // by index: maps that read or make the value
   Marks marks_;

@@ -35,6 +35,7 @@ Fuser::Fuser(const Dataflow& a, const Graph& g, const FusionRules& rules,
       donated_(a.order().size(), false),
       cost_(a.order().size(), 0),
       in_group_(a.order().size(), false),
+      output_(a.order().size(), false),
       shared_(a.order().size(), false),
       reads_(a.order().size()),
       reads_known_(a.order().size()),
@@ -43,6 +44,8 @@ Fuser::Fuser(const Dataflow& a, const Graph& g, const FusionRules& rules,
   for (std::size_t i = 0; i < donated.size(); ++i) {
     if (donated[i]) donated_[static_cast<std::size_t>(a.index(g.inputs()[i].node()))] = true;
   }
+  for (const Tensor& out : g.outputs())
+    output_[static_cast<std::size_t>(a.index(out.node()))] = true;
   fusion_.stored.assign(a.order().size(), false);
 }
 
@@ -52,25 +55,25 @@ Fusion Fuser::run() {
   store_shared();
   epilogues();
   maps();
+  for (Group& g : fusion_.groups) kernels_.push_back(kernel_of(std::move(g)));
   sort_groups();
   if (wide_ && !env::disabled("rows")) chains();
+  fusion_.groups.clear();
+  for (Kernel& k : kernels_) fusion_.groups.push_back(std::move(k.group));
   return std::move(fusion_);
 }
 
-bool Fuser::stored(const NodeImpl* n) const {
-  return fusion_.stored[static_cast<std::size_t>(a_.index(n))];
-}
-
 void Fuser::must_store() {
-  for (NodeImpl* n : a_.order()) {
+  for (std::size_t i = 0; i < a_.order().size(); ++i) {
+    NodeImpl* n = a_.order()[i];
     const OpClass cls = n->op->cls;
     if (n->is_leaf()) {
-      if (!is_constant(n) || a_.is_output(n)) store(n);
+      if (!is_constant(n) || output_[i]) fusion_.stored[i] = true;
       continue;
     }
-    if (a_.is_output(n) || cls == OpClass::Reduction || cls == OpClass::Contraction ||
+    if (output_[i] || cls == OpClass::Reduction || cls == OpClass::Contraction ||
         cls == OpClass::Scatter) {
-      store(n);
+      fusion_.stored[i] = true;
     }
     // What pools the same input twice (the maximum and where it was) shares a kernel.
     if (cls == OpClass::Window && a_.users(n->inputs[0]).size() > 1) {
@@ -88,13 +91,14 @@ void Fuser::must_store() {
 
 void Fuser::find_sparse() {
   for (NodeImpl* n : a_.order()) {
+    if (n->op->cls != OpClass::Contraction) continue;
     if (auto spec = rules_.sparse(n))
       sparse_[n] = std::make_shared<const SparseSpec>(std::move(*spec));
   }
 }
 
 bool Fuser::listed(const NodeImpl* n) const {
-  if (a_.is_output(n) || a_.users(n).empty()) return false;
+  if (sparse_.empty() || a_.is_output(n) || a_.users(n).empty()) return false;
   return std::all_of(a_.users(n).begin(), a_.users(n).end(), [&](const NodeImpl* u) {
     if (u->op->name == "pad" && n->op->name == "unpool") return listed(u);
     const auto it = sparse_.find(u);
@@ -125,22 +129,22 @@ void Fuser::store_shared() {
     }
     double c = node->op->cost;
     int l = 0;
-    for (NodeImpl* in : node->inputs) {
-      const auto k = static_cast<std::size_t>(a_.index(in));
-      c += cost[k];
-      l += loads[k];
+    for (const int in : a_.input_edges().of(static_cast<int>(i))) {
+      c += cost[static_cast<std::size_t>(in)];
+      l += loads[static_cast<std::size_t>(in)];
     }
     cost_[i] = c;
     if (listed(node)) {
       cost[i] = 0;
       continue;
     }
-    if (!stored(node) && (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
-      store(node);
+    if (!fusion_.stored[i] &&
+        (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
+      fusion_.stored[i] = true;
       shared_[i] = true;
     }
-    cost[i] = stored(node) ? 0 : c;
-    loads[i] = stored(node) ? 1 : l;
+    cost[i] = fusion_.stored[i] ? 0 : c;
+    loads[i] = fusion_.stored[i] ? 1 : l;
   }
 }
 

@@ -12,8 +12,8 @@ const Shape& Fuser::domain_of(const NodeImpl* n) {
   return n->op->cls == OpClass::Reduction ? n->inputs[0]->aval.shape : n->aval.shape;
 }
 
-bool Fuser::independent(const Map& g, NodeImpl* n) const {
-  for (NodeImpl* r : g.results()) {
+bool Fuser::independent(const Map& g, const Nodes& results, NodeImpl* n) const {
+  for (NodeImpl* r : results) {
     const bool direct = r->op->cls != OpClass::Reduction &&
                         (n->op->cls == OpClass::Reduction || n->op->cls == OpClass::Elementwise) &&
                         std::all_of(n->inputs.begin(), n->inputs.end(),
@@ -33,20 +33,20 @@ bool Fuser::reaches_pointwise(NodeImpl* top, NodeImpl* r, const Map& g) const {
                      [&](NodeImpl* in) { return reaches_pointwise(in, r, g); });
 }
 
-const std::vector<NodeImpl*>& Fuser::reads_of(NodeImpl* n) {
-  auto& reads = reads_[static_cast<std::size_t>(a_.index(n))];
-  if (reads_known_.contains(a_.index(n))) return reads;
-  reads_known_.add(a_.index(n));
+const Fuser::Numbers& Fuser::reads_of(int n) {
+  Numbers& reads = reads_[static_cast<std::size_t>(n)];
+  if (!reads_known_.add(n)) return reads;
   marks_.clear();
-  std::vector<std::pair<NodeImpl*, std::size_t>> stack{{n, 0}};
+  std::vector<std::pair<int, std::size_t>> stack{{n, 0}};
   while (!stack.empty()) {
     auto& [top, next] = stack.back();
-    if (next == top->inputs.size()) {
+    const std::span<const int> inputs = a_.input_edges().of(top);
+    if (next == inputs.size()) {
       stack.pop_back();
       continue;
     }
-    NodeImpl* in = top->inputs[next++];
-    if (!marks_.add(a_.index(in))) continue;
+    const int in = inputs[next++];
+    if (!marks_.add(in)) continue;
     if (stored(in))
       reads.push_back(in);
     else
@@ -55,17 +55,24 @@ const std::vector<NodeImpl*>& Fuser::reads_of(NodeImpl* n) {
   return reads;
 }
 
-std::vector<NodeImpl*> Fuser::reads_of(const Group& g) {
-  Nodes of = results_of(g), reads;
-  if (const auto* product = std::get_if<Product>(&g)) of.push_back(product->core);
-  for (NodeImpl* n : of) reads_of(n);
+Fuser::Numbers Fuser::reads_of(const Group& g, const Numbers& results) {
+  Numbers of = results, reads;
+  if (const auto* product = std::get_if<Product>(&g)) of.push_back(a_.index(product->core));
+  for (const int n : of) reads_of(n);
   marks_.clear();
-  for (NodeImpl* n : of) {
-    for (NodeImpl* r : reads_of(n)) {
-      if (marks_.add(a_.index(r))) reads.push_back(r);
+  for (const int n : of) {
+    for (const int r : reads_of(n)) {
+      if (marks_.add(r)) reads.push_back(r);
     }
   }
   return reads;
+}
+
+Fuser::Numbers Fuser::numbers_of(const Nodes& nodes) const {
+  Numbers out;
+  out.reserve(nodes.size());
+  for (const NodeImpl* n : nodes) out.push_back(a_.index(n));
+  return out;
 }
 
 bool Fuser::same_axes(const Map& g, const NodeImpl* n) {
@@ -74,9 +81,10 @@ bool Fuser::same_axes(const Map& g, const NodeImpl* n) {
 }
 
 void Fuser::maps() {
-  for (NodeImpl* n : a_.order()) {
-    if (!stored(n) || grouped(n) || (n->is_leaf() && !is_constant(n))) continue;
-    in_group_[static_cast<std::size_t>(a_.index(n))] = true;
+  for (std::size_t i = 0; i < a_.order().size(); ++i) {
+    NodeImpl* n = a_.order()[i];
+    if (!fusion_.stored[i] || in_group_[i] || (n->is_leaf() && !is_constant(n))) continue;
+    in_group_[i] = true;
     if (n->op->cls == OpClass::Scatter) {
       fusion_.groups.push_back(Scatter{n});
       continue;
@@ -91,20 +99,20 @@ void Fuser::maps() {
     Map& g = std::get<Map>(fusion_.groups[k]);
     (reduce ? g.reduces : g.stores).push_back(n);
     if (is_arg_reduction(n)) continue;
-    for (const NodeImpl* r : reads_of(n)) note_beside(r, k);
-    if (!reduce) note_beside(n, k);
+    for (const int r : reads_of(static_cast<int>(i))) note_beside(r, k);
+    if (!reduce) note_beside(static_cast<int>(i), k);
   }
 }
 
 // What is read for nothing ties no kernels together.
-void Fuser::note_beside(const NodeImpl* value, std::size_t group) {
-  if (value->aval.numel() > 1) beside_[static_cast<std::size_t>(a_.index(value))].push_back(group);
+void Fuser::note_beside(int value, std::size_t group) {
+  if (node(value)->aval.numel() > 1) beside_[static_cast<std::size_t>(value)].push_back(group);
 }
 
 std::vector<std::size_t> Fuser::groups_beside(NodeImpl* n) {
   std::vector<std::size_t> groups;
-  for (const NodeImpl* r : reads_of(n)) {
-    auto& list = beside_[static_cast<std::size_t>(a_.index(r))];
+  for (const int r : reads_of(a_.index(n))) {
+    auto& list = beside_[static_cast<std::size_t>(r)];
     std::erase_if(list, [&](std::size_t k) { return full(std::get<Map>(fusion_.groups[k])); });
     for (const std::size_t k : list) {
       const Map& g = std::get<Map>(fusion_.groups[k]);
@@ -117,22 +125,23 @@ std::vector<std::size_t> Fuser::groups_beside(NodeImpl* n) {
 }
 
 // Without a search: what is read is in no kernel of the two, and needs a result.
-bool Fuser::through_others(const std::vector<NodeImpl*>& reads, const NodeImpl* reader,
-                           const Nodes& results) const {
-  return std::any_of(reads.begin(), reads.end(), [&](const NodeImpl* x) {
-    const int i = a_.index(x);
-    return !units_.together(i, a_.index(results[0])) && !units_.together(i, a_.index(reader)) &&
+bool Fuser::through_others(const Numbers& reads, int reader, const Numbers& results) const {
+  return std::any_of(reads.begin(), reads.end(), [&](int x) {
+    return !units_.together(x, results[0]) && !units_.together(x, reader) &&
            std::any_of(results.begin(), results.end(),
-                       [&](const NodeImpl* r) { return a_.depends(x, r); });
+                       [&](int r) { return r <= x && a_.depends(node(x), node(r)); });
   });
 }
 
 int Fuser::join_map(NodeImpl* n) {
   if (is_arg_reduction(n)) return -1;
+  const int i = a_.index(n);
   for (const std::size_t k : groups_beside(n)) {
     const Map& g = std::get<Map>(fusion_.groups[k]);
-    if (!independent(g, n) || through_others(reads_of(n), n, g.results())) continue;
-    const std::array both = {a_.index(n), a_.index(g.results()[0])};
+    const Nodes results = g.results();
+    const Numbers numbers = numbers_of(results);
+    if (!independent(g, results, n) || through_others(reads_of(i), i, numbers)) continue;
+    const std::array both = {i, numbers[0]};
     if (units_.join(both, fusion_.stored)) return static_cast<int>(k);
   }
   return -1;
