@@ -1,7 +1,8 @@
 // What it costs to make a program, phase by phase, as models grow: milliseconds of processor time,
 // of all threads together, each model in a process of its own. A line of "x" says how many times
 // the figures of the line above are those of the one before, to the power that makes the step a
-// doubling. Usage: compile_time [--csv] [kind [size…]]   kinds: conv transformer mlp sine
+// doubling. Usage: compile_time [--csv] [kind [size…]]   kinds: conv resnet transformer mlp
+// sine
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #include <map>
 
 #include "core/phases.h"
+#include "eval/program_cache.h"
+#include "ir/node.h"
 #include "lilith/lilith.h"
 
 namespace {
@@ -73,6 +76,55 @@ struct Mlp {
   LILITH_FIELDS(layers, head)
 };
 
+// A ResNet of bottleneck blocks: 3, 4, 6, 3 of them are ResNet-50, 3, 8, 36, 3 ResNet-152.
+struct ResNet {
+  struct ConvNorm {
+    Conv2d conv;
+    BatchNorm2d norm;
+    ConvNorm(int in, int out, int kernel, int stride)
+        : conv(in, out, kernel, {.stride = stride, .padding = kernel / 2, .bias = false}),
+          norm(out) {}
+    Tensor operator()(const Tensor& x) { return norm(conv(x)); }
+    LILITH_FIELDS(conv, norm)
+  };
+  struct Block {
+    ConvNorm reduce, spatial, expand;
+    std::optional<ConvNorm> shortcut;
+    Block(int in, int width, int stride)
+        : reduce(in, width, 1, 1),
+          spatial(width, width, 3, stride),
+          expand(width, 4 * width, 1, 1) {
+      if (in != 4 * width) shortcut.emplace(in, 4 * width, 1, stride);
+    }
+    Tensor operator()(const Tensor& x) {
+      const Tensor y = expand(relu(spatial(relu(reduce(x)))));
+      return relu(y + (shortcut ? (*shortcut)(x) : x));
+    }
+    LILITH_FIELDS(reduce, spatial, expand, shortcut)
+  };
+  ConvNorm stem{3, 64, 7, 2};
+  std::vector<Block> blocks;
+  Linear head{2048, 1000};
+  // Of 50, 101 or 152 layers.
+  explicit ResNet(int layers) {
+    const int counts[] = {3, layers > 101 ? 8 : 4, layers == 50 ? 6 : layers == 101 ? 23 : 36, 3};
+    int in = 64;
+    for (int stage = 0; stage < 4; ++stage) {
+      const int width = 64 << stage;
+      for (int i = 0; i < counts[stage]; ++i) {
+        blocks.emplace_back(in, width, stage > 0 && i == 0 ? 2 : 1);
+        in = 4 * width;
+      }
+    }
+  }
+  Tensor operator()(Tensor x) {
+    x = max_pool2d(relu(stem(x)), 3, 2, 1);
+    for (Block& b : blocks) x = b(x);
+    return head(x.mean({2, 3}));
+  }
+  LILITH_FIELDS(stem, blocks, head)
+};
+
 double cpu_ms() {
   timespec t{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -88,6 +140,7 @@ constexpr const char* kTitles[kColumns] = {"trace",  "key",   "passes", "prepare
 // `step` returns when it has traced.
 template <class Trace, class Run>
 Row measure(Trace trace, Run run) {
+  count_every_phase();
   const double start = cpu_ms();
   trace();
   const double traced = cpu_ms();
@@ -143,6 +196,53 @@ Row sines(int n) {
       [&] { eval(y); });
 }
 
+Tensor without_values(const Aval& aval) {
+  return ir::make_data(aval, Storage::allocate(aval.bytes()));
+}
+
+// The training step of a ResNet on 8 images of 224x224, with Adam: compiled, but not run.
+struct ResNetStep {
+  ResNet net;
+  Tensor x = without_values({{8, 3, 224, 224}}), y = without_values({{8}, DType::I64});
+  Tensor count = without_values({{}});
+  std::vector<Tensor> outputs;
+
+  void trace() {
+    const auto loss = [](ResNet& m, const Tensor& in, const Tensor& target) {
+      return cross_entropy_loss(m(in), target);
+    };
+    outputs.clear();
+    for_each_parameter(net, [](const std::string&, Tensor& t) { t = without_values(t.aval()); });
+    for_each_buffer(net, [](const std::string&, Buffer& t) { t = without_values(t.aval()); });
+    auto [value, grads] = grad(loss, net, x, y);
+    outputs.push_back(value);
+    std::vector<Tensor> of;
+    for_each_parameter(grads, [&](const std::string&, Tensor& t) { of.push_back(t); });
+    std::size_t next = 0;
+    for_each_parameter(net, [&](const std::string&, Tensor& w) { adam(w, of[next++]); });
+    for_each_buffer(net, [&](const std::string&, Buffer& t) { outputs.push_back(t); });
+  }
+
+  void adam(const Tensor& w, const Tensor& g) {
+    const Tensor m = without_values(w.aval()) * 0.9 + g * 0.1;
+    const Tensor v = without_values(w.aval()) * 0.999 + g * g * 0.001;
+    const Tensor rate = 1e-3 / (1 - pow(0.9, count)), scale = 1 - pow(0.999, count);
+    outputs.insert(outputs.end(), {w - rate * m / (sqrt(v / scale) + 1e-8), m, v});
+  }
+
+  void compile() const {
+    const ir::GraphLock lock;
+    std::vector<ir::NodeImpl*> nodes;
+    for (const Tensor& t : outputs) nodes.push_back(t.node());
+    driver::ProgramCache::instance().get(driver::canonicalise(nodes));
+  }
+};
+
+Row resnet(int layers) {
+  ResNetStep step{ResNet(layers)};
+  return measure([&] { step.trace(); }, [&] { step.compile(); });
+}
+
 using Make = Row (*)(int);
 struct Kind {
   Make make;
@@ -151,6 +251,7 @@ struct Kind {
 const std::map<std::string, Kind>& kinds() {
   static const std::map<std::string, Kind> all = {
       {"conv", {training_step<ConvNet>, {32, 64, 110, 220, 440}}},
+      {"resnet", {resnet, {50, 101, 152}}},
       {"transformer", {training_step<Transformer>, {4, 16, 48, 96}}},
       {"mlp", {training_step<Mlp>, {64, 256, 1024}}},
       {"sine", {sines, {100, 400, 1600}}}};

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <ctime>
 #include <numeric>
+
+#include "core/env.h"
 
 namespace lilith {
 namespace {
@@ -45,9 +48,16 @@ PhaseTimes& phase_times() {
   return times;
 }
 
-PhaseScope::PhaseScope(Phase phase) : phase_(phase), start_(cpu_ms()) {}
-PhaseScope::~PhaseScope() {
-  phase_times().ms[static_cast<std::size_t>(phase_)] += cpu_ms() - start_;
+namespace {
+std::atomic<bool> every_phase{false};
 }
+
+bool every_phase_counts() {
+  return every_phase.load(std::memory_order_relaxed) || env::debug(1, "phases");
+}
+void count_every_phase() { every_phase = true; }
+
+PhaseScope::PhaseScope(Phase phase) : phase_(phase), start_(cpu_ms()) {}
+PhaseScope::~PhaseScope() { phase_times()[phase_] += cpu_ms() - start_; }
 
 }  // namespace lilith

@@ -15,6 +15,7 @@ inline constexpr std::size_t kNumPhases = 8;
 struct PhaseTimes {
   std::array<double, kNumPhases> ms{};
   double operator[](Phase p) const { return ms[static_cast<std::size_t>(p)]; }
+  double& operator[](Phase p) { return ms[static_cast<std::size_t>(p)]; }
   PhaseTimes& operator+=(const PhaseTimes& other);
   PhaseTimes operator-(const PhaseTimes& other) const;
   double sum() const;
@@ -24,6 +25,11 @@ struct PhaseTimes {
 
 /// Of this thread since it began; a thread that helps hands over its own.
 PhaseTimes& phase_times();
+
+/// Whether phases are counted that every evaluation goes through: where LILITH_DEBUG shows them, or
+/// once a benchmark has asked.
+bool every_phase_counts();
+void count_every_phase();
 
 /// Counts the time of its scope to a phase of this thread.
 class PhaseScope {

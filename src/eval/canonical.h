@@ -35,6 +35,7 @@ struct Canonical {
   std::vector<std::uint32_t> inputs;   // items that are run-time inputs, in order of first visit
   std::vector<std::uint32_t> outputs;  // one per output
   Key key;
+  double ms = 0;  // that numbering took, where every phase counts (core/phases.h)
 };
 
 /// True for a node whose value is in memory, or that is an input of a trace.

@@ -1,6 +1,7 @@
 #include "eval/program_cache.h"
 
 #include <atomic>
+#include <optional>
 
 #include "codegen/codegen.h"
 #include "core/dump.h"
@@ -66,7 +67,9 @@ std::shared_ptr<Program> ProgramCache::get(const Canonical& c) {
     count_hit();
     return found;
   }
-  auto made = compile_program(build_graph(c));
+  PhaseTimes before = phase_times();
+  before[Phase::Key] -= c.ms;
+  auto made = compile_program(build_graph(c), before);
   insert(c.key, made);
   return made;
 }
@@ -99,11 +102,11 @@ std::shared_ptr<Program> make_program(const Graph& g) {
 
 }  // namespace
 
-std::shared_ptr<Program> compile_program(const Graph& g) {
+std::shared_ptr<Program> compile_program(const Graph& g, const PhaseTimes& before) {
   const BuildingScope building;
   ++counters.compiled;
-  const dump::Asked asked(g.hash());
-  const PhaseTimes before = phase_times();
+  std::optional<dump::Asked> asked;
+  if (!env::text("LILITH_DUMP_PLANS").empty()) asked.emplace(g.hash());
   auto made = dump::on() ? dump_case(g, make_program) : make_program(g);
   if (env::debug(1, "phases"))
     fmt::print(stderr, "phases: {} nodes: {}\n", made->stats().num_nodes,

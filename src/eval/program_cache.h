@@ -4,6 +4,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "core/phases.h"
 #include "eval/canonical.h"
 #include "eval/program.h"
 
@@ -32,7 +33,7 @@ class ProgramCache {
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key_;
 };
 
-/// Optimises and compiles; counts it.
-std::shared_ptr<Program> compile_program(const Graph& g);
+/// Optimises and compiles; counts it. `before`: this thread's phases when the work began.
+std::shared_ptr<Program> compile_program(const Graph& g, const PhaseTimes& before = phase_times());
 
 }  // namespace lilith::driver
