@@ -34,8 +34,39 @@ Builder::Builder(const Graph& g, const Dataflow& flow, const Target& made_for)
   }
 }
 
+namespace {
+
+// Numbers the buffers behind the inputs anew, in the order in which the launches name them.
+void number_buffers(Plan* plan) {
+  std::vector<int> number(plan->buffers.size(), -1);
+  std::vector<BufferPlan> buffers;
+  const auto keep = [&](int id) {
+    int& n = number[static_cast<std::size_t>(id)];
+    if (n >= 0) return;
+    n = static_cast<int>(buffers.size());
+    buffers.push_back(std::move(plan->buffers[static_cast<std::size_t>(id)]));
+  };
+  for (const int id : plan->inputs) keep(id);
+  for (const LaunchPlan& l : plan->launches) {
+    for (const int id : l.buffers) keep(id);
+  }
+  for (std::size_t id = 0; id < number.size(); ++id) keep(static_cast<int>(id));
+  plan->buffers = std::move(buffers);
+  const auto rename = [&](std::vector<int>* ids) {
+    for (int& id : *ids) id = number[static_cast<std::size_t>(id)];
+  };
+  for (LaunchPlan& l : plan->launches) {
+    rename(&l.buffers);
+    rename(&l.written);
+  }
+  rename(&plan->outputs);
+}
+
+}  // namespace
+
 Plan Builder::finish(const Graph& g) && {
   for (const Tensor& out : g.outputs()) plan.outputs.push_back(buffer(out.node()));
+  number_buffers(&plan);
   return std::move(plan);
 }
 
