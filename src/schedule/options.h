@@ -1,16 +1,23 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <vector>
 
+#include "schedule/group.h"
 #include "schedule/target.h"
 
 namespace lilith::schedule {
+
+struct Choice;
+/// Which of the ways to compute a group is taken, by its number.
+using Pick = std::function<std::size_t(const Group&, const std::vector<Choice>&)>;
 
 /// What a program is planned for.
 struct PlanOptions {
   Target target;
   std::vector<bool> donated;    // per input: its memory may be written; empty: none
   std::size_t guard_bytes = 0;  // an unused band after each arena buffer, for tests
+  Pick pick = {};               // null: the best by the model
 };
 
 }  // namespace lilith::schedule

@@ -4,6 +4,7 @@
 
 #include "core/phases.h"
 #include "schedule/barriers.h"
+#include "schedule/choose.h"
 #include "schedule/cpu/backend.h"
 #include "schedule/fusion/fusion.h"
 #include "schedule/memory_plan.h"
@@ -14,10 +15,12 @@ namespace lilith::schedule {
 Plan make_plan(const Graph& g, const PlanOptions& options) {
   std::optional<PhaseScope> phase(Phase::Fuse);
   const Dataflow dataflow(g);
-  const Fusion fusion = fuse(dataflow, g, CpuRules(options.target), options.donated);
+  const CpuBackend backend(options.target);
+  const Fusion fusion = fuse(dataflow, g, backend, options.donated);
   phase.emplace(Phase::Build);
   Builder builder(g, dataflow, options.target);
-  for (const Group& group : fusion.groups) emit(builder, group);
+  const std::vector<Decision> decisions = choose(fusion.groups, backend, options.pick, &builder);
+  for (const Decision& d : decisions) emit(d, &builder);
   Plan plan = std::move(builder).finish(g);
   phase.emplace(Phase::Memory);
   choose_donors(&plan, options.donated);

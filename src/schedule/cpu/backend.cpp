@@ -10,7 +10,7 @@ namespace lilith::schedule {
 
 using ir::NodeImpl;
 
-std::optional<SparseSpec> CpuRules::sparse(const NodeImpl* product) const {
+std::optional<SparseSpec> CpuBackend::sparse(const NodeImpl* product) const {
   if (env::disabled("sparse")) return {};
   for (SparseSpec& form : sparse_forms(product)) {
     if (sparse_pays(form, product, target_)) return std::move(form);
@@ -20,7 +20,7 @@ std::optional<SparseSpec> CpuRules::sparse(const NodeImpl* product) const {
 
 // Windows that follow each other without overlap or padding over at most two spatial dimensions of
 // a convolution's result: a register tile can hold whole ones.
-bool CpuRules::pools(const NodeImpl* core, const NodeImpl* pool) const {
+bool CpuBackend::pools(const NodeImpl* core, const NodeImpl* pool) const {
   if (core->op->name != "conv_general" || pool->op->cls != OpClass::Window ||
       pool->op->name == "unpool" || !is_floating(core->aval.dtype))
     return false;
@@ -41,7 +41,7 @@ bool CpuRules::pools(const NodeImpl* core, const NodeImpl* pool) const {
 }
 
 // There are rows enough for the team, or little work.
-bool CpuRules::suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const {
+bool CpuBackend::suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const {
   std::int64_t row = 1;
   for (const std::int64_t d : axes) row *= domain[static_cast<int>(d)];
   if (axes.empty() || domain.numel() == 0) return false;
@@ -51,16 +51,18 @@ bool CpuRules::suits_rows(const Shape& domain, const std::vector<std::int64_t>& 
 
 namespace {
 
-struct Emitter {
+struct Ways {
   Builder& b;
-  void operator()(const Map& g) { build_map(b, g); }
-  void operator()(const RowChain& g) { build_row_chain(b, g); }
-  void operator()(const Product& g) { g.sparse ? build_sparse(b, g) : build_contraction(b, g); }
-  void operator()(const Scatter& g) { build_scatter_add(b, g); }
+  std::vector<Choice> operator()(const Map& g) { return map_ways(b, g); }
+  std::vector<Choice> operator()(const RowChain& g) { return row_chain_ways(b, g); }
+  std::vector<Choice> operator()(const Product& g) { return product_ways(b, g); }
+  std::vector<Choice> operator()(const Scatter& g) { return scatter_ways(b, g); }
 };
 
 }  // namespace
 
-void emit(Builder& b, const Group& g) { std::visit(Emitter{b}, g); }
+std::vector<Choice> CpuBackend::ways(const Group& g, Builder& b) const {
+  return std::visit(Ways{b}, g);
+}
 
 }  // namespace lilith::schedule

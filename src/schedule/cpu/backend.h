@@ -1,13 +1,14 @@
 #pragma once
 #include "schedule/fusion/rules.h"
-#include "schedule/kernel/builder.h"
+#include "schedule/kernel/backend.h"
 
 namespace lilith::schedule {
 
-/// What fusion may count on where kernels are written for a CPU.
-class CpuRules final : public FusionRules {
+/// Kernels for a CPU: what fusion may count on, and the ways to compute each kind of group.
+class CpuBackend final : public Backend, public FusionRules {
  public:
-  explicit CpuRules(const Target& target) : target_(target) {}
+  explicit CpuBackend(const Target& target) : target_(target) {}
+  std::vector<Choice> ways(const Group& g, Builder& b) const override;
   std::optional<SparseSpec> sparse(const ir::NodeImpl* product) const override;
   bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const override;
   bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override;
@@ -16,14 +17,10 @@ class CpuRules final : public FusionRules {
   const Target& target_;
 };
 
-/// Adds the kernels that compute a group on a CPU.
-void emit(Builder& b, const Group& g);
-
 // Of each kind of group.
-void build_map(Builder& b, const Map& g);
-void build_row_chain(Builder& b, const RowChain& g);
-void build_contraction(Builder& b, const Product& g);
-void build_sparse(Builder& b, const Product& g);
-void build_scatter_add(Builder& b, const Scatter& g);
+std::vector<Choice> map_ways(Builder& b, const Map& g);
+std::vector<Choice> row_chain_ways(Builder& b, const RowChain& g);
+std::vector<Choice> product_ways(Builder& b, const Product& g);
+std::vector<Choice> scatter_ways(Builder& b, const Scatter& g);
 
 }  // namespace lilith::schedule

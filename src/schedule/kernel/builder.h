@@ -32,14 +32,18 @@ struct Builder {
   int add_value(const ir::NodeImpl* n, const Layout& layout);
   /// Scratch memory shared by the team.
   int add_scratch(std::string name, DType dtype, std::int64_t elements);
-  /// What makes expressions of nodes in this kernel: values that have a buffer are loaded.
+  /// What makes expressions of nodes in this kernel: values that have a buffer by now are loaded.
   Lowerer lowerer(kir::Kernel& kernel) const {
-    return Lowerer(kernel, plan, [this](const ir::NodeImpl* n) { return buffer(n); });
+    const auto known = static_cast<int>(plan.buffers.size());
+    return Lowerer(kernel, plan, [this, known](const ir::NodeImpl* n) {
+      const int id = buffer(n);
+      return id < known ? id : -1;
+    });
   }
   /// Ends a kernel that stores these values of the graph, by way of `core` where it has one.
   void launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& results, std::string how,
               double flops, ir::NodeImpl* core = nullptr);
-  /// The plan, with the buffers of the graph's outputs named.
+  /// The plan, with its buffers in the order of their first use.
   Plan finish(const Graph& g) &&;
 };
 

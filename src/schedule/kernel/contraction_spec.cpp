@@ -1,6 +1,7 @@
 #include "schedule/kernel/contraction_spec.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lilith/error.h"
 #include "schedule/kernel/strided_view.h"
@@ -31,6 +32,47 @@ void merge_summed(ContractionSpec* spec) {
 }
 
 }  // namespace
+
+namespace {
+
+kir::Expr place(kir::Pool& p, const std::vector<Axis>& axes, std::int64_t offset,
+                std::int64_t Axis::*step, const std::vector<kir::Expr>& at) {
+  kir::Expr sum = p.integer(offset);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    if (axes[i].*step != 0) sum = sum + at[i] * p.integer(axes[i].*step);
+  }
+  return sum;
+}
+
+}  // namespace
+
+kir::Expr ContractionSpec::place_a(kir::Pool& p, const std::vector<kir::Expr>& at) const {
+  return place(p, axes, a_offset, &Axis::a, at);
+}
+
+kir::Expr ContractionSpec::place_b(kir::Pool& p, const std::vector<kir::Expr>& at) const {
+  return place(p, axes, b_offset, &Axis::b, at);
+}
+
+double ContractionSpec::macs() const {
+  double n = 1;
+  for (const Axis& x : axes) n *= static_cast<double>(x.extent);
+  return n;
+}
+
+double ContractionSpec::result_elements() const {
+  double n = 1;
+  for (const Axis& x : axes) n *= x.summed() ? 1 : static_cast<double>(x.extent);
+  return n;
+}
+
+ContractionSpec ContractionSpec::swapped() const {
+  ContractionSpec s = *this;
+  for (Axis& x : s.axes) std::swap(x.a, x.b);
+  std::swap(s.a_buffer, s.b_buffer);
+  std::swap(s.a_offset, s.b_offset);
+  return s;
+}
 
 Operand make_operand(const Builder& b, NodeImpl* node) {
   const StridedView view = strided_view(node);

@@ -13,6 +13,13 @@ struct ContractionSpec {
   std::vector<Axis> axes;
   int a_buffer = -1, b_buffer = -1;
   std::int64_t a_offset = 0, b_offset = 0;
+  double macs() const;             // multiplications
+  double result_elements() const;  // of the product itself
+  /// Where an element of a lies, of b; `at` is the value of every axis.
+  kir::Expr place_a(kir::Pool& p, const std::vector<kir::Expr>& at) const;
+  kir::Expr place_b(kir::Pool& p, const std::vector<kir::Expr>& at) const;
+  /// The same with a and b in each other's place.
+  ContractionSpec swapped() const;
 };
 ContractionSpec make_spec(const Builder& b, ir::NodeImpl* core);
 

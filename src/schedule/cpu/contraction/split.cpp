@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <string>
 
-#include "schedule/cpu/contraction/builder.h"
+#include "schedule/cpu/contraction/tiles.h"
 
 // A long sum over a small result (weight gradients) turns the outer part of the sum outwards: each
 // thread adds its chunk into a copy of the result that stays in its cache; after a barrier the
@@ -19,18 +19,18 @@ using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
 
-Expr ContractionBuilder::partial_place(const std::vector<Expr>& at, Expr chunk) {
+Expr SplitTiles::partial_place(const std::vector<Expr>& at, Expr chunk) {
   return chunk * number(g_.domain.numel()) + place_of(pool(), out_index(at), layout_, g_.domain);
 }
 
 // Where the whole sum runs outside of the tiles, a step of it would load and store a tile for one
 // product. The inner part of its last axis becomes an axis of its own, inside.
-void ContractionBuilder::keep_steps_inside() {
-  if (choice_.split_axes.size() < summed_axes().size()) return;
-  const auto last = static_cast<std::size_t>(choice_.split_axes.back());
+void SplitTiles::keep_steps_inside() {
+  if (schedule_.split_axes.size() < summed_axes().size()) return;
+  const auto last = static_cast<std::size_t>(schedule_.split_axes.back());
   const std::int64_t extent = spec_.axes[last].extent;
-  const std::int64_t chunks = choice_.split_axes.size() == 1 ? choice_.chunks : 1;
-  const std::int64_t row_bytes = choice_.vector_tile * static_cast<std::int64_t>(size_of(dtype_));
+  const std::int64_t chunks = schedule_.split_axes.size() == 1 ? schedule_.chunks : 1;
+  const std::int64_t row_bytes = schedule_.vector_tile * static_cast<std::int64_t>(size_of(dtype_));
   std::int64_t best = 1;
   for (std::int64_t n = 2; n <= extent && n * row_bytes <= 4 * b_.target.l1_bytes; ++n) {
     const std::int64_t longest = (extent / n + chunks - 1) / chunks * n;
@@ -46,24 +46,24 @@ void ContractionBuilder::keep_steps_inside() {
   if (best > 1) spec_.axes.push_back(std::move(inner));
 }
 
-void ContractionBuilder::emit_split() {
+void SplitTiles::emit_loops() {
   keep_steps_inside();
-  const int scratch = b_.add_scratch("partial", dtype_, g_.domain.numel() * choice_.chunks);
+  const int scratch = b_.add_scratch("partial", dtype_, g_.domain.numel() * schedule_.chunks);
   const kir::BufferId partial = lower_.written_param(scratch);
-  const bool shared = choice_.chunks > 1;
-  const Expr chunk = shared ? pool().var(choice_.chunks, "chunk") : number(0);
+  const bool shared = schedule_.chunks > 1;
+  const Expr chunk = shared ? pool().var(schedule_.chunks, "chunk") : number(0);
   Block task = clear_partial(partial, chunk);
   std::vector<Expr> at = zeros();
   std::vector<Expr> split;
   Expr inside;  // the last chunk may be shorter
-  for (std::size_t k = 0; k < choice_.split_axes.size(); ++k) {
-    const Axis& x = axis(choice_.split_axes[k]);
+  for (std::size_t k = 0; k < schedule_.split_axes.size(); ++k) {
+    const Axis& x = axis(schedule_.split_axes[k]);
     const bool cut = k == 0 && shared;
-    const std::int64_t extent = cut ? (x.extent + choice_.chunks - 1) / choice_.chunks : x.extent;
+    const std::int64_t extent = cut ? (x.extent + schedule_.chunks - 1) / schedule_.chunks : x.extent;
     split.push_back(pool().var(extent, x.name));
-    Expr& place = at[static_cast<std::size_t>(choice_.split_axes[k])];
+    Expr& place = at[static_cast<std::size_t>(schedule_.split_axes[k])];
     place = cut ? chunk * number(extent) + split.back() : split.back();
-    if (cut && extent * choice_.chunks != x.extent) inside = kir::lt(place, number(x.extent));
+    if (cut && extent * schedule_.chunks != x.extent) inside = kir::lt(place, number(x.extent));
   }
   Block body = add_tiles(partial, chunk, at);
   body = only_where(inside, std::move(body));
@@ -75,7 +75,7 @@ void ContractionBuilder::emit_split() {
   combine_partials(partial);
 }
 
-Block ContractionBuilder::clear_partial(kir::BufferId partial, Expr chunk) {
+Block SplitTiles::clear_partial(kir::BufferId partial, Expr chunk) {
   const std::int64_t numel = g_.domain.numel();
   const Expr i = pool().var(numel, "i");
   Block clear;
@@ -84,12 +84,12 @@ Block ContractionBuilder::clear_partial(kir::BufferId partial, Expr chunk) {
 }
 
 // One step of the outer sum: every tile of the chunk's copy gets the inner sum added.
-Block ContractionBuilder::add_tiles(kir::BufferId partial, Expr chunk,
+Block SplitTiles::add_tiles(kir::BufferId partial, Expr chunk,
                                     const std::vector<Expr>& at) {
   std::vector<int> inner = summed_axes();
   std::erase_if(inner, [&](int i) {
-    return std::find(choice_.split_axes.begin(), choice_.split_axes.end(), i) !=
-           choice_.split_axes.end();
+    return std::find(schedule_.split_axes.begin(), schedule_.split_axes.end(), i) !=
+           schedule_.split_axes.end();
   });
   const std::vector<TileLoop> loops = tile_loops();
   Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
@@ -111,7 +111,7 @@ Block ContractionBuilder::add_tiles(kir::BufferId partial, Expr chunk,
 }
 
 // The sum of the copies, and the epilogue, over the result in its memory order.
-void ContractionBuilder::combine_partials(kir::BufferId partial) {
+void SplitTiles::combine_partials(kir::BufferId partial) {
   Index index(static_cast<std::size_t>(g_.domain.rank()));
   std::vector<LoopDim> dims;
   for (const int d : layout_.order) {
@@ -121,7 +121,7 @@ void ContractionBuilder::combine_partials(kir::BufferId partial) {
   }
   const Expr place = place_of(pool(), index, layout_, g_.domain);
   Expr sum = pool().load(partial, dtype_, place);
-  for (std::int64_t p = 1; p < choice_.chunks; ++p)
+  for (std::int64_t p = 1; p < schedule_.chunks; ++p)
     sum = sum + pool().load(partial, dtype_, place + number(p * g_.domain.numel()));
   Block body = epilogue(index, sum);
   kernel_.body.push_back(share_vector_loops(pool(), dims, std::move(body),

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <optional>
 
-#include "schedule/cpu/contraction/contraction.h"
+#include "schedule/cpu/contraction/tile_schedule.h"
 #include "schedule/cpu/tasks.h"
 
 // The analytic model: cycles of the inner loop for every way to lay a register tile over the
@@ -19,34 +19,6 @@ double innermost_overhead(const ContractionSpec& spec) {
     if (x.summed()) inner = x.extent;
   }
   return 1.0 + 0.5 / static_cast<double>(inner);
-}
-
-// Fills in split_axes and chunks: a long sum over a small result runs outside of the tiles.
-void choose_split(const ContractionSpec& spec, const Target& target, DType dtype,
-                  std::int64_t tasks, std::int64_t result, ContractionSchedule* s) {
-  const auto size = static_cast<std::int64_t>(size_of(dtype));
-  std::vector<int> summed;
-  std::int64_t k = 1;
-  double macs = 1;
-  for (std::size_t i = 0; i < spec.axes.size(); ++i) {
-    macs *= static_cast<double>(spec.axes[i].extent);
-    if (!spec.axes[i].summed()) continue;
-    summed.push_back(static_cast<int>(i));
-    k *= spec.axes[i].extent;
-  }
-  const std::int64_t panel = k * s->vector_tile * size;
-  const bool long_sum = panel > target.l2_bytes / 2 && result * size <= target.l2_bytes / 4;
-  const bool few_tasks = tasks < 2 * target.threads && target.threads > 1 && macs > 2e5 &&
-                         result * size <= target.l2_bytes / 4;
-  if ((!long_sum && !few_tasks) || summed.empty()) return;
-  std::size_t taken = 0;
-  while (taken < summed.size() && (taken == 0 || k * s->vector_tile * size > target.l1_bytes * 4)) {
-    k /= spec.axes[static_cast<std::size_t>(summed[taken])].extent;
-    s->split_axes.push_back(summed[taken++]);
-    if (k <= 64) break;
-  }
-  s->chunks = std::min<std::int64_t>(target.threads,
-                                     spec.axes[static_cast<std::size_t>(s->split_axes[0])].extent);
 }
 
 // Tiles of the whole result: how many there are of a full set of rows, and the rows of one more.
@@ -76,10 +48,10 @@ class Search {
         element_bytes_(static_cast<std::int64_t>(size_of(dtype))),
         loop_overhead_(innermost_overhead(spec)) {
     for (const Axis& x : spec.axes) (x.summed() ? summed_ : result_) *= x.extent;
-    best_.cycles = INFINITY;
   }
 
-  ContractionSchedule run() {
+  // The best tile of every way to lie in the lanes, the best of all first.
+  std::vector<TileSchedule> run() {
     for (int v = 0; v < axes(); ++v) {
       for (const bool swap : {false, true}) {
         for (const bool pack : {false, true}) {
@@ -87,7 +59,16 @@ class Search {
         }
       }
     }
-    return best_;
+    if (found_.empty()) return {};
+    // Of near equals the first.
+    auto best = found_.begin();
+    for (auto it = found_.begin(); it != found_.end(); ++it) {
+      if (it->cycles < best->cycles * 0.999) best = it;
+    }
+    std::rotate(found_.begin(), best, best + 1);
+    std::stable_sort(found_.begin() + 1, found_.end(),
+                     [](const auto& x, const auto& y) { return x.cycles < y.cycles; });
+    return std::move(found_);
   }
 
  private:
@@ -113,7 +94,8 @@ class Search {
   double loop_overhead_;
   std::int64_t summed_ = 1;  // steps of the summed axes
   std::int64_t result_ = 1;  // elements
-  ContractionSchedule best_;
+  std::vector<TileSchedule> found_;
+  TileSchedule best_;  // of so many vectors in the lanes
 };
 
 std::optional<Lanes> Search::in_lanes(int v, bool swap, bool pack) const {
@@ -174,6 +156,7 @@ void Search::try_tiles(const Lanes& l) {
     if ((vectors - 1) * lanes_ >= axis(l.axis).extent) return;
     const std::int64_t most =
         std::max<std::int64_t>(1, (target_.vector_registers - 1 - vectors) / vectors);
+    best_.cycles = INFINITY;
     consider(l, vectors, {});
     for (const int r : l.row_axes) {
       const std::int64_t m = axis(r).extent;
@@ -183,6 +166,7 @@ void Search::try_tiles(const Lanes& l) {
         if (q != r) try_two_axes(l, vectors, most, q, r);
       }
     }
+    if (std::isfinite(best_.cycles)) found_.push_back(best_);
   }
 }
 
@@ -273,32 +257,48 @@ double Search::one_tile(std::int64_t rows, std::int64_t width, double b_load, do
          20 + static_cast<double>(rows * vectors);
 }
 
-std::int64_t tasks_of(const ContractionSpec& spec, const ContractionSchedule& s) {
+std::int64_t tasks_of(const ContractionSpec& spec, const TileSchedule& s) {
   std::int64_t tasks = 1;
   for (int r = 0; r < static_cast<int>(spec.axes.size()); ++r) {
     const Axis& x = spec.axes[static_cast<std::size_t>(r)];
-    if (x.summed()) continue;
-    std::int64_t tile = r == s.vector_axis ? s.vector_tile : 1;
-    for (std::size_t k = 0; k < s.row_axes.size(); ++k) {
-      if (s.row_axes[k] == r) tile = s.row_tiles[k];
-    }
-    tasks *= (x.extent + tile - 1) / tile;
+    if (!x.summed()) tasks *= (x.extent + s.tile_of(r) - 1) / s.tile_of(r);
   }
   return tasks;
 }
 
 }  // namespace
 
-ContractionSchedule choose_schedule(const ContractionSpec& spec, const Target& target, DType dtype,
-                                    const Shape& out) {
-  ContractionSchedule best = Search(spec, target, dtype).run();
-  ContractionSchedule dots = choose_dots(spec, target, dtype);
-  if (dots.cycles < best.cycles) return dots;
-  if (best.vector_axis < 0) return best;
-  const bool pooled =
-      std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });
-  if (!pooled) choose_split(spec, target, dtype, tasks_of(spec, best), out.numel(), &best);
-  return best;
+std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target& target,
+                                       DType dtype) {
+  return Search(spec, target, dtype).run();
+}
+
+void choose_split(const ContractionSpec& spec, const Target& target, DType dtype,
+                  std::int64_t result, TileSchedule* s) {
+  const std::int64_t tasks = tasks_of(spec, *s);
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  std::vector<int> summed;
+  std::int64_t k = 1;
+  double macs = 1;
+  for (std::size_t i = 0; i < spec.axes.size(); ++i) {
+    macs *= static_cast<double>(spec.axes[i].extent);
+    if (!spec.axes[i].summed()) continue;
+    summed.push_back(static_cast<int>(i));
+    k *= spec.axes[i].extent;
+  }
+  const std::int64_t panel = k * s->vector_tile * size;
+  const bool long_sum = panel > target.l2_bytes / 2 && result * size <= target.l2_bytes / 4;
+  const bool few_tasks = tasks < 2 * target.threads && target.threads > 1 && macs > 2e5 &&
+                         result * size <= target.l2_bytes / 4;
+  if ((!long_sum && !few_tasks) || summed.empty()) return;
+  std::size_t taken = 0;
+  while (taken < summed.size() && (taken == 0 || k * s->vector_tile * size > target.l1_bytes * 4)) {
+    k /= spec.axes[static_cast<std::size_t>(summed[taken])].extent;
+    s->split_axes.push_back(summed[taken++]);
+    if (k <= 64) break;
+  }
+  s->chunks = std::min<std::int64_t>(target.threads,
+                                     spec.axes[static_cast<std::size_t>(s->split_axes[0])].extent);
 }
 
 }  // namespace lilith::schedule

@@ -1,6 +1,10 @@
 #include <algorithm>
 
-#include "schedule/cpu/contraction/builder.h"
+#include "schedule/cpu/contraction/tiles.h"
+
+#include <fmt/format.h>
+
+#include "schedule/cpu/contraction/epilogue_facts.h"
 #include "schedule/kernel/epilogue.h"
 
 // Register tiles over the result: which loops walk over them, what one of them sums, and the
@@ -11,6 +15,42 @@ using ir::NodeImpl;
 using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
+
+std::int64_t TileSchedule::tile_of(int axis) const {
+  if (axis == vector_axis) return vector_tile;
+  const auto row = std::find(row_axes.begin(), row_axes.end(), axis);
+  return row == row_axes.end() ? 1 : row_tiles[static_cast<std::size_t>(row - row_axes.begin())];
+}
+
+std::string TileSchedule::name(const std::vector<Axis>& axes, bool pooled) const {
+  const auto name_of = [&](int i) { return axes[static_cast<std::size_t>(i)].name; };
+  std::string rows, split;
+  for (std::size_t k = 0; k < row_axes.size(); ++k)
+    rows += fmt::format("{}{}:{}", k ? "," : "", name_of(row_axes[k]), row_tiles[k]);
+  for (const int i : split_axes) split += " " + name_of(i);
+  std::string text = fmt::format("tile rows {} x lanes {}:{}", rows.empty() ? "1" : rows,
+                                 name_of(vector_axis), vector_tile);
+  if (pooled) text += ", pooled";
+  if (swap) text += ", operands swapped";
+  if (pack_b) text += ", b in panels";
+  if (!split.empty()) text += fmt::format(", sum split over{} in {} chunks", split, chunks);
+  return text;
+}
+
+Tiles::Tiles(Builder& b, const Product& g, const ContractionSpec& spec, const Layout& layout,
+             const TileSchedule& schedule)
+    : ProductKernel(b, g, schedule.swap ? spec.swapped() : spec, layout), schedule_(schedule) {}
+
+void Tiles::emit() {
+  if (schedule_.pack_b) {
+    panels_ = std::make_unique<Panels>(b_, spec_, schedule_.vector_axis, schedule_.vector_tile);
+    panels_->fill(g_.core->op->name);
+  }
+  emit_loops();
+  launch(how() + (fetches_ahead_ ? ", epilogue fetched ahead" : ""));
+}
+
+std::string Tiles::how() const { return schedule_.name(spec_.axes, g_.pool != nullptr); }
 
 namespace {
 
@@ -23,22 +63,20 @@ constexpr std::int64_t kMaxUnrolledSum = 48;
 
 // Loops over the result, outermost first. A small b stays in the cache: it is walked innermost. A
 // large one: a panel at a time, all rows under it.
-std::vector<TileLoop> ContractionBuilder::tile_loops() {
+std::vector<TileLoop> Tiles::tile_loops() {
   std::vector<TileLoop> rows, others, vec;
   const auto add = [&](std::vector<TileLoop>* list, int i, std::int64_t tile) {
     const std::int64_t steps = (axis(i).extent + tile - 1) / tile;
     list->push_back({i, tile, loop_var(pool(), steps, axis(i).name), steps});
   };
   for (int i = 0; i < axes(); ++i) {
-    if (axis(i).summed() || i == choice_.vector_axis) continue;
-    const auto row = std::find(choice_.row_axes.begin(), choice_.row_axes.end(), i);
-    if (row == choice_.row_axes.end())
-      add(&others, i, 1);
-    else
-      add(&rows, i, choice_.row_tiles[static_cast<std::size_t>(row - choice_.row_axes.begin())]);
+    if (axis(i).summed() || i == schedule_.vector_axis) continue;
+    const auto& of_rows = schedule_.row_axes;
+    const bool is_row = std::find(of_rows.begin(), of_rows.end(), i) != of_rows.end();
+    add(is_row ? &rows : &others, i, schedule_.tile_of(i));
   }
-  add(&vec, choice_.vector_axis, choice_.vector_tile);
-  const std::int64_t b_bytes = extent(summed_axes()) * axis(choice_.vector_axis).extent *
+  add(&vec, schedule_.vector_axis, schedule_.vector_tile);
+  const std::int64_t b_bytes = extent(summed_axes()) * axis(schedule_.vector_axis).extent *
                                static_cast<std::int64_t>(size_of(dtype_));
   const bool small_b = b_bytes <= b_.target.l2_bytes / 2;
   std::vector<TileLoop> order;
@@ -51,7 +89,7 @@ std::vector<TileLoop> ContractionBuilder::tile_loops() {
 }
 
 // The code of every combination of full and remaining tiles, chosen by the loops' variables.
-Block ContractionBuilder::tile_cases(
+Block Tiles::tile_cases(
     const std::vector<TileLoop>& loops, std::size_t k, std::vector<std::int64_t> sizes,
     const std::function<Block(const std::vector<std::int64_t>&)>& emit) {
   if (k == loops.size()) return emit(sizes);
@@ -68,15 +106,15 @@ Block ContractionBuilder::tile_cases(
 }
 
 // The tile that the loops stand at; `at` holds what is known of axes outside of them.
-ResultTile ContractionBuilder::make_tile(const std::vector<TileLoop>& loops,
+ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
                                          const std::vector<std::int64_t>& sizes,
                                          std::vector<Expr> at) {
   ResultTile t;
-  std::int64_t columns = choice_.vector_tile;
+  std::int64_t columns = schedule_.vector_tile;
   t.step = number(0);
   for (std::size_t k = 0; k < loops.size(); ++k) {
     const TileLoop& l = loops[k];
-    if (l.axis == choice_.vector_axis) {
+    if (l.axis == schedule_.vector_axis) {
       columns = sizes[k];
       t.step = l.var;
       continue;
@@ -89,27 +127,32 @@ ResultTile ContractionBuilder::make_tile(const std::vector<TileLoop>& loops,
     place = place + t.rows.back().var;
   }
   t.add_columns(pool(), columns);
-  at[static_cast<std::size_t>(choice_.vector_axis)] =
-      t.step * number(choice_.vector_tile) + t.column;
+  at[static_cast<std::size_t>(schedule_.vector_axis)] =
+      t.step * number(schedule_.vector_tile) + t.column;
   t.at = std::move(at);
   return t;
 }
 
-kir::RegId ContractionBuilder::add_accumulator(const ResultTile& tile) {
+kir::RegId Tiles::add_accumulator(const ResultTile& tile) {
   return kernel_.add_reg("acc", dtype_, {tile.row_count, tile.columns});
 }
 
-Expr ContractionBuilder::read(kir::RegId acc, const ResultTile& tile) {
+Expr Tiles::read(kir::RegId acc, const ResultTile& tile) {
   return pool().read(acc, dtype_, {tile.row, tile.column});
 }
 
+Expr Tiles::tile_b(const ResultTile& tile) {
+  if (!panels_) return load_b(tile.at);
+  return lower_.load(panels_->buffer(), panels_->place(pool(), tile.at, tile.step, tile.column),
+                     dtype_);
+}
+
 // Adds a * b over the `summed` axes to the accumulators.
-Block ContractionBuilder::inner_sum(kir::RegId acc, ResultTile tile,
+Block Tiles::inner_sum(kir::RegId acc, ResultTile tile,
                                     const std::vector<int>& summed) {
   for (const int i : summed)
     tile.at[static_cast<std::size_t>(i)] = pool().var(axis(i).extent, axis(i).name);
-  const Expr x = load_operand(spec_.a_buffer, place_a(pool(), tile.at));
-  const Expr y = load_b(tile.at, tile.step, tile.column);
+  const Expr x = tile_a(tile), y = tile_b(tile);
   Block step;
   if (is_floating(dtype_))
     step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, y, x, {}});
@@ -128,7 +171,7 @@ Block ContractionBuilder::inner_sum(kir::RegId acc, ResultTile tile,
 
 // The epilogue's reads that are worth fetching while the sum runs: lines of arrays too large to be
 // in the L1 cache still, in rows too short for the hardware to foresee.
-std::vector<Access> ContractionBuilder::reads_ahead(const ResultTile& tile,
+std::vector<Access> Tiles::reads_ahead(const ResultTile& tile,
                                                     const Block& epilogue) const {
   std::vector<Expr> values;
   const std::function<void(const Block&)> visit = [&](const Block& block) {
@@ -157,7 +200,7 @@ std::vector<Access> ContractionBuilder::reads_ahead(const ResultTile& tile,
 }
 
 // Asks for one row of the tile, given its number.
-Block ContractionBuilder::prefetch_row(const ResultTile& tile, const std::vector<Access>& reads,
+Block Tiles::prefetch_row(const ResultTile& tile, const std::vector<Access>& reads,
                                        Expr row) {
   std::vector<Expr> by;
   split_index(row, tile.rows, &by);
@@ -175,7 +218,7 @@ Block ContractionBuilder::prefetch_row(const ResultTile& tile, const std::vector
 }
 
 // The sum of a tile; its outermost loop is cut so that each part asks for one row of `reads`.
-Block ContractionBuilder::sum_with_prefetch(kir::RegId acc, ResultTile tile,
+Block Tiles::sum_with_prefetch(kir::RegId acc, ResultTile tile,
                                             const std::vector<Access>& reads) {
   std::vector<int> summed = summed_axes();
   if (reads.empty() || summed.empty()) return inner_sum(acc, std::move(tile), summed);
@@ -202,7 +245,7 @@ Block ContractionBuilder::sum_with_prefetch(kir::RegId acc, ResultTile tile,
   return sum;
 }
 
-void ContractionBuilder::emit_tiles() {
+void Tiles::emit_loops() {
   const std::vector<TileLoop> loops = tile_loops();
   Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
     const ResultTile tile = make_tile(loops, sizes, zeros());
@@ -221,7 +264,7 @@ void ContractionBuilder::emit_tiles() {
 
 // Written out once per register a heavy epilogue would be many pages of code: the tile then goes
 // through the L1 cache, and the epilogue is a loop.
-Block ContractionBuilder::epilogue_of_tile(kir::RegId acc, const ResultTile& tile) {
+Block Tiles::epilogue_of_tile(kir::RegId acc, const ResultTile& tile) {
   if (g_.pool != nullptr) return pooled_epilogue(acc, tile);
   if (!heavy_epilogue(tile.elements()))
     return over_tile(tile, epilogue(out_index(tile.at), read(acc, tile)));
@@ -237,7 +280,7 @@ Block ContractionBuilder::epilogue_of_tile(kir::RegId acc, const ResultTile& til
 }
 
 // The results have one element a window; each looks at the window's elements in the tile.
-Block ContractionBuilder::pooled_epilogue(kir::RegId acc, const ResultTile& tile) {
+Block Tiles::pooled_epilogue(kir::RegId acc, const ResultTile& tile) {
   ResultTile windows = tile;
   std::vector<Expr> first = tile.at;  // the tile's first row
   for (std::size_t k = 0; k < tile.rows.size(); ++k) {
@@ -262,56 +305,9 @@ Block ContractionBuilder::pooled_epilogue(kir::RegId acc, const ResultTile& tile
   return over_tile(windows, store_results(b_, g_, &lower_, out_index(windows.at), element));
 }
 
-// Every node between the core and the stores, and what they load, each once.
-void ContractionBuilder::visit_epilogue(
-    const std::function<void(const NodeImpl*, bool made_here)>& visit) const {
-  std::vector<const NodeImpl*> seen{g_.core};
-  const std::function<void(const NodeImpl*)> walk = [&](const NodeImpl* n) {
-    if (std::find(seen.begin(), seen.end(), n) != seen.end()) return;
-    seen.push_back(n);
-    const bool made_here = std::find(g_.stores.begin(), g_.stores.end(), n) != g_.stores.end();
-    visit(n, made_here);
-    if (!made_here && b_.buffer(n) >= 0) return;
-    for (const NodeImpl* in : n->inputs) walk(in);
-  };
-  for (const NodeImpl* n : g_.stores) walk(n);
-}
-
-// Outputs are row-major whatever runs in the lanes, and what is loaded lies as it was stored.
-void ContractionBuilder::mark_strided() {
-  if (g_.pool != nullptr) return;
-  const auto mark = [&](const NodeImpl* n, const Layout& layout) {
-    if (n->aval.shape != g_.domain) return;
-    const auto strides = layout.strides(g_.domain);
-    for (Axis& x : spec_.axes) {
-      if (!x.summed() && strides[static_cast<std::size_t>(x.out_dim)] * x.out_step != 1)
-        ++x.strided;
-    }
-  };
-  if (b_.dataflow.is_output(g_.core)) mark(g_.core, Layout::row_major(g_.domain.rank()));
-  visit_epilogue([&](const NodeImpl* n, bool made_here) {
-    if (made_here && b_.dataflow.is_output(n)) mark(n, Layout::row_major(g_.domain.rank()));
-    if (!made_here && b_.buffer(n) >= 0)
-      mark(n, b_.plan.buffers[static_cast<std::size_t>(b_.buffer(n))].layout);
-  });
-}
-
-// Work of the epilogue per element.
-int ContractionBuilder::epilogue_cost() const {
-  int cost = 0;
-  visit_epilogue([&](const NodeImpl* n, bool made_here) {
-    if (!n->is_leaf() && (made_here || b_.buffer(n) < 0)) cost += n->op->cost + (made_here ? 2 : 0);
-  });
-  return cost;
-}
-
-bool ContractionBuilder::heavy_epilogue(std::int64_t elements) const {
+bool Tiles::heavy_epilogue(std::int64_t elements) const {
   const std::int64_t lanes = b_.target.lanes(dtype_);
-  return epilogue_cost() * ((elements + lanes - 1) / lanes) > kMaxEpilogue;
-}
-
-Block ContractionBuilder::epilogue(const Index& index, Expr core) {
-  return store_results(b_, g_, &lower_, index, core);
+  return epilogue_cost(b_, g_) * ((elements + lanes - 1) / lanes) > kMaxEpilogue;
 }
 
 }  // namespace lilith::schedule

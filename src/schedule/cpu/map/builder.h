@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schedule/cpu/loop_order.h"
@@ -16,10 +17,11 @@ namespace lilith::schedule {
 ///   reduce.cpp rows, columns, chunks with partial results; the index of the best
 class MapBuilder {
  public:
-  MapBuilder(Builder& b, const Map& g) : b_(b), g_(g), lower_(b.lowerer(kernel_)) {
-    kernel_.name = "map";
-  }
-
+  /// Decides in which order the loops run, and with it where the results lie.
+  MapBuilder(Builder& b, const Map& g);
+  std::string name() const;
+  std::vector<std::pair<const ir::NodeImpl*, Layout>> results() const;
+  /// Adds the kernel, once the results have their buffers.
   void build();
 
  private:
@@ -29,6 +31,7 @@ class MapBuilder {
 
   kir::Pool& pool() { return *kernel_.pool; }
   bool is_arg() const;
+  bool by_rows() const { return dims_.empty() || dims_.back().reduced; }
   bool reduced_axis(int d) const;
   double flops() const;
 
@@ -36,7 +39,6 @@ class MapBuilder {
   // Orders the dimensions, then merges neighbours that every access walks as one.
   void make_dims();
 
-  void allocate();
   // A reduction's result keeps the order of the dimensions that stay.
   Layout kept_layout() const;
 
@@ -99,7 +101,7 @@ class MapBuilder {
   void build_arg();
 
   Builder& b_;
-  const Map& g_;
+  const Map g_;
   kir::Kernel kernel_;
   Lowerer lower_;
   Index index_;               // of the domain, in terms of the loop variables

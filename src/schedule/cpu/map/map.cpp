@@ -1,7 +1,8 @@
+#include <algorithm>
+#include <memory>
+
 #include "schedule/cpu/backend.h"
 #include "schedule/cpu/map/builder.h"
-
-#include <algorithm>
 
 // Kernels over one domain: pointwise stores and reductions over the same axes.
 //
@@ -17,15 +18,24 @@ using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
 
-void MapBuilder::build() {
+MapBuilder::MapBuilder(Builder& b, const Map& g) : b_(b), g_(g), lower_(b.lowerer(kernel_)) {
+  kernel_.name = "map";
   make_values();
   make_dims();
-  allocate();
+}
+
+std::string MapBuilder::name() const {
+  if (is_arg()) return "index of the best";
+  if (g_.reduces.empty()) return "pointwise";
+  return by_rows() ? "row reduction" : "column reduction";
+}
+
+void MapBuilder::build() {
   if (is_arg()) {
     build_arg();
   } else if (g_.reduces.empty()) {
     build_pointwise();
-  } else if (dims_.empty() || dims_.back().reduced) {
+  } else if (by_rows()) {
     build_row();
   } else {
     build_column();
@@ -82,9 +92,11 @@ void MapBuilder::make_dims() {
   for (Expr& i : index_) i = kir::substitute(i, loops.by);
 }
 
-void MapBuilder::allocate() {
-  for (NodeImpl* n : g_.stores) b_.add_value(n, Layout{order_});
-  for (NodeImpl* n : g_.reduces) b_.add_value(n, kept_layout());
+std::vector<std::pair<const NodeImpl*, Layout>> MapBuilder::results() const {
+  std::vector<std::pair<const NodeImpl*, Layout>> all;
+  for (const NodeImpl* n : g_.stores) all.emplace_back(n, Layout{order_});
+  for (const NodeImpl* n : g_.reduces) all.emplace_back(n, kept_layout());
+  return all;
 }
 
 Layout MapBuilder::kept_layout() const {
@@ -168,6 +180,9 @@ void MapBuilder::emit_pointwise(std::vector<LoopDim> outer, const LoopDim& inner
   }
 }
 
-void build_map(Builder& b, const Map& g) { MapBuilder(b, g).build(); }
+std::vector<Choice> map_ways(Builder& b, const Map& g) {
+  const auto map = std::make_shared<MapBuilder>(b, g);
+  return {{map->name(), 0, map->results(), [map] { map->build(); }}};
+}
 
 }  // namespace lilith::schedule

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
-#include <span>
+#include <utility>
 
 #include "schedule/cpu/backend.h"
 #include "schedule/cpu/loop_order.h"
@@ -28,22 +29,22 @@ namespace {
 
 constexpr int kMinRow = 8;  // a shorter innermost loop leaves most lanes idle
 
-using Stages = std::span<const RowChain::Stage>;
-
 class RowsBuilder {
  public:
-  RowsBuilder(Builder& b, Stages stages, std::vector<NodeImpl*> visible);
+  RowsBuilder(Builder& b, const RowChain& chain);
   /// The order of the domain's dimensions to build with; nothing when a stage reads another row, or
   /// rows do not suit. Adds nothing to the plan.
   std::optional<std::vector<int>> find_order();
-  bool crosses_rows(const std::vector<Access>& accesses, Expr innermost) const;
+  std::vector<std::pair<const NodeImpl*, Layout>> results(const std::vector<int>& order) const;
+  /// Adds the kernel, once the results have their buffers.
   void build(std::vector<int> order);
 
  private:
   kir::Pool& pool() { return *kernel_.pool; }
   bool over_rows(const NodeImpl* n) const { return n->aval.shape == domain_; }
   bool is_visible(const NodeImpl* n) const {
-    return std::find(visible_.begin(), visible_.end(), n) != visible_.end();
+    const auto& all = chain_.visible;
+    return std::find(all.begin(), all.end(), n) != all.end();
   }
   std::int64_t row_elements() const;
 
@@ -54,13 +55,13 @@ class RowsBuilder {
            (row <= b_.target.lanes(DType::F32) && all >= 4 * kMinTask);
   }
   bool lower_stages(bool draft);
-  void allocate(const Map& stage);
   void bind_row(NodeImpl* n, bool draft);
   void bind_scalar(NodeImpl* n, kir::RegId reg);
   bool same_row(const Index& at) const;
   Index kept_index(const NodeImpl* n) const;
   Expr place_in_row(const Index& at);
 
+  bool crosses_rows(const std::vector<Access>& accesses, Expr innermost) const;
   std::vector<Access> loads() const;
   std::int64_t kept_bytes() const;
   std::vector<LoopDim> ordered_dims(const std::vector<int>& order) const;
@@ -77,8 +78,7 @@ class RowsBuilder {
   };
 
   Builder& b_;
-  Stages groups_;
-  std::vector<NodeImpl*> visible_;
+  const RowChain chain_;
   std::vector<int> order_;
   Shape domain_;
   std::vector<bool> reduced_;  // by dimension
@@ -91,10 +91,10 @@ class RowsBuilder {
   bool row_local_ = true;
 };
 
-RowsBuilder::RowsBuilder(Builder& b, Stages stages, std::vector<NodeImpl*> visible)
-    : b_(b), groups_(stages), visible_(std::move(visible)), lower_(b.lowerer(kernel_)) {
+RowsBuilder::RowsBuilder(Builder& b, const RowChain& chain)
+    : b_(b), chain_(chain), lower_(b.lowerer(kernel_)) {
   kernel_.name = "rows";
-  for (const auto& [g, reads] : stages) {
+  for (const auto& [g, reads] : chain_.stages) {
     if (g.reduces.empty()) continue;
     domain_ = g.domain;
     reduced_.assign(static_cast<std::size_t>(domain_.rank()), false);
@@ -174,23 +174,26 @@ void RowsBuilder::bind_scalar(NodeImpl* n, kir::RegId reg) {
   });
 }
 
-void RowsBuilder::allocate(const Map& stage) {
-  const Layout kept = layout_without(order_, reduced_);
-  for (NodeImpl* n : stage.results()) {
-    if (!is_visible(n)) continue;
-    const bool all = n->aval.shape.rank() == domain_.rank();
-    b_.add_value(n, all ? Layout{order_} : kept);
+std::vector<std::pair<const NodeImpl*, Layout>> RowsBuilder::results(
+    const std::vector<int>& order) const {
+  const Layout kept = layout_without(order, reduced_);
+  std::vector<std::pair<const NodeImpl*, Layout>> all;
+  for (const RowChain::Stage& s : chain_.stages) {
+    for (const NodeImpl* n : s.map.results()) {
+      if (!is_visible(n)) continue;
+      all.emplace_back(n, n->aval.shape.rank() == domain_.rank() ? Layout{order} : kept);
+    }
   }
+  return all;
 }
 
 bool RowsBuilder::lower_stages(bool draft) {
-  for (const auto& [g, reads] : groups_) {
+  for (const auto& [g, reads] : chain_.stages) {
     const bool rows = g.domain == domain_;
     Stage s{&g, {}, {}, {}};
     for (NodeImpl* n : g.stores) s.values.push_back(lower_.value(n, rows ? index_ : kept_index(n)));
     for (NodeImpl* n : g.reduces) s.values.push_back(lower_.value(n->inputs[0], index_));
     if (!row_local_) return false;
-    if (!draft) allocate(g);
     for (NodeImpl* n : g.stores) {
       if (rows) {
         bind_row(n, draft);
@@ -265,7 +268,7 @@ std::optional<std::vector<int>> RowsBuilder::find_order() {
   std::erase_if(accesses, [&](const Access& a) {
     return kernel_.buffers[static_cast<std::size_t>(a.buffer)].space == kir::Space::Thread;
   });
-  for (const NodeImpl* n : visible_) {
+  for (const NodeImpl* n : chain_.visible) {
     if (!over_rows(n) || !b_.dataflow.is_output(n)) continue;
     accesses.push_back({place_of(pool(), index_, Layout::row_major(domain_.rank()), domain_),
                         static_cast<double>(n->aval.bytes())});
@@ -345,53 +348,28 @@ void RowsBuilder::build(std::vector<int> order) {
   substitute(&row, by);
   kernel_.body.push_back(tasks_loop(task, std::move(row), domain_.numel()));
   double cost = 0;
-  for (const auto& [g, reads] : groups_) {
+  for (const auto& [g, reads] : chain_.stages) {
     for (const NodeImpl* n : g.results())
       cost += n->op->cost * static_cast<double>(g.domain.numel());
   }
-  b_.launch(std::move(kernel_), lower_, visible_,
-            fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept", groups_.size(),
+  b_.launch(std::move(kernel_), lower_, chain_.visible,
+            fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept",
+                        chain_.stages.size(),
                         rows, row_elements(), kept),
             cost);
 }
 
-// Builds these stages as one kernel where that is possible.
-bool build_stages(Builder& b, Stages stages, std::vector<NodeImpl*> visible) {
-  if (std::all_of(stages.begin(), stages.end(),
-                  [](const auto& s) { return s.map.reduces.empty(); }))
-    return false;
-  const auto order = RowsBuilder(b, stages, visible).find_order();
-  if (order) RowsBuilder(b, stages, std::move(visible)).build(*order);
-  return order.has_value();
-}
-
-// The results of some stages that are visible, or that the other stages read.
-std::vector<NodeImpl*> visible_of(const RowChain& chain, std::size_t first, std::size_t count) {
-  std::vector<NodeImpl*> visible;
-  for (std::size_t k = first; k < first + count; ++k) {
-    for (NodeImpl* n : chain.stages[k].map.results()) {
-      bool read = std::find(chain.visible.begin(), chain.visible.end(), n) != chain.visible.end();
-      for (std::size_t m = first + count; m < chain.stages.size(); ++m) {
-        const auto& reads = chain.stages[m].reads;
-        read = read || std::find(reads.begin(), reads.end(), n) != reads.end();
-      }
-      if (read) visible.push_back(n);
-    }
-  }
-  return visible;
-}
-
 }  // namespace
 
-void build_row_chain(Builder& b, const RowChain& g) {
-  const Stages all = g.stages;
-  for (std::size_t first = 0; first < all.size();) {
-    std::size_t count = all.size() - first;
-    while (count > 1 && !build_stages(b, all.subspan(first, count), visible_of(g, first, count)))
-      --count;
-    if (count == 1) build_map(b, all[first].map);
-    first += count;
-  }
+std::vector<Choice> row_chain_ways(Builder& b, const RowChain& g) {
+  if (std::all_of(g.stages.begin(), g.stages.end(),
+                  [](const auto& s) { return s.map.reduces.empty(); }))
+    return {};
+  const auto order = RowsBuilder(b, g).find_order();
+  if (!order) return {};
+  const auto rows = std::make_shared<RowsBuilder>(b, g);
+  return {{fmt::format("chain of {} stages", g.stages.size()), 0, rows->results(*order),
+           [rows, order] { rows->build(*order); }}};
 }
 
 }  // namespace lilith::schedule

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 
 #include "schedule/cpu/backend.h"
 #include "schedule/cpu/tasks.h"
@@ -53,10 +54,9 @@ void ScatterAdd::build() {
   ir::NodeImpl *base = n_->inputs[0], *index = n_->inputs[1], *source = n_->inputs[2];
   const std::vector<LoopDim> all = make_loops(n_->aval.shape, "i"),
                              at = make_loops(source->aval.shape, "s");
-  // What is read, before this value has a buffer of its own.
   const Expr old = lower_.value(base, index_of(all)), value = lower_.value(source, index_of(at)),
              to = lower_.value(index, index_of(at));
-  out_ = b_.add_value(n_, Layout::row_major(n_->aval.shape.rank()));
+  out_ = b_.buffer(n_);
   tasks_ = enough_tasks(b_.target, source->aval.numel() + n_->aval.numel());
   kernel_.body.push_back(
       share_vector_loops(pool(), all, {lower_.store(out_, index_of(all), old)}, tasks_));
@@ -93,6 +93,12 @@ Block ScatterAdd::add(const std::vector<LoopDim>& at, Expr to, Expr source) {
 
 }  // namespace
 
-void build_scatter_add(Builder& b, const Scatter& g) { ScatterAdd(b, g).build(); }
+std::vector<Choice> scatter_ways(Builder& b, const Scatter& g) {
+  const auto scatter = std::make_shared<ScatterAdd>(b, g);
+  return {{"in order along the axis",
+           0,
+           {{g.core, Layout::row_major(g.core->aval.shape.rank())}},
+           [scatter] { scatter->build(); }}};
+}
 
 }  // namespace lilith::schedule

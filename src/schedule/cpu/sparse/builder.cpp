@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "schedule/cpu/backend.h"
+#include "schedule/cpu/contraction/ways.h"
 #include "schedule/cpu/sparse/builder.h"
 #include "schedule/kernel/epilogue.h"
 
@@ -128,11 +128,11 @@ Block SparseBuilder::row_tiles(Expr first, std::int64_t columns,
   return nest(around, std::move(body));
 }
 
-void SparseBuilder::allocate(std::vector<int> order) {
+Layout SparseBuilder::layout_of(std::vector<int> order) const {
   for (int d = g_.domain.rank(); d-- > 0;) {
     if (std::find(order.begin(), order.end(), d) == order.end()) order.insert(order.begin(), d);
   }
-  for (ir::NodeImpl* n : g_.stores) b_.add_value(n, Layout{order});
+  return {std::move(order)};
 }
 
 Block SparseBuilder::store_results(Expr sum) {
@@ -144,8 +144,8 @@ void SparseBuilder::launch() {
   b_.launch(std::move(kernel_), lower_, g_.stores, how_, 2 * work_, g_.core);
 }
 
-void build_sparse(Builder& b, const Product& g) {
-  g.sparse->scatter ? build_sparse_scatter(b, g) : build_sparse_gather(b, g);
+void add_sparse_ways(Builder& b, const Product& g, std::vector<Choice>* ways) {
+  ways->push_back(g.sparse->scatter ? sparse_scatter_way(b, g) : sparse_gather_way(b, g));
 }
 
 }  // namespace lilith::schedule

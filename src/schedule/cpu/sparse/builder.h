@@ -49,14 +49,14 @@ class SparseBuilder {
   Block tiles(const std::function<Block(const RunTile&)>& emit);
   Block row_tiles(Expr first, std::int64_t columns,
                   const std::function<Block(const RunTile&)>& emit);
-  /// Buffers for what the group stores, in this order of dimensions.
-  void allocate(std::vector<int> order);
+  /// Dimensions of the result in this order, the others outside of them.
+  Layout layout_of(std::vector<int> order) const;
   /// Stores the group's results where the axes stand, `sum` being the product's.
   Block store_results(Expr sum);
   void launch();
 
   Builder& b_;
-  const Product& g_;
+  const Product g_;
   SparseSpec s_;
   Operand dense_;
   kir::Kernel kernel_;

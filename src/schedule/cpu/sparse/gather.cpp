@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <memory>
 
+#include "schedule/cpu/contraction/ways.h"
 #include "schedule/cpu/sparse/builder.h"
 
 // The gradient of a convolution's weights: an element's place says what is read of the input.
@@ -18,7 +20,8 @@ namespace {
 
 class SparseGather : private SparseBuilder {
  public:
-  using SparseBuilder::SparseBuilder;
+  SparseGather(Builder& b, const Product& g) : SparseBuilder(b, g) { choose_run(); }
+  Layout layout() const;
   void build();
 
  private:
@@ -59,8 +62,17 @@ Expr SparseGather::partial_row() {
   return (flat(result_lists_) * number(rows()) + flat(row_axes_)) * number(run_);
 }
 
+Layout SparseGather::layout() const {
+  std::vector<int> order;
+  for (const std::vector<int>* list : {&result_lists_, &row_axes_, &run_axes_}) {
+    for (const int i : *list) {
+      if (axis(i).extent > 1) order.push_back(axis(i).out_dim);
+    }
+  }
+  return layout_of(std::move(order));
+}
+
 void SparseGather::build() {
-  choose_run();
   std::vector<std::int64_t> strides;
   for (const int i : s_.position_axes) strides.push_back(axis(i).a);
   list_ = sparse_list(b_, s_, strides);
@@ -126,14 +138,9 @@ Block SparseGather::list_tiles(Expr chunk) {
 
 void SparseGather::combine() {
   std::vector<LoopDim> dims;
-  std::vector<int> order;
   for (const std::vector<int>* list : {&result_lists_, &row_axes_, &run_axes_}) {
-    for (const int i : *list) {
-      dims.push_back(make_loop(i));
-      if (extent(i) > 1) order.push_back(axis(i).out_dim);
-    }
+    for (const int i : *list) dims.push_back(make_loop(i));
   }
-  allocate(order);
   const Expr place = partial_row() + flat(run_axes_);
   Expr sum = load(partial_, place);
   for (std::int64_t p = 1; p < chunks_; ++p) sum = sum + load(partial_, place + number(p * copy_));
@@ -143,6 +150,11 @@ void SparseGather::combine() {
 
 }  // namespace
 
-void build_sparse_gather(Builder& b, const Product& g) { SparseGather(b, g).build(); }
+Choice sparse_gather_way(Builder& b, const Product& g) {
+  const auto gather = std::make_shared<SparseGather>(b, g);
+  Choice way = laid_out("sparse, by what is read", 0, g.stores, gather->layout());
+  way.emit = [gather] { gather->build(); };
+  return way;
+}
 
 }  // namespace lilith::schedule

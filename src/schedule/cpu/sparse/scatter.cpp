@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <memory>
 
+#include "schedule/cpu/contraction/ways.h"
 #include "schedule/cpu/sparse/builder.h"
 
 // The gradient of a convolution's input: an element's place says where the product is added.
@@ -18,7 +20,8 @@ namespace {
 
 class SparseScatter : private SparseBuilder {
  public:
-  using SparseBuilder::SparseBuilder;
+  SparseScatter(Builder& b, const Product& g) : SparseBuilder(b, g) { choose_tile(); }
+  Layout layout() const;
   void build();
 
  private:
@@ -81,8 +84,15 @@ void SparseScatter::choose_run() {
   for (const SparseSpec::Tap& t : row_taps_) row_axes_.push_back(t.axis);
 }
 
+Layout SparseScatter::layout() const {
+  std::vector<int> order;
+  for (const std::vector<int>* list : {&result_lists_, &s_.position_axes, &s_.free}) {
+    for (const int i : *list) order.push_back(axis(i).out_dim);
+  }
+  return layout_of(std::move(order));
+}
+
 void SparseScatter::build() {
-  choose_tile();
   std::vector<std::int64_t> strides;
   for (std::size_t p = 0; p < reach_.size(); ++p) {
     const auto d = static_cast<std::size_t>(s_.position_dims[p]);
@@ -155,26 +165,24 @@ void SparseScatter::pack_weights() {
 
 Block SparseScatter::finish_tile() {
   std::vector<LoopDim> dims;
-  std::vector<int> order;
   Expr place = number(0);
-  for (const int i : result_lists_) order.push_back(axis(i).out_dim);
-  const auto walk = [&](int i) {
-    dims.push_back(make_loop(i));
-    order.push_back(axis(i).out_dim);
-  };
   for (std::size_t p = 0; p < reach_.size(); ++p) {
     const int i = s_.position_axes[p];
-    walk(i);
+    dims.push_back(make_loop(i));
     place = place + (at(i) - number(reach_[p].low)) * number(reach_[p].stride);
   }
-  for (const int i : s_.free) walk(i);
-  allocate(order);
+  for (const int i : s_.free) dims.push_back(make_loop(i));
   place = place + flat(s_.free);
   return nest(dims, store_results(pool().load(tile_, dtype_, place)), LoopKind::Vector);
 }
 
 }  // namespace
 
-void build_sparse_scatter(Builder& b, const Product& g) { SparseScatter(b, g).build(); }
+Choice sparse_scatter_way(Builder& b, const Product& g) {
+  const auto scatter = std::make_shared<SparseScatter>(b, g);
+  Choice way = laid_out("sparse, by where it is added", 0, g.stores, scatter->layout());
+  way.emit = [scatter] { scatter->build(); };
+  return way;
+}
 
 }  // namespace lilith::schedule

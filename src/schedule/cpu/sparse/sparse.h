@@ -1,5 +1,5 @@
 #pragma once
-#include "schedule/kernel/builder.h"
+#include "schedule/kernel/backend.h"
 
 namespace lilith::schedule {
 
@@ -10,7 +10,7 @@ bool sparse_pays(const SparseSpec& form, const ir::NodeImpl* core, const Target&
 SparseList sparse_list(Builder& b, const SparseSpec& spec,
                        const std::vector<std::int64_t>& strides);
 
-void build_sparse_gather(Builder& b, const Product& g);
-void build_sparse_scatter(Builder& b, const Product& g);
+Choice sparse_gather_way(Builder& b, const Product& g);
+Choice sparse_scatter_way(Builder& b, const Product& g);
 
 }  // namespace lilith::schedule

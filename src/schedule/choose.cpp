@@ -1,0 +1,100 @@
+#include "schedule/choose.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace lilith::schedule {
+namespace {
+
+using ir::NodeImpl;
+
+bool reads(const RowChain::Stage& stage, const NodeImpl* n) {
+  return std::find(stage.reads.begin(), stage.reads.end(), n) != stage.reads.end();
+}
+
+// The first stages alone, with what the others read of them.
+Group head_of(const RowChain& chain, std::size_t count) {
+  if (count == 1) return chain.stages[0].map;
+  const auto cut = chain.stages.begin() + static_cast<std::ptrdiff_t>(count);
+  RowChain head{{chain.stages.begin(), cut}, {}};
+  for (const RowChain::Stage& s : head.stages) {
+    for (NodeImpl* n : s.map.results()) {
+      const auto& visible = chain.visible;
+      if (std::find(visible.begin(), visible.end(), n) != visible.end() ||
+          std::any_of(cut, chain.stages.end(), [&](const auto& later) { return reads(later, n); }))
+        head.visible.push_back(n);
+    }
+  }
+  return head;
+}
+
+Group rest_of(const RowChain& chain, std::size_t count) {
+  const auto cut = chain.stages.begin() + static_cast<std::ptrdiff_t>(count);
+  if (chain.stages.end() - cut == 1) return cut->map;
+  return RowChain{{cut, chain.stages.end()}, chain.visible};
+}
+
+class Chooser {
+ public:
+  Chooser(const Backend& backend, const Pick& pick, Builder* b)
+      : backend_(backend), pick_(pick), b_(*b) {}
+
+  void add(const Group& g) {
+    if (try_whole(g)) return;
+    if (const auto* chain = std::get_if<RowChain>(&g)) return add_in_parts(*chain);
+    const auto* product = std::get_if<Product>(&g);
+    if (product == nullptr || product->pool == nullptr)
+      throw InternalError("schedule: the device has no way to compute a group");
+    add(Product{product->core, product->core->aval.shape, {product->core}});
+    add(Map{product->domain, product->stores, {}});
+  }
+
+  std::vector<Decision> decisions;
+
+ private:
+  bool try_whole(const Group& g) {
+    std::vector<Choice> ways = backend_.ways(g, b_);
+    if (ways.empty()) return false;
+    const std::size_t k = pick_ ? std::min(pick_(g, ways), ways.size() - 1) : 0;
+    Decision d{std::move(ways[k]), {}};
+    if (ways.size() > 1) d.next_best = describe(ways[k == 0 ? 1 : 0]);
+    for (const auto& [n, layout] : d.choice.results) b_.add_value(n, layout);
+    decisions.push_back(std::move(d));
+    return true;
+  }
+
+  // The longest run of stages that one kernel can compute, then the others.
+  void add_in_parts(const RowChain& chain) {
+    std::size_t count = chain.stages.size() - 1;
+    while (!try_whole(head_of(chain, count))) --count;
+    add(rest_of(chain, count));
+  }
+
+  static std::string describe(const Choice& c) {
+    return c.cycles > 0 ? fmt::format("{} ({:.3g} cycles)", c.name, c.cycles) : c.name;
+  }
+
+  const Backend& backend_;
+  const Pick& pick_;
+  Builder& b_;
+};
+
+}  // namespace
+
+std::vector<Decision> choose(const std::vector<Group>& groups, const Backend& backend,
+                             const Pick& pick, Builder* b) {
+  Chooser chooser(backend, pick, b);
+  for (const Group& g : groups) chooser.add(g);
+  return std::move(chooser.decisions);
+}
+
+void emit(const Decision& d, Builder* b) {
+  d.choice.emit();
+  LaunchPlan& last = b->plan.launches.back();
+  last.cycles = d.choice.cycles;
+  last.next_best = d.next_best;
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,50 @@
+#include "schedule/cpu/contraction/epilogue_facts.h"
+
+#include <algorithm>
+
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+
+void visit_epilogue(const Builder& b, const Product& g,
+                    const std::function<void(const NodeImpl*, bool made_here)>& visit) {
+  std::vector<const NodeImpl*> seen{g.core};
+  const std::function<void(const NodeImpl*)> walk = [&](const NodeImpl* n) {
+    if (std::find(seen.begin(), seen.end(), n) != seen.end()) return;
+    seen.push_back(n);
+    const bool made_here = std::find(g.stores.begin(), g.stores.end(), n) != g.stores.end();
+    visit(n, made_here);
+    if (!made_here && b.buffer(n) >= 0) return;
+    for (const NodeImpl* in : n->inputs) walk(in);
+  };
+  for (const NodeImpl* n : g.stores) walk(n);
+}
+
+void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
+  if (g.pool != nullptr) return;
+  const auto mark = [&](const NodeImpl* n, const Layout& layout) {
+    if (n->aval.shape != g.domain) return;
+    const auto strides = layout.strides(g.domain);
+    for (Axis& x : spec->axes) {
+      if (!x.summed() && strides[static_cast<std::size_t>(x.out_dim)] * x.out_step != 1)
+        ++x.strided;
+    }
+  };
+  const Layout row_major = Layout::row_major(g.domain.rank());
+  if (b.dataflow.is_output(g.core)) mark(g.core, row_major);
+  visit_epilogue(b, g, [&](const NodeImpl* n, bool made_here) {
+    if (made_here && b.dataflow.is_output(n)) mark(n, row_major);
+    if (!made_here && b.buffer(n) >= 0)
+      mark(n, b.plan.buffers[static_cast<std::size_t>(b.buffer(n))].layout);
+  });
+}
+
+int epilogue_cost(const Builder& b, const Product& g) {
+  int cost = 0;
+  visit_epilogue(b, g, [&](const NodeImpl* n, bool made_here) {
+    if (!n->is_leaf() && (made_here || b.buffer(n) < 0)) cost += n->op->cost + (made_here ? 2 : 0);
+  });
+  return cost;
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,138 @@
+#include "schedule/cpu/contraction/panels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "schedule/cpu/tasks.h"
+
+// A b that is not contiguous in the lanes is copied into panels first, in a launch of its own:
+//
+//   parallel tile, other axes of b, k… { for kk { vector c { to[…][tile][k][c] = from[…] } } }
+//
+// The axis along which b is contiguous goes in blocks and the columns in strips of a vector, so
+// that each line that is read is used up.
+namespace lilith::schedule {
+
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+namespace {
+
+constexpr std::int64_t kStrip = 16;     // columns of a strip
+constexpr std::int64_t kMaxBlock = 32;  // steps of k in a block
+
+std::int64_t largest_divisor(std::int64_t n, std::int64_t limit) {
+  for (std::int64_t d = limit; d > 1; --d) {
+    if (n % d == 0) return d;
+  }
+  return 1;
+}
+
+}  // namespace
+
+Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::int64_t vector_tile)
+    : b_(b),
+      spec_(spec),
+      vector_axis_(vector_axis),
+      vector_tile_(vector_tile),
+      tiles_((axis(vector_axis).extent + vector_tile - 1) / vector_tile),
+      dtype_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype),
+      buffer_(b.add_scratch(
+          "panels", dtype_,
+          extent_of(spec.axes, others()) * tiles_ * extent_of(spec.axes, summed()) * vector_tile)) {}
+
+std::vector<int> Panels::others() const {
+  std::vector<int> r;
+  for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
+    if (i != vector_axis_ && !axis(i).summed() && axis(i).b != 0) r.push_back(i);
+  }
+  return r;
+}
+
+std::vector<int> Panels::summed() const {
+  std::vector<int> r;
+  for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
+    if (axis(i).summed()) r.push_back(i);
+  }
+  return r;
+}
+
+Expr Panels::place(kir::Pool& p, const std::vector<Expr>& at, Expr tile, Expr column) const {
+  const std::vector<int> k = summed();
+  const Expr panel = flat_index(p, spec_.axes, others(), at) * p.integer(tiles_) + tile;
+  const Expr row = panel * p.integer(extent_of(spec_.axes, k)) + flat_index(p, spec_.axes, k, at);
+  return row * p.integer(vector_tile_) + column;
+}
+
+// One panel of `width` columns at one place of the loops around it; `inner` is the block of k.
+Block Panels::tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<Expr> at,
+                      Expr tile, std::int64_t width, const LoopDim& inner) const {
+  Block strips;
+  for (std::int64_t start = 0; start < width; start += kStrip) {
+    const Expr c = p.var(std::min(kStrip, width - start), "c");
+    const Expr column = c + p.integer(start);
+    at[static_cast<std::size_t>(vector_axis_)] = tile * p.integer(vector_tile_) + column;
+    Block copy;
+    copy.push_back(kir::Store{
+        to, place(p, at, tile, column), p.load(from, dtype_, spec_.place_b(p, at)), {}});
+    Block strip = in_loop(c, LoopKind::Vector, std::move(copy));
+    append(&strips, in_loop(inner.var, LoopKind::Serial, std::move(strip)));
+  }
+  return strips;
+}
+
+Panels::Walk Panels::walk(kir::Pool& p) const {
+  Walk w;
+  w.at.assign(spec_.axes.size(), p.integer(0));
+  w.inner.var = p.integer(0);
+  std::vector<int> order = others();
+  const std::vector<int> k = summed();
+  order.insert(order.end(), k.begin(), k.end());
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int i, int j) { return std::abs(axis(i).b) > std::abs(axis(j).b); });
+  w.elements = extent_of(spec_.axes, order) * axis(vector_axis_).extent;
+  for (const int i : order) {
+    const bool blocked = i == order.back();
+    if (blocked) w.inner.extent = largest_divisor(axis(i).extent, kMaxBlock);
+    const std::int64_t steps = axis(i).extent / (blocked ? w.inner.extent : 1);
+    w.loops.push_back({loop_var(p, steps, axis(i).name), steps});
+    Expr& at = w.at[static_cast<std::size_t>(i)];
+    at = w.loops.back().var;
+    if (w.inner.extent > 1) {
+      w.inner.var = p.var(w.inner.extent, "kk");
+      at = w.loops.back().var * p.integer(w.inner.extent) + w.inner.var;
+    }
+  }
+  return w;
+}
+
+void Panels::fill(const std::string& of) {
+  kir::Kernel kernel;
+  kernel.name = "pack";
+  Lowerer lower = b_.lowerer(kernel);
+  const kir::BufferId from = lower.param(spec_.b_buffer), to = lower.written_param(buffer_);
+  kir::Pool& p = *kernel.pool;
+  Walk w = walk(p);
+  const Expr tile = loop_var(p, tiles_, "tile");
+  w.loops.insert(w.loops.begin(), {tile, tiles_});
+  const auto panel = [&](std::int64_t width) {
+    return tile_of(p, from, to, w.at, tile, width, w.inner);
+  };
+  const std::int64_t last = axis(vector_axis_).extent - (tiles_ - 1) * vector_tile_;
+  Block body;
+  if (last == vector_tile_) {
+    body = panel(last);
+  } else {
+    body.push_back(kir::If{kir::lt(tile, p.integer(tiles_ - 1)),
+                           std::make_shared<Block>(panel(vector_tile_)),
+                           std::make_shared<Block>(panel(last))});
+  }
+  kernel.body.push_back(
+      share_loops(p, w.loops, std::move(body), enough_tasks(b_.target, w.elements)));
+  b_.launch(std::move(kernel), lower, {},
+            fmt::format("pack b of {} into panels of {}", of, vector_tile_), 0);
+}
+
+}  // namespace lilith::schedule

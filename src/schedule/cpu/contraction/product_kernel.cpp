@@ -1,0 +1,51 @@
+#include "schedule/cpu/contraction/product_kernel.h"
+
+#include "schedule/kernel/epilogue.h"
+
+namespace lilith::schedule {
+
+using kir::Expr;
+
+ProductKernel::ProductKernel(Builder& b, const Product& g, ContractionSpec spec, Layout layout)
+    : b_(b),
+      g_(g),
+      lower_(b.lowerer(kernel_)),
+      dtype_(compute_dtype(g.core->aval.dtype)),
+      spec_(std::move(spec)),
+      layout_(std::move(layout)) {
+  kernel_.name = g.core->op->name;
+}
+
+std::vector<int> ProductKernel::summed_axes() const {
+  std::vector<int> r;
+  for (int i = 0; i < axes(); ++i) {
+    if (axis(i).summed()) r.push_back(i);
+  }
+  return r;
+}
+
+Expr ProductKernel::load_a(const std::vector<Expr>& at) {
+  return lower_.load(spec_.a_buffer, spec_.place_a(pool(), at), dtype_);
+}
+
+Expr ProductKernel::load_b(const std::vector<Expr>& at) {
+  return lower_.load(spec_.b_buffer, spec_.place_b(pool(), at), dtype_);
+}
+
+Index ProductKernel::out_index(const std::vector<Expr>& at) {
+  return result_index(pool(), spec_.axes, g_.domain.rank(), at);
+}
+
+kir::Block ProductKernel::epilogue(const Index& index, Expr core) {
+  return store_results(b_, g_, &lower_, index, core);
+}
+
+std::int64_t ProductKernel::tasks() const {
+  return spec_.macs() < 2e4 ? 1 : enough_tasks(b_.target);
+}
+
+void ProductKernel::launch(std::string how) {
+  b_.launch(std::move(kernel_), lower_, g_.stores, std::move(how), 2 * spec_.macs(), g_.core);
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,52 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "schedule/cpu/tasks.h"
+#include "schedule/kernel/contraction_spec.h"
+
+namespace lilith::schedule {
+
+/// A product on its way to kernels: what all ways to compute one share. `at` is the value of every
+/// axis, by its number in the spec.
+class ProductKernel {
+ public:
+  /// `layout`: of the group's stored values.
+  ProductKernel(Builder& b, const Product& g, ContractionSpec spec, Layout layout);
+
+ protected:
+  using NodeImpl = ir::NodeImpl;
+  using Block = kir::Block;
+  using Expr = kir::Expr;
+
+  kir::Pool& pool() { return *kernel_.pool; }
+  Expr number(std::int64_t v) { return pool().integer(v); }
+  int axes() const { return static_cast<int>(spec_.axes.size()); }
+  const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
+  std::vector<int> summed_axes() const;
+  std::int64_t extent(const std::vector<int>& some) const { return extent_of(spec_.axes, some); }
+  std::vector<Expr> zeros() { return std::vector<Expr>(spec_.axes.size(), number(0)); }
+
+  Expr load_a(const std::vector<Expr>& at);
+  Expr load_b(const std::vector<Expr>& at);
+  /// The index into the result.
+  Index out_index(const std::vector<Expr>& at);
+  /// Stores the group's results at an index, `core` being the product's value there.
+  Block epilogue(const Index& index, Expr core);
+  /// Small products one thread does sooner than two agree.
+  std::int64_t tasks() const;
+  /// Ends the kernel; `how` says what is particular to it.
+  void launch(std::string how);
+
+  Builder& b_;
+  const Product g_;
+  kir::Kernel kernel_;
+  Lowerer lower_;
+  DType dtype_;
+  ContractionSpec spec_;
+  Layout layout_;
+};
+
+}  // namespace lilith::schedule

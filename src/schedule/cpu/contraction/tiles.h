@@ -1,0 +1,85 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "schedule/cpu/contraction/panels.h"
+#include "schedule/cpu/contraction/product_kernel.h"
+#include "schedule/cpu/contraction/tile_schedule.h"
+#include "schedule/cpu/loop_order.h"
+#include "schedule/cpu/register_tile.h"
+
+namespace lilith::schedule {
+
+/// A loop over tiles of one axis of the result.
+struct TileLoop {
+  int axis;
+  std::int64_t tile;  // elements of the axis in one step
+  kir::Expr var;      // counts steps
+  std::int64_t steps;
+};
+
+/// The tile that the loops stand at.
+struct ResultTile : RegisterTile {
+  std::vector<int> row_axes;  // of each loop over rows
+  kir::Expr step;             // of the vector axis: which of its tiles this is
+  std::vector<kir::Expr> at;  // the value of every axis
+};
+
+/// Register tiles over the result: what all loops around them share.
+class Tiles : protected ProductKernel {
+ public:
+  Tiles(Builder& b, const Product& g, const ContractionSpec& spec, const Layout& layout,
+        const TileSchedule& schedule);
+  virtual ~Tiles() = default;
+  /// Adds the kernels.
+  void emit();
+
+ protected:
+  /// The loops over the tiles and what is in them.
+  virtual void emit_loops();
+  virtual std::string how() const;
+
+  std::vector<TileLoop> tile_loops();
+  Block tile_cases(const std::vector<TileLoop>& loops, std::size_t k,
+                   std::vector<std::int64_t> sizes,
+                   const std::function<Block(const std::vector<std::int64_t>&)>& emit);
+  ResultTile make_tile(const std::vector<TileLoop>& loops, const std::vector<std::int64_t>& sizes,
+                       std::vector<Expr> at);
+  kir::RegId add_accumulator(const ResultTile& tile);
+  Expr read(kir::RegId acc, const ResultTile& tile);
+  virtual Expr tile_a(const ResultTile& tile) { return load_a(tile.at); }
+  Expr tile_b(const ResultTile& tile);
+  Block inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& summed);
+  Block epilogue_of_tile(kir::RegId acc, const ResultTile& tile);
+  std::vector<Access> reads_ahead(const ResultTile& tile, const Block& epilogue) const;
+  Block prefetch_row(const ResultTile& tile, const std::vector<Access>& reads, Expr row);
+
+  TileSchedule schedule_;
+  std::unique_ptr<Panels> panels_;
+  bool fetches_ahead_ = false;
+
+ private:
+  Block sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vector<Access>& reads);
+  Block pooled_epilogue(kir::RegId acc, const ResultTile& tile);
+  bool heavy_epilogue(std::int64_t elements) const;
+};
+
+/// A long sum over a small result: its outer part runs outside of the tiles.
+class SplitTiles : public Tiles {
+ public:
+  using Tiles::Tiles;
+
+ protected:
+  void emit_loops() override;
+
+ private:
+  void keep_steps_inside();
+  Expr partial_place(const std::vector<Expr>& at, Expr chunk);
+  Block clear_partial(kir::BufferId partial, Expr chunk);
+  Block add_tiles(kir::BufferId partial, Expr chunk, const std::vector<Expr>& at);
+  void combine_partials(kir::BufferId partial);
+};
+
+}  // namespace lilith::schedule

@@ -1,0 +1,84 @@
+#include "schedule/cpu/contraction/ways.h"
+
+#include <algorithm>
+
+#include "schedule/cpu/contraction/epilogue_facts.h"
+#include "schedule/cpu/contraction/tiles.h"
+
+namespace lilith::schedule {
+
+Choice laid_out(std::string name, double cycles, const Nodes& results, const Layout& layout) {
+  Choice c{std::move(name), cycles, {}, {}};
+  for (const ir::NodeImpl* n : results) c.results.emplace_back(n, layout);
+  return c;
+}
+
+namespace {
+
+constexpr std::size_t kMostTiles = 6;  // ways with register tiles that are worth comparing
+
+// Windows are counted in whole ones: what none reaches is not computed. False where more than one
+// axis, or one with a stride, walks over them.
+bool mark_windows(const Product& g, ContractionSpec* spec) {
+  const auto& window = g.pool->attrs.ints("window");
+  for (int d = 0; d < g.domain.rank(); ++d) {
+    const std::int64_t unit = window[static_cast<std::size_t>(d)];
+    if (unit == 1) continue;
+    Axis* axis = nullptr;
+    for (Axis& x : spec->axes) {
+      if (x.out_dim != d) continue;
+      if (axis != nullptr || x.out_step != 1) return false;
+      axis = &x;
+    }
+    if (axis == nullptr) return false;
+    axis->unit = unit;
+    axis->extent = g.domain[d] * unit;
+  }
+  return true;
+}
+
+}  // namespace
+
+// The lanes' dimension is innermost in memory.
+void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
+                   std::vector<Choice>* ways) {
+  const DType dtype = compute_dtype(g.core->aval.dtype);
+  std::vector<TileSchedule> found = search_tiles(spec, b.target, dtype);
+  if (found.size() > kMostTiles) found.resize(kMostTiles);
+  for (TileSchedule& s : found) {
+    const bool pooled = std::any_of(spec.axes.begin(), spec.axes.end(),
+                                    [](const Axis& x) { return x.unit > 1; });
+    if (!pooled) choose_split(spec, b.target, dtype, g.domain.numel(), &s);
+    Layout layout = Layout::row_major(g.domain.rank());
+    const int d = spec.axes[static_cast<std::size_t>(s.vector_axis)].out_dim;
+    std::erase(layout.order, d);
+    layout.order.push_back(d);
+    Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
+    way.emit = [&b, g, spec, layout, s] {
+      if (s.split_axes.empty())
+        Tiles(b, g, spec, layout, s).emit();
+      else
+        SplitTiles(b, g, spec, layout, s).emit();
+    };
+    ways->push_back(std::move(way));
+  }
+}
+
+std::vector<Choice> product_ways(Builder& b, const Product& g) {
+  std::vector<Choice> ways;
+  if (g.sparse) {
+    add_sparse_ways(b, g, &ways);
+    return ways;
+  }
+  ContractionSpec spec = make_spec(b, g.core);
+  if (g.pool != nullptr && !mark_windows(g, &spec)) return {};
+  mark_strided(b, g, &spec);
+  add_tile_ways(b, g, spec, &ways);
+  add_dot_ways(b, g, spec, &ways);
+  std::stable_sort(ways.begin(), ways.end(),
+                   [](const Choice& x, const Choice& y) { return x.cycles < y.cycles; });
+  if (ways.empty()) add_generic_way(b, g, spec, &ways);
+  return ways;
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,30 @@
+#pragma once
+#include <vector>
+
+#include "schedule/kernel/backend.h"
+#include "schedule/kernel/contraction_spec.h"
+
+namespace lilith::schedule {
+
+/// The ways to compute a product on a CPU, the cheapest first by the model. None for windows over
+/// its result that no register tile holds.
+std::vector<Choice> product_ways(Builder& b, const Product& g);
+
+// Each kind of way, for a product whose axes are known. Cycles of one thread.
+
+/// Register tiles over the result, in all of their shapes.
+void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
+                   std::vector<Choice>* ways);
+/// The lanes along the sum.
+void add_dot_ways(Builder& b, const Product& g, const ContractionSpec& spec,
+                  std::vector<Choice>* ways);
+/// Loops that are always right.
+void add_generic_way(Builder& b, const Product& g, const ContractionSpec& spec,
+                     std::vector<Choice>* ways);
+/// Only the elements of an operand that are not zero.
+void add_sparse_ways(Builder& b, const Product& g, std::vector<Choice>* ways);
+
+/// A choice whose results all lie like this.
+Choice laid_out(std::string name, double cycles, const Nodes& results, const Layout& layout);
+
+}  // namespace lilith::schedule

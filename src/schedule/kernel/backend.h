@@ -1,0 +1,28 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schedule/kernel/builder.h"
+
+namespace lilith::schedule {
+
+/// One way to compute a group: decided, and nothing written yet.
+struct Choice {
+  std::string name;   // what is particular to it, for people: "tile rows m0:6 x lanes n1:16"
+  double cycles = 0;  // the model's estimate, of one thread; 0: there is no model of its kind
+  std::vector<std::pair<const ir::NodeImpl*, Layout>> results;  // where they will lie
+  std::function<void()> emit;                                   // adds its kernels to the plan
+};
+
+/// What a device knows of kernels: which ways there are, and how each is written.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  /// The ways to compute a group, the best first; none where the device cannot compute it as one.
+  /// What the group reads has its buffers. Adds nothing to the plan.
+  virtual std::vector<Choice> ways(const Group& g, Builder& b) const = 0;
+};
+
+}  // namespace lilith::schedule
