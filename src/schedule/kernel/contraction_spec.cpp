@@ -36,7 +36,7 @@ void merge_summed(ContractionSpec* spec) {
 namespace {
 
 kir::Expr place(kir::Pool& p, const std::vector<Axis>& axes, std::int64_t offset,
-                std::int64_t Axis::*step, const std::vector<kir::Expr>& at) {
+                std::int64_t Axis::* step, const std::vector<kir::Expr>& at) {
   kir::Expr sum = p.integer(offset);
   for (std::size_t i = 0; i < axes.size(); ++i) {
     if (axes[i].*step != 0) sum = sum + at[i] * p.integer(axes[i].*step);

@@ -39,9 +39,9 @@ Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::in
       vector_tile_(vector_tile),
       tiles_((axis(vector_axis).extent + vector_tile - 1) / vector_tile),
       dtype_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype),
-      buffer_(b.add_scratch(
-          "panels", dtype_,
-          extent_of(spec.axes, others()) * tiles_ * extent_of(spec.axes, summed()) * vector_tile)) {}
+      buffer_(b.add_scratch("panels", dtype_,
+                            extent_of(spec.axes, others()) * tiles_ *
+                                extent_of(spec.axes, summed()) * vector_tile)) {}
 
 std::vector<int> Panels::others() const {
   std::vector<int> r;
@@ -75,8 +75,8 @@ Block Panels::tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::v
     const Expr column = c + p.integer(start);
     at[static_cast<std::size_t>(vector_axis_)] = tile * p.integer(vector_tile_) + column;
     Block copy;
-    copy.push_back(kir::Store{
-        to, place(p, at, tile, column), p.load(from, dtype_, spec_.place_b(p, at)), {}});
+    copy.push_back(
+        kir::Store{to, place(p, at, tile, column), p.load(from, dtype_, spec_.place_b(p, at)), {}});
     Block strip = in_loop(c, LoopKind::Vector, std::move(copy));
     append(&strips, in_loop(inner.var, LoopKind::Serial, std::move(strip)));
   }

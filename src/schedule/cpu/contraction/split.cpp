@@ -59,7 +59,8 @@ void SplitTiles::emit_loops() {
   for (std::size_t k = 0; k < schedule_.split_axes.size(); ++k) {
     const Axis& x = axis(schedule_.split_axes[k]);
     const bool cut = k == 0 && shared;
-    const std::int64_t extent = cut ? (x.extent + schedule_.chunks - 1) / schedule_.chunks : x.extent;
+    const std::int64_t extent =
+        cut ? (x.extent + schedule_.chunks - 1) / schedule_.chunks : x.extent;
     split.push_back(pool().var(extent, x.name));
     Expr& place = at[static_cast<std::size_t>(schedule_.split_axes[k])];
     place = cut ? chunk * number(extent) + split.back() : split.back();
@@ -84,8 +85,7 @@ Block SplitTiles::clear_partial(kir::BufferId partial, Expr chunk) {
 }
 
 // One step of the outer sum: every tile of the chunk's copy gets the inner sum added.
-Block SplitTiles::add_tiles(kir::BufferId partial, Expr chunk,
-                                    const std::vector<Expr>& at) {
+Block SplitTiles::add_tiles(kir::BufferId partial, Expr chunk, const std::vector<Expr>& at) {
   std::vector<int> inner = summed_axes();
   std::erase_if(inner, [&](int i) {
     return std::find(schedule_.split_axes.begin(), schedule_.split_axes.end(), i) !=

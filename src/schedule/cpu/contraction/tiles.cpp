@@ -89,9 +89,9 @@ std::vector<TileLoop> Tiles::tile_loops() {
 }
 
 // The code of every combination of full and remaining tiles, chosen by the loops' variables.
-Block Tiles::tile_cases(
-    const std::vector<TileLoop>& loops, std::size_t k, std::vector<std::int64_t> sizes,
-    const std::function<Block(const std::vector<std::int64_t>&)>& emit) {
+Block Tiles::tile_cases(const std::vector<TileLoop>& loops, std::size_t k,
+                        std::vector<std::int64_t> sizes,
+                        const std::function<Block(const std::vector<std::int64_t>&)>& emit) {
   if (k == loops.size()) return emit(sizes);
   const TileLoop& l = loops[k];
   const std::int64_t last = axis(l.axis).extent - (l.steps - 1) * l.tile;
@@ -107,8 +107,7 @@ Block Tiles::tile_cases(
 
 // The tile that the loops stand at; `at` holds what is known of axes outside of them.
 ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
-                                         const std::vector<std::int64_t>& sizes,
-                                         std::vector<Expr> at) {
+                            const std::vector<std::int64_t>& sizes, std::vector<Expr> at) {
   ResultTile t;
   std::int64_t columns = schedule_.vector_tile;
   t.step = number(0);
@@ -148,8 +147,7 @@ Expr Tiles::tile_b(const ResultTile& tile) {
 }
 
 // Adds a * b over the `summed` axes to the accumulators.
-Block Tiles::inner_sum(kir::RegId acc, ResultTile tile,
-                                    const std::vector<int>& summed) {
+Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& summed) {
   for (const int i : summed)
     tile.at[static_cast<std::size_t>(i)] = pool().var(axis(i).extent, axis(i).name);
   const Expr x = tile_a(tile), y = tile_b(tile);
@@ -171,8 +169,7 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile,
 
 // The epilogue's reads that are worth fetching while the sum runs: lines of arrays too large to be
 // in the L1 cache still, in rows too short for the hardware to foresee.
-std::vector<Access> Tiles::reads_ahead(const ResultTile& tile,
-                                                    const Block& epilogue) const {
+std::vector<Access> Tiles::reads_ahead(const ResultTile& tile, const Block& epilogue) const {
   std::vector<Expr> values;
   const std::function<void(const Block&)> visit = [&](const Block& block) {
     for (const kir::Stmt& s : block) {
@@ -200,8 +197,7 @@ std::vector<Access> Tiles::reads_ahead(const ResultTile& tile,
 }
 
 // Asks for one row of the tile, given its number.
-Block Tiles::prefetch_row(const ResultTile& tile, const std::vector<Access>& reads,
-                                       Expr row) {
+Block Tiles::prefetch_row(const ResultTile& tile, const std::vector<Access>& reads, Expr row) {
   std::vector<Expr> by;
   split_index(row, tile.rows, &by);
   Block block;
@@ -218,8 +214,7 @@ Block Tiles::prefetch_row(const ResultTile& tile, const std::vector<Access>& rea
 }
 
 // The sum of a tile; its outermost loop is cut so that each part asks for one row of `reads`.
-Block Tiles::sum_with_prefetch(kir::RegId acc, ResultTile tile,
-                                            const std::vector<Access>& reads) {
+Block Tiles::sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vector<Access>& reads) {
   std::vector<int> summed = summed_axes();
   if (reads.empty() || summed.empty()) return inner_sum(acc, std::move(tile), summed);
   fetches_ahead_ = true;

@@ -46,8 +46,8 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
   std::vector<TileSchedule> found = search_tiles(spec, b.target, dtype);
   if (found.size() > kMostTiles) found.resize(kMostTiles);
   for (TileSchedule& s : found) {
-    const bool pooled = std::any_of(spec.axes.begin(), spec.axes.end(),
-                                    [](const Axis& x) { return x.unit > 1; });
+    const bool pooled =
+        std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });
     if (!pooled) choose_split(spec, b.target, dtype, g.domain.numel(), &s);
     Layout layout = Layout::row_major(g.domain.rank());
     const int d = spec.axes[static_cast<std::size_t>(s.vector_axis)].out_dim;

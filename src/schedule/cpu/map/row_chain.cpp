@@ -354,8 +354,7 @@ void RowsBuilder::build(std::vector<int> order) {
   }
   b_.launch(std::move(kernel_), lower_, chain_.visible,
             fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept",
-                        chain_.stages.size(),
-                        rows, row_elements(), kept),
+                        chain_.stages.size(), rows, row_elements(), kept),
             cost);
 }
 
