@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "schedule/cpu/contraction/epilogue_facts.h"
-#include "schedule/cpu/contraction/tiles.h"
+#include "schedule/cpu/contraction/blocked.h"
 
 namespace lilith::schedule {
 
@@ -37,9 +37,16 @@ bool mark_windows(const Product& g, ContractionSpec* spec) {
   return true;
 }
 
+Layout lanes_innermost(const Product& g, const ContractionSpec& spec, int vector_axis) {
+  Layout layout = Layout::row_major(g.domain.rank());
+  const int d = spec.axes[static_cast<std::size_t>(vector_axis)].out_dim;
+  std::erase(layout.order, d);
+  layout.order.push_back(d);
+  return layout;
+}
+
 }  // namespace
 
-// The lanes' dimension is innermost in memory.
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways) {
   const DType dtype = compute_dtype(g.core->aval.dtype);
@@ -49,10 +56,7 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
     const bool pooled =
         std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });
     if (!pooled) choose_split(spec, b.target, dtype, g.domain.numel(), &s);
-    Layout layout = Layout::row_major(g.domain.rank());
-    const int d = spec.axes[static_cast<std::size_t>(s.vector_axis)].out_dim;
-    std::erase(layout.order, d);
-    layout.order.push_back(d);
+    const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     way.emit = [&b, g, spec, layout, s] {
       if (s.split_axes.empty())
@@ -60,6 +64,19 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
       else
         SplitTiles(b, g, spec, layout, s).emit();
     };
+    ways->push_back(std::move(way));
+  }
+}
+
+void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
+                      std::vector<Choice>* ways) {
+  std::vector<BlockSchedule> found =
+      search_blocks(spec, b.target, compute_dtype(g.core->aval.dtype));
+  if (found.size() > kMostTiles) found.resize(kMostTiles);
+  for (const BlockSchedule& s : found) {
+    const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
+    Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
+    way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
   }
 }
@@ -74,6 +91,7 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
   if (g.pool != nullptr && !mark_windows(g, &spec)) return {};
   mark_strided(b, g, &spec);
   add_tile_ways(b, g, spec, &ways);
+  add_blocked_ways(b, g, spec, &ways);
   add_dot_ways(b, g, spec, &ways);
   std::stable_sort(ways.begin(), ways.end(),
                    [](const Choice& x, const Choice& y) { return x.cycles < y.cycles; });

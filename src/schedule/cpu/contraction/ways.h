@@ -15,6 +15,9 @@ std::vector<Choice> product_ways(Builder& b, const Product& g);
 /// Register tiles over the result, in all of their shapes.
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways);
+/// Tiles in blocks that the caches hold.
+void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
+                      std::vector<Choice>* ways);
 /// The lanes along the sum.
 void add_dot_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                   std::vector<Choice>* ways);

@@ -1,0 +1,161 @@
+// Every way to compute a product gives the same result: on the machine's caches, and on caches so
+// small that everything goes in blocks.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "codegen/codegen.h"
+#include "ir/node.h"
+#include "lilith/lilith.h"
+#include "passes/pipeline.h"
+#include "schedule/choose.h"
+#include "schedule/rewrite/prepare.h"
+#include "schedule/schedule.h"
+#include "support/plan_runner.h"
+
+namespace lilith {
+namespace {
+
+using schedule::Choice;
+using schedule::Group;
+
+struct Case {
+  const char* name;
+  std::function<Tensor(const Tensor&, const Tensor&)> f;
+  Shape a, b;
+};
+
+Tensor act(const Tensor& y) { return tanh(y * 0.5) * y; }
+
+std::vector<Case> cases() {
+  const auto conv = [](const ConvOptions& o) {
+    return [o](const Tensor& x, const Tensor& w) {
+      return conv2d(x, w, {}, o.stride, o.padding, o.dilation, o.groups);
+    };
+  };
+  const auto weights = [conv](const Shape& shape, const ConvOptions& o) {
+    return [=](const Tensor& x, const Tensor& dy) {
+      const Tensor w = full(shape, 0.1).to(dy.dtype());
+      return grad([&](const Tensor& v) { return (conv(o)(x, v) * dy).sum(); }, w).second;
+    };
+  };
+  return {
+      {"matmul", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {61, 67}, {67, 53}},
+      {"even", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {96, 256}, {256, 64}},
+      {"a transposed", [](const Tensor& a, const Tensor& b) { return matmul(a.t(), b); },
+       {120, 61}, {120, 53}},
+      {"b transposed", [](const Tensor& a, const Tensor& b) { return matmul(a, b.t()); },
+       {61, 120}, {53, 120}},
+      {"both", [](const Tensor& a, const Tensor& b) { return matmul(a.t(), b.t()); },
+       {72, 40}, {50, 72}},
+      {"batches", [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+       {3, 30, 48}, {3, 48, 40}},
+      {"one matrix for all", [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+       {3, 30, 48}, {48, 40}},
+      {"epilogue", [](const Tensor& a, const Tensor& b) { return act(matmul(a, b) + a.sum()); },
+       {61, 128}, {128, 53}},
+      {"residual", [](const Tensor& a, const Tensor& b) { return relu(matmul(a, b)) + b; },
+       {64, 64}, {64, 64}},
+      {"row", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {1, 90}, {90, 70}},
+      {"column", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {70, 90}, {90, 1}},
+      {"prime sum", [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+       {40, 613}, {613, 33}},
+      {"conv", conv({.padding = 1}), {3, 8, 9, 11}, {16, 8, 3, 3}},
+      {"strided", conv({.stride = 2, .padding = 1}), {3, 8, 9, 11}, {20, 8, 3, 3}},
+      {"dilated", conv({.dilation = 2}), {2, 8, 9, 11}, {20, 8, 3, 3}},
+      {"1x1", conv({}), {3, 24, 7, 7}, {40, 24, 1, 1}},
+      {"groups", conv({.padding = 1, .groups = 2}), {2, 8, 7, 9}, {20, 4, 3, 3}},
+      {"weights", weights({16, 8, 3, 3}, {.padding = 1}), {6, 8, 9, 9}, {6, 16, 9, 9}},
+      {"weights, strided", weights({16, 8, 3, 3}, {.stride = 2, .padding = 1}), {6, 8, 9, 9},
+       {6, 16, 5, 5}},
+      {"pooled",
+       [](const Tensor& x, const Tensor& w) {
+         return max_pool2d(relu(conv2d(x, w, {}, 1, 1)), 2);
+       },
+       {3, 8, 12, 12}, {16, 8, 3, 3}},
+  };
+}
+
+/// A tensor of small numbers that are no multiples of each other.
+Tensor values(const Shape& shape, DType dtype) {
+  return (sin(arange(shape.numel()).to(kFloat64) * 0.7 + 0.3).reshape(shape)).to(dtype);
+}
+
+schedule::Target small_caches() {
+  schedule::Target t = codegen::target();
+  t.threads = 3;
+  t.l1_bytes = 1 << 10;
+  t.l2_bytes = 8 << 10;
+  return t;
+}
+
+schedule::Target this_machine() {
+  schedule::Target t = codegen::target();
+  t.threads = 2;
+  return t;
+}
+
+std::size_t ways_of(const Graph& g, const schedule::Target& target, std::size_t way,
+                    schedule::Plan* plan) {
+  std::size_t most = 0;
+  schedule::PlanOptions options;
+  options.target = target;
+  options.pick = [&](const Group& group, const std::vector<Choice>& ways) {
+    if (!std::holds_alternative<schedule::Product>(group)) return std::size_t{0};
+    most = std::max(most, ways.size());
+    return way;
+  };
+  *plan = schedule::make_plan(g, options);
+  return most;
+}
+
+void expect_all_ways_agree(const Case& c, DType dtype, const schedule::Target& target) {
+  SCOPED_TRACE(std::string(c.name) + " " + std::string(name(dtype)));
+  const Tensor a = values(c.a, dtype), b = values(c.b, dtype);
+  const std::vector<double> want =
+      c.f(a.to(kFloat64), b.to(kFloat64)).to(kFloat64).to_vector<double>();
+  double scale = 1;
+  for (const double w : want) scale = std::max(scale, std::abs(w));
+  eval(a, b);
+  const std::vector<StoragePtr> in = {a.node()->storage(), b.node()->storage()};
+  const auto in_f32 = [&](const Tensor& x, const Tensor& y) {
+    return c.f(x, y).to(dtype == kFloat64 ? kFloat64 : kFloat32);
+  };
+  const Graph g = schedule::prepare(run_passes(trace(in_f32, a, b))).graph;
+  const double tolerance = dtype == kFloat64 ? 1e-12 : dtype == kFloat32 ? 1e-5 : 2e-2;
+  std::size_t ways = 1;
+  for (std::size_t w = 0; w < ways; ++w) {
+    schedule::Plan plan;
+    ways = ways_of(g, target, w, &plan);
+    testing::PlanRunner runner(plan, in);
+    runner.run();
+    std::string how;
+    for (const auto& l : plan.launches) how += l.how + "; ";
+    ASSERT_EQ(runner.outputs[0]->bytes(), want.size() * (dtype == kFloat64 ? 8 : 4));
+    for (std::size_t k = 0; k < want.size(); ++k) {
+      const void* p = runner.outputs[0]->data();
+      const double got = dtype == kFloat64 ? static_cast<const double*>(p)[k]
+                                           : static_cast<double>(static_cast<const float*>(p)[k]);
+      ASSERT_NEAR(got, want[k], tolerance * scale) << "element " << k << " of way " << w << ": " << how;
+    }
+  }
+}
+
+TEST(ProductWays, GiveTheSame) {
+  for (const Case& c : cases()) expect_all_ways_agree(c, kFloat32, this_machine());
+}
+
+TEST(ProductWays, GiveTheSameInSmallBlocks) {
+  for (const Case& c : cases()) expect_all_ways_agree(c, kFloat32, small_caches());
+}
+
+TEST(ProductWays, GiveTheSameInOtherTypes) {
+  const std::vector<Case> all = cases();
+  for (const std::size_t k : {std::size_t{0}, std::size_t{7}, std::size_t{12}}) {
+    expect_all_ways_agree(all[k], kFloat64, small_caches());
+    expect_all_ways_agree(all[k], kBFloat16, small_caches());
+  }
+}
+
+}  // namespace
+}  // namespace lilith
