@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -31,7 +32,6 @@ struct Case {
   std::function<Tensor(const Tensor&, const Tensor&)> f;
   Shape a, b;
 };
-
 
 // A convolution's gradients, as training meets them.
 Tensor conv(const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, 1, 1); }
@@ -64,21 +64,31 @@ std::vector<Case> cases() {
   const std::int64_t t = 2048, d = 384;
   std::vector<Case> all;
   const auto linear = [&](const std::string& name, std::int64_t in, std::int64_t out) {
-    all.push_back({name + " fwd", [](const Tensor& x, const Tensor& w) { return matmul(x, w.t()); },
-                   {t, in}, {out, in}});
-    all.push_back({name + " dX", [](const Tensor& dy, const Tensor& w) { return matmul(dy, w); },
-                   {t, out}, {out, in}});
-    all.push_back({name + " dW", [](const Tensor& dy, const Tensor& x) { return matmul(dy.t(), x); },
-                   {t, out}, {t, in}});
+    all.push_back({name + " fwd",
+                   [](const Tensor& x, const Tensor& w) { return matmul(x, w.t()); },
+                   {t, in},
+                   {out, in}});
+    all.push_back({name + " dX",
+                   [](const Tensor& dy, const Tensor& w) { return matmul(dy, w); },
+                   {t, out},
+                   {out, in}});
+    all.push_back({name + " dW",
+                   [](const Tensor& dy, const Tensor& x) { return matmul(dy.t(), x); },
+                   {t, out},
+                   {t, in}});
   };
   linear("proj", d, d);
   linear("qkv", d, 3 * d);
   linear("up", d, 4 * d);
   linear("down", 4 * d, d);
-  all.push_back({"square 512", [](const Tensor& x, const Tensor& w) { return matmul(x, w); },
-                 {512, 512}, {512, 512}});
-  all.push_back({"odd 511", [](const Tensor& x, const Tensor& w) { return matmul(x, w); },
-                 {511, 509}, {509, 503}});
+  all.push_back({"square 512",
+                 [](const Tensor& x, const Tensor& w) { return matmul(x, w); },
+                 {512, 512},
+                 {512, 512}});
+  all.push_back({"odd 511",
+                 [](const Tensor& x, const Tensor& w) { return matmul(x, w); },
+                 {511, 509},
+                 {509, 503}});
   for (const auto& [c, s] : {std::pair{64, 32}, {128, 16}, {256, 8}, {512, 4}}) {
     all.push_back(conv_forward(16, c, s));
     all.push_back(conv_weights(16, c, s));
@@ -134,16 +144,22 @@ void measure(const Case& c, int runs) {
   plan_of(g, 0, &ways);
   std::vector<float> want;
   double flops = 0;
+  std::deque<schedule::Plan> plans;
+  std::deque<testing::PlanRunner> runners;
   for (std::size_t w = 0; w < ways.size(); ++w) {
-    const schedule::Plan plan = plan_of(g, w, &ways);
-    testing::PlanRunner runner(plan, in);
     ways[w].ms = INFINITY;
-    for (int k = 0; k < runs; ++k)
-      ways[w].ms = std::min(ways[w].ms, product_ms(plan, runner.run()));
-    for (const auto& l : plan.launches) flops = std::max(flops, l.flops);
-    const auto* result = static_cast<const float*>(runner.outputs[0]->data());
-    if (w == 0) want.assign(result, result + runner.outputs[0]->bytes() / sizeof(float));
-    ways[w].difference = largest_difference(want, result);
+    runners.emplace_back(plans.emplace_back(plan_of(g, w, &ways)), in);
+    for (const auto& l : plans[w].launches) flops = std::max(flops, l.flops);
+  }
+  for (int k = 0; k <= runs; ++k) {
+    for (std::size_t w = 0; w < ways.size(); ++w) {
+      const double ms = product_ms(plans[w], runners[w].run());
+      if (k > 0) ways[w].ms = std::min(ways[w].ms, ms);  // the first round warms up
+      const auto* result = static_cast<const float*>(runners[w].outputs[0]->data());
+      if (want.empty())
+        want.assign(result, result + runners[w].outputs[0]->bytes() / sizeof(float));
+      ways[w].difference = largest_difference(want, result);
+    }
   }
   const auto best = std::min_element(ways.begin(), ways.end(),
                                      [](const Way& x, const Way& y) { return x.ms < y.ms; });

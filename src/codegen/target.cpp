@@ -1,4 +1,5 @@
 #include <cpuid.h>
+#include <unistd.h>
 
 #include "codegen/codegen.h"
 #include "core/env.h"
@@ -77,8 +78,20 @@ bool can_run(Isa isa) {
   return isa == Isa::Avx512 ? cpu().avx512 : isa == Isa::Avx2 ? cpu().avx2 : cpu().sse42;
 }
 
+namespace {
+
+// What the C library found out of a cache, where it did and that is no fancy of a virtual machine.
+std::int64_t cache_bytes(int which, std::int64_t least, std::int64_t most, std::int64_t otherwise) {
+  const std::int64_t bytes = sysconf(which);
+  return bytes >= least && bytes <= most ? bytes : otherwise;
+}
+
+}  // namespace
+
 Target target_for(Isa isa) {
   Target info;
+  info.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 8 << 10, 1 << 20, info.l1_bytes);
+  info.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 128 << 10, 16 << 20, info.l2_bytes);
   info.isa = isa;
   info.vector_bytes = isa == Isa::Avx512 ? 64 : isa == Isa::Avx2 ? 32 : 16;
   info.vector_registers = isa == Isa::Avx512 ? 32 : 16;

@@ -9,18 +9,14 @@ namespace lilith::schedule {
 /// The instruction sets that code is made for. Baseline is x86-64-v2 (SSE4.2).
 enum class Isa : std::uint8_t { Baseline, Avx2, Avx512 };
 
-/// Bytes of the caches that kernels are shaped for, on every machine alike: what this CPU has is
-/// not asked yet, for other sizes give other tiles.
-constexpr std::int64_t kL1Bytes = 32 << 10, kL2Bytes = 1 << 20;
-
 /// What kernels are made for: what the schedule may count on, and what the code generator has to
 /// know. `codegen::target` fills it in.
 struct Target {
   Isa isa = Isa::Baseline;
   int vector_bytes = 16;
   int vector_registers = 16;
-  int threads = 1;  // of the team
-  std::int64_t l1_bytes = kL1Bytes, l2_bytes = kL2Bytes;
+  int threads = 1;                                       // of the team
+  std::int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20;  // caches of one core
   bool native = false;       // the best this CPU can do: code may be tuned for it
   bool slow_gather = false;  // gathers and scatters take longer than one access a lane
   std::string cpu;           // ISA, vendor, family and model: part of the key of every code cache

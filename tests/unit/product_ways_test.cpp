@@ -42,37 +42,54 @@ std::vector<Case> cases() {
   return {
       {"matmul", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {61, 67}, {67, 53}},
       {"even", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {96, 256}, {256, 64}},
-      {"a transposed", [](const Tensor& a, const Tensor& b) { return matmul(a.t(), b); },
-       {120, 61}, {120, 53}},
-      {"b transposed", [](const Tensor& a, const Tensor& b) { return matmul(a, b.t()); },
-       {61, 120}, {53, 120}},
-      {"both", [](const Tensor& a, const Tensor& b) { return matmul(a.t(), b.t()); },
-       {72, 40}, {50, 72}},
-      {"batches", [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
-       {3, 30, 48}, {3, 48, 40}},
-      {"one matrix for all", [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
-       {3, 30, 48}, {48, 40}},
-      {"epilogue", [](const Tensor& a, const Tensor& b) { return act(matmul(a, b) + a.sum()); },
-       {61, 128}, {128, 53}},
-      {"residual", [](const Tensor& a, const Tensor& b) { return relu(matmul(a, b)) + b; },
-       {64, 64}, {64, 64}},
+      {"a transposed",
+       [](const Tensor& a, const Tensor& b) { return matmul(a.t(), b); },
+       {120, 61},
+       {120, 53}},
+      {"b transposed",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b.t()); },
+       {61, 120},
+       {53, 120}},
+      {"both",
+       [](const Tensor& a, const Tensor& b) { return matmul(a.t(), b.t()); },
+       {72, 40},
+       {50, 72}},
+      {"batches",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+       {3, 30, 48},
+       {3, 48, 40}},
+      {"one matrix for all",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+       {3, 30, 48},
+       {48, 40}},
+      {"epilogue",
+       [](const Tensor& a, const Tensor& b) { return act(matmul(a, b) + a.sum()); },
+       {61, 128},
+       {128, 53}},
+      {"residual",
+       [](const Tensor& a, const Tensor& b) { return relu(matmul(a, b)) + b; },
+       {64, 64},
+       {64, 64}},
       {"row", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {1, 90}, {90, 70}},
       {"column", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {70, 90}, {90, 1}},
-      {"prime sum", [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
-       {40, 613}, {613, 33}},
+      {"prime sum",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+       {40, 613},
+       {613, 33}},
       {"conv", conv({.padding = 1}), {3, 8, 9, 11}, {16, 8, 3, 3}},
       {"strided", conv({.stride = 2, .padding = 1}), {3, 8, 9, 11}, {20, 8, 3, 3}},
       {"dilated", conv({.dilation = 2}), {2, 8, 9, 11}, {20, 8, 3, 3}},
       {"1x1", conv({}), {3, 24, 7, 7}, {40, 24, 1, 1}},
       {"groups", conv({.padding = 1, .groups = 2}), {2, 8, 7, 9}, {20, 4, 3, 3}},
       {"weights", weights({16, 8, 3, 3}, {.padding = 1}), {6, 8, 9, 9}, {6, 16, 9, 9}},
-      {"weights, strided", weights({16, 8, 3, 3}, {.stride = 2, .padding = 1}), {6, 8, 9, 9},
+      {"weights, strided",
+       weights({16, 8, 3, 3}, {.stride = 2, .padding = 1}),
+       {6, 8, 9, 9},
        {6, 16, 5, 5}},
       {"pooled",
-       [](const Tensor& x, const Tensor& w) {
-         return max_pool2d(relu(conv2d(x, w, {}, 1, 1)), 2);
-       },
-       {3, 8, 12, 12}, {16, 8, 3, 3}},
+       [](const Tensor& x, const Tensor& w) { return max_pool2d(relu(conv2d(x, w, {}, 1, 1)), 2); },
+       {3, 8, 12, 12},
+       {16, 8, 3, 3}},
   };
 }
 
@@ -136,7 +153,8 @@ void expect_all_ways_agree(const Case& c, DType dtype, const schedule::Target& t
       const void* p = runner.outputs[0]->data();
       const double got = dtype == kFloat64 ? static_cast<const double*>(p)[k]
                                            : static_cast<double>(static_cast<const float*>(p)[k]);
-      ASSERT_NEAR(got, want[k], tolerance * scale) << "element " << k << " of way " << w << ": " << how;
+      ASSERT_NEAR(got, want[k], tolerance * scale)
+          << "element " << k << " of way " << w << ": " << how;
     }
   }
 }

@@ -2,6 +2,8 @@
 #include <cmath>
 
 #include "schedule/cpu/contraction/blocked.h"
+#include "schedule/cpu/contraction/operand_walk.h"
+#include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/tasks.h"
 
 // The model of blocked products: cycles of one thread for tiles, copies and what passes between the
@@ -9,7 +11,7 @@
 namespace lilith::schedule {
 namespace {
 
-constexpr std::int64_t kLongestBlock = 512;    // steps of the sum
+constexpr std::int64_t kLongestBlock = 512;     // steps of the sum
 constexpr std::int64_t kMostPartial = 1 << 19;  // bytes of sums that wait for the next block
 
 std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
@@ -53,9 +55,11 @@ class Search {
   void cut_sum(BlockSchedule* s) const;
   bool holds_windows(const TileSchedule& t) const;
   bool fit_blocks(BlockSchedule* s) const;
-  double cycles_of(const BlockSchedule& s) const;
-  double step_cycles(std::int64_t rows, std::int64_t vectors) const;
-  std::int64_t all_rows() const { return extent_of(spec_.axes, rows_); }
+  void choose_copies(BlockSchedule* s) const;
+  double tile_cycles(const BlockSchedule& s) const;
+  double wait_for_a(const BlockSchedule& s, bool copied) const;
+  double wait_for_b(const BlockSchedule& s, bool panels) const;
+  double column_blocks(const BlockSchedule& s) const;
   std::int64_t block_steps(const BlockSchedule& s) const;
 
   const ContractionSpec& spec_;
@@ -79,10 +83,9 @@ void Search::try_rows(int v, std::int64_t vectors) {
       s.tile.row_axes = {r};
       s.tile.row_tiles = {rows};
       if (!holds_windows(s.tile)) continue;
-      s.tile.pack_b = axis(v).b != 1 || block_steps(s) * kLine > target_.l1_bytes;
       cut_sum(&s);
       if (!fit_blocks(&s)) continue;
-      s.cycles = s.tile.cycles = cycles_of(s);
+      choose_copies(&s);
       if (s.cycles < best.cycles * 0.999) best = std::move(s);
     }
   }
@@ -141,52 +144,114 @@ bool Search::fit_blocks(BlockSchedule* s) const {
     blocks = std::min(steps, divide_up(blocks, threads) * threads);
   s->row_tiles = divide_up(steps, blocks);
   const std::int64_t partial = s->row_tiles * t.row_tiles[0] * t.vector_tile * element_bytes_;
-  s->column_tiles = s->cut_axis < 0 ? columns : std::clamp<std::int64_t>(kMostPartial / partial, 1, columns);
+  s->column_tiles =
+      s->cut_axis < 0 ? columns : std::clamp<std::int64_t>(kMostPartial / partial, 1, columns);
   s->column_tiles = divide_up(columns, divide_up(columns, s->column_tiles));
-  const int last = summed_.empty() ? -1 : summed_.back();
-  const std::int64_t run = last < 0 ? 1 : std::abs(axis(last).a);
-  const std::int64_t apart = std::abs(axis(t.row_axes[0]).a) * element_bytes_;
-  s->copy_a = run != 1 || apart % 1024 == 0 || apart > 4096;
   return true;
 }
 
-// A step of the sum, its operands in the L1 cache.
-double Search::step_cycles(std::int64_t rows, std::int64_t vectors) const {
-  const double fma = static_cast<double>(rows * vectors) / 2,
-               loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * 0.5;
-  return std::max({fma, loads, 4.0});
-}
-
-double Search::cycles_of(const BlockSchedule& s) const {
+// Tiles whose operands lie in the caches.
+double Search::tile_cycles(const BlockSchedule& s) const {
   const TileSchedule& t = s.tile;
   const std::int64_t n = axis(t.vector_axis).extent, m = axis(t.row_axes[0]).extent;
   const std::int64_t rows = t.row_tiles[0], width = t.vector_tile;
-  const auto steps = static_cast<double>(steps_);
-  double others = static_cast<double>(batches_);
-  for (const int i : rows_) others *= i == t.row_axes[0] ? 1 : static_cast<double>(axis(i).extent);
-  for (const int i : columns_)
-    others *= i == t.vector_axis ? 1 : static_cast<double>(axis(i).extent);
-  const auto sum_blocks = steps / static_cast<double>(block_steps(s));
+  const auto steps = static_cast<double>(steps_),
+             sum_blocks = steps / static_cast<double>(block_steps(s));
+  // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows.
+  const LaneLoads loads{block_steps(s) * width * element_bytes_ * 4 <= target_.l1_bytes * 3,
+                        t.pack_b || is_aligned(spec_.axes, t.vector_axis, lanes_)};
   const auto tile = [&](std::int64_t r, std::int64_t w) {
     const std::int64_t vectors = divide_up(w, lanes_);
     const auto registers = static_cast<double>(r * vectors);
-    return step_cycles(r, vectors) * steps * 1.03 + 20 + registers * (1 + 2 * (sum_blocks - 1)) +
-           15 * (sum_blocks - 1);
+    return step_cycles(r, vectors, loads) * steps * 1.03 + 20 +
+           registers * (1 + 2 * (sum_blocks - 1)) + 15 * (sum_blocks - 1);
   };
   const auto columns = [&](std::int64_t r) {
     return static_cast<double>(n / width) * tile(r, width) + (n % width ? tile(r, n % width) : 0);
   };
-  double cycles =
-      others * (static_cast<double>(m / rows) * columns(rows) + (m % rows ? columns(m % rows) : 0));
-  const double all_rows = others * static_cast<double>(m), all_b = steps * static_cast<double>(n);
-  const auto column_blocks =
-      static_cast<double>(divide_up(divide_up(n, width), s.column_tiles));
-  if (s.copy_a) cycles += all_rows * steps * column_blocks * 1.0;
-  if (t.pack_b) cycles += all_b * others / std::max(1.0, all_rows / m) * 1.5 + 4000;
-  // b passes by once for every block of rows.
-  const double row_blocks = all_rows / static_cast<double>(rows * s.row_tiles);
-  cycles += all_b * static_cast<double>(element_bytes_) / kLine * 6 * std::max(1.0, row_blocks);
-  return cycles + 1.5 * axis(t.vector_axis).strided * all_rows * static_cast<double>(n);
+  const double one =
+      static_cast<double>(m / rows) * columns(rows) + (m % rows ? columns(m % rows) : 0);
+  return one * spec_.result_elements() / static_cast<double>(m * n) *
+         layout_factor(axis(t.vector_axis));
+}
+
+// A block of a is touched once and then read again for each tile of columns.
+double Search::wait_for_a(const BlockSchedule& s, bool copied) const {
+  std::vector<std::int64_t> tile;
+  double tiles = 1;
+  for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
+    const Axis& x = axis(i);
+    std::int64_t n = x.summed() ? x.extent : std::min(x.extent, s.tile.tile_of(i));
+    if (x.summed() && i == s.cut_axis) n = s.cut;
+    if (x.summed() && i < s.cut_axis) n = 1;
+    tile.push_back(n);
+    if (x.a != 0) tiles *= static_cast<double>(divide_up(x.extent, n));
+  }
+  const OperandWalk walk = walk_over(spec_.axes, &Axis::a, tile, element_bytes_, target_);
+  // What else moves b alone is a task of its own each.
+  double passes = column_blocks(s), others = 1;
+  for (const int i : columns_)
+    others *= i == s.tile.vector_axis ? 1 : static_cast<double>(axis(i).extent);
+  passes *= others;
+  if (!copied) {
+    const auto columns =
+        static_cast<double>(divide_up(axis(s.tile.vector_axis).extent, s.tile.vector_tile));
+    return walk.far(tiles * (walk.fits ? passes : columns * others));
+  }
+  double elements = 1;
+  for (const Axis& x : spec_.axes) elements *= x.a != 0 ? static_cast<double>(x.extent) : 1;
+  return passes * (tiles * walk.copied() + elements * kCopied);
+}
+
+// b passes by once for every block of rows.
+double Search::wait_for_b(const BlockSchedule& s, bool panels) const {
+  double elements = 1, row_blocks = 1;
+  for (const Axis& x : spec_.axes) elements *= x.b != 0 ? static_cast<double>(x.extent) : 1;
+  for (const int i : rows_)
+    row_blocks *= static_cast<double>(divide_up(axis(i).extent, s.tile.tile_of(i)));
+  row_blocks = std::max(1.0, row_blocks / static_cast<double>(s.row_tiles));
+  const double bytes = elements * static_cast<double>(element_bytes_);
+  std::vector<std::int64_t> tile;
+  double tiles = 1;
+  for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
+    const Axis& x = axis(i);
+    std::int64_t n = i == s.tile.vector_axis ? std::min(x.extent, s.tile.vector_tile) : 1;
+    if (x.summed()) n = i == s.cut_axis ? s.cut : i < s.cut_axis ? 1 : x.extent;
+    tile.push_back(n);
+    if (x.b != 0) tiles *= static_cast<double>(divide_up(x.extent, n));
+  }
+  const OperandWalk walk = walk_over(spec_.axes, &Axis::b, tile, element_bytes_, target_);
+  if (panels)
+    return walk_along(bytes, target_).far(row_blocks) + tiles * walk.copied() + elements * kPacked +
+           kLaunch;
+  return walk.far(tiles * row_blocks * (walk.fits ? 1 : static_cast<double>(s.row_tiles)));
+}
+
+double Search::column_blocks(const BlockSchedule& s) const {
+  const std::int64_t tiles = divide_up(axis(s.tile.vector_axis).extent, s.tile.vector_tile);
+  return static_cast<double>(divide_up(tiles, s.column_tiles));
+}
+
+void Search::choose_copies(BlockSchedule* s) const {
+  const double copied = wait_for_a(*s, true), direct = wait_for_a(*s, false);
+  s->copy_a = copied < direct;
+  const double panels = wait_for_b(*s, true);
+  const double rows = axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, false) : INFINITY;
+  s->tile.pack_b = panels < rows;
+  s->cycles = tile_cycles(*s) + std::min(copied, direct) + std::min(panels, rows) +
+              1.5 * axis(s->tile.vector_axis).strided * spec_.result_elements();
+  double tasks = column_blocks(*s);
+  for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
+    if (axis(i).summed() || axis(i).b == 0 || i == s->tile.vector_axis) continue;
+    tasks *= static_cast<double>(axis(i).extent);
+  }
+  double row_steps = 1;
+  for (const int i : rows_)
+    row_steps *= static_cast<double>(divide_up(axis(i).extent, s->tile.tile_of(i)));
+  tasks *= std::ceil(row_steps / static_cast<double>(s->row_tiles));
+  const double threads = target_.threads;
+  s->cycles *= std::ceil(tasks / threads) * threads / tasks;
+  s->tile.cycles = s->cycles;
 }
 
 }  // namespace

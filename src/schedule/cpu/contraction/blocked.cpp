@@ -71,15 +71,14 @@ BlockedTiles::Loops BlockedTiles::make_loops() {
 void BlockedTiles::emit_loops() {
   const Loops loops = make_loops();
   const std::int64_t elements =
-      schedule_.vector_tile * blocks_.row_tiles *
-      std::max<std::int64_t>(1, [&] {
+      schedule_.vector_tile * blocks_.row_tiles * std::max<std::int64_t>(1, [&] {
         std::int64_t n = 1;
         for (const std::int64_t t : schedule_.row_tiles) n *= t;
         return n;
       }());
   if (sum_blocks_ > 1)
-    partial_ = kernel_.add_buffer("partial", dtype_, elements * blocks_.column_tiles,
-                                  kir::Space::Thread);
+    partial_ =
+        kernel_.add_buffer("partial", dtype_, elements * blocks_.column_tiles, kir::Space::Thread);
   if (blocks_.copy_a)
     copy_ = kernel_.add_buffer("a", dtype_, elements / schedule_.vector_tile * extent(inner_),
                                kir::Space::Thread);

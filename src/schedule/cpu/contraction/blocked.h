@@ -10,12 +10,12 @@ namespace lilith::schedule {
 /// A register tile and the blocks around it.
 struct BlockSchedule {
   TileSchedule tile;
-  int cut_axis = -1;            // summed: a block holds `cut` steps of it and all axes inside; -1: all
+  int cut_axis = -1;  // summed: a block holds `cut` steps of it and all axes inside; -1: all
   std::int64_t cut = 1;
-  std::int64_t row_tiles = 1;   // tiles along the rows (all row axes as one) in a block
+  std::int64_t row_tiles = 1;  // tiles along the rows (all row axes as one) in a block
   std::int64_t column_tiles = 1;
-  bool copy_a = false;          // the block of a is copied, in the order in which it is read
-  double cycles = 0;            // the model's estimate, of one thread
+  bool copy_a = false;  // the block of a is copied, in the order in which it is read
+  double cycles = 0;    // the model's estimate, of one thread
 
   std::string name(const std::vector<Axis>& axes, bool pooled) const;
 };
@@ -70,7 +70,7 @@ class BlockedTiles : public Tiles {
   std::vector<Expr> at_;            // the value of every axis, where the loops around a tile stand
   Expr sum_block_;                  // the number of the block of the sum
   std::int64_t sum_blocks_ = 1;
-  Expr row_tile_, column_tile_;     // in the block
+  Expr row_tile_, column_tile_;  // in the block
   kir::BufferId partial_ = -1, copy_ = -1;
 };
 

@@ -22,7 +22,7 @@ void GenericLoops::emit() {
     if (!axis(i).summed()) outer.push_back({at.back(), axis(i).extent});
   }
   const kir::RegId acc = kernel_.add_reg("acc", dtype_);
-  const Expr a = load_a(at), b = load_b(at);
+  const Expr b = load_b(at), a = load_a(at);
   Block sum;
   sum.push_back(kir::Accumulate{acc, {}, kir::Combine::Add, a * b, {}, {}});
   const std::vector<int> summed = summed_axes();

@@ -24,11 +24,13 @@ struct TileSchedule {
   std::string name(const std::vector<Axis>& axes, bool pooled) const;
 };
 
-/// The best tiles by the model, the best first.
+/// The best tiles by the model for every way to lie in the lanes, the best first; sums that run
+/// outside of the tiles are ways of their own.
 std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target& target,
                                        DType dtype);
-/// Fills in split_axes and chunks: a long sum over a small result runs outside of the tiles.
-void choose_split(const ContractionSpec& spec, const Target& target, DType dtype,
-                  std::int64_t result, TileSchedule* s);
+/// Whether all of b that lies under the lanes' axis stays in the cache: it is walked innermost
+/// then.
+bool small_b(const ContractionSpec& spec, const TileSchedule& s, std::int64_t element_bytes,
+             const Target& target);
 
 }  // namespace lilith::schedule

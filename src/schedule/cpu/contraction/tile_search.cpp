@@ -2,6 +2,8 @@
 #include <cmath>
 #include <optional>
 
+#include "schedule/cpu/contraction/operand_walk.h"
+#include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/contraction/tile_schedule.h"
 #include "schedule/cpu/tasks.h"
 
@@ -12,6 +14,9 @@ namespace lilith::schedule {
 namespace {
 
 constexpr std::int64_t kPage = 4096;
+constexpr double kMostSplit = 16 << 20;  // bytes of a result that every thread has a copy of
+
+std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
 
 double innermost_overhead(const ContractionSpec& spec) {
   std::int64_t inner = 1;
@@ -32,11 +37,10 @@ struct Rows {
 // One axis of the result in the lanes.
 struct Lanes {
   int axis = -1;
-  bool swap = false, pack = false;
-  std::vector<int> row_axes;    // those that move a and not b
-  double others = 1;            // tiles repeat over every other axis of the result
-  double fixed_cycles = 0;      // whatever the tile
-  double far_a = 0, far_b = 0;  // cycles that a step of the sum waits for a line of a, of b
+  bool pack = false, aligned = true;
+  std::vector<int> row_axes;  // those that move a and not b
+  double others = 1;          // tiles repeat over every other axis of the result
+  double fixed_cycles = 0;    // whatever the tile
 };
 
 class Search {
@@ -50,43 +54,29 @@ class Search {
     for (const Axis& x : spec.axes) (x.summed() ? summed_ : result_) *= x.extent;
   }
 
-  // The best tile of every way to lie in the lanes, the best of all first.
+  // The best tile of every way to lie in the lanes, its operands in the caches.
   std::vector<TileSchedule> run() {
     for (int v = 0; v < axes(); ++v) {
-      for (const bool swap : {false, true}) {
-        for (const bool pack : {false, true}) {
-          if (const auto lanes = in_lanes(v, swap, pack)) try_tiles(*lanes);
-        }
+      for (const bool pack : {false, true}) {
+        if (const auto lanes = in_lanes(v, pack)) try_tiles(*lanes);
       }
     }
-    if (found_.empty()) return {};
-    // Of near equals the first.
-    auto best = found_.begin();
-    for (auto it = found_.begin(); it != found_.end(); ++it) {
-      if (it->cycles < best->cycles * 0.999) best = it;
-    }
-    std::rotate(found_.begin(), best, best + 1);
-    std::stable_sort(found_.begin() + 1, found_.end(),
-                     [](const auto& x, const auto& y) { return x.cycles < y.cycles; });
     return std::move(found_);
   }
 
  private:
   int axes() const { return static_cast<int>(spec_.axes.size()); }
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
-  static std::int64_t step_a(const Axis& x, bool swap) { return swap ? x.b : x.a; }
-  static std::int64_t step_b(const Axis& x, bool swap) { return swap ? x.a : x.b; }
 
-  std::optional<Lanes> in_lanes(int v, bool swap, bool pack) const;
+  std::optional<Lanes> in_lanes(int v, bool pack) const;
   double fixed_cycles(const Lanes& l) const;
-  double far_steps(bool swap, std::int64_t (*step)(const Axis&, bool)) const;
   void try_tiles(const Lanes& l);
   void try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t most, int outer, int inner);
   void consider(const Lanes& l, std::int64_t vectors, Rows rows);
   bool holds_units(const Rows& rows) const;
-  double row_distance(const Lanes& l, const Rows& rows) const;
+  double row_distance(const Rows& rows) const;
   double all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent, std::int64_t width) const;
-  double one_tile(std::int64_t rows, std::int64_t width, double b_load, double far) const;
+  double one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads) const;
 
   const ContractionSpec& spec_;
   const Target& target_;
@@ -98,27 +88,21 @@ class Search {
   TileSchedule best_;  // of so many vectors in the lanes
 };
 
-std::optional<Lanes> Search::in_lanes(int v, bool swap, bool pack) const {
+std::optional<Lanes> Search::in_lanes(int v, bool pack) const {
   const Axis& vec = axis(v);
   if (vec.summed() || vec.unit > 1) return {};
-  const std::int64_t a = step_a(vec, swap), b = step_b(vec, swap);
-  if (b == 0 || (a != 0 && swap)) return {};
-  if (a != 0 && a != 1) return {};  // a batch axis: both must be contiguous
+  if (vec.b == 0 || (vec.a != 0 && vec.a != 1)) return {};  // a batch axis: both contiguous
   // Panels are needed where b is not contiguous, and help where its rows lie far apart.
-  if (pack ? a != 0 || (b == 1 && far_steps(swap, &step_b) == 0) : b != 1) return {};
-  Lanes l{v, swap, pack};
-  // Pooling and the next convolution want the channels in the lanes.
-  const bool spatial =
-      vec.name.size() == 2 && vec.name[0] == 'o' && vec.name[1] >= '0' && vec.name[1] <= '9';
-  l.others = spatial ? 1.35 : 1;
+  if (pack ? vec.a != 0 : vec.b != 1) return {};
+  Lanes l{v, pack};
+  l.aligned = pack || is_aligned(spec_.axes, v, lanes_);
+  l.others = layout_factor(vec);
   for (int r = 0; r < axes(); ++r) {
     const Axis& x = axis(r);
     if (r == v || x.summed()) continue;
-    if (step_a(x, swap) != 0 && step_b(x, swap) == 0) l.row_axes.push_back(r);
+    if (x.a != 0 && x.b == 0) l.row_axes.push_back(r);
     l.others *= static_cast<double>(x.extent);
   }
-  l.far_a = far_steps(swap, &step_a);
-  l.far_b = pack ? 0 : far_steps(swap, &step_b);
   l.fixed_cycles = fixed_cycles(l);
   return l;
 }
@@ -127,28 +111,11 @@ double Search::fixed_cycles(const Lanes& l) const {
   const Axis& vec = axis(l.axis);
   double b_elements = static_cast<double>(vec.extent) * static_cast<double>(summed_);
   for (const Axis& x : spec_.axes) {
-    if (&x != &vec && !x.summed() && step_b(x, l.swap) != 0)
-      b_elements *= static_cast<double>(x.extent);
+    if (&x != &vec && !x.summed() && x.b != 0) b_elements *= static_cast<double>(x.extent);
   }
-  const double pack_cycles = l.pack ? b_elements * 1.5 + 4000 : 0;  // and a launch
+  const double pack_cycles = l.pack ? b_elements * kPacked + kLaunch : 0;
   // A gather or scatter takes its elements one by one.
   return pack_cycles + 1.5 * vec.strided * static_cast<double>(result_);
-}
-
-// What a step of the sum waits for an operand whose elements lie pages apart along it: the hardware
-// does not foresee them, and they compete for a few sets of the caches.
-double Search::far_steps(bool swap, std::int64_t (*step)(const Axis&, bool)) const {
-  std::int64_t least = 0, steps = 1;
-  for (const Axis& x : spec_.axes) {
-    const std::int64_t bytes = std::abs(step(x, swap)) * element_bytes_;
-    if (!x.summed() || bytes == 0 || x.extent == 1) continue;
-    if (least == 0 || bytes < least) {
-      least = bytes;
-      steps = x.extent;
-    }
-  }
-  if (least < kPage || steps * kLine <= target_.l1_bytes) return 0;
-  return least % kPage == 0 ? 3 : 1;
 }
 
 void Search::try_tiles(const Lanes& l) {
@@ -190,12 +157,11 @@ void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
   if (!holds_units(rows)) return;
   const std::int64_t extent = axis(l.axis).extent, width = std::min(vectors * lanes_, extent);
   const double cycles =
-      all_tiles(l, rows, extent, width) * (l.others / rows.covered) * row_distance(l, rows) +
+      all_tiles(l, rows, extent, width) * (l.others / rows.covered) * row_distance(rows) +
       l.fixed_cycles;
   if (cycles >= best_.cycles * 0.999) return;
   best_.cycles = cycles;
   best_.vector_axis = l.axis;
-  best_.swap = l.swap;
   best_.pack_b = l.pack;
   best_.vector_tile = width;
   best_.row_axes = std::move(rows.axes);
@@ -215,10 +181,10 @@ bool Search::holds_units(const Rows& rows) const {
 
 // Rows that lie a multiple of a page apart compete for the same lines of the L1 cache, which has as
 // many ways as pages, and each has a translation of its own.
-double Search::row_distance(const Lanes& l, const Rows& rows) const {
+double Search::row_distance(const Rows& rows) const {
   double factor = 1;
   for (std::size_t k = 0; k < rows.axes.size(); ++k) {
-    const std::int64_t bytes = std::abs(step_a(axis(rows.axes[k]), l.swap)) * element_bytes_;
+    const std::int64_t bytes = std::abs(axis(rows.axes[k]).a) * element_bytes_;
     if (rows.tiles[k] < 2) continue;
     if (bytes % kPage == 0)
       factor *= rows.tiles[k] > target_.l1_bytes / kPage ? 1.8 : 1.1;
@@ -234,71 +200,166 @@ double Search::row_distance(const Lanes& l, const Rows& rows) const {
 double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent,
                          std::int64_t width) const {
   // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows.
-  const double b_load = summed_ * width * element_bytes_ * 4 > target_.l1_bytes * 3 ? 2.0 : 0.5;
-  // Rows next to each other that are no part of a line touch two.
-  const bool straddle = rows.axes.size() == 1 && step_a(axis(rows.axes[0]), l.swap) == 1 &&
-                        kLine % (rows.rows * element_bytes_) != 0;
-  const double far = l.far_a * (straddle ? 2 : 1) + l.far_b;
+  const LaneLoads loads{summed_ * width * element_bytes_ * 4 <= target_.l1_bytes * 3, l.aligned};
   const std::int64_t full = extent / width, rest = extent % width;
   const auto columns = [&](std::int64_t n) {
-    return static_cast<double>(full) * one_tile(n, width, b_load, far) +
-           (rest ? one_tile(n, rest, b_load, far) : 0);
+    return static_cast<double>(full) * one_tile(n, width, loads) +
+           (rest ? one_tile(n, rest, loads) : 0);
   };
   return static_cast<double>(rows.full) * columns(rows.rows) +
          (rows.rest > 0 ? columns(rows.rest) : 0);
 }
 
-double Search::one_tile(std::int64_t rows, std::int64_t width, double b_load, double far) const {
-  const std::int64_t vectors = (width + lanes_ - 1) / lanes_;
-  const double fma = static_cast<double>(rows * vectors) / 2;
-  const double loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b_load;
-  const double latency = 4;
-  return (std::max({fma, loads, latency}) + far) * static_cast<double>(summed_) * loop_overhead_ +
-         20 + static_cast<double>(rows * vectors);
+double Search::one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads) const {
+  const std::int64_t vectors = divide_up(width, lanes_);
+  return step_cycles(rows, vectors, loads) * static_cast<double>(summed_) * loop_overhead_ + 20 +
+         static_cast<double>(rows * vectors);
 }
 
-std::int64_t tasks_of(const ContractionSpec& spec, const TileSchedule& s) {
-  std::int64_t tasks = 1;
-  for (int r = 0; r < static_cast<int>(spec.axes.size()); ++r) {
-    const Axis& x = spec.axes[static_cast<std::size_t>(r)];
-    if (!x.summed()) tasks *= (x.extent + s.tile_of(r) - 1) / s.tile_of(r);
+// What all tiles of a schedule wait for what lies beyond the L2 cache, in the order of Tiles.
+class Memory {
+ public:
+  Memory(const ContractionSpec& spec, const Target& target, DType dtype, const TileSchedule& s)
+      : spec_(spec), target_(target), bytes_(static_cast<std::int64_t>(size_of(dtype))), s_(s) {
+    for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
+      const Axis& x = spec.axes[static_cast<std::size_t>(i)];
+      const bool outside =
+          std::find(s.split_axes.begin(), s.split_axes.end(), i) != s.split_axes.end();
+      if (outside) rounds_ *= static_cast<double>(x.extent);
+      all_.push_back(outside ? 1 : x.extent);
+      tile_.push_back(x.summed() ? all_.back() : std::min(x.extent, s.tile_of(i)));
+      if (x.summed()) continue;
+      const auto steps = static_cast<double>(divide_up(x.extent, tile_.back()));
+      tiles_ *= steps;
+      if (x.a != 0) panels_of_a_ *= steps;
+      if (x.b != 0) panels_of_b_ *= steps;
+    }
+    if (!s.split_axes.empty()) keep_steps_inside();
   }
-  return tasks;
+
+  double tiles() const { return tiles_; }
+
+  // Of a split sum: what its parts wait for, and partial results that come and go.
+  double wait_of_split() const {
+    const double result = spec_.result_elements() * static_cast<double>(bytes_);
+    const bool near = result <= static_cast<double>(target_.l2_bytes) / 2;
+    return rounds_ * (wait() + result / kLine * (near ? 4 : 16));
+  }
+
+  double wait() const {
+    const OperandWalk a = walk_over(spec_.axes, &Axis::a, tile_, bytes_, target_),
+                      b = walk_over(spec_.axes, &Axis::b, tile_, bytes_, target_);
+    return s_.pack_b ? panels_of_b_ * b.copied() + wait_for(a, walk_panel()) : wait_for(a, b);
+  }
+
+ private:
+  // As SplitTiles does where the whole sum is split: what fits the L1 cache stays inside of a tile.
+  void keep_steps_inside() {
+    if (std::any_of(spec_.axes.begin(), spec_.axes.end(), [&](const Axis& x) {
+          const auto i = static_cast<std::size_t>(&x - spec_.axes.data());
+          return x.summed() && all_[i] > 1;
+        }))
+      return;
+    const auto last = static_cast<std::size_t>(s_.split_axes.back());
+    const std::int64_t most =
+        std::max<std::int64_t>(1, 4 * target_.l1_bytes / (s_.vector_tile * bytes_));
+    tile_[last] = all_[last] = std::min(most, spec_.axes[last].extent);
+    rounds_ /= static_cast<double>(all_[last]);
+  }
+  // A small b: all of it for each tile of rows. A large one: a panel at a time, all rows under it.
+  double wait_for(const OperandWalk& a, const OperandWalk& b) const {
+    if (small_b(spec_, s_, bytes_, target_)) {
+      const double again = a.fits ? 1 : tiles_ / panels_of_a_;
+      return a.far(panels_of_a_ * again) +
+             b.far(whole(&Axis::b).fits || s_.pack_b ? panels_of_b_ : tiles_);
+    }
+    const double again = b.fits ? 1 : tiles_ / panels_of_b_;
+    return b.far(panels_of_b_ * again) + a.far(whole(&Axis::a).fits ? panels_of_a_ : tiles_);
+  }
+
+  OperandWalk walk_panel() const {
+    double bytes = static_cast<double>(s_.vector_tile * bytes_);
+    for (const Axis& x : spec_.axes) bytes *= x.summed() ? static_cast<double>(x.extent) : 1;
+    return walk_along(bytes, target_);  // never of a split sum
+  }
+  // All of an operand.
+  OperandWalk whole(std::int64_t Axis::* step) const {
+    return walk_over(spec_.axes, step, all_, bytes_, target_);
+  }
+
+  const ContractionSpec& spec_;
+  const Target& target_;
+  const std::int64_t bytes_;
+  const TileSchedule& s_;
+  std::vector<std::int64_t> tile_, all_;  // steps of each axis in one tile, in one round
+  double rounds_ = 1;                     // of the sum outside of the tiles
+  double tiles_ = 1, panels_of_a_ = 1, panels_of_b_ = 1;
+};
+
+// Threads that have no tile while others do.
+double idle(const Target& target, double tasks) {
+  const double threads = target.threads;
+  return std::ceil(tasks / threads) * threads / tasks;
 }
 
-}  // namespace
-
-std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target& target,
-                                       DType dtype) {
-  return Search(spec, target, dtype).run();
-}
-
-void choose_split(const ContractionSpec& spec, const Target& target, DType dtype,
-                  std::int64_t result, TileSchedule* s) {
-  const std::int64_t tasks = tasks_of(spec, *s);
+// A long sum over a small result, or one with few tiles for the team, may run outside of the tiles.
+std::optional<TileSchedule> split(const ContractionSpec& spec, const Target& target, DType dtype,
+                                  TileSchedule s) {
   const auto size = static_cast<std::int64_t>(size_of(dtype));
   std::vector<int> summed;
   std::int64_t k = 1;
-  double macs = 1;
   for (std::size_t i = 0; i < spec.axes.size(); ++i) {
-    macs *= static_cast<double>(spec.axes[i].extent);
     if (!spec.axes[i].summed()) continue;
     summed.push_back(static_cast<int>(i));
     k *= spec.axes[i].extent;
   }
-  const std::int64_t panel = k * s->vector_tile * size;
-  const bool long_sum = panel > target.l2_bytes / 2 && result * size <= target.l2_bytes / 4;
-  const bool few_tasks = tasks < 2 * target.threads && target.threads > 1 && macs > 2e5 &&
-                         result * size <= target.l2_bytes / 4;
-  if ((!long_sum && !few_tasks) || summed.empty()) return;
+  const double result = spec.result_elements() * static_cast<double>(size);
+  if (summed.empty() || spec.macs() < 2e5 || result > kMostSplit) return {};
   std::size_t taken = 0;
-  while (taken < summed.size() && (taken == 0 || k * s->vector_tile * size > target.l1_bytes * 4)) {
+  while (taken < summed.size() && (taken == 0 || k * s.vector_tile * size > target.l1_bytes * 4)) {
     k /= spec.axes[static_cast<std::size_t>(summed[taken])].extent;
-    s->split_axes.push_back(summed[taken++]);
+    s.split_axes.push_back(summed[taken++]);
     if (k <= 64) break;
   }
-  s->chunks = std::min<std::int64_t>(target.threads,
-                                     spec.axes[static_cast<std::size_t>(s->split_axes[0])].extent);
+  s.chunks = std::min<std::int64_t>(target.threads,
+                                    spec.axes[static_cast<std::size_t>(s.split_axes[0])].extent);
+  const Memory memory(spec, target, dtype, s);
+  // The copies are cleared and added up.
+  s.cycles += memory.wait_of_split() +
+              result / static_cast<double>(size) * static_cast<double>(s.chunks) * 0.5;
+  s.cycles *= idle(target, static_cast<double>(s.chunks));
+  return s;
+}
+
+}  // namespace
+
+bool small_b(const ContractionSpec& spec, const TileSchedule& s, std::int64_t element_bytes,
+             const Target& target) {
+  std::int64_t bytes = spec.axes[static_cast<std::size_t>(s.vector_axis)].extent * element_bytes;
+  for (const Axis& x : spec.axes) bytes *= x.summed() ? x.extent : 1;
+  return bytes <= target.l2_bytes / 2;
+}
+
+std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target& target,
+                                       DType dtype) {
+  std::vector<TileSchedule> all;
+  const bool pooled =
+      std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });
+  for (const bool swap : {false, true}) {
+    const ContractionSpec turned = swap ? spec.swapped() : spec;
+    for (TileSchedule& s : Search(turned, target, dtype).run()) {
+      s.swap = swap;
+      if (!pooled && !s.pack_b) {
+        if (auto outside = split(turned, target, dtype, s)) all.push_back(std::move(*outside));
+      }
+      const Memory memory(turned, target, dtype, s);
+      s.cycles = (s.cycles + memory.wait()) * idle(target, memory.tiles());
+      all.push_back(std::move(s));
+    }
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& x, const auto& y) { return x.cycles < y.cycles; });
+  return all;
 }
 
 }  // namespace lilith::schedule

@@ -76,14 +76,13 @@ std::vector<TileLoop> Tiles::tile_loops() {
     add(is_row ? &rows : &others, i, schedule_.tile_of(i));
   }
   add(&vec, schedule_.vector_axis, schedule_.vector_tile);
-  const std::int64_t b_bytes = extent(summed_axes()) * axis(schedule_.vector_axis).extent *
-                               static_cast<std::int64_t>(size_of(dtype_));
-  const bool small_b = b_bytes <= b_.target.l2_bytes / 2;
+  const bool small =
+      small_b(spec_, schedule_, static_cast<std::int64_t>(size_of(dtype_)), b_.target);
   std::vector<TileLoop> order;
-  if (!small_b) order = vec;
+  if (!small) order = vec;
   order.insert(order.end(), others.begin(), others.end());
   order.insert(order.end(), rows.begin(), rows.end());
-  if (small_b) order.insert(order.end(), vec.begin(), vec.end());
+  if (small) order.insert(order.end(), vec.begin(), vec.end());
   std::erase_if(order, [](const TileLoop& l) { return l.steps == 1 && l.tile == 1; });
   return order;
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "schedule/cpu/contraction/epilogue_facts.h"
 #include "schedule/cpu/contraction/blocked.h"
+#include "schedule/cpu/contraction/epilogue_facts.h"
 
 namespace lilith::schedule {
 
@@ -52,10 +52,7 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
   const DType dtype = compute_dtype(g.core->aval.dtype);
   std::vector<TileSchedule> found = search_tiles(spec, b.target, dtype);
   if (found.size() > kMostTiles) found.resize(kMostTiles);
-  for (TileSchedule& s : found) {
-    const bool pooled =
-        std::any_of(spec.axes.begin(), spec.axes.end(), [](const Axis& x) { return x.unit > 1; });
-    if (!pooled) choose_split(spec, b.target, dtype, g.domain.numel(), &s);
+  for (const TileSchedule& s : found) {
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     way.emit = [&b, g, spec, layout, s] {

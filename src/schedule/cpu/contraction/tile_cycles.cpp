@@ -1,0 +1,27 @@
+#include "schedule/cpu/contraction/tile_cycles.h"
+
+#include <algorithm>
+
+namespace lilith::schedule {
+
+double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) {
+  const double fma = static_cast<double>(rows * vectors) / 2,
+               loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles();
+  const double latency = 4;
+  return std::max({fma, loads, latency}) + 0.25 * std::min(fma, loads);
+}
+
+bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lanes) {
+  for (int i = 0; i < static_cast<int>(axes.size()); ++i) {
+    if (i != vector_axis && axes[static_cast<std::size_t>(i)].b % lanes != 0) return false;
+  }
+  return true;
+}
+
+double layout_factor(const Axis& x) {
+  const bool spatial =
+      x.name.size() == 2 && x.name[0] == 'o' && x.name[1] >= '0' && x.name[1] <= '9';
+  return spatial ? 1.35 : 1;
+}
+
+}  // namespace lilith::schedule

@@ -1,0 +1,29 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "schedule/kernel/axes.h"
+#include "schedule/target.h"
+
+// What a register tile costs while its operands lie in the L1 and L2 caches.
+namespace lilith::schedule {
+
+/// Of one axis in the lanes: where a vector of b comes from and how it lies there.
+struct LaneLoads {
+  bool near = true;     // from the L1 cache
+  bool aligned = true;  // no vector lies across two lines
+  double cycles() const { return (near ? 0.5 : 1.0) * (aligned ? 1 : 2); }
+};
+
+/// Cycles of one step of the sum: FMAs beside broadcasts of a and vectors of b. What takes less time
+/// is not free: both compete for the front end.
+double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b);
+
+/// Whether steps of every axis but the one in the lanes move b by whole vectors.
+bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lanes);
+
+/// What a layout with this axis in the lanes costs those who read it: pooling and the next
+/// convolution want the channels there.
+double layout_factor(const Axis& vector_axis);
+
+}  // namespace lilith::schedule
