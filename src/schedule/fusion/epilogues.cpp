@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <unordered_map>
 
 #include "schedule/fusion/fuser.h"
 
@@ -79,6 +81,51 @@ std::vector<NodeImpl*> Fuser::inside_epilogue(NodeImpl* core, std::size_t* first
   return inside;
 }
 
+bool Fuser::escapes(const NodeImpl* n, const std::vector<NodeImpl*>& inside) const {
+  return a_.is_output(n) || std::any_of(a_.users(n).begin(), a_.users(n).end(), [&](auto* u) {
+           return std::find(inside.begin(), inside.end(), u) == inside.end();
+         });
+}
+
+// Others read it element by element, and compute it there sooner than it comes from memory.
+bool Fuser::cheap_again(const NodeImpl* n, double cost,
+                        const std::vector<NodeImpl*>& inside) const {
+  double times = 0;
+  for (const NodeImpl* u : a_.users(n)) {
+    if (std::find(inside.begin(), inside.end(), u) != inside.end()) continue;
+    if (u->op->cls != OpClass::Elementwise && u->op->cls != OpClass::Reduction) return false;
+    ++times;
+  }
+  return !a_.is_output(n) && cost <= kRecomputed && cost * times <= 2 * kRecomputed;
+}
+
+// Settles what an epilogue stores. What escapes but is cheap to compute from what is stored is not:
+// who reads it computes it again.
+void Fuser::store_epilogue(const std::vector<NodeImpl*>& inside, std::size_t first,
+                           bool core_stored) {
+  std::unordered_map<const NodeImpl*, double> again;  // flops to compute it from what is stored
+  std::vector<NodeImpl*> behind(inside.begin() + static_cast<std::ptrdiff_t>(first), inside.end());
+  for (std::size_t k = 0; k < std::max<std::size_t>(first, 1); ++k) {
+    again[inside[k]] = k == 0 && core_stored ? 0 : INFINITY;
+    if (k > 0) fusion_.stored[static_cast<std::size_t>(a_.index(inside[k]))] = false;
+  }
+  std::sort(behind.begin(), behind.end(),
+            [&](const auto* x, const auto* y) { return a_.index(x) < a_.index(y); });
+  for (const NodeImpl* n : behind) {
+    if (n == inside[0]) continue;
+    const auto i = static_cast<std::size_t>(a_.index(n));
+    double cost = n->op->cost;
+    for (const NodeImpl* in : n->inputs) {
+      const auto known = again.find(in);
+      const auto k = static_cast<std::size_t>(a_.index(in));
+      cost += known != again.end() ? known->second : stored(in) ? 0 : cost_[k];
+    }
+    const bool must = stored(n) && !shared_[i];
+    fusion_.stored[i] = must || (escapes(n, inside) && !cheap_again(n, cost, inside));
+    again[n] = fusion_.stored[i] ? 0 : cost;
+  }
+}
+
 void Fuser::epilogue(NodeImpl* core) {
   std::size_t first = 0;  // of what may be stored
   std::vector<NodeImpl*> inside = inside_epilogue(core, &first);
@@ -89,21 +136,9 @@ void Fuser::epilogue(NodeImpl* core) {
     first = 0;
   }
   NodeImpl* pool = first > 0 ? inside[first] : nullptr;
-  const auto is_inside = [&](const NodeImpl* n) {
-    return std::find(inside.begin(), inside.end(), n) != inside.end();
-  };
   // What only the epilogue itself uses stays in registers.
-  bool core_escapes = !wide_;
-  for (std::size_t k = 0; k < inside.size(); ++k) {
-    const NodeImpl* n = inside[k];
-    const auto i = static_cast<std::size_t>(a_.index(n));
-    const bool escapes =
-        a_.is_output(n) || !std::all_of(a_.users(n).begin(), a_.users(n).end(), is_inside);
-    if (n == core)
-      core_escapes = core_escapes || escapes;
-    else
-      fusion_.stored[i] = k >= first && (escapes || (stored(n) && !shared_[i]));
-  }
+  const bool core_escapes = !wide_ || escapes(core, inside);
+  store_epilogue(inside, first, core_escapes);
   Product g{core, (pool ? pool : core)->aval.shape, {}, pool};
   if (const auto it = sparse_.find(core); it != sparse_.end()) g.sparse = it->second;
   for (NodeImpl* n : inside) {

@@ -80,6 +80,9 @@ class Fuser {
 
   // The core and what follows it in its kernel; what lies before `*first` stays in registers.
   std::vector<NodeImpl*> inside_epilogue(NodeImpl* core, std::size_t* first) const;
+  bool escapes(const NodeImpl* n, const std::vector<NodeImpl*>& inside) const;
+  bool cheap_again(const NodeImpl* n, double cost, const std::vector<NodeImpl*>& inside) const;
+  void store_epilogue(const std::vector<NodeImpl*>& inside, std::size_t first, bool core_stored);
   void epilogue(NodeImpl* core);
 
   // Maps and reductions.
@@ -148,6 +151,8 @@ class Fuser {
   void find_visible();
 
   static constexpr std::size_t kMaxResults = 8;
+  // Flops that are sooner spent again than a value comes from memory: those of a tanh.
+  static constexpr double kRecomputed = 24;
 
   const Dataflow& a_;
   const FusionRules& rules_;

@@ -29,7 +29,7 @@ double held(std::int64_t apart, double run_lines, const Target& target) {
 
 }  // namespace
 
-OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::*step,
+OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step,
                       const std::vector<std::int64_t>& steps, std::int64_t element_bytes,
                       const Target& target) {
   std::vector<Part> parts;

@@ -29,7 +29,7 @@ struct OperandWalk {
 /// Over so many steps of each axis (1: it stands still). The hardware foresees runs of lines and
 /// short even steps; lines that are far apart wait for memory one after another, and a power of two
 /// apart they compete for a few sets of the cache.
-OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::*step,
+OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step,
                       const std::vector<std::int64_t>& steps, std::int64_t element_bytes,
                       const Target& target);
 /// Over memory from end to end.

@@ -15,8 +15,8 @@ struct LaneLoads {
   double cycles() const { return (near ? 0.5 : 1.0) * (aligned ? 1 : 2); }
 };
 
-/// Cycles of one step of the sum: FMAs beside broadcasts of a and vectors of b. What takes less time
-/// is not free: both compete for the front end.
+/// Cycles of one step of the sum: FMAs beside broadcasts of a and vectors of b. What takes less
+/// time is not free: both compete for the front end.
 double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b);
 
 /// Whether steps of every axis but the one in the lanes move b by whole vectors.
