@@ -78,7 +78,7 @@ class CompiledProgram final : public Program {
 
   ProgramStats stats() const override {
     ProgramStats s = stats_;
-    const int width = terminal_columns(STDOUT_FILENO, kTableWidth);
+    const int width = terminal_columns(STDOUT_FILENO, kUncut);
     s.text = launch_table(plan_, times_.best(), width) + memory_table(plan_);
     return s;
   }

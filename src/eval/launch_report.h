@@ -12,6 +12,8 @@ void show_plan(const schedule::Plan& plan);
 
 /// Columns of a table that goes to no terminal.
 inline constexpr int kTableWidth = 200;
+/// Of one that is searched rather than read.
+inline constexpr int kUncut = 1 << 16;
 /// A row for each launch: its time and speed, where it was timed (ms: empty otherwise), its work,
 /// the cycles that the model gives it, the user's line, what it computes, the schedule that was
 /// chosen and the one that came second. A last row for all together. Wide texts are cut.
