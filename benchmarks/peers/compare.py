@@ -13,12 +13,13 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MODELS = ["cnn", "lenet", "vae"]
+LARGE = ["gpt", "lstm", "resnet18"]
 
 
-def environment(unlock, venv):
+def environment(unlock, args):
     env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    if unlock:
-        env["LD_PRELOAD"] = str(venv / "libmkl-unlocked.so")
+    if unlock and not args.mkl_as_shipped:
+        env["LD_PRELOAD"] = str(args.venv / "libmkl-unlocked.so")
     return env
 
 
@@ -31,15 +32,46 @@ def run(command, env):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+def start_of_all(model, args, folder):
+    """What Lilith writes for the peers: a folder of weights and batches, or a file of weights of a
+    large model, whose batches each side makes. None where there is no Lilith."""
+    if model in LARGE:
+        path = os.path.join(folder, "initial.safetensors")
+        if args.large.exists():
+            run([args.large, model, "--save-initial", path, "--steps", "0"], os.environ)
+        return path if os.path.exists(path) else None
+    if args.lilith.exists() and run([args.lilith, "bench", model, "--json", "--dump", folder], os.environ):
+        return folder
+    return None
+
+
+def large_contestants(model, args, weights):
+    common = [model, "--threads", str(args.threads), "--steps", str(args.runs or 10)]
+    if args.batch:
+        common += ["--batch", str(args.batch)]
+    if args.infer:
+        common.append("--infer")
+    result = {}
+    if args.large.exists():
+        result["lilith"] = ([args.large, *common, "--json"], False)
+    for variant in (args.torch or "eager,fused").split(","):
+        if variant:
+            command = [args.venv / "bin" / "python", HERE / "torch_large.py", *common, "--variant", variant]
+            result[f"pytorch {variant}"] = (command + (["--weights", weights] if weights else []), True)
+    return result
+
+
 def contestants(model, args, dump):
+    if model in LARGE:
+        return large_contestants(model, args, dump)
     python = args.venv / "bin" / "python"
-    common = ["--threads", str(args.threads), "--runs", str(args.runs)]
+    common = ["--threads", str(args.threads), "--runs", str(args.runs or 100)]
     if dump:
         common += ["--dump", dump]
     result = {}
     if args.lilith.exists():
         result["lilith"] = ([args.lilith, "bench", model, "--json", "--threads", str(args.threads)], False)
-    for variant in args.torch.split(","):
+    for variant in (args.torch or "eager,channels-last,channels-last-fused").split(","):
         if variant:
             command = [python, HERE / "torch_step.py", model, "--variant", variant, *common]
             result[f"pytorch {variant}"] = (command, True)
@@ -69,14 +101,18 @@ def check_curves(model, rows, tolerance):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", default=MODELS)
+    parser.add_argument("models", nargs="*", default=MODELS, help=f"{', '.join(MODELS)} (default), {', '.join(LARGE)}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=int, help="timed steps a round (default 100; of a large model 10)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--torch", default="eager,channels-last,channels-last-fused",
-                        help="variants, comma-separated; also fused, compile, compile-autotune")
+    parser.add_argument("--torch", help="variants, comma-separated: eager, fused, compile, compile-autotune; of the "
+                        "small models also channels-last, channels-last-fused")
+    parser.add_argument("--mkl-as-shipped", action="store_true", help="PyTorch without the library that unlocks MKL")
+    parser.add_argument("--batch", type=int, help="of a large model, in place of its own")
+    parser.add_argument("--infer", action="store_true", help="forward passes of a large model")
     parser.add_argument("--no-jax", action="store_true")
     parser.add_argument("--lilith", type=pathlib.Path, default=ROOT / "build/release/bin/lilith")
+    parser.add_argument("--large", type=pathlib.Path, default=ROOT / "build/release/bin/large_models")
     parser.add_argument("--venv", type=pathlib.Path, default=ROOT / ".venv/peers")
     parser.add_argument("--tolerance", type=float, default=0.01)
     parser.add_argument("--out", type=pathlib.Path)
@@ -85,14 +121,11 @@ def main():
     agree = True
     for model in args.models:
         with tempfile.TemporaryDirectory() as folder:
-            dump = None
-            if args.lilith.exists() and run([args.lilith, "bench", model, "--json", "--dump", folder], os.environ):
-                dump = folder
-            field = contestants(model, args, dump)
+            field = contestants(model, args, start_of_all(model, args, folder))
             times, rows = {name: [] for name in field}, {}
             for _ in range(args.rounds):
                 for name, (command, unlock) in field.items():
-                    for row in run(command, environment(unlock, args.venv)):
+                    for row in run(command, environment(unlock, args)):
                         times[name] += row.get("times_ms", [row["median_ms"], row["min_ms"]])
                         rows[name] = row
                         if args.out:

@@ -116,21 +116,21 @@ def arguments(variants):
     return parser.parse_args()
 
 
-def measure(args, peer, version, step, num_batches):
-    """Runs `step(i) -> loss` on batch i; prints one JSON line."""
-    start = time.perf_counter()
-    curve = [step(0)]
-    first_ms = (time.perf_counter() - start) * 1e3
-    curve += [step(i % num_batches) for i in range(1, args.curve)]
-    times = []
-    for i in range(args.runs):
+def measure(args, peer, version, step, num_batches, batch=None, mode="train", loss_of=None, **more):
+    """Runs `step(i)` on batch i; prints one JSON line. A step returns its loss, or what the untimed
+    `loss_of(i, result)` makes one of."""
+    losses, times = [], []
+    for n in range(args.curve + args.runs):
+        i = n % num_batches
         start = time.perf_counter()
-        loss = step((args.curve + i) % num_batches)
+        result = step(i)
         times.append((time.perf_counter() - start) * 1e3)
+        losses.append(loss_of(i, result) if loss_of else result)
+    timed = times[args.curve :]
     print(json.dumps({
-        "name": args.model, "mode": "train", "peer": peer, "variant": args.variant, "version": version,
-        "batch": BATCH[args.model], "device": "cpu", "threads": args.threads,
-        "median_ms": round(statistics.median(times), 4), "min_ms": round(min(times), 4),
-        "runs": args.runs, "first_step_ms": round(first_ms, 1), "loss": loss, "losses": curve,
-        "times_ms": [round(t, 4) for t in times],
+        "name": args.model, "mode": mode, "peer": peer, "variant": args.variant, "version": version,
+        "batch": batch or BATCH[args.model], "device": "cpu", "threads": args.threads,
+        "median_ms": round(statistics.median(timed), 4), "min_ms": round(min(timed), 4),
+        "runs": args.runs, "first_step_ms": round(times[0], 1), "loss": losses[-1], "losses": losses[: args.curve],
+        "times_ms": [round(t, 4) for t in timed], **more,
     }))
