@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <optional>
 
 #include "codegen/codegen.h"
 #include "core/dump.h"
@@ -18,6 +19,7 @@
 #include "eval/placement.h"
 #include "lilith/compile.h"
 #include "runtime/thread_team.h"
+#include "schedule/plan_record.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
 
@@ -152,7 +154,8 @@ class CompiledProgram final : public Program {
 }  // namespace
 
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
-  const dump::Asked asked(g.hash());
+  std::optional<dump::Asked> asked;
+  if (schedule::records_plans()) asked.emplace(g.hash());
   schedule::IndexChecks prepared = schedule::prepare(g);
   auto program =
       std::make_shared<CompiledProgram>(prepared.graph, std::move(prepared.checks), options);

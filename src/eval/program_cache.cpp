@@ -12,6 +12,7 @@
 #include "lilith/compile.h"
 #include "passes/pipeline.h"
 #include "runtime/fork.h"
+#include "schedule/plan_record.h"
 
 namespace lilith {
 namespace {
@@ -106,7 +107,7 @@ std::shared_ptr<Program> compile_program(const Graph& g, const PhaseTimes& befor
   const BuildingScope building;
   ++counters.compiled;
   std::optional<dump::Asked> asked;
-  if (!env::text("LILITH_DUMP_PLANS").empty()) asked.emplace(g.hash());
+  if (schedule::records_plans()) asked.emplace(g.hash());
   auto made = dump::on() ? dump_case(g, make_program) : make_program(g);
   if (env::debug(1, "phases"))
     fmt::print(stderr, "phases: {} nodes: {}\n", made->stats().num_nodes,

@@ -7,26 +7,21 @@ namespace lilith {
 
 namespace {
 
-struct ModeVisitor final : Visitor {
-  bool named = false, training = false, test = false;
-  void parameter(Tensor&) override {}
-  void buffer(Buffer&) override {}
-  void enter(std::string_view name) override { named = name == "training"; }
-  void enter(std::size_t) override { named = false; }
-  void leave() override { named = false; }
-  void flag(bool& b) override {
-    if (named) (b ? training : test) = true;
-  }
-};
-
-/// All that a layer holds, to be compared.
+/// All that a layer holds, to be compared, and the modes that it is in.
 struct State final : Visitor {
   std::vector<Tensor> tensors;  // held, so that no other takes its node's place
   std::vector<std::uint64_t> numbers;
+  bool named = false, training = false, test = false;
+  void enter(std::string_view name) override { named = name == "training"; }
+  void enter(std::size_t) override { named = false; }
+  void leave() override { named = false; }
   void parameter(Tensor& t) override { tensors.emplace_back(t.node()); }
   void buffer(Buffer& t) override { tensors.emplace_back(t.node()); }
   void hyper(Hyper& h) override { real(h.value()); }
-  void flag(bool& b) override { integer(b); }
+  void flag(bool& b) override {
+    if (named) (b ? training : test) = true;
+    integer(b);
+  }
   void integer(std::int64_t i) override { numbers.push_back(static_cast<std::uint64_t>(i)); }
   void real(double d) override { numbers.push_back(std::bit_cast<std::uint64_t>(d)); }
   void text(std::string_view s) override { numbers.push_back(std::hash<std::string_view>()(s)); }
@@ -42,15 +37,13 @@ struct State final : Visitor {
 
 Tensor AnyLayer::call_in_test_mode(const TypeInfo& type, const std::function<void(Visitor&)>& walk,
                                    const std::function<Tensor()>& call) {
-  ModeVisitor mode;
-  walk(mode);
-  LILITH_CHECK(
-      mode.test && !mode.training,
-      "Sequential: {} keeps state, so the model that holds it cannot be called as const{}; "
-      "make its operator() and the argument of the loss non-const.",
-      type.name, mode.training ? " in training mode" : "");
   State before, after;
   walk(before);
+  LILITH_CHECK(
+      before.test && !before.training,
+      "Sequential: {} keeps state, so the model that holds it cannot be called as const{}; "
+      "make its operator() and the argument of the loss non-const.",
+      type.name, before.training ? " in training mode" : "");
   Tensor y = call();
   walk(after);
   LILITH_CHECK(after.is(before),

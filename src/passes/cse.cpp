@@ -74,9 +74,15 @@ class Seen {
 
 Graph cse(const ir::Numbered& g) {
   Seen seen(g.size());
-  return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> inputs) {
-    const Tensor current = ir::rebuild(&g.node(n), inputs);
-    return may_merge(*current.node()) ? Tensor(seen.first(current.node())) : current;
+  return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> inputs) -> Tensor {
+    NodeImpl* node = &g.node(n);
+    Tensor made;
+    if (!std::ranges::equal(inputs, node->inputs)) {
+      made = ir::rebuild(node, inputs);
+      node = made.node();
+    }
+    NodeImpl* first = may_merge(*node) ? seen.first(node) : node;
+    return first == node ? made : Tensor(first);
   });
 }
 

@@ -1,5 +1,6 @@
 #include "passes/rules.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "ir/host.h"
@@ -43,9 +44,10 @@ Graph apply_rules(const ir::Numbered& g, const Rules& rules) {
     ir::NodeImpl& old = g.node(n);
     if (!rules.contains(old.op)) return {};
     const LocScope::Override scope(old.loc);
-    Tensor current = ir::rebuild(&old, inputs);
+    Tensor current;  // undefined while it is the old node
+    if (!std::ranges::equal(inputs, old.inputs)) current = ir::rebuild(&old, inputs);
     for (int i = 0; i < kMaxRewrites; ++i) {
-      Tensor next = first_fit(rules, *current.node());
+      Tensor next = first_fit(rules, current.defined() ? *current.node() : old);
       if (!next.defined()) break;
       current = std::move(next);
     }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <unordered_map>
+#include <tuple>
 #include <unordered_set>
 
 #include "kernel_ir/walk.h"
@@ -34,44 +34,51 @@ void find_lifetimes(Plan* plan) {
 /// Where a kernel reads and stores its buffers: which elements, in which block, in program order.
 class Accesses {
  public:
-  explicit Accesses(const kir::Kernel& k) : by_buffer_(k.buffers.size()) { collect(k.body); }
+  explicit Accesses(const kir::Kernel& k) : by_buffer_(k.buffers.size()) {
+    collect(k.body);
+    for (Buffer& b : by_buffer_) {
+      keep_first(&b.loads);
+      keep_first(&b.stores);
+    }
+  }
 
   /// Whether `in` may lie where `out` does: each element is read through `in`, in the statements up
   /// to the store to the same place, and nowhere else. (A value that was read once is kept in a
   /// register.)
   bool same_place(kir::BufferId in, kir::BufferId out) const {
     const Places &loads = of(in).loads, &stores = of(out).stores;
-    return loads.size() == stores.size() &&
-           std::all_of(stores.begin(), stores.end(), [&](const auto& store) {
-             const auto load = loads.find(store.first);
-             return load != loads.end() && load->second <= store.second;
-           });
+    return std::ranges::equal(loads, stores, [](const Place& load, const Place& store) {
+      return load.block == store.block && load.index == store.index &&
+             load.statement <= store.statement;
+    });
   }
 
  private:
   struct Place {
     const kir::Block* block;
     const kir::ExprNode* index;
-    bool operator==(const Place&) const = default;
+    int statement;  // the first one that reads there, or that stores
   };
-  struct Hash {
-    std::size_t operator()(const Place& p) const {
-      return std::hash<const void*>{}(p.block) * 31 + std::hash<const void*>{}(p.index);
-    }
-  };
-  // With the number of the first statement that reads there, or that stores.
-  using Places = std::unordered_map<Place, int, Hash>;
+  using Places = std::vector<Place>;  // each once, in some order
   struct Buffer {
     Places loads, stores;
   };
   using Seen = std::unordered_set<const kir::ExprNode*>;
+
+  static void keep_first(Places* places) {
+    const auto place = [](const Place& p) { return std::tuple(p.block, p.index); };
+    std::ranges::sort(*places, {},
+                      [](const Place& p) { return std::tuple(p.block, p.index, p.statement); });
+    const auto rest = std::ranges::unique(*places, {}, place);
+    places->erase(rest.begin(), rest.end());
+  }
 
   Buffer& of(std::int64_t id) { return by_buffer_[static_cast<std::size_t>(id)]; }
   const Buffer& of(std::int64_t id) const { return by_buffer_[static_cast<std::size_t>(id)]; }
 
   void collect_loads(const kir::Expr& x, const kir::Block* block, Seen* seen) {
     if (!x || !seen->insert(x.node()).second) return;
-    if (x->op == kir::Op::Load) of(x->i).loads.try_emplace({block, x->args[0].node()}, statement_);
+    if (x->op == kir::Op::Load) of(x->i).loads.push_back({block, x->args[0].node(), statement_});
     for (const kir::Expr& a : x->args) collect_loads(a, block, seen);
   }
 
@@ -81,7 +88,7 @@ class Accesses {
       ++statement_;
       kir::for_each_expr(s, [&](const kir::Expr& x) { collect_loads(x, &block, &seen); });
       if (s.kind == kir::Stmt::Kind::Store)
-        of(s.store.buffer).stores.try_emplace({&block, s.store.index.node()}, statement_);
+        of(s.store.buffer).stores.push_back({&block, s.store.index.node(), statement_});
       kir::for_each_block(s, [&](const kir::Block& b) { collect(b); });
     }
   }

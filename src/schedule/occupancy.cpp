@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
 
 namespace lilith::schedule {
 
@@ -11,14 +10,19 @@ Occupancy::Occupancy(int times)
       tree_(static_cast<std::size_t>(times_) * 2) {}
 
 void Occupancy::add(Taken* taken, std::size_t begin, std::size_t end) {
-  auto at = taken->upper_bound(begin);
-  if (at != taken->begin() && std::prev(at)->second >= begin) --at;
-  while (at != taken->end() && at->first <= end) {
-    begin = std::min(begin, at->first);
-    end = std::max(end, at->second);
-    at = taken->erase(at);
+  const auto first = std::partition_point(taken->begin(), taken->end(),
+                                          [&](const Place& p) { return p.end < begin; });
+  auto last = first;
+  for (; last != taken->end() && last->begin <= end; ++last) {
+    begin = std::min(begin, last->begin);
+    end = std::max(end, last->end);
   }
-  taken->emplace_hint(at, begin, end);
+  if (first == last) {
+    taken->insert(first, {begin, end});
+  } else {
+    *first = {begin, end};
+    taken->erase(first + 1, last);
+  }
 }
 
 template <class Tree, class F>
@@ -42,26 +46,28 @@ void Occupancy::take(int first, int last, std::size_t at, std::size_t bytes) {
 }
 
 std::size_t Occupancy::lowest_free(int first, int last, std::size_t bytes) const {
-  std::vector<const Taken*> taken;
+  struct Cursor {
+    Taken::const_iterator at, end;  // `at`: the lowest that ends behind the place
+  };
+  std::vector<Cursor> cursors;
   each(tree_, 1, 0, times_ - 1, first, last, [&](const Stretch& s, bool whole) {
     const Taken& t = whole ? s.sometimes : s.always;
-    if (!t.empty()) taken.push_back(&t);
+    if (!t.empty()) cursors.push_back({t.begin(), t.end()});
   });
-  std::size_t at = 0;
-  for (bool moved = true; moved && bytes > 0;) {
+  std::size_t place = 0;
+  for (bool moved = bytes > 0; moved;) {
     moved = false;
-    for (const Taken* t : taken) {
-      // The last one that begins before the end of the place.
-      auto next = t->lower_bound(at + bytes);
-      if (next == t->begin() || std::prev(next)->second <= at) continue;
-      // What begins first among those that are in the way: a gap behind it may do.
-      auto in_the_way = t->upper_bound(at);
-      if (in_the_way != t->begin() && std::prev(in_the_way)->second > at) --in_the_way;
-      at = in_the_way->second;
-      moved = true;
+    looked_at_ += static_cast<std::int64_t>(cursors.size());
+    for (Cursor& c : cursors) {
+      c.at = std::partition_point(c.at, c.end, [&](const Place& p) { return p.end <= place; });
+      for (; c.at != c.end && c.at->begin < place + bytes; ++c.at) {
+        place = c.at->end;
+        moved = true;
+        ++looked_at_;
+      }
     }
   }
-  return at;
+  return place;
 }
 
 }  // namespace lilith::schedule

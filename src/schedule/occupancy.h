@@ -1,13 +1,13 @@
 #pragma once
 #include <cstddef>
-#include <map>
+#include <cstdint>
 #include <vector>
 
 namespace lilith::schedule {
 
 /// Which places of an arena are taken at which times. A tree over time holds, at each of its
-/// stretches, what is taken all the time and what is taken at some time, as places in a row: the
-/// cost of a question grows with the gaps it meets, not with the blocks that lie between them.
+/// stretches, what is taken all the time and what is taken at some time, as places in a row: a
+/// question goes over these once, from the lowest up to its answer.
 class Occupancy {
  public:
   /// Times are 0 to times - 1.
@@ -15,10 +15,14 @@ class Occupancy {
   /// The lowest place where `bytes` are free at all times from `first` to `last`.
   std::size_t lowest_free(int first, int last, std::size_t bytes) const;
   void take(int first, int last, std::size_t at, std::size_t bytes);
+  /// Stretches and places that questions have looked at.
+  std::int64_t looked_at() const { return looked_at_; }
 
  private:
-  /// Places that are taken: begin -> end, apart from each other.
-  using Taken = std::map<std::size_t, std::size_t>;
+  struct Place {
+    std::size_t begin, end;
+  };
+  using Taken = std::vector<Place>;  // in order, apart from each other
   struct Stretch {
     Taken always, sometimes;
   };
@@ -31,6 +35,7 @@ class Occupancy {
 
   int times_ = 1;
   std::vector<Stretch> tree_;
+  mutable std::int64_t looked_at_ = 0;
 };
 
 }  // namespace lilith::schedule

@@ -74,8 +74,10 @@ class Record {
 
 }  // namespace
 
+bool records_plans() { return !env::text("LILITH_DUMP_PLANS").empty(); }
+
 void record_plan(const Graph& g, const PlanOptions& options, const Plan& plan) {
-  if (env::text("LILITH_DUMP_PLANS").empty()) return;
+  if (!records_plans()) return;
   Record record;
   record.options(options);
   record.plan(plan);

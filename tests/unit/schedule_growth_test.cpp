@@ -167,6 +167,33 @@ TEST(Occupancy, TheLowestPlaceThatIsFree) {
   }
 }
 
+// What a training step of many layers keeps and drops again: activations for the way back, and
+// temporaries.
+TEST(Growth, APlaceInMemoryCostsWhatItDidInAShorterProgram) {
+  struct Block {
+    int first, last;
+    std::size_t bytes;
+  };
+  const auto looked_at = [](int layers) {
+    std::vector<Block> blocks;
+    for (int i = 0; i < layers; ++i) {
+      const int back = 2 * layers - i;
+      for (const std::size_t bytes : {8192, 256, i % 3 == 0 ? 12288 : 4096})
+        blocks.push_back({i, back, bytes});
+      blocks.insert(
+          blocks.end(),
+          {{i, i + 1, 8192}, {i, i + 2, 2304}, {back, back + 1, 8192}, {back, back + 3, 2304}});
+    }
+    std::ranges::stable_sort(blocks, std::greater<>(), &Block::bytes);
+    Occupancy occupancy(2 * layers + 4);
+    for (const Block& b : blocks)
+      occupancy.take(b.first, b.last, occupancy.lowest_free(b.first, b.last, b.bytes), b.bytes);
+    return static_cast<double>(occupancy.looked_at()) / static_cast<double>(blocks.size());
+  };
+  // The tree is three levels higher.
+  EXPECT_LT(looked_at(1600), 2 * looked_at(200));
+}
+
 // Loss, gradients and updated weights of layers of a convolution and a norm, every second with a
 // skip.
 Graph training_step(int layers) {

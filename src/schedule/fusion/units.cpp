@@ -17,8 +17,9 @@ Units::Units(const Edges& inputs, const Edges& users)
       place_(inputs.nodes() + 1),
       next_(inputs.nodes() + 1),
       last_(inputs.nodes() + 1),
-      seen_{std::vector<std::uint32_t>(inputs.nodes()), std::vector<std::uint32_t>(inputs.nodes())},
-      joined_(inputs.nodes()) {
+      joined_(inputs.nodes()),
+      seen_{std::vector<std::uint32_t>(inputs.nodes()),
+            std::vector<std::uint32_t>(inputs.nodes())} {
   std::iota(unit_.begin(), unit_.end(), 0);
   for (std::size_t n = 0; n < members_.size(); ++n) members_[n] = {static_cast<int>(n)};
   const int end = static_cast<int>(members_.size());  // closes the line to a ring
@@ -100,7 +101,7 @@ bool Units::absorbs(int unit, const std::vector<bool>& stored) const {
 }
 
 bool Units::take_between(std::vector<int>* found, std::vector<int>* joined, const Edges& edges,
-                         const std::vector<bool>& stored) const {
+                         const std::vector<bool>& stored) {
   for (const int u : *joined) joined_[static_cast<std::size_t>(u)] = searches_;
   const auto is_joined = [&](int u) { return joined_[static_cast<std::size_t>(u)] == searches_; };
   for (const int u : *found) {

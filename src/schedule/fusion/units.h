@@ -44,7 +44,7 @@ class Units {
   // Moves those of `found` that stand between to `joined`; what is found leads to `joined` by the
   // edges. False where one of them cannot be absorbed.
   bool take_between(std::vector<int>* found, std::vector<int>* joined, const Edges& edges,
-                    const std::vector<bool>& stored) const;
+                    const std::vector<bool>& stored);
   // All become one unit, where `at` stands; its name.
   int merge(const std::vector<int>& joined, int at);
 
@@ -58,7 +58,8 @@ class Units {
   std::vector<std::vector<int>> members_;  // by unit
   std::vector<Place> place_;               // by unit; the last one is the end of the line
   std::vector<int> next_, last_;           // by unit: who stands behind and before it
-  mutable std::vector<std::uint32_t> seen_[2], joined_;
+  std::vector<std::uint32_t> joined_;      // by the number of a search
+  mutable std::vector<std::uint32_t> seen_[2];
   mutable std::uint32_t searches_ = 0;
   mutable std::int64_t looked_at_ = 0;
 };

@@ -23,7 +23,10 @@ std::function<Graph(const ir::Numbered&)> at_each(std::vector<std::string_view> 
   return [=](const ir::Numbered& g) {
     if (!unless.empty() && !g.has(unless)) return g.graph();
     std::vector<const OpDef*> defs;
-    for (const std::string_view op : ops) defs.push_back(find_op(op));
+    for (const std::string_view op : ops) {
+      if (g.has(op)) defs.push_back(find_op(op));
+    }
+    if (defs.empty()) return g.graph();
     return ir::transform(g, [&](std::size_t n, std::span<ir::NodeImpl* const> inputs) -> Tensor {
       ir::NodeImpl& node = g.node(n);
       if (std::find(defs.begin(), defs.end(), node.op) == defs.end()) return {};

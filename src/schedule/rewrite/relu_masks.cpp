@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <unordered_map>
 
 #include "ir/node.h"
@@ -20,25 +21,30 @@ bool is_relu(const ir::NodeImpl& select) {
   return le || gt;
 }
 
-// By number: of a mask, its select.
+// By number: of a mask, its select. Empty where there is none.
 std::vector<std::uint32_t> find_relus(const ir::Numbered& g) {
   std::vector<std::uint32_t> relu_of(g.size(), kNone);
+  bool any = false;
   for (std::size_t n = 0; n < g.size(); ++n) {
     if (!passes::is(g.node(n), "select") || !is_relu(g.node(n))) continue;
     std::uint32_t& of_mask = relu_of[g.inputs(n)[0]];
     if (of_mask == kNone) of_mask = static_cast<std::uint32_t>(n);
+    any = true;
   }
-  return relu_of;
+  return any ? relu_of : std::vector<std::uint32_t>();
 }
 
 }  // namespace
 
 Graph test_relu_results(const ir::Numbered& g) {
   const std::vector<std::uint32_t> relu_of = find_relus(g);
+  if (relu_of.empty()) return g.graph();
   std::unordered_map<std::uint32_t, Tensor> relu;  // old select -> new select
   return ir::transform(g, [&](std::size_t n, std::span<ir::NodeImpl* const> in) -> Tensor {
     ir::NodeImpl& old = g.node(n);
     const std::span<const std::uint32_t> reads = g.inputs(n);
+    const auto is_mask = [&](std::uint32_t r) { return relu_of[r] != kNone; };
+    if (std::none_of(reads.begin(), reads.end(), is_mask)) return {};
     const LocScope::Override scope(old.loc);
     std::vector<Tensor> inputs;  // where one changes
     for (std::size_t i = 0; i < in.size(); ++i) {
