@@ -73,10 +73,10 @@ CheckpointPart checkpoint_part(T& x, SourceLocation loc) {
   static_assert(!std::is_convertible_v<T&, std::string_view>,
                 "lilith: a checkpoint holds models, optimisers, schedulers, a DataLoader, "
                 "generators, TrainState and numbers; put a text into TrainState::texts");
-  if constexpr (std::is_integral_v<T>)
+  if constexpr (std::is_integral_v<Plain<T>>)
     return part_of_integer(static_cast<std::int64_t>(x),
                            [&x](std::int64_t v) { x = static_cast<T>(v); });
-  else if constexpr (std::is_floating_point_v<T>)
+  else if constexpr (std::is_floating_point_v<Plain<T>>)
     return part_of_real(static_cast<double>(x), [&x](double v) { x = static_cast<T>(v); });
   else if constexpr (std::is_base_of_v<Optimizer, T> || std::is_base_of_v<LRScheduler, T> ||
                      std::is_base_of_v<ReduceLROnPlateau, T> || std::is_same_v<TrainState, T> ||

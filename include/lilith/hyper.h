@@ -8,6 +8,8 @@ namespace lilith {
 class Hyper {
  public:
   Hyper(double value = 0) : value_(value) {}
+  template <detail::Checked T>
+  Hyper(T value) : value_(value) {}
   /// The number. Inside a `compile` trace that has this object as an argument, the trace then
   /// depends on the value: it becomes part of the signature (a change traces again).
   operator double() const { return value(); }
@@ -17,6 +19,10 @@ class Hyper {
   Tensor tensor() const;
 
   Hyper& operator=(double value) &;
+  template <detail::Checked T>
+  Hyper& operator=(T value) & {
+    return *this = static_cast<double>(value);
+  }
 
  private:
   friend struct HyperAccess;  // src/eval: sets the tracer while a function is traced

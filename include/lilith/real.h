@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "lilith/detail/number.h"
+
 namespace lilith {
 
 namespace detail {
@@ -14,15 +16,26 @@ template <class T>
 inline constexpr bool is_a_number = !std::same_as<T, bool>;
 template <class T>
 inline constexpr bool is_whole = !std::same_as<T, bool> && !std::floating_point<T>;
+template <class T>
+concept PlainEnum = std::is_enum_v<T> && std::is_convertible_v<T, std::int64_t>;
 }  // namespace detail
 
 /// A number as a function's parameter or an option. It takes no bool: the `true` of dropout(x,
 /// true) or of elu(x, true) belongs to another parameter of PyTorch's list, and would be read as 1.
-class Real {
+///
+/// In arithmetic it is a double, as Int and Dim are integers. What deduces one type from two
+/// operands wants both alike: `c ? +o.lr : 1e-3`, `std::min<std::int64_t>(o.batch_size, n)`.
+class Real : detail::NumberBase {
  public:
   template <class T>
-    requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>)
+    requires((std::is_arithmetic_v<T> && !std::same_as<T, bool>) || detail::PlainEnum<T>)
   constexpr Real(T value) : value_(static_cast<double>(value)) {}
+  template <class T>
+    requires(detail::Checked<T> && !std::same_as<T, Real>)
+  constexpr Real(T value) : value_(static_cast<double>(value)) {}
+  template <class T>
+    requires(!detail::Checked<T> && detail::Converts<T, double>)
+  constexpr Real(const T& value) : value_(value) {}
   template <std::same_as<bool> T>
   Real(T) {
     static_assert(detail::is_a_number<T>,
@@ -30,6 +43,15 @@ class Real {
                   "up the order of the function's parameters");
   }
   constexpr operator double() const { return value_; }
+
+  constexpr Real& operator+=(Real x) { return value_ += x.value_, *this; }
+  constexpr Real& operator-=(Real x) { return value_ -= x.value_, *this; }
+  constexpr Real& operator*=(Real x) { return value_ *= x.value_, *this; }
+  constexpr Real& operator/=(Real x) { return value_ /= x.value_, *this; }
+  constexpr Real& operator++() { return ++value_, *this; }
+  constexpr Real& operator--() { return --value_, *this; }
+  constexpr double operator++(int) { return value_++; }
+  constexpr double operator--(int) { return value_--; }
 
  private:
   double value_ = 0;
@@ -39,23 +61,38 @@ namespace detail {
 /// A whole number likewise: no bool, and none with a fraction to cut. What `I` cannot hold is its
 /// end, which no dimension and no size reaches.
 template <std::signed_integral I>
-class Whole {
+class Whole : NumberBase {
  public:
   template <class T>
-    requires((std::integral<T> && !std::same_as<T, bool>) ||
-             (std::is_enum_v<T> && std::is_convertible_v<T, std::int64_t>))
+    requires((std::integral<T> && !std::same_as<T, bool>) || PlainEnum<T>)
   constexpr Whole(T value) : value_(held(value)) {}
+  template <std::signed_integral J>
+    requires(!std::same_as<I, J>)
+  constexpr Whole(Whole<J> value) : value_(held(static_cast<J>(value))) {}
   template <class T>
-    requires(std::same_as<T, bool> || std::floating_point<T>)
+    requires(!Checked<T> && Converts<T, std::int64_t>)
+  constexpr Whole(const T& value) : value_(held(static_cast<std::int64_t>(value))) {}
+  template <class T>
+    requires(std::same_as<T, bool> || std::floating_point<T> || std::same_as<T, Real>)
   Whole(T) {
     static_assert(detail::is_a_number<T>,
                   "lilith: a bool stands where a dimension, a size or a count is due and would be "
                   "read as 0 or 1; look up the order of the function's parameters");
-    static_assert(detail::is_whole<T> || !detail::is_a_number<T>,
+    static_assert(detail::is_whole<Plain<T>> || !detail::is_a_number<T>,
                   "lilith: a number with a fraction stands where a dimension, a size or a count "
                   "is due and would be cut; write a whole number");
   }
   constexpr operator I() const { return value_; }
+
+  constexpr Whole& operator+=(Whole x) { return value_ += x.value_, *this; }
+  constexpr Whole& operator-=(Whole x) { return value_ -= x.value_, *this; }
+  constexpr Whole& operator*=(Whole x) { return value_ *= x.value_, *this; }
+  constexpr Whole& operator/=(Whole x) { return value_ /= x.value_, *this; }
+  constexpr Whole& operator%=(Whole x) { return value_ %= x.value_, *this; }
+  constexpr Whole& operator++() { return ++value_, *this; }
+  constexpr Whole& operator--() { return --value_, *this; }
+  constexpr I operator++(int) { return value_++; }
+  constexpr I operator--(int) { return value_--; }
 
  private:
   template <class T>
@@ -72,6 +109,14 @@ class Whole {
                                      : static_cast<I>(value);
   }
   I value_ = 0;
+};
+template <>
+struct PlainOf<Real> {
+  using type = double;
+};
+template <class I>
+struct PlainOf<Whole<I>> {
+  using type = I;
 };
 }  // namespace detail
 /// The number of a dimension; negative ones count from the end.

@@ -49,7 +49,7 @@ struct TensorOptions {
 /// The i of x[i], with the user's line. No bool, which would be read as row 0 or 1.
 struct Index {
   template <class T>
-    requires std::integral<T>
+    requires std::integral<detail::Plain<T>>
   Index(T i, SourceLocation l = SourceLocation::current())
       : value(static_cast<std::int64_t>(i)), loc(l) {
     static_assert(detail::is_a_number<T>,
@@ -147,7 +147,7 @@ class Tensor {
   Tensor index(const std::vector<TensorIndex>& items,
                SourceLocation loc = SourceLocation::current()) const;
   /// x[a:b:step] of dimension d; negative a and b count from the end, as in PyTorch.
-  Tensor slice(Dim d, std::int64_t a, std::int64_t b = INT64_MAX, std::int64_t step = 1,
+  Tensor slice(Dim d, Int a, Int b = INT64_MAX, Int step = 1,
                SourceLocation loc = SourceLocation::current()) const;
   Tensor sum(SourceLocation loc = SourceLocation::current()) const;
   Tensor sum(const IntList& dims, bool keepdim = false,
@@ -203,7 +203,7 @@ inline constexpr EllipsisType Ellipsis;
 struct TensorIndex {
   enum class Kind : std::uint8_t { Integer, Slice, None, Ellipsis, Tensor };
   template <class T>
-    requires std::integral<T>
+    requires std::integral<detail::Plain<T>>
   TensorIndex(T i) : kind(Kind::Integer), integer(static_cast<std::int64_t>(i)) {
     static_assert(detail::is_a_number<T>,
                   "lilith: x.index({true}) is no row; write None for the new dimension that "
@@ -246,11 +246,11 @@ class Arg {
   Arg(const Tensor& t, SourceLocation loc = SourceLocation::current())
       : tensor_(t.node()), loc_(loc) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
+    requires std::is_arithmetic_v<detail::Plain<T>>
   Arg(T value, SourceLocation loc = SourceLocation::current()) : loc_(loc), is_scalar_(true) {
     if constexpr (std::same_as<T, bool>)
       scalar_ = {Scalar::Kind::Bool, value, 0};
-    else if constexpr (std::integral<T>)
+    else if constexpr (std::integral<detail::Plain<T>>)
       scalar_ = {Scalar::Kind::Int, static_cast<std::int64_t>(value), 0};
     else
       scalar_ = {Scalar::Kind::Float, 0, static_cast<double>(value)};

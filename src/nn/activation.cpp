@@ -104,7 +104,7 @@ Tensor LogSoftmax::operator()(const Tensor& x, SourceLocation loc) const {
 
 PReLU::PReLU(Int num_parameters, Real init, SourceLocation loc) {
   LocScope scope(loc);
-  weight = full({num_parameters}, double{init}, TensorOptions{});
+  weight = full({num_parameters}, init, TensorOptions{});
 }
 Tensor PReLU::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);

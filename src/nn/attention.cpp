@@ -44,11 +44,11 @@ Tensor split_heads(const Tensor& x, std::int64_t heads) {
 }  // namespace
 
 // The scope is open before the first member is made.
-MultiheadAttention::MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
+MultiheadAttention::MultiheadAttention(Int embed_dim, Int num_heads,
                                        const MultiheadAttentionOptions& o, SourceLocation loc)
     : MultiheadAttention(embed_dim, num_heads, o, LocScope(loc)) {}
 
-MultiheadAttention::MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
+MultiheadAttention::MultiheadAttention(Int embed_dim, Int num_heads,
                                        const MultiheadAttentionOptions& o, const LocScope&)
     : out_proj(embed_dim, embed_dim, {.bias = o.bias, .dtype = o.dtype}),
       num_heads(num_heads),

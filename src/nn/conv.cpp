@@ -55,12 +55,12 @@ Shape weight_shape(std::int64_t first, std::int64_t second,
 
 // The scope is open before the first member is made.
 template <int D>
-Conv<D>::Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+Conv<D>::Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
               const ConvOptions& options, SourceLocation loc)
     : Conv(in_channels, out_channels, kernel_size, options, LocScope(loc, kConv[D])) {}
 
 template <int D>
-Conv<D>::Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+Conv<D>::Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
               const ConvOptions& options, const LocScope&)
     : stride(spatial<D>(options.stride, "stride", 1)),
       padding(spatial<D>(options.padding.amount(), "padding", 0)),
@@ -95,16 +95,14 @@ Tensor Conv<D>::forward(const Tensor& x) const {
 }
 
 template <int D>
-ConvTranspose<D>::ConvTranspose(std::int64_t in_channels, std::int64_t out_channels,
-                                const IntList& kernel_size, const ConvTransposeOptions& options,
-                                SourceLocation loc)
+ConvTranspose<D>::ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
+                                const ConvTransposeOptions& options, SourceLocation loc)
     : ConvTranspose(in_channels, out_channels, kernel_size, options,
                     LocScope(loc, kConvTranspose[D])) {}
 
 template <int D>
-ConvTranspose<D>::ConvTranspose(std::int64_t in_channels, std::int64_t out_channels,
-                                const IntList& kernel_size, const ConvTransposeOptions& options,
-                                const LocScope&)
+ConvTranspose<D>::ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
+                                const ConvTransposeOptions& options, const LocScope&)
     : stride(spatial<D>(options.stride, "stride", 1)),
       padding(spatial<D>(options.padding, "padding", 0)),
       output_padding(spatial<D>(options.output_padding, "output_padding", 0)),

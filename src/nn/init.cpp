@@ -138,15 +138,13 @@ void trunc_normal_(Tensor& t, Real mean, Real std, Real a, Real b,
   };
   const double low = 2 * cdf(a) - 1, high = 2 * cdf(b) - 1;
   const Tensor u = rand(t.shape(), wide_options_of(t)) * (high - low) + low;
-  set(t,
-      ops::narrowed(clamp(erfinv(u) * (std * std::sqrt(2.0)) + double{mean}, double{a}, double{b}),
-                    t.dtype()));
+  set(t, ops::narrowed(clamp(erfinv(u) * (std * std::sqrt(2.0)) + mean, a, b), t.dtype()));
 }
 
 void constant_(Tensor& t, Real value, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(t.defined(), "init::constant_: the tensor is undefined.");
-  set(t, full(t.shape(), double{value}, options_of(t)));
+  set(t, full(t.shape(), value, options_of(t)));
 }
 void ones_(Tensor& t, SourceLocation loc) {
   LocScope scope(loc);

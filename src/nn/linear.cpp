@@ -10,7 +10,7 @@
 
 namespace lilith {
 
-Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options,
+Linear::Linear(Int in_features, Int out_features, const LinearOptions& options,
                SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(in_features >= 0 && out_features >= 0,
@@ -24,7 +24,7 @@ Tensor Linear::operator()(const Tensor& x, SourceLocation loc) const {
   return linear(x, weight, bias);
 }
 
-Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
+Bilinear::Bilinear(Int in1_features, Int in2_features, Int out_features,
                    const LinearOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(in1_features > 0 && in2_features > 0 && out_features > 0,
@@ -48,8 +48,8 @@ Tensor Unflatten::operator()(const Tensor& x, SourceLocation loc) const {
   return unflatten(x, dim, sizes);
 }
 
-Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
-                     const EmbeddingOptions& options, SourceLocation loc)
+Embedding::Embedding(Int num_embeddings, Int embedding_dim, const EmbeddingOptions& options,
+                     SourceLocation loc)
     : padding_idx(options.padding_idx) {
   LocScope scope(loc);
   LILITH_CHECK(num_embeddings > 0 && embedding_dim > 0,

@@ -39,8 +39,7 @@ ChannelNorm::ChannelNorm(const char* layer, std::int64_t num_features, const Opt
 }
 
 template <int D>
-BatchNorm<D>::BatchNorm(std::int64_t num_features, const BatchNormOptions& options,
-                        SourceLocation loc)
+BatchNorm<D>::BatchNorm(Int num_features, const BatchNormOptions& options, SourceLocation loc)
     : ChannelNorm("BatchNorm", num_features, options, loc), momentum(options.momentum) {}
 
 template <int D>
@@ -70,7 +69,7 @@ template class BatchNorm<2>;
 template class BatchNorm<3>;
 
 template <int D>
-InstanceNorm<D>::InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options,
+InstanceNorm<D>::InstanceNorm(Int num_features, const InstanceNormOptions& options,
                               SourceLocation loc)
     : ChannelNorm("InstanceNorm", num_features, options, loc), momentum(options.momentum) {}
 
@@ -113,8 +112,8 @@ Tensor LayerNorm::operator()(const Tensor& x, SourceLocation loc) const {
   return layer_norm(x, normalized_shape, weight, bias, eps);
 }
 
-GroupNorm::GroupNorm(std::int64_t num_groups, std::int64_t num_channels,
-                     const GroupNormOptions& options, SourceLocation loc)
+GroupNorm::GroupNorm(Int num_groups, Int num_channels, const GroupNormOptions& options,
+                     SourceLocation loc)
     : num_groups(num_groups), eps(options.eps) {
   LocScope scope(loc);
   LILITH_CHECK(num_groups > 0 && num_channels > 0 && num_channels % num_groups == 0,

@@ -179,7 +179,7 @@ void Recurrent::visit_as(const TypeInfo& type, Visitor& v, bool* relu) {
 
 }  // namespace detail
 
-RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& o, SourceLocation loc)
+RNN::RNN(Int input_size, Int hidden_size, const RNNOptions& o, SourceLocation loc)
     : Recurrent("RNN", 1,
                 {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
                  o.dropout, o.dtype},
@@ -194,7 +194,7 @@ RNNResult RNN::operator()(const Tensor& x, const Tensor& state, SourceLocation l
 }
 void RNN::visit_fields(Visitor& v) { visit_as(reflect::type_info<RNN>, v, &relu); }
 
-GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& o, SourceLocation loc)
+GRU::GRU(Int input_size, Int hidden_size, const GRUOptions& o, SourceLocation loc)
     : Recurrent("GRU", 3,
                 {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
                  o.dropout, o.dtype},
@@ -205,8 +205,7 @@ RNNResult GRU::operator()(const Tensor& x, const Tensor& state, SourceLocation l
   return {r.output, r.state.h};
 }
 
-LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& o,
-           SourceLocation loc)
+LSTM::LSTM(Int input_size, Int hidden_size, const LSTMOptions& o, SourceLocation loc)
     : Recurrent("LSTM", 4,
                 {input_size, hidden_size, o.num_layers, o.proj_size, o.bias, o.batch_first,
                  o.bidirectional, o.dropout, o.dtype},
@@ -216,15 +215,15 @@ LSTMResult LSTM::operator()(const Tensor& x, const LSTMState& state, SourceLocat
   return run("LSTM", lstm_cell, x, state, true);
 }
 
-Tensor init_hidden(const RNN& rnn, std::int64_t batch, SourceLocation loc) {
+Tensor init_hidden(const RNN& rnn, Int batch, SourceLocation loc) {
   LocScope scope(loc);
   return rnn.zero_state(batch, rnn.hidden_size);
 }
-Tensor init_hidden(const GRU& rnn, std::int64_t batch, SourceLocation loc) {
+Tensor init_hidden(const GRU& rnn, Int batch, SourceLocation loc) {
   LocScope scope(loc);
   return rnn.zero_state(batch, rnn.hidden_size);
 }
-LSTMState init_hidden(const LSTM& rnn, std::int64_t batch, SourceLocation loc) {
+LSTMState init_hidden(const LSTM& rnn, Int batch, SourceLocation loc) {
   LocScope scope(loc);
   return {rnn.zero_state(batch, rnn.output_size()), rnn.zero_state(batch, rnn.hidden_size)};
 }
@@ -267,8 +266,7 @@ void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&
 
 }  // namespace
 
-RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options,
-                 SourceLocation loc) {
+RNNCell::RNNCell(Int input_size, Int hidden_size, const CellOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   relu = is_relu("RNNCell", options.nonlinearity);
   init_cell(*this, "RNNCell", 1, input_size, hidden_size, options);
@@ -280,8 +278,7 @@ Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc)
   return out;
 }
 
-GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options,
-                 SourceLocation loc) {
+GRUCell::GRUCell(Int input_size, Int hidden_size, const CellOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   init_cell(*this, "GRUCell", 3, input_size, hidden_size, options);
 }
@@ -292,7 +289,7 @@ Tensor GRUCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc)
   return out;
 }
 
-LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options,
+LSTMCell::LSTMCell(Int input_size, Int hidden_size, const CellOptions& options,
                    SourceLocation loc) {
   LocScope scope(loc);
   init_cell(*this, "LSTMCell", 4, input_size, hidden_size, options);

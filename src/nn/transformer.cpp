@@ -18,11 +18,10 @@ bool is_gelu(std::string_view activation) {
   return activation == "gelu";
 }
 
-MultiheadAttention attention(std::int64_t d_model, std::int64_t nhead,
-                             const TransformerLayerOptions& o) {
+MultiheadAttention attention(Int d_model, Int nhead, const TransformerLayerOptions& o) {
   return {d_model, nhead, {.dropout = o.dropout, .batch_first = o.batch_first, .dtype = o.dtype}};
 }
-LayerNorm layer_norm_of(std::int64_t d_model, const TransformerLayerOptions& o) {
+LayerNorm layer_norm_of(Int d_model, const TransformerLayerOptions& o) {
   return LayerNorm(d_model, {.eps = o.layer_norm_eps, .dtype = o.dtype});
 }
 
@@ -48,12 +47,12 @@ Tensor residual(const Tensor& x, const LayerNorm& norm, bool norm_first, F f) {
 }  // namespace
 
 // The scope is open before the first member is made.
-TransformerEncoderLayer::TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
+TransformerEncoderLayer::TransformerEncoderLayer(Int d_model, Int nhead,
                                                  const TransformerLayerOptions& o,
                                                  SourceLocation loc)
     : TransformerEncoderLayer(d_model, nhead, o, LocScope(loc)) {}
 
-TransformerEncoderLayer::TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
+TransformerEncoderLayer::TransformerEncoderLayer(Int d_model, Int nhead,
                                                  const TransformerLayerOptions& o, const LocScope&)
     : self_attn(attention(d_model, nhead, o)),
       linear1(d_model, o.dim_feedforward, {.dtype = o.dtype}),
@@ -76,12 +75,12 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& src, const EncoderMasks
                   [&](const Tensor& y) { return dropout2(feed_forward(*this, y)); });
 }
 
-TransformerDecoderLayer::TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
+TransformerDecoderLayer::TransformerDecoderLayer(Int d_model, Int nhead,
                                                  const TransformerLayerOptions& o,
                                                  SourceLocation loc)
     : TransformerDecoderLayer(d_model, nhead, o, LocScope(loc)) {}
 
-TransformerDecoderLayer::TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
+TransformerDecoderLayer::TransformerDecoderLayer(Int d_model, Int nhead,
                                                  const TransformerLayerOptions& o, const LocScope&)
     : self_attn(attention(d_model, nhead, o)),
       multihead_attn(attention(d_model, nhead, o)),
@@ -158,7 +157,7 @@ Tensor Transformer::operator()(const Tensor& src, const Tensor& tgt, const Trans
                   .memory_key_padding_mask = m.memory_key_padding_mask});
 }
 
-Tensor Transformer::generate_square_subsequent_mask(std::int64_t size, SourceLocation loc) {
+Tensor Transformer::generate_square_subsequent_mask(Int size, SourceLocation loc) {
   LocScope scope(loc);
   const double hidden = -std::numeric_limits<double>::infinity();
   const Tensor later = triu(ones({size, size}, {.dtype = DType::I64}), 1) > 0;

@@ -260,7 +260,7 @@ Tensor spaced_whole(I a, I b, I steps, const TensorOptions& options) {
 
 }  // namespace
 
-Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& options) {
+Tensor linspace(const Arg& start, const Arg& end, Int steps, const TensorOptions& options) {
   LocScope scope(start.loc());
   LILITH_CHECK(steps >= 0, "linspace: {} steps; need steps >= 0", steps);
   check_factory("linspace", {steps}, {.dtype = DType::F64, .device = options.device});
@@ -279,7 +279,7 @@ Tensor linspace(const Arg& start, const Arg& end, I steps, const TensorOptions& 
   return make_cast(make_select(first_half, up, down), options.dtype);
 }
 
-Tensor logspace(const Arg& start, const Arg& end, I steps, Real base,
+Tensor logspace(const Arg& start, const Arg& end, Int steps, Real base,
                 const TensorOptions& options) {
   LocScope scope(start.loc());
   const Tensor exponents =
@@ -287,7 +287,7 @@ Tensor logspace(const Arg& start, const Arg& end, I steps, Real base,
   return make_cast(pow(full_as(exponents, base), exponents), options.dtype);
 }
 
-Tensor eye(I n, std::optional<I> m, const TensorOptions& options, SourceLocation loc) {
+Tensor eye(Int n, std::optional<Int> m, const TensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   const I columns = m.value_or(n);
   LILITH_CHECK(n >= 0 && columns >= 0, "eye: {} x {}; need sizes >= 0", n, columns);

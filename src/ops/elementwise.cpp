@@ -223,7 +223,7 @@ Tensor round(const Arg& x, Int decimals) {
   const Tensor t = x.tensor();
   if (!is_floating(t.dtype())) return t;
   if (decimals == 0) return apply(round_op, {t});
-  const double power = std::pow(10.0, std::abs(decimals));
+  const double power = std::pow(10.0, std::abs(static_cast<double>(decimals)));
   const Tensor factor = full_as(t, power);
   return decimals > 0 ? div(apply(round_op, {mul(t, factor)}), factor)
                       : mul(apply(round_op, {div(t, factor)}), factor);

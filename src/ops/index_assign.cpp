@@ -170,7 +170,7 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
   return dims.empty() ? x : pick(x, dims, indices);
 }
 
-Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, I start, I end, I step) {
+Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, Int start, Int end, Int step) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() > 0, "slice_update: got a 0-d tensor; need at least 1 dimension");

@@ -285,7 +285,7 @@ Tensor trace(const Arg& x) {
   LILITH_CHECK(x.tensor().ndim() == 2, "trace: got {}; need 2 dimensions", describe(x));
   return sum(diagonal(x));
 }
-Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, I index) {
+Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, Int index) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() > 0, "select_scatter: got a 0-d tensor; need at least 1 dimension");

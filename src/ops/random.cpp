@@ -276,7 +276,7 @@ Tensor randn(const Shape& shape, const TensorOptions& options, SourceLocation lo
   const GeneratorScope chosen_here(options.generator);
   return make_cast(gaussian(shape, options.dtype), options.dtype);
 }
-Tensor randint(I low, I high, const Shape& shape, const IntTensorOptions& options,
+Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& options,
                SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
@@ -289,22 +289,22 @@ Tensor randint(I low, I high, const Shape& shape, const IntTensorOptions& option
   const Tensor u = floor(scale(uniform(shape, DType::F64), static_cast<double>(range)));
   return make_cast(add(first, make_cast(u, DType::I64)), options.dtype);
 }
-Tensor randint(I high, const Shape& shape, const IntTensorOptions& options, SourceLocation loc) {
+Tensor randint(Int high, const Shape& shape, const IntTensorOptions& options, SourceLocation loc) {
   return randint(0, high, shape, options, loc);
 }
-Tensor randint_like(const Arg& x, I low, I high) {
+Tensor randint_like(const Arg& x, Int low, Int high) {
   LocScope scope(x.loc());
   LILITH_CHECK(low < high, "randint_like: [{}, {}); need low < high", low, high);
   const Tensor t = x.tensor();
   return randint(low, high, t.shape(), {.dtype = t.dtype(), .device = t.device()});
 }
-Tensor randint_like(const Arg& x, I high) {
+Tensor randint_like(const Arg& x, Int high) {
   LocScope scope(x.loc());
   return randint_like(x, 0, high);
 }
 // The ranks of random numbers are a random order: sorted on the host where the key is known,
 // counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
-Tensor randperm(I n, const IntTensorOptions& options, SourceLocation loc) {
+Tensor randperm(Int n, const IntTensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
   check_factory("randperm", {n}, {.dtype = options.dtype, .device = options.device});

@@ -49,7 +49,7 @@ void check_some(const char* op, const std::vector<Tensor>& tensors) {
 
 }  // namespace
 
-Tensor slice(const Arg& x, Dim dim, I start, I end, I step) {
+Tensor slice(const Arg& x, Dim dim, Int start, Int end, Int step) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("slice", t, dim);
@@ -57,7 +57,7 @@ Tensor slice(const Arg& x, Dim dim, I start, I end, I step) {
   const SliceRange r(start, end, step, t.shape()[d]);
   return slice_dim(t, d, r.from, r.to, r.step);
 }
-Tensor narrow(const Arg& x, Dim dim, I start, I length) {
+Tensor narrow(const Arg& x, Dim dim, Int start, Int length) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("narrow", t, dim);
@@ -68,7 +68,7 @@ Tensor narrow(const Arg& x, Dim dim, I start, I length) {
       length, start, d, t.aval().str(), n);
   return slice_dim(t, d, a, a + length);
 }
-Tensor select(const Arg& x, Dim dim, I index) {
+Tensor select(const Arg& x, Dim dim, Int index) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("select", t, dim);
@@ -85,7 +85,7 @@ std::vector<Tensor> unbind(const Arg& x, Dim dim) {
   for (I i = 0; i < t.shape()[d]; ++i) out.push_back(select(t, d, i));
   return out;
 }
-std::vector<Tensor> split(const Arg& x, I split_size, Dim dim) {
+std::vector<Tensor> split(const Arg& x, Int split_size, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("split", t, dim);
@@ -93,7 +93,7 @@ std::vector<Tensor> split(const Arg& x, I split_size, Dim dim) {
   LILITH_CHECK(split_size > 0 || (split_size == 0 && n == 0),
                "split: pieces of {}; need at least 1", split_size);
   std::vector<I> sizes;
-  for (I left = n; left > 0; left -= split_size) sizes.push_back(std::min(left, split_size));
+  for (I left = n; left > 0; left -= split_size) sizes.push_back(std::min<I>(left, split_size));
   if (sizes.empty()) sizes.push_back(0);
   return cut(t, d, sizes);
 }
@@ -110,10 +110,13 @@ std::vector<Tensor> split(const Arg& x, const std::vector<I>& sizes, Dim dim) {
                d, t.aval().str(), sum, t.shape()[d]);
   return cut(t, d, sizes);
 }
+std::vector<Tensor> split(const Arg& x, std::initializer_list<Int> sizes, Dim dim) {
+  return split(x, std::vector<I>(sizes.begin(), sizes.end()), dim);
+}
 std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<I>& sizes, Dim dim) {
   return split(x, sizes, dim);
 }
-std::vector<Tensor> chunk(const Arg& x, I chunks, Dim dim) {
+std::vector<Tensor> chunk(const Arg& x, Int chunks, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("chunk", t, dim);
@@ -122,7 +125,7 @@ std::vector<Tensor> chunk(const Arg& x, I chunks, Dim dim) {
   if (n == 0) return cut(t, d, std::vector<I>(static_cast<std::size_t>(chunks), 0));
   return split(t, (n + chunks - 1) / chunks, d);
 }
-std::vector<Tensor> tensor_split(const Arg& x, I sections, Dim dim) {
+std::vector<Tensor> tensor_split(const Arg& x, Int sections, Dim dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = existing_dim("tensor_split", t, dim);
@@ -144,6 +147,9 @@ std::vector<Tensor> tensor_split(const Arg& x, const std::vector<I>& indices, Di
   }
   out.push_back(slice(t, d, start));
   return out;
+}
+std::vector<Tensor> tensor_split(const Arg& x, std::initializer_list<Int> indices, Dim dim) {
+  return tensor_split(x, std::vector<I>(indices.begin(), indices.end()), dim);
 }
 std::vector<Tensor> hsplit(const Arg& x, const IntList& spec) {
   return split_any(x, spec, x.tensor().ndim() == 1 ? 0 : 1);
@@ -261,7 +267,7 @@ Tensor tile(const Arg& x, const IntList& repeats) {
   while (static_cast<int>(all.size()) < x.tensor().ndim()) all.insert(all.begin(), 1);
   return repeat(x, all);
 }
-Tensor repeat_interleave(const Arg& x, I repeats, std::optional<Dim> dim) {
+Tensor repeat_interleave(const Arg& x, Int repeats, std::optional<Dim> dim) {
   LocScope scope(x.loc());
   const Tensor t = dim ? x.tensor() : ravel(x);
   LILITH_CHECK(repeats >= 0, "repeat_interleave: {} repeats; need >= 0", repeats);
@@ -312,7 +318,7 @@ std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexin
   return out;
 }
 
-Tensor unfold(const Arg& x, Dim dim, I size, I step) {
+Tensor unfold(const Arg& x, Dim dim, Int size, Int step) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   const int d = wrap_dim("unfold", dim, t.ndim());

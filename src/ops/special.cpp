@@ -135,15 +135,17 @@ Tensor digamma(const Arg& x) {
 Tensor polygamma(Int n, const Arg& x) {
   LocScope scope(x.loc());
   LILITH_CHECK(n >= 0, "polygamma: n is {}; need n >= 0", n);
+  LILITH_CHECK(n <= 170, "polygamma: n is {}; need n <= 170: n! is infinite in f64", n);
   if (n == 0) return digamma(x);
+  const int order = static_cast<int>(n);
   const Tensor given = floating(x), t = widened(given);
-  const double factor = std::tgamma(n + 1.0) * (n % 2 ? 1 : -1);
+  const double factor = std::tgamma(order + 1.0) * (order % 2 ? 1 : -1);
   // Reflection: psi_n(x) = -pi d^n/dx^n cot(pi x) - n! zeta(n + 1, 1 - x) for x < 0.
   const Tensor negative = compare("lt", t, 0);
-  const Tensor zeta = hurwitz_zeta(n + 1, make_select(negative, sub(full_as(t, 1), t), t));
+  const Tensor zeta = hurwitz_zeta(order + 1, make_select(negative, sub(full_as(t, 1), t), t));
   const Tensor turn = make_select(negative, sub(t, round(t)), full_as(t, 0.25));
   const Tensor reflected =
-      sub(scale(cotangent_derivative(n, turn), -kPi), scale(zeta, std::tgamma(n + 1.0)));
+      sub(scale(cotangent_derivative(order, turn), -kPi), scale(zeta, std::tgamma(order + 1.0)));
   return narrowed(make_select(negative, reflected, scale(zeta, factor)), given.dtype());
 }
 

@@ -40,8 +40,7 @@ Tensor Tensor::expand(const Shape& shape, SourceLocation loc) const {
   return lilith::expand(Arg(*this, loc), shape);
 }
 Tensor Tensor::operator[](Index i) const { return lilith::select(Arg(*this, i.loc), 0, i.value); }
-Tensor Tensor::slice(Dim d, std::int64_t a, std::int64_t b, std::int64_t step,
-                     SourceLocation loc) const {
+Tensor Tensor::slice(Dim d, Int a, Int b, Int step, SourceLocation loc) const {
   return lilith::slice(Arg(*this, loc), d, a, b, step);
 }
 Tensor Tensor::sum(SourceLocation loc) const { return lilith::sum(Arg(*this, loc)); }

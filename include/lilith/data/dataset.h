@@ -51,7 +51,7 @@ void check_columns(const DataSourcePtr& source, int n);
 /// A row's number, with the user's line.
 struct RowIndex {
   template <class I>
-    requires std::is_integral_v<I>
+    requires std::is_integral_v<detail::Plain<I>>
   RowIndex(I i, SourceLocation loc = SourceLocation::current())
       : i(static_cast<std::int64_t>(i)), loc(loc) {}
   std::int64_t i;

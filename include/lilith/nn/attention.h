@@ -36,8 +36,7 @@ struct AttentionResult {
 /// heads that do not divide E. Ref: torch.nn.MultiheadAttention, arXiv:1706.03762.
 class MultiheadAttention {
  public:
-  MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
-                     const MultiheadAttentionOptions& options = {},
+  MultiheadAttention(Int embed_dim, Int num_heads, const MultiheadAttentionOptions& options = {},
                      SourceLocation loc = SourceLocation::current());
   AttentionResult operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                              const AttentionOptions& options = {},
@@ -55,8 +54,8 @@ class MultiheadAttention {
                 bias_v, out_proj, num_heads, dropout, add_zero_attn, batch_first, training)
 
  private:
-  MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
-                     const MultiheadAttentionOptions& options, const LocScope&);
+  MultiheadAttention(Int embed_dim, Int num_heads, const MultiheadAttentionOptions& options,
+                     const LocScope&);
   struct Projected {
     Tensor q, k, v;
   };
@@ -83,8 +82,7 @@ struct DecoderMasks {
 /// Ref: torch.nn.TransformerEncoderLayer.
 class TransformerEncoderLayer {
  public:
-  TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
-                          const TransformerLayerOptions& options = {},
+  TransformerEncoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options = {},
                           SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
@@ -100,16 +98,15 @@ class TransformerEncoderLayer {
                 gelu_activation, norm_first)
 
  private:
-  TransformerEncoderLayer(std::int64_t d_model, std::int64_t nhead,
-                          const TransformerLayerOptions& options, const LocScope&);
+  TransformerEncoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options,
+                          const LocScope&);
 };
 
 /// Self-attention, attention to the encoder's memory, and a feed-forward network. tgt [T, N,
 /// d_model], memory [S, N, d_model]. Ref: torch.nn.TransformerDecoderLayer.
 class TransformerDecoderLayer {
  public:
-  TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
-                          const TransformerLayerOptions& options = {},
+  TransformerDecoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options = {},
                           SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
@@ -125,8 +122,8 @@ class TransformerDecoderLayer {
                 dropout2, dropout3, gelu_activation, norm_first)
 
  private:
-  TransformerDecoderLayer(std::int64_t d_model, std::int64_t nhead,
-                          const TransformerLayerOptions& options, const LocScope&);
+  TransformerDecoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options,
+                          const LocScope&);
 };
 
 /// num_layers copies of a layer, and a norm where one is given. Ref: torch.nn.TransformerEncoder.
@@ -172,7 +169,7 @@ class Transformer {
   Tensor operator()(const Tensor& src, const Tensor& tgt, const TransformerMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// The additive mask [size, size] that hides what comes later: -inf above the diagonal.
-  static Tensor generate_square_subsequent_mask(std::int64_t size,
+  static Tensor generate_square_subsequent_mask(Int size,
                                                 SourceLocation loc = SourceLocation::current());
 
   TransformerEncoder encoder;

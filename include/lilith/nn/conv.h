@@ -36,7 +36,7 @@ namespace detail {
 template <int D>
 class Conv {
  public:
-  Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+  Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
        const ConvOptions& options = {}, SourceLocation loc = SourceLocation::current());
 
   Tensor weight;  // [out_channels, in_channels / groups, kernel…]
@@ -50,14 +50,14 @@ class Conv {
   Tensor forward(const Tensor& x) const;
 
  private:
-  Conv(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
-       const ConvOptions& options, const LocScope&);
+  Conv(Int in_channels, Int out_channels, const IntList& kernel_size, const ConvOptions& options,
+       const LocScope&);
 };
 
 template <int D>
 class ConvTranspose {
  public:
-  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+  ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
                 const ConvTransposeOptions& options = {},
                 SourceLocation loc = SourceLocation::current());
 
@@ -70,7 +70,7 @@ class ConvTranspose {
   Tensor forward(const Tensor& x) const;
 
  private:
-  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const IntList& kernel_size,
+  ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
                 const ConvTransposeOptions& options, const LocScope&);
 };
 

@@ -15,12 +15,11 @@ struct LinearOptions {
 /// in_features], bias [out_features], both uniform in ±1/sqrt(in_features). Ref: torch.nn.Linear.
 class Linear {
  public:
-  Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options = {},
+  Linear(Int in_features, Int out_features, const LinearOptions& options = {},
          SourceLocation loc = SourceLocation::current());
   /// Linear(784, 10, false): without a bias.
   template <std::same_as<bool> B>
-  Linear(std::int64_t in_features, std::int64_t out_features, B bias,
-         SourceLocation loc = SourceLocation::current())
+  Linear(Int in_features, Int out_features, B bias, SourceLocation loc = SourceLocation::current())
       : Linear(in_features, out_features, LinearOptions{.bias = bias}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
@@ -32,8 +31,8 @@ class Linear {
 /// bias [out], both uniform in ±1/sqrt(in1). Ref: torch.nn.Bilinear.
 class Bilinear {
  public:
-  Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
-           const LinearOptions& options = {}, SourceLocation loc = SourceLocation::current());
+  Bilinear(Int in1_features, Int in2_features, Int out_features, const LinearOptions& options = {},
+           SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x1, const Tensor& x2,
                     SourceLocation loc = SourceLocation::current()) const;
 
@@ -69,8 +68,8 @@ struct EmbeddingOptions {
 /// embedding_dim], normal(0, 1). Ref: torch.nn.Embedding.
 class Embedding {
  public:
-  Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
-            const EmbeddingOptions& options = {}, SourceLocation loc = SourceLocation::current());
+  Embedding(Int num_embeddings, Int embedding_dim, const EmbeddingOptions& options = {},
+            SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight;

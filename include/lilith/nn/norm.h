@@ -38,7 +38,7 @@ class ChannelNorm {
 template <int D>
 class BatchNorm : public ChannelNorm {
  public:
-  explicit BatchNorm(std::int64_t num_features, const BatchNormOptions& options = {},
+  explicit BatchNorm(Int num_features, const BatchNormOptions& options = {},
                      SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 
@@ -99,8 +99,8 @@ struct GroupNormOptions {
 /// num_groups does not divide num_channels. Ref: torch.nn.GroupNorm, arXiv:1803.08494.
 class GroupNorm {
  public:
-  GroupNorm(std::int64_t num_groups, std::int64_t num_channels,
-            const GroupNormOptions& options = {}, SourceLocation loc = SourceLocation::current());
+  GroupNorm(Int num_groups, Int num_channels, const GroupNormOptions& options = {},
+            SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
@@ -123,7 +123,7 @@ namespace detail {
 template <int D>
 class InstanceNorm : public ChannelNorm {
  public:
-  explicit InstanceNorm(std::int64_t num_features, const InstanceNormOptions& options = {},
+  explicit InstanceNorm(Int num_features, const InstanceNormOptions& options = {},
                         SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 

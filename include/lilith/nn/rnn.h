@@ -96,7 +96,7 @@ class Recurrent {
 /// ±1/sqrt(hidden_size). Errors: sizes that do not fit. Ref: torch.nn.RNN.
 class RNN : public detail::Recurrent {
  public:
-  RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {},
+  RNN(Int input_size, Int hidden_size, const RNNOptions& options = {},
       SourceLocation loc = SourceLocation::current());
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
@@ -109,7 +109,7 @@ class RNN : public detail::Recurrent {
 /// Ref: torch.nn.GRU.
 class GRU : public detail::Recurrent {
  public:
-  GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {},
+  GRU(Int input_size, Int hidden_size, const GRUOptions& options = {},
       SourceLocation loc = SourceLocation::current());
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
@@ -120,7 +120,7 @@ class GRU : public detail::Recurrent {
 /// Gates i, f, g, o. Hochreiter and Schmidhuber 1997. Ref: torch.nn.LSTM.
 class LSTM : public detail::Recurrent {
  public:
-  LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {},
+  LSTM(Int input_size, Int hidden_size, const LSTMOptions& options = {},
        SourceLocation loc = SourceLocation::current());
   LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
                         SourceLocation loc = SourceLocation::current()) const;
@@ -129,12 +129,9 @@ class LSTM : public detail::Recurrent {
 };
 
 /// Zeros, to start from with a batch of this size.
-Tensor init_hidden(const RNN& rnn, std::int64_t batch,
-                   SourceLocation loc = SourceLocation::current());
-Tensor init_hidden(const GRU& rnn, std::int64_t batch,
-                   SourceLocation loc = SourceLocation::current());
-LSTMState init_hidden(const LSTM& rnn, std::int64_t batch,
-                      SourceLocation loc = SourceLocation::current());
+Tensor init_hidden(const RNN& rnn, Int batch, SourceLocation loc = SourceLocation::current());
+Tensor init_hidden(const GRU& rnn, Int batch, SourceLocation loc = SourceLocation::current());
+LSTMState init_hidden(const LSTM& rnn, Int batch, SourceLocation loc = SourceLocation::current());
 
 struct CellOptions {
   bool bias = true;
@@ -146,7 +143,7 @@ struct CellOptions {
 /// torch.nn.RNNCell.
 class RNNCell {
  public:
-  RNNCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {},
+  RNNCell(Int input_size, Int hidden_size, const CellOptions& options = {},
           SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
@@ -157,7 +154,7 @@ class RNNCell {
 /// One step of a GRU. Ref: torch.nn.GRUCell.
 class GRUCell {
  public:
-  GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {},
+  GRUCell(Int input_size, Int hidden_size, const CellOptions& options = {},
           SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
@@ -167,7 +164,7 @@ class GRUCell {
 /// One step of an LSTM. Ref: torch.nn.LSTMCell.
 class LSTMCell {
  public:
-  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {},
+  LSTMCell(Int input_size, Int hidden_size, const CellOptions& options = {},
            SourceLocation loc = SourceLocation::current());
   LSTMState operator()(const Tensor& x, const LSTMState& state = {},
                        SourceLocation loc = SourceLocation::current()) const;

@@ -24,13 +24,13 @@ template <class T>
 constexpr DType literal_dtype() {
   if constexpr (std::is_same_v<T, bool>)
     return DType::Bool;
-  else if constexpr (std::is_integral_v<T>)
+  else if constexpr (std::is_integral_v<Plain<T>>)
     return DType::I64;
   else
     return DType::F32;
 }
 template <class T>
-using Wide = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
+using Wide = std::conditional_t<std::is_floating_point_v<Plain<T>>, double, std::int64_t>;
 
 template <class T>
 void collect(T value, int, Shape&, std::vector<Wide<T>>& out, Loc) {
@@ -66,24 +66,24 @@ using List4 = std::initializer_list<List3<T>>;
 /// A tensor with the numbers written: tensor({{1.f, 2.f}, {3.f, 4.f}}), up to four levels. bool,
 /// i64 or f32 by the kind of number. Errors: rows of different lengths.
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(std::initializer_list<T> v, SourceLocation loc = SourceLocation::current()) {
   return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(std::initializer_list<std::initializer_list<T>> v,
               SourceLocation loc = SourceLocation::current()) {
   return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> v,
               SourceLocation loc = SourceLocation::current()) {
   return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(
     std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> v,
     SourceLocation loc = SourceLocation::current()) {
@@ -91,25 +91,25 @@ Tensor tensor(
 }
 /// The same with the dtype and device of `options`.
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(std::initializer_list<T> v, const TensorOptions& options,
               SourceLocation loc = SourceLocation::current()) {
   return detail::from_list<T>(v, options, loc);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(std::initializer_list<std::initializer_list<T>> v, const TensorOptions& options,
               SourceLocation loc = SourceLocation::current()) {
   return detail::from_list<T>(v, options, loc);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> v,
               const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
   return detail::from_list<T>(v, options, loc);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(
     std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> v,
     const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
@@ -117,13 +117,13 @@ Tensor tensor(
 }
 /// A 0-d tensor.
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(T value, SourceLocation loc = SourceLocation::current()) {
   return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
                              {.dtype = detail::literal_dtype<T>()}, loc);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(T value, const TensorOptions& options,
               SourceLocation loc = SourceLocation::current()) {
   return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
@@ -176,13 +176,12 @@ Tensor arange(const Arg& end, const TensorOptions& options);
 Tensor arange(const Arg& start, const Arg& end, const Arg& step = 1);
 Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options);
 /// `steps` numbers evenly spaced from start to end, both included.
-Tensor linspace(const Arg& start, const Arg& end, std::int64_t steps,
-                const TensorOptions& options = {});
+Tensor linspace(const Arg& start, const Arg& end, Int steps, const TensorOptions& options = {});
 /// base to the power of linspace(start, end, steps).
-Tensor logspace(const Arg& start, const Arg& end, std::int64_t steps, Real base = 10,
+Tensor logspace(const Arg& start, const Arg& end, Int steps, Real base = 10,
                 const TensorOptions& options = {});
 /// The n x m matrix with ones on the diagonal; m defaults to n.
-Tensor eye(std::int64_t n, std::optional<std::int64_t> m = {}, const TensorOptions& options = {},
+Tensor eye(Int n, std::optional<Int> m = {}, const TensorOptions& options = {},
            SourceLocation loc = SourceLocation::current());
 /// x as a leaf that shares nothing with its graph's future: the value itself.
 Tensor clone(const Arg& x);

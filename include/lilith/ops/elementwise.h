@@ -33,7 +33,7 @@ Tensor erfc(const Arg& x);
 Tensor erfinv(const Arg& x);
 Tensor lgamma(const Arg& x);
 Tensor digamma(const Arg& x);
-/// The n-th derivative of digamma; n >= 0.
+/// The n-th derivative of digamma; n from 0 to 170.
 Tensor polygamma(Int n, const Arg& x);
 Tensor sigmoid(const Arg& x);
 Tensor reciprocal(const Arg& x);

@@ -37,10 +37,10 @@ Tensor diagflat(const Arg& x, Int offset = 0);
 /// The sum of a matrix's diagonal.
 Tensor trace(const Arg& x);
 /// x with slice `index` of `dim` replaced by src.
-Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, std::int64_t index);
+Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, Int index);
 /// x with src in x[start:end:step] of `dim`. Errors: src's shape. Ref: torch.slice_scatter.
-Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, std::int64_t start = 0,
-                    std::int64_t end = INT64_MAX, std::int64_t step = 1);
+Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, Int start = 0, Int end = INT64_MAX,
+                    Int step = 1);
 /// x with `values` at x[indices[0], indices[1], …] of the first dimensions; indices: integers that
 /// broadcast, negative ones count from the end, or masks of one dimension each, whose values are
 /// asked for, so that they cannot be compiled; values broadcast to [indices..., rest of x]. With

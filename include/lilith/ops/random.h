@@ -28,34 +28,33 @@ Tensor rand(const Shape& shape, const TensorOptions& options = {},
 Tensor randn(const Shape& shape, const TensorOptions& options = {},
              SourceLocation loc = SourceLocation::current());
 /// Integers in [low, high). Errors: low >= high.
-Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape,
-               const IntTensorOptions& options = {},
+Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
-Tensor randint(std::int64_t high, const Shape& shape, const IntTensorOptions& options = {},
+Tensor randint(Int high, const Shape& shape, const IntTensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
 /// A random order of 0 … n - 1.
-Tensor randperm(std::int64_t n, const IntTensorOptions& options = {},
+Tensor randperm(Int n, const IntTensorOptions& options = {},
                 SourceLocation loc = SourceLocation::current());
 /// The same with named TensorOptions.
 template <std::same_as<TensorOptions> O>
-Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, const O& o,
+Tensor randint(Int low, Int high, const Shape& shape, const O& o,
                SourceLocation loc = SourceLocation::current()) {
   return randint(low, high, shape, IntTensorOptions{o.dtype, o.device, o.generator}, loc);
 }
 template <std::same_as<TensorOptions> O>
-Tensor randint(std::int64_t high, const Shape& shape, const O& o,
+Tensor randint(Int high, const Shape& shape, const O& o,
                SourceLocation loc = SourceLocation::current()) {
   return randint(high, shape, IntTensorOptions{o.dtype, o.device, o.generator}, loc);
 }
 template <std::same_as<TensorOptions> O>
-Tensor randperm(std::int64_t n, const O& o, SourceLocation loc = SourceLocation::current()) {
+Tensor randperm(Int n, const O& o, SourceLocation loc = SourceLocation::current()) {
   return randperm(n, IntTensorOptions{o.dtype, o.device, o.generator}, loc);
 }
 Tensor rand_like(const Arg& x);
 Tensor randn_like(const Arg& x);
 /// Integers in [low, high), or [0, high), of x's shape and dtype. Errors: low >= high.
-Tensor randint_like(const Arg& x, std::int64_t low, std::int64_t high);
-Tensor randint_like(const Arg& x, std::int64_t high);
+Tensor randint_like(const Arg& x, Int low, Int high);
+Tensor randint_like(const Arg& x, Int high);
 /// 1 with probability p (elementwise), else 0; in p's dtype.
 Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator = {});
 /// Normal with these means and standard deviations, which broadcast.

@@ -1,4 +1,5 @@
 #pragma once
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -53,22 +54,23 @@ Tensor rot90(const Arg& x, Int k = 1, const IntList& dims = {0, 1});
 
 /// Indices [start, end) of `dim` in steps; start and end may be negative and are clamped, as in
 /// Python.
-Tensor slice(const Arg& x, Dim dim, std::int64_t start = 0, std::int64_t end = INT64_MAX,
-             std::int64_t step = 1);
+Tensor slice(const Arg& x, Dim dim, Int start = 0, Int end = INT64_MAX, Int step = 1);
 /// `length` indices of `dim` from `start`. Errors: out of range.
-Tensor narrow(const Arg& x, Dim dim, std::int64_t start, std::int64_t length);
+Tensor narrow(const Arg& x, Dim dim, Int start, Int length);
 /// Index `index` of `dim`, which goes away.
-Tensor select(const Arg& x, Dim dim, std::int64_t index);
+Tensor select(const Arg& x, Dim dim, Int index);
 std::vector<Tensor> unbind(const Arg& x, Dim dim = 0);
 /// Pieces of split_size indices, the last may be smaller; or of the given sizes.
-std::vector<Tensor> split(const Arg& x, std::int64_t split_size, Dim dim = 0);
+std::vector<Tensor> split(const Arg& x, Int split_size, Dim dim = 0);
 std::vector<Tensor> split(const Arg& x, const std::vector<std::int64_t>& sizes, Dim dim = 0);
+std::vector<Tensor> split(const Arg& x, std::initializer_list<Int> sizes, Dim dim = 0);
 std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<std::int64_t>& sizes,
                                      Dim dim = 0);
-std::vector<Tensor> chunk(const Arg& x, std::int64_t chunks, Dim dim = 0);
-std::vector<Tensor> tensor_split(const Arg& x, std::int64_t sections, Dim dim = 0);
+std::vector<Tensor> chunk(const Arg& x, Int chunks, Dim dim = 0);
+std::vector<Tensor> tensor_split(const Arg& x, Int sections, Dim dim = 0);
 std::vector<Tensor> tensor_split(const Arg& x, const std::vector<std::int64_t>& indices,
                                  Dim dim = 0);
+std::vector<Tensor> tensor_split(const Arg& x, std::initializer_list<Int> indices, Dim dim = 0);
 std::vector<Tensor> hsplit(const Arg& x, const IntList& sections_or_indices);
 std::vector<Tensor> vsplit(const Arg& x, const IntList& sections_or_indices);
 std::vector<Tensor> dsplit(const Arg& x, const IntList& sections_or_indices);
@@ -91,14 +93,14 @@ Tensor repeat(const Arg& x, const IntList& repeats);
 /// Tiles x: missing repeats are 1.
 Tensor tile(const Arg& x, const IntList& repeats);
 /// Every index of `dim` `repeats` times in a row; without dim, in the flattened order.
-Tensor repeat_interleave(const Arg& x, std::int64_t repeats, std::optional<Dim> dim = {});
+Tensor repeat_interleave(const Arg& x, Int repeats, std::optional<Dim> dim = {});
 /// As many of each element as repeats (integers, one or one per element) says: its values are asked
 /// for, so this cannot be compiled.
 Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<Dim> dim = {});
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing = false,
                              SourceLocation loc = SourceLocation::current());
 /// All windows of `size` along dim, `step` apart, as a new last dimension.
-Tensor unfold(const Arg& x, Dim dim, std::int64_t size, std::int64_t step);
+Tensor unfold(const Arg& x, Dim dim, Int size, Int step);
 
 /// Pads the last dimensions with a number; `pad` is {last lo, last hi, next to last lo, …};
 /// negative sizes crop.
