@@ -76,8 +76,8 @@ struct Gpt {
 
 }  // namespace
 
-std::unique_ptr<Workload> make_gpt(std::int64_t batch) {
-  return std::make_unique<WorkloadOf<Gpt>>(batch);
+std::unique_ptr<Workload> make_gpt(std::int64_t batch, double lr) {
+  return std::make_unique<WorkloadOf<Gpt>>(batch, lr);
 }
 
 }  // namespace lilith::bench

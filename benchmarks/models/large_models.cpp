@@ -27,13 +27,14 @@ using bench::Batch, bench::Workload;
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
-const std::map<std::string, std::unique_ptr<Workload> (*)(std::int64_t)> kModels = {
+const std::map<std::string, std::unique_ptr<Workload> (*)(std::int64_t, double)> kModels = {
     {"gpt", bench::make_gpt}, {"lstm", bench::make_lstm}, {"resnet18", bench::make_resnet18}};
 
 struct Options {
   std::string model, save_initial;
   int steps = 20, curve = 5, batches = 40, threads = 0;
   std::int64_t batch = 0, seed = 0;
+  double lr = 1e-3;
   bool json = false, infer = false, losses = false;
 };
 
@@ -130,7 +131,7 @@ void print_row(const Json& j) {
 void run(const Options& o) {
   if (o.threads > 0) set_num_threads(o.threads);
   manual_seed(static_cast<std::uint64_t>(o.seed));
-  const auto workload = kModels.at(o.model)(o.batch);
+  const auto workload = kModels.at(o.model)(o.batch, o.lr);
   eval_pending(workload->model());
   if (!o.save_initial.empty()) save(workload->model(), o.save_initial);
   if (o.steps == 0) return;
@@ -156,6 +157,7 @@ void add_options(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--batch", o.batch, "Examples a step (default 16, 64, 128)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--lr", o.lr, "Of Adam")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "Threads to run on (default: the cores there are)")
       ->check(CLI::PositiveNumber);
   app.add_option("--seed", o.seed, "Of the initial weights")->check(CLI::NonNegativeNumber);

@@ -30,8 +30,8 @@ struct CharLstm {
 
 }  // namespace
 
-std::unique_ptr<Workload> make_lstm(std::int64_t batch) {
-  return std::make_unique<WorkloadOf<CharLstm>>(batch);
+std::unique_ptr<Workload> make_lstm(std::int64_t batch, double lr) {
+  return std::make_unique<WorkloadOf<CharLstm>>(batch, lr);
 }
 
 }  // namespace lilith::bench

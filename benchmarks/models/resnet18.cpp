@@ -64,8 +64,8 @@ struct ResNet18 {
 
 }  // namespace
 
-std::unique_ptr<Workload> make_resnet18(std::int64_t batch) {
-  return std::make_unique<WorkloadOf<ResNet18>>(batch);
+std::unique_ptr<Workload> make_resnet18(std::int64_t batch, double lr) {
+  return std::make_unique<WorkloadOf<ResNet18>>(batch, lr);
 }
 
 }  // namespace lilith::bench

@@ -31,7 +31,8 @@ template <class Net>
 class WorkloadOf final : public Workload {
  public:
   /// batch 0: the model's own.
-  explicit WorkloadOf(std::int64_t batch) : batch_size_(batch > 0 ? batch : Net::kBatch) {}
+  WorkloadOf(std::int64_t batch, double lr)
+      : batch_size_(batch > 0 ? batch : Net::kBatch), optimizer_({.lr = lr}) {}
 
   std::int64_t batch_size() const override { return batch_size_; }
   double multiply_adds(bool trains) const override { return Net::multiply_adds(trains); }
@@ -63,14 +64,14 @@ class WorkloadOf final : public Workload {
 
   std::int64_t batch_size_;
   Net net_;
-  Adam optimizer_{{.lr = 1e-3}};
+  Adam optimizer_;
   decltype(make_step()) step_ = make_step();
   decltype(make_infer()) infer_ = make_infer();
   bool inferred_ = false;
 };
 
-std::unique_ptr<Workload> make_gpt(std::int64_t batch);
-std::unique_ptr<Workload> make_lstm(std::int64_t batch);
-std::unique_ptr<Workload> make_resnet18(std::int64_t batch);
+std::unique_ptr<Workload> make_gpt(std::int64_t batch, double lr);
+std::unique_ptr<Workload> make_lstm(std::int64_t batch, double lr);
+std::unique_ptr<Workload> make_resnet18(std::int64_t batch, double lr);
 
 }  // namespace lilith::bench

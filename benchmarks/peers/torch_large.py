@@ -133,6 +133,7 @@ def arguments():
     parser.add_argument("--curve", type=int, default=5, help="steps before, whose losses are reported")
     parser.add_argument("--batches", type=int, default=40, help="different batches, taken in turn")
     parser.add_argument("--batch", type=int, default=0)
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
@@ -169,7 +170,7 @@ def main():
     args.batch = args.batch or model.batch
     data = make_data(args, model)
     fused = args.fused or args.variant == "fused"
-    opt = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
+    opt = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
     model.train(not args.infer)
     forward = model
     if args.variant.startswith("compile"):
