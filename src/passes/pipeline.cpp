@@ -24,6 +24,7 @@ std::vector<Pass> builtin_passes() {
       {"transposes", transposes},              // move transposes until they meet and cancel
       {"cse", cse},                            // equal nodes become one
       {"one_hot", one_hot},                    // scatters of one value per row
+      {"disjoint_pads", disjoint_pads},        // sums of pads are concatenations
   };
 }
 

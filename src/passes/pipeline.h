@@ -39,6 +39,7 @@ Graph constant_folding(const ir::Numbered& g);
 Graph transposes(const ir::Numbered& g);
 Graph cse(const ir::Numbered& g);
 Graph one_hot(const ir::Numbered& g);
+Graph disjoint_pads(const ir::Numbered& g);
 
 }  // namespace passes
 }  // namespace lilith

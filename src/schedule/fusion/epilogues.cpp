@@ -120,9 +120,22 @@ void Fuser::store_epilogue(const std::vector<NodeImpl*>& inside, std::size_t fir
       const auto k = static_cast<std::size_t>(a_.index(in));
       cost += known != again.end() ? known->second : stored(in) ? 0 : cost_[k];
     }
-    const bool must = stored(n) && !shared_[i];
-    fusion_.stored[i] = must || (escapes(n, inside) && !cheap_again(n, cost, inside));
+    const bool must = (stored(n) && !shared_[i]) || relied_on_[i], wanted = escapes(n, inside);
+    fusion_.stored[i] = must || (wanted && !cheap_again(n, cost, inside));
     again[n] = fusion_.stored[i] ? 0 : cost;
+    if (wanted && !stored(n)) rely_on_inputs(n);
+  }
+}
+
+// What is computed again counts on what is stored now: else it would lean on what leans on others
+// in turn, step by step through a recurrence.
+void Fuser::rely_on_inputs(const NodeImpl* n) {
+  for (const NodeImpl* in : n->inputs) {
+    const auto i = static_cast<std::size_t>(a_.index(in));
+    if (stored(in))
+      relied_on_[i] = true;
+    else
+      rely_on_inputs(in);
   }
 }
 

@@ -83,6 +83,7 @@ class Fuser {
   bool escapes(const NodeImpl* n, const std::vector<NodeImpl*>& inside) const;
   bool cheap_again(const NodeImpl* n, double cost, const std::vector<NodeImpl*>& inside) const;
   void store_epilogue(const std::vector<NodeImpl*>& inside, std::size_t first, bool core_stored);
+  void rely_on_inputs(const NodeImpl* n);
   void epilogue(NodeImpl* core);
 
   // Maps and reductions.
@@ -163,10 +164,11 @@ class Fuser {
   std::vector<bool> donated_;  // inputs, by index
   std::vector<double> cost_;   // by index: of computing it from what is stored
   std::vector<bool> in_group_;
-  std::vector<bool> output_;    // by index
-  std::vector<bool> shared_;    // stored for no other reason than that several ops read it
-  std::vector<bool> chained_;   // by group, while chains are formed
-  std::vector<Numbers> reads_;  // by index, of those that are known
+  std::vector<bool> output_;     // by index
+  std::vector<bool> shared_;     // stored for no other reason than that several ops read it
+  std::vector<bool> relied_on_;  // by what is computed again instead of being stored
+  std::vector<bool> chained_;    // by group, while chains are formed
+  std::vector<Numbers> reads_;   // by index, of those that are known
   Marks reads_known_;
   std::vector<std::vector<std::size_t>> beside_;  // by index: maps that read or make the value
   Marks marks_;

@@ -12,6 +12,7 @@ namespace lilith::schedule {
 namespace {
 
 constexpr std::int64_t kLongestBlock = 512;     // steps of the sum
+constexpr double kBlockLoops = 200;             // of the loops themselves: for small products
 constexpr std::int64_t kMostPartial = 1 << 19;  // bytes of sums that wait for the next block
 
 std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
@@ -238,7 +239,7 @@ void Search::choose_copies(BlockSchedule* s) const {
   const double panels = wait_for_b(*s, true);
   const double rows = axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, false) : INFINITY;
   s->tile.pack_b = panels < rows;
-  s->cycles = tile_cycles(*s) + std::min(copied, direct) + std::min(panels, rows) +
+  s->cycles = kBlockLoops + tile_cycles(*s) + std::min(copied, direct) + std::min(panels, rows) +
               1.5 * axis(s->tile.vector_axis).strided * spec_.result_elements();
   double tasks = column_blocks(*s);
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {

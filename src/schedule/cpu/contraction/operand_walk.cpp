@@ -10,8 +10,9 @@ namespace lilith::schedule {
 namespace {
 
 constexpr double kFar = 50, kNear = 15, kStream = 4;  // cycles a line; measured on three machines
-constexpr std::int64_t kRun = 4 * kLine;              // bytes in line that the hardware foresees
-constexpr std::int64_t kForeseen = 1024;              // and the longest even step
+constexpr std::int64_t kRun = 16 * kLine;             // bytes in line that the hardware foresees
+constexpr std::int64_t kShortRun = 4 * kLine;         // whose first lines it does not
+constexpr std::int64_t kForeseen = 1024;              // the longest even step
 constexpr std::int64_t kWays = 8;                     // of the L2 cache, at least
 
 struct Part {
@@ -53,7 +54,7 @@ OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step,
   const double run_lines = std::ceil(static_cast<double>(run) / kLine) + (run % kLine ? 0.5 : 0);
   OperandWalk w;
   w.lines = runs * run_lines;
-  w.price = run >= kRun ? kStream : apart <= kForeseen ? kNear : kFar;
+  w.price = run >= kRun ? kStream : run >= kShortRun || apart <= kForeseen ? kNear : kFar;
   w.fits = w.lines <= held(apart, run_lines, target) * 0.5;
   return w;
 }
