@@ -65,8 +65,9 @@ class DisjointPads {
     if (sum.pads.size() < 2) return {};
     const LocScope::Override scope(n.loc);
     const Tensor whole = concatenate(sum, n.aval);
-    return sum.other < 0 ? whole
-                         : lilith::apply("add", {value_[static_cast<std::size_t>(sum.other)], whole});
+    return sum.other < 0
+               ? whole
+               : lilith::apply("add", {value_[static_cast<std::size_t>(sum.other)], whole});
   }
 
  private:
@@ -137,9 +138,8 @@ class DisjointPads {
 Graph disjoint_pads(const ir::Numbered& g) {
   if (!g.has("pad") || !g.has("add")) return g.graph();
   DisjointPads pass(g);
-  return ir::transform(g, [&](std::size_t i, std::span<NodeImpl* const> inputs) {
-    return pass.visit(i, inputs);
-  });
+  return ir::transform(
+      g, [&](std::size_t i, std::span<NodeImpl* const> inputs) { return pass.visit(i, inputs); });
 }
 
 }  // namespace lilith::passes

@@ -9,8 +9,8 @@
 
 #include "support/project_root.h"
 
-// A golden file holds cases: a title, the input, "->" and the expected output. `golden_tests --bless`
-// rewrites the outputs; review the difference.
+// A golden file holds cases: a title, the input, "->" and the expected output. `golden_tests
+// --bless` rewrites the outputs; review the difference.
 namespace lilith::testing {
 
 struct GoldenCase {

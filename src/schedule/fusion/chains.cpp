@@ -72,7 +72,9 @@ std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
     chained_[k] = true;
     for (const Lists* lists : {&needs, &needed_by}) {
       for (const std::size_t m : (*lists)[k]) {
-        if (!chained_[m] && fits_chain(first, kernels_[m].group)) candidates.insert(m);
+        if (!chained_[m] && kernels_[m].reads.size() <= kMostReads &&
+            fits_chain(first, kernels_[m].group))
+          candidates.insert(m);
       }
     }
   };
@@ -134,7 +136,8 @@ void Fuser::chains() {
   const Lists needs = needs_of_groups(), needed_by = reversed(needs);
   Lists found;
   for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    const Map* map = chainable(kernels_[k].group);
+    const Map* map =
+        kernels_[k].reads.size() <= kMostReads ? chainable(kernels_[k].group) : nullptr;
     if (chained_[k] || !map || map->reduces.empty() ||
         !rules_.suits_rows(map->domain, map->reduces[0]->attrs.ints("axes")))
       continue;

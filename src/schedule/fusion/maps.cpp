@@ -136,10 +136,14 @@ bool Fuser::through_others(const Numbers& reads, int reader, const Numbers& resu
 int Fuser::join_map(NodeImpl* n) {
   if (is_arg_reduction(n)) return -1;
   const int i = a_.index(n);
+  if (reads_of(i).size() > kMostReads) return -1;
   for (const std::size_t k : groups_beside(n)) {
     const Map& g = std::get<Map>(fusion_.groups[k]);
     const Nodes results = g.results();
     const Numbers numbers = numbers_of(results);
+    if (std::any_of(numbers.begin(), numbers.end(),
+                    [&](int r) { return reads_of(r).size() > kMostReads; }))
+      continue;
     if (!independent(g, results, n) || through_others(reads_of(i), i, numbers)) continue;
     const std::array both = {i, numbers[0]};
     if (units_.join(both, fusion_.stored)) return static_cast<int>(k);

@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -22,6 +23,7 @@ struct Builder {
   Plan plan;
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;
   std::vector<SparseList> sparse_lists;
+  std::map<std::vector<std::int64_t>, int> copies;  // of operands, by what says all about them
 
   /// The buffer of a stored value made so far; -1 when there is none.
   int buffer(const ir::NodeImpl* n) const {

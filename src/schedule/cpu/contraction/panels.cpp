@@ -38,10 +38,26 @@ Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::in
       vector_axis_(vector_axis),
       vector_tile_(vector_tile),
       tiles_((axis(vector_axis).extent + vector_tile - 1) / vector_tile),
-      dtype_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype),
-      buffer_(b.add_scratch("panels", dtype_,
-                            extent_of(spec.axes, others()) * tiles_ *
-                                extent_of(spec.axes, summed()) * vector_tile)) {}
+      dtype_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype) {
+  const auto [it, is_new] = b.copies.try_emplace(key(), -1);
+  if (is_new) {
+    it->second = b.add_scratch(
+        "panels", dtype_,
+        extent_of(spec.axes, others()) * tiles_ * extent_of(spec.axes, summed()) * vector_tile);
+  }
+  filled_ = !is_new;
+  buffer_ = it->second;
+}
+
+std::vector<std::int64_t> Panels::key() const {
+  std::vector<std::int64_t> key{spec_.b_buffer, spec_.b_offset, vector_tile_,
+                                axis(vector_axis_).extent, axis(vector_axis_).b};
+  for (const auto& some : {others(), summed()}) {
+    for (const int i : some) key.insert(key.end(), {axis(i).extent, axis(i).b});
+    key.push_back(-1);
+  }
+  return key;
+}
 
 std::vector<int> Panels::others() const {
   std::vector<int> r;
@@ -109,6 +125,7 @@ Panels::Walk Panels::walk(kir::Pool& p) const {
 }
 
 void Panels::fill(const std::string& of) {
+  if (filled_) return;
   kir::Kernel kernel;
   kernel.name = "pack";
   Lowerer lower = b_.lowerer(kernel);

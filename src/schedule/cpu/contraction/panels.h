@@ -17,7 +17,7 @@ class Panels {
   /// Where an element lies; `at` is the value of every axis, and `column` counts in the tile.
   kir::Expr place(kir::Pool& p, const std::vector<kir::Expr>& at, kir::Expr tile,
                   kir::Expr column) const;
-  /// Adds the kernel that fills them.
+  /// Adds the kernel that fills them, unless an earlier product has the same panels of the same b.
   void fill(const std::string& of);
 
  private:
@@ -32,7 +32,8 @@ class Panels {
   Walk walk(kir::Pool& p) const;
   kir::Block tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<kir::Expr> at,
                      kir::Expr tile, std::int64_t width, const LoopDim& inner) const;
-  std::vector<int> others() const;  // axes of b in the result but the vector axis
+  std::vector<std::int64_t> key() const;  // says all about the panels
+  std::vector<int> others() const;        // axes of b in the result but the vector axis
   std::vector<int> summed() const;
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
 
@@ -41,7 +42,8 @@ class Panels {
   int vector_axis_;
   std::int64_t vector_tile_, tiles_;
   DType dtype_;  // of b in memory
-  int buffer_;
+  bool filled_ = false;
+  int buffer_ = -1;
 };
 
 }  // namespace lilith::schedule

@@ -14,6 +14,7 @@ namespace lilith::schedule {
 /// A group of pointwise stores and reductions over one domain on its way to a kernel. The parts:
 ///   map.cpp    values, the order of the loops, layouts; kernels without reductions
 ///   tiles.cpp  transpositions
+///   stretches.cpp  pieces put together
 ///   reduce.cpp rows, columns, chunks with partial results; the index of the best
 class MapBuilder {
  public:
@@ -50,6 +51,15 @@ class MapBuilder {
   void build_pointwise();
   void emit_pointwise(std::vector<LoopDim> outer, const LoopDim& inner, std::int64_t tasks,
                       std::int64_t blocks, std::int64_t block);
+
+  // A loop cut where its values come from other reads: [bounds[k], bounds[k + 1]) each; dim -1:
+  // there is none.
+  struct Stretches {
+    int dim = -1;
+    std::vector<std::int64_t> bounds;
+  };
+  Stretches find_stretches() const;
+  void build_stretches(const Stretches& s);
 
   // A loop that an access walks in line while it crosses lines along the innermost one, and tiles
   // of both; dim -1: there is none.

@@ -138,6 +138,7 @@ void MapBuilder::build_pointwise() {
     how_ = "empty";
     return;
   }
+  if (const Stretches s = find_stretches(); s.dim >= 0) return build_stretches(s);
   if (const Crossing c = find_crossing(); c.dim >= 0) return build_tiled(c);
   const int threads = total < kMinTask ? 1 : b_.target.threads;
   std::int64_t blocks = 1;
