@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +44,42 @@ enum class OpClass : std::uint8_t {
   Marker,       // of a transform: seen through before a program is scheduled
 };
 
+/// What the elements of a Reduction are combined by; ArgMax and ArgMin: the index of the first of
+/// the largest or smallest along one axis. Bools: Sum and Max are "or", Prod and Min are "and".
+enum class Combination : std::uint8_t { None, Sum, Prod, Max, Min, ArgMax, ArgMin };
+
+/// How far one step of a loop moves an index: by `step` in dimension `dim`; -1: not at all.
+struct AxisStep {
+  int dim = -1;
+  std::int64_t step = 1;
+};
+/// One loop of a Contraction: out[…] = the sum over the axes that do not move `out` of lhs[…]
+/// rhs[…]. A batch axis moves all three, a row axis lhs and out, a column axis rhs and out.
+struct ContractionAxis {
+  std::string name;  // as kernels and schedules are printed
+  std::int64_t extent = 1;
+  AxisStep lhs, rhs, out;
+};
+
+/// How the attributes of an op speak of dimensions, where its result has those of its operands in
+/// their order: what a transpose that goes around the op, or a dimension added to both, changes.
+struct DimAttrs {
+  std::vector<std::string> each = {};  // lists with an entry for each dimension
+  std::string one = {};                // a dimension
+  std::string some = {};               // a list of dimensions, sorted
+  /// Sizes, one a dimension, by which values that the op takes or gives are numbered row-major:
+  /// dimensions wider than 1 must keep their order.
+  std::string numbered = {};
+};
+
+/// Where an op's result is zero whatever its operands are.
+enum class Zeros : std::uint8_t {
+  None,
+  Around,   // pad: outside of the operand and between its elements, where attr "value" is 0
+  Beside,   // unpool: in each window all but the element that was chosen
+  AsChosen  // select: where the operand that the condition takes is
+};
+
 /// All that Lilith knows of an op. Built-in and registered ops are the same kind of thing; printer,
 /// parser, cse, fusion class and test tables derive from it.
 struct OpDef {
@@ -66,10 +103,27 @@ struct OpDef {
   int cost = 1;
   /// False for ops that cse and folding must keep apart (barriers).
   bool pure = true;
+
+  // ---- What passes and schedules ask instead of its name. ----
+  /// Every Reduction has one.
+  Combination combine = Combination::None;
+  /// The loops of a Contraction without padding and lhs dilation, in an order that depends on its
+  /// attributes alone; every Contraction has it.
+  std::function<std::vector<ContractionAxis>(const Attrs&, const Shape& lhs, const Shape& rhs,
+                                             const Shape& out)>
+      axes;
+  /// Every Window and Scatter, and views that commute with transposes. Elementwise ops have no
+  /// attributes that speak of dimensions and need none.
+  std::optional<DimAttrs> dims = {};
+  Zeros zeros = Zeros::None;
+  /// Integers that the result's stay below (-1 for "none" apart), where the attributes bound them.
+  std::function<std::int64_t(const Attrs&)> below;
+  /// The operand that holds indices into dimension "axis" of the first; 0: none.
+  int index_operand = 0;
 };
 
 /// Registers an op under its name; the returned definition lives for ever. Error when the name is
-/// taken, infer or lower is missing, there is neither a vjp nor a reason, or the class is neither
+/// taken, infer or lower or what its class needs is missing, there is neither a vjp nor a reason, or the class is neither
 /// Elementwise nor View: the schedules of the others know their ops.
 const OpDef& register_op(OpDef def);
 /// The op with that name, or nullptr.

@@ -49,7 +49,7 @@ Graph single_op(const Node& node) {
 
 void check_index(const Node& node, const std::vector<const RefTensor*>& in) {
   const std::int64_t size = in[0]->aval.shape[static_cast<int>(node.attrs().integer("axis"))];
-  for (const std::int64_t i : in[1]->i)
+  for (const std::int64_t i : in[static_cast<std::size_t>(node.op().index_operand)]->i)
     if (i < 0 || i >= size) schedule::fail_index(node.op_name(), node.loc(), i, 0, size);
 }
 
@@ -98,7 +98,7 @@ class EagerProgram final : public Program {
     if (node.tensor().node()->is_leaf()) return ir::to_reference(node.tensor());
     std::vector<const RefTensor*> in;
     for (int e : edges_[k]) in.push_back(&*values[static_cast<std::size_t>(e)]);
-    if (node.op_name() == "gather" || node.op_name() == "scatter_add") check_index(node, in);
+    if (node.op().index_operand > 0) check_index(node, in);
     RefTensor out(node.aval());
     if (node.op().reference) {
       RefCtx ctx{in, out, node.attrs()};

@@ -51,6 +51,17 @@ void check_definition(const OpDef& def) {
                def.vjp ? "both a vjp and a no_vjp_reason" : "neither a vjp nor a no_vjp_reason");
   LILITH_CHECK(def.lower || has_own_schedule(def.cls),
                "register_op: '{}' has no lower; elementwise and view ops need one", def.name);
+  const auto need = [&](OpClass cls, bool has, const char* what) {
+    LILITH_CHECK(def.cls != cls || has, "register_op: '{}' has no {}", def.name, what);
+  };
+  need(OpClass::Reduction, def.combine != Combination::None,
+       "combine; a reduction says what its elements are combined by");
+  need(OpClass::Contraction, def.axes && def.arity == 2,
+       "axes of two operands; a contraction says what its loops are");
+  need(OpClass::Window, def.dims.has_value(),
+       "dims; a window op says how its attributes speak of dimensions");
+  need(OpClass::Scatter, def.dims.has_value(),
+       "dims; a scatter says how its attributes speak of dimensions");
   LILITH_CHECK(def.arity >= -1, "register_op: '{}' has arity {}; need -1 (any) or more", def.name,
                def.arity);
 }

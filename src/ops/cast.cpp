@@ -66,7 +66,8 @@ const OpDef& select_op = register_builtin(
              copy_element(c.out, k, c.in[0]->i[static_cast<std::size_t>(k)] ? *c.in[1] : *c.in[2],
                           k);
            }
-         }});
+         },
+     .zeros = Zeros::AsChosen});
 
 }  // namespace
 }  // namespace ops

@@ -192,6 +192,35 @@ void reference_conv(RefCtx& c) {
   });
 }
 
+std::vector<ContractionAxis> conv_axes(const Attrs& attrs, const Shape&, const Shape& rhs,
+                                       const Shape& out) {
+  const ConvSpec s = ConvSpec::of(attrs);
+  const auto index = [](I d) { return static_cast<int>(d); };
+  const int out_n = index(s.out[0]), out_c = index(s.out[1]), lhs_n = index(s.lhs[0]),
+            lhs_c = index(s.lhs[1]), rhs_o = index(s.rhs[0]), rhs_i = index(s.rhs[1]);
+  const I features = out[out_c] / (s.groups * s.batch_groups), in_features = rhs[rhs_i];
+  std::vector<ContractionAxis> axes;
+  // Each group has its own part of lhs's features (or batch), of rhs's output features and of the
+  // result's.
+  if (s.groups > 1)
+    axes.push_back({"group", s.groups, {lhs_c, in_features}, {rhs_o, features}, {out_c, features}});
+  if (s.batch_groups > 1)
+    axes.push_back(
+        {"group", s.batch_groups, {lhs_n, out[out_n]}, {rhs_o, features}, {out_c, features}});
+  axes.push_back({"n", out[out_n], {lhs_n}, {}, {out_n}});
+  for (std::size_t i = 0; i < s.stride.size(); ++i) {
+    const int d = index(s.out[2 + i]);
+    axes.push_back({fmt::format("o{}", i), out[d], {index(s.lhs[2 + i]), s.stride[i]}, {}, {d}});
+  }
+  axes.push_back({"oc", features, {}, {rhs_o}, {out_c}});
+  for (std::size_t i = 0; i < s.stride.size(); ++i) {
+    const int l = index(s.lhs[2 + i]), r = index(s.rhs[2 + i]);
+    axes.push_back({fmt::format("k{}", i), rhs[r], {l, s.rhs_dilation[i]}, {r}, {}});
+  }
+  axes.push_back({"ic", in_features, {lhs_c}, {rhs_i}, {}});
+  return axes;
+}
+
 const OpDef& conv_op =
     register_builtin({.name = "conv_general",
                       .arity = 2,
@@ -202,7 +231,8 @@ const OpDef& conv_op =
                         return {c.wanted[0] ? lhs_gradient(s, ct, c.in[0], c.in[1]) : Tensor(),
                                 c.wanted[1] ? rhs_gradient(s, ct, c.in[0], c.in[1]) : Tensor()};
                       },
-                      .reference = reference_conv});
+                      .reference = reference_conv,
+                      .axes = conv_axes});
 
 }  // namespace
 

@@ -140,6 +140,27 @@ void reference_dot(RefCtx& c) {
   });
 }
 
+std::vector<ContractionAxis> dot_axes(const Attrs& attrs, const Shape& lhs, const Shape& rhs,
+                                      const Shape&) {
+  const Spec s(attrs);
+  std::vector<ContractionAxis> axes;
+  const auto index = [](I d) { return static_cast<int>(d); };
+  int out = 0;
+  for (std::size_t i = 0; i < s.lhs_batch.size(); ++i) {
+    const int l = index(s.lhs_batch[i]), r = index(s.rhs_batch[i]);
+    axes.push_back({fmt::format("batch{}", i), lhs[l], {l}, {r}, {out++}});
+  }
+  for (const I d : free_dims(lhs.rank(), s.lhs_batch, s.lhs_contract))
+    axes.push_back({fmt::format("m{}", d), lhs[index(d)], {index(d)}, {}, {out++}});
+  for (const I d : free_dims(rhs.rank(), s.rhs_batch, s.rhs_contract))
+    axes.push_back({fmt::format("n{}", d), rhs[index(d)], {}, {index(d)}, {out++}});
+  for (std::size_t i = 0; i < s.lhs_contract.size(); ++i) {
+    const int l = index(s.lhs_contract[i]), r = index(s.rhs_contract[i]);
+    axes.push_back({fmt::format("k{}", i), lhs[l], {l}, {r}, {}});
+  }
+  return axes;
+}
+
 const OpDef& dot_general_op = register_builtin(
     {.name = "dot_general",
      .arity = 2,
@@ -158,7 +179,8 @@ const OpDef& dot_general_op = register_builtin(
        }
        return out;
      },
-     .reference = reference_dot});
+     .reference = reference_dot,
+     .axes = dot_axes});
 
 }  // namespace
 }  // namespace ops

@@ -64,7 +64,9 @@ const OpDef& gather_op = register_builtin(
              copy_element(c.out, k, *c.in[0], linear_index(in, at));
            });
          },
-     .cost = 4});
+     .cost = 4,
+     .dims = DimAttrs{.one = "axis"},
+     .index_operand = 1});
 
 const OpDef& scatter_add_op = register_builtin(
     {.name = "scatter_add",
@@ -99,7 +101,9 @@ const OpDef& scatter_add_op = register_builtin(
              else
                c.out.set_int(to, c.out.i[static_cast<std::size_t>(to)] + c.in[2]->i[j]);
            });
-         }});
+         },
+     .dims = DimAttrs{.one = "axis"},
+     .index_operand = 1});
 
 }  // namespace
 }  // namespace lilith::ops

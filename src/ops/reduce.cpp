@@ -82,7 +82,8 @@ const OpDef& reduce_sum_op = register_builtin(
                             ? a | b
                             : static_cast<I>(static_cast<U>(a) + static_cast<U>(b));
                });
-         }});
+         },
+     .combine = Combination::Sum});
 
 // Tied elements share the cotangent evenly.
 Cts extremum_vjp(const VjpCtx& c, const Tensor& ct) {
@@ -98,23 +99,27 @@ const OpDef& reduce_max_op = register_builtin(
      .cls = OpClass::Reduction,
      .infer = infer_extremum,
      .vjp = extremum_vjp,
-     .reference = [](RefCtx& c) {
-       reference_reduce(
-           c, -std::numeric_limits<double>::infinity(), std::numeric_limits<I>::min(),
-           [](double a, double b) { return std::isnan(a) || a >= b ? a : b; },
-           [](I a, I b) { return a > b ? a : b; });
-     }});
+     .reference =
+         [](RefCtx& c) {
+           reference_reduce(
+               c, -std::numeric_limits<double>::infinity(), std::numeric_limits<I>::min(),
+               [](double a, double b) { return std::isnan(a) || a >= b ? a : b; },
+               [](I a, I b) { return a > b ? a : b; });
+         },
+     .combine = Combination::Max});
 const OpDef& reduce_min_op = register_builtin(
     {.name = "reduce_min",
      .cls = OpClass::Reduction,
      .infer = infer_extremum,
      .vjp = extremum_vjp,
-     .reference = [](RefCtx& c) {
-       reference_reduce(
-           c, std::numeric_limits<double>::infinity(), std::numeric_limits<I>::max(),
-           [](double a, double b) { return std::isnan(a) || a <= b ? a : b; },
-           [](I a, I b) { return a < b ? a : b; });
-     }});
+     .reference =
+         [](RefCtx& c) {
+           reference_reduce(
+               c, std::numeric_limits<double>::infinity(), std::numeric_limits<I>::max(),
+               [](double a, double b) { return std::isnan(a) || a <= b ? a : b; },
+               [](I a, I b) { return a < b ? a : b; });
+         },
+     .combine = Combination::Min});
 
 // The product of the others. With p the product of the non-zeros and z the sum of the zeros (one at
 // most matters): no zero: p / x; one: p at it, p z / x elsewhere (0, but with a slope); two: p (z -
@@ -144,11 +149,13 @@ const OpDef& reduce_prod_op = register_builtin(
      .cls = OpClass::Reduction,
      .infer = infer_reduce,
      .vjp = prod_vjp,
-     .reference = [](RefCtx& c) {
-       reference_reduce(
-           c, 1, 1, [](double a, double b) { return a * b; },
-           [](I a, I b) { return static_cast<I>(static_cast<U>(a) * static_cast<U>(b)); });
-     }});
+     .reference =
+         [](RefCtx& c) {
+           reference_reduce(
+               c, 1, 1, [](double a, double b) { return a * b; },
+               [](I a, I b) { return static_cast<I>(static_cast<U>(a) * static_cast<U>(b)); });
+         },
+     .combine = Combination::Prod});
 
 Aval infer_arg(const InferCtx& c) {
   LILITH_CHECK(c.attrs.ints("axes").size() == 1, "{}: {} axes; need one", c.op,
@@ -182,12 +189,14 @@ const OpDef& argmax_op = register_builtin({.name = "argmax",
                                            .cls = OpClass::Reduction,
                                            .infer = infer_arg,
                                            .no_vjp_reason = "an index is piecewise constant",
-                                           .reference = [](RefCtx& c) { reference_arg(c, 1); }});
+                                           .reference = [](RefCtx& c) { reference_arg(c, 1); },
+                                           .combine = Combination::ArgMax});
 const OpDef& argmin_op = register_builtin({.name = "argmin",
                                            .cls = OpClass::Reduction,
                                            .infer = infer_arg,
                                            .no_vjp_reason = "an index is piecewise constant",
-                                           .reference = [](RefCtx& c) { reference_arg(c, -1); }});
+                                           .reference = [](RefCtx& c) { reference_arg(c, -1); },
+                                           .combine = Combination::ArgMin});
 
 }  // namespace
 

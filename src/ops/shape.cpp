@@ -52,6 +52,7 @@ Exprs reshape_index(LowerCtx& c) {
       if (d > i && in[d] > 1) part = kir::floor_mod(part, in[d]);
       result[at(d)] = in[d] == 1 ? c.integer(0) : part;
     }
+    while (o_end < out.rank() && out[o_end] == 1) ++o_end;  // belong to no run
     o = o_end;
     i = i_end;
   }
@@ -227,7 +228,8 @@ const OpDef& slice_op = register_builtin(
              copy_element(c.out, k, *c.in[0], linear_index(c.in[0]->aval.shape, from));
            });
          },
-     .cost = 0});
+     .cost = 0,
+     .dims = DimAttrs{.each = {"start", "limit", "stride"}}});
 
 // ---- pad ----
 
@@ -307,7 +309,9 @@ const OpDef& pad_op = register_builtin(
        return {make_slice(ct, lo, limit, stride)};
      },
      .lower = lower_pad,
-     .reference = reference_pad});
+     .reference = reference_pad,
+     .dims = DimAttrs{.each = {"lo", "hi", "interior"}},
+     .zeros = Zeros::Around});
 
 // ---- reverse ----
 
@@ -342,7 +346,8 @@ const OpDef& reverse_op = register_builtin(
              copy_element(c.out, k, *c.in[0], linear_index(c.out.aval.shape, from));
            });
          },
-     .cost = 0});
+     .cost = 0,
+     .dims = DimAttrs{.some = "dims"}});
 
 // ---- concat ----
 
@@ -415,7 +420,8 @@ const OpDef& concat_op = register_builtin(
              });
              start += x->aval.shape[static_cast<int>(dim)];
            }
-         }});
+         },
+     .dims = DimAttrs{.one = "dim"}});
 
 // ---- iota ----
 

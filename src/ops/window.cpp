@@ -33,8 +33,11 @@ I Window::count(std::size_t d, I n) const {
 
 namespace {
 
+constexpr std::string_view kPerDim[] = {"window", "stride", "lo", "hi", "dilation"};
+std::vector<std::string> window_attrs() { return {std::begin(kPerDim), std::end(kPerDim)}; }
+
 Window check_window(const InferCtx& c, int rank) {
-  for (const char* key : {"window", "stride", "lo", "hi", "dilation"}) ints_per_dim(c, key, rank);
+  for (std::string_view key : kPerDim) ints_per_dim(c, key, rank);
   const Window w = Window::of(c.attrs);
   for (std::size_t d = 0; d < w.size.size(); ++d) {
     LILITH_CHECK(w.size[d] >= 1 && w.stride[d] >= 1 && w.dilation[d] >= 1,
@@ -206,7 +209,8 @@ const OpDef& window_sum_op = register_builtin(
                c.out.set_int(k, int_sum);
            });
          },
-     .cost = 8});
+     .cost = 8,
+     .dims = DimAttrs{.each = window_attrs()}});
 
 // The offset of the first largest element and its value; a NaN beats all. -1 where a window is
 // empty.
@@ -257,7 +261,8 @@ const OpDef& window_max_op = register_builtin(
                copy_element(c.out, k, *c.in[0], static_cast<I>(best.at));
            });
          },
-     .cost = 8});
+     .cost = 8,
+     .dims = DimAttrs{.each = window_attrs()}});
 
 const OpDef& window_argmax_op =
     register_builtin({.name = "window_argmax",
@@ -299,7 +304,9 @@ const OpDef& window_argmax_op =
                                   best_of_window(*c.in[0], w, to).offset;
                             });
                           },
-                      .cost = 16});
+                      .cost = 16,
+                      .dims = DimAttrs{.each = window_attrs(), .numbered = "window"},
+                      .below = [](const Attrs& a) { return Window::of(a).volume(); }});
 
 // ---- unpool, window_gather ----
 
@@ -417,7 +424,10 @@ const OpDef& unpool_op = register_builtin(
              });
            });
          },
-     .cost = 8});
+     .cost = 8,
+     .dims = DimAttrs{.each = {"window", "stride", "lo", "hi", "dilation", "shape"},
+                      .numbered = "window"},
+     .zeros = Zeros::Beside});
 
 const OpDef& window_gather_op = register_builtin(
     {.name = "window_gather",
@@ -462,7 +472,8 @@ const OpDef& window_gather_op = register_builtin(
                  });
            });
          },
-     .cost = 8});
+     .cost = 8,
+     .dims = DimAttrs{.each = window_attrs(), .numbered = "window"}});
 
 }  // namespace
 

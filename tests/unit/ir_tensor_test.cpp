@@ -131,6 +131,32 @@ TEST(Tensor, PrintsAsPyTorch) {
             "tensor([[[1., 2.]],\n\n        [[3., 4.]]])");
 }
 
+// What passes and schedules ask of every op of a class is there, or the op is refused.
+TEST(Op, SaysWhatItsClassNeeds) {
+  const auto refused = [](OpClass cls) {
+    return message_of([&] {
+      register_builtin({.name = "test_bad",
+                        .arity = 2,
+                        .cls = cls,
+                        .infer = [](const InferCtx& c) { return c.in[0]; },
+                        .no_vjp_reason = "a test's op"});
+    });
+  };
+  EXPECT_EQ(refused(OpClass::Reduction),
+            "register_op: 'test_bad' has no combine; a reduction says what its elements are "
+            "combined by");
+  EXPECT_EQ(refused(OpClass::Contraction),
+            "register_op: 'test_bad' has no axes of two operands; a contraction says what its "
+            "loops are");
+  EXPECT_EQ(refused(OpClass::Window),
+            "register_op: 'test_bad' has no dims; a window op says how its attributes speak of "
+            "dimensions");
+  EXPECT_EQ(refused(OpClass::Scatter),
+            "register_op: 'test_bad' has no dims; a scatter says how its attributes speak of "
+            "dimensions");
+  EXPECT_EQ(find_op("test_bad"), nullptr);
+}
+
 TEST(Op, MisuseIsAnError) {
   Tensor a = make<float>({2}, {1, 2});
   EXPECT_EQ(message_of([&] { apply(wrap_op(), {a, a}); }), "test_wrap: got 2 inputs; need 1");

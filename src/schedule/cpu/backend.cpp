@@ -21,23 +21,21 @@ std::optional<SparseSpec> CpuBackend::sparse(const NodeImpl* product) const {
 // Windows that follow each other without overlap or padding over at most two spatial dimensions of
 // a convolution's result: a register tile can hold whole ones.
 bool CpuBackend::pools(const NodeImpl* core, const NodeImpl* pool) const {
-  if (core->op->name != "conv_general" || pool->op->cls != OpClass::Window ||
-      pool->op->name == "unpool" || !is_floating(core->aval.dtype))
+  if (core->op->cls != OpClass::Contraction || pool->op->cls != OpClass::Window ||
+      pool->op->zeros != Zeros::None || !is_floating(core->aval.dtype))
     return false;
-  const auto &window = pool->attrs.ints("window"), &stride = pool->attrs.ints("stride"),
-             &spec = core->attrs.ints("out_spec");
+  const auto &window = pool->attrs.ints("window"), &stride = pool->attrs.ints("stride");
   int dims = 0;
   std::int64_t volume = 1;
   for (std::size_t d = 0; d < window.size(); ++d) {
-    const bool spatial =
-        std::find(spec.begin() + 2, spec.end(), static_cast<std::int64_t>(d)) != spec.end();
-    if (window[d] != stride[d] || (window[d] > 1 && !spatial) || pool->attrs.ints("lo")[d] != 0 ||
-        pool->attrs.ints("hi")[d] > 0 || pool->attrs.ints("dilation")[d] != 1)
+    if (window[d] != stride[d] || (window[d] > 1 && !slides(core, static_cast<int>(d))) ||
+        pool->attrs.ints("lo")[d] != 0 || pool->attrs.ints("hi")[d] > 0 ||
+        pool->attrs.ints("dilation")[d] != 1)
       return false;
     dims += window[d] > 1;
     volume *= window[d];
   }
-  return dims >= 1 && dims <= 2 && volume <= 16 && core->aval.shape[static_cast<int>(spec[1])] > 1;
+  return dims >= 1 && dims <= 2 && volume <= 16 && column_extent(core) > 1;
 }
 
 // There are rows enough for the team, or little work.

@@ -101,7 +101,7 @@ void Fuser::find_sparse() {
 bool Fuser::listed(const NodeImpl* n) const {
   if (sparse_.empty() || a_.is_output(n) || a_.users(n).empty()) return false;
   return std::all_of(a_.users(n).begin(), a_.users(n).end(), [&](const NodeImpl* u) {
-    if (u->op->name == "pad" && n->op->name == "unpool") return listed(u);
+    if (u->op->zeros == Zeros::Around && n->op->zeros == Zeros::Beside) return listed(u);
     const auto it = sparse_.find(u);
     if (it == sparse_.end()) return false;
     const auto side = static_cast<std::size_t>(it->second->side);

@@ -33,6 +33,13 @@ std::vector<Axis> contraction_axes(const ir::NodeImpl* core, const std::vector<s
 using Coefficients = std::vector<std::vector<std::int64_t>>;
 Coefficients operand_coefficients(const ir::NodeImpl* core, int side);
 
+/// True when a window of the first operand slides along this dimension of the result, as along a
+/// convolution's spatial ones: an axis moves both, and a summed axis moves the operand there too.
+bool slides(const ir::NodeImpl* core, int dim);
+/// The size of the result's first dimension that only the second operand has: a convolution's
+/// features, a matrix's columns; 1 where there is none.
+std::int64_t column_extent(const ir::NodeImpl* core);
+
 /// Elements that some of the axes span together.
 std::int64_t extent_of(const std::vector<Axis>& axes, const std::vector<int>& some);
 /// The row-major number of a place among them; `at` is the value of every axis.

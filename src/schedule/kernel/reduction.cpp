@@ -12,13 +12,22 @@ using ir::NodeImpl;
 using kir::Expr;
 
 kir::Combine combine_of(const NodeImpl* n) {
-  const std::string& op = n->op->name;
   const bool boolean = n->aval.dtype == DType::Bool;
-  if (op == "reduce_sum") return boolean ? kir::Combine::Or : kir::Combine::Add;
-  if (op == "reduce_prod") return boolean ? kir::Combine::And : kir::Combine::Mul;
-  if (op == "reduce_max") return boolean ? kir::Combine::Or : kir::Combine::Max;
-  if (op == "reduce_min") return boolean ? kir::Combine::And : kir::Combine::Min;
-  throw InternalError(fmt::format("schedule: no combination for '{}'", op));
+  switch (n->op->combine) {
+    case Combination::Sum:
+      return boolean ? kir::Combine::Or : kir::Combine::Add;
+    case Combination::Prod:
+      return boolean ? kir::Combine::And : kir::Combine::Mul;
+    case Combination::Max:
+      return boolean ? kir::Combine::Or : kir::Combine::Max;
+    case Combination::Min:
+      return boolean ? kir::Combine::And : kir::Combine::Min;
+    case Combination::None:
+    case Combination::ArgMax:
+    case Combination::ArgMin:
+      break;
+  }
+  throw InternalError(fmt::format("schedule: no combination for '{}'", n->op->name));
 }
 
 Expr identity_of(kir::Combine c, DType dtype, kir::Pool& pool) {
@@ -53,7 +62,7 @@ Expr combine(kir::Combine c, Expr a, Expr b) {
 }
 
 bool is_arg_reduction(const NodeImpl* n) {
-  return n->op->name == "argmax" || n->op->name == "argmin";
+  return n->op->combine == Combination::ArgMax || n->op->combine == Combination::ArgMin;
 }
 
 Accumulator add_accumulator(kir::Kernel& kernel, const NodeImpl* reduction,

@@ -14,7 +14,8 @@ bool find_unpool(NodeImpl* operand, SparseSpec* spec) {
   const auto rank = static_cast<std::size_t>(operand->aval.shape.rank());
   spec->lo.assign(rank, 0);
   spec->step.assign(rank, 1);
-  if (operand->op->name == "pad") {
+  if (operand->op->zeros == Zeros::Around) {
+    if (operand->attrs.real("value") != 0) return false;
     spec->lo = operand->attrs.ints("lo");
     for (std::size_t d = 0; d < rank; ++d) {
       spec->step[d] = operand->attrs.ints("interior")[d] + 1;
@@ -22,7 +23,7 @@ bool find_unpool(NodeImpl* operand, SparseSpec* spec) {
     }
     operand = operand->inputs[0];
   }
-  if (operand->op->name != "unpool") return false;
+  if (operand->op->zeros != Zeros::Beside) return false;
   spec->unpool = operand;
   for (const std::int64_t lo : operand->attrs.ints("lo")) {
     if (lo != 0) return false;

@@ -1,5 +1,8 @@
 #include "schedule/kernel/strided_view.h"
 
+#include <algorithm>
+
+#include "lilith/lower.h"
 #include "schedule/kernel/lowering.h"
 
 namespace lilith::schedule {
@@ -18,64 +21,52 @@ StridedView identity_view(NodeImpl* node) {
   return v;
 }
 
-// One view op as a map from its own index to its input's; false when it is not affine.
-bool step_view(NodeImpl* node, StridedView* map) {
-  const std::string& op = node->op->name;
+// What an op of one operand says of its element at an index of variables.
+struct Lowered {
+  kir::Pool pool;
+  std::vector<kir::Expr> at;  // where it reads the operand; variable d is the index of dimension d
+  bool plain = false;         // the element is what it read, once and without a guard
+};
+
+void lower_at_variables(const NodeImpl* node, Lowered* l) {
   const Shape& out = node->aval.shape;
-  const Shape& in = node->inputs.empty() ? out : node->inputs[0]->aval.shape;
-  const auto rank_in = static_cast<std::size_t>(in.rank());
-  map->offset.assign(rank_in, 0);
-  map->coefficient.assign(rank_in, std::vector<std::int64_t>(out.size(), 0));
-  if (op == "transpose") {
-    const auto& perm = node->attrs.ints("perm");
-    for (std::size_t o = 0; o < perm.size(); ++o)
-      map->coefficient[static_cast<std::size_t>(perm[o])][o] = 1;
-    return true;
+  std::vector<kir::Expr> index;
+  // The variable of a single index stays one, and counts as that of any other dimension.
+  for (const std::int64_t n : out) index.push_back(l->pool.var(std::max<std::int64_t>(n, 2), "i"));
+  const Aval& in = node->inputs[0]->aval;
+  const kir::Expr read = l->pool.read(0, compute_dtype(in.dtype));
+  int reads = 0;
+  LowerCtx ctx{l->pool, node->attrs, node->aval, {&in, 1}, index, {}, {}};
+  ctx.element = [&](int, std::vector<kir::Expr> at) {
+    l->at = std::move(at);
+    ++reads;
+    return read;
+  };
+  ctx.guarded = [&](int, std::vector<kir::Expr>, kir::Expr) {
+    reads = 2;
+    return read;
+  };
+  l->plain = node->op->lower(ctx).node() == read.node() && reads == 1;
+}
+
+// One view op as a map from its own index to its input's, by its `lower`; false when it is not
+// affine.
+bool step_view(const NodeImpl* node, StridedView* map) {
+  if (node->inputs.size() != 1 || node->aval.numel() == 0) return false;
+  Lowered l;
+  lower_at_variables(node, &l);
+  if (!l.plain) return false;
+  map->offset.clear();
+  map->coefficient.clear();
+  for (const kir::Expr& at : l.at) {
+    const std::optional<kir::Affine> a = kir::affine(at);
+    if (!a) return false;
+    map->offset.push_back(a->constant);
+    map->coefficient.emplace_back();
+    for (int d = 0; d < node->aval.shape.rank(); ++d)
+      map->coefficient.back().push_back(a->coefficient(static_cast<kir::VarId>(d)));
   }
-  if (op == "slice") {
-    const auto &start = node->attrs.ints("start"), &stride = node->attrs.ints("stride");
-    for (std::size_t d = 0; d < rank_in; ++d) {
-      map->offset[d] = start[d];
-      map->coefficient[d][d] = stride[d];
-    }
-    return true;
-  }
-  if (op == "reverse") {
-    for (std::size_t d = 0; d < rank_in; ++d) map->coefficient[d][d] = 1;
-    for (const std::int64_t d : node->attrs.ints("dims")) {
-      map->offset[static_cast<std::size_t>(d)] = in[static_cast<int>(d)] - 1;
-      map->coefficient[static_cast<std::size_t>(d)][static_cast<std::size_t>(d)] = -1;
-    }
-    return true;
-  }
-  if (op == "broadcast") {
-    const auto& dims = node->attrs.ints("dims");
-    for (std::size_t d = 0; d < rank_in; ++d) {
-      if (in[static_cast<int>(d)] != 1) map->coefficient[d][static_cast<std::size_t>(dims[d])] = 1;
-    }
-    return true;
-  }
-  if (op == "reshape") {
-    // Affine when every input dimension is a product of neighbouring output dimensions.
-    int o = 0;
-    for (int d = 0; d < in.rank(); ++d) {
-      std::int64_t product = 1;
-      std::vector<int> parts;
-      while (product < in[d] && o < out.rank()) {
-        product *= out[o];
-        parts.push_back(o++);
-      }
-      if (product != in[d]) return false;
-      std::int64_t stride = 1;
-      for (auto it = parts.rbegin(); it != parts.rend(); ++it) {
-        map->coefficient[static_cast<std::size_t>(d)][static_cast<std::size_t>(*it)] = stride;
-        stride *= out[*it];
-      }
-      while (o < out.rank() && out[o] == 1) ++o;
-    }
-    return true;
-  }
-  return false;
+  return true;
 }
 
 // outer: view -> middle index, inner: middle index -> base index.
@@ -97,11 +88,16 @@ StridedView compose(const StridedView& outer, const StridedView& inner) {
   return r;
 }
 
-// A half as the f32 that loading it gives.
+// A half as the f32 that loading it gives: an op that only changes the dtype.
 bool only_widens(const NodeImpl* node) {
-  return node->op->name == "cast" && node->aval.dtype == DType::F32 &&
-         compute_dtype(node->inputs[0]->aval.dtype) == DType::F32 &&
-         is_floating(node->inputs[0]->aval.dtype);
+  if (node->op->cls != OpClass::Elementwise || node->op->arity != 1 || !node->op->pure ||
+      node->aval.dtype != DType::F32)
+    return false;
+  const DType from = node->inputs[0]->aval.dtype;
+  if (!is_floating(from) || compute_dtype(from) != DType::F32) return false;
+  Lowered l;
+  lower_at_variables(node, &l);
+  return l.plain;
 }
 
 }  // namespace

@@ -276,7 +276,7 @@ void MapBuilder::build_arg() {
   const Expr axis = index_[static_cast<std::size_t>(n->attrs.ints("axes")[0])];
   const Expr value = reduce_value(0, {});
   const Expr held = pool().read(best, dtype), at = pool().read(where, DType::I64);
-  Expr better = n->op->name == "argmax" ? kir::gt(value, held) : kir::lt(value, held);
+  Expr better = n->op->combine == Combination::ArgMax ? kir::gt(value, held) : kir::lt(value, held);
   if (is_floating(dtype)) {
     better = kir::logical_or(
         better, kir::logical_and(kir::isnan(value), kir::logical_not(kir::isnan(held))));

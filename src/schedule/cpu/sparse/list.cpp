@@ -116,7 +116,7 @@ Expr ListBuilder::place() {
 // 1 where the value may differ from zero: select(%m, 0, %x) says where it does not.
 Expr ListBuilder::live() {
   NodeImpl* n = values();
-  if (n->op->name == "select") {
+  if (n->op->zeros == Zeros::AsChosen) {
     for (const std::size_t zero : {std::size_t{1}, std::size_t{2}}) {
       if (!passes::is_zero(n->inputs[zero])) continue;
       const Expr m = lower_.value(n->inputs[0], at_);
