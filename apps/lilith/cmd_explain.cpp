@@ -18,13 +18,18 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+struct KernelsTimed {
+  KernelsTimed() { set_time_kernels(true); }
+  ~KernelsTimed() { set_time_kernels(before); }
+  const bool before = time_kernels();
+};
+
 /// Runs a step a few times with its kernels timed.
 template <class F>
 void time_steps(F&& step) {
   constexpr int kSteps = 10;
-  set_time_kernels(true);
+  const KernelsTimed timed;
   for (int k = 0; k < kSteps; ++k) step();
-  set_time_kernels(false);
 }
 
 /// Compiles and runs a case that LILITH_DUMP left: the program, then a line for each output.

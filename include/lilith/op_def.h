@@ -123,8 +123,8 @@ struct OpDef {
 };
 
 /// Registers an op under its name; the returned definition lives for ever. Error when the name is
-/// taken, infer or lower or what its class needs is missing, there is neither a vjp nor a reason, or the class is neither
-/// Elementwise nor View: the schedules of the others know their ops.
+/// taken, infer or lower or what its class needs is missing, there is neither a vjp nor a reason,
+/// or the class is neither Elementwise nor View: the schedules of the others know their ops.
 const OpDef& register_op(OpDef def);
 /// The op with that name, or nullptr.
 const OpDef* find_op(std::string_view name);

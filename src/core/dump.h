@@ -28,7 +28,7 @@ class Case {
 };
 
 /// Writes a file as it is.
-void write_file(const std::string& path, const std::string& text);
+void write_file(const std::string& path, const std::string& text, const char* what = "LILITH_DUMP");
 /// Writes a file that is whole whenever it is there; one that is there already stays.
 void write_once(const std::string& folder, const std::string& name, const std::string& text);
 

@@ -47,7 +47,7 @@ Tensor AnyLayer::call_in_test_mode(const TypeInfo& type, const std::function<voi
   Tensor y = call();
   walk(after);
   LILITH_CHECK(after.is(before),
-               "Sequential: {} changes its state in test mode, too, so the model that holds it "
+               "Sequential: {} assigns its state in test mode, too, so the model that holds it "
                "cannot be called as const; make its operator() and the argument of the loss "
                "non-const.",
                type.name);

@@ -19,10 +19,10 @@ void set_control(std::uint64_t word) { _mm_setcsr(static_cast<unsigned>(word)); 
 constexpr std::uint64_t kFlush = std::uint64_t{1} << 24;  // FZ: of both; halves stay as they are
 std::uint64_t control() {
   std::uint64_t word;
-  asm volatile("mrs %0, fpcr" : "=r"(word));
+  asm volatile("mrs %0, fpcr" : "=r"(word)::"memory");
   return word;
 }
-void set_control(std::uint64_t word) { asm volatile("msr fpcr, %0" ::"r"(word)); }
+void set_control(std::uint64_t word) { asm volatile("msr fpcr, %0" ::"r"(word) : "memory"); }
 #else
 #error "denormals: unknown processor"
 #endif

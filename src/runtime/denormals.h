@@ -10,6 +10,7 @@ class DenormalMode {
   explicit DenormalMode(bool flush);
   ~DenormalMode();
   DenormalMode(const DenormalMode&) = delete;
+  DenormalMode& operator=(const DenormalMode&) = delete;
 
  private:
   std::uint64_t before_;

@@ -79,11 +79,12 @@ TEST_F(Cli, ExplainReplaysACase) {
   EXPECT_EQ(o.status, 0) << o.err;
   expect_has(o.out, "mul");
   expect_has(o.out, "output 0: f32[2,3]  min 0  max 2.5  mean 1.25");
-  ::setenv("LILITH_DISABLE", "nosuch", 1);
+  ::setenv("LILITH_DISABLE", "nosuch,padding", 1);
   const Outcome unknown = run("explain --replay " + path("case"));
   ::unsetenv("LILITH_DISABLE");
   EXPECT_EQ(unknown.status, 0);
   expect_has(unknown.err, "LILITH_DISABLE: there is no 'nosuch'; there are: fuse, ");
+  expect_has(unknown.err, "LILITH_DISABLE: 'padding' stays: kernels rely on it");
   EXPECT_NE(run("explain").status, 0);
   const Outcome missing = run("explain --replay " + path("nowhere"));
   EXPECT_EQ(missing.status, 1);

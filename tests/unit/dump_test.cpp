@@ -5,6 +5,7 @@
 #include <fstream>
 #include <regex>
 
+#include "core/dump.h"
 #include "core/env.h"
 #include "lilith/compile.h"
 #include "lilith/io.h"
@@ -113,6 +114,22 @@ TEST_F(Dump, AFolderThatCannotBeMadeIsAnError) {
     EXPECT_TRUE(std::string(e.what()).starts_with("LILITH_DUMP: cannot make the folder /proc/no"))
         << e.what();
   }
+}
+
+TEST_F(Dump, WhatCannotBeWrittenNamesItsVariable) {
+  const auto text_of = [](const auto& f) {
+    try {
+      f();
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(text_of([] { dump::write_file("/proc/no/x", ""); }).find("LILITH_DUMP: cannot"), 0u);
+  EXPECT_EQ(text_of([] {
+              dump::write_once("/proc/no/such", "x", "");
+            }).find("LILITH_DUMP_PLANS: cannot make the folder /proc/no/such"),
+            0u);
 }
 
 // What tools/kernel_diff compares.

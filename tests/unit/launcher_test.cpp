@@ -18,6 +18,10 @@
 namespace lilith {
 namespace {
 
+struct MemoryLimit {
+  ~MemoryLimit() { runtime::set_memory_limit_bytes(0); }
+};
+
 /// Two products and a row of sums: several launches, a temporary, and the same output twice.
 struct LauncherTest : ::testing::Test {
   LauncherTest() {
@@ -85,13 +89,13 @@ TEST_F(LauncherTest, OutputsThatHaveMemoryNeedNoRoom) {
   EXPECT_EQ(placement.bytes_in_place({}, out), 40 * 4 + 50 * 40 * 4);
 
   const MemoryCheck check(plan);
+  const MemoryLimit restored;
   runtime::set_memory_limit_bytes(memory_stats().live_bytes +
                                   static_cast<std::int64_t>(plan.arena_bytes));
   EXPECT_NO_THROW(check.before_run(placement, {}, out));
   EXPECT_THROW(check.before_run(placement, {}, std::vector<StoragePtr>(3)), DeviceError);
   runtime::set_memory_limit_bytes(1000);
   EXPECT_THROW(MemoryCheck{plan}, DeviceError);
-  runtime::set_memory_limit_bytes(0);
 }
 
 }  // namespace

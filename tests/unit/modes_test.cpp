@@ -140,14 +140,14 @@ TEST(Modes, AConstSequentialLosesNoStateOfAUsersLayer) {
   EXPECT_NE(net[1].as<Trained>()->mean.to_vector<float>(), std::vector<float>(2, 0));
   EXPECT_ERROR_HERE(
       fixed(x),
-      "Sequential: Counted changes its state in test mode, too, so the model that holds it "
+      "Sequential: Counted assigns its state in test mode, too, so the model that holds it "
       "cannot be called as const; make its operator() and the argument of the loss "
       "non-const.");
   EXPECT_EQ(net[0].as<Counted>()->calls.item<float>(), 2);
 
   Sequential numbered{Numbered{}};
   test_mode(numbered);
-  EXPECT_NE(error_text([&] { std::as_const(numbered)(x); }).find("Numbered changes its state"),
+  EXPECT_NE(error_text([&] { std::as_const(numbered)(x); }).find("Numbered assigns its state"),
             std::string::npos);
   Sequential trained{Trained{}};
   trained(x);

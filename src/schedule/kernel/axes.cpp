@@ -44,9 +44,11 @@ bool slides(const NodeImpl* core, int dim) {
   const std::vector<ContractionAxis> axes = axes_of(core);
   return std::any_of(axes.begin(), axes.end(), [&](const ContractionAxis& x) {
     return x.out.dim == dim && x.lhs.dim >= 0 && x.rhs.dim < 0 &&
-           std::any_of(axes.begin(), axes.end(), [&](const ContractionAxis& tap) {
-             return tap.out.dim < 0 && tap.lhs.dim == x.lhs.dim;
-           });
+           std::any_of(
+               axes.begin(), axes.end(),
+               [&](const ContractionAxis& tap) {
+                 return tap.out.dim < 0 && tap.lhs.dim == x.lhs.dim;
+               });
   });
 }
 

@@ -36,7 +36,8 @@ std::function<Graph(const ir::Numbered&)> at_each(std::vector<std::string_view> 
   };
 }
 
-// Names in LILITH_DISABLE that are neither a pass nor a rewrite nor a feature of the schedule.
+// Names in LILITH_DISABLE that are neither a pass nor a rewrite nor a feature of the schedule, and
+// those of rewrites that cannot be left out.
 void warn_of_unknown() {
   std::vector<std::string> known = {"fuse", "rows", "sparse"};
   for (const passes::Pass& p : passes::pipeline()) known.push_back(p.name);
@@ -46,7 +47,10 @@ void warn_of_unknown() {
       known.push_back(r.name);
   }
   for (const std::string& name : env::disabled()) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
+    if (std::any_of(rewrites().begin(), rewrites().end(),
+                    [&](const Rewrite& r) { return r.required && r.name == name; }))
+      fmt::print(stderr, "lilith: LILITH_DISABLE: '{}' stays: kernels rely on it\n", name);
+    else if (std::find(known.begin(), known.end(), name) == known.end())
       fmt::print(stderr, "lilith: LILITH_DISABLE: there is no '{}'; there are: {}\n", name,
                  fmt::join(known, ", "));
   }
