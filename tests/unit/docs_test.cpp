@@ -50,15 +50,21 @@ std::vector<Quote> quotes(const std::string& markdown) {
   return out;
 }
 
-TEST(Docs, AddingAnOpQuotesWhatCompiles) {
-  const std::vector<Quote> all = quotes(text_of("docs/adding-an-op.md"));
-  EXPECT_EQ(all.size(), 3u);
+void expect_quotes(const std::string& page, std::size_t count) {
+  const std::vector<Quote> all = quotes(text_of(page));
+  EXPECT_EQ(all.size(), count) << page;
   for (const Quote& q : all) {
     const std::string source = squeezed(text_of(q.path));
     ASSERT_FALSE(source.empty()) << q.path;
     for (const std::string& piece : q.pieces)
       EXPECT_NE(source.find(squeezed(piece)), std::string::npos) << q.path << " lacks\n" << piece;
   }
+}
+
+TEST(Docs, QuoteWhatCompiles) {
+  expect_quotes("docs/adding-an-op.md", 3);
+  expect_quotes("docs/adding-a-pass.md", 3);
+  expect_quotes("docs/adding-a-schedule.md", 3);
 }
 
 }  // namespace
