@@ -61,6 +61,7 @@ class Chooser {
     Decision d{std::move(ways[k]), {}};
     if (ways.size() > 1) d.next_best = describe(ways[k == 0 ? 1 : 0]);
     for (const auto& [n, layout] : d.choice.results) b_.add_value(n, layout);
+    if (!d.choice.copies.empty()) b_.copies.try_emplace(d.choice.copies, -1);
     decisions.push_back(std::move(d));
     return true;
   }

@@ -98,8 +98,7 @@ TEST(AddingASchedule, AWayOfOnesOwnIsChosenAndRuns) {
   ASSERT_EQ(plan.launches.size(), 1u);
   EXPECT_EQ(plan.launches[0].how, "written out");
   EXPECT_EQ(plan.launches[0].next_best, "pointwise");
-  for (const kir::Stmt& s : plan.launches[0].kernel.body)
-    EXPECT_EQ(s.kind, kir::Stmt::Kind::Store);
+  for (const kir::Stmt& s : plan.launches[0].kernel.body) EXPECT_EQ(s.kind, kir::Stmt::Kind::Store);
 
   const std::vector<StoragePtr> in = {x.node()->storage()};
   testing::PlanRunner runner(plan, in);

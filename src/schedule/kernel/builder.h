@@ -23,7 +23,8 @@ struct Builder {
   Plan plan;
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;
   std::vector<SparseList> sparse_lists;
-  std::map<std::vector<std::int64_t>, int> copies;  // of operands, by what says all about them
+  // Of operands, by what says all about them: buffers; -1 until the kernel that fills it is made.
+  std::map<std::vector<std::int64_t>, int> copies;
 
   /// The buffer of a stored value made so far; -1 when there is none.
   int buffer(const ir::NodeImpl* n) const {

@@ -47,8 +47,9 @@ void warn_of_unknown() {
       known.push_back(r.name);
   }
   for (const std::string& name : env::disabled()) {
-    if (std::any_of(rewrites().begin(), rewrites().end(),
-                    [&](const Rewrite& r) { return r.required && r.name == name; }))
+    if (std::any_of(rewrites().begin(), rewrites().end(), [&](const passes::Pass& r) {
+          return r.kind == passes::PassKind::Required && r.name == name;
+        }))
       fmt::print(stderr, "lilith: LILITH_DISABLE: '{}' stays: kernels rely on it\n", name);
     else if (std::find(known.begin(), known.end(), name) == known.end())
       fmt::print(stderr, "lilith: LILITH_DISABLE: there is no '{}'; there are: {}\n", name,

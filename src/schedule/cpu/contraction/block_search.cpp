@@ -59,7 +59,7 @@ class Search {
   void choose_copies(BlockSchedule* s) const;
   double tile_cycles(const BlockSchedule& s) const;
   double wait_for_a(const BlockSchedule& s, bool copied) const;
-  double wait_for_b(const BlockSchedule& s, bool panels) const;
+  double wait_for_b(const BlockSchedule& s, double* pack) const;
   double column_blocks(const BlockSchedule& s) const;
   std::int64_t block_steps(const BlockSchedule& s) const;
 
@@ -204,8 +204,9 @@ double Search::wait_for_a(const BlockSchedule& s, bool copied) const {
   return passes * (tiles * walk.copied() + elements * kCopied);
 }
 
-// b passes by once for every block of rows.
-double Search::wait_for_b(const BlockSchedule& s, bool panels) const {
+// b passes by once for every block of rows; `pack` (null: there are no panels) gets what it takes
+// to fill them.
+double Search::wait_for_b(const BlockSchedule& s, double* pack) const {
   double elements = 1, row_blocks = 1;
   for (const Axis& x : spec_.axes) elements *= x.b != 0 ? static_cast<double>(x.extent) : 1;
   for (const int i : rows_)
@@ -222,9 +223,10 @@ double Search::wait_for_b(const BlockSchedule& s, bool panels) const {
     if (x.b != 0) tiles *= static_cast<double>(divide_up(x.extent, n));
   }
   const OperandWalk walk = walk_over(spec_.axes, &Axis::b, tile, element_bytes_, target_);
-  if (panels)
-    return walk_along(bytes, target_).far(row_blocks) + tiles * walk.copied() + elements * kPacked +
-           kLaunch;
+  if (pack != nullptr) {
+    *pack = tiles * walk.copied() + elements * kPacked + kLaunch;
+    return walk_along(bytes, target_).far(row_blocks);
+  }
   return walk.far(tiles * row_blocks * (walk.fits ? 1 : static_cast<double>(s.row_tiles)));
 }
 
@@ -236,10 +238,13 @@ double Search::column_blocks(const BlockSchedule& s) const {
 void Search::choose_copies(BlockSchedule* s) const {
   const double copied = wait_for_a(*s, true), direct = wait_for_a(*s, false);
   s->copy_a = copied < direct;
-  const double panels = wait_for_b(*s, true);
-  const double rows = axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, false) : INFINITY;
-  s->tile.pack_b = panels < rows;
-  s->cycles = kBlockLoops + tile_cycles(*s) + std::min(copied, direct) + std::min(panels, rows) +
+  double pack = 0;
+  const double panels = wait_for_b(*s, &pack);
+  const double rows = axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, nullptr) : INFINITY;
+  s->tile.pack_b = panels + pack < rows;
+  s->tile.pack_cycles = s->tile.pack_b ? pack : 0;
+  s->cycles = kBlockLoops + tile_cycles(*s) + std::min(copied, direct) +
+              (s->tile.pack_b ? panels : rows) +
               1.5 * axis(s->tile.vector_axis).strided * spec_.result_elements();
   double tasks = column_blocks(*s);
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
@@ -252,6 +257,7 @@ void Search::choose_copies(BlockSchedule* s) const {
   tasks *= std::ceil(row_steps / static_cast<double>(s->row_tiles));
   const double threads = target_.threads;
   s->cycles *= std::ceil(tasks / threads) * threads / tasks;
+  s->cycles += s->tile.pack_cycles;
   s->tile.cycles = s->cycles;
 }
 

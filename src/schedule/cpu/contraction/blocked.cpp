@@ -18,7 +18,8 @@ std::int64_t blocks_of(std::int64_t steps, std::int64_t block) {
   return (steps + block - 1) / block;
 }
 
-// The axis in two: `cut` of its steps inside of blocks.
+}  // namespace
+
 ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut) {
   if (axis < 0) return spec;
   Axis& outer = spec.axes[static_cast<std::size_t>(axis)];
@@ -31,8 +32,6 @@ ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut) {
   spec.axes.insert(spec.axes.begin() + axis + 1, std::move(inner));
   return spec;
 }
-
-}  // namespace
 
 std::string BlockSchedule::name(const std::vector<Axis>& axes, bool pooled) const {
   std::string text = tile.name(axes, pooled);

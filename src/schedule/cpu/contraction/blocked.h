@@ -20,6 +20,9 @@ struct BlockSchedule {
   std::string name(const std::vector<Axis>& axes, bool pooled) const;
 };
 
+/// The axis in two: `cut` of its steps inside of blocks. Axis -1: as it is.
+ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut);
+
 /// Blocks for a product; cycles that are not finite where none make sense.
 std::vector<BlockSchedule> search_blocks(const ContractionSpec& spec, const Target& target,
                                          DType dtype);

@@ -39,21 +39,25 @@ Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::in
       vector_tile_(vector_tile),
       tiles_((axis(vector_axis).extent + vector_tile - 1) / vector_tile),
       dtype_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype) {
-  const auto [it, is_new] = b.copies.try_emplace(key(), -1);
-  if (is_new) {
-    it->second = b.add_scratch(
+  int& buffer = b.copies.try_emplace(key(spec, vector_axis, vector_tile), -1).first->second;
+  filled_ = buffer >= 0;
+  if (!filled_) {
+    buffer = b.add_scratch(
         "panels", dtype_,
         extent_of(spec.axes, others()) * tiles_ * extent_of(spec.axes, summed()) * vector_tile);
   }
-  filled_ = !is_new;
-  buffer_ = it->second;
+  buffer_ = buffer;
 }
 
-std::vector<std::int64_t> Panels::key() const {
-  std::vector<std::int64_t> key{spec_.b_buffer, spec_.b_offset, vector_tile_,
-                                axis(vector_axis_).extent, axis(vector_axis_).b};
-  for (const auto& some : {others(), summed()}) {
-    for (const int i : some) key.insert(key.end(), {axis(i).extent, axis(i).b});
+std::vector<std::int64_t> Panels::key(const ContractionSpec& spec, int vector_axis,
+                                      std::int64_t vector_tile) {
+  const Axis& lanes = spec.axes[static_cast<std::size_t>(vector_axis)];
+  std::vector<std::int64_t> key{spec.b_buffer, spec.b_offset, vector_tile, lanes.extent, lanes.b};
+  for (const bool summed : {false, true}) {
+    for (const Axis& x : spec.axes) {
+      if (&x != &lanes && x.summed() == summed && (summed || x.b != 0))
+        key.insert(key.end(), {x.extent, x.b});
+    }
     key.push_back(-1);
   }
   return key;

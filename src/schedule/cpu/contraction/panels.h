@@ -13,6 +13,9 @@ class Panels {
  public:
   Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::int64_t vector_tile);
 
+  /// What says all about the panels: products with the same share them.
+  static std::vector<std::int64_t> key(const ContractionSpec& spec, int vector_axis,
+                                       std::int64_t vector_tile);
   int buffer() const { return buffer_; }
   /// Where an element lies; `at` is the value of every axis, and `column` counts in the tile.
   kir::Expr place(kir::Pool& p, const std::vector<kir::Expr>& at, kir::Expr tile,
@@ -32,8 +35,7 @@ class Panels {
   Walk walk(kir::Pool& p) const;
   kir::Block tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<kir::Expr> at,
                      kir::Expr tile, std::int64_t width, const LoopDim& inner) const;
-  std::vector<std::int64_t> key() const;  // says all about the panels
-  std::vector<int> others() const;        // axes of b in the result but the vector axis
+  std::vector<int> others() const;  // axes of b in the result but the vector axis
   std::vector<int> summed() const;
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
 

@@ -18,7 +18,8 @@ struct TileSchedule {
   bool pack_b = false;          // b is copied into panels [tile][k][vector_tile] first
   std::vector<int> split_axes;  // summed axes outside of the tiles, their first cut into chunks
   std::int64_t chunks = 1;
-  double cycles = 0;  // the model's estimate, of one thread
+  double cycles = 0;       // the model's estimate, of one thread
+  double pack_cycles = 0;  // of these, to fill the panels
 
   std::int64_t tile_of(int axis) const;
   std::string name(const std::vector<Axis>& axes, bool pooled) const;

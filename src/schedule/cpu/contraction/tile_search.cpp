@@ -69,7 +69,6 @@ class Search {
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
 
   std::optional<Lanes> in_lanes(int v, bool pack) const;
-  double fixed_cycles(const Lanes& l) const;
   void try_tiles(const Lanes& l);
   void try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t most, int outer, int inner);
   void consider(const Lanes& l, std::int64_t vectors, Rows rows);
@@ -103,19 +102,9 @@ std::optional<Lanes> Search::in_lanes(int v, bool pack) const {
     if (x.a != 0 && x.b == 0) l.row_axes.push_back(r);
     l.others *= static_cast<double>(x.extent);
   }
-  l.fixed_cycles = fixed_cycles(l);
-  return l;
-}
-
-double Search::fixed_cycles(const Lanes& l) const {
-  const Axis& vec = axis(l.axis);
-  double b_elements = static_cast<double>(vec.extent) * static_cast<double>(summed_);
-  for (const Axis& x : spec_.axes) {
-    if (&x != &vec && !x.summed() && x.b != 0) b_elements *= static_cast<double>(x.extent);
-  }
-  const double pack_cycles = l.pack ? b_elements * kPacked + kLaunch : 0;
   // A gather or scatter takes its elements one by one.
-  return pack_cycles + 1.5 * vec.strided * static_cast<double>(result_);
+  l.fixed_cycles = 1.5 * vec.strided * static_cast<double>(result_);
+  return l;
 }
 
 void Search::try_tiles(const Lanes& l) {
@@ -249,7 +238,16 @@ class Memory {
   double wait() const {
     const OperandWalk a = walk_over(spec_.axes, &Axis::a, tile_, bytes_, target_),
                       b = walk_over(spec_.axes, &Axis::b, tile_, bytes_, target_);
-    return s_.pack_b ? panels_of_b_ * b.copied() + wait_for(a, walk_panel()) : wait_for(a, b);
+    return wait_for(a, s_.pack_b ? walk_panel() : b);
+  }
+
+  // To fill the panels.
+  double pack() const {
+    if (!s_.pack_b) return 0;
+    double elements = 1;
+    for (const Axis& x : spec_.axes) elements *= x.b != 0 ? static_cast<double>(x.extent) : 1;
+    return panels_of_b_ * walk_over(spec_.axes, &Axis::b, tile_, bytes_, target_).copied() +
+           elements * kPacked + kLaunch;
   }
 
  private:
@@ -353,7 +351,8 @@ std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target
         if (auto outside = split(turned, target, dtype, s)) all.push_back(std::move(*outside));
       }
       const Memory memory(turned, target, dtype, s);
-      s.cycles = (s.cycles + memory.wait()) * idle(target, memory.tiles());
+      s.pack_cycles = memory.pack();
+      s.cycles = (s.cycles + memory.wait()) * idle(target, memory.tiles()) + s.pack_cycles;
       all.push_back(std::move(s));
     }
   }

@@ -45,6 +45,14 @@ Layout lanes_innermost(const Product& g, const ContractionSpec& spec, int vector
   return layout;
 }
 
+// Panels that an earlier product of the program has already cost nothing.
+void share_panels(const Builder& b, const ContractionSpec& spec, const TileSchedule& s,
+                  Choice* way) {
+  if (!s.pack_b) return;
+  way->copies = Panels::key(spec, s.vector_axis, s.vector_tile);
+  if (b.copies.contains(way->copies)) way->cycles -= s.pack_cycles;
+}
+
 }  // namespace
 
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
@@ -55,6 +63,7 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
   for (const TileSchedule& s : found) {
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
+    share_panels(b, s.swap ? spec.swapped() : spec, s, &way);
     way.emit = [&b, g, spec, layout, s] {
       if (s.split_axes.empty())
         Tiles(b, g, spec, layout, s).emit();
@@ -73,6 +82,7 @@ void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
   for (const BlockSchedule& s : found) {
     const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
+    share_panels(b, cut_sum(s.tile.swap ? spec.swapped() : spec, s.cut_axis, s.cut), s.tile, &way);
     way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
   }

@@ -27,7 +27,7 @@ void add_break(Expr x, Expr var, std::set<std::int64_t>* breaks) {
     return;
   const std::int64_t k = form->terms[0].second, c = form->constant;
   const std::int64_t le = x->op == kir::Op::Le ? 1 : 0;
-  if (k == 1) breaks->insert(le - c);      // var < le - c
+  if (k == 1) breaks->insert(le - c);       // var < le - c
   if (k == -1) breaks->insert(c + 1 - le);  // var >= c + 1 - le
 }
 
@@ -69,8 +69,8 @@ void MapBuilder::build_stretches(const Stretches& s) {
       d.var = loop_var(pool(), d.extent, "p");
       set_var(&by, var, cut ? d.var + pool().integer(from) : d.var);
     }
-    kernel_.body.push_back(share_vector_loops(pool(), dims, stores(by),
-                                              enough_tasks(b_.target, extent_of(dims))));
+    kernel_.body.push_back(
+        share_vector_loops(pool(), dims, stores(by), enough_tasks(b_.target, extent_of(dims))));
   }
   how_ = fmt::format("pointwise, {} stretches of loop {} of {}", s.bounds.size() - 1, s.dim,
                      dims_.size());
