@@ -154,8 +154,8 @@ class Fuser {
   static constexpr std::size_t kMaxResults = 8;
   // What is put together of more pieces is stored by itself: a kernel of nothing but copies.
   static constexpr std::size_t kMostReads = 16;
-  // Flops that are sooner spent again than a value comes from memory: those of a GELU's tanh.
-  static constexpr double kRecomputed = 40;
+  // Flops that are sooner spent again than a value comes from memory: those of a tanh.
+  static constexpr double kRecomputed = 24;
 
   const Dataflow& a_;
   const FusionRules& rules_;
