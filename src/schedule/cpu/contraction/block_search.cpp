@@ -15,8 +15,6 @@ constexpr std::int64_t kLongestBlock = 512;     // steps of the sum
 constexpr double kBlockLoops = 200;             // of the loops themselves: for small products
 constexpr std::int64_t kMostPartial = 1 << 19;  // bytes of sums that wait for the next block
 
-std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
-
 class Search {
  public:
   Search(const ContractionSpec& spec, const Target& target, DType dtype)
@@ -255,9 +253,7 @@ void Search::choose_copies(BlockSchedule* s) const {
   for (const int i : rows_)
     row_steps *= static_cast<double>(divide_up(axis(i).extent, s->tile.tile_of(i)));
   tasks *= std::ceil(row_steps / static_cast<double>(s->row_tiles));
-  const double threads = target_.threads;
-  s->cycles *= std::ceil(tasks / threads) * threads / tasks;
-  s->cycles += s->tile.pack_cycles;
+  s->cycles = s->cycles * idle_factor(target_, tasks) + s->tile.pack_cycles;
   s->tile.cycles = s->cycles;
 }
 

@@ -4,21 +4,13 @@
 
 #include <algorithm>
 
-#include "schedule/cpu/contraction/ways.h"
+#include "schedule/cpu/contraction/tile_cycles.h"
 
 namespace lilith::schedule {
 
 using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
-
-namespace {
-
-std::int64_t blocks_of(std::int64_t steps, std::int64_t block) {
-  return (steps + block - 1) / block;
-}
-
-}  // namespace
 
 ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut) {
   if (axis < 0) return spec;
@@ -69,20 +61,14 @@ BlockedTiles::Loops BlockedTiles::make_loops() {
 
 void BlockedTiles::emit_loops() {
   const Loops loops = make_loops();
-  const std::int64_t elements =
-      schedule_.vector_tile * blocks_.row_tiles * std::max<std::int64_t>(1, [&] {
-        std::int64_t n = 1;
-        for (const std::int64_t t : schedule_.row_tiles) n *= t;
-        return n;
-      }());
+  const std::int64_t rows = blocks_.row_tiles * schedule_.rows();
   if (sum_blocks_ > 1)
-    partial_ =
-        kernel_.add_buffer("partial", dtype_, elements * blocks_.column_tiles, kir::Space::Thread);
+    partial_ = kernel_.add_buffer(
+        "partial", dtype_, rows * schedule_.vector_tile * blocks_.column_tiles, kir::Space::Thread);
   if (blocks_.copy_a)
-    copy_ = kernel_.add_buffer("a", dtype_, elements / schedule_.vector_tile * extent(inner_),
-                               kir::Space::Thread);
-  const std::int64_t row_blocks = blocks_of(loops.row_steps, blocks_.row_tiles),
-                     column_blocks = blocks_of(loops.columns.steps, blocks_.column_tiles);
+    copy_ = kernel_.add_buffer("a", dtype_, rows * extent(inner_), kir::Space::Thread);
+  const std::int64_t row_blocks = divide_up(loops.row_steps, blocks_.row_tiles),
+                     column_blocks = divide_up(loops.columns.steps, blocks_.column_tiles);
   std::vector<LoopDim> dims;
   for (const TileLoop& l : loops.batches) dims.push_back({l.var, l.steps});
   const Expr row_block = loop_var(pool(), row_blocks, "rows"),
@@ -148,10 +134,9 @@ Block BlockedTiles::tiles_of_block(const Loops& loops, Expr row_block, Expr colu
 
 // Where a tile's sum waits for the next block: each tile in one piece.
 Expr BlockedTiles::partial_place(const ResultTile& tile) {
-  std::int64_t rows = 1;
-  for (const std::int64_t t : schedule_.row_tiles) rows *= t;
   const Expr which = column_tile_ * number(blocks_.row_tiles) + row_tile_;
-  return (which * number(rows) + tile.row) * number(schedule_.vector_tile) + tile.column;
+  return (which * number(schedule_.rows()) + tile.row) * number(schedule_.vector_tile) +
+         tile.column;
 }
 
 Block BlockedTiles::one_tile(const ResultTile& tile) {
@@ -189,12 +174,10 @@ bool BlockedTiles::along_sum() const {
 // The copy holds tile after tile of rows; in each, the sum's steps of every row, or the rows of
 // every step: as a itself has them next to each other.
 Expr BlockedTiles::copied_place(const ResultTile& tile) {
-  std::int64_t rows = 1;
-  for (const std::int64_t t : schedule_.row_tiles) rows *= t;
   const Expr k = flat_index(pool(), spec_.axes, inner_, tile.at);
   const std::int64_t steps = extent(inner_);
-  if (along_sum()) return (row_tile_ * number(rows) + tile.row) * number(steps) + k;
-  return (row_tile_ * number(steps) + k) * number(rows) + tile.row;
+  if (along_sum()) return (row_tile_ * number(schedule_.rows()) + tile.row) * number(steps) + k;
+  return (row_tile_ * number(steps) + k) * number(schedule_.rows()) + tile.row;
 }
 
 Expr BlockedTiles::tile_a(const ResultTile& tile) {

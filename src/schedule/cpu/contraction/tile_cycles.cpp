@@ -1,6 +1,7 @@
 #include "schedule/cpu/contraction/tile_cycles.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace lilith::schedule {
 
@@ -16,6 +17,11 @@ bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lan
     if (i != vector_axis && axes[static_cast<std::size_t>(i)].b % lanes != 0) return false;
   }
   return true;
+}
+
+double idle_factor(const Target& target, double tasks) {
+  const double threads = target.threads;
+  return std::ceil(tasks / threads) * threads / tasks;
 }
 
 double layout_factor(const Axis& x) {

@@ -22,6 +22,7 @@ struct TileSchedule {
   double pack_cycles = 0;  // of these, to fill the panels
 
   std::int64_t tile_of(int axis) const;
+  std::int64_t rows() const;  // of a full tile
   std::string name(const std::vector<Axis>& axes, bool pooled) const;
 };
 

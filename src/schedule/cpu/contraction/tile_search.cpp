@@ -16,8 +16,6 @@ namespace {
 constexpr std::int64_t kPage = 4096;
 constexpr double kMostSplit = 16 << 20;  // bytes of a result that every thread has a copy of
 
-std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
-
 double innermost_overhead(const ContractionSpec& spec) {
   std::int64_t inner = 1;
   for (const Axis& x : spec.axes) {
@@ -294,12 +292,6 @@ class Memory {
   double tiles_ = 1, panels_of_a_ = 1, panels_of_b_ = 1;
 };
 
-// Threads that have no tile while others do.
-double idle(const Target& target, double tasks) {
-  const double threads = target.threads;
-  return std::ceil(tasks / threads) * threads / tasks;
-}
-
 // A long sum over a small result, or one with few tiles for the team, may run outside of the tiles.
 std::optional<TileSchedule> split(const ContractionSpec& spec, const Target& target, DType dtype,
                                   TileSchedule s) {
@@ -325,7 +317,7 @@ std::optional<TileSchedule> split(const ContractionSpec& spec, const Target& tar
   // The copies are cleared and added up.
   s.cycles += memory.wait_of_split() +
               result / static_cast<double>(size) * static_cast<double>(s.chunks) * 0.5;
-  s.cycles *= idle(target, static_cast<double>(s.chunks));
+  s.cycles *= idle_factor(target, static_cast<double>(s.chunks));
   return s;
 }
 
@@ -352,7 +344,7 @@ std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target
       }
       const Memory memory(turned, target, dtype, s);
       s.pack_cycles = memory.pack();
-      s.cycles = (s.cycles + memory.wait()) * idle(target, memory.tiles()) + s.pack_cycles;
+      s.cycles = (s.cycles + memory.wait()) * idle_factor(target, memory.tiles()) + s.pack_cycles;
       all.push_back(std::move(s));
     }
   }

@@ -22,6 +22,12 @@ std::int64_t TileSchedule::tile_of(int axis) const {
   return row == row_axes.end() ? 1 : row_tiles[static_cast<std::size_t>(row - row_axes.begin())];
 }
 
+std::int64_t TileSchedule::rows() const {
+  std::int64_t n = 1;
+  for (const std::int64_t t : row_tiles) n *= t;
+  return n;
+}
+
 std::string TileSchedule::name(const std::vector<Axis>& axes, bool pooled) const {
   const auto name_of = [&](int i) { return axes[static_cast<std::size_t>(i)].name; };
   std::string rows, split;
