@@ -41,7 +41,7 @@ struct Sum {
 class DisjointPads {
  public:
   explicit DisjointPads(const ir::Numbered& g)
-      : g_(g), uses_(g.size(), 0), adds_to_(g.size(), false), value_(g.size()) {
+      : g_(g), uses_(g.size(), 0), adds_to_(g.size(), false), padded_(g.size()), term_(g.size()) {
     for (std::size_t i = 0; i < g.size(); ++i) {
       for (const std::uint32_t in : g.inputs(i)) {
         ++uses_[in];
@@ -54,11 +54,11 @@ class DisjointPads {
   Tensor visit(std::size_t i, std::span<NodeImpl* const> inputs) {
     const NodeImpl& n = g_.node(i);
     int dim = -1;
-    if (pads_one_dim(n, &dim)) value_[i] = Tensor(inputs[0]);
+    if (pads_one_dim(n, &dim)) padded_[i] = Tensor(inputs[0]);
     if (!is(n, "add")) return {};
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       const std::uint32_t in = g_.inputs(i)[k];
-      if (!value_[in].defined()) value_[in] = Tensor(inputs[k]);
+      if (!term_[in].defined()) term_[in] = Tensor(inputs[k]);
     }
     if (is_inner(i)) return {};
     const Sum sum = gather(i);
@@ -67,7 +67,7 @@ class DisjointPads {
     const Tensor whole = concatenate(sum, n.aval);
     return sum.other < 0
                ? whole
-               : lilith::apply("add", {value_[static_cast<std::size_t>(sum.other)], whole});
+               : lilith::apply("add", {term_[static_cast<std::size_t>(sum.other)], whole});
   }
 
  private:
@@ -120,7 +120,7 @@ class DisjointPads {
     };
     for (const std::uint32_t pad : sum.pads) {
       zeros_to(begin_of(pad, sum.dim));
-      pieces.push_back(value_[pad]);
+      pieces.push_back(padded_[pad]);
       end = end_of(pad, sum.dim);
     }
     zeros_to(whole.shape[sum.dim]);
@@ -130,7 +130,7 @@ class DisjointPads {
   const ir::Numbered& g_;
   std::vector<int> uses_;
   std::vector<bool> adds_to_;
-  std::vector<Tensor> value_;  // the new one: of what a pad pads, of what is added
+  std::vector<Tensor> padded_, term_;  // new values: of what a pad pads, of what is added
 };
 
 }  // namespace
