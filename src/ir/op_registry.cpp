@@ -62,6 +62,10 @@ void check_definition(const OpDef& def) {
        "dims; a window op says how its attributes speak of dimensions");
   need(OpClass::Scatter, def.dims.has_value(),
        "dims; a scatter says how its attributes speak of dimensions");
+  LILITH_CHECK(def.index_operand >= 0 &&
+                   (def.arity < 0 || def.index_operand < def.arity || def.index_operand == 0),
+               "register_op: '{}' has index_operand {}; need one of its {} operands, or 0",
+               def.name, def.index_operand, def.arity);
   LILITH_CHECK(def.arity >= -1, "register_op: '{}' has arity {}; need -1 (any) or more", def.name,
                def.arity);
 }

@@ -5,6 +5,7 @@
 
 #include "ir/node.h"
 #include "ir/op_registry.h"
+#include "lilith/lower.h"
 #include "lilith/memory.h"
 #include "lilith/op_def.h"
 
@@ -154,6 +155,15 @@ TEST(Op, SaysWhatItsClassNeeds) {
   EXPECT_EQ(refused(OpClass::Scatter),
             "register_op: 'test_bad' has no dims; a scatter says how its attributes speak of "
             "dimensions");
+  EXPECT_EQ(message_of([] {
+              register_builtin({.name = "test_bad",
+                                .arity = 2,
+                                .infer = [](const InferCtx& c) { return c.in[0]; },
+                                .no_vjp_reason = "a test's op",
+                                .lower = [](LowerCtx& c) { return c[0]; },
+                                .index_operand = 2});
+            }),
+            "register_op: 'test_bad' has index_operand 2; need one of its 2 operands, or 0");
   EXPECT_EQ(find_op("test_bad"), nullptr);
 }
 

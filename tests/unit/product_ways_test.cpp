@@ -27,18 +27,7 @@ struct Case {
 
 Tensor act(const Tensor& y) { return tanh(y * 0.5) * y; }
 
-std::vector<Case> cases() {
-  const auto conv = [](const ConvOptions& o) {
-    return [o](const Tensor& x, const Tensor& w) {
-      return conv2d(x, w, {}, o.stride, o.padding, o.dilation, o.groups);
-    };
-  };
-  const auto weights = [conv](const Shape& shape, const ConvOptions& o) {
-    return [=](const Tensor& x, const Tensor& dy) {
-      const Tensor w = full(shape, 0.1).to(dy.dtype());
-      return grad([&](const Tensor& v) { return (conv(o)(x, v) * dy).sum(); }, w).second;
-    };
-  };
+std::vector<Case> matmuls() {
   return {
       {"matmul", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {61, 67}, {67, 53}},
       {"even", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {96, 256}, {256, 64}},
@@ -72,10 +61,38 @@ std::vector<Case> cases() {
        {64, 64}},
       {"row", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {1, 90}, {90, 70}},
       {"column", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {70, 90}, {90, 1}},
+      {"long sum",
+       [](const Tensor& a, const Tensor& b) { return act(matmul(a, b) * 0.1); },
+       {40, 1200},
+       {1200, 33}},
+      {"twice a prime",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+       {40, 1042},
+       {1042, 33}},
+      {"one b for two products",
+       [](const Tensor& a, const Tensor& b) { return matmul(tanh(matmul(a, b.t()) * 0.1), b.t()); },
+       {50, 60},
+       {60, 60}},
       {"prime sum",
        [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
        {40, 613},
        {613, 33}},
+  };
+}
+
+std::vector<Case> convolutions() {
+  const auto conv = [](const ConvOptions& o) {
+    return [o](const Tensor& x, const Tensor& w) {
+      return conv2d(x, w, {}, o.stride, o.padding, o.dilation, o.groups);
+    };
+  };
+  const auto weights = [conv](const Shape& shape, const ConvOptions& o) {
+    return [=](const Tensor& x, const Tensor& dy) {
+      const Tensor w = full(shape, 0.1).to(dy.dtype());
+      return grad([&](const Tensor& v) { return (conv(o)(x, v) * dy).sum(); }, w).second;
+    };
+  };
+  return {
       {"conv", conv({.padding = 1}), {3, 8, 9, 11}, {16, 8, 3, 3}},
       {"strided", conv({.stride = 2, .padding = 1}), {3, 8, 9, 11}, {20, 8, 3, 3}},
       {"dilated", conv({.dilation = 2}), {2, 8, 9, 11}, {20, 8, 3, 3}},
@@ -93,9 +110,23 @@ std::vector<Case> cases() {
   };
 }
 
-/// A tensor of small numbers that are no multiples of each other.
+std::vector<Case> cases() {
+  std::vector<Case> all = matmuls(), more = convolutions();
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+Case named(const std::string& name) {
+  for (const Case& c : cases()) {
+    if (c.name == name) return c;
+  }
+  throw Error("no case '" + name + "'");
+}
+
+/// A tensor of small numbers that are no multiples of each other; whole ones of an integer dtype.
 Tensor values(const Shape& shape, DType dtype) {
-  return (sin(arange(shape.numel()).to(kFloat64) * 0.7 + 0.3).reshape(shape)).to(dtype);
+  const Tensor x = sin(arange(shape.numel()).to(kFloat64) * 0.7 + 0.3).reshape(shape);
+  return (is_floating(dtype) ? x : x * 5).to(dtype);
 }
 
 schedule::Target small_caches() {
@@ -126,7 +157,8 @@ std::size_t ways_of(const Graph& g, const schedule::Target& target, std::size_t 
   return most;
 }
 
-void expect_all_ways_agree(const Case& c, DType dtype, const schedule::Target& target) {
+/// What the ways say of themselves.
+std::string expect_all_ways_agree(const Case& c, DType dtype, const schedule::Target& target) {
   SCOPED_TRACE(std::string(c.name) + " " + std::string(name(dtype)));
   const Tensor a = values(c.a, dtype), b = values(c.b, dtype);
   const std::vector<double> want =
@@ -141,6 +173,7 @@ void expect_all_ways_agree(const Case& c, DType dtype, const schedule::Target& t
   const Graph g = schedule::prepare(run_passes(trace(in_f32, a, b))).graph;
   const double tolerance = dtype == kFloat64 ? 1e-12 : dtype == kFloat32 ? 1e-5 : 2e-2;
   std::size_t ways = 1;
+  std::string all;
   for (std::size_t w = 0; w < ways; ++w) {
     schedule::Plan plan;
     ways = ways_of(g, target, w, &plan);
@@ -148,15 +181,18 @@ void expect_all_ways_agree(const Case& c, DType dtype, const schedule::Target& t
     runner.run();
     std::string how;
     for (const auto& l : plan.launches) how += l.how + "; ";
-    ASSERT_EQ(runner.outputs[0]->bytes(), want.size() * (dtype == kFloat64 ? 8 : 4));
+    all += how;
+    EXPECT_EQ(runner.outputs[0]->bytes(), want.size() * (dtype == kFloat64 ? 8 : 4));
     for (std::size_t k = 0; k < want.size(); ++k) {
       const void* p = runner.outputs[0]->data();
       const double got = dtype == kFloat64 ? static_cast<const double*>(p)[k]
                                            : static_cast<double>(static_cast<const float*>(p)[k]);
-      ASSERT_NEAR(got, want[k], tolerance * scale)
+      EXPECT_NEAR(got, want[k], tolerance * scale)
           << "element " << k << " of way " << w << ": " << how;
+      if (::testing::Test::HasFailure()) return all;
     }
   }
+  return all;
 }
 
 TEST(ProductWays, GiveTheSame) {
@@ -164,15 +200,53 @@ TEST(ProductWays, GiveTheSame) {
 }
 
 TEST(ProductWays, GiveTheSameInSmallBlocks) {
-  for (const Case& c : cases()) expect_all_ways_agree(c, kFloat32, small_caches());
+  std::string all;
+  for (const Case& c : cases()) all += expect_all_ways_agree(c, kFloat32, small_caches());
+  for (const char* kind : {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ",
+                           "a copied", "sum split over", "lanes along the sum", "pooled"})
+    EXPECT_NE(all.find(kind), std::string::npos) << kind;
 }
 
 TEST(ProductWays, GiveTheSameInOtherTypes) {
-  const std::vector<Case> all = cases();
-  for (const std::size_t k : {std::size_t{0}, std::size_t{7}, std::size_t{12}}) {
-    expect_all_ways_agree(all[k], kFloat64, small_caches());
-    expect_all_ways_agree(all[k], kBFloat16, small_caches());
+  for (const char* name : {"matmul", "a transposed", "one matrix for all", "conv"}) {
+    for (const DType dtype : {kFloat64, kFloat16, kBFloat16, kInt32})
+      expect_all_ways_agree(named(name), dtype, small_caches());
   }
+  expect_all_ways_agree(named("residual"), kFloat64, small_caches());
+}
+
+// LILITH_DISABLE=empty leaves such a product to the schedule.
+TEST(ProductWays, ASumOverNothingIsZero) {
+  const Tensor a = zeros({64, 0}), b = zeros({0, 48});
+  eval(a, b);
+  const std::vector<StoragePtr> in = {a.node()->storage(), b.node()->storage()};
+  const Graph g = trace([](const Tensor& x, const Tensor& y) { return matmul(x, y); }, a, b);
+  schedule::Plan plan;
+  ways_of(g, this_machine(), 0, &plan);
+  testing::PlanRunner runner(plan, in);
+  runner.run();
+  const auto* got = static_cast<const float*>(runner.outputs[0]->data());
+  for (int k = 0; k < 64 * 48; ++k) ASSERT_EQ(got[k], 0) << k;
+}
+
+// Panels that two products want are made once.
+TEST(ProductWays, ShareTheirPanels) {
+  const Case c = named("one b for two products");
+  const Graph g = schedule::prepare(run_passes(trace(c.f, zeros(c.a), zeros(c.b)))).graph;
+  schedule::PlanOptions options;
+  options.target = small_caches();
+  options.pick = [](const Group&, const std::vector<Choice>& ways) {
+    const auto packs = [](const Choice& w) { return !w.copies.empty(); };
+    return static_cast<std::size_t>(std::find_if(ways.begin(), ways.end(), packs) - ways.begin());
+  };
+  const schedule::Plan plan = schedule::make_plan(g, options);
+  int packs = 0, products = 0;
+  for (const auto& l : plan.launches) {
+    packs += l.how.starts_with("pack b");
+    products += l.how.find("b in panels") != std::string::npos;
+  }
+  EXPECT_EQ(products, 2);
+  EXPECT_EQ(packs, 1) << plan.str();
 }
 
 }  // namespace

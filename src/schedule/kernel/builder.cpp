@@ -79,7 +79,8 @@ int Builder::add_value(const ir::NodeImpl* n, const Layout& layout) {
   p.layout = output ? Layout::row_major(p.shape.rank()) : layout;
   p.kind = output ? BufferPlan::Kind::Output : BufferPlan::Kind::Arena;
   // Offsets inside a window fit a byte.
-  if (!output && n->op->below && n->op->below(n->attrs) <= 256) p.dtype = DType::U8;
+  if (!output && !is_floating(p.dtype) && n->op->below && n->op->below(n->attrs) <= 256)
+    p.dtype = DType::U8;
   p.bytes = static_cast<std::size_t>(p.shape.numel()) * size_of(p.dtype);
   plan.buffers.push_back(std::move(p));
   const int id = static_cast<int>(plan.buffers.size()) - 1;

@@ -69,12 +69,14 @@ IndexChecks add_index_checks(const ir::Numbered& numbered) {
   std::vector<Tensor> outputs = g.outputs(), early;
   for (const ir::NodeImpl* n : numbered.nodes()) {
     const ir::NodeImpl& node = *n;
-    if (!passes::is(node, "gather") && !passes::is(node, "scatter_add")) continue;
+    const int operand = node.op->index_operand;
+    if (operand == 0) continue;
     const std::int64_t size =
         node.inputs[0]->aval.shape[static_cast<int>(node.attrs.integer("axis"))];
-    auto [index, wrap] = unwrapped(source_of(node.input(1)));
-    if (wrap != size) std::tie(index, wrap) = std::pair(source_of(node.input(1)), 0);
-    if (node.inputs[1]->aval.numel() == 0 || !done.emplace(index.node(), wrap, size).second)
+    auto [index, wrap] = unwrapped(source_of(node.input(operand)));
+    if (wrap != size) std::tie(index, wrap) = std::pair(source_of(node.input(operand)), 0);
+    if (node.inputs[static_cast<std::size_t>(operand)]->aval.numel() == 0 ||
+        !done.emplace(index.node(), wrap, size).second)
       continue;
     const auto constant = [&, aval = index.aval()](std::int64_t v) {
       return ir::make_constant({Scalar::Kind::Int, v, 0}, aval);

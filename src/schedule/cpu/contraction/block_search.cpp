@@ -99,7 +99,8 @@ bool Search::holds_windows(const TileSchedule& t) const {
   return true;
 }
 
-// Blocks of the sum of at most kLongestBlock steps, where divisors allow.
+// Blocks of the sum of at most kLongestBlock steps, where a divisor allows and leaves no crumbs:
+// else the whole sum is one.
 void Search::cut_sum(BlockSchedule* s) const {
   std::int64_t inside = 1;
   for (auto i = summed_.rbegin(); i != summed_.rend(); ++i) {
@@ -108,11 +109,9 @@ void Search::cut_sum(BlockSchedule* s) const {
       inside *= n;
       continue;
     }
-    std::int64_t cut = 0;
-    for (std::int64_t c = std::min(n, kLongestBlock / inside); c >= 1 && cut == 0; --c) {
-      if (n % c == 0 && (c > 1 || inside >= kLongestBlock / 4)) cut = c;
-    }
-    if (cut == 0) return;  // a prime: one block
+    std::int64_t cut = std::min(n, kLongestBlock / inside);
+    while (n % cut != 0) --cut;
+    if (cut * inside < kLongestBlock / 8) return;
     s->cut_axis = *i;
     s->cut = cut;
     return;
@@ -126,7 +125,8 @@ std::int64_t Search::block_steps(const BlockSchedule& s) const {
   return n;
 }
 
-// A block of a in half of the L2 cache; as many columns as leave the threads work.
+// A block of a in half of the L2 cache; as many columns as leave the threads work. False where what
+// waits for the next block would take too much memory.
 bool Search::fit_blocks(BlockSchedule* s) const {
   const TileSchedule& t = s->tile;
   std::int64_t steps = 1;
@@ -143,6 +143,7 @@ bool Search::fit_blocks(BlockSchedule* s) const {
     blocks = std::min(steps, divide_up(blocks, threads) * threads);
   s->row_tiles = divide_up(steps, blocks);
   const std::int64_t partial = s->row_tiles * t.row_tiles[0] * t.vector_tile * element_bytes_;
+  if (s->cut_axis >= 0 && partial > kMostPartial) return false;
   s->column_tiles =
       s->cut_axis < 0 ? columns : std::clamp<std::int64_t>(kMostPartial / partial, 1, columns);
   s->column_tiles = divide_up(columns, divide_up(columns, s->column_tiles));
@@ -234,7 +235,9 @@ double Search::column_blocks(const BlockSchedule& s) const {
 }
 
 void Search::choose_copies(BlockSchedule* s) const {
-  const double copied = wait_for_a(*s, true), direct = wait_for_a(*s, false);
+  const std::int64_t block = s->row_tiles * s->tile.row_tiles[0] * block_steps(*s) * element_bytes_;
+  const double copied = block <= target_.l2_bytes ? wait_for_a(*s, true) : INFINITY,
+               direct = wait_for_a(*s, false);
   s->copy_a = copied < direct;
   double pack = 0;
   const double panels = wait_for_b(*s, &pack);

@@ -21,6 +21,7 @@ bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lan
 
 double idle_factor(const Target& target, double tasks) {
   const double threads = target.threads;
+  if (tasks == 0) return 1;  // of an empty result
   return std::ceil(tasks / threads) * threads / tasks;
 }
 

@@ -98,8 +98,10 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
   if (g.pool != nullptr && !mark_windows(g, &spec)) return {};
   mark_strided(b, g, &spec);
   add_tile_ways(b, g, spec, &ways);
-  add_blocked_ways(b, g, spec, &ways);
-  add_dot_ways(b, g, spec, &ways);
+  if (spec.macs() > 0) {  // else a sum over nothing, which is 0
+    add_blocked_ways(b, g, spec, &ways);
+    add_dot_ways(b, g, spec, &ways);
+  }
   std::stable_sort(ways.begin(), ways.end(),
                    [](const Choice& x, const Choice& y) { return x.cycles < y.cycles; });
   if (ways.empty()) add_generic_way(b, g, spec, &ways);
