@@ -1,6 +1,8 @@
 #include "core/env.h"
 #include "lilith/compile.h"
+#include "lilith/lower.h"
 #include "lilith/nn.h"
+#include "lilith/op_def.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
 #include "support/expect_error.h"
@@ -93,6 +95,27 @@ TEST(IndexErrors, ComputedIndicesAndGradients) {
                fmt::format("embedding: index 8 is out of range; need 0 <= index < 4 "
                            "(index_errors.cpp:{})",
                            here.line - 1));
+}
+
+// An op of one's own says which operand is an index.
+TEST(IndexErrors, OfARegisteredOp) {
+  const OpDef& pick =
+      register_op({.name = "test_pick",
+                   .arity = 2,
+                   .cls = OpClass::View,
+                   .infer = [](const InferCtx& c) { return Aval{c.in[1].shape, c.in[0].dtype}; },
+                   .no_vjp_reason = "a test's op",
+                   .lower =
+                       [](LowerCtx& c) {
+                         const kir::Expr last = c.integer(c.in[0].shape[0] - 1), i = c[1];
+                         return c.element(0, {kir::max(kir::min(i, last), c.integer(0))});
+                       },
+                   .index_operand = 1});
+  const auto f = [&](const Tensor& i) {
+    return apply(pick, {arange(3).to(kFloat32), i}, {{"axis", std::int64_t{0}}});
+  };
+  EXPECT_EQ(f(tensor({2, 0})).to_vector<float>(), (std::vector<float>{2, 0}));
+  EXPECT_ERROR(eval(f(tensor({0, 3}))), "test_pick: index 3 is out of range; need 0 <= index < 3");
 }
 
 TEST(IndexErrors, OneOpAtATime) {
