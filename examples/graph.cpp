@@ -22,6 +22,7 @@ int main() {
   auto f = compile(squares);
   expect(f(full({8}, 3.0)).max().item<float>() > 8.99f, "a rewritten graph computes the same");
   std::cout << explain(f);
+  explain_html(f, "g.html");
   to_dot(g, "g.dot");
 
   const OpDef& swish = register_op({.name = "swish",

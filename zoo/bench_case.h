@@ -63,6 +63,7 @@ class DigitBench final : public BenchCase {
   }
   ModelRef model() override { return *net_; }
   Program program() override { return program_of(step_); }
+  void explain_html(const std::string& path) override { lilith::explain_html(step_, path); }
 
  private:
   static auto make_step(Loss loss) {

@@ -62,6 +62,8 @@ class BenchCase {
   };
   /// The program that the last step ran.
   virtual Program program() = 0;
+  /// Writes its page (lilith::explain_html).
+  virtual void explain_html(const std::string& path) = 0;
 };
 
 struct Entry {

@@ -32,8 +32,9 @@ void time_steps(F&& step) {
   for (int k = 0; k < kSteps; ++k) step();
 }
 
-/// Compiles and runs a case that LILITH_DUMP left: the program, then a line for each output.
-void replay(const std::string& dir) {
+/// Compiles and runs a case that LILITH_DUMP left: the program, then a line for each output, and
+/// the program's page (empty: none).
+void replay(const std::string& dir, const std::string& html) {
   const Graph g = parse_graph(text_of(dir + "/graph.txt"));
   const TensorDict stored = load_tensors(dir + "/inputs.safetensors");
   std::vector<Tensor> inputs;
@@ -42,6 +43,7 @@ void replay(const std::string& dir) {
   const std::vector<Tensor> outputs = f(inputs);
   time_steps([&] { f(inputs); });
   fmt::print("{}\n", f.explain());
+  if (!html.empty()) f.explain_html(html);
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     const Tensor x = outputs[k].to(kFloat64);
     fmt::print("output {}: {}", k, outputs[k].aval().str());
@@ -56,7 +58,7 @@ void replay(const std::string& dir) {
 
 void add_explain(CLI::App& app) {
   struct Options {
-    std::string model, replay, device = "cpu";
+    std::string model, replay, html, device = "cpu";
     zoo::BenchArgs args;
   };
   auto* command =
@@ -66,12 +68,14 @@ void add_explain(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* model = command->add_option("model", o->model, "Name of the model");
   command->add_option("--replay", o->replay, "Folder of a case: run it again")->excludes(model);
+  command->add_option("--html", o->html,
+                      "File for a page that shows it all: graphs, kernels with their code, memory");
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
       ->check(above_zero());
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->capture_default_str();
   command->callback([o] {
-    if (!o->replay.empty()) return replay(o->replay);
+    if (!o->replay.empty()) return replay(o->replay, o->html);
     LILITH_CHECK(!o->model.empty(), "explain: name a model, or a case with --replay");
     const zoo::Entry& entry = zoo::find_model(o->model);
     LILITH_CHECK(entry.bench != nullptr, "explain: '{}' has no single training step to explain",
@@ -81,6 +85,7 @@ void add_explain(CLI::App& app) {
     bench->step(bench->batch(0)).item<double>();
     time_steps([&] { bench->step(bench->batch(0)).item<double>(); });
     fmt::print("{}\n", bench->program().text);
+    if (!o->html.empty()) bench->explain_html(o->html);
   });
 }
 

@@ -185,6 +185,8 @@ class CompiledBase {
   explicit CompiledBase(Loc loc);
   /// Kernels, fusion, memory of each signature compiled so far.
   std::string explain() const;
+  /// A page of the same, and of every stage of their graphs; see lilith::explain_html.
+  void explain_html(const std::string& path) const;
   /// Of the signature that was called last; zeros before the first call.
   CompiledStats stats() const;
 
@@ -286,6 +288,8 @@ class CompiledGraph {
   }
   /// Its kernels, what each fuses, its memory.
   std::string explain() const;
+  /// A page of the same, and of every stage of the graph; see lilith::explain_html.
+  void explain_html(const std::string& path) const;
 
  private:
   struct Impl;
@@ -307,6 +311,19 @@ template <class F>
   }
 std::string explain(const F& f) {
   return f.explain();
+}
+
+/// Writes a page about what a compiled function or graph runs, to be opened in a browser: the graph
+/// as it was asked for and after each pass that changed it, which nodes became one kernel, the
+/// kernels beside each other with their code and, where they were timed, their times, the memory
+/// plan; a program for each signature, opened at that of the last call. One file that needs nothing
+/// else. Errors: a function that was not called yet; a file that cannot be written.
+template <class F>
+  requires requires(const F& f, const std::string& path) { f.explain_html(path); }
+void explain_html(const F& f, const std::string& path,
+                  SourceLocation loc = SourceLocation::current()) {
+  const LocScope scope(loc);
+  f.explain_html(path);
 }
 
 namespace detail {

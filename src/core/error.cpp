@@ -47,8 +47,10 @@ std::string in_the_name_of(const char* op, const std::string& text) {
   // The word takes the colon that follows it.
   if (end < 2 || text[end - 1] != ':' || end == text.size() || text[end] != ' ') return text;
   const std::string_view named(text.data(), end - 1);
-  if (named.substr(named.rfind(':') + 1) == op) return text;  // init::eye_ is eye_ already
-  return op + text.substr(end - 1);
+  // GCC calls a function template by its name and its arguments.
+  const std::string_view function = std::string_view(op).substr(0, std::string_view(op).find('<'));
+  if (named.substr(named.rfind(':') + 1) == function) return text;  // init::eye_ is eye_ already
+  return std::string(function) + text.substr(end - 1);
 }
 
 }  // namespace

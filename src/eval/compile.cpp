@@ -5,6 +5,7 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "eval/explain_page.h"
 #include "eval/lazy.h"
 #include "eval/program_cache.h"
 #include "eval/retrace.h"
@@ -110,15 +111,26 @@ class CompiledImpl {
       for (const auto& entry : list) out += entry->explain();
     return out.empty() ? "not called yet: nothing is compiled\n" : out;
   }
+  void explain_html(const std::string& path) const {
+    const runtime::Busy busy;
+    const LocScope::Fallback line(loc);  // as in a call
+    std::vector<ProgramRecord> records;
+    for (const auto& entry : in_order_of_calls()) {
+      if (!entry->program) continue;
+      const std::string title = loc.str() + ": " + entry->label;
+      for (ProgramRecord& r : record_program(title, entry->graph, *entry->program))
+        records.push_back(std::move(r));
+    }
+    LILITH_CHECK(!records.empty(),
+                 "explain_html: there is no program: the function was not called yet, or computes "
+                 "nothing");
+    write_page(records, path);
+  }
   CompiledStats stats() const {
     const runtime::Busy busy;
-    std::shared_lock lock(mutex_);
-    const Entry* last = nullptr;
-    for (const auto& [key, list] : entries_)
-      for (const auto& entry : list)
-        if (!last || entry->last_used > last->last_used) last = entry.get();
-    if (!last || !last->program) return {};
-    const ProgramStats s = last->program->stats();
+    const auto entries = in_order_of_calls();
+    if (entries.empty() || !entries.back()->program) return {};
+    const ProgramStats s = entries.back()->program->stats();
     return {s.num_kernels, s.arena_bytes, s.compile_ms};
   }
 
@@ -129,6 +141,18 @@ class CompiledImpl {
  private:
   static constexpr std::size_t kMaxEntries = 64;
 
+  // That of the last call comes last.
+  std::vector<std::shared_ptr<const Entry>> in_order_of_calls() const {
+    std::shared_lock lock(mutex_);
+    std::vector<std::pair<std::uint64_t, std::shared_ptr<const Entry>>> found;
+    for (const auto& [key, list] : entries_)
+      for (const auto& entry : list) found.emplace_back(entry->last_used, entry);
+    std::sort(found.begin(), found.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<std::shared_ptr<const Entry>> entries;
+    for (auto& [used, entry] : found) entries.push_back(std::move(entry));
+    return entries;
+  }
   void evict() {
     auto oldest_key = entries_.end();
     std::size_t oldest = 0;
@@ -277,6 +301,7 @@ std::shared_ptr<Entry> trace_entry(std::span<const ArgRef> args, const TraceFunc
 CompiledBase::CompiledBase(Loc loc) : impl_(std::make_shared<CompiledImpl>(loc)) {}
 
 std::string CompiledBase::explain() const { return impl_->explain(); }
+void CompiledBase::explain_html(const std::string& path) const { impl_->explain_html(path); }
 CompiledStats CompiledBase::stats() const { return impl_->stats(); }
 
 bool CompiledBase::runs_inline() {

@@ -1,3 +1,4 @@
+#include "eval/explain_page.h"
 #include "eval/lazy.h"
 #include "eval/program_cache.h"
 #include "ir/node.h"
@@ -74,6 +75,14 @@ Tensor CompiledGraph::single(const std::vector<Tensor>& inputs) const {
 }
 
 std::string CompiledGraph::explain() const { return impl_->program->stats().text; }
+
+void CompiledGraph::explain_html(const std::string& path) const {
+  std::vector<ir::NodeImpl*> outputs;
+  for (const Tensor& t : impl_->graph.outputs()) outputs.push_back(t.node());
+  const ir::GraphLock lock;
+  const Graph asked = driver::build_graph(driver::canonicalise(outputs));
+  write_page(record_program("graph", asked, *impl_->program), path);
+}
 
 CompiledGraph compile(const Graph& g) { return CompiledGraph(g); }
 

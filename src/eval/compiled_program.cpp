@@ -29,23 +29,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Checks = std::vector<schedule::IndexCheck>;
 
-schedule::Plan plan_for_cpu(const Graph& g, const Checks& checks, const ProgramOptions& options) {
-  schedule::PlanOptions plan;
-  plan.target = codegen::target();
-  plan.target.threads = runtime::ThreadTeam::instance().size();
-  // A check that fails at the end of a run must find every input as it was.
-  if (checks.empty()) plan.donated.assign(options.donatable.begin(), options.donatable.end());
-  plan.guard_bytes = options.guard_bytes;
-  return schedule::make_plan(g, plan);
-}
-
 class CompiledProgram final : public Program {
  public:
   /// `g`: a prepared graph, whose last outputs are the checks'.
   CompiledProgram(const Graph& g, Checks checks, const ProgramOptions& options)
       : start_(Clock::now()),
         checks_(std::move(checks)),
-        plan_(plan_for_cpu(g, checks_, options)),
+        plan_(plan_for_cpu(g, !checks_.empty(), options)),
         memory_(plan_),
         placement_(plan_, checks_.size()),
         guards_(plan_, options.guard_bytes),
@@ -80,10 +70,13 @@ class CompiledProgram final : public Program {
 
   ProgramStats stats() const override {
     ProgramStats s = stats_;
+    s.kernel_ms = times_.best();
     const int width = terminal_columns(STDOUT_FILENO, kUncut);
-    s.text = launch_table(plan_, times_.best(), width) + memory_table(plan_);
+    s.text = launch_table(plan_, s.kernel_ms, width) + memory_table(plan_);
     return s;
   }
+
+  const schedule::Plan* plan() const override { return &plan_; }
 
   /// What runs first, on the same inputs: its checks stop a run before anything is written.
   void set_before(std::unique_ptr<CompiledProgram> program) {
@@ -152,6 +145,16 @@ class CompiledProgram final : public Program {
 };
 
 }  // namespace
+
+schedule::Plan plan_for_cpu(const Graph& g, bool checked, const ProgramOptions& options) {
+  schedule::PlanOptions plan;
+  plan.target = codegen::target();
+  plan.target.threads = runtime::ThreadTeam::instance().size();
+  // A check that fails at the end of a run must find every input as it was.
+  if (!checked) plan.donated.assign(options.donatable.begin(), options.donatable.end());
+  plan.guard_bytes = options.guard_bytes;
+  return schedule::make_plan(g, plan);
+}
 
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
   std::optional<dump::Asked> asked;

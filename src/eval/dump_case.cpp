@@ -21,6 +21,7 @@ class DumpedProgram final : public Program {
     program_->run(inputs, donated, outputs);
   }
   ProgramStats stats() const override { return program_->stats(); }
+  const schedule::Plan* plan() const override { return program_->plan(); }
 
  private:
   void write_inputs(std::span<const StoragePtr> inputs) const {

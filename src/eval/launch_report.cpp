@@ -11,6 +11,7 @@
 #include "core/env.h"
 #include "core/text_table.h"
 #include "lilith/compile.h"
+#include "schedule/memory_plan.h"
 
 namespace lilith {
 namespace {
@@ -135,12 +136,14 @@ std::string memory_table(const schedule::Plan& plan) {
   using schedule::BufferPlan;
   std::string rows;
   std::size_t total = 0;
-  for (const BufferPlan& b : plan.buffers) {
+  const auto taken = schedule::taken_launches(plan);
+  for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
+    const BufferPlan& b = plan.buffers[i];
     if (b.kind != BufferPlan::Kind::Arena || b.bytes == 0) continue;
     total += b.bytes;
-    rows +=
-        fmt::format("  {:>10} +{:<10} launches {:>3} to {:>3}  {}{}{}\n", b.offset, b.bytes,
-                    b.first, b.last, name(b.dtype), b.shape.str(), b.scratch ? " (scratch)" : "");
+    rows += fmt::format("  {:>10} +{:<10} launches {:>3} to {:>3}  {}{}{}\n", b.offset, b.bytes,
+                        taken[i].first, taken[i].second, name(b.dtype), b.shape.str(),
+                        b.scratch ? " (scratch)" : "");
   }
   return fmt::format("arena: {:.1f} KiB for {:.1f} KiB of values (* = barrier)\n",
                      static_cast<double>(plan.arena_bytes) / 1024,

@@ -8,6 +8,10 @@
 #include "lilith/graph.h"
 #include "runtime/storage.h"
 
+namespace lilith::schedule {
+struct Plan;
+}
+
 namespace lilith {
 
 /// What a compilation may assume.
@@ -25,7 +29,8 @@ struct ProgramStats {
   std::int64_t num_kernels = 0, num_nodes = 0;
   std::int64_t arena_bytes = 0;
   double compile_ms = 0;
-  std::string text;  // what `explain` prints
+  std::string text;               // what `explain` prints
+  std::vector<double> kernel_ms;  // the best time of each; empty while none was taken
 };
 
 /// A compiled graph. Immutable; may be run from many threads at once.
@@ -44,6 +49,8 @@ class Program {
   virtual void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
                    std::span<StoragePtr> outputs) = 0;
   virtual ProgramStats stats() const = 0;
+  /// What it runs, without the kernels' code; null for a program that is interpreted.
+  virtual const schedule::Plan* plan() const { return nullptr; }
 };
 
 /// The program that interprets the graph one op at a time, rounding each result to its dtype and

@@ -31,6 +31,7 @@ struct Entry {
   std::vector<std::pair<std::size_t, Output>> state;
   std::vector<Output> results;
   std::shared_ptr<Program> program;  // null when nothing is computed
+  Graph graph;                       // that it was compiled from, with this function's lines
   std::vector<Loc> lines;            // of the items of its canonical graph
   std::unique_ptr<detail::ResultBox> prototype;
   std::string label;

@@ -33,16 +33,6 @@ std::string values_text(const NodeImpl& leaf) {
   return out;
 }
 
-std::string attrs_text(const NodeImpl& node) {
-  // A parameter's index is its place; the values of small leaves stand for their memory.
-  if (node.op == &parameter_op()) return {};
-  if (node.op == &data_op() || node.op == &scalar_op()) {
-    if (!node.storage() || node.aval.numel() > kMaxPrintedValues) return {};
-    return " {values=[" + values_text(node) + "]}";
-  }
-  return node.attrs.empty() ? std::string() : " {" + node.attrs.str() + "}";
-}
-
 }  // namespace
 
 NodeNames::NodeNames(const std::vector<const NodeImpl*>& nodes) : number_(nodes.size()) {
@@ -76,6 +66,16 @@ std::string NodeNames::of(const NodeImpl* node) const {
   const int* number = number_.find(node);
   if (number == nullptr) throw InternalError("printer: a node is not of the graph");
   return *number < 0 ? names_[static_cast<std::size_t>(-1 - *number)] : std::to_string(*number);
+}
+
+std::string attrs_text(const NodeImpl& node) {
+  // A parameter's index is its place; the values of small leaves stand for their memory.
+  if (node.op == &parameter_op()) return {};
+  if (node.op == &data_op() || node.op == &scalar_op()) {
+    if (!node.storage() || node.aval.numel() > kMaxPrintedValues) return {};
+    return " {values=[" + values_text(node) + "]}";
+  }
+  return node.attrs.empty() ? std::string() : " {" + node.attrs.str() + "}";
 }
 
 std::string aval_text(const Aval& aval) {

@@ -22,6 +22,8 @@ class NodeNames {
 };
 /// "f32[2,3]", with "@cuda:0" for what is not on the CPU.
 std::string aval_text(const Aval& aval);
+/// " {stride=[1,1]}", or nothing: what the printer writes behind a node.
+std::string attrs_text(const NodeImpl& node);
 /// Data leaves of at most this many elements are printed with their values.
 inline constexpr std::int64_t kMaxPrintedValues = 8;
 

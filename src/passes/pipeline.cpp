@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <mutex>
 
-#include "core/dump.h"
 #include "core/env.h"
 #include "core/phases.h"
+#include "ir/stages.h"
 #include "ir/verify.h"
 #include "runtime/fork.h"
 
@@ -46,7 +46,7 @@ void report(const Pass& pass, const ir::Numbered& before, const ir::Numbered& af
                before.size(), after.size(), changed ? "changed" : "unchanged");
   }
   if (changed && env::debug(3, "passes")) fmt::print(stderr, "{}", after.graph().str());
-  if (changed && dump::on()) dump::write(pass.name, after.graph().str());
+  if (changed) ir::show_stage(pass.name, after.graph());
 }
 
 /// What differs between the signatures of two graphs; "" if nothing does.
@@ -92,7 +92,7 @@ ir::Numbered run_pass(const Pass& pass, const ir::Numbered& g) {
   const auto start = std::chrono::steady_clock::now();
   ir::Numbered out = g.next(result_of(pass, g));
   const std::chrono::duration<double, std::micro> us = std::chrono::steady_clock::now() - start;
-  if (env::debug(2, "passes") || dump::on()) report(pass, g, out, us.count());
+  if (env::debug(2, "passes") || ir::stages_observed()) report(pass, g, out, us.count());
   // Callers hold memory of these avals: a change would be read and written out of bounds.
   std::string fault = env::verify() ? ir::find_fault(out.graph()) : "";
   if (fault.empty()) fault = signature_fault(g.graph(), out.graph());

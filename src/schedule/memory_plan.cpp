@@ -237,4 +237,21 @@ void plan_memory(Plan* plan, std::size_t guard_bytes) {
   }
 }
 
+std::vector<std::pair<int, int>> taken_launches(const Plan& plan) {
+  std::vector<std::pair<int, int>> stretches;
+  for (int i = 0; i < static_cast<int>(plan.launches.size()); ++i) {
+    if (i == 0 || plan.launches[static_cast<std::size_t>(i)].barrier_before)
+      stretches.emplace_back(i, i);
+    stretches.back().second = i;
+  }
+  std::vector<std::pair<int, int>> taken;
+  for (const BufferPlan& b : plan.buffers) {
+    taken.emplace_back(-1, -1);
+    if (b.first >= 0)
+      taken.back() = {stretches[static_cast<std::size_t>(b.first)].first,
+                      stretches[static_cast<std::size_t>(b.last)].second};
+  }
+  return taken;
+}
+
 }  // namespace lilith::schedule

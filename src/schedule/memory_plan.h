@@ -1,4 +1,5 @@
 #pragma once
+#include <utility>
 #include <vector>
 
 #include "schedule/plan.h"
@@ -12,5 +13,8 @@ void choose_donors(Plan* plan, const std::vector<bool>& donated);
 /// Gives every arena buffer an offset such that buffers that live at the same time do not overlap.
 /// `guard_bytes` > 0 leaves a band after each buffer, for tests.
 void plan_memory(Plan* plan, std::size_t guard_bytes);
+/// The first and the last launch during which each buffer's memory is taken; -1 for one that no
+/// launch touches. (BufferPlan counts the stretches between barriers.)
+std::vector<std::pair<int, int>> taken_launches(const Plan& plan);
 
 }  // namespace lilith::schedule

@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "schedule/memory_plan.h"
+
 namespace lilith::schedule {
 
 Layout Layout::row_major(int rank) {
@@ -36,11 +38,13 @@ std::string Plan::str() const {
   }
   text += fmt::format("arena: {:.1f} KiB for {:.1f} KiB of values (* = barrier)\n",
                       static_cast<double>(arena_bytes) / 1024, static_cast<double>(total) / 1024);
-  for (const BufferPlan& b : buffers) {
+  const auto taken = taken_launches(*this);
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const BufferPlan& b = buffers[i];
     if (b.kind != BufferPlan::Kind::Arena || b.bytes == 0) continue;
-    text +=
-        fmt::format("  {:>10} +{:<10} launches {:>3} to {:>3}  {}{}{}\n", b.offset, b.bytes,
-                    b.first, b.last, name(b.dtype), b.shape.str(), b.scratch ? " (scratch)" : "");
+    text += fmt::format("  {:>10} +{:<10} launches {:>3} to {:>3}  {}{}{}\n", b.offset, b.bytes,
+                        taken[i].first, taken[i].second, name(b.dtype), b.shape.str(),
+                        b.scratch ? " (scratch)" : "");
   }
   return text;
 }

@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <mutex>
 
-#include "core/dump.h"
 #include "core/env.h"
 #include "core/phases.h"
 #include "ir/rebuild.h"
+#include "ir/stages.h"
 #include "schedule/rewrite/rewrites.h"
 
 namespace lilith::schedule {
@@ -84,7 +84,7 @@ IndexChecks prepare(const Graph& g) {
     if (!env::disabled(r.feature)) current = passes::run_pass(r, current);
   }
   IndexChecks all = add_index_checks(current);
-  if (dump::on()) dump::write("prepared", all.graph.str());
+  ir::show_stage("prepared", all.graph);
   if (env::debug(3, "schedule")) fmt::print(stderr, "prepared\n{}", all.graph.str());
   return all;
 }

@@ -1,0 +1,12 @@
+# Makes one page of the files here and writes it as a C++ string: cmake -DFROM=folder -DTO=file -P embed.cmake
+set(scripts format model state surface tables details timeline layout graph memory main)
+file(READ ${FROM}/page.html page)
+file(READ ${FROM}/page.css style)
+set(script "")
+foreach(name IN LISTS scripts)
+  file(READ ${FROM}/${name}.js text)
+  string(APPEND script "${text}\n")
+endforeach()
+string(REPLACE "/*style*/" "${style}" page "${page}")
+string(REPLACE "/*script*/" "${script}" page "${page}")
+file(WRITE ${TO} "#include \"eval/explain_page.h\"\n\nconst char* const lilith::kPage = R\"lilith(${page})lilith\";\n")
