@@ -125,46 +125,52 @@ class Tensor {
   const void* raw_data(SourceLocation loc = SourceLocation::current()) const;
 
   // ---- Methods for the common ops; each is also a free function in lilith/ops.h. ----
-  Tensor to(DType dtype, SourceLocation loc = SourceLocation::current()) const;
-  Tensor to(Device device, SourceLocation loc = SourceLocation::current()) const;
-  Tensor reshape(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
-  Tensor view(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
+  // A temporary is used up by its method, so that `(x - y).abs().sum()` keeps no value but the sum.
+#define LILITH_METHOD(...)   \
+  Tensor __VA_ARGS__ const&; \
+  Tensor __VA_ARGS__&&
+  LILITH_METHOD(to(DType dtype, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(to(Device device, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(reshape(const Shape& shape, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(view(const Shape& shape, SourceLocation loc = SourceLocation::current()));
   /// Swaps two dimensions.
-  Tensor transpose(Dim a = -2, Dim b = -1, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_METHOD(transpose(Dim a = -2, Dim b = -1, SourceLocation loc = SourceLocation::current()));
   /// The 2-D transpose (1-D and 0-D tensors as they are).
-  Tensor t(SourceLocation loc = SourceLocation::current()) const;
-  Tensor permute(const IntList& dims, SourceLocation loc = SourceLocation::current()) const;
-  Tensor flatten(Dim start = 0, Dim end = -1, SourceLocation loc = SourceLocation::current()) const;
-  Tensor squeeze(SourceLocation loc = SourceLocation::current()) const;
-  Tensor squeeze(Dim dim, SourceLocation loc = SourceLocation::current()) const;
-  Tensor unsqueeze(Dim dim, SourceLocation loc = SourceLocation::current()) const;
-  Tensor expand(const Shape& shape, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_METHOD(t(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(permute(const IntList& dims, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(flatten(Dim start = 0, Dim end = -1,
+                        SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(squeeze(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(squeeze(Dim dim, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(unsqueeze(Dim dim, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(expand(const Shape& shape, SourceLocation loc = SourceLocation::current()));
   /// x[i]: the i-th slice of dimension 0 (negative i counts from the end).
-  Tensor operator[](Index i) const;
+  LILITH_METHOD(operator[](Index i));
   /// x[items] as in PyTorch: integers, Slice, None, Ellipsis and integer tensors, one a dimension.
   /// Tensors broadcast; their dimensions stand where theirs did when they are adjacent, else first.
   /// Errors: too many items, an integer out of range, a tensor that is not of integers.
-  Tensor index(const std::vector<TensorIndex>& items,
-               SourceLocation loc = SourceLocation::current()) const;
+  LILITH_METHOD(index(const std::vector<TensorIndex>& items,
+                      SourceLocation loc = SourceLocation::current()));
   /// x[a:b:step] of dimension d; negative a and b count from the end, as in PyTorch.
-  Tensor slice(Dim d, Int a, Int b = INT64_MAX, Int step = 1,
-               SourceLocation loc = SourceLocation::current()) const;
-  Tensor sum(SourceLocation loc = SourceLocation::current()) const;
-  Tensor sum(const IntList& dims, bool keepdim = false,
-             SourceLocation loc = SourceLocation::current()) const;
-  Tensor mean(SourceLocation loc = SourceLocation::current()) const;
-  Tensor mean(const IntList& dims, bool keepdim = false,
-              SourceLocation loc = SourceLocation::current()) const;
-  Tensor max(SourceLocation loc = SourceLocation::current()) const;
-  Tensor min(SourceLocation loc = SourceLocation::current()) const;
-  Tensor argmax(std::optional<Dim> dim = {}, bool keepdim = false,
-                SourceLocation loc = SourceLocation::current()) const;
-  Tensor abs(SourceLocation loc = SourceLocation::current()) const;
-  Tensor exp(SourceLocation loc = SourceLocation::current()) const;
-  Tensor log(SourceLocation loc = SourceLocation::current()) const;
-  Tensor sqrt(SourceLocation loc = SourceLocation::current()) const;
-  Tensor pow(const Arg& exponent) const;
-  Tensor matmul(const Arg& other) const;
+  LILITH_METHOD(slice(Dim d, Int a, Int b = INT64_MAX, Int step = 1,
+                      SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(sum(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(sum(const IntList& dims, bool keepdim = false,
+                    SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(mean(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(mean(const IntList& dims, bool keepdim = false,
+                     SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(max(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(min(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(argmax(std::optional<Dim> dim = {}, bool keepdim = false,
+                       SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(abs(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(exp(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(log(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(sqrt(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(pow(const Arg& exponent));
+  LILITH_METHOD(matmul(const Arg& other));
+#undef LILITH_METHOD
 
   // In-place operators rebind this handle; the old value is untouched.
   Tensor& operator+=(const Arg& other) &;
@@ -240,11 +246,16 @@ struct Scalar {
 };
 
 /// An operand: a tensor or a weak scalar, with the user's line. Public functions take operands by
-/// `const Arg&`, so that a converted argument captures where it was written.
+/// `const Arg&`, so that a converted argument captures where it was written. It keeps the tensor as
+/// an edge of the graph does, and so asks for no value; a temporary, and what is moved into it, it
+/// uses up: in `exp(x - y)` nobody but exp holds the difference, which is never stored.
 class Arg {
  public:
-  Arg(const Tensor& t, SourceLocation loc = SourceLocation::current())
-      : tensor_(t.node()), loc_(loc) {}
+  Arg(const Tensor& t, SourceLocation loc = SourceLocation::current());
+  Arg(Tensor&& t, SourceLocation loc = SourceLocation::current());
+  Arg(const Arg& other);
+  Arg& operator=(const Arg&) = delete;
+  ~Arg();
   template <class T>
     requires std::is_arithmetic_v<detail::Plain<T>>
   Arg(T value, SourceLocation loc = SourceLocation::current()) : loc_(loc), is_scalar_(true) {
@@ -265,7 +276,7 @@ class Arg {
   Tensor tensor(DType dtype) const;
 
  private:
-  Tensor tensor_;
+  ir::NodeImpl* node_ = nullptr;
   Loc loc_;
   Scalar scalar_;
   bool is_scalar_ = false;

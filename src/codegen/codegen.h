@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 #include "schedule/target.h"
 
 // From kernel IR to machine code of this CPU. LLVM itself lives in liblilith-codegen, which is

@@ -18,6 +18,17 @@ struct CompiledGraph::Impl {
     StoragePtr fixed;
   };
   std::vector<Input> inputs;
+
+  void add_input(const ir::NodeImpl& node) {
+    Input in{0, node.storage()};
+    const auto& all = graph.inputs();
+    if (!in.fixed) {
+      while (in.index < all.size() && all[in.index].node() != &node) ++in.index;
+      LILITH_CHECK(in.index < all.size(),
+                   "compile: the graph uses a parameter that is not among its inputs");
+    }
+    inputs.push_back(std::move(in));
+  }
 };
 
 CompiledGraph::CompiledGraph(Graph g) {
@@ -25,21 +36,15 @@ CompiledGraph::CompiledGraph(Graph g) {
   impl->graph = std::move(g);
   std::vector<ir::NodeImpl*> outputs;
   for (const Tensor& t : impl->graph.outputs()) outputs.push_back(t.node());
-  const ir::GraphLock lock;
-  const driver::Canonical c = driver::canonicalise(outputs);
-  for (std::uint32_t k : c.inputs) {
-    const ir::NodeImpl* node = c.items[k].node;
-    Impl::Input in{0, node->storage()};
-    const auto& all = impl->graph.inputs();
-    if (!in.fixed) {
-      while (in.index < all.size() && all[in.index].node() != node) ++in.index;
-      LILITH_CHECK(in.index < all.size(),
-                   "compile: the graph uses a parameter that is not among its inputs");
-    }
-    impl->inputs.push_back(std::move(in));
-  }
-  impl->program = driver::ProgramCache::instance().get(c);
-  impl->lines = driver::lines_of(c);
+  driver::ProgramCache& cache = driver::ProgramCache::instance();
+  const driver::ProgramCache::Request request = [&] {
+    const ir::GraphLock lock;
+    const driver::Canonical c = driver::canonicalise(outputs);
+    for (std::uint32_t k : c.inputs) impl->add_input(*c.items[k].node);
+    impl->lines = driver::lines_of(c);
+    return cache.request(c);
+  }();
+  impl->program = cache.get(request);
   impl_ = std::move(impl);
 }
 

@@ -1,5 +1,8 @@
 #include "eval/lazy.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "eval/canonical.h"
 #include "eval/program_cache.h"
 #include "ir/node_map.h"
@@ -63,50 +66,111 @@ void check_no_tracers(const Canonical& c) {
   }
 }
 
-void run(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeImpl*>& order) {
-  ir::NodeMap<char> stored(targets.size());
-  for (ir::NodeImpl* t : targets) stored.insert(t, 1);
-  const Canonical c = canonicalise(targets);
-  check_no_tracers(c);
-  const std::shared_ptr<Program> program = ProgramCache::instance().get(c);
-  const std::vector<char> donated = donations(c, order, stored);
-  std::vector<StoragePtr> inputs, outputs(targets.size());
-  inputs.reserve(c.inputs.size());
-  std::int64_t num_donated = 0;
-  for (std::uint32_t k : c.inputs) {
-    ir::check_unchanged(*c.items[k].node);
-    inputs.push_back(c.items[k].node->storage());
+/// One evaluation: chosen and stored under the lock, compiled and run without it.
+class Evaluation {
+ public:
+  /// Marks the targets as being computed.
+  Evaluation(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeImpl*>& order)
+      : targets_(targets.begin(), targets.end()) {
+    ir::NodeMap<char> stored(targets.size());
+    for (ir::NodeImpl* t : targets) stored.insert(t, 1);
+    const Canonical c = canonicalise(targets);
+    check_no_tracers(c);
+    donated_ = ir::GraphLock::is_wanted_for_walk() ? std::vector<char>(c.inputs.size(), 0)
+                                                   : donations(c, order, stored);
+    inputs_.reserve(c.inputs.size());
+    for (std::uint32_t k : c.inputs) {
+      ir::check_unchanged(*c.items[k].node);
+      inputs_.push_back(c.items[k].node->storage());
+    }
+    request_ = ProgramCache::instance().request(c);
+    lines_ = lines_of(c);
+    num_donated_ = std::count(donated_.begin(), donated_.end(), 1);
+    running_.emplace(num_donated_ > 0);
+    for (ir::NodeImpl* t : targets) t->computed_by = ir::RunScope::thread();
   }
-  for (char d : donated) num_donated += d;
-  run_at(*program, inputs, donated, outputs,
-         [&](std::size_t item) { return c.items.at(item).node->loc; });
-  count_run(num_donated);
-  const bool keep_inputs = ir::differentiation_depth() > 0;
-  // A target that lets go of its inputs may free a rule, and with it another target's last handle.
-  const std::vector<Tensor> held(targets.begin(), targets.end());
-  for (std::size_t k = 0; k < targets.size(); ++k) {
-    if (keep_inputs)
-      targets[k]->set_storage(std::move(outputs[k]));
-    else
-      targets[k]->make_leaf(std::move(outputs[k]));
+  ~Evaluation() {
+    const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
+    for (const Tensor& t : targets_) t.node()->computed_by = nullptr;
+    running_.reset();
+  }
+  Evaluation(const Evaluation&) = delete;
+
+  void run() {
+    outputs_.resize(targets_.size());
+    const std::shared_ptr<Program> program = ProgramCache::instance().get(request_);
+    run_at(*program, inputs_, donated_, outputs_,
+           [&](std::size_t item) { return lines_.at(item); });
+    count_run(num_donated_);
+  }
+
+  void store() {
+    const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
+    const bool keep_inputs = ir::differentiation_depth() > 0;
+    for (std::size_t k = 0; k < targets_.size(); ++k) {
+      ir::NodeImpl& target = *targets_[k].node();
+      if (target.storage()) continue;  // by a run that this thread did not wait for
+      if (keep_inputs)
+        target.set_storage(std::move(outputs_[k]));
+      else
+        target.make_leaf(std::move(outputs_[k]));
+    }
+  }
+
+ private:
+  const runtime::Busy busy_;
+  // Held: a target that lets go of its inputs may free a rule, and with it another's last handle.
+  const std::vector<Tensor> targets_;
+  std::vector<char> donated_;
+  std::vector<StoragePtr> inputs_, outputs_;
+  ProgramCache::Request request_;
+  std::vector<Loc> lines_;
+  std::int64_t num_donated_ = 0;
+  std::optional<ir::RunScope> running_;
+};
+
+/// Whether another thread computes one of them now. A thread that holds the lock already, or is
+/// called back by what it runs, does not wait for others: it computes the value again.
+bool is_computed_elsewhere(const std::vector<ir::NodeImpl*>& nodes) {
+  return std::ranges::any_of(nodes, [](const ir::NodeImpl* node) {
+    return node->computed_by && node->computed_by != ir::RunScope::thread();
+  });
+}
+
+/// What evaluating the roots stores: them, and what else they reach that somebody holds.
+std::vector<ir::NodeImpl*> targets_of(const std::vector<ir::NodeImpl*>& roots,
+                                      const std::vector<ir::NodeImpl*>& order) {
+  std::vector<ir::NodeImpl*> targets;
+  ir::NodeMap<char> wanted(roots.size());
+  for (ir::NodeImpl* r : roots)
+    if (wanted.insert(r, 1)) targets.push_back(r);
+  for (ir::NodeImpl* node : order)
+    if (node->handles() > 0 && !trivial(*node) && wanted.insert(node, 1)) targets.push_back(node);
+  return targets;
+}
+
+/// Null: nothing is pending.
+std::unique_ptr<Evaluation> choose(const std::vector<Tensor>& outputs) {
+  while (true) {
+    ir::GraphLock lock(ir::GraphLock::For::Evaluation);
+    std::vector<ir::NodeImpl*> roots;
+    for (const Tensor& t : outputs)
+      if (t.defined() && pending(*t.node())) roots.push_back(t.node());
+    if (roots.empty()) return nullptr;
+    const std::vector<ir::NodeImpl*> order = pending_nodes(roots);
+    if (!ir::GraphLock::is_outermost() || !is_computed_elsewhere(order))
+      return std::make_unique<Evaluation>(targets_of(roots, order), order);
+    lock.wait_for_evaluation();
   }
 }
 
 }  // namespace
 
 void evaluate(const std::vector<Tensor>& outputs) {
-  const ir::GraphLock lock;
-  std::vector<ir::NodeImpl*> roots, targets;
-  for (const Tensor& t : outputs)
-    if (t.defined() && pending(*t.node())) roots.push_back(t.node());
-  if (roots.empty()) return;
-  const std::vector<ir::NodeImpl*> order = pending_nodes(roots);
-  ir::NodeMap<char> wanted(roots.size());
-  for (ir::NodeImpl* r : roots)
-    if (wanted.insert(r, 1)) targets.push_back(r);
-  for (ir::NodeImpl* node : order)
-    if (node->handles() > 0 && !trivial(*node) && wanted.insert(node, 1)) targets.push_back(node);
-  run(targets, order);
+  const std::unique_ptr<Evaluation> evaluation = choose(outputs);
+  if (!evaluation) return;
+  evaluation->run();
+  evaluation->store();
 }
 
 namespace {
@@ -138,9 +202,12 @@ void node_added(const Tensor& t) {
   if (--until_check > 0) return;
   until_check = kPeriod;
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0 || building_depth > 0) return;
-  // While another thread evaluates, the next look is early enough.
-  const ir::GraphLock lock(std::try_to_lock);
-  if (lock && too_much_pending(t.node(), kMaxPending)) evaluate({t});
+  // While another thread has the lock, the next look is early enough.
+  const bool too_much = [&] {
+    const ir::GraphLock lock(std::try_to_lock);
+    return lock && too_much_pending(t.node(), kMaxPending);
+  }();
+  if (too_much) evaluate({t});
 }
 
 struct InstallHooks {

@@ -63,23 +63,54 @@ void ProgramCache::insert(const Key& key, std::shared_ptr<Program> program) {
   }
 }
 
-std::shared_ptr<Program> ProgramCache::get(const Canonical& c) {
-  if (auto found = find(c.key)) {
-    count_hit();
-    return found;
+// A thread that compiles may be asked to evaluate: it does not wait for others, who may wait for
+// it.
+template <class Make>
+std::shared_ptr<Program> ProgramCache::make_once(const Key& key, Make make) {
+  thread_local int depth = 0;
+  const bool waits = depth == 0 && !ir::GraphLock::is_held();
+  if (waits) {
+    std::unique_lock lock(mutex_);
+    made_.wait(lock, [&] { return !being_made_.contains(key); });
+    if (const auto at = by_key_.find(key); at != by_key_.end()) return at->second->program;
+    being_made_.insert(key);
   }
-  PhaseTimes before = phase_times();
-  before[Phase::Key] -= c.ms;
-  auto made = compile_program(build_graph(c), before);
-  insert(c.key, made);
+  struct Scope {
+    ProgramCache& cache;
+    const Key& key;
+    const bool waits;
+    ~Scope() {
+      --depth;
+      if (!waits) return;
+      const std::lock_guard lock(cache.mutex_);
+      cache.being_made_.erase(key);
+      cache.made_.notify_all();
+    }
+  } scope{*this, key, waits};
+  ++depth;
+  std::shared_ptr<Program> made = make();
+  insert(key, made);
   return made;
+}
+
+ProgramCache::Request ProgramCache::request(const Canonical& c) {
+  Request r{.key = c.key, .program = find(c.key), .graph = {}, .before = {}};
+  if (r.program) return r;
+  r.before = phase_times();
+  r.before[Phase::Key] -= c.ms;
+  r.graph = build_graph(c);
+  return r;
+}
+
+std::shared_ptr<Program> ProgramCache::get(const Request& r) {
+  if (!r.program) return make_once(r.key, [&] { return compile_program(*r.graph, r.before); });
+  count_hit();
+  return r.program;
 }
 
 std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
   if (auto found = find(key)) return found;
-  auto made = compile_program(g);
-  insert(key, made);
-  return made;
+  return make_once(key, [&] { return compile_program(g); });
 }
 
 void ProgramCache::clear() {

@@ -112,17 +112,6 @@ void NodeImpl::make_leaf(StoragePtr data) {
   for (NodeImpl* input : old) input->release();
 }
 
-std::recursive_mutex& GraphLock::mutex() {
-  static auto* mutex = new std::recursive_mutex;  // lives through static destruction
-  return *mutex;
-}
-
-// Whoever holds it is busy: at a fork nobody does, but for threads that fork. A recursive mutex
-// knows its owner by the thread's number, which is another one in the child.
-const bool GraphLock::fork_hooks = runtime::at_fork(
-    runtime::LockOrder::Outer, {.before = [] { mutex(); },  // made by now
-                                .child = [] { new (&mutex()) std::recursive_mutex; }});
-
 std::vector<NodeImpl*> topological_order(const std::vector<Tensor>& outputs) {
   std::vector<NodeImpl*> roots;
   for (const Tensor& t : outputs) {

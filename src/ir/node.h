@@ -1,17 +1,16 @@
 #pragma once
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "ir/graph_lock.h"
 #include "lilith/attrs.h"
 #include "lilith/aval.h"
 #include "lilith/error.h"
 #include "lilith/op_def.h"
 #include "lilith/tensor.h"
-#include "runtime/fork.h"
 #include "runtime/storage.h"
 
 namespace lilith::ir {
@@ -26,24 +25,6 @@ class OpPointer {
 
  private:
   std::atomic<const OpDef*> op_;
-};
-
-/// Held while nodes become leaves, from the choice of what is donated on, and by whoever walks the
-/// edges of lazy nodes that other threads may hold. Recursive: a rule may ask for a value. Its
-/// owner is busy, and was before it waited: fork() waits for those that are busy, who may wait for
-/// the lock.
-class GraphLock {
- public:
-  GraphLock() : lock_(mutex()) {}
-  /// Does not wait for another thread's.
-  explicit GraphLock(std::try_to_lock_t t) : lock_(mutex(), t) {}
-  explicit operator bool() const { return lock_.owns_lock(); }
-
- private:
-  static std::recursive_mutex& mutex();
-  static const bool fork_hooks;
-  const runtime::Busy busy_;
-  const std::unique_lock<std::recursive_mutex> lock_;
 };
 
 /// A node of the graph IR. Immutable but for one step: once evaluated it becomes a leaf (make_leaf)
@@ -62,6 +43,8 @@ class NodeImpl {
   Loc loc;
   std::string name;               // of an input ("conv1.weight"); for printing alone
   std::vector<NodeImpl*> inputs;  // each counted in refs
+  /// The thread that computes its value now (RunScope::thread), or null. Under a GraphLock.
+  const void* computed_by = nullptr;
   /// Whether it depends on a traced function's input: then it cannot be evaluated.
   const bool traced;
 

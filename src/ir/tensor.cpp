@@ -117,8 +117,23 @@ std::int64_t Tensor::item_i64(SourceLocation loc) const {
   return ir::read_i64(realise_one(*this).data(), dtype(), 0);
 }
 
+Arg::Arg(const Tensor& t, SourceLocation loc) : node_(t.node()), loc_(loc) {
+  if (node_) node_->retain();
+}
+Arg::Arg(Tensor&& t, SourceLocation loc) : node_(t.node()), loc_(loc) {
+  if (node_) node_->retain();
+  t = Tensor();
+}
+Arg::Arg(const Arg& other)
+    : node_(other.node_), loc_(other.loc_), scalar_(other.scalar_), is_scalar_(other.is_scalar_) {
+  if (node_) node_->retain();
+}
+Arg::~Arg() {
+  if (node_) node_->release();
+}
+
 Tensor Arg::tensor() const {
-  if (!is_scalar_) return tensor_;
+  if (!is_scalar_) return Tensor(node_);
   switch (scalar_.kind) {
     case Scalar::Kind::Bool:
       return tensor(DType::Bool);
@@ -131,7 +146,7 @@ Tensor Arg::tensor() const {
 }
 
 Tensor Arg::tensor(DType dtype) const {
-  return is_scalar_ ? ir::make_scalar(scalar_, dtype) : tensor_;
+  return is_scalar_ ? ir::make_scalar(scalar_, dtype) : Tensor(node_);
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t) { return out << to_string(t); }

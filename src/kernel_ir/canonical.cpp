@@ -1,7 +1,7 @@
 #include <bit>
 #include <unordered_map>
 
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 
 // A kernel as bytes: declarations, then the statements in order. An expression is written where it
 // is first used and is a number from then on; so are variables, which pools number differently.

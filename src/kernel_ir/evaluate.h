@@ -2,8 +2,8 @@
 #include <span>
 #include <vector>
 
+#include "kernel_ir/kernel.h"
 #include "kernel_ir/scalar.h"
-#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 

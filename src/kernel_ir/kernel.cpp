@@ -1,6 +1,6 @@
+#include "kernel_ir/kernel.h"
 #include "kernel_ir/walk.h"
 #include "lilith/error.h"
-#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 namespace {

@@ -1,7 +1,7 @@
 #include <unordered_map>
 
+#include "kernel_ir/kernel.h"
 #include "lilith/error.h"
-#include "lilith/kernel_ir.h"
 
 // The text form. A subexpression that a statement uses more than once gets a line of its own, %0,
 // %1, …

@@ -1,8 +1,8 @@
 #include <unordered_set>
 
+#include "kernel_ir/kernel.h"
 #include "kernel_ir/scalar.h"
 #include "lilith/error.h"
-#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 namespace {

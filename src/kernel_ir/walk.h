@@ -1,5 +1,5 @@
 #pragma once
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 
 namespace lilith::kir {
 

@@ -125,7 +125,12 @@ Tensor pick(const Tensor& x, const std::vector<int>& dims, const std::vector<Ten
 
 }  // namespace
 
-Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) const {
+Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) && {
+  const Tensor self = std::move(*this);
+  return self.index(items, loc);
+}
+
+Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) const& {
   using Kind = TensorIndex::Kind;
   LocScope scope(loc);
   int named = 0, ellipses = 0;

@@ -1,72 +1,73 @@
 #include "lilith/ops.h"
 #include "ops/primitives.h"
 
-// The methods of Tensor that are free functions.
+// The methods of Tensor that are free functions. A temporary is used up (Arg).
+#define LILITH_METHOD(name, parameters, ...)                                    \
+  Tensor Tensor::name parameters const& {                                       \
+    return lilith::name(Arg(*this, loc) __VA_OPT__(, ) __VA_ARGS__);            \
+  }                                                                             \
+  Tensor Tensor::name parameters&& {                                            \
+    return lilith::name(Arg(std::move(*this), loc) __VA_OPT__(, ) __VA_ARGS__); \
+  }
+
 namespace lilith {
 
-Tensor Tensor::to(DType dtype, SourceLocation loc) const {
+Tensor Tensor::to(DType dtype, SourceLocation loc) const& {
   LocScope scope(loc);
   return cast(*this, dtype);
 }
-Tensor Tensor::to(Device device, SourceLocation loc) const {
+Tensor Tensor::to(DType dtype, SourceLocation loc) && {
+  LocScope scope(loc);
+  return cast(std::move(*this), dtype);
+}
+Tensor Tensor::to(Device device, SourceLocation loc) const& {
   LocScope scope(loc);
   if (device == this->device()) return *this;
   throw DeviceError("to: there is no copy from " + this->device().str() + " to " + device.str());
 }
-Tensor Tensor::reshape(const Shape& shape, SourceLocation loc) const {
-  return lilith::reshape(Arg(*this, loc), shape);
+Tensor Tensor::to(Device device, SourceLocation loc) && {
+  const Tensor self = std::move(*this);
+  return self.to(device, loc);
 }
-Tensor Tensor::view(const Shape& shape, SourceLocation loc) const {
-  return lilith::view(Arg(*this, loc), shape);
-}
-Tensor Tensor::transpose(Dim a, Dim b, SourceLocation loc) const {
-  return lilith::transpose(Arg(*this, loc), a, b);
-}
-Tensor Tensor::t(SourceLocation loc) const { return lilith::t(Arg(*this, loc)); }
-Tensor Tensor::permute(const IntList& dims, SourceLocation loc) const {
-  return lilith::permute(Arg(*this, loc), dims);
-}
-Tensor Tensor::flatten(Dim start, Dim end, SourceLocation loc) const {
-  return lilith::flatten(Arg(*this, loc), start, end);
-}
-Tensor Tensor::squeeze(SourceLocation loc) const { return lilith::squeeze(Arg(*this, loc)); }
-Tensor Tensor::squeeze(Dim dim, SourceLocation loc) const {
-  return lilith::squeeze(Arg(*this, loc), dim);
-}
-Tensor Tensor::unsqueeze(Dim dim, SourceLocation loc) const {
-  return lilith::unsqueeze(Arg(*this, loc), dim);
-}
-Tensor Tensor::expand(const Shape& shape, SourceLocation loc) const {
-  return lilith::expand(Arg(*this, loc), shape);
-}
-Tensor Tensor::operator[](Index i) const { return lilith::select(Arg(*this, i.loc), 0, i.value); }
-Tensor Tensor::slice(Dim d, Int a, Int b, Int step, SourceLocation loc) const {
-  return lilith::slice(Arg(*this, loc), d, a, b, step);
-}
-Tensor Tensor::sum(SourceLocation loc) const { return lilith::sum(Arg(*this, loc)); }
-Tensor Tensor::sum(const IntList& dims, bool keepdim, SourceLocation loc) const {
-  return lilith::sum(Arg(*this, loc), dims, keepdim);
-}
-Tensor Tensor::mean(SourceLocation loc) const { return lilith::mean(Arg(*this, loc)); }
-Tensor Tensor::mean(const IntList& dims, bool keepdim, SourceLocation loc) const {
-  return lilith::mean(Arg(*this, loc), dims, keepdim);
-}
-Tensor Tensor::max(SourceLocation loc) const { return lilith::max(Arg(*this, loc)); }
-Tensor Tensor::min(SourceLocation loc) const { return lilith::min(Arg(*this, loc)); }
-Tensor Tensor::argmax(std::optional<Dim> dim, bool keepdim, SourceLocation loc) const {
-  return lilith::argmax(Arg(*this, loc), dim, keepdim);
-}
-Tensor Tensor::abs(SourceLocation loc) const { return lilith::abs(Arg(*this, loc)); }
-Tensor Tensor::exp(SourceLocation loc) const { return lilith::exp(Arg(*this, loc)); }
-Tensor Tensor::log(SourceLocation loc) const { return lilith::log(Arg(*this, loc)); }
-Tensor Tensor::sqrt(SourceLocation loc) const { return lilith::sqrt(Arg(*this, loc)); }
-Tensor Tensor::pow(const Arg& exponent) const {
+LILITH_METHOD(reshape, (const Shape& shape, SourceLocation loc), shape)
+LILITH_METHOD(view, (const Shape& shape, SourceLocation loc), shape)
+LILITH_METHOD(transpose, (Dim a, Dim b, SourceLocation loc), a, b)
+LILITH_METHOD(t, (SourceLocation loc))
+LILITH_METHOD(permute, (const IntList& dims, SourceLocation loc), dims)
+LILITH_METHOD(flatten, (Dim start, Dim end, SourceLocation loc), start, end)
+LILITH_METHOD(squeeze, (SourceLocation loc))
+LILITH_METHOD(squeeze, (Dim dim, SourceLocation loc), dim)
+LILITH_METHOD(unsqueeze, (Dim dim, SourceLocation loc), dim)
+LILITH_METHOD(expand, (const Shape& shape, SourceLocation loc), shape)
+LILITH_METHOD(slice, (Dim d, Int a, Int b, Int step, SourceLocation loc), d, a, b, step)
+LILITH_METHOD(sum, (SourceLocation loc))
+LILITH_METHOD(sum, (const IntList& dims, bool keepdim, SourceLocation loc), dims, keepdim)
+LILITH_METHOD(mean, (SourceLocation loc))
+LILITH_METHOD(mean, (const IntList& dims, bool keepdim, SourceLocation loc), dims, keepdim)
+LILITH_METHOD(max, (SourceLocation loc))
+LILITH_METHOD(min, (SourceLocation loc))
+LILITH_METHOD(argmax, (std::optional<Dim> dim, bool keepdim, SourceLocation loc), dim, keepdim)
+LILITH_METHOD(abs, (SourceLocation loc))
+LILITH_METHOD(exp, (SourceLocation loc))
+LILITH_METHOD(log, (SourceLocation loc))
+LILITH_METHOD(sqrt, (SourceLocation loc))
+Tensor Tensor::operator[](Index i) const& { return select(Arg(*this, i.loc), 0, i.value); }
+Tensor Tensor::operator[](Index i) && { return select(Arg(std::move(*this), i.loc), 0, i.value); }
+Tensor Tensor::pow(const Arg& exponent) const& {
   LocScope scope(exponent.loc());
   return lilith::pow(*this, exponent);
 }
-Tensor Tensor::matmul(const Arg& other) const {
+Tensor Tensor::pow(const Arg& exponent) && {
+  LocScope scope(exponent.loc());
+  return lilith::pow(std::move(*this), exponent);
+}
+Tensor Tensor::matmul(const Arg& other) const& {
   LocScope scope(other.loc());
   return lilith::matmul(*this, other);
+}
+Tensor Tensor::matmul(const Arg& other) && {
+  LocScope scope(other.loc());
+  return lilith::matmul(std::move(*this), other);
 }
 
 // The result keeps this handle's dtype and shape, as PyTorch's in-place operators do.

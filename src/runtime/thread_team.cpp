@@ -11,6 +11,7 @@
 #include "lilith/runtime.h"
 #include "runtime/cgroup.h"
 #include "runtime/fork.h"
+#include "runtime/spin.h"
 
 namespace lilith::runtime {
 namespace {
@@ -21,14 +22,6 @@ constexpr int kSpinsInside = 1 << 10;
 constexpr int kSpinsBetween = 20000;
 // More than any machine has cores; a slip of the hand must not take every process it grants.
 constexpr int kMostThreads = 4096;
-
-inline void cpu_pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 // Waits until `word` differs from `old`: spins, then sleeps in the kernel.
 void wait_while_equal(std::atomic<std::uint32_t>& word, std::uint32_t old, int spins) {

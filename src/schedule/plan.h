@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "kernel_ir/kernel.h"
 #include "lilith/graph.h"
-#include "lilith/kernel_ir.h"
 
 namespace lilith::schedule {
 

@@ -3,7 +3,7 @@
 #include <random>
 
 #include "kernel_ir/evaluate.h"
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 
 namespace lilith::kir {
 namespace {

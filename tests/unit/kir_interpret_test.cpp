@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "kernel_ir/evaluate.h"
+#include "kernel_ir/kernel.h"
 #include "lilith/error.h"
-#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 namespace {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 #include "lilith/kernel_math.h"
 
 namespace lilith::kir {

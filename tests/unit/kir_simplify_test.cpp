@@ -5,7 +5,7 @@
 #include <random>
 
 #include "kernel_ir/evaluate.h"
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 
 // Random expressions of every dtype, simplified and as they stand, have the same value bit for bit.
 namespace lilith::kir {

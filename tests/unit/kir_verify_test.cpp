@@ -2,8 +2,8 @@
 
 #include <functional>
 
+#include "kernel_ir/kernel.h"
 #include "lilith/error.h"
-#include "lilith/kernel_ir.h"
 
 namespace lilith::kir {
 namespace {

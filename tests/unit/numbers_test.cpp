@@ -43,6 +43,28 @@ const char* chosen(std::int64_t) { return "integer"; }
 const char* other(double) { return "double"; }
 const char* other(const Hyper&) { return "hyper"; }
 
+// Integers are compared by value.
+static_assert(Int(-1) < std::size_t{3});
+static_assert(Int(-1) != std::numeric_limits<std::size_t>::max());
+static_assert(std::size_t{3} > Dim(-1));
+static_assert(Int(3) == std::size_t{3} && Int(3) == 3.0 && Real(0.5) < Int(1));
+static_assert(std::is_same_v<decltype(isnan(Real(1))), bool>);
+
+TEST(Numbers, SayWhetherTheyAreFinite) {
+  using std::isfinite, std::isinf, std::isnan, std::signbit;
+  Options o;
+  EXPECT_TRUE(isfinite(o.lr));
+  EXPECT_FALSE(isnan(o.lr));
+  EXPECT_FALSE(isinf(o.epochs));
+  o.lr = -std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(isinf(o.lr));
+  EXPECT_TRUE(signbit(o.lr));
+  EXPECT_FALSE(signbit(o.dim));
+  o.lr = std::nan("");
+  EXPECT_TRUE(isnan(o.lr));
+  EXPECT_FALSE(o.lr == o.lr);
+}
+
 TEST(Numbers, WithTensorsAreWeakScalars) {
   const Tensor x = tensor({2.f, 4.f});
   Dropout drop{0.25};

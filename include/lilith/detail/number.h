@@ -2,6 +2,7 @@
 #include <cmath>
 #include <compare>
 #include <type_traits>
+#include <utility>
 
 namespace lilith::detail {
 
@@ -24,8 +25,31 @@ template <class T>
 constexpr Plain<T> plain(const T& x) {
   return static_cast<Plain<T>>(x);
 }
+
+/// By value, as std::cmp_equal compares integers: -1 is no large unsigned number.
 template <class A, class B>
-using Common = decltype(Plain<A>() + Plain<B>());
+constexpr bool equal(A a, B b) {
+  if constexpr (std::is_integral_v<A> && std::is_integral_v<B>)
+    return std::cmp_equal(+a, +b);
+  else
+    return a == b;
+}
+template <class A, class B>
+constexpr auto order(A a, B b) {
+  if constexpr (std::is_integral_v<A> && std::is_integral_v<B>)
+    return std::cmp_less(+a, +b)    ? std::strong_ordering::less
+           : std::cmp_equal(+a, +b) ? std::strong_ordering::equal
+                                    : std::strong_ordering::greater;
+  else
+    return std::partial_ordering(a <=> b);
+}
+
+// clang-format off
+#define LILITH_OF_ONE(f) template <Checked T> friend auto f(T x) { return std::f(plain(x)); }
+#define LILITH_OF_TWO(f)                           \
+  template <class A, class B> requires Numbers<A, B> \
+  friend auto f(A a, B b) { return std::f(plain(a), plain(b)); }
+// clang-format on
 
 /// The base of Real, Int and Dim, whose friends make them plain numbers among numbers: without
 /// these, `lr * lr` would be as near to two operands of tensors as to two doubles, and sqrt(lr) to
@@ -49,61 +73,27 @@ struct NumberBase {
   template <class A, class B> requires Numbers<A, B>
   friend constexpr auto operator^(A a, B b) { return plain(a) ^ plain(b); }
   template <class A, class B> requires Numbers<A, B>
-  friend constexpr bool operator==(A a, B b) {
-    return static_cast<Common<A, B>>(a) == static_cast<Common<A, B>>(b);
-  }
+  friend constexpr bool operator==(A a, B b) { return equal(plain(a), plain(b)); }
   template <class A, class B> requires Numbers<A, B>
-  friend constexpr auto operator<=>(A a, B b) {
-    return static_cast<Common<A, B>>(a) <=> static_cast<Common<A, B>>(b);
-  }
+  friend constexpr auto operator<=>(A a, B b) { return order(plain(a), plain(b)); }
   template <Checked T> friend constexpr auto operator+(T x) { return +plain(x); }
   template <Checked T> friend constexpr auto operator-(T x) { return -plain(x); }
   template <Checked T> friend constexpr auto operator~(T x) { return ~plain(x); }
 
-  template <Checked T> friend auto abs(T x) { return std::abs(plain(x)); }
-  template <Checked T> friend auto exp(T x) { return std::exp(plain(x)); }
-  template <Checked T> friend auto exp2(T x) { return std::exp2(plain(x)); }
-  template <Checked T> friend auto expm1(T x) { return std::expm1(plain(x)); }
-  template <Checked T> friend auto log(T x) { return std::log(plain(x)); }
-  template <Checked T> friend auto log2(T x) { return std::log2(plain(x)); }
-  template <Checked T> friend auto log10(T x) { return std::log10(plain(x)); }
-  template <Checked T> friend auto log1p(T x) { return std::log1p(plain(x)); }
-  template <Checked T> friend auto sqrt(T x) { return std::sqrt(plain(x)); }
-  template <Checked T> friend auto sin(T x) { return std::sin(plain(x)); }
-  template <Checked T> friend auto cos(T x) { return std::cos(plain(x)); }
-  template <Checked T> friend auto tan(T x) { return std::tan(plain(x)); }
-  template <Checked T> friend auto asin(T x) { return std::asin(plain(x)); }
-  template <Checked T> friend auto acos(T x) { return std::acos(plain(x)); }
-  template <Checked T> friend auto atan(T x) { return std::atan(plain(x)); }
-  template <Checked T> friend auto sinh(T x) { return std::sinh(plain(x)); }
-  template <Checked T> friend auto cosh(T x) { return std::cosh(plain(x)); }
-  template <Checked T> friend auto tanh(T x) { return std::tanh(plain(x)); }
-  template <Checked T> friend auto asinh(T x) { return std::asinh(plain(x)); }
-  template <Checked T> friend auto acosh(T x) { return std::acosh(plain(x)); }
-  template <Checked T> friend auto atanh(T x) { return std::atanh(plain(x)); }
-  template <Checked T> friend auto erf(T x) { return std::erf(plain(x)); }
-  template <Checked T> friend auto erfc(T x) { return std::erfc(plain(x)); }
-  template <Checked T> friend auto lgamma(T x) { return std::lgamma(plain(x)); }
-  template <Checked T> friend auto floor(T x) { return std::floor(plain(x)); }
-  template <Checked T> friend auto ceil(T x) { return std::ceil(plain(x)); }
-  template <Checked T> friend auto trunc(T x) { return std::trunc(plain(x)); }
-  template <Checked T> friend auto round(T x) { return std::round(plain(x)); }
-  template <class A, class B> requires Numbers<A, B>
-  friend auto pow(A a, B b) { return std::pow(plain(a), plain(b)); }
-  template <class A, class B> requires Numbers<A, B>
-  friend auto fmod(A a, B b) { return std::fmod(plain(a), plain(b)); }
-  template <class A, class B> requires Numbers<A, B>
-  friend auto fmax(A a, B b) { return std::fmax(plain(a), plain(b)); }
-  template <class A, class B> requires Numbers<A, B>
-  friend auto fmin(A a, B b) { return std::fmin(plain(a), plain(b)); }
-  template <class A, class B> requires Numbers<A, B>
-  friend auto atan2(A a, B b) { return std::atan2(plain(a), plain(b)); }
-  template <class A, class B> requires Numbers<A, B>
-  friend auto hypot(A a, B b) { return std::hypot(plain(a), plain(b)); }
-  template <class A, class B> requires Numbers<A, B>
-  friend auto copysign(A a, B b) { return std::copysign(plain(a), plain(b)); }
+  LILITH_OF_ONE(abs) LILITH_OF_ONE(exp) LILITH_OF_ONE(exp2) LILITH_OF_ONE(expm1)
+  LILITH_OF_ONE(log) LILITH_OF_ONE(log2) LILITH_OF_ONE(log10) LILITH_OF_ONE(log1p)
+  LILITH_OF_ONE(sqrt) LILITH_OF_ONE(sin) LILITH_OF_ONE(cos) LILITH_OF_ONE(tan)
+  LILITH_OF_ONE(asin) LILITH_OF_ONE(acos) LILITH_OF_ONE(atan) LILITH_OF_ONE(sinh)
+  LILITH_OF_ONE(cosh) LILITH_OF_ONE(tanh) LILITH_OF_ONE(asinh) LILITH_OF_ONE(acosh)
+  LILITH_OF_ONE(atanh) LILITH_OF_ONE(erf) LILITH_OF_ONE(erfc) LILITH_OF_ONE(lgamma)
+  LILITH_OF_ONE(floor) LILITH_OF_ONE(ceil) LILITH_OF_ONE(trunc) LILITH_OF_ONE(round)
+  LILITH_OF_ONE(isnan) LILITH_OF_ONE(isinf) LILITH_OF_ONE(isfinite) LILITH_OF_ONE(signbit)
+  LILITH_OF_TWO(pow) LILITH_OF_TWO(fmod) LILITH_OF_TWO(fmax) LILITH_OF_TWO(fmin)
+  LILITH_OF_TWO(atan2) LILITH_OF_TWO(hypot) LILITH_OF_TWO(copysign)
   // clang-format on
 };
+#undef LILITH_OF_ONE
+#undef LILITH_OF_TWO
 
 /// A class that converts to the number I without loss and does not (also) convert to bool: Hyper
 /// to double, std::atomic<int> to an integer; no std::true_type, no element of a vector<bool>.

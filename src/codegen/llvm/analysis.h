@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 
 // What the emitter wants to know of a kernel before it writes code. No LLVM in here.
 namespace lilith::codegen {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 
 namespace lilith::schedule {
 

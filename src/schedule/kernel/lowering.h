@@ -6,7 +6,7 @@
 
 #include "core/compute_dtype.h"
 #include "ir/node.h"
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 #include "schedule/plan.h"
 
 namespace lilith::schedule {

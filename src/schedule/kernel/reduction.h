@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "ir/node.h"
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/kernel.h"
 
 namespace lilith::schedule {
 

@@ -1,0 +1,157 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lilith/kernel_ir.h"
+
+// The kernel IR's statements: loop nests over the expressions of lilith/kernel_ir.h.
+namespace lilith::kir {
+
+struct Stmt;
+using Block = std::vector<Stmt>;
+
+/// How a loop runs; set by a target's schedule, read by its emitter.
+enum class LoopKind : std::uint8_t {
+  Serial,
+  Parallel,  // outermost only, iterations independent: a static partition over the team's threads
+  Vector,  // iterations independent but for Accumulate: run in SIMD lanes, the tail masked. At most
+           // one Vector loop on any path. Serial loops may be inside; Parallel may not.
+  Unroll,  // constant extent, written out
+};
+
+struct For {
+  Expr var;  // an Op::Var; runs over [0, extent)
+  std::int64_t extent;
+  LoopKind kind;
+  std::shared_ptr<Block> body;
+};
+/// A loop while `cond` (re-evaluated each time) holds. Not inside a Vector loop.
+struct While {
+  Expr cond;
+  std::shared_ptr<Block> body;
+};
+struct If {
+  Expr cond;
+  std::shared_ptr<Block> then_body, else_body;
+};  // else_body may be null
+/// buffer[index] = value where mask (null: always). The value is converted to the memory dtype.
+/// `non_temporal`: the line will not be read soon.
+struct Store {
+  BufferId buffer;
+  Expr index, value, mask;
+  bool non_temporal = false;
+};
+/// A hint: the cache line of buffer[index] is wanted soon. Not inside a Vector loop.
+struct Prefetch {
+  BufferId buffer;
+  Expr index;
+};
+/// Begins the life of a register (scalar, or an array with constant dims) with an initial value in
+/// every element. Its life ends with the enclosing block. In a Vector loop it has one value a lane.
+struct DeclReg {
+  RegId reg;
+  Expr init;
+};
+/// reg[index] = value.
+struct SetReg {
+  RegId reg;
+  std::vector<Expr> index;
+  Expr value;
+};
+/// reg[index] = combine(reg[index], value) where mask (null: always). Inside a Vector loop, on a
+/// register declared outside of it and not indexed by its variable, lanes are combined after the
+/// loop (in a fixed order). With `a` set, combine must be Add and the value is fma(a, value, reg).
+struct Accumulate {
+  RegId reg;
+  std::vector<Expr> index;
+  Combine combine;
+  Expr value, a, mask;
+};
+/// All threads of the team meet. Outside of every loop.
+struct Barrier {};
+
+/// A register array indexed by the variable of a Vector loop (last dimension, extent = the loop's)
+/// and declared outside of it is held in vector registers: that loop is written out. This is how a
+/// matmul tile is said:   decl acc[6][64]; for k { unroll r { vector n { acc[r][n] += A[r,k] *
+/// B[k,n] } } }
+struct Stmt {
+  enum class Kind : std::uint8_t {
+    For,
+    While,
+    If,
+    Store,
+    DeclReg,
+    SetReg,
+    Accumulate,
+    Prefetch,
+    Barrier
+  } kind;
+  For loop;
+  While while_loop;
+  If branch;
+  Store store;
+  DeclReg decl;
+  SetReg set;
+  Accumulate acc;
+  Prefetch prefetch;
+  Stmt(For s) : kind(Kind::For), loop(std::move(s)) {}
+  Stmt(While s) : kind(Kind::While), while_loop(std::move(s)) {}
+  Stmt(If s) : kind(Kind::If), branch(std::move(s)) {}
+  Stmt(Store s) : kind(Kind::Store), store(std::move(s)) {}
+  Stmt(DeclReg s) : kind(Kind::DeclReg), decl(std::move(s)) {}
+  Stmt(SetReg s) : kind(Kind::SetReg), set(std::move(s)) {}
+  Stmt(Accumulate s) : kind(Kind::Accumulate), acc(std::move(s)) {}
+  Stmt(Prefetch s) : kind(Kind::Prefetch), prefetch(std::move(s)) {}
+  Stmt(Barrier) : kind(Kind::Barrier) {}
+};
+
+/// Where a buffer of a kernel lies.
+enum class Space : std::uint8_t {
+  Param,   // a pointer given at launch, in the order of declaration
+  Thread,  // scratch, one copy a thread, 64-byte aligned, undefined at entry
+};
+struct BufferDecl {
+  std::string name;
+  DType dtype;
+  std::int64_t size;  // elements
+  Space space = Space::Param;
+  bool written = false;  // some Store writes it: loads of it are not moved or shared across stores
+};
+struct RegDecl {
+  std::string name;
+  DType dtype;
+  std::vector<std::int64_t> dims;  // empty: scalar
+};
+
+/// One function of a program. Compiled to
+///   void kernel(void* const* params, int64_t thread, int64_t num_threads, void* thread_scratch)
+/// where params holds one pointer per Param buffer, and a Barrier calls the runtime's.
+struct Kernel {
+  std::string name;
+  std::shared_ptr<Pool> pool = std::make_shared<Pool>();
+  std::vector<BufferDecl> buffers;
+  std::vector<RegDecl> regs;
+  Block body;
+
+  /// Scratch counts as written, a Param as read alone until `written` is set.
+  BufferId add_buffer(std::string name, DType dtype, std::int64_t size, Space space = Space::Param);
+  RegId add_reg(std::string name, DType dtype, std::vector<std::int64_t> dims = {});
+  std::int64_t thread_scratch_bytes() const;
+  bool has_barrier() const;
+};
+
+Stmt make_for(Expr var, LoopKind kind, Block body);  // extent: the variable's
+
+/// The text form: loops indented, one statement a line.
+std::string to_string(const Kernel& k);
+std::string to_string(Expr x, const Kernel* k = nullptr);
+/// Throws InternalError when the kernel breaks a rule of this file.
+void verify(const Kernel& k);
+/// The bytes that say all about a kernel but its names: equal for kernels that compile alike.
+std::string canonical_form(const Kernel& k);
+/// Runs the kernel on the host, slowly, one thread after another: the oracle of the emitters.
+void interpret(const Kernel& k, const std::vector<void*>& params);
+
+}  // namespace lilith::kir
