@@ -234,7 +234,8 @@ struct ResNetStep {
     const ir::GraphLock lock;
     std::vector<ir::NodeImpl*> nodes;
     for (const Tensor& t : outputs) nodes.push_back(t.node());
-    driver::ProgramCache::instance().get(driver::canonicalise(nodes));
+    driver::ProgramCache& cache = driver::ProgramCache::instance();
+    cache.get(cache.request(driver::canonicalise(nodes)));
   }
 };
 

@@ -4,6 +4,7 @@
 #include "ir/host.h"
 #include "ir/node.h"
 #include "ir/node_map.h"
+#include "kernel_ir/kernel.h"
 #include "lilith/lower.h"
 
 namespace lilith {

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "ir/node.h"
 #include "lilith/compile.h"
+#include "lilith/memory.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
 
@@ -36,6 +39,45 @@ TEST(Lazy, TemporariesAndViewsAreNotStored) {
   eval(y);
   EXPECT_FALSE(stored(view));
   EXPECT_TRUE(stored(y));
+}
+
+// What lies in memory while one expression is computed, in arrays of its operands' size.
+template <class F>
+double arrays_beside(const F& value, const Tensor& like) {
+  reset_peak_memory();
+  const std::int64_t live = memory_stats().live_bytes;
+  static_cast<void>(value());
+  return static_cast<double>(memory_stats().peak_bytes - live) /
+         static_cast<double>(like.numel() * 4);
+}
+
+TEST(Lazy, StepsOfOneExpressionAreNotStored) {
+  const Tensor x = rand({1 << 18}), y = rand({1 << 18});
+  eval(x, y);
+  EXPECT_LT(arrays_beside([&] { return ((x - y) * (x - y)).mean().item<float>(); }, x), 0.5);
+  EXPECT_LT(arrays_beside([&] { return sum(exp(-abs(x - y))).item<float>(); }, x), 0.5);
+  EXPECT_LT(arrays_beside([&] { return (x - y).abs().exp().sum().item<float>(); }, x), 0.5);
+  EXPECT_LT(
+      arrays_beside([&] { return (x * 2.0).reshape({512, 512}).sum({1}).max().item<float>(); }, x),
+      0.5);
+  const Tensor a = x.reshape({512, 1, 512}), b = y.reshape({1, 512, 512});
+  EXPECT_LT(
+      arrays_beside([&] { return ((a - b) * (a - b)).sum({2}).sqrt().max().item<float>(); }, x), 2);
+}
+
+TEST(Lazy, AMethodUsesUpATemporaryAlone) {
+  const Tensor x = f64({1, 4});
+  Tensor h = x * 2.0;
+  EXPECT_EQ(h.sqrt().sum().item<double>(), std::sqrt(2.0) + std::sqrt(8.0));
+  EXPECT_TRUE(h.defined());
+  EXPECT_EQ(values(h), (std::vector<double>{2, 8}));
+  const Tensor moved = std::move(h).sqrt();
+  EXPECT_FALSE(h.defined());
+  EXPECT_EQ(values(moved), (std::vector<double>{std::sqrt(2.0), std::sqrt(8.0)}));
+  Tensor other = x * 3.0;
+  const Arg arg = std::move(other);
+  EXPECT_FALSE(other.defined());
+  EXPECT_EQ(values(Arg(arg).tensor()), (std::vector<double>{3, 12}));
 }
 
 TEST(Lazy, EqualStructuresShareAProgram) {

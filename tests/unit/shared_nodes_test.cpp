@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <thread>
 #include <vector>
 
 #include "lilith/compile.h"
 #include "lilith/graph.h"
+#include "lilith/lower.h"
+#include "lilith/op_def.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
 
@@ -89,6 +92,118 @@ TEST(SharedNodes, ValuesThatAnotherThreadStillNeedsAreNotWrittenOver) {
     EXPECT_EQ(evaluated, 1024);
     EXPECT_EQ(slope, 1024);
   }
+}
+
+/// An op y = 2 x whose compilation announces itself and then waits to be let on.
+struct Gate {
+  std::atomic<bool> reached{false}, open{false};
+
+  static bool wait(const std::atomic<bool>& flag) {
+    for (int k = 0; k < 10000 && !flag; ++k)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return flag;
+  }
+  Tensor through(const Tensor& x) {
+    const OpDef& op = register_op({.name = fmt::format("gate{}", ++number),
+                                   .infer = [](const InferCtx& c) { return c.in[0]; },
+                                   .lower =
+                                       [this](LowerCtx& c) {
+                                         reached = true;
+                                         wait(open);
+                                         return c[0] * 2.0;
+                                       },
+                                   .cost = 1});
+    return apply(op, {x});
+  }
+  static inline int number = 0;
+};
+
+TEST(SharedNodes, AThreadEvaluatesWhileAnotherCompiles) {
+  Gate gate;
+  const Tensor x = arange(8).to(kFloat32), slow = gate.through(x);
+  double sum = 0;
+  bool met = false;
+  run_together({[&] { sum = slow.sum().item<double>(); },
+                [&] {
+                  met = Gate::wait(gate.reached);
+                  EXPECT_EQ((arange(5) * 3).sum().item<double>(), 30);
+                  gate.open = true;
+                }});
+  EXPECT_TRUE(met);
+  EXPECT_EQ(sum, 56);
+}
+
+TEST(SharedNodes, WhatAnotherThreadComputesIsWaitedFor) {
+  Gate gate;
+  const Tensor x = arange(8).to(kFloat32), slow = gate.through(x);
+  const Tensor a = slow, b = slow;
+  const auto runs = cache_stats().runs;
+  float first = 0, second = 0;
+  run_together({[&] { first = a.to_vector<float>()[3]; },
+                [&] {
+                  EXPECT_TRUE(Gate::wait(gate.reached));
+                  std::thread later([&] {
+                    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                    gate.open = true;
+                  });
+                  second = b.to_vector<float>()[3];
+                  later.join();
+                }});
+  EXPECT_EQ(first, 6);
+  EXPECT_EQ(second, 6);
+  EXPECT_EQ(cache_stats().runs, runs + 1);
+}
+
+TEST(SharedNodes, AWalkWaitsForProgramsThatWriteToTheirInputs) {
+  Gate gate;
+  Tensor w = arange(8).to(kFloat32) * 1.5;
+  eval(w);
+  const Tensor next = gate.through(w), copy = next;
+  w = Tensor();  // next takes over its memory
+  float evaluated = 0, slope = 0;
+  run_together({[&] { evaluated = next.sum().item<float>(); },
+                [&] {
+                  EXPECT_TRUE(Gate::wait(gate.reached));
+                  std::thread later([&] {
+                    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                    gate.open = true;
+                  });
+                  const auto f = [&](const Tensor& s) { return (s * copy).sum(); };
+                  slope = grad(f, full({8}, 2.0)).second.sum().item<float>();
+                  later.join();
+                }});
+  EXPECT_EQ(evaluated, 84);
+  EXPECT_EQ(slope, 84);
+}
+
+TEST(SharedNodes, AnEvaluationThatFailsLetsOthersTry) {
+  const Tensor x = arange(4).to(kFloat32);
+  const Tensor bad = index_select(x, 0, arange(6).to(kInt64) + 1);
+  const Tensor a = bad + 1, b = bad + 1;
+  std::atomic<int> thrown{0};
+  const auto read = [&](const Tensor& t) {
+    try {
+      static_cast<void>(t.to_vector<float>());
+    } catch (const Error&) {
+      ++thrown;
+    }
+  };
+  run_together({[&] { read(a); }, [&] { read(b); }, [&] { read(bad); }});
+  EXPECT_EQ(thrown, 3);
+  EXPECT_EQ((x + 1).sum().item<float>(), 10);
+}
+
+TEST(SharedNodes, SeveralThreadsCompileAProgramOnce) {
+  const Tensor x = arange(9).to(kFloat32);
+  eval(x);
+  clear_program_cache();
+  const auto f = [](const Tensor& t) { return (tanh(t) * 3 + exp(t * 0.01)).sum().item<float>(); };
+  const auto compiled = cache_stats().compiled;
+  float values[4] = {};
+  run_together({[&] { values[0] = f(x); }, [&] { values[1] = f(x); }, [&] { values[2] = f(x); },
+                [&] { values[3] = f(x); }});
+  EXPECT_EQ(cache_stats().compiled, compiled + 1);
+  for (const float v : values) EXPECT_EQ(v, values[0]);
 }
 
 TEST(SharedNodes, AnEvaluatedNodeShowsNothingOfWhatMadeIt) {
