@@ -80,7 +80,7 @@ TEST_F(Cli, ExplainReplaysACase) {
   expect_has(o.out, "mul");
   expect_has(o.out, "output 0: f32[2,3]  min 0  max 2.5  mean 1.25");
   EXPECT_EQ(run("explain --replay " + path("case") + " --html " + path("page.html")).status, 0);
-  expect_has(text_of(path("page.html")), "mul -> %2 f32[2,3]");
+  expect_has(text_of(path("page.html")), "mul -> %0 f32[2,3]");
   ::setenv("LILITH_DISABLE", "nosuch,padding", 1);
   const Outcome unknown = run("explain --replay " + path("case"));
   ::unsetenv("LILITH_DISABLE");
