@@ -246,9 +246,9 @@ struct Scalar {
 };
 
 /// An operand: a tensor or a weak scalar, with the user's line. Public functions take operands by
-/// `const Arg&`, so that a converted argument captures where it was written. It keeps the tensor as
-/// an edge of the graph does, and so asks for no value; a temporary, and what is moved into it, it
-/// uses up: in `exp(x - y)` nobody but exp holds the difference, which is never stored.
+/// `const Arg&`, so that a converted argument captures where it was written. It uses up a temporary
+/// and what is moved into it: in `exp(x - y)` nobody but exp holds the difference, whose value is
+/// never stored.
 class Arg {
  public:
   Arg(const Tensor& t, SourceLocation loc = SourceLocation::current());
@@ -279,7 +279,7 @@ class Arg {
   ir::NodeImpl* node_ = nullptr;
   Loc loc_;
   Scalar scalar_;
-  bool is_scalar_ = false;
+  bool is_scalar_ = false, used_up_ = false;
 };
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t);

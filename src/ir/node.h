@@ -68,6 +68,17 @@ class NodeImpl {
     handles_.fetch_sub(1, std::memory_order_release);
     release();
   }
+  /// For an operand that was used up (Arg): neither a handle nor an edge.
+  void retain_operand() {
+    operands_.fetch_add(1, std::memory_order_relaxed);
+    retain();
+  }
+  void release_operand() {
+    operands_.fetch_sub(1, std::memory_order_release);
+    release();
+  }
+  /// Whether some node has it as an input.
+  bool has_users() const { return refs() > handles() + operands_.load(std::memory_order_acquire); }
   /// Tensors of the user (or of the library's own locals) that hold it now.
   int handles() const { return handles_.load(std::memory_order_acquire); }
   int refs() const { return refs_.load(std::memory_order_acquire); }
@@ -80,7 +91,7 @@ class NodeImpl {
   static void operator delete(void* p);
 
  private:
-  std::atomic<int> refs_{0}, handles_{0};
+  std::atomic<int> refs_{0}, handles_{0}, operands_{0};
   StoragePtr storage_;  // to be read once has_storage_ says so
   std::atomic<bool> has_storage_{false};
   static inline const StoragePtr kNoStorage;

@@ -86,7 +86,7 @@ void look_at_borrowed(const std::vector<Tensor>& inputs) {
   for (const Tensor& t : inputs) {
     const StoragePtr& storage = t.node()->storage();
     if (!storage || !storage->watched()) continue;
-    if (t.node()->refs() > t.node()->handles())
+    if (t.node()->has_users())
       ir::check_unchanged(*t.node());
     else
       storage->look();

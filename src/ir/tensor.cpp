@@ -118,18 +118,22 @@ std::int64_t Tensor::item_i64(SourceLocation loc) const {
 }
 
 Arg::Arg(const Tensor& t, SourceLocation loc) : node_(t.node()), loc_(loc) {
-  if (node_) node_->retain();
+  if (node_) node_->retain_handle();
 }
-Arg::Arg(Tensor&& t, SourceLocation loc) : node_(t.node()), loc_(loc) {
-  if (node_) node_->retain();
+Arg::Arg(Tensor&& t, SourceLocation loc) : node_(t.node()), loc_(loc), used_up_(true) {
+  if (node_) node_->retain_operand();
   t = Tensor();
 }
 Arg::Arg(const Arg& other)
-    : node_(other.node_), loc_(other.loc_), scalar_(other.scalar_), is_scalar_(other.is_scalar_) {
-  if (node_) node_->retain();
+    : node_(other.node_),
+      loc_(other.loc_),
+      scalar_(other.scalar_),
+      is_scalar_(other.is_scalar_),
+      used_up_(other.used_up_) {
+  if (node_) used_up_ ? node_->retain_operand() : node_->retain_handle();
 }
 Arg::~Arg() {
-  if (node_) node_->release();
+  if (node_) used_up_ ? node_->release_operand() : node_->release_handle();
 }
 
 Tensor Arg::tensor() const {

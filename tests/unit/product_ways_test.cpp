@@ -235,9 +235,14 @@ TEST(ProductWays, ShareTheirPanels) {
   const Graph g = schedule::prepare(run_passes(trace(c.f, zeros(c.a), zeros(c.b)))).graph;
   schedule::PlanOptions options;
   options.target = small_caches();
+  // Of the panels that are offered, the same ones for both.
   options.pick = [](const Group&, const std::vector<Choice>& ways) {
-    const auto packs = [](const Choice& w) { return !w.copies.empty(); };
-    return static_cast<std::size_t>(std::find_if(ways.begin(), ways.end(), packs) - ways.begin());
+    std::size_t picked = ways.size();
+    for (std::size_t k = 0; k < ways.size(); ++k) {
+      if (ways[k].copies.empty()) continue;
+      if (picked == ways.size() || ways[k].copies < ways[picked].copies) picked = k;
+    }
+    return picked;
   };
   const schedule::Plan plan = schedule::make_plan(g, options);
   int packs = 0, products = 0;
