@@ -90,9 +90,9 @@ class Evaluation {
     for (ir::NodeImpl* t : targets) t->computed_by = ir::RunScope::thread();
   }
   ~Evaluation() {
+    if (!running_) return;
     const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
-    for (const Tensor& t : targets_) t.node()->computed_by = nullptr;
-    running_.reset();
+    end();
   }
   Evaluation(const Evaluation&) = delete;
 
@@ -104,6 +104,7 @@ class Evaluation {
     count_run(num_donated_);
   }
 
+  /// Ends it.
   void store() {
     const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
     const bool keep_inputs = ir::differentiation_depth() > 0;
@@ -115,9 +116,15 @@ class Evaluation {
       else
         target.make_leaf(std::move(outputs_[k]));
     }
+    end();
   }
 
  private:
+  void end() {
+    for (const Tensor& t : targets_) t.node()->computed_by = nullptr;
+    running_.reset();
+  }
+
   const runtime::Busy busy_;
   // Held: a target that lets go of its inputs may free a rule, and with it another's last handle.
   const std::vector<Tensor> targets_;

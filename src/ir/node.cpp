@@ -82,8 +82,7 @@ NodeImpl::NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Ava
 
 NodeImpl::~NodeImpl() = default;
 
-void NodeImpl::release() {
-  if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+void NodeImpl::destroy() {
   // Iterative: a chain of a million nodes must not overflow the stack.
   NodeImpl* dead = this;
   next_dead_ = nullptr;
@@ -91,7 +90,8 @@ void NodeImpl::release() {
     NodeImpl* node = dead;
     dead = node->next_dead_;
     for (NodeImpl* input : node->inputs) {
-      if (input->refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
+      const std::uint64_t before = input->counts_.fetch_sub(kRef, std::memory_order_acq_rel);
+      if ((before & (kHandle - 1)) != 1) continue;
       input->next_dead_ = dead;
       dead = input;
     }

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -58,16 +59,10 @@ class NodeImpl {
   bool is_leaf() const { return op->cls == OpClass::Leaf; }
   Tensor input(int i) const { return Tensor(inputs[static_cast<std::size_t>(i)]); }
 
-  void retain() { refs_.fetch_add(1, std::memory_order_relaxed); }
-  void release();
-  void retain_handle() {
-    handles_.fetch_add(1, std::memory_order_relaxed);
-    retain();
-  }
-  void release_handle() {
-    handles_.fetch_sub(1, std::memory_order_release);
-    release();
-  }
+  void retain() { add(kRef); }
+  void release() { subtract(kRef); }
+  void retain_handle() { add(kRef + kHandle); }
+  void release_handle() { subtract(kRef + kHandle); }
   /// For an operand that was used up (Arg): neither a handle nor an edge.
   void retain_operand() {
     operands_.fetch_add(1, std::memory_order_relaxed);
@@ -80,8 +75,10 @@ class NodeImpl {
   /// Whether some node has it as an input.
   bool has_users() const { return refs() > handles() + operands_.load(std::memory_order_acquire); }
   /// Tensors of the user (or of the library's own locals) that hold it now.
-  int handles() const { return handles_.load(std::memory_order_acquire); }
-  int refs() const { return refs_.load(std::memory_order_acquire); }
+  int handles() const { return static_cast<int>(counts_.load(std::memory_order_acquire) >> 32); }
+  int refs() const {
+    return static_cast<int>(counts_.load(std::memory_order_acquire) & (kHandle - 1));
+  }
 
   /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs. Under a
   /// GraphLock.
@@ -91,11 +88,22 @@ class NodeImpl {
   static void operator delete(void* p);
 
  private:
-  std::atomic<int> refs_{0}, handles_{0}, operands_{0};
+  // Both counts in one word: threads that share a model's leaves wait for each other's changes of
+  // it, so there are as few as can be.
+  static constexpr std::uint64_t kRef = 1, kHandle = std::uint64_t{1} << 32;
+  void add(std::uint64_t counts) { counts_.fetch_add(counts, std::memory_order_relaxed); }
+  void subtract(std::uint64_t counts) {
+    const std::uint64_t before = counts_.fetch_sub(counts, std::memory_order_acq_rel);
+    if ((before & (kHandle - 1)) == 1) destroy();
+  }
+  void destroy();
+
   StoragePtr storage_;  // to be read once has_storage_ says so
   std::atomic<bool> has_storage_{false};
   static inline const StoragePtr kNoStorage;
-  NodeImpl* next_dead_ = nullptr;  // links nodes while release() frees a chain
+  NodeImpl* next_dead_ = nullptr;  // links nodes while destroy() frees a chain
+  std::atomic<std::uint64_t> counts_{0};
+  std::atomic<int> operands_{0};
 };
 
 /// Keeps a node alive as an edge of the graph does: unlike a Tensor it asks for no value, so that
