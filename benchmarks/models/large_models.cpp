@@ -31,7 +31,7 @@ const std::map<std::string, std::unique_ptr<Workload> (*)(std::int64_t, double)>
     {"gpt", bench::make_gpt}, {"lstm", bench::make_lstm}, {"resnet18", bench::make_resnet18}};
 
 struct Options {
-  std::string model, save_initial;
+  std::string model, save_initial, html;
   int steps = 20, curve = 5, batches = 40, threads = 0;
   std::int64_t batch = 0, seed = 0;
   double lr = 1e-3;
@@ -135,7 +135,9 @@ void run(const Options& o) {
   eval_pending(workload->model());
   if (!o.save_initial.empty()) save(workload->model(), o.save_initial);
   if (o.steps == 0) return;
+  set_time_kernels(!o.html.empty());
   const Json j = measure(*workload, o);
+  if (!o.html.empty()) workload->explain_html(o.html);
   if (o.json)
     fmt::print("{}\n", j.dump());
   else
@@ -163,6 +165,8 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--seed", o.seed, "Of the initial weights")->check(CLI::NonNegativeNumber);
   app.add_option("--save-initial", o.save_initial,
                  "Safetensors file that gets the initial weights, by PyTorch's keys");
+  app.add_option("--html", o.html,
+                 "File for a page about the program; kernels are timed, one by one");
   app.add_flag("--infer", o.infer, "The forward pass alone, in test mode");
   app.add_flag("--json", o.json, "A line of JSON");
   app.add_flag("--losses", o.losses, "A line with the loss of each step");

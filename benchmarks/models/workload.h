@@ -4,6 +4,7 @@
 #include <lilith/transforms.h>
 
 #include <memory>
+#include <string>
 
 #include "data.h"
 
@@ -24,6 +25,7 @@ class Workload {
   virtual ModelRef model() = 0;
   /// Of the program that ran last.
   virtual CompiledStats stats() const = 0;
+  virtual void explain_html(const std::string& path) const = 0;
 };
 
 /// What the three models share. Net: kBatch, batch(i, size), loss(x, y), multiply_adds(trains).
@@ -38,6 +40,7 @@ class WorkloadOf final : public Workload {
   double multiply_adds(bool trains) const override { return Net::multiply_adds(trains); }
   Batch batch(std::int64_t i) const override { return Net::batch(i, batch_size_); }
   Tensor step(const Batch& b) override {
+    if (inferred_) train_mode(net_);
     inferred_ = false;
     return step_(net_, optimizer_, b.x, b.y);
   }
@@ -48,6 +51,9 @@ class WorkloadOf final : public Workload {
   }
   ModelRef model() override { return net_; }
   CompiledStats stats() const override { return inferred_ ? infer_.stats() : step_.stats(); }
+  void explain_html(const std::string& path) const override {
+    inferred_ ? lilith::explain_html(infer_, path) : lilith::explain_html(step_, path);
+  }
 
  private:
   static auto make_step() {

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "ir/op_registry.h"
+#include "ir/reference.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
@@ -28,6 +30,31 @@ template <class F>
 Tensor positive_or(const Tensor& x, const Tensor& a, F&& b) {
   const Tensor positive = compare("gt", x, 0);
   return make_select(positive, a, b(make_select(positive, full_as(x, 0), x)));
+}
+
+// "softmax_vjp" (y, x): y = softmax(x) with the gradient that y alone gives, y * (ct - sum(ct *
+// y)): that of its parts would ask for the exponentials too.
+const OpDef& softmax_vjp_op =
+    register_builtin({.name = "softmax_vjp",
+                      .arity = 2,
+                      .cls = OpClass::Marker,
+                      .infer = [](const InferCtx& c) { return c.in[0]; },
+                      .vjp =
+                          [](const VjpCtx& c, const Tensor& ct) {
+                            const std::vector<std::int64_t>& dims = c.attrs.ints("axes");
+                            const Tensor mean = make_reduce("reduce_sum", mul(ct, c.out), dims);
+                            const Tensor off = sub(ct, broadcast_over(mean, ct.shape(), dims));
+                            return std::vector<Tensor>{Tensor(), mul(c.out, off)};
+                          },
+                      .reference =
+                          [](RefCtx& c) {
+                            c.out.f = c.in[0]->f;
+                            c.out.i = c.in[0]->i;
+                          },
+                      .cost = 0});
+
+Tensor with_softmax_vjp(const Tensor& y, const Tensor& x, int dim) {
+  return apply(softmax_vjp_op, {y, x}, {{"axes", std::vector<std::int64_t>{dim}}});
 }
 
 }  // namespace
@@ -195,7 +222,8 @@ Tensor softmax(const Arg& x, Dim dim, std::optional<DType> dtype) {
   return rounded_once(t, [&](const Tensor& wide) {
     const Tensor top = stop_gradient(make_reduce("reduce_max", wide, {d}));
     const Tensor e = exp(sub(wide, broadcast_over(top, t.shape(), {d})));
-    return div(e, broadcast_over(make_reduce("reduce_sum", e, {d}), t.shape(), {d}));
+    const Tensor total = make_reduce("reduce_sum", e, {d});
+    return with_softmax_vjp(div(e, broadcast_over(total, t.shape(), {d})), wide, d);
   });
 }
 namespace ops {
@@ -209,7 +237,7 @@ Tensor masked_softmax(const Tensor& t) {
     const Tensor e = exp(sub(wide, broadcast_over(held, t.shape(), {d})));
     const Tensor total = make_reduce("reduce_sum", e, {d});
     const Tensor divisor = make_select(compare("eq", total, 0), full_as(total, 1), total);
-    return div(e, broadcast_over(divisor, t.shape(), {d}));
+    return with_softmax_vjp(div(e, broadcast_over(divisor, t.shape(), {d})), wide, d);
   });
 }
 

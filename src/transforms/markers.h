@@ -16,9 +16,9 @@ const OpDef& custom_vjp_op();
 
 Tensor make_alias(const Tensor& x);
 
-/// The node without the markers above it that only pass on their first input.
+/// The node without the markers above it that only pass on their first input: all but seeds.
 inline NodeImpl* see_through(NodeImpl* node) {
-  while (!node->storage() && (node->op == &alias_op() || node->op == &custom_vjp_op()))
+  while (!node->storage() && node->op->cls == OpClass::Marker && node->op != &seed_op())
     node = node->inputs[0];
   return node;
 }
