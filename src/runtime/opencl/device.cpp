@@ -1,0 +1,159 @@
+#include "runtime/opencl/device.h"
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+#include <type_traits>
+
+#include "lilith/error.h"
+#include "runtime/opencl/session.h"
+
+namespace lilith::runtime::opencl {
+namespace {
+
+bool wants_memory(cl_int code) {
+  return code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
+         code == CL_OUT_OF_HOST_MEMORY;
+}
+
+std::string bytes_text(std::size_t bytes) {
+  if (bytes < std::size_t{1} << 20) return fmt::format("{} bytes", bytes);
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+}
+
+}  // namespace
+
+Device& device(int i) {
+  const Listing& all = listing();
+  const auto at = static_cast<std::size_t>(i);
+  if (i < 0 || at >= all.devices.size()) {
+    throw DeviceError(all.devices.empty()
+                          ? fmt::format("opencl({}): there is no such device: {}", i, all.why_none)
+                          : fmt::format("opencl({}): there is no such device; there are {}", i,
+                                        all.devices.size()),
+                      LocScope::current());
+  }
+  const Call call;
+  Session& s = session();
+  const std::lock_guard lock(s.mutex);
+  if (!s.devices[at]) {
+    s.devices[at].reset(new Device(i, all.devices[at], all.ids[at]));
+    end_before_statics_of_drivers();
+  }
+  return *s.devices[at];
+}
+
+Device::Device(int index, const DeviceInfo& info, _cl_device_id* id)
+    : index_(index), info_(info), name_(fmt::format("opencl:{} ({})", index, info.name)), id_(id) {
+  cl_int code = CL_SUCCESS;
+  context_ = api().clCreateContext(nullptr, 1, &id, nullptr, nullptr, &code);
+  check(code, "clCreateContext");
+  queue_ = api().clCreateCommandQueue(context_, id, 0, &code);
+  if (code != CL_SUCCESS) {
+    api().clReleaseContext(context_);
+    check(code, "clCreateCommandQueue");
+  }
+}
+
+void finish_all() {
+  for (const auto& d : session().devices) {
+    if (d) api().clFinish(d->queue_);
+  }
+}
+
+void Device::check(int code, const char* call, std::size_t asked) const {
+  if (code == CL_SUCCESS) return;
+  if (!wants_memory(code)) fail_call(call, code, name_);
+  throw DeviceError(
+      fmt::format("opencl: out of memory on {}: {}{} held of {} ({}: {})", name_,
+                  asked > 0 ? bytes_text(asked) + " asked for, " : "", bytes_text(held_bytes_),
+                  bytes_text(info_.global_bytes), call, error_name(code)),
+      LocScope::current());
+}
+
+void Device::check_range(const Buffer& b, std::size_t offset, std::size_t bytes,
+                         const char* what) const {
+  if (&b.device_ != this) {
+    throw InternalError(
+        fmt::format("opencl: {} on {} of memory of {}", what, name_, b.device_.name()));
+  }
+  if (offset > b.bytes_ || bytes > b.bytes_ - offset) {
+    throw InternalError(fmt::format("opencl: {} of {} bytes at {} in a block of {}", what, bytes,
+                                    offset, b.bytes_));
+  }
+}
+
+std::unique_ptr<Buffer> Device::allocate(std::size_t bytes) {
+  const Call call;
+  if (bytes > info_.max_allocation) {
+    throw DeviceError(
+        fmt::format(
+            "opencl: out of memory on {}: {} asked for, the most that it gives in one block "
+            "is {}; {} held of {}",
+            name_, bytes_text(bytes), bytes_text(info_.max_allocation), bytes_text(held_bytes_),
+            bytes_text(info_.global_bytes)),
+        LocScope::current());
+  }
+  cl_int code = CL_SUCCESS;
+  cl_mem memory = api().clCreateBuffer(context_, CL_MEM_READ_WRITE, std::max<std::size_t>(bytes, 1),
+                                       nullptr, &code);
+  check(code, "clCreateBuffer", bytes);
+  held_bytes_ += bytes;
+  return std::unique_ptr<Buffer>(new Buffer(*this, memory, bytes));
+}
+
+Buffer::~Buffer() {
+  if (const Release release; release) api().clReleaseMemObject(memory_);
+  device_.held_bytes_ -= bytes_;
+}
+
+void Device::write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes) {
+  check_range(to, offset, bytes, "write");
+  if (bytes == 0) return;
+  const Call call;
+  check(api().clEnqueueWriteBuffer(queue_, to.memory_, CL_TRUE, offset, bytes, from, 0, nullptr,
+                                   nullptr),
+        "clEnqueueWriteBuffer");
+}
+
+void Device::read(const Buffer& from, std::size_t offset, void* to, std::size_t bytes) {
+  check_range(from, offset, bytes, "read");
+  if (bytes == 0) return;
+  const Call call;
+  check(api().clEnqueueReadBuffer(queue_, from.memory_, CL_TRUE, offset, bytes, to, 0, nullptr,
+                                  nullptr),
+        "clEnqueueReadBuffer");
+}
+
+void Device::copy(const Buffer& from, std::size_t from_offset, Buffer& to, std::size_t to_offset,
+                  std::size_t bytes) {
+  check_range(from, from_offset, bytes, "copy");
+  check_range(to, to_offset, bytes, "copy");
+  if (bytes == 0) return;
+  const Call call;
+  check(api().clEnqueueCopyBuffer(queue_, from.memory_, to.memory_, from_offset, to_offset, bytes,
+                                  0, nullptr, nullptr),
+        "clEnqueueCopyBuffer");
+}
+
+void Device::fill(Buffer& to, std::size_t offset, std::size_t bytes,
+                  std::span<const std::byte> pattern) {
+  check_range(to, offset, bytes, "fill");
+  const std::size_t unit = pattern.size();
+  if (!std::has_single_bit(unit) || unit > 128 || offset % unit != 0 || bytes % unit != 0) {
+    throw InternalError(fmt::format("opencl: fill of {} bytes at {} with {}", bytes, offset, unit));
+  }
+  if (bytes == 0) return;
+  const Call call;
+  check(api().clEnqueueFillBuffer(queue_, to.memory_, pattern.data(), unit, offset, bytes, 0,
+                                  nullptr, nullptr),
+        "clEnqueueFillBuffer");
+}
+
+void Device::finish() {
+  const Call call;
+  check(api().clFinish(queue_), "clFinish");
+}
+
+}  // namespace lilith::runtime::opencl
