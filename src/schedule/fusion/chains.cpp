@@ -1,14 +1,11 @@
+#include "schedule/fusion/chains.h"
+
 #include <algorithm>
 #include <array>
 #include <set>
 
-#include "schedule/fusion/fuser.h"
 #include "schedule/kernel/reduction.h"
 
-// Maps that reduce over the same axes of one domain, and what computes with their results:
-//   m = max x;  e, s = exp(x - m), sum e;  y = e / s       one chain, over x's rows
-// Whether each of them reads its own row alone is seen where the expressions are made
-// (cpu/map/row_chain.cpp), which may cut the chain again.
 namespace lilith::schedule {
 
 using ir::NodeImpl;
@@ -17,16 +14,16 @@ namespace {
 
 constexpr std::size_t kMaxStages = 8;
 constexpr double kMaxCost = 4000;  // of a kernel: what LLVM takes grows faster than its size
+
 // The map that a group is, where a chain may hold it.
-const Map* chainable(const Group& g) {
-  const Map* map = std::get_if<Map>(&g);
+const Map* chainable(const LinkedGroup& g) {
+  const Map* map = g.reads.size() <= kMostReads ? std::get_if<Map>(&g.group) : nullptr;
   const bool fits = map && std::none_of(map->reduces.begin(), map->reduces.end(), is_arg_reduction);
   return fits ? map : nullptr;
 }
 
-}  // namespace
-
-bool Fuser::fits_chain(const Map& head, const Group& group) {
+// Whether a chain over the rows of `head` may hold the group.
+bool fits_chain(const Map& head, const LinkedGroup& group) {
   const Map* g = chainable(group);
   if (!g) return false;
   const auto& axes = head.reduces[0]->attrs.ints("axes");
@@ -40,41 +37,53 @@ bool Fuser::fits_chain(const Map& head, const Group& group) {
   return g->reduces.empty() && (g->domain == ones || g->domain == without);
 }
 
-double Fuser::cost_of(const Kernel& k) const {
-  double cost = 0;
-  for (const int r : k.results) cost += cost_[static_cast<std::size_t>(r)];
-  return cost;
+void add_once(Nodes& nodes, NodeImpl* n) {
+  if (std::find(nodes.begin(), nodes.end(), n) == nodes.end()) nodes.push_back(n);
 }
 
-bool Fuser::join_chain(const std::vector<std::size_t>& members, std::size_t k) {
-  const Kernel& one = kernels_[k];
-  for (const std::size_t m : members) {
-    const Kernel& other = kernels_[m];
-    if (through_others(one.reads, one.results[0], other.results) ||
-        through_others(other.reads, other.results[0], one.results))
-      return false;
+}  // namespace
+
+Chains::Chains(const FusionRules& rules, FusionState& state, Reads& reads, LinkedGroups groups)
+    : rules_(rules),
+      s_(state),
+      reads_(reads),
+      groups_(std::move(groups)),
+      needs_(needs_of(groups_, state.dataflow())),
+      needed_by_(reversed(needs_)),
+      chained_(groups_.size(), false) {}
+
+LinkedGroups Chains::run() {
+  std::vector<Members> found;
+  for (std::size_t k = 0; k < groups_.size(); ++k) {
+    if (!may_begin(k)) continue;
+    if (Members members = grow(k); members.size() > 1) found.push_back(std::move(members));
   }
-  const std::array both = {kernels_[members[0]].results[0], one.results[0]};
-  return units_.join(both, fusion_.stored);
+  for (const Members& members : found) gather(members);
+  std::erase_if(groups_, [](const LinkedGroup& g) { return g.results.empty(); });
+  find_visible();
+  return std::move(groups_);
+}
+
+bool Chains::may_begin(std::size_t k) const {
+  const Map* map = chained_[k] ? nullptr : chainable(groups_[k]);
+  return map && !map->reduces.empty() &&
+         rules_.suits_rows(map->domain, map->reduces[0]->attrs.ints("axes"));
 }
 
 // Sweeps over the groups that read a result of the chain or make what it reads, in their order,
 // until none joins.
-std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
-                                           const Lists& needed_by) {
-  const Map& first = std::get<Map>(kernels_[head].group);
-  std::vector<std::size_t> members;
+Chains::Members Chains::grow(std::size_t head) {
+  const Map& first = std::get<Map>(groups_[head].group);
+  Members members;
   std::set<std::size_t> candidates;
   double cost = 0;
   const auto add = [&](std::size_t k) {
     members.push_back(k);
-    cost += cost_of(kernels_[k]);
+    cost += cost_of(k);
     chained_[k] = true;
-    for (const Lists* lists : {&needs, &needed_by}) {
+    for (const GroupLists* lists : {&needs_, &needed_by_}) {
       for (const std::size_t m : (*lists)[k]) {
-        if (!chained_[m] && kernels_[m].reads.size() <= kMostReads &&
-            fits_chain(first, kernels_[m].group))
-          candidates.insert(m);
+        if (!chained_[m] && fits_chain(first, groups_[m])) candidates.insert(m);
       }
     }
   };
@@ -83,7 +92,7 @@ std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
     changed = false;
     for (auto it = candidates.begin(); it != candidates.end() && members.size() < kMaxStages;) {
       const std::size_t k = *it;
-      if (cost + cost_of(kernels_[k]) <= kMaxCost && join_chain(members, k)) {
+      if (cost + cost_of(k) <= kMaxCost && join(members, k)) {
         candidates.erase(it);
         add(k);
         changed = true;
@@ -96,58 +105,59 @@ std::vector<std::size_t> Fuser::grow_chain(std::size_t head, const Lists& needs,
   return members;
 }
 
-void Fuser::gather_chain(const std::vector<std::size_t>& members) {
+bool Chains::join(const Members& members, std::size_t k) {
+  const LinkedGroup& one = groups_[k];
+  for (const std::size_t m : members) {
+    const LinkedGroup& other = groups_[m];
+    if (s_.through_others(one.reads, one.results[0], other.results) ||
+        s_.through_others(other.reads, other.results[0], one.results))
+      return false;
+  }
+  const std::array both = {groups_[members[0]].results[0], one.results[0]};
+  return s_.join(both);
+}
+
+double Chains::cost_of(std::size_t k) const {
+  double cost = 0;
+  for (const int r : groups_[k].results) cost += s_.cost(r);
+  return cost;
+}
+
+// They become one group, in the place of the first.
+void Chains::gather(const Members& members) {
   RowChain chain;
   for (const std::size_t k : members) {
     Nodes reads;
-    for (const int r : kernels_[k].reads) reads.push_back(node(r));
-    chain.stages.push_back({std::move(std::get<Map>(kernels_[k].group)), std::move(reads)});
-    kernels_[k] = {Map{}, {}, {}};  // of nothing: leaves the list
+    for (const int r : groups_[k].reads) reads.push_back(s_.node(r));
+    chain.stages.push_back({std::move(std::get<Map>(groups_[k].group)), std::move(reads)});
+    groups_[k] = {Map{}, {}, {}};  // of nothing: leaves the list
   }
-  Kernel whole = kernel_of(std::move(chain));
-  auto& visible = std::get<RowChain>(whole.group).visible;
-  for (const int r : whole.results) {
-    if (output_[static_cast<std::size_t>(r)]) visible.push_back(node(r));
-  }
-  kernels_[members[0]] = std::move(whole);
+  groups_[members[0]] = linked(std::move(chain), s_.dataflow(), reads_);
 }
 
-// What others read of a chain's results.
-void Fuser::find_visible() {
-  const Lists needs = needs_of_groups();
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    marks_.clear();
-    for (const int r : kernels_[k].reads) marks_.add(r);
+// What others read of a chain's results, and those that are outputs.
+void Chains::find_visible() {
+  const Dataflow& a = s_.dataflow();
+  for (LinkedGroup& g : groups_) {
+    RowChain* chain = std::get_if<RowChain>(&g.group);
+    if (!chain) continue;
+    for (const int r : g.results) {
+      if (a.is_output(s_.node(r))) chain->visible.push_back(s_.node(r));
+    }
+  }
+  const GroupLists needs = needs_of(groups_, a);
+  Marks read(a.order().size());
+  for (std::size_t k = 0; k < groups_.size(); ++k) {
+    read.clear();
+    for (const int r : groups_[k].reads) read.add(r);
     for (const std::size_t m : needs[k]) {
-      RowChain* chain = std::get_if<RowChain>(&kernels_[m].group);
+      RowChain* chain = std::get_if<RowChain>(&groups_[m].group);
       if (!chain) continue;
-      auto& visible = chain->visible;
-      for (const int r : kernels_[m].results) {
-        if (marks_.contains(r) &&
-            std::find(visible.begin(), visible.end(), node(r)) == visible.end())
-          visible.push_back(node(r));
+      for (const int r : groups_[m].results) {
+        if (read.contains(r)) add_once(chain->visible, s_.node(r));
       }
     }
   }
-}
-
-void Fuser::chains() {
-  chained_.assign(kernels_.size(), false);
-  const Lists needs = needs_of_groups(), needed_by = reversed(needs);
-  Lists found;
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    const Map* map =
-        kernels_[k].reads.size() <= kMostReads ? chainable(kernels_[k].group) : nullptr;
-    if (chained_[k] || !map || map->reduces.empty() ||
-        !rules_.suits_rows(map->domain, map->reduces[0]->attrs.ints("axes")))
-      continue;
-    if (auto members = grow_chain(k, needs, needed_by); members.size() > 1)
-      found.push_back(std::move(members));
-  }
-  for (const auto& members : found) gather_chain(members);
-  std::erase_if(kernels_, [](const Kernel& k) { return k.results.empty(); });
-  find_visible();
-  sort_groups();
 }
 
 }  // namespace lilith::schedule

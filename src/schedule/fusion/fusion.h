@@ -8,9 +8,8 @@
 
 namespace lilith::schedule {
 
-/// The fusion decisions: what is stored, and which kernel computes what, in an order that works.
+/// The fusion decisions: which kernel computes what, in an order that works.
 struct Fusion {
-  std::vector<bool> stored;  // by Dataflow::index
   std::vector<Group> groups;
 };
 /// `donated`: inputs whose memory an output may take over; what reads them runs before what

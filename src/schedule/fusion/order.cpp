@@ -1,85 +1,55 @@
+#include "schedule/fusion/order.h"
+
 #include <algorithm>
 #include <functional>
 #include <queue>
 
-#include "schedule/fusion/fuser.h"
+#include "lilith/error.h"
 
 namespace lilith::schedule {
 
-using ir::NodeImpl;
+namespace {
 
-Fuser::Lists Fuser::reversed(const Lists& lists) {
-  Lists by(lists.size());
-  for (std::size_t k = 0; k < lists.size(); ++k) {
-    for (const std::size_t m : lists[k]) by[m].push_back(k);
-  }
-  return by;
-}
-
-Fuser::Kernel Fuser::kernel_of(Group g) {
-  Numbers results = numbers_of(results_of(g));
-  Numbers reads = reads_of(g, results);
-  return {std::move(g), std::move(results), std::move(reads)};
-}
-
-void Fuser::sort_groups() {
-  std::vector<std::pair<int, std::size_t>> last;  // the number of a group's last result
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    const Numbers& results = kernels_[k].results;
+// As the graph has their last results.
+LinkedGroups by_last_result(LinkedGroups groups) {
+  std::vector<std::pair<int, std::size_t>> last;
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    const Numbers& results = groups[k].results;
     last.emplace_back(*std::max_element(results.begin(), results.end()), k);
   }
   std::sort(last.begin(), last.end());
-  std::vector<Kernel> sorted;
-  sorted.reserve(kernels_.size());
-  for (const auto& [i, k] : last) sorted.push_back(std::move(kernels_[k]));
-  kernels_ = std::move(sorted);
-  list_schedule(needs_of_groups(), earlier_readers());
+  LinkedGroups sorted;
+  sorted.reserve(groups.size());
+  for (const auto& [i, k] : last) sorted.push_back(std::move(groups[k]));
+  return sorted;
 }
 
-std::vector<int> Fuser::producers() const {
-  std::vector<int> producer(a_.order().size(), -1);
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    for (const int r : kernels_[k].results)
-      producer[static_cast<std::size_t>(r)] = static_cast<int>(k);
-  }
-  return producer;
-}
-
-Fuser::Lists Fuser::needs_of_groups() const {
-  const std::vector<int> producer = producers();
-  Lists needs(kernels_.size());
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    for (const int r : kernels_[k].reads) {
-      const int by = producer[static_cast<std::size_t>(r)];
-      if (by >= 0 && by != static_cast<int>(k)) needs[k].push_back(static_cast<std::size_t>(by));
-    }
-  }
-  return needs;
-}
-
-void Fuser::list_schedule(const Lists& needs, const Lists& readers) {
+// The first group that is ready, over and over: one whose `needs` are there. Those whose `readers`
+// are not wait while another is ready.
+LinkedGroups list_schedule(LinkedGroups groups, const GroupLists& needs,
+                           const GroupLists& readers) {
   using Heap = std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>>;
   Heap ready, postponed;  // all that it needs is there; other readers of its inputs are to come
-  std::vector<std::size_t> needs_left(kernels_.size()), readers_left(kernels_.size());
-  std::vector<bool> done(kernels_.size(), false);
+  std::vector<std::size_t> needs_left(groups.size()), readers_left(groups.size());
+  std::vector<bool> done(groups.size(), false);
   const auto look = [&](std::size_t k) {
     if (needs_left[k] == 0) (readers_left[k] == 0 ? ready : postponed).push(k);
   };
-  const Lists needed_by = reversed(needs), waited_for_by = reversed(readers);
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
+  const GroupLists needed_by = reversed(needs), waited_for_by = reversed(readers);
+  for (std::size_t k = 0; k < groups.size(); ++k) {
     needs_left[k] = needs[k].size();
     readers_left[k] = readers[k].size();
     look(k);
   }
-  std::vector<Kernel> sorted;
-  sorted.reserve(kernels_.size());
+  LinkedGroups sorted;
+  sorted.reserve(groups.size());
   while (!ready.empty() || !postponed.empty()) {
     Heap& from = ready.empty() ? postponed : ready;
     const std::size_t k = from.top();
     from.pop();
     if (done[k]) continue;  // it was in both
     done[k] = true;
-    sorted.push_back(std::move(kernels_[k]));
+    sorted.push_back(std::move(groups[k]));
     for (const std::size_t m : needed_by[k]) {
       if (--needs_left[m] == 0) look(m);
     }
@@ -87,42 +57,55 @@ void Fuser::list_schedule(const Lists& needs, const Lists& readers) {
       if (--readers_left[m] == 0 && needs_left[m] == 0) ready.push(m);
     }
   }
-  if (sorted.size() != kernels_.size()) throw InternalError("schedule: kernels need each other");
-  kernels_ = std::move(sorted);
+  if (sorted.size() != groups.size()) throw InternalError("schedule: kernels need each other");
+  return sorted;
 }
 
-bool Fuser::may_replace(const Kernel& k, const NodeImpl* input) const {
-  return std::any_of(k.results.begin(), k.results.end(), [&](int s) {
-    return output_[static_cast<std::size_t>(s)] && node(s)->aval == input->aval;
-  });
+}  // namespace
+
+Order::Order(const Dataflow& a, const Graph& g, const std::vector<bool>& donated)
+    : a_(a), donated_(a.order().size(), false) {
+  for (std::size_t i = 0; i < donated.size(); ++i) {
+    if (donated[i]) donated_[static_cast<std::size_t>(a.index(g.inputs()[i].node()))] = true;
+  }
 }
 
-bool Fuser::depends(const Kernel& k, const Kernel& on) const {
-  return std::any_of(k.results.begin(), k.results.end(), [&](int n) {
-    return std::any_of(on.results.begin(), on.results.end(),
-                       [&](int of) { return of <= n && a_.depends(node(n), node(of)); });
-  });
+LinkedGroups Order::sorted(LinkedGroups groups) const {
+  groups = by_last_result(std::move(groups));
+  const GroupLists needs = needs_of(groups, a_), readers = earlier_readers(groups);
+  return list_schedule(std::move(groups), needs, readers);
 }
 
-Fuser::Lists Fuser::earlier_readers() const {
-  Lists readers_of(a_.order().size());  // donated inputs alone
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    for (const int r : kernels_[k].reads) {
-      const auto i = static_cast<std::size_t>(r);
-      if (donated_[i]) readers_of[i].push_back(k);
+GroupLists Order::earlier_readers(const LinkedGroups& groups) const {
+  GroupLists readers_of(a_.order().size());  // by index, of donated inputs alone
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    for (const int r : groups[k].reads) {
+      if (donated(r)) readers_of[static_cast<std::size_t>(r)].push_back(k);
     }
   }
-  Lists earlier(kernels_.size());
-  for (std::size_t k = 0; k < kernels_.size(); ++k) {
-    for (const int r : kernels_[k].reads) {
-      const auto i = static_cast<std::size_t>(r);
-      if (!donated_[i] || !may_replace(kernels_[k], node(r))) continue;
-      for (const std::size_t m : readers_of[i]) {
-        if (m != k && !depends(kernels_[m], kernels_[k])) earlier[k].push_back(m);
+  GroupLists earlier(groups.size());
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    for (const int r : groups[k].reads) {
+      if (!donated(r) || !may_replace(groups[k], r)) continue;
+      for (const std::size_t m : readers_of[static_cast<std::size_t>(r)]) {
+        if (m != k && !depends(groups[m], groups[k])) earlier[k].push_back(m);
       }
     }
   }
   return earlier;
+}
+
+bool Order::may_replace(const LinkedGroup& g, int input) const {
+  return std::any_of(g.results.begin(), g.results.end(), [&](int r) {
+    return a_.is_output(node(r)) && node(r)->aval == node(input)->aval;
+  });
+}
+
+bool Order::depends(const LinkedGroup& g, const LinkedGroup& on) const {
+  return std::any_of(g.results.begin(), g.results.end(), [&](int n) {
+    return std::any_of(on.results.begin(), on.results.end(),
+                       [&](int of) { return of <= n && a_.depends(node(n), node(of)); });
+  });
 }
 
 }  // namespace lilith::schedule

@@ -1,0 +1,110 @@
+#include "schedule/fusion/stores.h"
+
+#include <algorithm>
+
+#include "schedule/kernel/strided_view.h"
+
+namespace lilith::schedule {
+
+using ir::NodeImpl;
+
+namespace {
+
+// An expression inlined at every use costs arithmetic; stored it costs a store and loads.
+constexpr int kCheap = 4;  // recomputing up to this is always better than a load
+constexpr int kMaxInlineCost = 400;
+constexpr int kMaxInlineLoads = 24;
+
+// How many elements of `in` one element of its user `n` reads, times how many elements read one.
+double multiplicity(const NodeImpl* n, const NodeImpl* in) {
+  double reads = static_cast<double>(n->aval.numel());
+  if (n->op->cls == OpClass::Window) {
+    for (const std::int64_t w : n->attrs.ints("window")) reads *= static_cast<double>(w);
+  }
+  return reads / static_cast<double>(std::max<std::int64_t>(1, in->aval.numel()));
+}
+
+bool all_inputs_constant(const NodeImpl* n) {
+  return std::all_of(n->inputs.begin(), n->inputs.end(), is_constant);
+}
+
+}  // namespace
+
+void Stores::run() {
+  must_store();
+  store_shared();
+}
+
+void Stores::must_store() {
+  for (const NodeImpl* n : a_.order()) {
+    const OpClass cls = n->op->cls;
+    if (n->is_leaf()) {
+      if (!is_constant(n) || a_.is_output(n)) store(n);
+      continue;
+    }
+    if (cls == OpClass::Reduction || cls == OpClass::Contraction || cls == OpClass::Scatter ||
+        a_.is_output(n)) {
+      store(n);
+    }
+    // What pools the same input twice (the maximum and where it was) shares a kernel.
+    if (cls == OpClass::Window && a_.users(n->inputs[0]).size() > 1) {
+      for (const NodeImpl* u : a_.users(n->inputs[0])) {
+        if (u != n && u->op->cls == OpClass::Window && u->aval.shape == n->aval.shape) store(n);
+      }
+    }
+    if (cls == OpClass::Contraction) {
+      for (NodeImpl* in : n->inputs) {
+        if (!sparse_.listed(in)) store(strided_view(in).base);
+      }
+    }
+  }
+}
+
+void Stores::store_shared() {
+  const std::size_t n = a_.order().size();
+  std::vector<double> cost(n, 0);  // where it is read
+  std::vector<int> loads(n, 0);
+  for (std::size_t i = 0; i < n; ++i) {
+    const NodeImpl* node = a_.order()[i];
+    const int number = static_cast<int>(i);
+    if (is_constant(node)) continue;
+    if (node->is_leaf()) {
+      loads[i] = 1;
+      continue;
+    }
+    double c = node->op->cost;
+    int l = 0;
+    for (const int in : a_.input_edges().of(number)) {
+      c += cost[static_cast<std::size_t>(in)];
+      l += loads[static_cast<std::size_t>(in)];
+    }
+    s_.set_cost(number, c);
+    if (sparse_.listed(node)) {
+      cost[i] = 0;
+      continue;
+    }
+    if (!s_.stored(number) &&
+        (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
+      s_.store_shared(number);
+    }
+    cost[i] = s_.stored(number) ? 0 : c;
+    loads[i] = s_.stored(number) ? 1 : l;
+  }
+}
+
+bool Stores::too_often(const NodeImpl* n, double cost, int loads) const {
+  if (n->inputs.empty() || all_inputs_constant(n)) return false;  // iota, filled tensors
+  double uses = 0;
+  for (const NodeImpl* u : a_.users(n))
+    uses += sparse_.listed(u) ? 1.0 : std::max(1.0, multiplicity(u, n));
+  if (uses <= 1.01) return false;
+  // A scalar-like value that is broadcast is computed once per loop nest anyhow, when it is
+  // small.
+  const bool is_view = n->op->cls == OpClass::View;
+  if (is_view && loads <= 1 && cost <= kCheap) return false;
+  return (cost - kCheap) * (uses - 1) >
+             6 * (uses + 1) / std::max(1.0, static_cast<double>(loads)) ||
+         loads > 4;
+}
+
+}  // namespace lilith::schedule
