@@ -266,8 +266,9 @@ Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const T
                q.aval().str(), key.aval().str(), value.aval().str());
   LILITH_CHECK(!(is_causal && attn_mask.defined()),
                "scaled_dot_product_attention: attn_mask and is_causal; give one of them");
-  const Tensor scaled = scale(widened(q), 1 / std::sqrt(static_cast<double>(q.size(-1))));
-  Tensor scores = matmul(scaled, transpose(widened(key), -2, -1));
+  // The products, not q: they are at hand where they are computed.
+  Tensor scores = scale(matmul(widened(q), transpose(widened(key), -2, -1)),
+                        1 / std::sqrt(static_cast<double>(q.size(-1))));
   const Tensor lowest = make_full({}, -INFINITY, scores.dtype(), scores.device());
   if (is_causal) {
     scores = masked_fill(

@@ -38,7 +38,7 @@ Epilogues::Epilogues(const FusionRules& rules, const SparseProducts& sparse, boo
       wide_(wide),
       s_(state),
       a_(state.dataflow()),
-      relied_on_(a_.order().size(), false) {}
+      leaning_(a_.order().size(), 0) {}
 
 void Epilogues::run() {
   // Later products first: what two of them feed belongs to the later one.
@@ -128,32 +128,52 @@ bool Epilogues::needs_later_value(const NodeImpl* u, const Inside& inside) const
 }
 
 void Epilogues::settle_stores(const Inside& inside, bool core_stored) {
-  const NodeImpl* core = inside.nodes[0];
   const auto begin = inside.nodes.begin() + static_cast<std::ptrdiff_t>(inside.pooled);
-  std::unordered_map<const NodeImpl*, double> again;  // flops to compute it from what is stored
-  for (auto n = inside.nodes.begin(); n != begin; ++n) {
-    again[*n] = INFINITY;
-    if (*n != core) s_.set_stored(*n, false);
-  }
-  again[core] = core_stored ? 0 : INFINITY;
-  Nodes behind(begin, inside.nodes.end());
+  Nodes behind(begin, inside.nodes.end()), kept;
   std::sort(behind.begin(), behind.end(),
             [&](const auto* x, const auto* y) { return a_.index(x) < a_.index(y); });
+  std::erase(behind, inside.nodes[0]);
+  Stored best = stored_with(inside, behind, core_stored, kept);
+  for (NodeImpl* n : behind) {
+    if (best.nodes.size() < 2 || best.again.at(n) <= kRecomputed) continue;
+    kept.push_back(n);
+    Stored fewer = stored_with(inside, behind, core_stored, kept);
+    if (fewer.nodes.size() < best.nodes.size())
+      best = std::move(fewer);
+    else
+      kept.pop_back();
+  }
+  for (auto n = inside.nodes.begin(); n != begin; ++n) {
+    if (*n != inside.nodes[0]) s_.set_stored(*n, false);
+  }
   for (const NodeImpl* n : behind) {
-    if (n == core) continue;
+    s_.set_stored(n, contains(best.nodes, n));
+    if (!s_.stored(n) && escapes(n, inside))
+      lean_on_inputs(n, best.again.at(n) + leaning_[static_cast<std::size_t>(a_.index(n))]);
+  }
+}
+
+Epilogues::Stored Epilogues::stored_with(const Inside& inside, const Nodes& behind,
+                                         bool core_stored, const Nodes& kept) const {
+  Stored out;
+  for (std::size_t k = 0; k < inside.pooled; ++k) out.again[inside.nodes[k]] = INFINITY;
+  out.again[inside.nodes[0]] = core_stored ? 0 : INFINITY;
+  for (NodeImpl* n : behind) {
     double cost = n->op->cost;
     for (const NodeImpl* in : n->inputs) {
-      const auto known = again.find(in);
-      cost += known != again.end() ? known->second : s_.stored(in) ? 0 : s_.cost(a_.index(in));
+      const auto known = out.again.find(in);
+      cost += known != out.again.end() ? known->second : s_.stored(in) ? 0 : s_.cost(a_.index(in));
     }
-    const bool must =
-        (s_.stored(n) && !s_.shared(n)) || relied_on_[static_cast<std::size_t>(a_.index(n))];
-    const bool wanted = escapes(n, inside);
-    const bool stored = must || (wanted && !cheap_again(n, cost, inside));
-    s_.set_stored(n, stored);
-    again[n] = stored ? 0 : cost;
-    if (wanted && !stored) rely_on_inputs(n);
+    // What was computed again so far counts on it, and may become dearer, but not without end:
+    // else each step of a recurrence would be computed from its beginning.
+    const double leaning = leaning_[static_cast<std::size_t>(a_.index(n))];
+    const bool must = (s_.stored(n) && !s_.shared(n)) || contains(kept, n) ||
+                      (leaning > 0 && leaning + cost > kRecomputed);
+    const bool stored = must || (escapes(n, inside) && !cheap_again(n, cost, inside));
+    out.again[n] = stored ? 0 : cost;
+    if (stored) out.nodes.push_back(n);
   }
+  return out;
 }
 
 bool Epilogues::escapes(const NodeImpl* n, const Inside& inside) const {
@@ -173,14 +193,13 @@ bool Epilogues::cheap_again(const NodeImpl* n, double cost, const Inside& inside
   return !a_.is_output(n) && cost <= kRecomputed && cost * times <= 2 * kRecomputed;
 }
 
-// What is computed again counts on what is stored now: else it would lean on what leans on others
-// in turn, step by step through a recurrence.
-void Epilogues::rely_on_inputs(const NodeImpl* n) {
+void Epilogues::lean_on_inputs(const NodeImpl* n, double flops) {
   for (const NodeImpl* in : n->inputs) {
+    double& leaning = leaning_[static_cast<std::size_t>(a_.index(in))];
     if (s_.stored(in))
-      relied_on_[static_cast<std::size_t>(a_.index(in))] = true;
+      leaning = std::max(leaning, flops);
     else
-      rely_on_inputs(in);
+      lean_on_inputs(in, flops);
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstddef>
+#include <unordered_map>
+#include <vector>
 
 #include "schedule/fusion/rules.h"
 #include "schedule/fusion/sparse_products.h"
@@ -34,19 +36,29 @@ class Epilogues {
   // Whether computing `u` right after the product would need a stored value whose kernel needs it.
   bool needs_later_value(const ir::NodeImpl* u, const Inside& inside) const;
 
+  // What of an epilogue is stored; the rest is computed again by those of the others that read it.
+  struct Stored {
+    Nodes nodes;
+    std::unordered_map<const ir::NodeImpl*, double> again;  // flops of computing it from the stored
+  };
   // Settles what an epilogue stores. What escapes but is cheap to compute from what is stored is
-  // not: who reads it computes it again.
+  // not: who reads it computes it again. Of a value that several others follow from (a tanh) and
+  // those others, the fewer are stored.
   void settle_stores(const Inside& inside, bool core_stored);
+  // `kept`: to be stored whoever reads them.
+  Stored stored_with(const Inside& inside, const Nodes& behind, bool core_stored,
+                     const Nodes& kept) const;
   bool escapes(const ir::NodeImpl* n, const Inside& inside) const;
   bool cheap_again(const ir::NodeImpl* n, double cost, const Inside& inside) const;
-  void rely_on_inputs(const ir::NodeImpl* n);
+  void lean_on_inputs(const ir::NodeImpl* n, double flops);
 
   const FusionRules& rules_;
   const SparseProducts& sparse_;
   const bool wide_;
   FusionState& s_;
   const Dataflow& a_;
-  std::vector<bool> relied_on_;  // by index: by what is computed again instead of being stored
+  // By index: flops that others spend on computing something again from it; 0: nobody does.
+  std::vector<double> leaning_;
 };
 
 }  // namespace lilith::schedule

@@ -24,6 +24,19 @@ double multiplicity(const NodeImpl* n, const NodeImpl* in) {
   return reads / static_cast<double>(std::max<std::int64_t>(1, in->aval.numel()));
 }
 
+// Of the computations of a value that is spread along the innermost dimension, one serves a whole
+// loop: the part of them that an element pays.
+double part_computed(NodeImpl* n) {
+  if (n->op->cls != OpClass::View || n->inputs.empty() || n->aval.shape.rank() == 0) return 1;
+  const std::int64_t elements = n->aval.numel(), of = n->inputs[0]->aval.numel();
+  if (of >= elements) return 1;
+  const StridedView view = strided_view(n);
+  const auto innermost = static_cast<std::size_t>(n->aval.shape.rank() - 1);
+  const bool spread =
+      std::ranges::all_of(view.coefficient, [&](const auto& by) { return by[innermost] == 0; });
+  return spread ? static_cast<double>(of) / static_cast<double>(elements) : 1;
+}
+
 bool all_inputs_constant(const NodeImpl* n) {
   return std::all_of(n->inputs.begin(), n->inputs.end(), is_constant);
 }
@@ -64,27 +77,35 @@ void Stores::store_shared() {
   const std::size_t n = a_.order().size();
   std::vector<double> cost(n, 0);  // where it is read
   std::vector<int> loads(n, 0);
+  std::vector<bool> follows(n, false);  // alone reads a product's value, point by point
   for (std::size_t i = 0; i < n; ++i) {
-    const NodeImpl* node = a_.order()[i];
+    NodeImpl* node = a_.order()[i];
     const int number = static_cast<int>(i);
     if (is_constant(node)) continue;
     if (node->is_leaf()) {
       loads[i] = 1;
       continue;
     }
+    follows[i] = node->op->cls == OpClass::Contraction;
     double c = node->op->cost;
     int l = 0;
     for (const int in : a_.input_edges().of(number)) {
       c += cost[static_cast<std::size_t>(in)];
       l += loads[static_cast<std::size_t>(in)];
+      follows[i] = follows[i] ||
+                   (follows[static_cast<std::size_t>(in)] &&
+                    node->op->cls == OpClass::Elementwise && a_.users(s_.node(in)).size() == 1);
     }
+    c *= part_computed(node);
     s_.set_cost(number, c);
     if (sparse_.listed(node)) {
       cost[i] = 0;
       continue;
     }
+    // Where several read what follows a product, it is stored in place of the product.
+    const bool in_place = follows[i] && a_.users(node).size() > 1;
     if (!s_.stored(number) &&
-        (c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
+        (in_place || c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
       s_.store_shared(number);
     }
     cost[i] = s_.stored(number) ? 0 : c;
