@@ -50,6 +50,28 @@ void append(Block* to, Block from) {
   for (kir::Stmt& s : from) to->push_back(std::move(s));
 }
 
+Block full_or_last(Expr var, std::int64_t extent, std::int64_t tile,
+                   const std::function<Block(std::int64_t size)>& emit) {
+  const std::int64_t tiles = divide_up(extent, tile), last = extent - (tiles - 1) * tile;
+  if (tiles == 1 || last == tile) return emit(last);
+  Block body;
+  body.push_back(kir::If{kir::lt(var, var.pool().integer(tiles - 1)),
+                         std::make_shared<Block>(emit(tile)), std::make_shared<Block>(emit(last))});
+  return body;
+}
+
+Block tile_by_tile(kir::Pool& pool, std::string name, std::int64_t extent, std::int64_t tile,
+                   const std::function<Block(Expr first, std::int64_t size)>& emit) {
+  const std::int64_t full = extent / tile, rest = extent % tile;
+  Block body;
+  if (full > 0) {
+    const Expr v = loop_var(pool, full, std::move(name));
+    body = in_loop(v, LoopKind::Serial, emit(v * pool.integer(tile), tile));
+  }
+  if (rest > 0) append(&body, emit(pool.integer(full * tile), rest));
+  return body;
+}
+
 void set_var(std::vector<Expr>* by, Expr var, Expr value) {
   const auto id = static_cast<std::size_t>(var->i);
   if (by->size() <= id) by->resize(id + 1);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,17 @@ kir::Block nest(const std::vector<LoopDim>& loops, kir::Block body,
 /// The body where `cond` (null: always) holds.
 kir::Block only_where(kir::Expr cond, kir::Block body);
 void append(kir::Block* to, kir::Block from);
+
+/// How many steps of `by` cover `n`.
+constexpr std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
+/// One of the tiles that an extent is cut into, the `var`-th; the last may be shorter than `tile`
+/// and has code of its own. `emit` makes the code of a tile of so many elements.
+kir::Block full_or_last(kir::Expr var, std::int64_t extent, std::int64_t tile,
+                        const std::function<kir::Block(std::int64_t size)>& emit);
+/// All of them, one after another: a loop over the full ones, then what remains. `emit` makes the
+/// code of the tile that begins at `first`.
+kir::Block tile_by_tile(kir::Pool& pool, std::string name, std::int64_t extent, std::int64_t tile,
+                        const std::function<kir::Block(kir::Expr first, std::int64_t size)>& emit);
 
 /// Sets what replaces a variable in `by`, which is indexed by VarId.
 void set_var(std::vector<kir::Expr>* by, kir::Expr var, kir::Expr value);

@@ -37,7 +37,7 @@ Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::in
       spec_(spec),
       vector_axis_(vector_axis),
       vector_tile_(vector_tile),
-      tiles_((axis(vector_axis).extent + vector_tile - 1) / vector_tile),
+      tiles_(divide_up(axis(vector_axis).extent, vector_tile)),
       dtype_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype) {
   int& buffer = b.copies.try_emplace(key(spec, vector_axis, vector_tile), -1).first->second;
   filled_ = buffer >= 0;
@@ -138,18 +138,9 @@ void Panels::fill(const std::string& of) {
   Walk w = walk(p);
   const Expr tile = loop_var(p, tiles_, "tile");
   w.loops.insert(w.loops.begin(), {tile, tiles_});
-  const auto panel = [&](std::int64_t width) {
+  Block body = full_or_last(tile, axis(vector_axis_).extent, vector_tile_, [&](std::int64_t width) {
     return tile_of(p, from, to, w.at, tile, width, w.inner);
-  };
-  const std::int64_t last = axis(vector_axis_).extent - (tiles_ - 1) * vector_tile_;
-  Block body;
-  if (last == vector_tile_) {
-    body = panel(last);
-  } else {
-    body.push_back(kir::If{kir::lt(tile, p.integer(tiles_ - 1)),
-                           std::make_shared<Block>(panel(vector_tile_)),
-                           std::make_shared<Block>(panel(last))});
-  }
+  });
   kernel.body.push_back(
       share_loops(p, w.loops, std::move(body), enough_tasks(b_.target, w.elements)));
   b_.launch(std::move(kernel), lower, {},

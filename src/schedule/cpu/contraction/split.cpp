@@ -20,7 +20,7 @@ using kir::Expr;
 using kir::LoopKind;
 
 Expr SplitTiles::partial_place(const std::vector<Expr>& at, Expr chunk) {
-  return chunk * number(g_.domain.numel()) + place_of(pool(), out_index(at), layout_, g_.domain);
+  return partials_.place(chunk, place_of(pool(), out_index(at), layout_, g_.domain));
 }
 
 // Where the whole sum runs outside of the tiles, a step of it would load and store a tile for one
@@ -48,44 +48,40 @@ void SplitTiles::keep_steps_inside() {
 
 void SplitTiles::emit_loops() {
   keep_steps_inside();
-  const int scratch = b_.add_scratch("partial", dtype_, g_.domain.numel() * schedule_.chunks);
-  const kir::BufferId partial = lower_.written_param(scratch);
+  partials_ = add_partials(b_, &lower_, dtype_, g_.domain.numel(), schedule_.chunks);
   const bool shared = schedule_.chunks > 1;
   const Expr chunk = shared ? pool().var(schedule_.chunks, "chunk") : number(0);
-  Block task = clear_partial(partial, chunk);
+  Block task = clear_partial(chunk);
   std::vector<Expr> at = zeros();
   std::vector<Expr> split;
   Expr inside;  // the last chunk may be shorter
   for (std::size_t k = 0; k < schedule_.split_axes.size(); ++k) {
     const Axis& x = axis(schedule_.split_axes[k]);
     const bool cut = k == 0 && shared;
-    const std::int64_t extent =
-        cut ? (x.extent + schedule_.chunks - 1) / schedule_.chunks : x.extent;
+    const std::int64_t extent = cut ? divide_up(x.extent, schedule_.chunks) : x.extent;
     split.push_back(pool().var(extent, x.name));
     Expr& place = at[static_cast<std::size_t>(schedule_.split_axes[k])];
     place = cut ? chunk * number(extent) + split.back() : split.back();
     if (cut && extent * schedule_.chunks != x.extent) inside = kir::lt(place, number(x.extent));
   }
-  Block body = add_tiles(partial, chunk, at);
+  Block body = add_tiles(chunk, at);
   body = only_where(inside, std::move(body));
   for (auto it = split.rbegin(); it != split.rend(); ++it)
     body = in_loop(*it, LoopKind::Serial, std::move(body));
   append(&task, std::move(body));
   kernel_.body.push_back(parallel_for(shared ? chunk : pool().var(1, "chunk"), std::move(task)));
   kernel_.body.push_back(kir::Barrier{});
-  combine_partials(partial);
+  combine_partials();
 }
 
-Block SplitTiles::clear_partial(kir::BufferId partial, Expr chunk) {
-  const std::int64_t numel = g_.domain.numel();
-  const Expr i = pool().var(numel, "i");
-  Block clear;
-  clear.push_back(kir::Store{partial, chunk * number(numel) + i, pool().constant(dtype_, 0), {}});
-  return in_loop(i, LoopKind::Vector, std::move(clear));
+Block SplitTiles::clear_partial(Expr chunk) {
+  const Expr i = pool().var(partials_.elements, "i"), zero = pool().constant(dtype_, 0);
+  return in_loop(i, LoopKind::Vector,
+                 {kir::Store{partials_.buffer, partials_.place(chunk, i), zero, {}}});
 }
 
 // One step of the outer sum: every tile of the chunk's copy gets the inner sum added.
-Block SplitTiles::add_tiles(kir::BufferId partial, Expr chunk, const std::vector<Expr>& at) {
+Block SplitTiles::add_tiles(Expr chunk, const std::vector<Expr>& at) {
   std::vector<int> inner = summed_axes();
   std::erase_if(inner, [&](int i) {
     return std::find(schedule_.split_axes.begin(), schedule_.split_axes.end(), i) !=
@@ -97,8 +93,9 @@ Block SplitTiles::add_tiles(kir::BufferId partial, Expr chunk, const std::vector
     const kir::RegId acc = add_accumulator(tile);
     const Expr place = partial_place(tile.at, chunk);
     Block load, store, one;
-    load.push_back(kir::SetReg{acc, {tile.row, tile.column}, pool().load(partial, dtype_, place)});
-    store.push_back(kir::Store{partial, place, read(acc, tile), {}});
+    load.push_back(
+        kir::SetReg{acc, {tile.row, tile.column}, pool().load(partials_.buffer, dtype_, place)});
+    store.push_back(kir::Store{partials_.buffer, place, read(acc, tile), {}});
     one.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
     append(&one, over_tile(tile, std::move(load)));
     append(&one, inner_sum(acc, tile, inner));
@@ -111,7 +108,7 @@ Block SplitTiles::add_tiles(kir::BufferId partial, Expr chunk, const std::vector
 }
 
 // The sum of the copies, and the epilogue, over the result in its memory order.
-void SplitTiles::combine_partials(kir::BufferId partial) {
+void SplitTiles::combine_partials() {
   Index index(static_cast<std::size_t>(g_.domain.rank()));
   std::vector<LoopDim> dims;
   for (const int d : layout_.order) {
@@ -120,10 +117,7 @@ void SplitTiles::combine_partials(kir::BufferId partial) {
     dims.push_back({v, g_.domain[d]});
   }
   const Expr place = place_of(pool(), index, layout_, g_.domain);
-  Expr sum = pool().load(partial, dtype_, place);
-  for (std::int64_t p = 1; p < schedule_.chunks; ++p)
-    sum = sum + pool().load(partial, dtype_, place + number(p * g_.domain.numel()));
-  Block body = epilogue(index, sum);
+  Block body = epilogue(index, partials_.combined(kir::Combine::Add, place));
   kernel_.body.push_back(share_vector_loops(pool(), dims, std::move(body),
                                             enough_tasks(b_.target, g_.domain.numel())));
 }

@@ -25,9 +25,6 @@ bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lan
 /// The factor by which threads that have no tile while others do lengthen a product.
 double idle_factor(const Target& target, double tasks);
 
-/// How many steps of `by` cover `n`.
-constexpr std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
-
 /// What a layout with this axis in the lanes costs those who read it: pooling and the next
 /// convolution want the channels there.
 double layout_factor(const Axis& vector_axis);

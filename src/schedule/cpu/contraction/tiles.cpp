@@ -72,7 +72,7 @@ constexpr std::int64_t kMaxUnrolledSum = 48;
 std::vector<TileLoop> Tiles::tile_loops() {
   std::vector<TileLoop> rows, others, vec;
   const auto add = [&](std::vector<TileLoop>* list, int i, std::int64_t tile) {
-    const std::int64_t steps = (axis(i).extent + tile - 1) / tile;
+    const std::int64_t steps = divide_up(axis(i).extent, tile);
     list->push_back({i, tile, loop_var(pool(), steps, axis(i).name), steps});
   };
   for (int i = 0; i < axes(); ++i) {
@@ -99,15 +99,11 @@ Block Tiles::tile_cases(const std::vector<TileLoop>& loops, std::size_t k,
                         const std::function<Block(const std::vector<std::int64_t>&)>& emit) {
   if (k == loops.size()) return emit(sizes);
   const TileLoop& l = loops[k];
-  const std::int64_t last = axis(l.axis).extent - (l.steps - 1) * l.tile;
-  sizes.push_back(l.steps == 1 ? last : l.tile);
-  if (last == l.tile || l.steps == 1) return tile_cases(loops, k + 1, sizes, emit);
-  auto full = std::make_shared<Block>(tile_cases(loops, k + 1, sizes, emit));
-  sizes.back() = last;
-  auto rest = std::make_shared<Block>(tile_cases(loops, k + 1, sizes, emit));
-  Block body;
-  body.push_back(kir::If{kir::lt(l.var, number(l.steps - 1)), full, rest});
-  return body;
+  sizes.push_back(0);
+  return full_or_last(l.var, axis(l.axis).extent, l.tile, [&](std::int64_t size) {
+    sizes.back() = size;
+    return tile_cases(loops, k + 1, sizes, emit);
+  });
 }
 
 // The tile that the loops stand at; `at` holds what is known of axes outside of them.

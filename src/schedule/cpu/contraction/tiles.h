@@ -8,6 +8,7 @@
 #include "schedule/cpu/contraction/product_kernel.h"
 #include "schedule/cpu/contraction/tile_schedule.h"
 #include "schedule/cpu/loop_order.h"
+#include "schedule/cpu/partials.h"
 #include "schedule/cpu/register_tile.h"
 
 namespace lilith::schedule {
@@ -77,9 +78,11 @@ class SplitTiles : public Tiles {
  private:
   void keep_steps_inside();
   Expr partial_place(const std::vector<Expr>& at, Expr chunk);
-  Block clear_partial(kir::BufferId partial, Expr chunk);
-  Block add_tiles(kir::BufferId partial, Expr chunk, const std::vector<Expr>& at);
-  void combine_partials(kir::BufferId partial);
+  Block clear_partial(Expr chunk);
+  Block add_tiles(Expr chunk, const std::vector<Expr>& at);
+  void combine_partials();
+
+  Partials partials_;
 };
 
 }  // namespace lilith::schedule

@@ -6,6 +6,7 @@
 
 #include "schedule/cpu/backend.h"
 #include "schedule/cpu/loop_order.h"
+#include "schedule/cpu/map/map_domain.h"
 #include "schedule/cpu/tasks.h"
 #include "schedule/kernel/reduction.h"
 
@@ -41,7 +42,7 @@ class RowsBuilder {
 
  private:
   kir::Pool& pool() { return *kernel_.pool; }
-  bool over_rows(const NodeImpl* n) const { return n->aval.shape == domain_; }
+  bool over_rows(const NodeImpl* n) const { return n->aval.shape == domain_.shape; }
   bool is_visible(const NodeImpl* n) const {
     const auto& all = chain_.visible;
     return std::find(all.begin(), all.end(), n) != all.end();
@@ -50,7 +51,7 @@ class RowsBuilder {
 
   // Short rows follow each other faster stage by stage, unless there are few.
   bool leaves_lanes_idle() const {
-    const std::int64_t row = row_elements(), all = domain_.numel();
+    const std::int64_t row = row_elements(), all = domain_.shape.numel();
     return (row < kMinRow && all >= kMinTask) ||
            (row <= b_.target.lanes(DType::F32) && all >= 4 * kMinTask);
   }
@@ -58,13 +59,11 @@ class RowsBuilder {
   void bind_row(NodeImpl* n, bool draft);
   void bind_scalar(NodeImpl* n, kir::RegId reg);
   bool same_row(const Index& at) const;
-  Index kept_index(const NodeImpl* n) const;
   Expr place_in_row(const Index& at);
 
   bool crosses_rows(const std::vector<Access>& accesses, Expr innermost) const;
   std::vector<Access> loads() const;
   std::int64_t kept_bytes() const;
-  std::vector<LoopDim> ordered_dims(const std::vector<int>& order) const;
   void make_loops();
   kir::Stmt store(NodeImpl* n, const Index& at, Expr value);
   void emit_stage(std::size_t k, Block* row);
@@ -80,60 +79,44 @@ class RowsBuilder {
   Builder& b_;
   const RowChain chain_;
   std::vector<int> order_;
-  Shape domain_;
-  std::vector<bool> reduced_;  // by dimension
   kir::Kernel kernel_;
   Lowerer lower_;
-  Index index_;  // of the domain, in terms of the loop variables
+  MapDomain domain_;
   std::vector<Stage> stages_;
   std::unordered_map<const NodeImpl*, kir::BufferId> scratch_;
   std::vector<LoopDim> kept_, row_;
   bool row_local_ = true;
 };
 
+// What the stages that reduce walk over: all the same.
+MapDomain domain_of(kir::Pool& pool, const RowChain& chain) {
+  const auto stage = std::find_if(chain.stages.rbegin(), chain.stages.rend(),
+                                  [](const auto& s) { return !s.map.reduces.empty(); });
+  return {pool, stage->map.domain, reduced_axes(stage->map)};
+}
+
 RowsBuilder::RowsBuilder(Builder& b, const RowChain& chain)
-    : b_(b), chain_(chain), lower_(b.lowerer(kernel_)) {
+    : b_(b), chain_(chain), lower_(b.lowerer(kernel_)), domain_(domain_of(pool(), chain)) {
   kernel_.name = "rows";
-  for (const auto& [g, reads] : chain_.stages) {
-    if (g.reduces.empty()) continue;
-    domain_ = g.domain;
-    reduced_.assign(static_cast<std::size_t>(domain_.rank()), false);
-    for (const std::int64_t d : g.reduces[0]->attrs.ints("axes"))
-      reduced_[static_cast<std::size_t>(d)] = true;
-  }
-  for (int d = 0; d < domain_.rank(); ++d)
-    index_.push_back(loop_var(pool(), domain_[d], "i" + std::to_string(d)));
 }
 
 std::int64_t RowsBuilder::row_elements() const {
   std::int64_t n = 1;
-  for (int d = 0; d < domain_.rank(); ++d) {
-    if (reduced_[static_cast<std::size_t>(d)]) n *= domain_[d];
+  for (int d = 0; d < domain_.shape.rank(); ++d) {
+    if (domain_.reduced[static_cast<std::size_t>(d)]) n *= domain_.shape[d];
   }
   return n;
 }
 
 // ---- Values ----
 
-// The index of a value of the kept shape: without the reduced dimensions, or with 0 for them.
-Index RowsBuilder::kept_index(const NodeImpl* n) const {
-  const bool ones = n->aval.shape.rank() == domain_.rank();
-  Index at;
-  for (std::size_t d = 0; d < index_.size(); ++d) {
-    if (!reduced_[d])
-      at.push_back(index_[d]);
-    else if (ones)
-      at.push_back(kernel_.pool->integer(0));
-  }
-  return at;
-}
-
 bool RowsBuilder::same_row(const Index& at) const {
-  const bool all = at.size() == index_.size();
+  const auto& [shape, reduced, index] = domain_;
+  const bool all = at.size() == index.size();
   std::size_t k = 0;
-  for (std::size_t d = 0; d < index_.size(); ++d) {
-    if (!reduced_[d] && at[all ? d : k] != index_[d]) return false;
-    k += reduced_[d] ? 0 : 1;
+  for (std::size_t d = 0; d < index.size(); ++d) {
+    if (!reduced[d] && at[all ? d : k] != index[d]) return false;
+    k += reduced[d] ? 0 : 1;
   }
   return true;
 }
@@ -142,9 +125,9 @@ Expr RowsBuilder::place_in_row(const Index& at) {
   Expr place = pool().integer(0);
   std::int64_t stride = 1;
   for (auto d = order_.rbegin(); d != order_.rend(); ++d) {
-    if (!reduced_[static_cast<std::size_t>(*d)]) continue;
+    if (!domain_.reduced[static_cast<std::size_t>(*d)]) continue;
     place = place + at[static_cast<std::size_t>(*d)] * pool().integer(stride);
-    stride *= domain_[*d];
+    stride *= domain_.shape[*d];
   }
   return place;
 }
@@ -176,12 +159,12 @@ void RowsBuilder::bind_scalar(NodeImpl* n, kir::RegId reg) {
 
 std::vector<std::pair<const NodeImpl*, Layout>> RowsBuilder::results(
     const std::vector<int>& order) const {
-  const Layout kept = layout_without(order, reduced_);
+  const Layout kept = layout_without(order, domain_.reduced);
   std::vector<std::pair<const NodeImpl*, Layout>> all;
   for (const RowChain::Stage& s : chain_.stages) {
     for (const NodeImpl* n : s.map.results()) {
       if (!is_visible(n)) continue;
-      all.emplace_back(n, n->aval.shape.rank() == domain_.rank() ? Layout{order} : kept);
+      all.emplace_back(n, n->aval.shape.rank() == domain_.shape.rank() ? Layout{order} : kept);
     }
   }
   return all;
@@ -189,10 +172,11 @@ std::vector<std::pair<const NodeImpl*, Layout>> RowsBuilder::results(
 
 bool RowsBuilder::lower_stages(bool draft) {
   for (const auto& [g, reads] : chain_.stages) {
-    const bool rows = g.domain == domain_;
+    const bool rows = g.domain == domain_.shape;
     Stage s{&g, {}, {}, {}};
-    for (NodeImpl* n : g.stores) s.values.push_back(lower_.value(n, rows ? index_ : kept_index(n)));
-    for (NodeImpl* n : g.reduces) s.values.push_back(lower_.value(n->inputs[0], index_));
+    for (NodeImpl* n : g.stores)
+      s.values.push_back(lower_.value(n, rows ? domain_.index : domain_.kept_index(n)));
+    for (NodeImpl* n : g.reduces) s.values.push_back(lower_.value(n->inputs[0], domain_.index));
     if (!row_local_) return false;
     for (NodeImpl* n : g.stores) {
       if (rows) {
@@ -235,19 +219,10 @@ std::int64_t RowsBuilder::kept_bytes() const {
   for (std::size_t k = 0; k < readers.size(); ++k) {
     const kir::BufferDecl& d = kernel_.buffers[k];
     const bool scratch = d.space == kir::Space::Thread && readers[k] > 0;
-    if (scratch || (readers[k] > 1 && d.size >= domain_.numel()))
+    if (scratch || (readers[k] > 1 && d.size >= domain_.shape.numel()))
       bytes += row_elements() * static_cast<std::int64_t>(size_of(d.dtype));
   }
   return bytes;
-}
-
-std::vector<LoopDim> RowsBuilder::ordered_dims(const std::vector<int>& order) const {
-  std::vector<LoopDim> dims;
-  for (const int d : order) {
-    const auto k = static_cast<std::size_t>(d);
-    if (domain_[d] != 1) dims.push_back({index_[k], domain_[d], reduced_[k]});
-  }
-  return dims;
 }
 
 // Whether what lies across the rows is fetched a line for each element, and the lines are gone
@@ -261,7 +236,8 @@ bool RowsBuilder::crosses_rows(const std::vector<Access>& accesses, Expr innermo
 }
 
 std::optional<std::vector<int>> RowsBuilder::find_order() {
-  for (int d = 0; d < domain_.rank(); ++d) order_.push_back(d);
+  const auto& [shape, reduced, index] = domain_;
+  for (int d = 0; d < shape.rank(); ++d) order_.push_back(d);
   if (!lower_stages(true)) return {};
   if (kept_bytes() > b_.target.l2_bytes / 4 || leaves_lanes_idle()) return {};
   std::vector<Access> accesses = loads();
@@ -270,11 +246,11 @@ std::optional<std::vector<int>> RowsBuilder::find_order() {
   });
   for (const NodeImpl* n : chain_.visible) {
     if (!over_rows(n) || !b_.dataflow.is_output(n)) continue;
-    accesses.push_back({place_of(pool(), index_, Layout::row_major(domain_.rank()), domain_),
+    accesses.push_back({place_of(pool(), index, Layout::row_major(shape.rank()), shape),
                         static_cast<double>(n->aval.bytes())});
   }
-  std::vector<int> order = choose_order(index_, domain_, accesses);
-  const std::vector<LoopDim> dims = ordered_dims(order);
+  std::vector<int> order = choose_order(index, shape, accesses);
+  const std::vector<LoopDim> dims = domain_.loops(order);
   if (!dims.empty() && (!dims.back().reduced || crosses_rows(accesses, dims.back().var))) return {};
   return order;
 }
@@ -288,17 +264,17 @@ void RowsBuilder::make_loops() {
     all.insert(all.end(), s.values.begin(), s.values.end());
     for (const NodeImpl* n : s.map->stores) {
       if (!over_rows(n)) continue;
-      accesses.push_back(
-          {is_visible(n) ? lower_.address(b_.buffer(n), index_) : place_in_row(index_)});
+      const Index& at = domain_.index;
+      accesses.push_back({is_visible(n) ? lower_.address(b_.buffer(n), at) : place_in_row(at)});
     }
   }
-  DomainLoops loops = merge_loops(pool(), ordered_dims(order_), accesses, pinned_vars(all), false);
+  DomainLoops loops = merge_loops(pool(), domain_.loops(order_), accesses, pinned_vars(all), false);
   for (const LoopDim& d : loops.dims) (d.reduced ? row_ : kept_).push_back(d);
   if (row_.empty()) row_.push_back({pool().var(1, "r"), 1, true});
   for (Stage& s : stages_) {
     for (Expr& v : s.values) v = kir::substitute(v, loops.by);
   }
-  for (Expr& i : index_) i = kir::substitute(i, loops.by);
+  for (Expr& i : domain_.index) i = kir::substitute(i, loops.by);
 }
 
 kir::Stmt RowsBuilder::store(NodeImpl* n, const Index& at, Expr value) {
@@ -309,18 +285,19 @@ kir::Stmt RowsBuilder::store(NodeImpl* n, const Index& at, Expr value) {
 void RowsBuilder::emit_stage(std::size_t k, Block* row) {
   const Stage& s = stages_[k];
   const Map& g = *s.map;
-  if (g.domain != domain_) {
+  if (g.domain != domain_.shape) {
     for (std::size_t i = 0; i < g.stores.size(); ++i) {
       NodeImpl* n = g.stores[i];
       row->push_back(kir::DeclReg{s.scalars[i], s.values[i]});
       const DType dtype = compute_dtype(n->aval.dtype);
-      if (is_visible(n)) row->push_back(store(n, kept_index(n), pool().read(s.scalars[i], dtype)));
+      if (is_visible(n))
+        row->push_back(store(n, domain_.kept_index(n), pool().read(s.scalars[i], dtype)));
     }
     return;
   }
   Block body;
   for (std::size_t i = 0; i < g.stores.size(); ++i)
-    body.push_back(store(g.stores[i], index_, s.values[i]));
+    body.push_back(store(g.stores[i], domain_.index, s.values[i]));
   for (std::size_t i = 0; i < g.reduces.size(); ++i) {
     const Accumulator& a = s.accumulators[i];
     row->push_back(kir::DeclReg{a.reg, a.init});
@@ -329,8 +306,8 @@ void RowsBuilder::emit_stage(std::size_t k, Block* row) {
   append(row, nest(row_, std::move(body), LoopKind::Vector));
   for (std::size_t i = 0; i < g.reduces.size(); ++i) {
     const Accumulator& a = s.accumulators[i];
-    if (is_visible(g.reduces[i]))
-      row->push_back(store(g.reduces[i], kept_index(g.reduces[i]), pool().read(a.reg, a.dtype)));
+    NodeImpl* n = g.reduces[i];
+    if (is_visible(n)) row->push_back(store(n, domain_.kept_index(n), pool().read(a.reg, a.dtype)));
   }
 }
 
@@ -346,12 +323,9 @@ void RowsBuilder::build(std::vector<int> order) {
   std::vector<Expr> by;
   if (!kept_.empty()) split_index(task, kept_, &by);
   substitute(&row, by);
-  kernel_.body.push_back(tasks_loop(task, std::move(row), domain_.numel()));
+  kernel_.body.push_back(tasks_loop(task, std::move(row), domain_.shape.numel()));
   double cost = 0;
-  for (const auto& [g, reads] : chain_.stages) {
-    for (const NodeImpl* n : g.results())
-      cost += n->op->cost * static_cast<double>(g.domain.numel());
-  }
+  for (const RowChain::Stage& s : chain_.stages) cost += flops_of(s.map);
   b_.launch(std::move(kernel_), lower_, chain_.visible,
             fmt::format("chain of {} stages, {} rows of {}, {} bytes a row kept",
                         chain_.stages.size(), rows, row_elements(), kept),

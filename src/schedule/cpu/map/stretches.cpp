@@ -1,8 +1,10 @@
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <set>
 #include <unordered_set>
 
-#include "schedule/cpu/map/builder.h"
+#include "schedule/cpu/map/pointwise.h"
+#include "schedule/cpu/tasks.h"
 
 // Pieces put together (a concatenation, a sum of pads): where a loop's variable says which of many
 // reads counts, each stretch of it gets a loop of its own, in which that is known.
@@ -40,40 +42,40 @@ void find_breaks(Expr x, Expr var, std::unordered_set<const kir::ExprNode*>* see
 
 }  // namespace
 
-MapBuilder::Stretches MapBuilder::find_stretches() const {
-  Stretches best;
-  for (std::size_t d = 0; d < dims_.size(); ++d) {
+std::optional<Stretches> find_stretches(const MapKernel& map) {
+  std::optional<Stretches> best;
+  for (std::size_t d = 0; d < map.dims.size(); ++d) {
+    const LoopDim& dim = map.dims[d];
     std::set<std::int64_t> breaks;
     std::unordered_set<const kir::ExprNode*> seen;
-    for (const Expr& v : values_) find_breaks(v, dims_[d].var, &seen, &breaks);
-    std::erase_if(breaks, [&](std::int64_t b) { return b <= 0 || b >= dims_[d].extent; });
+    for (const Expr& v : map.values) find_breaks(v, dim.var, &seen, &breaks);
+    std::erase_if(breaks, [&](std::int64_t b) { return b <= 0 || b >= dim.extent; });
     if (breaks.size() + 1 < kFewest || breaks.size() + 1 > kMost) continue;
-    if (best.dim >= 0 && breaks.size() + 2 <= best.bounds.size()) continue;
-    best.dim = static_cast<int>(d);
-    best.bounds.assign(breaks.begin(), breaks.end());
-    best.bounds.insert(best.bounds.begin(), 0);
-    best.bounds.push_back(dims_[d].extent);
+    if (best && breaks.size() + 2 <= best->bounds.size()) continue;
+    best = Stretches{d, {0}};
+    best->bounds.insert(best->bounds.end(), breaks.begin(), breaks.end());
+    best->bounds.push_back(dim.extent);
   }
   return best;
 }
 
-void MapBuilder::build_stretches(const Stretches& s) {
+std::string emit_stretches(MapKernel& map, const Stretches& s) {
   for (std::size_t k = 0; k + 1 < s.bounds.size(); ++k) {
     const std::int64_t from = s.bounds[k], n = s.bounds[k + 1] - from;
-    std::vector<LoopDim> dims = dims_;
+    std::vector<LoopDim> dims = map.dims;
     std::vector<Expr> by;
     for (LoopDim& d : dims) {  // every nest binds variables of its own
-      const bool cut = &d == &dims[static_cast<std::size_t>(s.dim)];
+      const bool cut = &d == &dims[s.dim];
       if (cut) d.extent = n;
       const Expr var = d.var;
-      d.var = loop_var(pool(), d.extent, "p");
-      set_var(&by, var, cut ? d.var + pool().integer(from) : d.var);
+      d.var = loop_var(map.pool(), d.extent, "p");
+      set_var(&by, var, cut ? d.var + map.pool().integer(from) : d.var);
     }
-    kernel_.body.push_back(
-        share_vector_loops(pool(), dims, stores(by), enough_tasks(b_.target, extent_of(dims))));
+    map.kernel.body.push_back(share_vector_loops(map.pool(), dims, map.stores(by),
+                                                 enough_tasks(map.b.target, extent_of(dims))));
   }
-  how_ = fmt::format("pointwise, {} stretches of loop {} of {}", s.bounds.size() - 1, s.dim,
-                     dims_.size());
+  return fmt::format("pointwise, {} stretches of loop {} of {}", s.bounds.size() - 1, s.dim,
+                     map.dims.size());
 }
 
 }  // namespace lilith::schedule

@@ -78,13 +78,11 @@ Block SparseBuilder::each_element(const std::function<Block(Expr place, Expr val
 Block SparseBuilder::tiles(const std::function<Block(const RunTile&)>& emit) {
   const std::int64_t lanes = b_.target.lanes(dtype_),
                      most = std::max(1, b_.target.vector_registers - 8),
-                     vectors = (run_ + lanes - 1) / lanes, pieces = (vectors + most - 1) / most;
+                     vectors = divide_up(run_, lanes), pieces = divide_up(vectors, most);
   if (pieces == 1) return row_tiles(number(0), run_, emit);
-  const std::int64_t width = (vectors + pieces - 1) / pieces * lanes, full = run_ / width;
-  const Expr v = loop_var(pool(), full, "piece");
-  Block body = in_loop(v, LoopKind::Serial, row_tiles(v * number(width), width, emit));
-  if (run_ % width > 0) append(&body, row_tiles(number(full * width), run_ % width, emit));
-  return body;
+  return tile_by_tile(
+      pool(), "piece", run_, divide_up(vectors, pieces) * lanes,
+      [&](Expr first, std::int64_t width) { return row_tiles(first, width, emit); });
 }
 
 // Inner rows whole, one cut into tiles of about one size, those outside of it a loop each.
@@ -92,7 +90,7 @@ Block SparseBuilder::row_tiles(Expr first, std::int64_t columns,
                                const std::function<Block(const RunTile&)>& emit) {
   const std::int64_t lanes = b_.target.lanes(dtype_);
   const std::int64_t room =
-      std::max<std::int64_t>(1, (b_.target.vector_registers - 5) / ((columns + lanes - 1) / lanes));
+      std::max<std::int64_t>(1, (b_.target.vector_registers - 5) / divide_up(columns, lanes));
   std::vector<int> whole, outer = row_axes_;
   std::int64_t rows = 1;
   while (!outer.empty() && rows * extent(outer.back()) <= room) {
@@ -105,8 +103,7 @@ Block SparseBuilder::row_tiles(Expr first, std::int64_t columns,
   if (!outer.empty() && room / rows > 1) {
     cut = outer.back();
     outer.pop_back();
-    const std::int64_t tiles = (extent(cut) + room / rows - 1) / (room / rows);
-    step = (extent(cut) + tiles - 1) / tiles;
+    step = divide_up(extent(cut), divide_up(extent(cut), room / rows));
   }
   const std::vector<LoopDim> around = make_loops(outer);
   const auto tile = [&](Expr base, std::int64_t n) {
@@ -120,12 +117,7 @@ Block SparseBuilder::row_tiles(Expr first, std::int64_t columns,
     t.element = first + t.column;
     return emit(t);
   };
-  const std::int64_t full = cut < 0 ? 1 : extent(cut) / step,
-                     rest = cut < 0 ? 0 : extent(cut) % step;
-  const Expr v = loop_var(pool(), full, "tile");
-  Block body = in_loop(v, LoopKind::Serial, tile(v * number(step), step));
-  if (rest > 0) append(&body, tile(number(full * step), rest));
-  return nest(around, std::move(body));
+  return nest(around, tile_by_tile(pool(), "tile", cut < 0 ? 1 : extent(cut), step, tile));
 }
 
 Layout SparseBuilder::layout_of(std::vector<int> order) const {

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "schedule/cpu/contraction/ways.h"
+#include "schedule/cpu/partials.h"
 #include "schedule/cpu/sparse/builder.h"
 
 // The gradient of a convolution's weights: an element's place says what is read of the input.
@@ -33,8 +34,7 @@ class SparseGather : private SparseBuilder {
   Expr dense_place();
   Expr partial_row();
 
-  int partial_ = -1;
-  std::int64_t chunks_ = 1, copy_ = 0;  // copies of the result, and elements of one
+  Partials partials_;  // a copy for each chunk of the summed lists
 };
 
 // Splits the free axes into rows and a run that the dense operand holds contiguously.
@@ -77,37 +77,36 @@ void SparseGather::build() {
   for (const int i : s_.position_axes) strides.push_back(axis(i).a);
   list_ = sparse_list(b_, s_, strides);
   const std::int64_t summed = extent(summed_lists_), results = extent(result_lists_);
-  chunks_ = std::min<std::int64_t>(b_.target.threads, summed);
-  copy_ = results * rows() * run_;
-  partial_ = b_.add_scratch("partial", dtype_, copy_ * chunks_);
+  partials_ = add_partials(b_, &lower_, dtype_, results * rows() * run_,
+                           std::min<std::int64_t>(b_.target.threads, summed));
   work_ = static_cast<double>(summed * results * list_.capacity * extent(s_.free));
   make_loops(result_lists_);
   append(&kernel_.body, sum_chunks());
   kernel_.body.push_back(kir::Barrier{});
   combine();
   how_ = fmt::format("sparse: {} rows of {} for each element listed, sums in {} chunks", rows(),
-                     run_, chunks_);
+                     run_, partials_.copies);
   launch();
 }
 
 // Several chunks: each thread sums its part of the lists. One: the result's lists are shared out.
 Block SparseGather::sum_chunks() {
-  const std::int64_t summed = extent(summed_lists_), each = (summed + chunks_ - 1) / chunks_;
-  const Expr chunk = loop_var(pool(), chunks_, "chunk"), step = loop_var(pool(), each, "list");
+  const std::int64_t summed = extent(summed_lists_), chunks = partials_.copies,
+                     each = divide_up(summed, chunks);
+  const Expr chunk = loop_var(pool(), chunks, "chunk"), step = loop_var(pool(), each, "list");
   const Expr list = chunk * number(each) + step;
   walk_summed_lists(list);
-  const Expr inside = each * chunks_ != summed ? kir::lt(list, number(summed)) : Expr();
+  const Expr inside = each * chunks != summed ? kir::lt(list, number(summed)) : Expr();
   const auto all_lists = [&](Block body) {
     return in_loop(step, LoopKind::Serial, only_where(inside, std::move(body)));
   };
-  const kir::BufferId partial = lower_.written_param(partial_);
-  if (chunks_ > 1) {
-    Block task = clear(partial, chunk * number(copy_), copy_);
+  if (chunks > 1) {
+    Block task = clear(partials_.buffer, partials_.place(chunk, number(0)), partials_.elements);
     append(&task, all_lists(nest(loops(result_lists_), list_tiles(chunk))));
     return {parallel_for(chunk, std::move(task))};
   }
   const std::int64_t part = rows() * run_;
-  Block task = clear(partial, flat(result_lists_) * number(part), part);
+  Block task = clear(partials_.buffer, flat(result_lists_) * number(part), part);
   append(&task, all_lists(list_tiles(chunk)));
   return {share_loops(pool(), loops(result_lists_), std::move(task), enough_tasks(b_.target))};
 }
@@ -122,16 +121,17 @@ void SparseGather::walk_summed_lists(Expr number_of_list) {
 Block SparseGather::list_tiles(Expr chunk) {
   return tiles([&](const RunTile& t) {
     const kir::RegId acc = kernel_.add_reg("acc", dtype_, {t.row_count, t.columns});
-    const Expr place = chunk * number(copy_) + partial_row() + t.element;
+    const Expr place = partials_.place(chunk, partial_row() + t.element);
     const Expr sum = pool().read(acc, dtype_, {t.row, t.column});
+    const Expr before = pool().load(partials_.buffer, dtype_, place);
     Block block{kir::DeclReg{acc, pool().constant(dtype_, 0)}};
-    append(&block, over_tile(t, {kir::SetReg{acc, {t.row, t.column}, load(partial_, place)}}));
+    append(&block, over_tile(t, {kir::SetReg{acc, {t.row, t.column}, before}}));
     append(&block, each_element([&](Expr where, Expr value) {
       const Expr x = load(dense_.buffer, dense_place() + where + t.element);
       return over_tile(t,
                        {kir::Accumulate{acc, {t.row, t.column}, kir::Combine::Add, x, value, {}}});
     }));
-    append(&block, over_tile(t, {kir::Store{lower_.param(partial_), place, sum, {}}}));
+    append(&block, over_tile(t, {kir::Store{partials_.buffer, place, sum, {}}}));
     return block;
   });
 }
@@ -141,11 +141,9 @@ void SparseGather::combine() {
   for (const std::vector<int>* list : {&result_lists_, &row_axes_, &run_axes_}) {
     for (const int i : *list) dims.push_back(make_loop(i));
   }
-  const Expr place = partial_row() + flat(run_axes_);
-  Expr sum = load(partial_, place);
-  for (std::int64_t p = 1; p < chunks_; ++p) sum = sum + load(partial_, place + number(p * copy_));
-  kernel_.body.push_back(
-      share_vector_loops(pool(), dims, store_results(sum), enough_tasks(b_.target, copy_)));
+  const Expr sum = partials_.combined(kir::Combine::Add, partial_row() + flat(run_axes_));
+  kernel_.body.push_back(share_vector_loops(pool(), dims, store_results(sum),
+                                            enough_tasks(b_.target, partials_.elements)));
 }
 
 }  // namespace
