@@ -19,6 +19,7 @@ using kir::Expr;
 namespace {
 
 constexpr std::size_t kFewest = 4, kMost = 256;  // stretches
+constexpr std::int64_t kShortest = 32;           // elements, of those along the innermost loop
 
 // Where a comparison with a constant changes its answer while `var` grows; nothing for other ones.
 void add_break(Expr x, Expr var, std::set<std::int64_t>* breaks) {
@@ -51,6 +52,9 @@ std::optional<Stretches> find_stretches(const MapKernel& map) {
     for (const Expr& v : map.values) find_breaks(v, dim.var, &seen, &breaks);
     std::erase_if(breaks, [&](std::int64_t b) { return b <= 0 || b >= dim.extent; });
     if (breaks.size() + 1 < kFewest || breaks.size() + 1 > kMost) continue;
+    // Along the innermost loop each has to fill vectors.
+    const auto stretches = static_cast<std::int64_t>(breaks.size() + 1);
+    if (d + 1 == map.dims.size() && dim.extent < stretches * kShortest) continue;
     if (best && breaks.size() + 2 <= best->bounds.size()) continue;
     best = Stretches{d, {0}};
     best->bounds.insert(best->bounds.end(), breaks.begin(), breaks.end());
