@@ -223,7 +223,7 @@ double Search::wait_for_b(const BlockSchedule& s, double* pack) const {
   }
   const OperandWalk walk = walk_over(spec_.axes, &Axis::b, tile, element_bytes_, target_);
   if (pack != nullptr) {
-    *pack = tiles * walk.copied() + elements * kPacked + kLaunch;
+    *pack = tiles * walk.copied() + elements * kPacked + launch_cycles(elements);
     return walk_along(bytes, target_).far(row_blocks);
   }
   return walk.far(tiles * row_blocks * (walk.fits ? 1 : static_cast<double>(s.row_tiles)));

@@ -111,10 +111,10 @@ double cycles_of(const ContractionSpec& spec, const Target& target, DType dtype,
                outer = spec.macs() / result / static_cast<double>(k);
   const auto vectors = static_cast<double>((k + target.lanes(dtype) - 1) / target.lanes(dtype));
   const auto group = static_cast<double>(s.group);
-  // An FMA waits for one read of its own, one of the group's, or for the FMA before it; in the end
-  // the lanes are added up. Lines of few vectors are mostly beginnings and masked ends.
-  const double line = vectors * std::max(1.0, 4 / group) * (1 + 0.7 * std::min(1.0, 8 / vectors));
-  return result * (outer * (line + 2 / group) + 14);
+  // An FMA waits for one read of its own, one of the group's, or for the FMA before it; at the end
+  // of each line the lanes are added up.
+  const double lines = outer > 1 ? 7 : 0;
+  return result * (outer * (vectors * std::max(1.0, 4 / group) + 2 / group + lines) + 14);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "schedule/cpu/tasks.h"
 #include "schedule/kernel/contraction_spec.h"
 #include "schedule/target.h"
 
@@ -10,8 +11,11 @@ namespace lilith::schedule {
 
 /// A copy's reads overlap: what a line costs it at most, and what an element costs besides.
 constexpr double kOverlapped = 30, kPacked = 1.5, kCopied = 0.75;
-/// Of a launch of its own, the barrier before and after it counted.
-constexpr double kLaunch = 8000;
+/// Cycles of a launch of its own over so many elements, the barrier before and after it counted.
+/// What is too small to share is a call.
+constexpr double launch_cycles(double elements) {
+  return elements < static_cast<double>(kMinTask) ? 500 : 8000;
+}
 
 /// What a walk over a part of one operand touches, and what that costs where it lies beyond the L2
 /// cache.

@@ -245,7 +245,7 @@ class Memory {
     double elements = 1;
     for (const Axis& x : spec_.axes) elements *= x.b != 0 ? static_cast<double>(x.extent) : 1;
     return panels_of_b_ * walk_over(spec_.axes, &Axis::b, tile_, bytes_, target_).copied() +
-           elements * kPacked + kLaunch;
+           elements * kPacked + launch_cycles(elements);
   }
 
  private:
