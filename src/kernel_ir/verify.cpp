@@ -146,7 +146,9 @@ class Verifier {
     const BufferDecl& b = buffer(s.buffer);
     if (!b.written) broken("a store to {}, which is not marked as written", b.name);
     value(s.index, DType::I64, b.name);
-    value(s.value, compute_dtype(b.dtype), b.name);
+    // Integers are cut to the width that memory has.
+    const bool cut = s.value && is_integral(b.dtype) && is_integral(s.value->dtype);
+    value(s.value, cut ? s.value->dtype : compute_dtype(b.dtype), b.name);
     if (s.mask) value(s.mask, DType::Bool, b.name);
   }
 

@@ -1,4 +1,5 @@
 #include "codegen_run.h"
+#include "support/tile_kernels.h"
 
 // Loops, registers, memory and masks: compiled code against the interpreter.
 namespace lilith::codegen::testing {
@@ -6,372 +7,29 @@ namespace {
 
 using namespace kir;
 
-struct Builder {
-  Kernel k;
-  Pool& p;
-  explicit Builder(std::string name) : p(*k.pool) { k.name = std::move(name); }
-  BufferId in(DType d, std::int64_t size) {
-    return k.add_buffer("in" + std::to_string(k.buffers.size()), d, size);
-  }
-  BufferId out(DType d, std::int64_t size) {
-    const BufferId b = in(d, size);
-    k.buffers.back().written = true;
-    return b;
-  }
-  Expr load(BufferId b, Expr i, Expr mask = {}) {
-    return p.load(b, k.buffers[static_cast<std::size_t>(b)].dtype, i, mask);
-  }
-  Expr f(double v) { return p.constant(DType::F32, v); }
-  Expr n(std::int64_t v) { return p.integer(v); }
-};
-
-Expr abs(Builder& b, Expr x) { return b.p.make(Op::Abs, x->dtype, {x}); }
-
-TEST(CodegenLoops, Pointwise) {
-  for (std::int64_t n : {1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 64, 100, 257}) {
-    Builder b("pointwise" + std::to_string(n));
-    const BufferId x = b.in(DType::F32, n), y = b.in(DType::F32, n), z = b.out(DType::F32, n);
-    const Expr i = b.p.var(n, "i");
-    b.k.body = {
-        make_for(i, LoopKind::Vector, {Store{z, i, b.load(x, i) * b.load(y, i) + 1.5, {}}})};
-    check(b.k);
-  }
-}
-
-TEST(CodegenLoops, RowsColumnsAndTransposes) {
-  for (auto [m, n] : {std::pair<int, int>{7, 33}, {16, 16}, {3, 100}, {40, 5}}) {
-    Builder b("transpose" + std::to_string(n));
-    const BufferId x = b.in(DType::F32, m * n), y = b.in(DType::F32, n),
-                   z = b.out(DType::F32, m * n);
-    const BufferId t = b.out(DType::F32, m * n);
-    const Expr i = b.p.var(m, "i"), j = b.p.var(n, "j");
-    const Expr v = b.load(x, i * b.n(n) + j) + b.load(y, j);
-    const Expr back = b.load(x, i * b.n(n) + (b.n(n - 1) - j));
-    b.k.body = {make_for(
-        i, LoopKind::Parallel,
-        {make_for(j, LoopKind::Vector,
-                  {Store{z, i * b.n(n) + j, v, {}}, Store{t, j * b.n(m) + i, back, {}}})})};
-    check(b.k);
-  }
-}
-
-TEST(CodegenLoops, MixedWidths) {
-  for (DType d : {DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64, DType::F16,
-                  DType::BF16, DType::F32, DType::F64}) {
-    for (DType e : {DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64,
-                    DType::F16, DType::BF16, DType::F32, DType::F64}) {
-      Builder b("cast_" + std::string(name(d)) + "_" + std::string(name(e)));
-      const BufferId x = b.in(d, 83), z = b.out(e, 83);
-      const Expr i = b.p.var(83, "i");
-      b.k.body = {make_for(i, LoopKind::Vector, {Store{z, i, b.p.cast(b.load(x, i), e), {}}})};
-      check(b.k, 1);
-    }
-  }
-}
-
-TEST(CodegenLoops, Masks) {
-  Builder b("masks");
-  const int n = 53;
-  const BufferId x = b.in(DType::F32, n), m = b.in(DType::Bool, n), z = b.out(DType::F32, n);
-  const BufferId u = b.out(DType::F32, n), w = b.out(DType::F32, 4 * n);
-  const Expr i = b.p.var(n, "i"), r = b.p.var(4, "r");
-  // Shifted reads with a guard that differs between lanes, and rows that are wholly outside.
-  const Expr inside = logical_and(le(b.n(3), i), lt(i, b.n(50)));
-  const Expr shifted = b.load(x, i - b.n(3), inside) + b.load(x, i + b.n(3), lt(i, b.n(n - 3)));
-  const Expr row = b.load(x, r * b.n(20) + i, lt(r * b.n(20) + i, b.n(n)));
-  const Expr far = b.load(x, r * b.n(1000000) + i, lt(r, b.n(1)));
-  const Expr far_scalar = b.load(x, r * b.n(1000000), lt(r, b.n(1)));
-  b.k.body = {
-      make_for(i, LoopKind::Vector, {Store{z, i, shifted, {}}, Store{u, i, shifted, b.load(m, i)}}),
-      make_for(
-          r, LoopKind::Serial,
-          {make_for(i, LoopKind::Vector, {Store{w, r * b.n(n) + i, row + far * far_scalar, {}}})})};
-  check(b.k);
-}
-
-TEST(CodegenLoops, GathersAndScatters) {
-  Builder b("gather");
-  const int n = 45;
-  const BufferId x = b.in(DType::F32, 200), idx = b.in(DType::I64, n), z = b.out(DType::F32, n);
-  const BufferId s = b.out(DType::F32, 200), y = b.out(DType::F32, n), h = b.in(DType::BF16, 200);
-  const Expr i = b.p.var(n, "i");
-  const Expr at = floor_mod(b.load(idx, i), 100);
-  const Expr split = floor_div(i, 7) * b.n(9) + floor_mod(i, 7);
-  b.k.body = {make_for(
-      i, LoopKind::Vector,
-      {Store{z, i, b.load(x, at + b.n(50)) + b.load(x, split) + b.load(h, at), {}},
-       Store{y, i, b.load(x, i * b.n(3)), {}}, Store{s, i * b.n(4) + b.n(1), b.load(x, i), {}}})};
-  check(b.k);
-}
-
-TEST(CodegenLoops, Reductions) {
-  for (std::int64_t n : {1, 7, 16, 40, 64, 100, 1000}) {
-    Builder b("reduce" + std::to_string(n));
-    const BufferId x = b.in(DType::F32, 6 * n), z = b.out(DType::F32, 6 * 5);
-    const BufferId xi = b.in(DType::I32, n), zi = b.out(DType::I32, 6);
-    const Expr i = b.p.var(6, "i"), j = b.p.var(n, "j");
-    const RegId sum = b.k.add_reg("sum", DType::F32), high = b.k.add_reg("high", DType::F32);
-    const RegId dot = b.k.add_reg("dot", DType::F32), bits = b.k.add_reg("bits", DType::I32);
-    const RegId some = b.k.add_reg("some", DType::F32);
-    const Expr v = b.load(x, i * b.n(n) + j);
-    auto read = [&](RegId r) { return b.p.read(r, DType::F32); };
-    b.k.body = {make_for(
-        i, LoopKind::Parallel,
-        {DeclReg{sum, b.f(1)}, DeclReg{high, b.f(-100)}, DeclReg{dot, b.f(0)},
-         DeclReg{bits, b.p.integer(3, DType::I32)}, DeclReg{some, b.f(0)},
-         make_for(j, LoopKind::Vector,
-                  {Accumulate{sum, {}, Combine::Add, v, {}, {}},
-                   Accumulate{high, {}, Combine::Max, v, {}, {}},
-                   Accumulate{dot, {}, Combine::Add, v, v + 1.0, {}},
-                   Accumulate{some, {}, Combine::Add, b.f(1), {}, lt(b.f(0), v)},
-                   Accumulate{bits, {}, Combine::Add, b.load(xi, j), {}, {}}}),
-         Store{z, i * b.n(5), read(sum), {}}, Store{z, i * b.n(5) + b.n(1), read(high), {}},
-         Store{z, i * b.n(5) + b.n(2), read(dot), {}},
-         Store{z, i * b.n(5) + b.n(3), read(some), {}}, Store{z, i * b.n(5) + b.n(4), b.f(0), {}},
-         Store{zi, i, b.p.read(bits, DType::I32), {}}})};
-    check(b.k, static_cast<double>(n) * 8);
-  }
-}
-
-TEST(CodegenLoops, SumsOverRowsInLanes) {
-  Builder b("columns");
-  const int m = 9, n = 37;
-  const BufferId x = b.in(DType::F32, m * n), z = b.out(DType::F32, n);
-  const Expr i = b.p.var(m, "i"), j = b.p.var(n, "j");
-  const RegId sum = b.k.add_reg("sum", DType::F32), hist = b.k.add_reg("hist", DType::F32, {3});
-  b.k.body = {make_for(
-      j, LoopKind::Vector,
-      {DeclReg{sum, b.f(0)}, DeclReg{hist, b.f(0)},
-       make_for(
-           i, LoopKind::Serial,
-           {Accumulate{sum, {}, Combine::Add, b.load(x, i * b.n(n) + j), {}, {}},
-            Accumulate{hist, {floor_mod(i, 3)}, Combine::Max, b.load(x, i * b.n(n) + j), {}, {}}}),
-       Store{z, j, b.p.read(sum, DType::F32) + b.p.read(hist, DType::F32, {b.n(1)}), {}}})};
-  check(b.k, 64);
-}
-
-/// C[m, n] += A[m, k] B[k, n] with a register tile; tails in every dimension's own way.
-Kernel matmul(int rows, int cols, int depth, int m, DType dtype, DType acc = DType::F32) {
-  Builder b("matmul");
-  const BufferId a = b.in(dtype, std::int64_t{m} * rows * depth),
-                 w = b.in(dtype, std::int64_t{depth} * cols);
-  const BufferId c = b.out(dtype, std::int64_t{m} * rows * cols), bias = b.in(dtype, cols);
-  const Expr t = b.p.var(m, "t"), r = b.p.var(rows, "r"), n = b.p.var(cols, "n"),
-             k = b.p.var(depth, "k");
-  const RegId tile = b.k.add_reg("tile", acc, {rows, cols});
-  auto cast = [&](Expr x) { return b.p.cast(x, acc); };
-  const Expr row = t * b.n(rows) + r;
-  const Expr out = b.p.read(tile, acc, {r, n}) + cast(b.load(bias, n));
-  b.k.body = {
-      make_for(t, LoopKind::Parallel,
-               {DeclReg{tile, b.p.constant(acc, 0)},
-                make_for(k, LoopKind::Serial,
-                         {make_for(r, LoopKind::Unroll,
-                                   {make_for(n, LoopKind::Vector,
-                                             {Accumulate{tile,
-                                                         {r, n},
-                                                         Combine::Add,
-                                                         cast(b.load(w, k * b.n(cols) + n)),
-                                                         cast(b.load(a, row * b.n(depth) + k)),
-                                                         {}}})})}),
-                make_for(r, LoopKind::Unroll,
-                         {make_for(n, LoopKind::Vector,
-                                   {Store{c,
-                                          row * b.n(cols) + n,
-                                          b.p.cast(max(out, out.like(0)),
-                                                   dtype == DType::F64 ? dtype : DType::F32),
-                                          {}}})})})};
-  return std::move(b.k);
-}
-
-TEST(CodegenLoops, MatmulTiles) {
-  for (auto [rows, cols] :
-       {std::pair<int, int>{6, 64}, {14, 32}, {3, 50}, {2, 10}, {4, 24}, {5, 1}, {1, 7}}) {
-    check(matmul(rows, cols, 19, 3, DType::F32), 100);
-    check(matmul(rows, cols, 5, 2, DType::BF16), 100);
-    check(matmul(rows, cols, 5, 2, DType::F64, DType::F64), 100);
-    check(matmul(rows, cols, 5, 2, DType::F32, DType::F64), 100);
-  }
-}
-
-TEST(CodegenLoops, TailsOfEveryLength) {
-  for (int n = 1; n <= 40; ++n) {
-    check(matmul(2, n, 3, 2, DType::F32), 100);
-    // A register a lane, and lanes that take different ways.
-    Builder b("tail");
-    const BufferId x = b.in(DType::F32, n), y = b.in(DType::F64, n), out = b.out(DType::F32, n),
-                   small = b.out(DType::I8, n);
-    const Expr i = b.p.var(n, "i");
-    const RegId r = b.k.add_reg("r", DType::F32);
-    const Expr held = b.p.read(r, DType::F32);
-    Block then{SetReg{r, {}, held * 2.0}};
-    b.k.body = {
-        make_for(i, LoopKind::Vector,
-                 {DeclReg{r, b.load(x, i) + b.p.cast(b.load(y, i), DType::F32)},
-                  If{lt(held, held.like(0)), std::make_shared<Block>(std::move(then)), nullptr},
-                  Store{out, i, held, {}}, Store{small, i, b.p.cast(held, DType::I8), {}}})};
-    check(b.k, 100);
-  }
-}
-
+TEST(CodegenLoops, Pointwise) { check_all(kernels::pointwise()); }
+TEST(CodegenLoops, RowsColumnsAndTransposes) { check_all(kernels::rows_columns_and_transposes()); }
+TEST(CodegenLoops, MixedWidths) { check_all(kernels::mixed_widths()); }
+TEST(CodegenLoops, Masks) { check_all(kernels::masks()); }
+TEST(CodegenLoops, GathersAndScatters) { check_all(kernels::gathers_and_scatters()); }
+TEST(CodegenLoops, IntegersAreCutByStores) { check_all(kernels::integers_are_cut_by_stores()); }
+TEST(CodegenLoops, Reductions) { check_all(kernels::reductions()); }
+TEST(CodegenLoops, SumsOverRowsInLanes) { check_all(kernels::sums_over_rows_in_lanes()); }
+TEST(CodegenLoops, MatmulTiles) { check_all(kernels::matmul_tiles()); }
+TEST(CodegenLoops, TailsOfEveryLength) { check_all(kernels::tails_of_every_length()); }
 TEST(CodegenLoops, TilesThatNoRegisterFileHolds) {
-  check(matmul(40, 128, 3, 1, DType::F32), 100);
-  check(matmul(64, 70, 2, 1, DType::F64, DType::F64), 100);
+  check_all(kernels::tiles_that_no_register_file_holds());
 }
-
-TEST(CodegenLoops, LongEpiloguesOfATile) {
-  // An update with momentum behind the contraction, its result stored both ways round.
-  for (auto [rows, cols] : {std::pair<int, int>{6, 64}, {13, 20}, {3, 50}, {9, 8}, {8, 5}}) {
-    Builder b("epilogue");
-    const int depth = 7;
-    const BufferId a = b.in(DType::F32, rows * depth), w = b.in(DType::F32, depth * cols);
-    const BufferId p = b.out(DType::F32, rows * cols), m = b.out(DType::F32, rows * cols);
-    const BufferId v = b.out(DType::F32, rows * cols), t = b.out(DType::F16, rows * cols);
-    const BufferId top = b.out(DType::F32, 1);
-    const Expr r = b.p.var(rows, "r"), c = b.p.var(cols, "c"), k = b.p.var(depth, "k");
-    const RegId tile = b.k.add_reg("tile", DType::F32, {rows, cols});
-    const RegId high = b.k.add_reg("high", DType::F32), g = b.k.add_reg("g", DType::F32);
-    const Expr at = r * b.n(cols) + c;
-    const Expr gradient = b.p.read(g, DType::F32);
-    const Expr m1 = b.load(m, at) * 0.9 + gradient * 0.1;
-    const Expr v1 = abs(b, b.load(v, at)) * 0.99 + gradient * gradient * 0.01;
-    const Expr step = m1 / (b.p.make(Op::Sqrt, DType::F32, {v1}) + 1e-3) * 0.01;
-    auto each = [&](Block body) {
-      return make_for(r, LoopKind::Unroll, {make_for(c, LoopKind::Vector, std::move(body))});
-    };
-    b.k.body = {
-        DeclReg{tile, b.f(0)}, DeclReg{high, b.f(-9)},
-        make_for(k, LoopKind::Serial,
-                 {each({Accumulate{tile,
-                                   {r, c},
-                                   Combine::Add,
-                                   b.load(w, k * b.n(cols) + c),
-                                   b.load(a, r * b.n(depth) + k),
-                                   {}}})}),
-        each({DeclReg{g, b.p.read(tile, DType::F32, {r, c}) * 0.5}, Store{m, at, m1, {}},
-              Store{v, at, v1, {}}, Store{p, at, b.load(p, at) - step, lt(c, b.n(cols - 2))},
-              Store{t, c * b.n(rows) + r, gradient, {}},
-              Accumulate{high, {}, Combine::Max, gradient, {}, {}}}),
-        Store{top, b.n(0), b.p.read(high, DType::F32), {}}};
-    check(b.k, 100);
-  }
-}
-
-TEST(CodegenLoops, DotProductTile) {
-  // acc[r] += x[r, n] * y[n]: rows outside of the lanes, combined after the loop.
-  Builder b("dots");
-  const int n = 77;
-  const BufferId x = b.in(DType::F32, 4 * n), y = b.in(DType::F32, n), z = b.out(DType::F32, 8);
-  const Expr r = b.p.var(4, "r"), j = b.p.var(n, "j"), s = b.p.var(4, "s");
-  const RegId acc = b.k.add_reg("acc", DType::F32, {4}), dyn = b.k.add_reg("dyn", DType::F32, {4});
-  const Expr v = b.load(x, r * b.n(n) + j);
-  b.k.body = {
-      DeclReg{acc, b.f(0)}, DeclReg{dyn, b.f(0.5)},
-      make_for(
-          j, LoopKind::Vector,
-          {make_for(r, LoopKind::Unroll, {Accumulate{acc, {r}, Combine::Add, v, b.load(y, j), {}}}),
-           make_for(s, LoopKind::Serial,
-                    {Accumulate{dyn, {s}, Combine::Min, b.load(x, s * b.n(n) + j), {}, {}}})}),
-      make_for(s, LoopKind::Serial, {Store{z, s, b.p.read(dyn, DType::F32, {s}), {}}}),
-      make_for(r, LoopKind::Unroll, {Store{z, r + b.n(4), b.p.read(acc, DType::F32, {r}), {}}})};
-  check(b.k, 300);
-}
-
-TEST(CodegenLoops, TwoPassesOverARow) {
-  // Softmax without exp: maximum, then sum, then division; the row is in thread scratch.
-  Builder b("rows");
-  const int n = 45;
-  const BufferId x = b.in(DType::F32, 7 * n), z = b.out(DType::F32, 7 * n);
-  const BufferId row = b.k.add_buffer("row", DType::F32, n, Space::Thread);
-  b.k.buffers.back().written = true;
-  const Expr i = b.p.var(7, "i"), j = b.p.var(n, "j");
-  const RegId m = b.k.add_reg("m", DType::F32), s = b.k.add_reg("s", DType::F32);
-  const Expr v = b.load(x, i * b.n(n) + j);
-  b.k.body = {make_for(
-      i, LoopKind::Parallel,
-      {DeclReg{m, b.f(-1e30)},
-       make_for(j, LoopKind::Vector, {Accumulate{m, {}, Combine::Max, v, {}, {}}}),
-       DeclReg{s, b.f(0)},
-       make_for(j, LoopKind::Vector,
-                {Store{row, j, b.f(1) / (b.f(2) + b.p.read(m, DType::F32) - v), {}},
-                 Accumulate{s, {}, Combine::Add, b.load(row, j), {}, {}}}),
-       make_for(j, LoopKind::Vector,
-                {Store{z, i * b.n(n) + j, b.load(row, j) / b.p.read(s, DType::F32), {}, true}})})};
-  check(b.k, 64);
-}
-
-TEST(CodegenLoops, Conditions) {
-  Builder b("ifs");
-  const int n = 39;
-  const BufferId x = b.in(DType::F32, n), z = b.out(DType::F32, 4 * n), c = b.out(DType::I64, 1);
-  const Expr i = b.p.var(n, "i"), r = b.p.var(4, "r");
-  const RegId v = b.k.add_reg("v", DType::F32), w = b.k.add_reg("w", DType::I64);
-  auto block = [](Block s) { return std::make_shared<Block>(std::move(s)); };
-  const Expr xi = b.load(x, i);
-  If inner{lt(b.f(1), xi), block({SetReg{v, {}, xi * 2.0}, Store{z, r * b.n(n) + i, xi, {}}}),
-           block({SetReg{v, {}, b.f(7)}})};
-  If outer{lt(r, b.n(2)), block({inner}), block({SetReg{v, {}, b.f(9)}})};
-  b.k.body = {
-      make_for(
-          r, LoopKind::Serial,
-          {make_for(
-              i, LoopKind::Vector,
-              {DeclReg{v, b.f(3)}, outer,
-               Store{
-                   z, r * b.n(n) + i, b.p.read(v, DType::F32) + b.load(z, r * b.n(n) + i), {}}})}),
-      DeclReg{w, b.n(100)},
-      While{lt(b.n(3), b.p.read(w, DType::I64)),
-            block({SetReg{w, {}, b.p.make(Op::Div, DType::I64, {b.p.read(w, DType::I64), b.n(2)})},
-                   If{eq(b.p.read(w, DType::I64), b.n(12)), block({SetReg{w, {}, b.n(11)}}), {}}})},
-      Store{c, b.n(0), b.p.read(w, DType::I64), {}}};
-  check(b.k);
-}
-
-TEST(CodegenLoops, BitScansIntoATile) {
-  // For every bit of a mask, a row of weights is added to a tile in registers.
-  Builder b("bitscan");
-  const int cols = 40;
-  const BufferId masks = b.in(DType::I32, 9), w = b.in(DType::F32, 32 * cols);
-  const BufferId g = b.in(DType::F32, 32), z = b.out(DType::F32, 9 * 2 * cols);
-  const Expr t = b.p.var(9, "t"), r = b.p.var(2, "r"), c = b.p.var(cols, "c");
-  const RegId bits = b.k.add_reg("bits", DType::I32), at = b.k.add_reg("at", DType::I64);
-  const RegId tile = b.k.add_reg("tile", DType::F32, {2, cols});
-  const Expr m = b.p.read(bits, DType::I32), i = b.p.read(at, DType::I64);
-  const Expr low = b.p.cast(b.p.make(Op::Ctz, DType::I32, {m}), DType::I64);
-  const Expr rest =
-      b.p.make(Op::And, DType::I32, {m, b.p.make(Op::Sub, DType::I32, {m, m.like(1)})});
-  auto each = [&](Block body) {
-    return make_for(r, LoopKind::Unroll, {make_for(c, LoopKind::Vector, std::move(body))});
-  };
-  Block scan = {SetReg{at, {}, low}, SetReg{bits, {}, rest},
-                each({Accumulate{tile,
-                                 {r, c},
-                                 Combine::Add,
-                                 b.load(w, i * b.n(cols) + c),
-                                 b.load(g, floor_mod(i + r, 32)),
-                                 {}}})};
-  b.k.body = {make_for(
-      t, LoopKind::Parallel,
-      {DeclReg{bits, b.load(masks, t)}, DeclReg{at, b.n(0)}, DeclReg{tile, b.f(0)},
-       While{ne(m, m.like(0)), std::make_shared<Block>(scan)},
-       each(
-           {Store{z, (t * b.n(2) + r) * b.n(cols) + c, b.p.read(tile, DType::F32, {r, c}), {}}})})};
-  check(b.k, 100);
-}
-
-TEST(CodegenLoops, ScalarStoresWithMasks) {
-  Builder b("scalars");
-  const BufferId x = b.in(DType::F32, 20), z = b.out(DType::F32, 20);
-  const Expr i = b.p.var(20, "i");
-  b.k.body = {make_for(i, LoopKind::Serial,
-                       {Store{z, i, b.load(x, i), lt(b.f(0), b.load(x, i))},
-                        Store{z, b.n(0), b.load(z, i) + b.load(z, b.n(0)), {}}})};
-  check(b.k);
-}
-
+TEST(CodegenLoops, LongEpiloguesOfATile) { check_all(kernels::long_epilogues_of_a_tile()); }
+TEST(CodegenLoops, DotProductTile) { check_all(kernels::dot_product_tile()); }
+TEST(CodegenLoops, TwoPassesOverARow) { check_all(kernels::two_passes_over_a_row()); }
+TEST(CodegenLoops, Conditions) { check_all(kernels::conditions()); }
+TEST(CodegenLoops, BitScansIntoATile) { check_all(kernels::bit_scans_into_a_tile()); }
+TEST(CodegenLoops, ScalarStoresWithMasks) { check_all(kernels::scalar_stores_with_masks()); }
 TEST(CodegenLoops, EqualKernelsCompileOnce) {
-  const Kernel a = matmul(3, 16, 8, 1, DType::F32), b = matmul(3, 16, 8, 1, DType::F32);
-  const Kernel c = matmul(3, 16, 9, 1, DType::F32);
+  const Kernel a = kernels::matmul(3, 16, 8, 1, DType::F32),
+               b = kernels::matmul(3, 16, 8, 1, DType::F32);
+  const Kernel c = kernels::matmul(3, 16, 9, 1, DType::F32);
   const Kernel* list[] = {&a, &b, &c};
   const auto out = compile_kernels(list);
   EXPECT_EQ(out[0].fn, out[1].fn);
@@ -381,18 +39,13 @@ TEST(CodegenLoops, EqualKernelsCompileOnce) {
 TEST(CodegenLoops, BarriersCallTheRuntime) {
   static int calls = 0;
   set_barrier_function([](std::int64_t, std::int64_t n) { calls += static_cast<int>(n); });
-  Builder b("barrier");
-  const BufferId x = b.in(DType::F32, 4), y = b.out(DType::F32, 4), z = b.out(DType::F32, 4);
-  const Expr i = b.p.var(4, "i");
-  b.k.body = {make_for(i, LoopKind::Serial, {Store{y, i, b.load(x, i), {}}}), Barrier{},
-              make_for(i, LoopKind::Serial, {Store{z, i, b.load(y, b.n(3) - i), {}}})};
-  check(b.k);
+  check_all(kernels::barrier());
   set_barrier_function(nullptr);
   EXPECT_EQ(calls, static_cast<int>(isas().size()));
 }
 
 TEST(CodegenLoops, DamagedObjectsAreRefused) {
-  const Kernel a = matmul(2, 16, 4, 1, DType::F32);
+  const Kernel a = kernels::matmul(2, 16, 4, 1, DType::F32);
   const Kernel* list[] = {&a};
   const CompiledKernel good = compile_kernels(list)[0];
   for (std::size_t size : {std::size_t{0}, std::size_t{40}, good.object->bytes.size() / 2}) {

@@ -1,4 +1,6 @@
 #include "codegen_run.h"
+#include "support/op_kernels.h"
+#include "support/random_kernel.h"
 
 // Every operation on every dtype it takes, on random values and on those at the edges.
 namespace lilith::codegen::testing {
@@ -6,336 +8,34 @@ namespace {
 
 using namespace kir;
 
-constexpr int kSize = 333;
-const DType kInts[] = {DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64};
-const DType kFloats[] = {DType::F32, DType::F64};
-
-std::vector<double> edges(DType d) {
-  if (is_floating(d)) {
-    const double inf = INFINITY;
-    return {0,    -0.0, 1,     -1,     0.5,   -0.5,  1.5,          2.5,           -2.5,         inf,
-            -inf, NAN,  1e-40, -1e-40, 3e9,   -3e9,  2147483647.0, -2147483648.0, 2147483648.0, 255,
-            256,  -129, 1e19,  -1e19,  65519, 65520, 6e-8};
-  }
-  const int bits = static_cast<int>(size_of(d)) * 8;
-  const double high = std::ldexp(1, bits - 1);
-  if (d == DType::Bool) return {0, 1};
-  if (d == DType::U8) return {0, 1, 2, 7, 8, 9, 127, 128, 255};
-  if (d == DType::I64) return {0, 1, -1, 2, -2, 63, 64, 65, 7, -7, -high, -high + 2048};
-  return {0, 1, -1, 2, -2, 7, -7, 8, 31, 32, 33, high - 1, -high, -high + 1};
-}
-
-/// Every pair of edges first, then random values; the same for each kernel.
-Inputs edge_inputs(const Kernel& k) {
-  Inputs in = random_inputs(k, 7);
-  for (std::size_t p = 0; p < in.size(); ++p) {
-    const DType d = k.buffers[p].dtype;
-    const std::vector<double> values = edges(d);
-    for (std::size_t i = 0; i < kSize; ++i) {
-      const std::size_t at = p == 0 ? i % values.size() : p == 1 ? i / values.size() : i * 7 % 31;
-      if (at >= values.size()) continue;
-      const double x = values[at];
-      auto put = [&](auto v) { std::memcpy(&in[p][i * sizeof v], &v, sizeof v); };
-      if (d == DType::F32) put(static_cast<float>(x));
-      if (d == DType::F64) put(x);
-      if (d == DType::F16) put(half(static_cast<float>(x)));
-      if (d == DType::BF16) put(bfloat16(static_cast<float>(x)));
-      if (d == DType::Bool || d == DType::U8) put(static_cast<std::uint8_t>(x));
-      if (d == DType::I8) put(static_cast<std::int8_t>(x));
-      if (d == DType::I16) put(static_cast<std::int16_t>(x));
-      if (d == DType::I32) put(static_cast<std::int32_t>(x));
-      if (d == DType::I64) put(static_cast<std::int64_t>(x));
-    }
-  }
-  return in;
-}
-
-/// out[i] = f(in0[i], in1[i], in2[i]), in vectors and in scalar code.
-template <class F>
-void check_op(const std::string& name, DType in, DType out, F f, double tolerance = 0) {
-  for (LoopKind kind : {LoopKind::Vector, LoopKind::Serial}) {
-    Kernel k;
-    k.name = name + (kind == LoopKind::Vector ? "_vector" : "_scalar");
-    std::vector<Expr> x;
-    const Expr i = k.pool->var(kSize, "i");
-    for (const char* label : {"x", "y", "z"})
-      x.push_back(k.pool->load(k.add_buffer(label, in, kSize), in, i));
-    const BufferId o = k.add_buffer("out", out, kSize);
-    k.buffers.back().written = true;
-    k.body = {make_for(i, kind, {Store{o, i, f(*k.pool, x), {}}})};
-    check(k, edge_inputs(k), tolerance);
-  }
-}
-
-std::string label(Op op, DType d) { return std::string(op_name(op)) + "_" + std::string(name(d)); }
-
-TEST(CodegenOps, Integers) {
-  for (DType d : kInts) {
-    for (Op op : {Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Rem, Op::FloorDiv, Op::FloorMod, Op::Min,
-                  Op::Max, Op::And, Op::Or, Op::Xor, Op::Shl, Op::UShr, Op::SShr, Op::UMulHi}) {
-      const bool bits = op == Op::And || op == Op::Or || op == Op::Xor;
-      if (d == DType::Bool && !bits) continue;
-      check_op(label(op, d), d, d, [&](Pool& p, auto x) { return p.make(op, d, {x[0], x[1]}); });
-    }
-    for (Op op : {Op::Neg, Op::Abs, Op::Not, Op::Ctz, Op::PopCount}) {
-      if (d == DType::Bool && op != Op::Not) continue;
-      check_op(label(op, d), d, d, [&](Pool& p, auto x) { return p.make(op, d, {x[0]}); });
-    }
-    for (Op op : {Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::ULt}) {
-      check_op(label(op, d), d, DType::Bool,
-               [&](Pool& p, auto x) { return p.make(op, DType::Bool, {x[0], x[1]}); });
-    }
-  }
-}
-
-TEST(CodegenOps, IntegersByConstants) {
-  for (DType d : {DType::I8, DType::I32, DType::I64, DType::U8}) {
-    for (int c : {0, 1, -1, 2, 3, 8, 10, 100, -7}) {
-      for (Op op :
-           {Op::Div, Op::Rem, Op::FloorDiv, Op::FloorMod, Op::Shl, Op::UShr, Op::SShr, Op::Mul}) {
-        check_op(label(op, d) + std::to_string(c), d, d,
-                 [&](Pool& p, auto x) { return p.make(op, d, {x[0], p.integer(c, d)}); });
-      }
-    }
-  }
-}
-
-TEST(CodegenOps, Floats) {
-  for (DType d : kFloats) {
-    for (Op op : {Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Rem, Op::Min, Op::Max}) {
-      check_op(label(op, d), d, d, [&](Pool& p, auto x) { return p.make(op, d, {x[0], x[1]}); });
-    }
-    for (Op op : {Op::Min, Op::Max}) {
-      check_op(label(op, d) + "_c", d, d,
-               [&](Pool& p, auto x) { return p.make(op, d, {x[0], p.constant(d, 0.5)}); });
-    }
-    for (Op op : {Op::Neg, Op::Abs, Op::Sqrt, Op::Floor, Op::Ceil, Op::Trunc, Op::RoundEven,
-                  Op::RoundF16, Op::RoundBF16}) {
-      check_op(label(op, d), d, d, [&](Pool& p, auto x) { return p.make(op, d, {x[0]}); });
-    }
-    for (Op op : {Op::Eq, Op::Ne, Op::Lt, Op::Le}) {
-      check_op(label(op, d), d, DType::Bool,
-               [&](Pool& p, auto x) { return p.make(op, DType::Bool, {x[0], x[1]}); });
-    }
-    check_op(label(Op::Fma, d), d, d, [&](Pool& p, auto x) { return p.fma(x[0], x[1], x[2]); }, 1);
-    check_op(label(Op::Select, d), d, d,
-             [&](Pool& p, auto x) { return p.select(lt(x[0], x[1]), x[2], x[1]); });
-    const DType bits = d == DType::F32 ? DType::I32 : DType::I64;
-    check_op("bits", d, bits, [&](Pool& p, auto x) {
-      return p.make(Op::And, bits, {p.bitcast(x[0], bits), p.integer(0x7FFFFF, bits)});
-    });
-    check_op("from_bits", bits, d, [&](Pool& p, auto x) { return p.bitcast(x[0], d); });
-  }
-}
-
-TEST(CodegenOps, Casts) {
-  const DType all[] = {DType::Bool, DType::U8,  DType::I8,   DType::I16, DType::I32,
-                       DType::I64,  DType::F16, DType::BF16, DType::F32, DType::F64};
-  for (DType from : all) {
-    for (DType to : all) {
-      check_op("cast_" + std::string(name(from)) + "_" + std::string(name(to)), from, to,
-               [&](Pool& p, auto x) { return p.cast(x[0], to); });
-    }
-  }
-}
-
-TEST(CodegenOps, HalfIsExact) {
-  // All 65536 halves widen as the host's; widening and narrowing returns the same bits.
-  for (DType d : {DType::F16, DType::BF16}) {
-    Kernel k;
-    k.name = "halves";
-    const BufferId x = k.add_buffer("x", d, 65536), w = k.add_buffer("w", DType::F32, 65536);
-    const BufferId n = k.add_buffer("n", d, 65536);
-    for (auto& b : k.buffers) b.written = b.name != "x";
-    const Expr i = k.pool->var(65536, "i");
-    const Expr v = k.pool->load(x, d, i);
-    k.body = {make_for(i, LoopKind::Vector, {Store{w, i, v, {}}, Store{n, i, v, {}}})};
-    Inputs in = random_inputs(k);
-    for (unsigned h = 0; h < 65536; ++h) {
-      const auto bits = static_cast<std::uint16_t>(h);
-      std::memcpy(&in[0][2 * h], &bits, 2);
-    }
-    check(k, in, 0);
-  }
-}
-
-TEST(CodegenOps, RoundingToHalvesIsRoundingOnce) {
-  // Every half, the middles between neighbours, and what lies a little beside those: in F64 so
-  // little that F32 does not see it.
-  for (DType d : {DType::F16, DType::BF16}) {
-    for (DType wide : {DType::F32, DType::F64}) {
+/// In vectors and in scalar code.
+void check_ops(const std::vector<kernels::OpCase>& cases) {
+  for (const kernels::OpCase& c : cases) {
+    for (LoopKind kind : {LoopKind::Vector, LoopKind::Serial}) {
       Kernel k;
-      k.name = "round";
-      const int n = 4 * 65536;
-      const BufferId x = k.add_buffer("x", wide, n), r = k.add_buffer("r", wide, n),
-                     h = k.add_buffer("h", d, n);
-      for (auto& b : k.buffers) b.written = b.name != "x";
-      const Expr i = k.pool->var(n, "i"), v = k.pool->load(x, wide, i);
-      const Op op = d == DType::F16 ? Op::RoundF16 : Op::RoundBF16;
-      k.body = {
-          make_for(i, LoopKind::Vector,
-                   {Store{r, i, k.pool->make(op, wide, {v}), {}}, Store{h, i, rounded(v, d), {}}})};
-      Inputs in = random_inputs(k);
-      for (std::size_t bits = 0; bits < 65536; ++bits) {
-        const auto at = [&](std::size_t b) {
-          const auto raw = static_cast<std::uint16_t>(b);
-          half f16;
-          bfloat16 bf16;
-          f16.bits = bf16.bits = raw;
-          return static_cast<double>(d == DType::F16 ? static_cast<float>(f16)
-                                                     : static_cast<float>(bf16));
-        };
-        const double here = at(bits), middle = (here + at((bits + 1) % 65536)) / 2;
-        const double little = std::ldexp(std::fabs(middle), wide == DType::F64 ? -45 : -22);
-        const double values[] = {here, middle, middle + little, middle - little};
-        for (std::size_t j = 0; j < 4; ++j) {
-          const auto f = static_cast<float>(values[j]);
-          if (wide == DType::F64)
-            std::memcpy(&in[0][8 * (4 * bits + j)], &values[j], 8);
-          else
-            std::memcpy(&in[0][4 * (4 * bits + j)], &f, 4);
-        }
-      }
-      check(k, in, 0);
+      k.name = c.name + (kind == LoopKind::Vector ? "_vector" : "_scalar");
+      std::vector<Expr> x;
+      const Expr i = k.pool->var(kernels::kSize, "i");
+      for (const char* label : {"x", "y", "z"})
+        x.push_back(k.pool->load(k.add_buffer(label, c.in, kernels::kSize), c.in, i));
+      const BufferId o = k.add_buffer("out", c.out, kernels::kSize);
+      k.buffers.back().written = true;
+      k.body = {make_for(i, kind, {Store{o, i, c.f(*k.pool, x), {}}})};
+      check(k, kernels::edge_inputs(k), c.tolerance);
     }
   }
 }
 
-TEST(CodegenOps, IndexArithmetic) {
-  // Narrow and wide index vectors, division of negative numbers, values of loop variables.
-  for (std::int64_t c : {1, 2, 3, 7, 8, 64}) {
-    Kernel k;
-    k.name = "index" + std::to_string(c);
-    Pool& p = *k.pool;
-    const BufferId big = k.add_buffer("big", DType::I64, 90),
-                   o = k.add_buffer("o", DType::I64, 90 * 4);
-    const BufferId f = k.add_buffer("f", DType::F32, 90 * 4);
-    k.buffers[1].written = k.buffers[2].written = true;
-    const Expr i = p.var(90, "i"), r = p.var(4, "r");
-    const Expr shifted = i - p.integer(40) + r * p.integer(3);
-    const Expr wide = i * p.integer(1000000007) - p.integer(40000000000);
-    const Expr v = floor_div(shifted, c) * p.integer(5) + floor_mod(shifted, c) +
-                   floor_div(wide, c) + floor_mod(wide, c) +
-                   floor_div(p.load(big, DType::I64, i), c);
-    k.body = {
-        make_for(r, LoopKind::Unroll,
-                 {make_for(i, LoopKind::Vector,
-                           {Store{o, r * p.integer(90) + i, v, {}},
-                            Store{f,
-                                  r * p.integer(90) + i,
-                                  p.cast(floor_mod(shifted, c) - floor_div(shifted, c), DType::F32),
-                                  {}}})})};
-    check(k, 0);
-  }
-}
-
-/// Random expressions over the loads of a kernel; the seed is in the kernel's name.
-class RandomKernel {
- public:
-  explicit RandomKernel(unsigned seed) : rng_(seed), p_(*k_.pool) {
-    k_.name = "random" + std::to_string(seed);
-  }
-
-  Kernel make() {
-    const std::int64_t rows = pick(5) + 1, cols = pick(70) + 1, size = rows * cols + 80;
-    const DType types[] = {DType::F32, DType::BF16, DType::F64, DType::I32, DType::U8};
-    for (DType d : types) k_.add_buffer("in" + std::string(name(d)), d, size);
-    for (DType d : {DType::F32, DType::I32}) {
-      outs_.push_back(k_.add_buffer("out" + std::string(name(d)), d, size));
-      k_.buffers.back().written = true;
-    }
-    i_ = p_.var(rows, "i");
-    j_ = p_.var(cols, "j");
-    const Expr at = i_ * p_.integer(cols) + j_;
-    const RegId s = k_.add_reg("s", DType::F32);
-    Block inner = {Store{outs_[0], at, real(4), pick(3) == 0 ? cond(2) : Expr{}},
-                   Store{outs_[1], at, whole(3), {}},
-                   Accumulate{s,
-                              {},
-                              pick(2) ? Combine::Max : Combine::Min,
-                              real(2),
-                              {},
-                              pick(3) == 0 ? cond(1) : Expr{}}};
-    Block row = {DeclReg{s, p_.constant(DType::F32, 0)}, make_for(j_, LoopKind::Vector, inner),
-                 Store{outs_[0], i_ + p_.integer(rows * cols), p_.read(s, DType::F32), {}}};
-    const LoopKind kinds[] = {LoopKind::Serial, LoopKind::Parallel, LoopKind::Unroll};
-    k_.body = {make_for(i_, kinds[pick(3)], row)};
-    return std::move(k_);
-  }
-
- private:
-  int pick(int n) { return static_cast<int>(rng_() % static_cast<unsigned>(n)); }
-  Expr index() {
-    switch (pick(5)) {
-      case 0:
-        return j_;
-      case 1:
-        return i_;
-      case 2:
-        return floor_mod(j_ * p_.integer(3) + i_, 17);
-      case 3:
-        return j_ + i_ * p_.integer(2);
-      default:
-        return floor_div(j_, 3) + p_.integer(4);
-    }
-  }
-  Expr load(BufferId b) {
-    const DType d = k_.buffers[static_cast<std::size_t>(b)].dtype;
-    return p_.load(b, d, index(), pick(3) == 0 ? cond(0) : Expr{});
-  }
-  Expr cond(int depth) {
-    if (depth <= 0) return lt(pick(2) ? j_ : i_, p_.integer(pick(40)));
-    return pick(2) ? lt(real(depth - 1), real(depth - 1))
-                   : logical_or(cond(depth - 1), cond(depth - 1));
-  }
-  Expr real(int depth) {
-    if (depth <= 0) return p_.cast(load(pick(3)), DType::F32);
-    const Expr a = real(depth - 1), b = real(depth - 1);
-    switch (pick(7)) {
-      case 0:
-        return a + b;
-      case 1:
-        return a - b * 0.5;
-      case 2:
-        return max(a, b);
-      case 3:
-        return p_.select(cond(depth - 1), a, b);
-      case 4:
-        return p_.cast(whole(depth - 1), DType::F32) * 1e-9;
-      case 5:
-        return p_.cast(p_.cast(a, DType::F64) * 0.25, DType::F32);
-      default:
-        return min(a * 0.5, b);
-    }
-  }
-  Expr whole(int depth) {
-    if (depth <= 0) return p_.cast(load(3 + pick(2)), DType::I32);
-    const Expr a = whole(depth - 1), b = whole(depth - 1);
-    switch (pick(6)) {
-      case 0:
-        return a + b;
-      case 1:
-        return a * b;
-      case 2:
-        return p_.make(Op::Xor, DType::I32, {a, b});
-      case 3:
-        return p_.make(Op::UMulHi, DType::I32, {a, b});
-      case 4:
-        return p_.cast(index(), DType::I32);
-      default:
-        return p_.select(cond(depth - 1), a, b);
-    }
-  }
-
-  std::mt19937 rng_;
-  Kernel k_;
-  Pool& p_;
-  std::vector<BufferId> outs_;
-  Expr i_, j_;
-};
+TEST(CodegenOps, Integers) { check_ops(kernels::integer_ops()); }
+TEST(CodegenOps, IntegersByConstants) { check_ops(kernels::integer_ops_by_constants()); }
+TEST(CodegenOps, Floats) { check_ops(kernels::float_ops()); }
+TEST(CodegenOps, Casts) { check_ops(kernels::casts()); }
+TEST(CodegenOps, HalfIsExact) { check_all(kernels::all_halves()); }
+TEST(CodegenOps, RoundingToHalvesIsRoundingOnce) { check_all(kernels::roundings_to_halves()); }
+TEST(CodegenOps, IndexArithmetic) { check_all(kernels::index_arithmetic()); }
 
 TEST(CodegenOps, RandomKernels) {
-  for (unsigned seed = 0; seed < 60; ++seed) check(RandomKernel(seed).make(), 16);
+  for (unsigned seed = 0; seed < 60; ++seed) check(kernels::RandomKernel(seed).make(), 16);
 }
 
 }  // namespace

@@ -11,11 +11,6 @@
 namespace lilith::runtime::opencl {
 namespace {
 
-bool wants_memory(cl_int code) {
-  return code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
-         code == CL_OUT_OF_HOST_MEMORY;
-}
-
 std::string bytes_text(std::size_t bytes) {
   if (bytes < std::size_t{1} << 20) return fmt::format("{} bytes", bytes);
   const double mib = static_cast<double>(bytes) / (1 << 20);
@@ -62,13 +57,30 @@ void finish_all() {
   }
 }
 
-void Device::check(int code, const char* call, std::size_t asked) const {
+void Device::check(int code, const char* call) const {
   if (code == CL_SUCCESS) return;
-  if (!wants_memory(code)) fail_call(call, code, name_);
+  const std::string held = bytes_text(held_bytes_) + " held of " + bytes_text(info_.global_bytes);
+  // Memory that was asked for is taken when a command first needs it.
+  if (code == CL_MEM_OBJECT_ALLOCATION_FAILURE) {
+    throw DeviceError(fmt::format("opencl: out of memory on {}: {} ({}: {})", name_, held, call,
+                                  error_name(code)),
+                      LocScope::current());
+  }
+  if (code != CL_OUT_OF_RESOURCES) fail_call(call, code, name_);
   throw DeviceError(
-      fmt::format("opencl: out of memory on {}: {}{} held of {} ({}: {})", name_,
-                  asked > 0 ? bytes_text(asked) + " asked for, " : "", bytes_text(held_bytes_),
-                  bytes_text(info_.global_bytes), call, error_name(code)),
+      fmt::format("opencl: {} failed on {}: {}; {}", call, name_, error_name(code), held),
+      LocScope::current());
+}
+
+void Device::fail_allocation(int code, std::size_t bytes) const {
+  const std::string most = code == CL_INVALID_BUFFER_SIZE
+                               ? fmt::format(", the most that it gives in one block is {}",
+                                             bytes_text(info_.max_allocation))
+                               : "";
+  throw DeviceError(
+      fmt::format("opencl: out of memory on {}: {} asked for{}; {} held of {} (clCreateBuffer: {})",
+                  name_, bytes_text(bytes), most, bytes_text(held_bytes_),
+                  bytes_text(info_.global_bytes), error_name(code)),
       LocScope::current());
 }
 
@@ -86,19 +98,10 @@ void Device::check_range(const Buffer& b, std::size_t offset, std::size_t bytes,
 
 std::unique_ptr<Buffer> Device::allocate(std::size_t bytes) {
   const Call call;
-  if (bytes > info_.max_allocation) {
-    throw DeviceError(
-        fmt::format(
-            "opencl: out of memory on {}: {} asked for, the most that it gives in one block "
-            "is {}; {} held of {}",
-            name_, bytes_text(bytes), bytes_text(info_.max_allocation), bytes_text(held_bytes_),
-            bytes_text(info_.global_bytes)),
-        LocScope::current());
-  }
   cl_int code = CL_SUCCESS;
   cl_mem memory = api().clCreateBuffer(context_, CL_MEM_READ_WRITE, std::max<std::size_t>(bytes, 1),
                                        nullptr, &code);
-  check(code, "clCreateBuffer", bytes);
+  if (code != CL_SUCCESS) fail_allocation(code, bytes);
   held_bytes_ += bytes;
   return std::unique_ptr<Buffer>(new Buffer(*this, memory, bytes));
 }

@@ -137,8 +137,9 @@ class Device {
   friend Device& device(int i);
   friend void finish_all();
   Device(int index, const DeviceInfo& info, _cl_device_id* id);
-  /// Throws where the call failed; for want of memory, says what was asked for and what is held.
-  void check(int code, const char* call, std::size_t asked = 0) const;
+  /// Throws where the call failed; where that may be for want of memory, says what is held.
+  void check(int code, const char* call) const;
+  [[noreturn]] void fail_allocation(int code, std::size_t bytes) const;
   void check_range(const Buffer& b, std::size_t offset, std::size_t bytes, const char* what) const;
   void set_args(const Kernel& kernel, std::span<const Arg> args);
 

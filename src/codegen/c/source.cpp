@@ -1,0 +1,80 @@
+#include "codegen/c/source.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "kernel_ir/walk.h"
+#include "lilith/error.h"
+
+namespace lilith::codegen::c {
+namespace {
+
+/// What of a kernel is of f64: "sqrt", "its buffer x", "a register"; empty where nothing is.
+class FindF64 {
+ public:
+  explicit FindF64(const kir::Kernel& k) {
+    block(k.body);
+    if (!found_.empty()) return;
+    for (const kir::RegDecl& r : k.regs) {
+      if (r.dtype == DType::F64) found_ = "its register " + r.name;
+    }
+  }
+  const std::string& found() const { return found_; }
+
+ private:
+  void block(const kir::Block& b) {
+    for (const kir::Stmt& s : b) {
+      kir::for_each_expr(s, [&](kir::Expr x) { expr(x); });
+      kir::for_each_block(s, [&](const kir::Block& inner) { block(inner); });
+    }
+  }
+  void expr(kir::Expr x) {
+    if (!found_.empty() || !seen_.insert(x.node()).second) return;
+    for (kir::Expr a : x->args) expr(a);
+    if (x->dtype == DType::F64 && found_.empty()) found_ = kir::op_name(x->op);
+  }
+
+  std::unordered_set<const kir::ExprNode*> seen_;
+  std::string found_;
+};
+
+}  // namespace
+
+Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect,
+             const Features& features) {
+  Source out;
+  std::unordered_map<std::string, std::size_t> first;
+  bool f64 = false;
+  Lines lines;
+  for (const kir::Kernel* k : kernels) {
+    const std::size_t n = out.kernels.size();
+    const auto [same, is_new] = first.try_emplace(kir::canonical_form(*k), n);
+    out.kernels.emplace_back();
+    if (!is_new) {
+      out.kernels.back() = out.kernels[same->second];
+      continue;
+    }
+    kir::verify(*k);
+    const std::string what = FindF64(*k).found();
+    if (!what.empty() && !features.f64) {
+      throw DeviceError(fmt::format("codegen: kernel {} computes in f64 ({}), which {} does not",
+                                    k->name, what, features.device),
+                        LocScope::current());
+    }
+    f64 = f64 || !what.empty();
+    lines.add("\n// " + k->name);
+    KernelPrinter printer(*k, dialect, &lines);
+    for (const Part& part : parts_of(*k)) {
+      const std::string name = fmt::format("lilith_{}_{}", n, out.kernels.back().size());
+      out.kernels.back().push_back(printer.print(part, name));
+    }
+  }
+  out.text = dialect.head;
+  if (f64) out.text += dialect.head_f64;
+  out.text += kFunctions;
+  if (f64) out.text += kFunctionsF64;
+  out.text += lines.text;
+  return out;
+}
+
+}  // namespace lilith::codegen::c

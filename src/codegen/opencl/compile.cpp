@@ -1,0 +1,92 @@
+#include "codegen/opencl/compile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+
+#include "codegen/opencl/dialect.h"
+#include "core/env.h"
+#include "lilith/error.h"
+
+namespace lilith::codegen::opencl {
+
+using runtime::opencl::Arg;
+using runtime::opencl::Device;
+using runtime::opencl::DeviceInfo;
+using runtime::opencl::Kernel;
+using runtime::opencl::Place;
+
+namespace {
+
+constexpr const char* kTopic = "codegen/opencl";
+constexpr std::size_t kParamBytes = 16;  // of a place
+constexpr std::size_t kGpuGroup = 64;    // work items of a group; a task of a CPU is long enough
+
+std::string build_options(const DeviceInfo& d) {
+  std::string out = "-cl-std=CL1.2";
+  if (d.exact_division) {
+    out += " -cl-fp32-correctly-rounded-divide-sqrt";
+  } else if (d.fp64) {
+    out += " -D LILITH_DIVIDE_IN_F64";
+  }
+  return out;
+}
+
+std::size_t group_of(const Kernel& kernel, const DeviceInfo& d) {
+  return std::min(d.gpu ? kGpuGroup : 1, kernel.max_group());
+}
+
+void check_params(const kir::Kernel& kernel, const c::Entry& entry, const Device& device) {
+  const std::size_t bytes = kParamBytes * (entry.params.size() + (entry.scratch_bytes > 0 ? 1 : 0));
+  if (bytes <= device.info().max_param_bytes) return;
+  throw DeviceError(
+      fmt::format("codegen: kernel {} takes {} buffers, a kernel of {} at most {}", kernel.name,
+                  entry.params.size(), device.name(), device.info().max_param_bytes / kParamBytes),
+      LocScope::current());
+}
+
+}  // namespace
+
+CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, Device& device)
+    : device_(device), source_(c::print(kernels, kDialect, {device.name(), device.info().fp64})) {
+  std::int64_t scratch = 0;
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    for (const c::Entry& entry : source_.kernels[k]) {
+      check_params(*kernels[k], entry, device);
+      scratch = std::max(scratch, entry.scratch_bytes);
+    }
+  }
+  if (env::debug(5, kTopic)) fmt::print(stderr, "{}\n", source_.text);
+  const auto start = std::chrono::steady_clock::now();
+  const auto program = device.build(source_.text, build_options(device.info()));
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  std::unordered_map<std::string, std::shared_ptr<Kernel>> made;  // equal kernels share theirs
+  for (const auto& entries : source_.kernels) {
+    kernels_.emplace_back();
+    for (const c::Entry& entry : entries) {
+      std::shared_ptr<Kernel>& kernel = made[entry.name];
+      if (!kernel) kernel = std::make_shared<Kernel>(program, entry.name);
+      kernels_.back().push_back(kernel);
+    }
+  }
+  if (scratch > 0) scratch_ = device.allocate(static_cast<std::size_t>(scratch));
+  if (env::debug(1, kTopic)) {
+    fmt::print(stderr, "codegen: {} kernels for {}: {} functions built in {:.2f} ms\n",
+               kernels.size(), device.name(), made.size(), took.count());
+  }
+}
+
+void CompiledKernels::launch(std::size_t k, std::span<const Place> params) {
+  for (std::size_t p = 0; p < kernels_[k].size(); ++p) {
+    const c::Entry& entry = source_.kernels[k][p];
+    std::vector<Arg> args;
+    for (const int param : entry.params) args.emplace_back(params[static_cast<std::size_t>(param)]);
+    if (entry.scratch_bytes > 0) args.emplace_back(Place{scratch_.get(), 0});
+    const auto items = static_cast<std::size_t>(entry.items);
+    const std::size_t group = std::min(group_of(*kernels_[k][p], device_.info()), items);
+    const std::size_t groups = (items + group - 1) / group;
+    device_.launch(*kernels_[k][p], groups, group, args);
+  }
+}
+
+}  // namespace lilith::codegen::opencl
