@@ -66,30 +66,26 @@ void check_no_tracers(const Canonical& c) {
   }
 }
 
-/// One evaluation: chosen and stored under the lock, compiled and run without it.
+/// Of this thread, begun and not ended. One lies within another where the user's code is called
+/// while a program is compiled or interpreted: passes, `lower`, `reference`.
+thread_local int evaluations = 0;
+
+/// One evaluation: chosen and stored under the lock, compiled and run without it. Walks do not wait
+/// for those that compile: the user's code that is called may itself walk.
 class Evaluation {
  public:
   /// Marks the targets as being computed.
   Evaluation(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeImpl*>& order)
       : targets_(targets.begin(), targets.end()) {
-    ir::NodeMap<char> stored(targets.size());
-    for (ir::NodeImpl* t : targets) stored.insert(t, 1);
     const Canonical c = canonicalise(targets);
     check_no_tracers(c);
-    donated_ = ir::GraphLock::is_wanted_for_walk() ? std::vector<char>(c.inputs.size(), 0)
-                                                   : donations(c, order, stored);
-    inputs_.reserve(c.inputs.size());
-    for (std::uint32_t k : c.inputs) {
-      ir::check_unchanged(*c.items[k].node);
-      inputs_.push_back(c.items[k].node->storage());
-    }
     request_ = ProgramCache::instance().request(c);
     lines_ = lines_of(c);
-    num_donated_ = std::count(donated_.begin(), donated_.end(), 1);
-    running_.emplace(num_donated_ > 0);
-    for (ir::NodeImpl* t : targets) t->computed_by = ir::RunScope::thread();
+    take_inputs(c, order, request_.program.get());
+    ++evaluations;
   }
   ~Evaluation() {
+    --evaluations;
     if (!running_) return;
     const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
     end();
@@ -99,6 +95,7 @@ class Evaluation {
   void run() {
     outputs_.resize(targets_.size());
     const std::shared_ptr<Program> program = ProgramCache::instance().get(request_);
+    if (!request_.program) take_inputs_again(*program);
     run_at(*program, inputs_, donated_, outputs_,
            [&](std::size_t item) { return lines_.at(item); });
     count_run(num_donated_);
@@ -120,8 +117,40 @@ class Evaluation {
   }
 
  private:
+  /// Under the lock. `program`: null while it is to be compiled; it is then given nothing to write
+  /// to.
+  void take_inputs(const Canonical& c, const std::vector<ir::NodeImpl*>& order,
+                   const Program* program) {
+    ir::NodeMap<char> stored(targets_.size());
+    for (const Tensor& t : targets_) stored.insert(t.node(), 1);
+    inputs_.clear();  // which count as holders of their memory
+    donated_ = !program || ir::GraphLock::is_wanted_for_walk()
+                   ? std::vector<char>(c.inputs.size(), 0)
+                   : donations(c, order, stored);
+    inputs_.reserve(c.inputs.size());
+    for (std::uint32_t k : c.inputs) {
+      ir::check_unchanged(*c.items[k].node);
+      inputs_.push_back(c.items[k].node->storage());
+    }
+    num_donated_ = std::count(donated_.begin(), donated_.end(), 1);
+    const bool interpreted = program && !program->plan();
+    running_.emplace(num_donated_ > 0 && !interpreted);
+    for (const Tensor& t : targets_) t.node()->computed_by = ir::RunScope::thread();
+  }
+
+  /// Now that it is compiled the program may write to inputs, unless part of what it computes was
+  /// stored meanwhile.
+  void take_inputs_again(const Program& program) {
+    const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
+    std::vector<ir::NodeImpl*> targets;
+    for (const Tensor& t : targets_) targets.push_back(t.node());
+    const Canonical c = canonicalise(targets);
+    if (c.key == request_.key) take_inputs(c, pending_nodes(targets), &program);
+  }
+
   void end() {
-    for (const Tensor& t : targets_) t.node()->computed_by = nullptr;
+    for (const Tensor& t : targets_)
+      if (t.node()->computed_by == ir::RunScope::thread()) t.node()->computed_by = nullptr;
     running_.reset();
   }
 
@@ -136,8 +165,7 @@ class Evaluation {
   std::optional<ir::RunScope> running_;
 };
 
-/// Whether another thread computes one of them now. A thread that holds the lock already, or is
-/// called back by what it runs, does not wait for others: it computes the value again.
+/// Whether another thread computes one of them now.
 bool is_computed_elsewhere(const std::vector<ir::NodeImpl*>& nodes) {
   return std::ranges::any_of(nodes, [](const ir::NodeImpl* node) {
     return node->computed_by && node->computed_by != ir::RunScope::thread();
@@ -156,16 +184,19 @@ std::vector<ir::NodeImpl*> targets_of(const std::vector<ir::NodeImpl*>& roots,
   return targets;
 }
 
-/// Null: nothing is pending.
+/// Null: nothing is pending. Waits for other threads that compute part of it. Not so where this
+/// thread holds the lock already, or is called back by an evaluation of its own, which others may
+/// wait for: it computes the value again, once nobody writes to inputs.
 std::unique_ptr<Evaluation> choose(const std::vector<Tensor>& outputs) {
+  const bool called_back = evaluations > 0;
   while (true) {
-    ir::GraphLock lock(ir::GraphLock::For::Evaluation);
+    ir::GraphLock lock(called_back ? ir::GraphLock::For::Walk : ir::GraphLock::For::Evaluation);
     std::vector<ir::NodeImpl*> roots;
     for (const Tensor& t : outputs)
       if (t.defined() && pending(*t.node())) roots.push_back(t.node());
     if (roots.empty()) return nullptr;
     const std::vector<ir::NodeImpl*> order = pending_nodes(roots);
-    if (!ir::GraphLock::is_outermost() || !is_computed_elsewhere(order))
+    if (called_back || !ir::GraphLock::is_outermost() || !is_computed_elsewhere(order))
       return std::make_unique<Evaluation>(targets_of(roots, order), order);
     lock.wait_for_evaluation();
   }

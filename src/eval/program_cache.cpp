@@ -63,11 +63,15 @@ void ProgramCache::insert(const Key& key, std::shared_ptr<Program> program) {
   }
 }
 
+namespace {
+// Programs that this thread makes now; one number for all instances of make_once.
+thread_local int depth = 0;
+}  // namespace
+
 // A thread that compiles may be asked to evaluate: it does not wait for others, who may wait for
 // it.
 template <class Make>
 std::shared_ptr<Program> ProgramCache::make_once(const Key& key, Make make) {
-  thread_local int depth = 0;
   const bool waits = depth == 0 && !ir::GraphLock::is_held();
   if (waits) {
     std::unique_lock lock(mutex_);

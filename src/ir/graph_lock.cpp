@@ -59,8 +59,8 @@ GraphLock::GraphLock(For purpose) : lock_(state().mutex, std::defer_lock) {
   while (purpose == For::Walk && depth == 1 && s.writers != own_writers) {
     ++s.walks_waiting;
     wait_for_evaluation();
-    --s.walks_waiting;
     acquire();
+    --s.walks_waiting;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/env.h"
 #include "lilith/compile.h"
 #include "lilith/graph.h"
 #include "lilith/lower.h"
@@ -205,6 +206,107 @@ TEST(SharedNodes, SeveralThreadsCompileAProgramOnce) {
                 [&] { values[3] = f(x); }});
   EXPECT_EQ(cache_stats().compiled, compiled + 1);
   for (const float v : values) EXPECT_EQ(v, values[0]);
+}
+
+/// y = 2 x, whose compilation (or interpretation) calls f.
+const OpDef& calling_op(std::function<void(const Shape&)> f) {
+  return register_op({.name = fmt::format("gate{}", ++Gate::number),
+                      .infer = [](const InferCtx& c) { return c.in[0]; },
+                      .no_vjp_reason = "it is a test",
+                      .lower =
+                          [f = std::move(f)](LowerCtx& c) {
+                            f(c.out.shape);
+                            return c[0] * 2.0;
+                          },
+                      .cost = 1});
+}
+
+/// w = op(w), which takes over w's memory: the sum.
+float update_in_place(const OpDef& op, std::int64_t n) {
+  Tensor w = full({n}, 1.0) * 1.5;
+  eval(w);
+  w = apply(op, {w});
+  return w.sum().item<float>();
+}
+
+/// Two threads meet in the code that their programs call.
+struct Meeting {
+  std::atomic<int> there{0};
+  std::atomic<bool> complete{false};
+  void wait() {
+    if (++there == 2) complete = true;
+    EXPECT_TRUE(Gate::wait(complete));
+  }
+};
+
+TEST(SharedNodes, WhoCompilesMayWalkWhileOthersCompile) {
+  Meeting meeting;
+  const Tensor other = arange(4).to(kFloat32) + 1;
+  const OpDef& op = calling_op([&](const Shape&) {
+    meeting.wait();
+    EXPECT_EQ(Node(other).inputs().size(), 2);
+  });
+  const auto donated = cache_stats().donated;
+  float sums[2] = {};
+  run_together(
+      {[&] { sums[0] = update_in_place(op, 8); }, [&] { sums[1] = update_in_place(op, 9); }});
+  EXPECT_EQ(sums[0], 24);
+  EXPECT_EQ(sums[1], 27);
+  EXPECT_EQ(cache_stats().donated, donated + 2);
+}
+
+TEST(SharedNodes, WhoCompilesMayWalkWhileAnotherWaitsForTheProgram) {
+  std::atomic<bool> reached{false}, asking{false};
+  const Tensor other = arange(4).to(kFloat32) + 1;
+  const OpDef& op = calling_op([&](const Shape&) {
+    if (reached.exchange(true)) return;
+    EXPECT_TRUE(Gate::wait(asking));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it comes to wait
+    EXPECT_EQ(Node(other).inputs().size(), 2);
+  });
+  float sums[2] = {};
+  run_together({[&] { sums[0] = update_in_place(op, 8); },
+                [&] {
+                  EXPECT_TRUE(Gate::wait(reached));
+                  asking = true;
+                  sums[1] = update_in_place(op, 8);
+                }});
+  EXPECT_EQ(sums[0], 24);
+  EXPECT_EQ(sums[1], 24);
+}
+
+TEST(SharedNodes, WhoInterpretsMayWalkWhileOthersInterpret) {
+  env::set("LILITH_EAGER", "1");
+  Meeting meeting;
+  const Tensor other = arange(4).to(kFloat32) + 1;
+  const OpDef& op = calling_op([&](const Shape&) {
+    if (!meeting.complete) meeting.wait();
+    EXPECT_EQ(Node(other).inputs().size(), 2);
+  });
+  float sums[2] = {};
+  run_together(
+      {[&] { sums[0] = update_in_place(op, 8); }, [&] { sums[1] = update_in_place(op, 9); }});
+  EXPECT_EQ(sums[0], 24);
+  EXPECT_EQ(sums[1], 27);
+  env::set("LILITH_EAGER", "");
+  clear_program_cache();
+}
+
+TEST(SharedNodes, WhoCompilesReadsWhatAnotherThatCompilesIsToCompute) {
+  Meeting meeting;
+  const Tensor a = sin(arange(16).to(kFloat32)), b = cos(arange(16).to(kFloat32));
+  const OpDef& op = calling_op([&](const Shape& shape) {
+    meeting.wait();
+    const Tensor& of_the_other = shape[0] == 5 ? b : a;
+    EXPECT_LE(of_the_other.max().item<float>(), 1);
+  });
+  float sums[2] = {};
+  const auto work = [&](std::int64_t n, const Tensor& mine) {
+    return (apply(op, {ones({n}) * 1.5}).sum() + mine.sum() * 0).item<float>();
+  };
+  run_together({[&] { sums[0] = work(5, a); }, [&] { sums[1] = work(7, b); }});
+  EXPECT_EQ(sums[0], 15);
+  EXPECT_EQ(sums[1], 21);
 }
 
 TEST(SharedNodes, AnEvaluatedNodeShowsNothingOfWhatMadeIt) {
