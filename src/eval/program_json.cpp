@@ -59,7 +59,7 @@ class Table {
 /// The nodes of the graph that is scheduled: which buffer holds which, what a launch computes.
 class Scheduled {
  public:
-  Scheduled(const Graph& g, const schedule::Plan& plan) : plan_(plan), nodes_(g.nodes()) {
+  Scheduled(const Graph& g, const schedule::Plan& plan) : nodes_(g.nodes()) {
     const ir::NodeNames names(nodes_);
     std::unordered_map<std::string, int> by_name;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -116,7 +116,6 @@ class Scheduled {
   }
 
  private:
-  const schedule::Plan& plan_;
   const std::vector<Node> nodes_;
   ir::NodeMap<int> at_;
   std::vector<int> node_of_;  // by buffer; -1: none
