@@ -84,8 +84,11 @@ std::string CompiledGraph::explain() const { return impl_->program->stats().text
 void CompiledGraph::explain_html(const std::string& path) const {
   std::vector<ir::NodeImpl*> outputs;
   for (const Tensor& t : impl_->graph.outputs()) outputs.push_back(t.node());
-  const ir::GraphLock lock;
-  const Graph asked = driver::build_graph(driver::canonicalise(outputs));
+  const runtime::Busy busy;
+  const Graph asked = [&] {
+    const ir::GraphLock lock;
+    return driver::build_graph(driver::canonicalise(outputs));
+  }();
   write_page(record_program("graph", asked, *impl_->program), path);
 }
 

@@ -42,8 +42,8 @@ const OpDef& softmax_vjp_op =
                       .vjp =
                           [](const VjpCtx& c, const Tensor& ct) {
                             const std::vector<std::int64_t>& dims = c.attrs.ints("axes");
-                            const Tensor mean = make_reduce("reduce_sum", mul(ct, c.out), dims);
-                            const Tensor off = sub(ct, broadcast_over(mean, ct.shape(), dims));
+                            const Tensor total = make_reduce("reduce_sum", mul(ct, c.out), dims);
+                            const Tensor off = sub(ct, broadcast_over(total, ct.shape(), dims));
                             return std::vector<Tensor>{Tensor(), mul(c.out, off)};
                           },
                       .reference =

@@ -9,7 +9,7 @@
 namespace lilith::codegen::c {
 namespace {
 
-/// What of a kernel is of f64: "sqrt", "its buffer x", "a register"; empty where nothing is.
+/// What of a kernel is of f64: an op ("sqrt") or "its register r"; empty where nothing is.
 class FindF64 {
  public:
   explicit FindF64(const kir::Kernel& k) {

@@ -37,11 +37,11 @@ std::size_t group_of(const Kernel& kernel, const DeviceInfo& d) {
 }
 
 void check_params(const kir::Kernel& kernel, const c::Entry& entry, const Device& device) {
-  const std::size_t bytes = kParamBytes * (entry.params.size() + (entry.scratch_bytes > 0 ? 1 : 0));
-  if (bytes <= device.info().max_param_bytes) return;
+  const std::size_t places = entry.params.size() + (entry.scratch_bytes > 0 ? 1 : 0);
+  if (kParamBytes * places <= device.info().max_param_bytes) return;
   throw DeviceError(
       fmt::format("codegen: kernel {} takes {} buffers, a kernel of {} at most {}", kernel.name,
-                  entry.params.size(), device.name(), device.info().max_param_bytes / kParamBytes),
+                  places, device.name(), device.info().max_param_bytes / kParamBytes),
       LocScope::current());
 }
 
@@ -80,7 +80,13 @@ void CompiledKernels::launch(std::size_t k, std::span<const Place> params) {
   for (std::size_t p = 0; p < kernels_[k].size(); ++p) {
     const c::Entry& entry = source_.kernels[k][p];
     std::vector<Arg> args;
-    for (const int param : entry.params) args.emplace_back(params[static_cast<std::size_t>(param)]);
+    for (const int param : entry.params) {
+      const auto place = static_cast<std::size_t>(param);
+      if (place >= params.size())
+        throw InternalError(
+            fmt::format("codegen: a kernel reads place {} of {}", place, params.size()));
+      args.emplace_back(params[place]);
+    }
     if (entry.scratch_bytes > 0) args.emplace_back(Place{scratch_.get(), 0});
     const auto items = static_cast<std::size_t>(entry.items);
     const std::size_t group = std::min(group_of(*kernels_[k][p], device_.info()), items);

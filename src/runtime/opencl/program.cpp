@@ -79,6 +79,8 @@ void Device::set_args(const Kernel& kernel, std::span<const Arg> args) {
     std::visit(
         [&](const auto& value) {
           if constexpr (std::is_same_v<decltype(value), const Place&>) {
+            if (value.buffer == nullptr)
+              throw InternalError("opencl: launch with a place that has no block");
             const cl_long offset = value.offset;
             check_range(*value.buffer, static_cast<std::size_t>(offset), 0, "launch");
             set(&value.buffer->memory_, sizeof value.buffer->memory_);
