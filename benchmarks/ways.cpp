@@ -59,6 +59,61 @@ Case conv_data(std::int64_t n, std::int64_t c, std::int64_t s) {
           {c, c, 3, 3}};
 }
 
+// Operands that lie the other way.
+void add_transposed(std::vector<Case>* all, std::int64_t n) {
+  const Shape square{n, n};
+  all->push_back({fmt::format("{}, b transposed", n),
+                  [](const Tensor& x, const Tensor& w) { return matmul(x, w.t()); }, square,
+                  square});
+  all->push_back({fmt::format("{}, a transposed", n),
+                  [](const Tensor& x, const Tensor& w) { return matmul(x.t(), w); }, square,
+                  square});
+  all->push_back({fmt::format("{}, both transposed", n),
+                  [](const Tensor& x, const Tensor& w) { return matmul(x.t(), w.t()); }, square,
+                  square});
+}
+
+// A linear layer of a few rows, which waits for its weights.
+void add_few_rows(std::vector<Case>* all, std::int64_t rows, std::int64_t in, std::int64_t out) {
+  const std::string name = fmt::format("{} rows", rows);
+  all->push_back({name + " fwd",
+                  [](const Tensor& x, const Tensor& w) { return matmul(x, w.t()); },
+                  {rows, in},
+                  {out, in}});
+  all->push_back({name + " dX",
+                  [](const Tensor& dy, const Tensor& w) { return matmul(dy, w); },
+                  {rows, out},
+                  {out, in}});
+  all->push_back({name + " dW",
+                  [](const Tensor& dy, const Tensor& x) { return matmul(dy.t(), x); },
+                  {rows, out},
+                  {rows, in}});
+}
+
+// Results of few channels that are asked for in rows.
+void add_small_convolutions(std::vector<Case>* all) {
+  all->push_back({"conv3d 8ch fwd",
+                  [](const Tensor& x, const Tensor& w) { return conv3d(x, w, {}, 1, 1); },
+                  {2, 8, 16, 32, 32},
+                  {16, 8, 3, 3, 3}});
+  all->push_back({"conv 32ch dilated fwd",
+                  [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, 1, 2, 2); },
+                  {8, 32, 32, 32},
+                  {32, 32, 3, 3}});
+  all->push_back({"conv 1x1 fwd",
+                  [](const Tensor& x, const Tensor& w) { return conv2d(x, w); },
+                  {8, 64, 28, 28},
+                  {128, 64, 1, 1}});
+  all->push_back({"conv 2x2 transposed fwd",
+                  [](const Tensor& x, const Tensor& w) { return conv_transpose2d(x, w, {}, 2); },
+                  {8, 32, 28, 28},
+                  {32, 16, 2, 2}});
+  all->push_back({"conv 4x4 transposed fwd",
+                  [](const Tensor& x, const Tensor& w) { return conv_transpose2d(x, w, {}, 2, 1); },
+                  {8, 64, 16, 16},
+                  {64, 32, 4, 4}});
+}
+
 // The products of gpt (6 x 384, T 128, batch 16), and the convolutions of resnet18 (batch 16).
 std::vector<Case> cases() {
   const std::int64_t t = 2048, d = 384;
@@ -89,6 +144,11 @@ std::vector<Case> cases() {
                  [](const Tensor& x, const Tensor& w) { return matmul(x, w); },
                  {511, 509},
                  {509, 503}});
+  for (const std::int64_t n : {512, 1000, 1024, 2048}) add_transposed(&all, n);
+  add_few_rows(&all, 1, 2048, 2048);
+  add_few_rows(&all, 128, 64, 2048);
+  add_few_rows(&all, 8, 1024, 4096);
+  add_small_convolutions(&all);
   for (const auto& [c, s] : {std::pair{64, 32}, {128, 16}, {256, 8}, {512, 4}}) {
     all.push_back(conv_forward(16, c, s));
     all.push_back(conv_weights(16, c, s));
