@@ -20,7 +20,6 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr std::int64_t kStrip = 16;     // columns of a strip
 constexpr std::int64_t kMaxBlock = 32;  // steps of k in a block
 
 std::int64_t largest_divisor(std::int64_t n, std::int64_t limit) {
@@ -90,8 +89,9 @@ Expr Panels::place(kir::Pool& p, const std::vector<Expr>& at, Expr tile, Expr co
 Block Panels::tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<Expr> at,
                       Expr tile, std::int64_t width, const LoopDim& inner) const {
   Block strips;
-  for (std::int64_t start = 0; start < width; start += kStrip) {
-    const Expr c = p.var(std::min(kStrip, width - start), "c");
+  const std::int64_t strip_width = b_.target.lanes(dtype_);
+  for (std::int64_t start = 0; start < width; start += strip_width) {
+    const Expr c = p.var(std::min(strip_width, width - start), "c");
     const Expr column = c + p.integer(start);
     at[static_cast<std::size_t>(vector_axis_)] = tile * p.integer(vector_tile_) + column;
     Block copy;

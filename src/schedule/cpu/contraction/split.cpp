@@ -33,7 +33,7 @@ void SplitTiles::keep_steps_inside() {
   const std::int64_t row_bytes = schedule_.vector_tile * static_cast<std::int64_t>(size_of(dtype_));
   std::int64_t best = 1;
   for (std::int64_t n = 2; n <= extent && n * row_bytes <= 4 * b_.target.l1_bytes; ++n) {
-    const std::int64_t longest = (extent / n + chunks - 1) / chunks * n;
+    const std::int64_t longest = divide_up(extent / n, chunks) * n;
     if (extent % n == 0 && longest * chunks * 20 <= extent * 21) best = n;
   }
   Axis inner = spec_.axes[last];

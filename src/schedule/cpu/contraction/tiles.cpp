@@ -158,7 +158,7 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& 
   else
     step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, x * y, {}, {}});
   Block sum = over_tile(tile, std::move(step));
-  const std::int64_t vectors = tile.row_count * ((tile.columns + 15) / 16);
+  const std::int64_t vectors = tile.row_count * divide_up(tile.columns, b_.target.lanes(dtype_));
   for (auto it = summed.rbegin(); it != summed.rend(); ++it) {
     // The loop around a short innermost sum would cost as much as its body.
     const bool unroll = it == summed.rbegin() && axis(*it).extent * vectors <= kMaxUnrolledSum;
@@ -302,8 +302,7 @@ Block Tiles::pooled_epilogue(kir::RegId acc, const ResultTile& tile) {
 }
 
 bool Tiles::heavy_epilogue(std::int64_t elements) const {
-  const std::int64_t lanes = b_.target.lanes(dtype_);
-  return epilogue_cost(b_, g_) * ((elements + lanes - 1) / lanes) > kMaxEpilogue;
+  return epilogue_cost(b_, g_) * divide_up(elements, b_.target.lanes(dtype_)) > kMaxEpilogue;
 }
 
 }  // namespace lilith::schedule
