@@ -19,8 +19,10 @@ struct Axis {
   int out_dim = -1;           // of the result's logical dimensions; -1: summed
   std::int64_t out_step = 0;  // in that dimension's index
   std::int64_t unit = 1;      // a register tile holds whole multiples of this: pooling windows
-  /// Arrays that the epilogue reads or writes with a stride when this axis lies in the lanes.
+  /// Arrays that the epilogue reads or writes with a stride when this axis lies in the lanes, and
+  /// the widest such stride, in elements.
   int strided = 0;
+  std::int64_t apart = 0;
   bool summed() const { return out_dim < 0; }
 };
 

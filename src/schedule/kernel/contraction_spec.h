@@ -13,6 +13,7 @@ struct ContractionSpec {
   std::vector<Axis> axes;
   int a_buffer = -1, b_buffer = -1;
   std::int64_t a_offset = 0, b_offset = 0;
+  bool in_rows = false;            // the results are row-major, whatever lies in the lanes
   double macs() const;             // multiplications
   double result_elements() const;  // of the product itself
   /// Where an element of a lies, of b; `at` is the value of every axis.

@@ -53,11 +53,13 @@ class Search {
   void try_rows(int v, std::int64_t vectors);
   void cut_sum(BlockSchedule* s) const;
   bool holds_windows(const TileSchedule& t) const;
-  bool fit_blocks(BlockSchedule* s) const;
+  bool lacks_tasks(int v) const;
+  bool fit_blocks(BlockSchedule* s, bool share_columns) const;
   void choose_copies(BlockSchedule* s) const;
   double tile_cycles(const BlockSchedule& s) const;
   double wait_for_a(const BlockSchedule& s, bool copied) const;
   double wait_for_b(const BlockSchedule& s, double* pack) const;
+  double wait_for_result(const BlockSchedule& s) const;
   double column_blocks(const BlockSchedule& s) const;
   std::int64_t block_steps(const BlockSchedule& s) const;
 
@@ -83,9 +85,12 @@ void Search::try_rows(int v, std::int64_t vectors) {
       s.tile.row_tiles = {rows};
       if (!holds_windows(s.tile)) continue;
       cut_sum(&s);
-      if (!fit_blocks(&s)) continue;
-      choose_copies(&s);
-      if (s.cycles < best.cycles * 0.999) best = std::move(s);
+      for (const bool share_columns : {false, true}) {
+        if (share_columns && !lacks_tasks(v)) break;
+        if (!fit_blocks(&s, share_columns)) continue;
+        choose_copies(&s);
+        if (s.cycles < best.cycles * 0.999) best = s;
+      }
     }
   }
   if (std::isfinite(best.cycles)) found_.push_back(std::move(best));
@@ -125,9 +130,17 @@ std::int64_t Search::block_steps(const BlockSchedule& s) const {
   return n;
 }
 
-// A block of a in half of the L2 cache; as many columns as leave the threads work. False where what
-// waits for the next block would take too much memory.
-bool Search::fit_blocks(BlockSchedule* s) const {
+// Whether the axes around rows and lanes are not work for every thread, in equal shares.
+bool Search::lacks_tasks(int v) const {
+  std::int64_t others = batches_;
+  for (const int i : columns_) others *= i == v ? 1 : axis(i).extent;
+  return others % target_.threads != 0 && others < 4 * target_.threads;
+}
+
+// A block of a in half of the L2 cache, and all columns: where that leaves threads without work
+// they share the rows, or the columns. False where what waits for the next block would take too
+// much memory.
+bool Search::fit_blocks(BlockSchedule* s, bool share_columns) const {
   const TileSchedule& t = s->tile;
   std::int64_t steps = 1;
   for (const int i : rows_) steps *= divide_up(axis(i).extent, t.tile_of(i));
@@ -135,18 +148,18 @@ bool Search::fit_blocks(BlockSchedule* s) const {
   const std::int64_t most_rows = std::max<std::int64_t>(1, target_.l2_bytes / 2 / row);
   const std::int64_t columns = divide_up(axis(t.vector_axis).extent, t.vector_tile);
   std::int64_t blocks = divide_up(steps, most_rows);
-  // Work for every thread, in equal shares.
-  std::int64_t others = batches_;
-  for (const int i : columns_) others *= i == t.vector_axis ? 1 : axis(i).extent;
   const std::int64_t threads = target_.threads;
-  if (others % threads != 0 && others < 4 * threads)
-    blocks = std::min(steps, divide_up(blocks, threads) * threads);
+  const bool share = lacks_tasks(t.vector_axis);
+  if (share && !share_columns) blocks = std::min(steps, divide_up(blocks, threads) * threads);
   s->row_tiles = divide_up(steps, blocks);
   const std::int64_t partial = s->row_tiles * t.row_tiles[0] * t.vector_tile * element_bytes_;
   if (s->cut_axis >= 0 && partial > kMostPartial) return false;
   s->column_tiles =
       s->cut_axis < 0 ? columns : std::clamp<std::int64_t>(kMostPartial / partial, 1, columns);
-  s->column_tiles = divide_up(columns, divide_up(columns, s->column_tiles));
+  std::int64_t column_blocks = divide_up(columns, s->column_tiles);
+  if (share && share_columns)
+    column_blocks = std::min(columns, divide_up(column_blocks, threads) * threads);
+  s->column_tiles = divide_up(columns, column_blocks);
   return true;
 }
 
@@ -172,7 +185,7 @@ double Search::tile_cycles(const BlockSchedule& s) const {
   const double one =
       static_cast<double>(m / rows) * columns(rows) + (m % rows ? columns(m % rows) : 0);
   return one * spec_.result_elements() / static_cast<double>(m * n) *
-         layout_factor(axis(t.vector_axis));
+         layout_factor(spec_, t.vector_axis);
 }
 
 // A block of a is touched once and then read again for each tile of columns.
@@ -229,6 +242,18 @@ double Search::wait_for_b(const BlockSchedule& s, double* pack) const {
   return walk.far(tiles * row_blocks * (walk.fits ? 1 : static_cast<double>(s.row_tiles)));
 }
 
+// A tile's rows, and then those below it.
+double Search::wait_for_result(const BlockSchedule& s) const {
+  const Axis& lanes = axis(s.tile.vector_axis);
+  const std::int64_t run = axis(s.tile.row_axes[0]).strided == 0 ? s.tile.row_tiles[0] : 1;
+  if (lanes.strided > 0)
+    return lanes.strided * spec_.result_elements() *
+           scattered_cycles(lanes.apart * element_bytes_, s.tile.vector_tile, run, target_);
+  return walk_in_runs(spec_.result_elements() * static_cast<double>(element_bytes_),
+                      s.tile.vector_tile * element_bytes_, target_)
+      .far(1);
+}
+
 double Search::column_blocks(const BlockSchedule& s) const {
   const std::int64_t tiles = divide_up(axis(s.tile.vector_axis).extent, s.tile.vector_tile);
   return static_cast<double>(divide_up(tiles, s.column_tiles));
@@ -236,8 +261,12 @@ double Search::column_blocks(const BlockSchedule& s) const {
 
 void Search::choose_copies(BlockSchedule* s) const {
   const std::int64_t block = s->row_tiles * s->tile.row_tiles[0] * block_steps(*s) * element_bytes_;
+  const double tiles = tile_cycles(*s);
+  const std::int64_t row = std::abs(axis(s->tile.row_axes[0]).a) * element_bytes_;
+  const double competing =
+      competing_rows(row, s->tile.row_tiles[0], divide_up(s->tile.vector_tile, lanes_), target_);
   const double copied = block <= target_.l2_bytes ? wait_for_a(*s, true) : INFINITY,
-               direct = wait_for_a(*s, false);
+               direct = wait_for_a(*s, false) + tiles * competing;
   s->copy_a = copied < direct;
   double pack = 0;
   const double panels = wait_for_b(*s, &pack);
@@ -245,8 +274,7 @@ void Search::choose_copies(BlockSchedule* s) const {
   s->tile.pack_b = panels + pack < rows;
   s->tile.pack_cycles = s->tile.pack_b ? pack : 0;
   s->cycles = kBlockLoops + tile_cycles(*s) + std::min(copied, direct) +
-              (s->tile.pack_b ? panels : rows) +
-              1.5 * axis(s->tile.vector_axis).strided * spec_.result_elements();
+              (s->tile.pack_b ? panels : rows) + wait_for_result(*s);
   double tasks = column_blocks(*s);
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
     if (axis(i).summed() || axis(i).b == 0 || i == s->tile.vector_axis) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "schedule/cpu/contraction/operand_walk.h"
 #include "schedule/cpu/contraction/product_kernel.h"
 #include "schedule/cpu/contraction/ways.h"
 
@@ -104,17 +105,41 @@ DotSchedule find_group(const ContractionSpec& spec) {
   return s;
 }
 
+// Whether the elements that are summed side by side read an operand that others read again, of
+// which the L1 cache keeps too little beside what streams by.
+bool reloads(const ContractionSpec& spec, const Target& target, DType dtype, const DotSchedule& s) {
+  if (s.group_axis < 0) return false;
+  const auto axis = [&](int i) -> const Axis& { return spec.axes[static_cast<std::size_t>(i)]; };
+  const auto step = axis(s.group_axis).a != 0 ? &Axis::a : &Axis::b;
+  const bool again = std::any_of(spec.axes.begin(), spec.axes.end(), [&](const Axis& x) {
+    return !x.summed() && x.extent > 1 && x.*step == 0;
+  });
+  const std::int64_t bytes =
+      s.group * axis(s.sum_axis).extent * static_cast<std::int64_t>(size_of(dtype));
+  return again && 2 * bytes > target.l1_bytes;
+}
+
+// Both operands pass by once, in lines of the sum.
+double wait_for_operands(const ContractionSpec& spec, const Target& target, DType dtype,
+                         std::int64_t line) {
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  return walk_in_runs(span_bytes(spec.axes, &Axis::a, size), line * size, target).far(1) +
+         walk_in_runs(span_bytes(spec.axes, &Axis::b, size), line * size, target).far(1);
+}
+
 double cycles_of(const ContractionSpec& spec, const Target& target, DType dtype,
                  const DotSchedule& s) {
   const std::int64_t k = spec.axes[static_cast<std::size_t>(s.sum_axis)].extent;
   const double result = spec.result_elements(),
                outer = spec.macs() / result / static_cast<double>(k);
-  const auto vectors = static_cast<double>((k + target.lanes(dtype) - 1) / target.lanes(dtype));
+  const auto vectors = static_cast<double>(divide_up(k, target.lanes(dtype)));
   const auto group = static_cast<double>(s.group);
   // An FMA waits for one read of its own, one of the group's, or for the FMA before it; at the end
   // of each line the lanes are added up.
   const double lines = outer > 1 ? 7 : 0;
-  return result * (outer * (vectors * std::max(1.0, 4 / group) + 2 / group + lines) + 14);
+  const double vector = reloads(spec, target, dtype, s) ? kReloaded : std::max(1.0, 4 / group);
+  return result * (outer * (vectors * vector + 2 / group + lines) + 14) +
+         wait_for_operands(spec, target, dtype, k);
 }
 
 }  // namespace

@@ -20,20 +20,40 @@ void visit_epilogue(const Builder& b, const Product& g,
   for (const NodeImpl* n : g.stores) walk(n);
 }
 
+namespace {
+
+// Whether it is an output, or read by nothing but maps that write outputs: those are row-major, and
+// a map gathers what the product does not scatter.
+bool goes_out(const Dataflow& dataflow, const NodeImpl* n) {
+  const auto users = dataflow.users(n);
+  return dataflow.is_output(n) ||
+         (!users.empty() && std::all_of(users.begin(), users.end(), [&](const NodeImpl* user) {
+           return dataflow.is_output(user) &&
+                  (user->op->cls == OpClass::View || user->op->cls == OpClass::Elementwise);
+         }));
+}
+
+}  // namespace
+
 void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
   if (g.pool != nullptr) return;
   const auto mark = [&](const NodeImpl* n, const Layout& layout) {
     if (n->aval.shape != g.domain) return;
     const auto strides = layout.strides(g.domain);
     for (Axis& x : spec->axes) {
-      if (!x.summed() && strides[static_cast<std::size_t>(x.out_dim)] * x.out_step != 1)
-        ++x.strided;
+      if (x.summed()) continue;
+      const std::int64_t apart = strides[static_cast<std::size_t>(x.out_dim)] * x.out_step;
+      if (apart == 1) continue;
+      ++x.strided;
+      x.apart = std::max(x.apart, apart);
     }
   };
   const Layout row_major = Layout::row_major(g.domain.rank());
   if (b.dataflow.is_output(g.core)) mark(g.core, row_major);
+  spec->in_rows = std::all_of(g.stores.begin(), g.stores.end(),
+                              [&](const NodeImpl* n) { return goes_out(b.dataflow, n); });
   visit_epilogue(b, g, [&](const NodeImpl* n, bool made_here) {
-    if (made_here && b.dataflow.is_output(n)) mark(n, row_major);
+    if (made_here && goes_out(b.dataflow, n)) mark(n, row_major);
     if (!made_here && b.buffer(n) >= 0)
       mark(n, b.plan.buffers[static_cast<std::size_t>(b.buffer(n))].layout);
   });

@@ -13,6 +13,7 @@ void visit_epilogue(const Builder& b, const Product& g,
 
 /// Counts for every axis the arrays that the epilogue reads or writes with a stride when it lies in
 /// the lanes: outputs are row-major whatever runs there, and what is loaded lies as it was stored.
+/// Says whether all results are.
 void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec);
 
 /// Work of the epilogue for one element.

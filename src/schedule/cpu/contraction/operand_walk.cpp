@@ -14,21 +14,52 @@ constexpr std::int64_t kRun = 16 * kLine;             // bytes in line that the 
 constexpr std::int64_t kShortRun = 4 * kLine;         // whose first lines it does not
 constexpr std::int64_t kForeseen = 1024;              // the longest even step
 constexpr std::int64_t kWays = 8;                     // of the L2 cache, at least
+constexpr std::int64_t kWay = 4096;                   // bytes of a way of the L1 cache
+// An operand of two L2 caches lies in the next one: a core that looks some hundred instructions
+// ahead waits for it as little as for the L2 cache. One of eight is waited for.
+constexpr double kNearby = 2, kAway = 8;
+constexpr double kVisited = 3;  // cycles of a line that elements are scattered into
+constexpr double kMissed = 25;  // cycles of a scattered element whose line has to come again
 
 struct Part {
   std::int64_t bytes, steps;
 };
 
-// The lines that the L2 cache holds of runs that begin so far apart.
-double held(std::int64_t apart, double run_lines, const Target& target) {
-  const std::int64_t way = target.l2_bytes / kWays;
+// The lines of runs that begin so far apart that a cache holds, of so many ways.
+double held(std::int64_t apart, double run_lines, std::int64_t way, std::int64_t ways) {
   const double sets = static_cast<double>(way) / static_cast<double>(kLine);
-  if (apart == 0) return sets * kWays;
+  if (apart == 0) return sets * static_cast<double>(ways);
   const double runs = static_cast<double>(way) / static_cast<double>(std::gcd(apart, way));
-  return std::min(sets, std::max(1.0, runs) * run_lines) * kWays;
+  return std::min(sets, std::max(1.0, runs) * run_lines) * static_cast<double>(ways);
+}
+
+// How far lines that are used in turn outgrow what the L1 cache holds of them: 1 where none stays.
+double outgrown(std::int64_t apart, std::int64_t lines, const Target& target) {
+  const double room = held(apart, 1, kWay, target.l1_bytes / kWay);
+  return std::clamp(static_cast<double>(lines) / room - 1, 0.0, 1.0);
+}
+
+// Of lines in runs: the first ones are not foreseen.
+double price_of(std::int64_t run, bool foreseen) {
+  if (run >= kRun) return kStream;
+  if (run >= kShortRun || foreseen) return kNear;
+  return std::max(kNear, kFar * kLine / static_cast<double>(std::max(run, kLine)));
+}
+
+double waits_for(double bytes, const Target& target) {
+  const double caches = bytes / static_cast<double>(target.l2_bytes);
+  return std::clamp((caches - kNearby) / (kAway - kNearby), 0.0, 1.0);
 }
 
 }  // namespace
+
+double span_bytes(const std::vector<Axis>& axes, std::int64_t Axis::* step,
+                  std::int64_t element_bytes) {
+  std::int64_t elements = 1;
+  for (const Axis& x : axes)
+    elements += std::abs(x.*step) * std::max<std::int64_t>(0, x.extent - 1);
+  return static_cast<double>(elements * element_bytes);
+}
 
 OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step,
                       const std::vector<std::int64_t>& steps, std::int64_t element_bytes,
@@ -54,13 +85,30 @@ OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step,
   const double run_lines = std::ceil(static_cast<double>(run) / kLine) + (run % kLine ? 0.5 : 0);
   OperandWalk w;
   w.lines = runs * run_lines;
-  w.price = run >= kRun ? kStream : run >= kShortRun || apart <= kForeseen ? kNear : kFar;
-  w.fits = w.lines <= held(apart, run_lines, target) * 0.5;
+  w.price = price_of(run, apart <= kForeseen);
+  w.waits = waits_for(span_bytes(axes, step, element_bytes), target);
+  w.fits = w.lines <= held(apart, run_lines, target.l2_bytes / kWays, kWays) * 0.5;
   return w;
 }
 
 OperandWalk walk_along(double bytes, const Target& target) {
-  return {bytes / kLine, kStream, bytes <= static_cast<double>(target.l2_bytes) / 2};
+  return {bytes / kLine, kStream, 1, bytes <= static_cast<double>(target.l2_bytes) / 2};
+}
+
+OperandWalk walk_in_runs(double bytes, std::int64_t run, const Target& target) {
+  return {bytes / static_cast<double>(std::min(run, kLine)), price_of(run, false),
+          waits_for(bytes, target), bytes <= static_cast<double>(target.l2_bytes) / 2};
+}
+
+double scattered_cycles(std::int64_t apart, std::int64_t lanes, std::int64_t run,
+                        const Target& target) {
+  return 1.5 +
+         std::max(kMissed * outgrown(apart, lanes, target), kVisited / static_cast<double>(run));
+}
+
+double competing_rows(std::int64_t apart, std::int64_t rows, std::int64_t vectors,
+                      const Target& target) {
+  return outgrown(apart, rows, target) * 2 * kReloaded / static_cast<double>(vectors);
 }
 
 }  // namespace lilith::schedule

@@ -25,9 +25,10 @@ double idle_factor(const Target& target, double tasks) {
   return std::ceil(tasks / threads) * threads / tasks;
 }
 
-double layout_factor(const Axis& x) {
-  const bool spatial =
-      x.name.size() == 2 && x.name[0] == 'o' && x.name[1] >= '0' && x.name[1] <= '9';
+double layout_factor(const ContractionSpec& spec, int vector_axis) {
+  const Axis& x = spec.axes[static_cast<std::size_t>(vector_axis)];
+  const bool spatial = !spec.in_rows && x.name.size() == 2 && x.name[0] == 'o' &&
+                       x.name[1] >= '0' && x.name[1] <= '9';
   return spatial ? 1.35 : 1;
 }
 

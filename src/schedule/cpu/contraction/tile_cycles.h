@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "schedule/kernel/axes.h"
+#include "schedule/kernel/contraction_spec.h"
 #include "schedule/target.h"
 
 // What a register tile costs while its operands lie in the L1 and L2 caches.
@@ -25,8 +25,8 @@ bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lan
 /// The factor by which threads that have no tile while others do lengthen a product.
 double idle_factor(const Target& target, double tasks);
 
-/// What a layout with this axis in the lanes costs those who read it: pooling and the next
-/// convolution want the channels there.
-double layout_factor(const Axis& vector_axis);
+/// What a layout with this axis in the lanes costs those who read it, where there is a choice:
+/// pooling and the next convolution want the channels there.
+double layout_factor(const ContractionSpec& spec, int vector_axis);
 
 }  // namespace lilith::schedule

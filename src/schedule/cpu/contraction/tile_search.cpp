@@ -38,7 +38,6 @@ struct Lanes {
   bool pack = false, aligned = true;
   std::vector<int> row_axes;  // those that move a and not b
   double others = 1;          // tiles repeat over every other axis of the result
-  double fixed_cycles = 0;    // whatever the tile
 };
 
 class Search {
@@ -70,8 +69,9 @@ class Search {
   void try_tiles(const Lanes& l);
   void try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t most, int outer, int inner);
   void consider(const Lanes& l, std::int64_t vectors, Rows rows);
+  std::int64_t rows_in_line(const Rows& rows) const;
   bool holds_units(const Rows& rows) const;
-  double row_distance(const Rows& rows) const;
+  double row_distance(const Rows& rows, std::int64_t vectors) const;
   double all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent, std::int64_t width) const;
   double one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads) const;
 
@@ -93,15 +93,13 @@ std::optional<Lanes> Search::in_lanes(int v, bool pack) const {
   if (pack ? vec.a != 0 : vec.b != 1) return {};
   Lanes l{v, pack};
   l.aligned = pack || is_aligned(spec_.axes, v, lanes_);
-  l.others = layout_factor(vec);
+  l.others = layout_factor(spec_, v);
   for (int r = 0; r < axes(); ++r) {
     const Axis& x = axis(r);
     if (r == v || x.summed()) continue;
     if (x.a != 0 && x.b == 0) l.row_axes.push_back(r);
     l.others *= static_cast<double>(x.extent);
   }
-  // A gather or scatter takes its elements one by one.
-  l.fixed_cycles = 1.5 * vec.strided * static_cast<double>(result_);
   return l;
 }
 
@@ -144,8 +142,9 @@ void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
   if (!holds_units(rows)) return;
   const std::int64_t extent = axis(l.axis).extent, width = std::min(vectors * lanes_, extent);
   const double cycles =
-      all_tiles(l, rows, extent, width) * (l.others / rows.covered) * row_distance(rows) +
-      l.fixed_cycles;
+      all_tiles(l, rows, extent, width) * (l.others / rows.covered) * row_distance(rows, vectors) +
+      axis(l.axis).strided * static_cast<double>(result_) *
+          scattered_cycles(axis(l.axis).apart * element_bytes_, width, rows_in_line(rows), target_);
   if (cycles >= best_.cycles * 0.999) return;
   best_.cycles = cycles;
   best_.vector_axis = l.axis;
@@ -153,6 +152,14 @@ void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
   best_.vector_tile = width;
   best_.row_axes = std::move(rows.axes);
   best_.row_tiles = std::move(rows.tiles);
+}
+
+// Rows of a tile that follow each other in the memory of the result.
+std::int64_t Search::rows_in_line(const Rows& rows) const {
+  std::int64_t n = 1;
+  for (std::size_t k = 0; k < rows.axes.size(); ++k)
+    n *= axis(rows.axes[k]).strided == 0 ? rows.tiles[k] : 1;
+  return n;
 }
 
 // Whether the tile holds whole windows of what is pooled.
@@ -166,15 +173,15 @@ bool Search::holds_units(const Rows& rows) const {
   return true;
 }
 
-// Rows that lie a multiple of a page apart compete for the same lines of the L1 cache, which has as
-// many ways as pages, and each has a translation of its own.
-double Search::row_distance(const Rows& rows) const {
+// Rows that lie a multiple of a page apart compete for the same lines of the L1 cache, and each has
+// a translation of its own.
+double Search::row_distance(const Rows& rows, std::int64_t vectors) const {
   double factor = 1;
   for (std::size_t k = 0; k < rows.axes.size(); ++k) {
     const std::int64_t bytes = std::abs(axis(rows.axes[k]).a) * element_bytes_;
     if (rows.tiles[k] < 2) continue;
     if (bytes % kPage == 0)
-      factor *= rows.tiles[k] > target_.l1_bytes / kPage ? 1.8 : 1.1;
+      factor *= 1.1 + competing_rows(bytes, rows.tiles[k], vectors, target_);
     else if (bytes % 1024 == 0 && rows.tiles[k] > 4)
       factor *= 1.3;
     else if (bytes > kPage)
@@ -186,8 +193,12 @@ double Search::row_distance(const Rows& rows) const {
 // Cycles for the tiles along the rows and the vector axis, `width` elements of it in each.
 double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent,
                          std::int64_t width) const {
-  // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows.
-  const LaneLoads loads{summed_ * width * element_bytes_ * 4 <= target_.l1_bytes * 3, l.aligned};
+  // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows; so does
+  // a small b of several panels, which is walked innermost.
+  const std::int64_t whole = summed_ * extent * element_bytes_;
+  const std::int64_t panel =
+      whole <= target_.l2_bytes / 2 ? whole : summed_ * width * element_bytes_;
+  const LaneLoads loads{panel * 4 <= target_.l1_bytes * 3, l.aligned};
   const std::int64_t full = extent / width, rest = extent % width;
   const auto columns = [&](std::int64_t n) {
     return static_cast<double>(full) * one_tile(n, width, loads) +
@@ -231,6 +242,17 @@ class Memory {
     const double result = spec_.result_elements() * static_cast<double>(bytes_);
     const bool near = result <= static_cast<double>(target_.l2_bytes) / 2;
     return rounds_ * (wait() + result / kLine * (near ? 4 : 16));
+  }
+
+  // Nothing is stored twice: each tile's rows, of which the next tile goes on where b is walked
+  // innermost.
+  double wait_for_result() const {
+    const Axis& lanes = spec_.axes[static_cast<std::size_t>(s_.vector_axis)];
+    if (lanes.strided > 0) return 0;  // see scattered_cycles
+    const std::int64_t run = small_b(spec_, s_, bytes_, target_) ? lanes.extent : s_.vector_tile;
+    return walk_in_runs(spec_.result_elements() * static_cast<double>(bytes_), run * bytes_,
+                        target_)
+        .far(1);
   }
 
   double wait() const {
@@ -344,7 +366,9 @@ std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target
       }
       const Memory memory(turned, target, dtype, s);
       s.pack_cycles = memory.pack();
-      s.cycles = (s.cycles + memory.wait()) * idle_factor(target, memory.tiles()) + s.pack_cycles;
+      s.cycles = (s.cycles + memory.wait() + memory.wait_for_result()) *
+                     idle_factor(target, memory.tiles()) +
+                 s.pack_cycles;
       all.push_back(std::move(s));
     }
   }
