@@ -11,8 +11,8 @@
 
 #include "commands.h"
 #include "compile_probe.h"
-#include "device_option.h"
 #include "fma_peak.h"
+#include "lilith/devices.h"
 #include "registry.h"
 
 namespace lilith::cli {

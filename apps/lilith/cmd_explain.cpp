@@ -3,8 +3,8 @@
 #include <fstream>
 
 #include "commands.h"
-#include "device_option.h"
 #include "lilith/compile.h"
+#include "lilith/devices.h"
 #include "lilith/io.h"
 #include "lilith/ops.h"
 #include "registry.h"

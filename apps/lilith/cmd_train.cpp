@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
-#include "device_option.h"
+#include "lilith/devices.h"
 #include "registry.h"
 
 namespace lilith::cli {

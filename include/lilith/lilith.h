@@ -5,6 +5,7 @@
 #include "lilith/checkpoint.h"
 #include "lilith/compile.h"
 #include "lilith/data.h"
+#include "lilith/devices.h"
 #include "lilith/graph.h"
 #include "lilith/init.h"
 #include "lilith/io.h"

@@ -109,14 +109,19 @@ class Tensor {
     else
       return static_cast<T>(item_f64(loc));
   }
-  /// All elements in row-major order; T must be the dtype's host type.
+  /// A copy of all elements in row-major order; T must be the dtype's host type.
   template <class T>
   std::vector<T> to_vector(SourceLocation loc = SourceLocation::current()) const {
-    const T* p = data<T>(loc);
-    return std::vector<T>(p, p + numel());
+    std::vector<std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>> out(
+        static_cast<std::size_t>(numel_of(dtype_of<T>, loc)));
+    copy_elements(out.data(), loc);
+    if constexpr (std::is_same_v<T, bool>)
+      return {out.begin(), out.end()};
+    else
+      return out;
   }
   /// The elements in row-major order, in host memory; valid while this handle lives. T must be the
-  /// dtype's host type.
+  /// dtype's host type. Error for a tensor on another device.
   template <class T>
   const T* data(SourceLocation loc = SourceLocation::current()) const {
     return static_cast<const T*>(raw_data(dtype_of<T>, loc));
@@ -190,6 +195,9 @@ class Tensor {
   double item_f64(SourceLocation loc) const;
   std::int64_t item_i64(SourceLocation loc) const;
   const void* raw_data(DType expected, SourceLocation loc) const;
+  /// Error when the dtype is another.
+  std::int64_t numel_of(DType expected, SourceLocation loc) const;
+  void copy_elements(void* to, SourceLocation loc) const;
 
   ir::NodeImpl* node_ = nullptr;
   detail::TieTag tie_;

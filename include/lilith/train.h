@@ -108,7 +108,9 @@ struct FitOptions {
   /// `.optimizer = o` trains with o itself: called again with it, fit goes on as one longer fit
   /// would, the orders of the rows included.
   OptimizerRef optimizer = Adam({.lr = 1e-3});
-  Device device = {};
+  /// Where it trains: the model, its optimiser's state and the batches go there. Unset: where the
+  /// model lies.
+  std::optional<Device> device = {};
   AnyDataset validation = {};
   Metric metric = {};
   std::vector<Callback> callbacks = {};
@@ -160,6 +162,9 @@ class TestModeScope {
  private:
   std::vector<std::pair<bool*, bool>> flags_;
 };
+
+/// Of a model's first parameter or buffer; the host's where it has none.
+Device device_of(ConstModelRef model);
 
 Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f,
                    std::int64_t batch_size, Device device);
@@ -281,11 +286,12 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
   const Metric metric = options.metric;
   LILITH_CHECK(kColumns == 0 || !metric.f,
                "fit: a metric needs a loss of output and target, this one takes the model");
-  move_to(options.device, ModelRef(model, loc));
+  if (!options.device) options.device = detail::device_of(model);
+  move_to(*options.device, ModelRef(model, loc));
   Optimizer& optimizer = options.optimizer;
   optimizer.prepare(ModelRef(model, loc), {.ignore = options.ignore});
   detail::FitLossArgument<Loss> loss_argument{loss};
-  if constexpr (Model<Loss>) move_to(options.device, ModelRef(loss, loc));
+  if constexpr (Model<Loss>) move_to(*options.device, ModelRef(loss, loc));
   auto objective = [&](Loss& l, M& m, const std::vector<Tensor>& batch) {
     return detail::fit_objective<kColumns>(m, l, metric, batch, loc);
   };
@@ -330,7 +336,8 @@ History fit(M&, const Data&, Loss, const FitOptions& = {}) {
 
 struct PredictOptions {
   std::int64_t batch_size = 256;
-  Device device = {};
+  /// Where it computes; unset: where the model lies.
+  std::optional<Device> device = {};
 };
 
 /// What the model gives for the first column of the data, row by row, as one tensor in host memory:
@@ -340,13 +347,13 @@ template <class M, int N>
 Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& options = {},
                SourceLocation loc = SourceLocation::current()) {
   const LocScope::Fallback line(loc);
-  M copy = lilith::clone(model);
+  const Device device = options.device.value_or(detail::device_of(model));
+  M copy = lilith::to(device, model, loc);
   test_mode(ModelRef(copy, loc));
   auto forward =
       compile([loc](M& m, const Tensor& x) { return Tensor(detail::call_at(loc, m, x)); }, loc);
   return detail::run_predict(
-      data.source(), [&](const Tensor& x) { return forward(copy, x); }, options.batch_size,
-      options.device);
+      data.source(), [&](const Tensor& x) { return forward(copy, x); }, options.batch_size, device);
 }
 
 /// The part of the rows of (x, y) that a classifier gets right: see accuracy(output, target).

@@ -1,9 +1,47 @@
 #include "lilith/device.h"
 
+#include <array>
+#include <charconv>
+#include <mutex>
+
+#include "core/device_kinds.h"
+#include "lilith/devices.h"
 #include "lilith/error.h"
 
 namespace lilith {
 namespace {
+
+// The names of the library's own kinds, in the order of Device::Kind. They are known before their
+// rows are there, and where no row ever comes.
+constexpr std::array<std::string_view, 3> kOwn = {"cpu", "cuda", "opencl"};
+constexpr std::size_t kMaxKinds = 256;
+
+// Rows are added by static initialisers and stay; a row is never changed.
+struct Table {
+  std::mutex mutex;
+  std::size_t used = kOwn.size();
+  std::array<std::unique_ptr<const DeviceKind>, kMaxKinds> rows;
+};
+Table& table() {
+  static Table* t = new Table;
+  return *t;
+}
+
+std::size_t number(Device::Kind kind) { return static_cast<std::size_t>(kind); }
+
+const DeviceKind* row_of(std::size_t kind) { return table().rows[kind].get(); }
+
+std::string_view name_of(std::size_t kind) {
+  if (kind < kOwn.size()) return kOwn[kind];
+  return row_of(kind) ? std::string_view(row_of(kind)->name) : "device";
+}
+
+int count_of(std::size_t kind) { return row_of(kind) ? row_of(kind)->count() : 0; }
+
+std::string why_none(std::size_t kind) {
+  if (!row_of(kind)) return "this Lilith was built without it";
+  return row_of(kind)->count() > 0 ? "" : row_of(kind)->why_none();
+}
 
 std::string list_devices() {
   std::string out;
@@ -11,43 +49,110 @@ std::string list_devices() {
   return out;
 }
 
-Device find_device(Device::Kind kind, const char* what, int index) {
-  for (const Device& d : devices()) {
-    if (d.kind == kind && d.index == index) return d;
-  }
-  throw DeviceError(fmt::format("{}({}): there is no such device; the devices are: {}", what, index,
-                                list_devices()),
-                    LocScope::current());
+Device numbered(std::size_t kind, int index) {
+  return {static_cast<Device::Kind>(kind), static_cast<std::uint8_t>(index)};
+}
+
+[[noreturn]] void fail_absent(std::string_view what, std::size_t kind, int index) {
+  const std::string reason = why_none(kind);
+  throw DeviceError(
+      fmt::format("{}: there is no device {}:{}{}; the devices are: {}", what, name_of(kind), index,
+                  reason.empty() ? "" : " (" + reason + ")", list_devices()),
+      LocScope::current());
+}
+
+Device existing(Device::Kind kind, int index) {
+  if (index < 0 || index >= count_of(number(kind)))
+    fail_absent(fmt::format("{}({})", name_of(number(kind)), index), number(kind), index);
+  return numbered(number(kind), index);
 }
 
 }  // namespace
 
-std::string Device::str() const {
-  switch (kind) {
-    case Kind::Cpu:
-      return "cpu";
-    case Kind::Cuda:
-      return "cuda:" + std::to_string(index);
-    case Kind::OpenCl:
-      return "opencl:" + std::to_string(index);
+Device::Kind register_device_kind(DeviceKind row) {
+  Table& t = table();
+  const std::lock_guard lock(t.mutex);
+  std::size_t at = 0;
+  while (at < t.used && name_of(at) != row.name) ++at;
+  if (at == kMaxKinds || row_of(at))
+    throw InternalError("register_device_kind: '" + row.name +
+                        "' is there already, or one too many");
+  t.rows[at] = std::make_unique<const DeviceKind>(std::move(row));
+  if (at == t.used) ++t.used;
+  return static_cast<Device::Kind>(at);
+}
+
+const DeviceKind& kind_of(Device device) {
+  const DeviceKind* row = row_of(number(device.kind));
+  if (!row) throw InternalError("there is no kind of device for " + device.str());
+  return *row;
+}
+
+void check_device(std::string_view what, Device device) {
+  if (device == cpu()) return;
+  if (device.index >= count_of(number(device.kind)))
+    fail_absent(what, number(device.kind), device.index);
+}
+
+std::optional<Device> find_device_name(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::string_view kind = text.substr(0, colon);
+  int index = 0;
+  if (colon != text.npos) {
+    const std::string_view digits = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+    if (error != std::errc() || end != digits.data() + digits.size() || index < 0 || index > 255)
+      return {};
   }
-  return "cpu";
+  for (std::size_t k = 0; k < table().used; ++k) {
+    if (name_of(k) == kind && (k > 0 || index == 0)) return numbered(k, index);
+  }
+  return {};
+}
+
+std::string Device::str() const {
+  if (kind == Kind::Cpu) return "cpu";
+  return fmt::format("{}:{}", name_of(number(kind)), index);
 }
 
 Device cpu() { return {}; }
-Device cuda(int i) { return find_device(Device::Kind::Cuda, "cuda", i); }
-Device opencl(int i) { return find_device(Device::Kind::OpenCl, "opencl", i); }
+Device cuda(int i) { return existing(Device::Kind::Cuda, i); }
+Device opencl(int i) { return existing(Device::Kind::OpenCl, i); }
 
-std::vector<Device> devices() { return {cpu()}; }
+std::vector<Device> devices() {
+  std::vector<Device> all{cpu()};
+  for (std::size_t kind = 1; kind < table().used; ++kind) {
+    for (int i = 0; i < count_of(kind); ++i) all.push_back(numbered(kind, i));
+  }
+  return all;
+}
+
+std::vector<DeviceKindInfo> device_kinds() {
+  std::vector<DeviceKindInfo> all;
+  for (std::size_t kind = 0; kind < table().used; ++kind)
+    all.push_back({std::string(name_of(kind)), count_of(kind), why_none(kind)});
+  return all;
+}
+
+std::string description(Device device) {
+  check_device("description", device);
+  return kind_of(device).describe(device.index);
+}
 
 Device best_available_device() {
-  const std::vector<Device> all = devices();
-  for (auto kind : {Device::Kind::Cuda, Device::Kind::OpenCl}) {
-    for (const Device& d : all) {
-      if (d.kind == kind) return d;
-    }
+  for (const Device& d : devices()) {
+    if (d != cpu() && kind_of(d).is_accelerator(d.index)) return d;
   }
   return cpu();
+}
+
+Device parse_device(const std::string& text) {
+  if (text == "best") return best_available_device();
+  const std::optional<Device> named = find_device_name(text);
+  LILITH_CHECK(named, "device: '{}' names none; the devices are: {} (or best)", text,
+               list_devices());
+  check_device("device", *named);
+  return *named;
 }
 
 }  // namespace lilith

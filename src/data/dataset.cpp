@@ -4,6 +4,7 @@
 
 #include "data/gather.h"
 #include "data/random.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/data/dataset.h"
 #include "ops/random_key.h"
@@ -145,7 +146,7 @@ DataSourcePtr from_tensors(std::vector<Tensor> columns) {
     LILITH_CHECK(columns[i].size(0) == columns[0].size(0),
                  "TensorDataset: tensor 0 is {}, tensor {} is {}; the first sizes must agree",
                  columns[0].aval().str(), i, columns[i].aval().str());
-    if (columns[i].device() != Device{}) columns[i] = columns[i].to(cpu());
+    columns[i] = ir::host_copy(columns[i], "TensorDataset");
   }
   return std::make_shared<TensorSource>(std::move(columns));
 }

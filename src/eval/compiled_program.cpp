@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <optional>
 
-#include "codegen/codegen.h"
+#include "core/device_kinds.h"
 #include "core/dump.h"
 #include "core/env.h"
 #include "core/text_table.h"
@@ -18,7 +18,7 @@
 #include "eval/memory_check.h"
 #include "eval/placement.h"
 #include "lilith/compile.h"
-#include "runtime/thread_team.h"
+#include "runtime/device_memory.h"
 #include "schedule/plan_record.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
@@ -35,13 +35,14 @@ class CompiledProgram final : public Program {
   CompiledProgram(const Graph& g, Checks checks, const ProgramOptions& options)
       : start_(Clock::now()),
         checks_(std::move(checks)),
-        plan_(plan_for_cpu(g, !checks_.empty(), options)),
-        memory_(plan_),
-        placement_(plan_, checks_.size()),
+        device_(device_of(g)),
+        plan_(plan_for(g, !checks_.empty(), options)),
+        memory_(plan_, device_),
+        placement_(plan_, checks_.size(), device_),
         guards_(plan_, options.guard_bytes),
-        pool_(plan_.buffers.size(), num_params(), checks_.size()) {
+        pool_(plan_.buffers.size(), checks_.size(), device_) {
     show_plan(plan_);
-    launcher_ = make_cpu_launcher(plan_);
+    launcher_ = kind_of(device_).launcher(plan_, device_.index);
     for (schedule::LaunchPlan& l : plan_.launches) l.kernel = {};  // compiled: no longer needed
     stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
     stats_.num_nodes = static_cast<std::int64_t>(g.nodes().size());
@@ -57,7 +58,8 @@ class CompiledProgram final : public Program {
     if (env::check_nan()) donated = {};
     memory_.before_run(placement_, donated, outputs);
     std::unique_ptr<Instance> instance = pool_.acquire();
-    const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
+    const StoragePtr arena =
+        plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes, device_) : nullptr;
     placement_.place(*instance, arena, inputs, donated, outputs);
     guards_.fill(*instance);
     launch(*instance);
@@ -76,6 +78,7 @@ class CompiledProgram final : public Program {
     return s;
   }
 
+  bool may_fail() const override { return before_ || !checks_.empty(); }
   const schedule::Plan* plan() const override { return &plan_; }
 
   /// What runs first, on the same inputs: its checks stop a run before anything is written.
@@ -85,12 +88,6 @@ class CompiledProgram final : public Program {
   }
 
  private:
-  std::size_t num_params() const {
-    std::size_t n = 0;
-    for (const schedule::LaunchPlan& l : plan_.launches) n += l.buffers.size();
-    return n;
-  }
-
   void launch(Instance& instance) {
     if (env::check_nan())
       launcher_->run_in_steps(instance, [&](std::size_t i) { check_nan(instance, i); });
@@ -113,8 +110,12 @@ class CompiledProgram final : public Program {
     for (const int b : l.written) {
       const auto buffer = static_cast<std::size_t>(b);
       const schedule::BufferPlan& p = plan_.buffers[buffer];
-      if (!p.scratch && has_nan(p.dtype, instance.buffers[buffer], p.shape.numel()))
-        fail_nan(p.dtype, p.shape, l.what, l.loc);
+      if (p.scratch) continue;
+      const Place& place = instance.buffers[buffer];
+      std::vector<char> copy(place.storage->is_on_host() ? 0 : p.bytes);
+      if (!copy.empty()) runtime::read(*place.storage, place.offset, copy.data(), p.bytes);
+      const void* values = copy.empty() ? place.address() : copy.data();
+      if (has_nan(p.dtype, values, p.shape.numel())) fail_nan(p.dtype, p.shape, l.what, l.loc);
     }
   }
 
@@ -133,6 +134,7 @@ class CompiledProgram final : public Program {
 
   const Clock::time_point start_;
   const Checks checks_;
+  const Device device_;
   schedule::Plan plan_;  // the units below refer to it
   const MemoryCheck memory_;
   const Placement placement_;
@@ -146,10 +148,13 @@ class CompiledProgram final : public Program {
 
 }  // namespace
 
-schedule::Plan plan_for_cpu(const Graph& g, bool checked, const ProgramOptions& options) {
+Device device_of(const Graph& g) { return g.outputs().empty() ? cpu() : g.outputs()[0].device(); }
+
+schedule::Target target_of(Device device) { return kind_of(device).target(device.index); }
+
+schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options) {
   schedule::PlanOptions plan;
-  plan.target = codegen::target();
-  plan.target.threads = runtime::ThreadTeam::instance().size();
+  plan.target = target_of(device_of(g));
   // A check that fails at the end of a run must find every input as it was.
   if (!checked) plan.donated.assign(options.donatable.begin(), options.donatable.end());
   plan.guard_bytes = options.guard_bytes;

@@ -3,14 +3,18 @@
 
 #include "eval/program.h"
 #include "schedule/plan.h"
+#include "schedule/target.h"
 
 namespace lilith {
 
-/// Schedules the graph, compiles its kernels and returns a program that runs them on the thread
-/// team. DeviceError when the program needs more memory than the machine or the cgroup grants.
+/// Schedules a graph whose values all lie on one device, compiles its kernels and returns a program
+/// that runs them there. DeviceError when the program needs more memory than there is.
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options);
 
-/// The plan of a prepared graph for this machine. checked: checks of its indices come at its end.
-schedule::Plan plan_for_cpu(const Graph& g, bool checked, const ProgramOptions& options);
+/// The device of a graph's outputs; the host when it has none.
+Device device_of(const Graph& g);
+schedule::Target target_of(Device device);
+/// The plan of a prepared graph for its device. checked: checks of its indices come at its end.
+schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options);
 
 }  // namespace lilith

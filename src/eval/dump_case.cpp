@@ -4,6 +4,7 @@
 
 #include "core/dump.h"
 #include "ir/node.h"
+#include "runtime/device_memory.h"
 
 namespace lilith::driver {
 namespace {
@@ -21,6 +22,7 @@ class DumpedProgram final : public Program {
     program_->run(inputs, donated, outputs);
   }
   ProgramStats stats() const override { return program_->stats(); }
+  bool may_fail() const override { return program_->may_fail(); }
   const schedule::Plan* plan() const override { return program_->plan(); }
 
  private:
@@ -29,8 +31,10 @@ class DumpedProgram final : public Program {
     std::vector<std::pair<std::string, Tensor>> tensors;
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       // Borrowed: a storage that a file had lent could never be donated again.
-      StoragePtr view = Storage::borrow(inputs[k]->data(), inputs[k]->bytes(), [] {});
-      tensors.emplace_back(std::to_string(k), ir::make_data(avals_[k], std::move(view)));
+      const StoragePtr host = runtime::on_host(inputs[k]);
+      StoragePtr view = Storage::borrow(host->data(), host->bytes(), [host] {});
+      const Aval aval{.shape = avals_[k].shape, .dtype = avals_[k].dtype};
+      tensors.emplace_back(std::to_string(k), ir::make_data(aval, std::move(view)));
     }
     write_tensors_hook()(tensors, folder_ + "/inputs.safetensors");
   }

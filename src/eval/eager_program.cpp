@@ -9,32 +9,35 @@
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "ir/reference.h"
+#include "runtime/device_memory.h"
 #include "schedule/rewrite/index_checks.h"
 
 namespace lilith {
 namespace {
 
-RefTensor widen(const Aval& aval, const Storage& storage) {
+RefTensor widen(const Aval& aval, const StoragePtr& value) {
   RefTensor out(aval);
+  const StoragePtr host = runtime::on_host(value);
+  const void* data = host->data();
   const std::int64_t n = aval.numel();
   for (std::int64_t k = 0; k < n; ++k) {
     const auto at = static_cast<std::size_t>(k);
     if (out.floating())
-      out.f[at] = ir::read_f64(storage.data(), aval.dtype, k);
+      out.f[at] = ir::read_f64(data, aval.dtype, k);
     else
-      out.i[at] = ir::read_i64(storage.data(), aval.dtype, k);
+      out.i[at] = ir::read_i64(data, aval.dtype, k);
   }
   return out;
 }
 
-void narrow(const RefTensor& x, Storage& storage) {
+void narrow(const RefTensor& x, void* data) {
   const std::int64_t n = x.aval.numel();
   for (std::int64_t k = 0; k < n; ++k) {
     const auto at = static_cast<std::size_t>(k);
     if (x.floating())
-      ir::write_f64(storage.data(), x.aval.dtype, k, x.f[at]);
+      ir::write_f64(data, x.aval.dtype, k, x.f[at]);
     else
-      ir::write_i64(storage.data(), x.aval.dtype, k, x.i[at]);
+      ir::write_i64(data, x.aval.dtype, k, x.i[at]);
   }
 }
 
@@ -72,14 +75,18 @@ class EagerProgram final : public Program {
     std::vector<std::optional<RefTensor>> values(nodes_.size());
     for (std::size_t k = 0; k < inputs_.size(); ++k) {
       const auto id = static_cast<std::size_t>(inputs_[k]);
-      values[id] = widen(nodes_[id].aval(), *inputs[k]);
+      values[id] = widen(nodes_[id].aval(), inputs[k]);
     }
     for (std::size_t k = 0; k < nodes_.size(); ++k)
       if (!values[k]) values[k] = compute(k, values);
     for (std::size_t k = 0; k < outputs_.size(); ++k) {
       const RefTensor& x = *values[static_cast<std::size_t>(outputs_[k])];
-      if (!outputs[k]) outputs[k] = Storage::allocate(x.aval.bytes(), x.aval.device);
-      narrow(x, *outputs[k]);
+      const auto write = [&](void* data) { narrow(x, data); };
+      const StoragePtr made = runtime::make_filled(x.aval.bytes(), x.aval.device, write);
+      if (outputs[k])
+        runtime::copy(*made, *outputs[k], x.aval.bytes());
+      else
+        outputs[k] = made;
     }
   }
 

@@ -11,8 +11,7 @@ std::unique_ptr<Instance> InstancePool::acquire() {
   }
   auto instance = std::make_unique<Instance>();
   instance->buffers.resize(buffers_);
-  instance->params.resize(params_);
-  instance->seen.resize(checks_);
+  if (checks_ > 0) instance->seen = Storage::allocate(checks_ * sizeof(std::int64_t), device_);
   free_.reserve(8);
   return instance;
 }

@@ -9,26 +9,36 @@
 
 namespace lilith {
 
-/// What one run of a program writes to.
+/// Where a buffer of a plan lies in a run.
+struct Place {
+  Storage* storage = nullptr;
+  std::size_t offset = 0;
+  /// Of memory of the host; null for no place.
+  char* address() const { return storage ? static_cast<char*>(storage->data()) + offset : nullptr; }
+};
+
+/// What one run of a program reads and writes.
 struct Instance {
-  std::vector<char*> buffers;       // base of every buffer of the plan
-  std::vector<void*> params;        // the launches' parameters, one after another
-  std::vector<StoragePtr> scratch;  // the launcher's: one a thread
-  std::vector<std::int64_t> seen;   // what the checks of indices say
+  std::vector<Place> buffers;       // of the plan; those that no launch touches may have no place
+  StoragePtr seen;                  // what the checks of indices say: an i64 each
+  std::vector<void*> params;        // the CPU launcher's: of all launches, one after another
+  std::vector<StoragePtr> scratch;  // the CPU launcher's: one a thread
 };
 
 /// The instances of a program: runs at the same time have one each, later ones take them over, so
 /// that runs allocate nothing. Thread-safe.
 class InstancePool {
  public:
-  InstancePool(std::size_t buffers, std::size_t params, std::size_t checks)
-      : buffers_(buffers), params_(params), checks_(checks) {}
+  /// `checks`: of indices, whose results lie on the device.
+  InstancePool(std::size_t buffers, std::size_t checks, Device device)
+      : buffers_(buffers), checks_(checks), device_(device) {}
 
   std::unique_ptr<Instance> acquire();
   void release(std::unique_ptr<Instance> instance);
 
  private:
-  const std::size_t buffers_, params_, checks_;
+  const std::size_t buffers_, checks_;
+  const Device device_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Instance>> free_;
 };

@@ -36,11 +36,10 @@ class CpuLauncher final : public Launcher {
     std::vector<const kir::Kernel*> kernels;
     for (const schedule::LaunchPlan& l : plan.launches) kernels.push_back(&l.kernel);
     compiled_ = codegen::compile_kernels(kernels);
-    std::size_t params = 0;
     for (std::size_t i = 0; i < compiled_.size(); ++i) {
       const schedule::LaunchPlan& l = plan.launches[i];
-      launches_.push_back({compiled_[i].fn, params, l.barrier_before, l.single});
-      params += l.buffers.size();
+      launches_.push_back({compiled_[i].fn, buffers_.size(), l.barrier_before, l.single});
+      for (const int b : l.buffers) buffers_.push_back(static_cast<std::size_t>(b));
       scratch_bytes_ =
           std::max(scratch_bytes_, static_cast<std::size_t>(compiled_[i].scratch_bytes));
       all_single_ = all_single_ && l.single;
@@ -48,6 +47,7 @@ class CpuLauncher final : public Launcher {
   }
 
   void run(Instance& instance) const override {
+    set_params(instance);
     Context context{*this, instance, flush_denormal(), nullptr};
     if (all_single_) {
       grow_scratch(instance, 1);
@@ -62,6 +62,7 @@ class CpuLauncher final : public Launcher {
 
   void run_in_steps(Instance& instance,
                     const std::function<void(std::size_t)>& after) const override {
+    set_params(instance);
     grow_scratch(instance, 1);
     for (std::size_t i = 0; i < launches_.size(); ++i) {
       {
@@ -73,6 +74,7 @@ class CpuLauncher final : public Launcher {
   }
 
   std::vector<double> run_timed(Instance& instance) const override {
+    set_params(instance);
     std::vector<double> ms(launches_.size());
     Context context{*this, instance, flush_denormal(), &ms};
     run_on_team(context, [](void* c, int thread, int n) {
@@ -89,6 +91,12 @@ class CpuLauncher final : public Launcher {
     bool flush;  // one answer for all threads of a run
     std::vector<double>* ms;
   };
+
+  void set_params(Instance& instance) const {
+    instance.params.resize(buffers_.size());
+    for (std::size_t k = 0; k < buffers_.size(); ++k)
+      instance.params[k] = instance.buffers[buffers_[k]].address();
+  }
 
   // The number of threads of a run is fixed when it begins: another thread may resize the team at
   // any time before.
@@ -136,6 +144,7 @@ class CpuLauncher final : public Launcher {
 
   std::vector<codegen::CompiledKernel> compiled_;
   std::vector<Launch> launches_;
+  std::vector<std::size_t> buffers_;  // of all launches, one after another
   std::size_t scratch_bytes_ = 0;
   bool all_single_ = true;
 };

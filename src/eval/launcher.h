@@ -15,7 +15,8 @@ class Launcher {
  public:
   virtual ~Launcher();
 
-  /// Runs all launches over the instance's parameters.
+  /// Runs all launches over the instance's buffers. Returns once they are queued, at the earliest:
+  /// who reads a buffer waits for them (runtime/device_memory.h).
   virtual void run(Instance& instance) const = 0;
   /// The same, one launch after another: `after(k)` may look at what launch k wrote.
   virtual void run_in_steps(Instance& instance,

@@ -10,8 +10,9 @@ namespace lilith {
 /// of a run.
 class MemoryCheck {
  public:
-  /// DeviceError when the program needs more than the machine or the cgroup grants.
-  explicit MemoryCheck(const schedule::Plan& plan);
+  /// DeviceError when the program needs more than the device has, or, on the host, than the machine
+  /// or the cgroup grants.
+  explicit MemoryCheck(const schedule::Plan& plan, Device device = {});
 
   /// DeviceError when a run needs more beside what is live. `given`: memory that the caller has for
   /// the outputs.
@@ -19,6 +20,7 @@ class MemoryCheck {
                   std::span<const StoragePtr> given) const;
 
  private:
+  const Device device_;
   std::int64_t fresh_bytes_ = 0;  // what a run allocates at most: the arena and every output
 };
 

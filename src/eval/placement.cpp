@@ -1,15 +1,16 @@
 #include "eval/placement.h"
 
-#include <cstring>
 #include <unordered_map>
 #include <vector>
+
+#include "runtime/device_memory.h"
 
 namespace lilith {
 
 using schedule::BufferPlan;
 
-Placement::Placement(const schedule::Plan& plan, std::size_t num_checks)
-    : plan_(plan), num_checks_(num_checks) {
+Placement::Placement(const schedule::Plan& plan, std::size_t num_checks, Device device)
+    : plan_(plan), num_checks_(num_checks), device_(device) {
   std::unordered_map<int, std::size_t> first;
   for (std::size_t i = 0; i < plan.outputs.size(); ++i)
     first_.push_back(first.try_emplace(plan.outputs[i], i).first->second);
@@ -41,23 +42,18 @@ void Placement::place(Instance& instance, const StoragePtr& arena,
                       std::span<StoragePtr> outputs) const {
   for (std::size_t b = 0; b < plan_.buffers.size(); ++b) {
     const BufferPlan& p = plan_.buffers[b];
-    if (p.kind == BufferPlan::Kind::Arena)
-      instance.buffers[b] = arena ? static_cast<char*>(arena->data()) + p.offset : nullptr;
+    Place& place = instance.buffers[b];
+    if (p.kind == BufferPlan::Kind::Arena) place = {arena.get(), p.offset};
     if (p.kind == BufferPlan::Kind::Input)
-      instance.buffers[b] = static_cast<char*>(inputs[static_cast<std::size_t>(p.index)]->data());
-    if (p.kind == BufferPlan::Kind::Output) instance.buffers[b] = nullptr;
+      place = {inputs[static_cast<std::size_t>(p.index)].get(), 0};
+    if (p.kind == BufferPlan::Kind::Output) place = {};
   }
   for (std::size_t i = 0; i < num_checks_; ++i) {
     const auto b = static_cast<std::size_t>(plan_.outputs[num_outputs() + i]);
     if (plan_.buffers[b].kind == BufferPlan::Kind::Output)
-      instance.buffers[b] = reinterpret_cast<char*>(&instance.seen[i]);
+      instance.buffers[b] = {instance.seen.get(), i * sizeof(std::int64_t)};
   }
   place_outputs(instance, inputs, donated, outputs);
-  std::size_t k = 0;
-  for (const schedule::LaunchPlan& l : plan_.launches) {
-    for (const int b : l.buffers)
-      instance.params[k++] = instance.buffers[static_cast<std::size_t>(b)];
-  }
 }
 
 void Placement::place_outputs(Instance& instance, std::span<const StoragePtr> inputs,
@@ -65,14 +61,14 @@ void Placement::place_outputs(Instance& instance, std::span<const StoragePtr> in
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto b = static_cast<std::size_t>(plan_.outputs[i]);
     const BufferPlan& p = plan_.buffers[b];
-    const bool written = p.kind == BufferPlan::Kind::Output && !instance.buffers[b];
+    const bool written = p.kind == BufferPlan::Kind::Output && !instance.buffers[b].storage;
     const int donor = written ? donor_in_run(p, donated) : -1;
     if (donor >= 0) {
       outputs[i] = inputs[static_cast<std::size_t>(donor)];
     } else if (!outputs[i]) {
-      outputs[i] = Storage::allocate(p.bytes);
+      outputs[i] = Storage::allocate(p.bytes, device_);
     }
-    if (written) instance.buffers[b] = static_cast<char*>(outputs[i]->data());
+    if (written) instance.buffers[b] = {outputs[i].get(), 0};
   }
 }
 
@@ -80,17 +76,18 @@ void Placement::copy_repeated(std::span<const StoragePtr> inputs,
                               std::span<StoragePtr> outputs) const {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const BufferPlan& p = buffer(plan_.outputs[i]);
-    const void* from = nullptr;
-    if (p.kind == BufferPlan::Kind::Input) from = inputs[static_cast<std::size_t>(p.index)]->data();
-    if (!from && first_[i] < i) from = outputs[first_[i]]->data();
-    if (from && from != outputs[i]->data()) std::memcpy(outputs[i]->data(), from, p.bytes);
+    const Storage* from = nullptr;
+    if (p.kind == BufferPlan::Kind::Input) from = inputs[static_cast<std::size_t>(p.index)].get();
+    if (!from && first_[i] < i) from = outputs[first_[i]].get();
+    if (from && from != outputs[i].get()) runtime::copy(*from, *outputs[i], p.bytes);
   }
 }
 
 std::int64_t Placement::seen(const Instance& instance, std::size_t i) const {
   const int b = plan_.outputs[num_outputs() + i];
-  std::int64_t value;
-  std::memcpy(&value, instance.buffers[static_cast<std::size_t>(b)], sizeof value);
+  const Place& place = instance.buffers[static_cast<std::size_t>(b)];
+  std::int64_t value = 0;
+  runtime::read(*place.storage, place.offset, &value, sizeof value);
   return value;
 }
 

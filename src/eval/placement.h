@@ -12,10 +12,10 @@ namespace lilith {
 /// look at: they lie in the instance.
 class Placement {
  public:
-  /// The plan outlives it.
-  Placement(const schedule::Plan& plan, std::size_t num_checks);
+  /// The plan outlives it. device: where all of it lies.
+  Placement(const schedule::Plan& plan, std::size_t num_checks, Device device = {});
 
-  /// Fills the instance's buffers and parameters. Outputs that have no memory get it: a donated
+  /// Fills the instance's buffers. Outputs that have no memory get it: a donated
   /// input's where the plan says so, else new.
   void place(Instance& instance, const StoragePtr& arena, std::span<const StoragePtr> inputs,
              std::span<const char> donated, std::span<StoragePtr> outputs) const;
@@ -39,6 +39,7 @@ class Placement {
 
   const schedule::Plan& plan_;
   const std::size_t num_checks_;
+  const Device device_;
   std::vector<std::size_t> first_;  // by output: the first one that is the same buffer
 };
 

@@ -49,6 +49,8 @@ class Program {
   virtual void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
                    std::span<StoragePtr> outputs) = 0;
   virtual ProgramStats stats() const = 0;
+  /// Whether a run may find bad input (an index out of range) and throw.
+  virtual bool may_fail() const { return false; }
   /// What it runs, without the kernels' code; null for a program that is interpreted.
   virtual const schedule::Plan* plan() const { return nullptr; }
 };

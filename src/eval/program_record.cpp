@@ -1,10 +1,8 @@
 #include "eval/program_record.h"
 
-#include "codegen/codegen.h"
 #include "eval/compiled_program.h"
 #include "ir/stages.h"
 #include "passes/pipeline.h"
-#include "runtime/thread_team.h"
 #include "schedule/rewrite/prepare.h"
 
 namespace lilith {
@@ -16,12 +14,6 @@ struct Stages final : ir::StageObserver {
     seen.push_back({std::string(stage), g});
   }
 };
-
-schedule::Target target() {
-  schedule::Target t = codegen::target();
-  t.threads = runtime::ThreadTeam::instance().size();
-  return t;
-}
 
 // Times belong to a plan: after set_num_threads another one may be made.
 bool same_launches(const schedule::Plan* a, const schedule::Plan& b) {
@@ -45,17 +37,17 @@ std::vector<ProgramRecord> record_program(const std::string& title, const Graph&
   if (!made.early.empty()) {
     records.push_back({"checks of indices, before " + title,
                        {{"prepared", made.before}},
-                       plan_for_cpu(made.before, true, {}),
+                       plan_for(made.before, true, {}),
                        {},
-                       target()});
+                       target_of(device_of(made.graph))});
   }
   ProgramOptions options;
   options.donatable.assign(asked.inputs().size(), 1);
   ProgramRecord whole{title,
                       std::move(stages.seen),
-                      plan_for_cpu(made.graph, !made.checks.empty(), options),
+                      plan_for(made.graph, !made.checks.empty(), options),
                       {},
-                      target()};
+                      target_of(device_of(made.graph))};
   if (same_launches(program.plan(), whole.plan)) whole.ms = program.stats().kernel_ms;
   records.push_back(std::move(whole));
   return records;

@@ -1,6 +1,8 @@
 #include "lilith/io.h"
 
+#include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "eval/dump_case.h"
 #include "io/contents.h"
@@ -10,6 +12,7 @@
 #include "io/safetensors.h"
 #include "io/selection.h"
 #include "io/torch_file.h"
+#include "ir/host_copy.h"
 #include "transforms/load_state.h"
 
 namespace lilith {
@@ -49,6 +52,25 @@ Format format_of(const std::string& path) {
   return Format::Safetensors;
 }
 
+// Handles of one tensor stay handles of one.
+TensorDict on_host(const TensorDict& tensors) {
+  TensorDict out;
+  out.metadata = tensors.metadata;
+  std::map<const ir::NodeImpl*, Tensor> copies;
+  for (const auto& [name, value] : tensors) {
+    Tensor& copy = copies[value.node()];
+    if (!copy.defined() && value.defined()) copy = ir::host_copy(value, "save");
+    out.add(name, copy);
+  }
+  return out;
+}
+
+bool all_on_host(const TensorDict& tensors) {
+  return std::ranges::all_of(tensors, [](const TensorDict::Item& item) {
+    return !item.second.defined() || item.second.device() == cpu();
+  });
+}
+
 }  // namespace
 
 TensorDict load_tensors(const std::string& path, const ReadOptions& options, SourceLocation loc) {
@@ -66,6 +88,7 @@ TensorDict load_tensors(const std::string& path, const ReadOptions& options, Sou
 void save_tensors(const TensorDict& tensors, const std::string& path, const SaveOptions& options,
                   SourceLocation loc) {
   LocScope scope(loc, nullptr);
+  if (!all_on_host(tensors)) return save_tensors(on_host(tensors), path, options, loc);
   const Format format = format_of(path);
   LILITH_CHECK(options.quantize.empty() || format == Format::Gguf,
                "save: {}: .quantize is for GGUF alone.", path);

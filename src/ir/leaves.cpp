@@ -1,6 +1,7 @@
 #include "ir/host.h"
 #include "ir/node.h"
 #include "ir/op_registry.h"
+#include "runtime/device_memory.h"
 #include "runtime/fork.h"
 
 namespace lilith::ir {
@@ -68,13 +69,13 @@ void materialise(NodeImpl& constant) {
   static auto* mutex = new std::mutex;  // lives through static destruction
   const std::lock_guard lock(*mutex);
   if (constant.storage()) return;
-  StoragePtr storage = Storage::allocate(constant.aval.bytes(), constant.aval.device);
   const Attr& value = *constant.attrs.find("value");
   const Scalar s = std::holds_alternative<double>(value)
                        ? Scalar{Scalar::Kind::Float, 0, std::get<double>(value)}
                        : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
-  fill(storage->data(), constant.aval.dtype, constant.aval.numel(), s);
-  constant.set_storage(std::move(storage));
+  const Aval& aval = constant.aval;
+  constant.set_storage(runtime::make_filled(
+      aval.bytes(), aval.device, [&](void* data) { fill(data, aval.dtype, aval.numel(), s); }));
 }
 
 Tensor make_parameter(Aval aval, std::int64_t index, std::string name) {

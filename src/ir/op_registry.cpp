@@ -11,6 +11,7 @@
 
 #include "ir/check_aval.h"
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "runtime/fork.h"
 
 namespace lilith {
@@ -73,12 +74,8 @@ void check_definition(const OpDef& def) {
 void check_inputs(const OpDef& op, const std::vector<Tensor>& inputs) {
   LILITH_CHECK(op.arity < 0 || inputs.size() == static_cast<std::size_t>(op.arity),
                "{}: got {} inputs; need {}", op.name, inputs.size(), op.arity);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
     LILITH_CHECK(inputs[i].defined(), "{}: input {} is undefined", op.name, i);
-    LILITH_CHECK(inputs[i].device() == inputs[0].device(),
-                 "{}: inputs are on different devices: {} and {}; move one with x.to(device)",
-                 op.name, inputs[0].device().str(), inputs[i].device().str());
-  }
 }
 
 // Pending users of borrowed memory that was written to again would read what came later.
@@ -145,6 +142,7 @@ std::vector<const OpDef*> all_ops() {
 
 Tensor apply(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs) {
   check_inputs(op, inputs);
+  ir::bring_together(op.name, inputs);
   const Aval aval = infer_aval(op, inputs, attrs);
   ir::check_aval(op.name, aval);
   look_at_borrowed(inputs);

@@ -4,10 +4,12 @@
 #include <set>
 #include <unordered_map>
 
+#include "core/device_kinds.h"
 #include "ir/host.h"
 #include "ir/node.h"
 #include "ir/text.h"
 #include "lilith/graph.h"
+#include "runtime/device_memory.h"
 #include "runtime/fork.h"
 
 namespace lilith {
@@ -96,13 +98,11 @@ std::int64_t parse_size(std::string_view text) {
 }
 
 Device parse_device(std::string_view kind, Line& line) {
-  if (kind == "cpu") return {};
-  LILITH_CHECK(kind == "cuda" || kind == "opencl", "there is no device '{}'", kind);
-  line.expect(":");
-  const std::int64_t index = parse_size(line.word());
-  LILITH_CHECK(index < 256, "device index {} is too large", index);
-  return {kind == "cuda" ? Device::Kind::Cuda : Device::Kind::OpenCl,
-          static_cast<std::uint8_t>(index)};
+  std::string text(kind);
+  if (line.accept(":")) text += ":" + std::string(line.word());
+  const std::optional<Device> device = find_device_name(text);
+  LILITH_CHECK(device, "there is no device '{}'", text);
+  return *device;
 }
 
 Aval parse_aval(Line& line) {
@@ -262,6 +262,7 @@ class Parser {
     StoragePtr storage = Storage::borrow(memory, aval.bytes(), [memory] { std::free(memory); });
     if (!values.empty()) read_values(memory, aval, values);
     LILITH_CHECK(&op != &ir::scalar_op() || aval.shape.rank() == 0, "a scalar has no dimensions");
+    if (aval.device != cpu()) storage = runtime::copied_to(*storage, aval.device);
     Tensor t(new ir::NodeImpl(&op, {}, {}, aval, {}));
     t.node()->set_storage(std::move(storage));
     return t;

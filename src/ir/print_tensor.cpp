@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/tensor.h"
 
@@ -163,7 +164,9 @@ std::string to_string(const Tensor& t) {
   const bool implied = dtype == DType::F32 || dtype == DType::I64 || dtype == DType::Bool;
   if (!implied) suffix += ", dtype=" + std::string(name(dtype));
   constexpr int kIndent = 7;  // of "tensor("
-  return "tensor(" + Printer(t, t.raw_data(SourceLocation())).text(kIndent) + suffix + ")";
+  if (t.device() != cpu()) suffix += ", device=" + t.device().str();
+  const StoragePtr value = ir::host_value(t, "print");
+  return "tensor(" + Printer(t, value->data()).text(kIndent) + suffix + ")";
 }
 
 }  // namespace lilith

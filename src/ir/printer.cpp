@@ -6,6 +6,7 @@
 #include "ir/host.h"
 #include "ir/node.h"
 #include "ir/text.h"
+#include "runtime/device_memory.h"
 
 namespace lilith {
 namespace ir {
@@ -24,9 +25,10 @@ std::string clean(const std::string& name) {
 
 std::string values_text(const NodeImpl& leaf) {
   std::string out;
+  const StoragePtr value = runtime::on_host(leaf.storage());
+  const void* data = value->data();
   for (std::int64_t i = 0; i < leaf.aval.numel(); ++i) {
     if (i) out += ',';
-    const void* data = leaf.storage()->data();
     out += is_floating(leaf.aval.dtype) ? real_text(read_f64(data, leaf.aval.dtype, i))
                                         : std::to_string(read_i64(data, leaf.aval.dtype, i));
   }

@@ -2,6 +2,7 @@
 
 #include "core/compute_dtype.h"
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "kernel_ir/kernel.h"
@@ -112,7 +113,8 @@ RefTensor to_reference(const Tensor& leaf) {
   const NodeImpl& node = *leaf.node();
   RefTensor out(node.aval);
   const DType dtype = node.aval.dtype;
-  const void* data = leaf.raw_data();
+  const StoragePtr value = host_value(leaf, "interpret");
+  const void* data = value->data();
   for (std::int64_t k = 0; k < node.aval.numel(); ++k) {
     if (out.floating())
       out.f[static_cast<std::size_t>(k)] = read_f64(data, dtype, k);

@@ -3,33 +3,17 @@
 #include <ostream>
 
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
+#include "runtime/device_memory.h"
 
 namespace lilith {
 namespace {
 
-// The node's memory, evaluated when pending.
-Storage& realise(const Tensor& t, const char* what) {
-  ir::NodeImpl& node = *t.node();
-  if (node.op == &ir::constant_op()) ir::materialise(node);
-  if (node.storage()) return *node.storage();
-  LILITH_CHECK(node.op != &ir::parameter_op(),
-               "{}: the tensor is an input of a traced function and has no value; return it from "
-               "the function instead",
-               what);
-  LILITH_CHECK(ir::trace_depth() == 0,
-               "{}: a value was asked for while a function is traced; return it from the function, "
-               "or ask outside of it",
-               what);
-  if (!ir::eval_hooks().eval) throw InternalError("no evaluator is installed");
-  ir::eval_hooks().eval({t});
-  if (!node.storage()) throw InternalError(std::string(what) + ": evaluation left no value");
-  return *node.storage();
-}
-
-Storage& realise_one(const Tensor& t) {
+// The one element, in `element`.
+void read_one(const Tensor& t, void* element) {
   LILITH_CHECK(t.numel() == 1, "item: the tensor is {}; need exactly one element", t.aval().str());
-  return realise(t, "item");
+  runtime::read(*ir::realise(t, "item"), 0, element, size_of(t.dtype()));
 }
 
 }  // namespace
@@ -91,30 +75,46 @@ std::int64_t Tensor::size(Dim d, SourceLocation loc) const {
 
 const void* Tensor::raw_data(SourceLocation loc) const {
   LocScope scope(loc, "data");
-  static_cast<void>(aval());
-  Storage& storage = realise(*this, "data");
+  LILITH_CHECK(device() == cpu(),
+               "data: the tensor is {} on {}; the host reads a copy: x.to(cpu()).data<T>()",
+               aval().str(), device().str());
+  Storage& storage = *ir::realise(*this, "data");
   storage.lend();
   return storage.data();
 }
 
-const void* Tensor::raw_data(DType expected, SourceLocation loc) const {
+std::int64_t Tensor::numel_of(DType expected, SourceLocation loc) const {
   LocScope scope(loc, "data");
   const char* host_types[] = {"bool", "uint8_t",  "int8_t", "int16_t", "int32_t", "int64_t",
                               "half", "bfloat16", "float",  "double",  "",        ""};
   LILITH_CHECK(
       dtype() == expected, "data<{}>: the tensor is {}; need data<{}>, or x.to(dtype) first",
       host_types[static_cast<int>(expected)], aval().str(), host_types[static_cast<int>(dtype())]);
+  return numel();
+}
+
+const void* Tensor::raw_data(DType expected, SourceLocation loc) const {
+  numel_of(expected, loc);
   return raw_data(loc);
+}
+
+void Tensor::copy_elements(void* to, SourceLocation loc) const {
+  LocScope scope(loc, "data");
+  runtime::read(*ir::realise(*this, "data"), 0, to, aval().bytes());
 }
 
 double Tensor::item_f64(SourceLocation loc) const {
   LocScope scope(loc, "item");
-  return ir::read_f64(realise_one(*this).data(), dtype(), 0);
+  std::int64_t element[2] = {};
+  read_one(*this, element);
+  return ir::read_f64(element, dtype(), 0);
 }
 
 std::int64_t Tensor::item_i64(SourceLocation loc) const {
   LocScope scope(loc, "item");
-  return ir::read_i64(realise_one(*this).data(), dtype(), 0);
+  std::int64_t element[2] = {};
+  read_one(*this, element);
+  return ir::read_i64(element, dtype(), 0);
 }
 
 Arg::Arg(const Tensor& t, SourceLocation loc) : node_(t.node()), loc_(loc) {

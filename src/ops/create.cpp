@@ -1,16 +1,18 @@
 #include "lilith/ops/create.h"
 
 #include <cmath>
-#include <cstring>
 
+#include "core/device_kinds.h"
 #include "ir/check_aval.h"
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/shape.h"
 #include "ops/factory.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
+#include "runtime/device_memory.h"
 
 // Tensors from numbers and from memory.
 namespace lilith {
@@ -19,8 +21,6 @@ using namespace ops;
 using I = std::int64_t;
 
 namespace {
-
-StoragePtr allocate(const Aval& aval) { return Storage::allocate(aval.bytes(), aval.device); }
 
 Tensor filled(const char* op, const Shape& shape, const Scalar& value,
               const TensorOptions& options) {
@@ -103,15 +103,7 @@ namespace ops {
 void check_factory(std::string_view op, const Shape& shape, const TensorOptions& options) {
   for (I size : shape) LILITH_CHECK(size >= 0, "{}: shape {}; need sizes >= 0", op, shape.str());
   ir::check_aval(op, {.shape = shape, .dtype = options.dtype, .device = options.device});
-  if (options.device == cpu()) return;
-  std::string known;
-  for (const Device& d : devices()) {
-    if (d == options.device) return;
-    known += (known.empty() ? "" : ", ") + d.str();
-  }
-  throw DeviceError(fmt::format("{}: there is no device {}; the devices are: {}", op,
-                                options.device.str(), known),
-                    LocScope::current());
+  check_device(op, options.device);
 }
 
 }  // namespace ops
@@ -127,11 +119,10 @@ Tensor tensor_from(const Shape& shape, const std::vector<double>& values,
   LocScope scope(loc, "tensor");
   check_factory("tensor", shape, options);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
-  StoragePtr storage = allocate(aval);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    ir::write_f64(storage->data(), aval.dtype, static_cast<I>(i), values[i]);
-  }
-  return ir::make_data(aval, std::move(storage));
+  return ir::make_filled(aval, [&](void* data) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      ir::write_f64(data, aval.dtype, static_cast<I>(i), values[i]);
+  });
 }
 
 Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const TensorOptions& options,
@@ -139,11 +130,10 @@ Tensor tensor_from(const Shape& shape, const std::vector<I>& values, const Tenso
   LocScope scope(loc, "tensor");
   check_factory("tensor", shape, options);
   const Aval aval{.shape = shape, .dtype = options.dtype, .device = options.device};
-  StoragePtr storage = allocate(aval);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    ir::write_i64(storage->data(), aval.dtype, static_cast<I>(i), values[i]);
-  }
-  return ir::make_data(aval, std::move(storage));
+  return ir::make_filled(aval, [&](void* data) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      ir::write_i64(data, aval.dtype, static_cast<I>(i), values[i]);
+  });
 }
 
 Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device device, Loc loc) {
@@ -152,8 +142,8 @@ Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device devic
   const Aval aval{.shape = shape, .dtype = dtype, .device = device};
   LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
                shape.str());
-  StoragePtr storage = allocate(aval);
-  if (aval.numel() > 0) std::memcpy(storage->data(), data, aval.bytes());
+  StoragePtr storage = Storage::allocate(aval.bytes(), device);
+  runtime::write(*storage, 0, data, aval.bytes());
   return ir::make_data(aval, std::move(storage));
 }
 

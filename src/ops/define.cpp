@@ -1,6 +1,7 @@
 #include "ops/define.h"
 
 #include "core/compute_dtype.h"
+#include "core/device_kinds.h"
 
 #include <fmt/core.h>
 
@@ -122,6 +123,14 @@ void copy_element(RefTensor& out, std::int64_t k, const RefTensor& x, std::int64
 }
 
 void fill_element(RefTensor& out, std::int64_t k, double value) { out.set(k, value); }
+
+Device device_of(const Attrs& attrs) {
+  if (!attrs.has("device")) return cpu();
+  const std::string& text = attrs.text("device");
+  const std::optional<Device> device = find_device_name(text);
+  LILITH_CHECK(device, "there is no kind of device '{}'", text);
+  return *device;
+}
 
 kir::Expr cast_expr(kir::Pool& pool, kir::Expr x, DType dtype) {
   const DType to = compute_dtype(dtype);

@@ -29,7 +29,7 @@ Tensor true_places(const char* op, const Tensor& mask, I size) {
   for (I i = 0; i < size; ++i) {
     if (values[static_cast<std::size_t>(i)]) places.push_back(i);
   }
-  return from_data(places.data(), {static_cast<I>(places.size())});
+  return from_data(places.data(), {static_cast<I>(places.size())}).to(mask.device());
 }
 
 // The element numbers, in row-major order, that the indices pick from dimensions of these sizes. Of

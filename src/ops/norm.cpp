@@ -271,9 +271,10 @@ Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const T
                         1 / std::sqrt(static_cast<double>(q.size(-1))));
   const Tensor lowest = make_full({}, -INFINITY, scores.dtype(), scores.device());
   if (is_causal) {
-    scores = masked_fill(
-        scores, logical_not(tril(ones({q.size(-2), key.size(-2)}, {.dtype = DType::Bool}))),
-        lowest);
+    scores = masked_fill(scores,
+                         logical_not(tril(ones({q.size(-2), key.size(-2)},
+                                               {.dtype = DType::Bool, .device = q.device()}))),
+                         lowest);
   } else if (attn_mask.defined()) {
     scores = attn_mask.dtype() == DType::Bool ? masked_fill(scores, logical_not(attn_mask), lowest)
                                               : add(scores, attn_mask);

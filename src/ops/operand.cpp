@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "ops/primitives.h"
 
 namespace lilith::ops {
@@ -104,13 +105,15 @@ Tensor broadcast_last(const Tensor& x, const Shape& shape) {
 }
 
 Operands broadcast_operands(std::string_view op, const Arg& a, const Arg& b, DType dtype) {
-  const Tensor ab[] = {make_cast(a.tensor(dtype), dtype), make_cast(b.tensor(dtype), dtype)};
+  Tensor ab[] = {make_cast(a.tensor(dtype), dtype), make_cast(b.tensor(dtype), dtype)};
+  ir::bring_together(op, ab);
   if (ab[0].shape() == ab[1].shape()) return {ab[0], ab[1]};
   const Shape shape = broadcast_shapes(op, ab);
   return {broadcast_last(ab[0], shape), broadcast_last(ab[1], shape)};
 }
 
-std::vector<Tensor> broadcast_all(std::string_view op, const std::vector<Tensor>& tensors) {
+std::vector<Tensor> broadcast_all(std::string_view op, std::vector<Tensor> tensors) {
+  ir::bring_together(op, tensors);
   const Shape shape = broadcast_shapes(op, tensors);
   std::vector<Tensor> out;
   for (const Tensor& t : tensors) out.push_back(broadcast_last(t, shape));

@@ -36,9 +36,9 @@ Tensor broadcast_last(const Tensor& x, const Shape& shape);
 struct Operands {
   Tensor a, b;
 };
-/// Both operands in `dtype` and of one shape.
+/// Both operands in `dtype`, of one shape and on one device.
 Operands broadcast_operands(std::string_view op, const Arg& a, const Arg& b, DType dtype);
-std::vector<Tensor> broadcast_all(std::string_view op, const std::vector<Tensor>& tensors);
+std::vector<Tensor> broadcast_all(std::string_view op, std::vector<Tensor> tensors);
 
 /// What makes two shapes one where that is certain: ": a.squeeze(1) or b.unsqueeze(1)", with the
 /// names given; else "".

@@ -118,8 +118,10 @@ Tensor make_concat(const std::vector<Tensor>& tensors, int dim) {
   return apply("concat", tensors, {{"dim", std::int64_t{dim}}});
 }
 
-Tensor make_iota(const Shape& shape, int dim, DType dtype, Device) {
-  return apply("iota", {}, {{"shape", shape.vec()}, {"dim", std::int64_t{dim}}, {"dtype", dtype}});
+Tensor make_iota(const Shape& shape, int dim, DType dtype, Device device) {
+  Attrs attrs = {{"shape", shape.vec()}, {"dim", std::int64_t{dim}}, {"dtype", dtype}};
+  if (device != cpu()) attrs.set("device", device.str());
+  return apply("iota", {}, std::move(attrs));
 }
 
 Tensor make_gather(const Tensor& x, int axis, const Tensor& index) {

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
@@ -106,8 +107,8 @@ Tensor key_leaf(I key) {
 
 // Uniform in [0, 1): the high bits as a multiple of 2^-24 (f32) or, from two words, 2^-53 (f64).
 // Halves take as many bits as they hold, 11 or 8: more would round up to 1.
-Tensor uniform(const Shape& shape, DType dtype) {
-  const Tensor key = next_key();
+Tensor uniform(const Shape& shape, DType dtype, Device device) {
+  const Tensor key = ir::on_device(next_key(), device);
   const auto bits = [&](const Tensor& k) {
     const Tensor words =
         make_cast(apply(random_bits_op, {k}, {{"shape", shape.vec()}}), DType::I64);
@@ -115,11 +116,12 @@ Tensor uniform(const Shape& shape, DType dtype) {
   };
   if (dtype != DType::F64) {
     const int digits = dtype == DType::F16 ? 11 : dtype == DType::BF16 ? 8 : 24;
-    const Tensor high = apply("shr", {bits(key), make_full(shape, 32.0 - digits, DType::I64, {})});
+    const Tensor high =
+        apply("shr", {bits(key), make_full(shape, 32.0 - digits, DType::I64, device)});
     return scale(make_cast(high, DType::F32), std::ldexp(1, -digits));
   }
-  const Tensor high = apply("shr", {bits(key), make_full(shape, 5, DType::I64, {})});
-  const Tensor low = apply("shr", {bits(fold_in(key, 1)), make_full(shape, 6, DType::I64, {})});
+  const Tensor high = apply("shr", {bits(key), make_full(shape, 5, DType::I64, device)});
+  const Tensor low = apply("shr", {bits(fold_in(key, 1)), make_full(shape, 6, DType::I64, device)});
   return scale(add(scale(make_cast(high, DType::F64), 67108864.0), make_cast(low, DType::F64)),
                0x1p-53);
 }
@@ -133,10 +135,10 @@ void check(const char* op, const Shape& shape, const TensorOptions& options) {
 }
 
 // sqrt(2) erfinv(2 u - 1), u at the middle of its cell: never 0 or 1.
-Tensor gaussian(const Shape& shape, DType dtype) {
+Tensor gaussian(const Shape& shape, DType dtype, Device device) {
   const DType work = work_type(dtype);
   const double half_cell = work == DType::F64 ? 0x1p-54 : 0x1p-25;
-  const Tensor u = uniform(shape, work);
+  const Tensor u = uniform(shape, work, device);
   // 2 u - 1 is exact in u's cells; the half cell is added after, where it still counts.
   const Tensor centred = shift(shift(scale(u, 2), -1), 2 * half_cell);
   return scale(erfinv(centred), std::numbers::sqrt2);
@@ -148,26 +150,28 @@ I draw_key(const Generator& g) {
   return fold_in(static_cast<I>(s.state.seed), static_cast<I>(s.state.counter++));
 }
 
-Tensor make_integer(const Shape& shape, I value) {
-  return ir::make_constant({Scalar::Kind::Int, value, 0}, {.shape = shape, .dtype = DType::I64});
+Tensor make_integer(const Shape& shape, I value, Device device) {
+  return ir::make_constant({Scalar::Kind::Int, value, 0},
+                           {.shape = shape, .dtype = DType::I64, .device = device});
 }
 
 // A whole number in [0, range): the high word of the product of 64 random bits and the range
 // (Lemire, "Fast random integer generation in an interval", 2019, without the rejection: the bias
 // is below 2^-10 of a value's probability for ranges up to 2^54, and the result is in its range).
-Tensor wide_below(const Shape& shape, U64 range) {
-  const Tensor key = next_key(), low_word = make_integer(shape, 0xFFFFFFFF);
+Tensor wide_below(const Shape& shape, U64 range, Device device) {
+  const Tensor key = ir::on_device(next_key(), device),
+               low_word = make_integer(shape, 0xFFFFFFFF, device);
   const auto words = [&](const Tensor& k) {
     const Tensor bits = make_cast(apply(random_bits_op, {k}, {{"shape", shape.vec()}}), DType::I64);
     return apply("and", {bits, low_word});
   };
   const auto high_half = [&](const Tensor& x) {
-    return apply("and", {apply("shr", {x, make_integer(shape, 32)}), low_word});
+    return apply("and", {apply("shr", {x, make_integer(shape, 32, device)}), low_word});
   };
   const auto low_half = [&](const Tensor& x) { return apply("and", {x, low_word}); };
   const Tensor x1 = words(key), x0 = words(fold_in(key, 1));
-  const Tensor r1 = make_integer(shape, static_cast<I>(range >> 32)),
-               r0 = make_integer(shape, static_cast<I>(range & 0xFFFFFFFF));
+  const Tensor r1 = make_integer(shape, static_cast<I>(range >> 32), device),
+               r0 = make_integer(shape, static_cast<I>(range & 0xFFFFFFFF), device);
   // Schoolbook multiplication in halves; products of 32 bits wrap into the sign and back.
   const Tensor low = mul(x0, r0), cross = mul(x1, r0), other = mul(x0, r1);
   const Tensor carry = add(add(high_half(low), low_half(cross)), low_half(other));
@@ -192,7 +196,7 @@ bool traced_keys() { return current_scope != nullptr; }
 // True with probability p.
 Tensor coin(const Shape& shape, const Tensor& p) {
   const DType work = work_type(p.dtype());
-  return lt(uniform(shape, work), make_cast(p, work));
+  return lt(uniform(shape, work, p.device()), make_cast(p, work));
 }
 
 }  // namespace
@@ -268,13 +272,13 @@ Tensor rand(const Shape& shape, const TensorOptions& options, SourceLocation loc
   LocScope scope(loc);
   check("rand", shape, options);
   const GeneratorScope chosen_here(options.generator);
-  return make_cast(uniform(shape, options.dtype), options.dtype);
+  return make_cast(uniform(shape, options.dtype, options.device), options.dtype);
 }
 Tensor randn(const Shape& shape, const TensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   check("randn", shape, options);
   const GeneratorScope chosen_here(options.generator);
-  return make_cast(gaussian(shape, options.dtype), options.dtype);
+  return make_cast(gaussian(shape, options.dtype, options.device), options.dtype);
 }
 Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& options,
                SourceLocation loc) {
@@ -283,10 +287,12 @@ Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& op
   check_factory("randint", shape, {.dtype = options.dtype, .device = options.device});
   const GeneratorScope chosen_here(options.generator);
   const U64 range = static_cast<U64>(high) - static_cast<U64>(low);
-  const Tensor first = make_integer(shape, low);
-  if (range > U64{1} << 53) return make_cast(add(first, wide_below(shape, range)), options.dtype);
+  const Tensor first = make_integer(shape, low, options.device);
+  if (range > U64{1} << 53)
+    return make_cast(add(first, wide_below(shape, range, options.device)), options.dtype);
   // 53 bits of a uniform number: exact for every range that fits them.
-  const Tensor u = floor(scale(uniform(shape, DType::F64), static_cast<double>(range)));
+  const Tensor u =
+      floor(scale(uniform(shape, DType::F64, options.device), static_cast<double>(range)));
   return make_cast(add(first, make_cast(u, DType::I64)), options.dtype);
 }
 Tensor randint(Int high, const Shape& shape, const IntTensorOptions& options, SourceLocation loc) {
@@ -309,24 +315,27 @@ Tensor randperm(Int n, const IntTensorOptions& options, SourceLocation loc) {
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
   check_factory("randperm", {n}, {.dtype = options.dtype, .device = options.device});
   const GeneratorScope chosen_here(options.generator);
-  if (!traced_keys()) return make_cast(tensor(host_ranks(take_host_key(), n)), options.dtype);
-  const Tensor words =
-      make_cast(apply(random_bits_op, {next_key()}, {{"shape", Ints{n}}}), DType::I64);
+  if (!traced_keys()) {
+    const Tensor ranks = tensor(host_ranks(take_host_key(), n)).to(options.device);
+    return make_cast(ranks, options.dtype);
+  }
+  const Tensor key = ir::on_device(next_key(), options.device);
+  const Tensor words = make_cast(apply(random_bits_op, {key}, {{"shape", Ints{n}}}), DType::I64);
   const Shape square{n, n};
   const Tensor mine = make_broadcast(words, square, {0}),
                other = make_broadcast(words, square, {1});
-  const Tensor earlier =
-      lt(make_iota(square, 1, DType::I64, {}), make_iota(square, 0, DType::I64, {}));
+  const Tensor earlier = lt(make_iota(square, 1, DType::I64, options.device),
+                            make_iota(square, 0, DType::I64, options.device));
   const Tensor before = logical_or(lt(other, mine), logical_and(eq(other, mine), earlier));
   return make_cast(make_reduce("reduce_sum", make_cast(before, DType::I64), {1}), options.dtype);
 }
 Tensor rand_like(const Arg& x) {
   LocScope scope(x.loc());
-  return rand(x.tensor().shape(), {.dtype = x.tensor().dtype()});
+  return rand(x.tensor().shape(), {.dtype = x.tensor().dtype(), .device = x.tensor().device()});
 }
 Tensor randn_like(const Arg& x) {
   LocScope scope(x.loc());
-  return randn(x.tensor().shape(), {.dtype = x.tensor().dtype()});
+  return randn(x.tensor().shape(), {.dtype = x.tensor().dtype(), .device = x.tensor().device()});
 }
 Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator) {
   LocScope scope(p.loc());
@@ -339,7 +348,8 @@ Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& g
   const GeneratorScope chosen_here(generator);
   const Operands o =
       broadcast_operands("normal", mean, std, floating_type(ops::result_type({&mean, &std})));
-  const Tensor z = make_cast(gaussian(o.a.shape(), o.a.dtype()), compute_dtype(o.a.dtype()));
+  const Tensor z =
+      make_cast(gaussian(o.a.shape(), o.a.dtype(), o.a.device()), compute_dtype(o.a.dtype()));
   return narrowed(add(widened(o.a), mul(widened(o.b), z)), o.a.dtype());
 }
 

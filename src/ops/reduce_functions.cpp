@@ -51,7 +51,7 @@ double count_of(const Tensor& x, const Ints& axes) {
 Tensor arg_extremum(const char* op, const Arg& x, std::optional<int> dim, bool keepdim) {
   LocScope scope(x.loc(), op);
   const Tensor t = x.tensor();
-  if (t.ndim() == 0) return zeros({}, {.dtype = DType::I64});
+  if (t.ndim() == 0) return zeros({}, {.dtype = DType::I64, .device = t.device()});
   if (!dim) {
     const Tensor index = make_reduce(op, make_reshape(t, {t.numel()}), {0});
     return keepdim ? make_reshape(index, Ints(t.shape().size(), 1)) : index;

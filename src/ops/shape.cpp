@@ -436,7 +436,8 @@ const OpDef& iota_op = register_builtin(
            const I dim = c.attrs.integer("dim");
            LILITH_CHECK(dim >= 0 && dim < shape.rank(), "iota: dimension {} of {}", dim,
                         shape.str());
-           return Aval{.shape = shape, .dtype = c.attrs.dtype("dtype")};
+           return Aval{
+               .shape = shape, .dtype = c.attrs.dtype("dtype"), .device = device_of(c.attrs)};
          },
      .no_vjp_reason = "it has no inputs",
      .lower =

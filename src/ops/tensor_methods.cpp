@@ -1,3 +1,5 @@
+#include "core/device_kinds.h"
+#include "ir/one_device.h"
 #include "lilith/ops.h"
 #include "ops/primitives.h"
 
@@ -22,8 +24,8 @@ Tensor Tensor::to(DType dtype, SourceLocation loc) && {
 }
 Tensor Tensor::to(Device device, SourceLocation loc) const& {
   LocScope scope(loc);
-  if (device == this->device()) return *this;
-  throw DeviceError("to: there is no copy from " + this->device().str() + " to " + device.str());
+  check_device("to", device);
+  return ir::on_device(*this, device);
 }
 Tensor Tensor::to(Device device, SourceLocation loc) && {
   const Tensor self = std::move(*this);

@@ -42,7 +42,7 @@ Tensor initial(const Optimizer& opt, const StateDef& def, const Access::Param& s
                const Tensor& param) {
   const ParamGroup& group = opt.param_groups()[static_cast<std::size_t>(state.group)];
   const double init = def.init_hyper.empty() ? def.init : group.hyper.at(def.init_hyper).value();
-  return filled(def.scalar ? Aval{{}, DType::F64, param.device()} : param.aval(), init);
+  return filled(def.scalar ? Aval{{}, DType::F64, cpu()} : param.aval(), init);
 }
 
 bool is_scalar_state(const std::vector<StateDef>& defs, const std::string& name) {
@@ -63,16 +63,27 @@ void bind(const std::vector<StateDef>& defs, const std::string& path, Access::Pa
     const DType dtype = is_scalar_state(defs, name) ? DType::F64 : param.dtype();
     Tensor value = t;
     if (value.dtype() != dtype) value = value.to(dtype);
-    if (!(value.device() == param.device())) value = value.to(param.device());
     t = value;
   }
   state.bound = true;
 }
 
+// Scalars are the host's; the rest lies where the parameter does, also after it has moved.
+Device home_of(const std::vector<StateDef>& defs, const std::string& name, const Tensor& param) {
+  return is_scalar_state(defs, name) ? cpu() : param.device();
+}
+
+bool is_at_home(const std::vector<StateDef>& defs, const Access::Param& state,
+                const Tensor& param) {
+  return std::ranges::all_of(state.tensors, [&](const auto& entry) {
+    return entry.second.device() == home_of(defs, entry.first, param);
+  });
+}
+
 bool is_complete(const std::vector<StateDef>& defs, const Access::Model& model,
-                 const std::string& path) {
+                 const std::string& path, const Tensor& param) {
   const auto at = model.params.find(path);
-  return at != model.params.end() && at->second.bound &&
+  return at != model.params.end() && at->second.bound && is_at_home(defs, at->second, param) &&
          std::all_of(defs.begin(), defs.end(),
                      [&](const StateDef& def) { return at->second.tensors.count(def.name) != 0; });
 }
@@ -87,13 +98,15 @@ void complete(Optimizer& opt, Access::Model& model, const std::string& path, con
     // count.
     if (!defs.empty() &&
         Access::clock(opt, model, static_cast<std::size_t>(state.group)).item<double>() > 0)
-      state.tensors["step"] = filled({{}, DType::F64, param.device()}, 0);
+      state.tensors["step"] = filled({{}, DType::F64, cpu()}, 0);
   } else if (!state.bound) {
     bind(defs, path, state, param);
   }
   for (const StateDef& def : defs)
     if (state.tensors.count(def.name) == 0)
       state.tensors[def.name] = initial(opt, def, state, param);
+  if (is_at_home(defs, state, param)) return;
+  for (auto& [name, t] : state.tensors) t = Tensor(t).to(home_of(defs, name, param));
 }
 
 // Parameters whose group's count goes on in this update, but not theirs.
@@ -263,10 +276,12 @@ Access::Model& ready_state(Optimizer& opt, const UpdateCall& call,
   const std::vector<StateDef> defs = Access::defs(opt);
   if (number && !wants_momentum(opt)) {
     Access::Model& state = Access::models(opt)[*number];
-    const bool ready = left_out(opt, state, call.paths).empty() &&
-                       std::all_of(call.paths.begin(), call.paths.end(), [&](const auto& path) {
-                         return is_complete(defs, state, path);
-                       });
+    const bool ready =
+        left_out(opt, state, call.paths).empty() &&
+        std::ranges::all_of(params, [&](const Slot& slot) {
+          const auto& [path, param] = slot;
+          return call.paths.count(path) == 0 || is_complete(defs, state, path, *param);
+        });
     if (ready) {
       if (state.latest.empty()) state.address = call.model.address();
       state.claimed = true;

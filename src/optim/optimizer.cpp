@@ -4,14 +4,14 @@
 #include <atomic>
 
 #include "eval/lazy.h"
-#include "ir/node.h"
+#include "ir/host.h"
+#include "ir/host_copy.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
 #include "ops/half.h"
 #include "optim/rule.h"
-#include "runtime/storage.h"
 
 namespace lilith {
 
@@ -23,28 +23,11 @@ bool covers(const std::string& prefix, const std::string& path) {
 }
 
 Tensor filled(const Aval& aval, double value) {
-  const Aval host{aval.shape, aval.dtype, cpu()};
-  StoragePtr storage = Storage::allocate(host.bytes());
-  void* data = storage->data();
-  const auto n = host.numel();
-  switch (aval.dtype) {
-    case DType::F64:
-      std::fill_n(static_cast<double*>(data), n, value);
-      break;
-    case DType::F32:
-      std::fill_n(static_cast<float*>(data), n, static_cast<float>(value));
-      break;
-    case DType::F16:
-      std::fill_n(static_cast<half*>(data), n, half(static_cast<float>(value)));
-      break;
-    case DType::BF16:
-      std::fill_n(static_cast<bfloat16*>(data), n, bfloat16(static_cast<float>(value)));
-      break;
-    default:
-      fail("update: a parameter is {}; need a floating dtype.", aval.str());
-  }
-  const Tensor t = ir::make_data(host, std::move(storage));
-  return aval.device == cpu() ? t : t.to(aval.device);
+  LILITH_CHECK(is_floating(aval.dtype), "update: a parameter is {}; need a floating dtype.",
+               aval.str());
+  return ir::make_filled(aval, [&](void* data) {
+    ir::fill(data, aval.dtype, aval.numel(), {Scalar::Kind::Float, 0, value});
+  });
 }
 
 }  // namespace optim

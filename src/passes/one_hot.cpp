@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "ir/rebuild.h"
+#include "ops/primitives.h"
 #include "passes/pipeline.h"
 #include "passes/rules.h"
 
@@ -51,8 +52,7 @@ Tensor compare_with_iota(const NodeImpl& n, const Tensor& index, const Tensor& v
   const Tensor low = lilith::apply("maximum", {index, constant(0, index.aval())});
   const Tensor clamped =
       lilith::apply("minimum", {low, constant(static_cast<double>(last), index.aval())});
-  const Tensor place =
-      apply("iota", {}, {{"shape", shape.vec()}, {"dim", axis}, {"dtype", DType::I64}});
+  const Tensor place = ops::make_iota(shape, static_cast<int>(axis), DType::I64, n.aval.device);
   const Tensor hit = lilith::apply("eq", {place, spread(clamped, shape)});
   return lilith::apply("select", {hit, spread(value, shape), constant(0, n.aval)});
 }

@@ -10,8 +10,9 @@
 #include <mutex>
 
 #include "lilith/error.h"
-#include "lilith/memory.h"
+#include "runtime/device_memory.h"
 #include "runtime/fork.h"
+#include "runtime/memory_limit.h"
 
 namespace lilith {
 namespace {
@@ -160,12 +161,10 @@ class PooledStorage final : public Storage {
 
 class BorrowedStorage final : public Storage {
  public:
-  BorrowedStorage(void* data, std::size_t bytes, std::function<void()> deleter, Device device,
-                  bool watched)
+  BorrowedStorage(void* data, std::size_t bytes, std::function<void()> deleter, bool watched)
       : deleter_(std::move(deleter)) {
     data_ = data;
     bytes_ = bytes;
-    device_ = device;
     lend();
     watched_ = watched;
     if (watched) look();
@@ -178,30 +177,41 @@ class BorrowedStorage final : public Storage {
   std::function<void()> deleter_;
 };
 
-void check_host(Device device) {
-  if (device.kind != Device::Kind::Cpu) {
-    throw DeviceError(fmt::format("storage: there is no device {}", device.str()),
-                      LocScope::current());
+class HostMemory final : public runtime::DeviceMemory {
+ public:
+  StoragePtr allocate(std::size_t bytes) override { return Storage::allocate(bytes); }
+  void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) override {
+    runtime::write(to, offset, from, bytes);
   }
-}
+  void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes) override {
+    runtime::read(from, offset, to, bytes);
+  }
+  void copy(const Storage& from, Storage& to, std::size_t bytes) override {
+    runtime::copy(from, to, bytes);
+  }
+  MemoryStats stats() override { return pool().stats(); }
+  void reset_peak() override { pool().reset_peak(); }
+  void release_cached() override { pool().trim(); }
+  std::int64_t limit_bytes() override { return runtime::memory_limit_bytes(); }
+};
 
 }  // namespace
 
 Storage::~Storage() = default;
 
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes, Device device) {
-  check_host(device);
+  if (device != cpu()) return runtime::memory_of(device).allocate(bytes);
   return std::allocate_shared<PooledStorage>(PoolAllocator<PooledStorage>(), bytes);
 }
 
 std::shared_ptr<Storage> Storage::borrow(void* data, std::size_t bytes,
-                                         std::function<void()> deleter, Device device) {
-  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), device, false);
+                                         std::function<void()> deleter) {
+  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), false);
 }
 
 std::shared_ptr<Storage> Storage::borrow_watched(void* data, std::size_t bytes,
                                                  std::function<void()> deleter) {
-  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), Device{}, true);
+  return std::make_shared<BorrowedStorage>(data, bytes, std::move(deleter), true);
 }
 
 std::uint64_t Storage::fingerprint() const {
@@ -227,19 +237,13 @@ std::uint64_t Storage::fingerprint() const {
   return hash;
 }
 
-MemoryStats memory_stats(Device device) {
-  check_host(device);
-  return pool().stats();
+void* Storage::fail_off_host() const {
+  throw InternalError("storage: the address of memory on " + device_.str() + " was asked for");
 }
 
-void reset_peak_memory(Device device) {
-  check_host(device);
-  pool().reset_peak();
-}
-
-void release_cached_memory(Device device) {
-  check_host(device);
-  pool().trim();
+runtime::DeviceMemory& runtime::host_memory() {
+  static auto* memory = new HostMemory;
+  return *memory;
 }
 
 }  // namespace lilith

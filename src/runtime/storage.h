@@ -9,22 +9,25 @@
 
 namespace lilith {
 
-/// A block of memory on a device. Shared by the leaves that hold it; donated to a program (written
+/// A block of memory of a device. Shared by the leaves that hold it; donated to a program (written
 /// in place) only when its last holder gives it away and it was never lent out.
 class Storage {
  public:
-  /// Uninitialised memory, 64-byte aligned, from the runtime's free lists.
+  /// Uninitialised memory from the device's free lists; on the host 64-byte aligned.
+  /// DeviceError when there is no such device, or no room.
   static std::shared_ptr<Storage> allocate(std::size_t bytes, Device device = {});
   /// Borrows memory; `deleter` runs when the last holder goes. Never donated.
   static std::shared_ptr<Storage> borrow(void* data, std::size_t bytes,
-                                         std::function<void()> deleter, Device device = {});
+                                         std::function<void()> deleter);
   /// The same for memory that the user may write to again: see watched().
   static std::shared_ptr<Storage> borrow_watched(void* data, std::size_t bytes,
                                                  std::function<void()> deleter);
   virtual ~Storage();
 
-  void* data() { return data_; }
-  const void* data() const { return data_; }
+  /// Its address. InternalError for memory that is not the host's: runtime/device_memory.h copies.
+  void* data() { return is_on_host() ? data_ : fail_off_host(); }
+  const void* data() const { return is_on_host() ? data_ : fail_off_host(); }
+  bool is_on_host() const { return device_.kind == Device::Kind::Cpu; }
   std::size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
   /// Set once its address was handed to the user (data(), DLPack); such memory is never written
@@ -40,6 +43,7 @@ class Storage {
 
  protected:
   std::uint64_t fingerprint() const;
+  [[noreturn]] void* fail_off_host() const;
 
   void* data_ = nullptr;
   std::size_t bytes_ = 0;

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "ir/host_copy.h"
+
 namespace lilith::train {
 namespace {
 
@@ -38,8 +40,9 @@ void for_each_value(ConstModelRef model, F f) {
 }  // namespace
 
 bool all_finite(const Tensor& t) {
-  const Tensor host = t.device() == cpu() ? t : t.to(cpu());
-  const void* data = is_floating(t.dtype()) ? host.raw_data() : nullptr;
+  if (!is_floating(t.dtype())) return true;
+  const StoragePtr value = ir::host_value(t, "fit");
+  const void* data = value->data();
   switch (t.dtype()) {
     case DType::F16:
       return finite_words<std::uint16_t>(data, t.numel(), 0x7c00);

@@ -96,7 +96,7 @@ class Fitting {
             .shuffle = options_.shuffle,
             .seed = options_.seed,
             .drop_last = options_.drop_last,
-            .device = options_.device};
+            .device = *options_.device};
   }
 
   void start() {
@@ -292,7 +292,7 @@ class Fitting {
     const TestModeScope scope(steps_.model);
     const RngState rng = rng_state();
     data::BatchStream stream(options_.validation.source,
-                             {.batch_size = options_.batch_size, .device = options_.device},
+                             {.batch_size = options_.batch_size, .device = *options_.device},
                              steps_.columns);
     double loss_sum = 0, metric_sum = 0, n = 0;
     stream.start(0);

@@ -1,11 +1,18 @@
 #include <cstring>
 #include <numeric>
 
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/train.h"
 #include "runtime/storage.h"
 
 namespace lilith::detail {
+
+Device device_of(ConstModelRef model) {
+  for (const Tensor& t : all_tensors(model))
+    if (t.defined()) return t.device();
+  return cpu();
+}
 
 Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f,
                    std::int64_t batch_size, Device device) {
@@ -17,7 +24,7 @@ Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const T
   stream.start(0);
   while (!stream.done()) {
     const Tensor x = stream.next()[0];
-    Tensor out = f(x);
+    const Tensor out = f(x);
     LILITH_CHECK(out.ndim() >= 1 && out.size(0) == x.size(0),
                  "predict: for {} the model gives {}; the first sizes must agree", x.aval().str(),
                  out.aval().str());
@@ -33,8 +40,7 @@ Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const T
     expected.shape[0] = row.shape[0];
     LILITH_CHECK(row == expected, "predict: a batch gives {}, those before {}", out.aval().str(),
                  expected.str());
-    if (out.device() != Device{}) out = out.to(cpu());
-    std::memcpy(to, out.raw_data(), row.bytes());
+    std::memcpy(to, ir::host_value(out, "predict")->data(), row.bytes());
     to += row.bytes();
   }
   return ir::make_data(all, storage);

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/transforms.h"
 
@@ -21,17 +22,18 @@ class Random {
 
 std::vector<double> read(const Tensor& t) {
   std::vector<double> out(static_cast<std::size_t>(t.numel()));
-  const void* data = t.raw_data();
+  const StoragePtr value = ir::host_value(t, "gradcheck");
+  const void* data = value->data();
   for (std::size_t k = 0; k < out.size(); ++k)
     out[k] = ir::read_f64(data, t.dtype(), static_cast<std::int64_t>(k));
   return out;
 }
 
 Tensor write(const Aval& aval, const std::vector<double>& values) {
-  StoragePtr storage = Storage::allocate(aval.bytes(), aval.device);
-  for (std::size_t k = 0; k < values.size(); ++k)
-    ir::write_f64(storage->data(), aval.dtype, static_cast<std::int64_t>(k), values[k]);
-  return ir::make_data(aval, std::move(storage));
+  return ir::make_filled(aval, [&](void* data) {
+    for (std::size_t k = 0; k < values.size(); ++k)
+      ir::write_f64(data, aval.dtype, static_cast<std::int64_t>(k), values[k]);
+  });
 }
 
 struct Slot {

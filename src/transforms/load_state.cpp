@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "core/quote.h"
+#include "ir/host_copy.h"
 #include "lilith/ops/create.h"
 #include "transforms/ties.h"
 
@@ -167,9 +168,10 @@ class Loader {
     return out;
   }
   void check_tie(const Tensor& a, std::size_t ia, const Tensor& b, std::size_t ib) const {
-    const bool same =
-        a.node() == b.node() ||
-        (a.dtype() == b.dtype() && std::memcmp(a.raw_data(), b.raw_data(), a.aval().bytes()) == 0);
+    const bool same = a.node() == b.node() ||
+                      (a.dtype() == b.dtype() &&
+                       std::memcmp(ir::host_value(a, "load")->data(),
+                                   ir::host_value(b, "load")->data(), a.aval().bytes()) == 0);
     LILITH_CHECK(same,
                  "{}: '{}' and '{}' are one tensor in the model, and two different ones here.",
                  op(), escaped(entries_[ia].name), escaped(entries_[ib].name));

@@ -26,7 +26,7 @@ inline PlanCase plan_case(std::string name, const Graph& traced, std::vector<Ref
   schedule::IndexChecks prepared = schedule::prepare(run_passes(traced));
   ProgramOptions options;
   options.donatable.assign(prepared.graph.inputs().size(), 1);
-  return {std::move(name), plan_for_cpu(prepared.graph, !prepared.checks.empty(), options),
+  return {std::move(name), plan_for(prepared.graph, !prepared.checks.empty(), options),
           std::move(values)};
 }
 

@@ -1,0 +1,99 @@
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+#include "codegen/opencl/compile.h"
+#include "core/device_kinds.h"
+#include "eval/launcher.h"
+#include "runtime/opencl/memory.h"
+#include "schedule/target.h"
+
+// OpenCL's row in the table of devices.
+namespace lilith {
+namespace {
+
+namespace opencl = runtime::opencl;
+using Clock = std::chrono::steady_clock;
+
+/// Launches are queued one after another; who reads a buffer waits for them.
+class OpenClLauncher final : public Launcher {
+ public:
+  OpenClLauncher(const schedule::Plan& plan, opencl::Device& device)
+      : device_(device), kernels_(kernels_of(plan), device) {
+    for (const schedule::LaunchPlan& l : plan.launches) buffers_.push_back(l.buffers);
+  }
+
+  void run(Instance& instance) const override {
+    for (std::size_t k = 0; k < buffers_.size(); ++k) launch(k, instance);
+  }
+
+  void run_in_steps(Instance& instance,
+                    const std::function<void(std::size_t)>& after) const override {
+    for (std::size_t k = 0; k < buffers_.size(); ++k) {
+      launch(k, instance);
+      after(k);
+    }
+  }
+
+  std::vector<double> run_timed(Instance& instance) const override {
+    std::vector<double> ms;
+    device_.finish();
+    for (std::size_t k = 0; k < buffers_.size(); ++k) {
+      const auto start = Clock::now();
+      launch(k, instance);
+      device_.finish();
+      ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    }
+    return ms;
+  }
+
+ private:
+  static std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan) {
+    std::vector<const kir::Kernel*> kernels;
+    for (const schedule::LaunchPlan& l : plan.launches) kernels.push_back(&l.kernel);
+    return kernels;
+  }
+
+  void launch(std::size_t k, const Instance& instance) const {
+    std::vector<opencl::Place> places;
+    for (const int b : buffers_[k]) {
+      const Place& place = instance.buffers[static_cast<std::size_t>(b)];
+      places.push_back(
+          {&opencl::buffer_of(*place.storage), static_cast<std::int64_t>(place.offset)});
+    }
+    const std::lock_guard lock(mutex_);  // what a kernel launches is not parted by another run's
+    kernels_.launch(k, places);
+  }
+
+  opencl::Device& device_;
+  mutable codegen::opencl::CompiledKernels kernels_;
+  mutable std::mutex mutex_;
+  std::vector<std::vector<int>> buffers_;  // by launch, as its kernel's parameters
+};
+
+std::string describe(int i) {
+  const opencl::DeviceInfo& d = opencl::devices()[static_cast<std::size_t>(i)];
+  return d.name + " (" + d.platform + ")";
+}
+
+// The kernels are those of a CPU, one work item a task: its compute units are the threads.
+schedule::Target target(int i) {
+  schedule::Target t;
+  t.threads = std::max(1, opencl::devices()[static_cast<std::size_t>(i)].compute_units);
+  return t;
+}
+
+[[maybe_unused]] const Device::Kind kind = register_device_kind(
+    {.name = "opencl",
+     .count = [] { return static_cast<int>(opencl::devices().size()); },
+     .why_none = [] { return opencl::why_none(); },
+     .describe = describe,
+     .is_accelerator = [](int i) { return opencl::devices()[static_cast<std::size_t>(i)].gpu; },
+     .memory = [](int i) -> runtime::DeviceMemory& { return opencl::memory(i); },
+     .target = target,
+     .launcher = [](const schedule::Plan& plan, int i) -> std::unique_ptr<Launcher> {
+       return std::make_unique<OpenClLauncher>(plan, opencl::device(i));
+     }});
+
+}  // namespace
+}  // namespace lilith

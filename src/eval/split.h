@@ -1,0 +1,38 @@
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "lilith/graph.h"
+
+namespace lilith {
+
+/// A program whose values lie on several devices, in parts that run one after another. Values are
+/// numbered: the graph's inputs come first.
+struct Split {
+  struct Move {
+    std::size_t from, to;
+    Device device;
+  };
+  struct Part {
+    std::vector<Move> moves;  // first: values that come from other devices (op copy_to)
+    Graph graph;              // what is computed then, all on `device`; may have no outputs
+    Device device;
+    std::vector<std::size_t> inputs, outputs;  // the values that the graph's are
+  };
+  struct Constant {
+    std::size_t value;
+    Tensor leaf;
+  };
+  std::vector<Part> parts;
+  std::vector<Constant> constants;   // leaves that are outputs themselves
+  std::vector<std::size_t> outputs;  // the values that the whole graph's outputs are
+  std::size_t num_values = 0;
+};
+
+bool is_on_one_device(const Graph& g);
+/// As few parts as there can be where the host begins: each takes all nodes of its device whose
+/// operands are there. So the scalars of an optimiser come first, and the step after it is one
+/// program.
+Split split_by_device(const Graph& g);
+
+}  // namespace lilith

@@ -1,0 +1,46 @@
+#include "ir/one_device.h"
+
+#include <algorithm>
+
+#include "ir/node.h"
+
+namespace lilith::ir {
+namespace {
+
+std::string where(const Tensor& x) {
+  const std::string line = x.node()->loc.str();
+  return fmt::format("{} on {}{}", x.aval().str(), x.device().str(),
+                     line.empty() ? "" : ", of " + line);
+}
+
+bool goes_along(const Tensor& x) { return x.ndim() == 0 && x.device() == cpu(); }
+
+}  // namespace
+
+Tensor on_device(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  if (x.node()->op == &constant_op()) {
+    const Attr& value = *x.node()->attrs.find("value");
+    const Aval aval{.shape = x.shape(), .dtype = x.dtype(), .device = device};
+    const double* f = std::get_if<double>(&value);
+    return make_constant(f ? Scalar{Scalar::Kind::Float, 0, *f}
+                           : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0},
+                         aval);
+  }
+  return apply("copy_to", {x}, {{"device", device.str()}});
+}
+
+void bring_together(std::string_view op, std::span<Tensor> operands) {
+  const auto elsewhere = [&](const Tensor& x) { return x.device() != operands[0].device(); };
+  if (std::ranges::none_of(operands, elsewhere)) return;
+  const auto first = std::ranges::find_if_not(operands, goes_along);
+  const Device device = first->device();
+  for (Tensor& x : operands) {
+    if (x.device() == device) continue;
+    LILITH_CHECK(goes_along(x), "{}: operands on two devices: {}; and {}; move one with x.to(device)",
+                 op, where(*first), where(x));
+    x = on_device(x, device);
+  }
+}
+
+}  // namespace lilith::ir

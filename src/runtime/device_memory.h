@@ -1,0 +1,50 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "lilith/memory.h"
+#include "runtime/storage.h"
+
+// Memory of whatever device: who holds a Storage need not know where it lies.
+namespace lilith::runtime {
+
+/// The memory of one device. From any thread. What it is asked for happens in that order, and in
+/// the order of the programs that are launched there; `read` waits for all of it.
+class DeviceMemory {
+ public:
+  virtual ~DeviceMemory();
+  /// Uninitialised. DeviceError, which says what was asked for and what is held, when there is no
+  /// room.
+  virtual StoragePtr allocate(std::size_t bytes) = 0;
+  /// From host memory, which may be changed afterwards.
+  virtual void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) = 0;
+  /// To host memory.
+  virtual void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes) = 0;
+  /// Between storages of this device, from their beginnings.
+  virtual void copy(const Storage& from, Storage& to, std::size_t bytes) = 0;
+
+  virtual MemoryStats stats() = 0;
+  virtual void reset_peak() = 0;
+  virtual void release_cached() = 0;
+  /// Bytes that programs may use at most.
+  virtual std::int64_t limit_bytes() = 0;
+};
+
+/// DeviceError where there is no such device.
+DeviceMemory& memory_of(Device device);
+DeviceMemory& host_memory();
+
+/// The same three, wherever the storages lie.
+void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes);
+void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes);
+void copy(const Storage& from, Storage& to, std::size_t bytes);
+
+/// New memory that `fill` has filled: in host memory, from where it is written to the device.
+StoragePtr make_filled(std::size_t bytes, Device device, const std::function<void(void*)>& fill);
+/// What a storage holds, in host memory: itself where it lies there, else a copy.
+StoragePtr on_host(const StoragePtr& storage);
+/// A copy on a device.
+StoragePtr copied_to(const Storage& from, Device device);
+
+}  // namespace lilith::runtime
