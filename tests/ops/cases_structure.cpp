@@ -25,7 +25,9 @@ std::vector<Case> view_cases() {
       {"concat",
        {{{2, 3}}, {{2, 1}}, {{2, 0}}},
        [](const Ts& x) { return cat({x[0], x[1], x[2], x[0]}, 1); }},
-      {"iota", {{{3, 4}}}, [](const Ts& x) { return x[0] * arange(4.0, {.dtype = kFloat64}); }},
+      {"iota", {{{3, 4}}}, [](const Ts& x) {
+         return x[0] * arange(4.0, {.dtype = kFloat64, .device = x[0].device()});
+       }},
       {"gather",
        {{{4, 3}}, {{5, 3}, 0, 3, DType::I64}},
        [](const Ts& x) { return gather(x[0], 0, x[1]); }},
@@ -65,8 +67,9 @@ std::vector<Case> reduction_cases() {
       {"prod around zeros",
        {{{2, 4}}},
        [](const Ts& x) {
-         return prod(
-             x[0] * tensor({{1.0, 0.0, 1.0, 1.0}, {0.0, 0.0, 1.0, 1.0}}, {.dtype = kFloat64}), 1);
+         const Tensor zeros = tensor({{1.0, 0.0, 1.0, 1.0}, {0.0, 0.0, 1.0, 1.0}},
+                                     {.dtype = kFloat64, .device = x[0].device()});
+         return prod(x[0] * zeros, 1);
        }},
   };
 }

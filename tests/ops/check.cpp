@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/host.h"
 #include "ir/node.h"
 #include "transforms/vjp.h"
 
@@ -144,6 +145,56 @@ std::string check_gradient(const Case& c, std::uint64_t seed, bool first_order_o
     slope = slope.defined() ? slope + part : part;
   }
   return slope.defined() ? compare("second", params, slope, gradients(slope), x, w) : "";
+}
+
+double tolerance(DType dtype) {
+  switch (dtype) {
+    case DType::F64:
+      return 1e-9;
+    case DType::F32:
+      return 2e-5;
+    case DType::F16:
+      return 3e-2;
+    default:
+      return 2e-1;
+  }
+}
+
+std::vector<Tensor> value_and_gradients(const Case& c, const std::vector<Tensor>& params) {
+  ++ir::trace_depth();  // numbers are constants
+  std::vector<Tensor> out;
+  try {
+    out = {c.build(params)};
+    if (is_floating(out[0].dtype())) {
+      std::vector<Tensor> wanted;
+      for (const Tensor& p : params) {
+        if (is_floating(p.dtype())) wanted.push_back(p);
+      }
+      for (Tensor& g : backpropagate({out[0]}, {ones_like(out[0])}, wanted, "row"))
+        if (g.defined()) out.push_back(g);
+    }
+  } catch (...) {
+    --ir::trace_depth();
+    throw;
+  }
+  --ir::trace_depth();
+  return out;
+}
+
+Case with_dtype(Case c, DType dtype) {
+  for (Operand& o : c.in) {
+    if (is_floating(o.dtype)) o.dtype = dtype;
+  }
+  return c;
+}
+
+std::vector<RefTensor> draw_f32(const Case& c, std::uint64_t seed) {
+  std::vector<RefTensor> x = draw(c, seed);
+  for (RefTensor& t : x) {
+    const DType at_most = t.aval.dtype == DType::F64 ? DType::F32 : t.aval.dtype;
+    for (double& v : t.f) v = ir::round_to(v, at_most);
+  }
+  return x;
 }
 
 }  // namespace lilith::testing

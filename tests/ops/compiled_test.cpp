@@ -13,49 +13,12 @@
 #include "ops/check.h"
 #include "passes/pipeline.h"
 #include "support/to_storage.h"
-#include "transforms/vjp.h"
 
 // Every row of the table as a compiled program, value and gradient, against the interpreter.
 namespace lilith::testing {
 namespace {
 
 using Ts = std::vector<Tensor>;
-
-// What a value may be off by, against max(1, |value|): a few dozen roundings of the dtype.
-double tolerance(DType dtype) {
-  switch (dtype) {
-    case DType::F64:
-      return 1e-9;
-    case DType::F32:
-      return 2e-5;
-    case DType::F16:
-      return 3e-2;
-    default:
-      return 2e-1;
-  }
-}
-
-// The row's output, and its gradients where it has any.
-Ts value_and_gradients(const Case& c, const Ts& params) {
-  ++ir::trace_depth();  // numbers are constants
-  Ts out;
-  try {
-    out = {c.build(params)};
-    if (is_floating(out[0].dtype())) {
-      Ts wanted;
-      for (const Tensor& p : params) {
-        if (is_floating(p.dtype())) wanted.push_back(p);
-      }
-      for (Tensor& g : backpropagate({out[0]}, {ones_like(out[0])}, wanted, "row"))
-        if (g.defined()) out.push_back(g);
-    }
-  } catch (...) {
-    --ir::trace_depth();
-    throw;
-  }
-  --ir::trace_depth();
-  return out;
-}
 
 /// The outputs for these values of the parameters, by the compiled program.
 std::vector<StoragePtr> run_compiled(const Ts& params, const Ts& outputs,
@@ -77,12 +40,7 @@ std::vector<StoragePtr> run_compiled(const Ts& params, const Ts& outputs,
 }
 
 void expect_compiled(const Case& c, DType dtype, const std::string& what) {
-  std::vector<RefTensor> x = draw(c, 3);
-  // A row may cast to f32 on its way, which the interpreter does not round for.
-  const auto at_most_f32 = [](DType d) { return d == DType::F64 ? DType::F32 : d; };
-  for (RefTensor& t : x) {
-    for (double& v : t.f) v = ir::round_to(v, at_most_f32(t.aval.dtype));
-  }
+  const std::vector<RefTensor> x = draw_f32(c, 3);
   const Ts params = parameters(x);
   const Ts outputs = value_and_gradients(c, params);
   const Graph g(params, outputs);
@@ -98,13 +56,6 @@ void expect_compiled(const Case& c, DType dtype, const std::string& what) {
           << g.str();
     }
   }
-}
-
-Case with_dtype(Case c, DType dtype) {
-  for (Operand& o : c.in) {
-    if (is_floating(o.dtype)) o.dtype = dtype;
-  }
-  return c;
 }
 
 // The row with every operand as a view of what is stored: `stored` gives that shape, `view` the

@@ -30,7 +30,8 @@ bool is_tensor_json(const Json& value) { return value.is_object() && value.conta
 
 }  // namespace
 
-Call::Call(const Sample& sample, const GoldenFile& file, DType floating) : sample_(sample) {
+Call::Call(const Sample& sample, const GoldenFile& file, DType floating, Device device)
+    : sample_(sample), device_(device) {
   collect(sample.args, file, floating);
   collect(sample.kwargs, file, floating);
 }
@@ -38,7 +39,7 @@ Call::Call(const Sample& sample, const GoldenFile& file, DType floating) : sampl
 void Call::collect(const Json& value, const GoldenFile& file, DType floating) {
   if (is_tensor_json(value)) {
     const std::string key = value["t"];
-    inputs_.emplace(key, file.at(key).tensor(floating));
+    inputs_.emplace(key, file.at(key).tensor(floating).to(device_));
   } else if (value.is_structured()) {
     for (const Json& item : value) collect(item, file, floating);
   }

@@ -12,7 +12,7 @@ namespace lilith::parity {
 /// The arguments of one sample, asked for by position and PyTorch's name, with PyTorch's default.
 class Call {
  public:
-  Call(const Sample& sample, const GoldenFile& file, DType floating);
+  Call(const Sample& sample, const GoldenFile& file, DType floating, Device device);
 
   int num_positional() const { return static_cast<int>(sample_.args.size()); }
   /// Given, and not None.
@@ -54,6 +54,7 @@ class Call {
   void collect(const Json& value, const GoldenFile& file, DType floating);
 
   const Sample& sample_;
+  const Device device_;
   std::map<std::string, Tensor> inputs_;
 };
 

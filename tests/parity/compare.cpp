@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/host_copy.h"
+
 namespace lilith::parity {
 namespace {
 
@@ -28,7 +30,8 @@ std::string difference(const Tensor& got, const Stored& expected, const Toleranc
   }
   const std::int64_t n = got.numel();
   if (n == 0) return "";
-  const void* data = got.raw_data();
+  const StoragePtr value = ir::host_value(got, "parity");
+  const void* data = value->data();
   const bool exact = !is_floating(expected.dtype);
   double scale = 1;
   for (std::int64_t k = 0; tolerance.scaled && k < n; ++k) {

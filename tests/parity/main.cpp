@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/device_kinds.h"
 #include "ir/node.h"
 #include "ir/reference.h"
 #include "parity/bind.h"
@@ -20,6 +21,7 @@ struct Options {
   std::string op;          // this operator alone
   bool reference = false;  // by the reference interpreter, f64 alone
   bool verbose = false;
+  Device device = {};  // where the operands lie
 };
 
 /// A value of the reference interpreter as a leaf of that dtype (floating ones as f64).
@@ -74,51 +76,103 @@ bool computes_in_f32(const Sample& sample) {
   return it != sample.kwargs.end() && it->is_object() && (*it)["dtype"] == "torch.float32";
 }
 
-/// What differs in one sample at one precision; empty when it agrees.
-std::string run(const Sample& sample, const GoldenFile& file, const Function& function,
-                DType floating, const Options& options) {
-  const Tolerance& tolerance = floating == DType::F64 ? kF64 : kF32;
-  const bool narrow = computes_in_f32(sample);
-  const auto tolerance_of = [&](const Stored& s) {
-    return narrow || s.dtype == DType::F32 ? kF32 : tolerance;
-  };
-  const Call call(sample, file, floating);
-  std::vector<Tensor> values = function(call);
+/// A sample at one precision: what it computes, to be evaluated, and what that has to be.
+struct Run {
+  const Sample* sample;
+  DType floating;
+  std::vector<Tensor> values;  // results, then gradients
+  std::vector<const Stored*> expected;
+  std::vector<std::string> labels;
+};
+
+Run prepare(const Sample& sample, const GoldenFile& file, const Function& function, DType floating,
+            const Options& options) {
+  const Call call(sample, file, floating, options.device);
+  Run run{&sample, floating, function(call), {}, {}};
+  std::vector<Tensor>& values = run.values;
   if (values.size() != sample.outs.size()) {
-    return fmt::format("{} results, expected {}", values.size(), sample.outs.size());
+    throw std::runtime_error(
+        fmt::format("{} results, expected {}", values.size(), sample.outs.size()));
   }
   std::vector<Tensor> outputs, cotangents, inputs;
   for (std::size_t k = 0; k < sample.outs.size(); ++k) {
     const auto it = sample.cot.find("out." + std::to_string(k));
     if (it == sample.cot.end()) continue;
     outputs.push_back(values[k]);
-    cotangents.push_back(file.at(it->get<std::string>()).tensor(floating).to(values[k].dtype()));
+    const Tensor ct = file.at(it->get<std::string>()).tensor(floating).to(values[k].dtype());
+    cotangents.push_back(ct.to(values[k].device()));
   }
-  std::vector<const Stored*> expected;
-  std::vector<std::string> labels;
   for (std::size_t k = 0; k < sample.outs.size(); ++k) {
-    expected.push_back(&file.at(sample.outs[k]));
-    labels.push_back("out." + std::to_string(k));
+    run.expected.push_back(&file.at(sample.outs[k]));
+    run.labels.push_back("out." + std::to_string(k));
   }
   const Caveat* caveat = caveat_of(sample);
   for (const auto& [key, stored] : sample.grad.items()) {
     if (caveat != nullptr && caveat->skip_gradient) break;
     inputs.push_back(call.differentiable(key));
-    expected.push_back(&file.at(stored.get<std::string>()));
-    labels.push_back(key);
+    run.expected.push_back(&file.at(stored.get<std::string>()));
+    run.labels.push_back(key);
   }
   if (!inputs.empty()) {
     for (Tensor& g : gradients(outputs, cotangents, inputs)) values.push_back(std::move(g));
   }
-  evaluate(values, options);
-  for (std::size_t k = 0; k < values.size(); ++k) {
-    Tolerance bound = tolerance_of(*expected[k]);
-    if (caveat != nullptr && k >= sample.outs.size())
+  return run;
+}
+
+/// What differs in an evaluated sample; empty when it agrees.
+std::string difference(const Run& run) {
+  const Caveat* caveat = caveat_of(*run.sample);
+  const bool narrow = run.floating == DType::F32 || computes_in_f32(*run.sample);
+  for (std::size_t k = 0; k < run.values.size(); ++k) {
+    Tolerance bound = narrow || run.expected[k]->dtype == DType::F32 ? kF32 : kF64;
+    if (caveat != nullptr && k >= run.sample->outs.size())
       bound.relative = std::max(bound.relative, caveat->relative);
-    const std::string text = difference(values[k], *expected[k], bound);
-    if (!text.empty()) return fmt::format("{} {}: {}", name(floating), labels[k], text);
+    const std::string text = difference(run.values[k], *run.expected[k], bound);
+    if (!text.empty()) return fmt::format("{} {}: {}", name(run.floating), run.labels[k], text);
   }
   return "";
+}
+
+/// The runs of an operator's samples, evaluated together: on a device the building of a program
+/// costs more than all that it computes. Empty where one of them fails.
+std::vector<Run> run_together(const std::vector<const Sample*>& samples, const GoldenFile& file,
+                              const Function& function, const Options& options) {
+  std::vector<Run> runs;
+  std::vector<Tensor> values;
+  try {
+    for (const Sample* sample : samples)
+      for (const DType floating : {DType::F64, DType::F32})
+        runs.push_back(prepare(*sample, file, function, floating, options));
+    for (const Run& run : runs) values.insert(values.end(), run.values.begin(), run.values.end());
+    evaluate(values, options);
+  } catch (const std::exception&) {
+    return {};
+  }
+  return runs;
+}
+
+/// One sample by itself: its text is empty when it agrees.
+std::string run_alone(const Sample& sample, const GoldenFile& file, const Function& function,
+                      const Options& options) {
+  for (const DType floating : {DType::F64, DType::F32}) {
+    if (options.reference && floating == DType::F32) break;
+    Run run = prepare(sample, file, function, floating, options);
+    evaluate(run.values, options);
+    if (const std::string text = difference(run); !text.empty()) return text;
+  }
+  return "";
+}
+
+void count_result(const Sample& sample, const std::string& text, const Options& options,
+                  Count& count) {
+  if (text.empty()) {
+    ++count.passed;
+    if (const Caveat* c = caveat_of(sample))
+      count.reason = fmt::format("{}: {}", sample.name, c->reason);
+    return;
+  }
+  if (count.failed++ == 0) count.reason = sample.name + ": " + text;
+  if (options.verbose) fmt::print("  FAILED {}: {}\n", sample.name, text);
 }
 
 void run_sample(const Sample& sample, const GoldenFile& file, const Table& table,
@@ -131,9 +185,7 @@ void run_sample(const Sample& sample, const GoldenFile& file, const Table& table
   }
   std::string text;
   try {
-    text = run(sample, file, it->second, DType::F64, options);
-    if (text.empty() && !options.reference)
-      text = run(sample, file, it->second, DType::F32, options);
+    text = run_alone(sample, file, it->second, options);
   } catch (const Unsupported& e) {
     ++count.unsupported;
     if (count.failed == 0) count.reason = e.what();
@@ -141,23 +193,26 @@ void run_sample(const Sample& sample, const GoldenFile& file, const Table& table
   } catch (const std::exception& e) {
     text = e.what();
   }
-  if (text.empty()) {
-    ++count.passed;
-    if (const Caveat* c = caveat_of(sample))
-      count.reason = fmt::format("{}: {}", sample.name, c->reason);
-    return;
-  }
-  if (count.failed++ == 0) count.reason = sample.name + ": " + text;
-  if (options.verbose) fmt::print("  FAILED {}: {}\n", sample.name, text);
+  count_result(sample, text, options, count);
 }
 
 /// All samples of one operator.
 Count run_op(const GoldenFile& file, const std::string& op, const Table& table,
              const Options& options) {
   Count count;
-  for (const Sample& sample : file.samples()) {
-    if (sample.op == op) run_sample(sample, file, table, options, count);
+  std::vector<const Sample*> samples;
+  for (const Sample& sample : file.samples())
+    if (sample.op == op) samples.push_back(&sample);
+  const auto function = table.find(op);
+  if (options.device != cpu() && function != table.end()) {
+    const std::vector<Run> runs = run_together(samples, file, function->second, options);
+    for (std::size_t k = 0; k < runs.size(); k += 2) {
+      const std::string wide = difference(runs[k]), narrow = difference(runs[k + 1]);
+      count_result(*runs[k].sample, wide.empty() ? narrow : wide, options, count);
+    }
+    if (!runs.empty()) return count;
   }
+  for (const Sample* sample : samples) run_sample(*sample, file, table, options, count);
   return count;
 }
 
@@ -233,9 +288,12 @@ int main(int argc, char** argv) {
       options.verbose = true;
     } else if (argument == "--op" && i + 1 < argc) {
       options.op = argv[++i];
+    } else if (argument == "--device" && i + 1 < argc && lilith::find_device_name(argv[i + 1])) {
+      // Not looked for: the children that run the samples look.
+      options.device = *lilith::find_device_name(argv[++i]);
     } else {
       fmt::print(
-          "usage: parity [--op NAME] [--verbose] [--reference]\n"
+          "usage: parity [--op NAME] [--device opencl:0] [--verbose] [--reference]\n"
           "Golden files: $LILITH_GOLDEN, else $LILITH_SHARED/golden/torch.\n");
       return argument == "--help" ? 0 : 2;
     }
