@@ -20,11 +20,11 @@ struct Target;
 /// All that the library knows of a kind of device: a row of one table. Each stage asks its own
 /// column, and none which kind it is (docs/adding-a-device.md). `i` counts the kind's devices.
 struct DeviceKind {
-  std::string name;                 // "opencl"
-  int (*count)();                   // finds them at its first call
-  std::string (*why_none)();        // one line; empty where there are some
-  std::string (*describe)(int i);   // as it calls itself
-  bool (*is_accelerator)(int i);    // best_available_device may choose it
+  std::string name;                // "opencl"
+  int (*count)();                  // finds them at its first call
+  std::string (*why_none)();       // one line; empty where there are some
+  std::string (*describe)(int i);  // as it calls itself
+  bool (*is_accelerator)(int i);   // best_available_device may choose it
   runtime::DeviceMemory& (*memory)(int i);
   schedule::Target (*target)(int i);  // what plans for it are made for
   std::unique_ptr<Launcher> (*launcher)(const schedule::Plan& plan, int i);

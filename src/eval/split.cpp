@@ -112,8 +112,7 @@ class Splitter {
       }
       std::vector<Tensor> args;
       for (NodeImpl* input : node->inputs) args.push_back(operand(input));
-      const Tensor t(
-          new NodeImpl(node->op, std::move(args), node->attrs, node->aval, node->loc));
+      const Tensor t(new NodeImpl(node->op, std::move(args), node->attrs, node->aval, node->loc));
       made.insert(node, t);
       if (!exported_.contains(node)) continue;
       outputs.push_back(t);

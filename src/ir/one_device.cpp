@@ -37,8 +37,9 @@ void bring_together(std::string_view op, std::span<Tensor> operands) {
   const Device device = first->device();
   for (Tensor& x : operands) {
     if (x.device() == device) continue;
-    LILITH_CHECK(goes_along(x), "{}: operands on two devices: {}; and {}; move one with x.to(device)",
-                 op, where(*first), where(x));
+    LILITH_CHECK(goes_along(x),
+                 "{}: operands on two devices: {}; and {}; move one with x.to(device)", op,
+                 where(*first), where(x));
     x = on_device(x, device);
   }
 }

@@ -1,5 +1,5 @@
 #include "ir/node.h"
-#include "lilith/device.h"
+#include "lilith/devices.h"
 #include "lilith/graph.h"
 #include "lilith/lower.h"
 #include "lilith/op_def.h"
@@ -63,23 +63,21 @@ TEST(TensorErrors, DTypeName) {
                "bf16, f32, f64");
 }
 
-TEST(DeviceErrors, Absent) {
-  EXPECT_ERROR(
-      cuda(99), "cuda(99): there is no such device; the devices are: " + [] {
-        std::string all;
-        for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
-        return all;
-      }());
+// What is said of a device that is not there: why its kind has none, and what there is.
+std::string absence(const std::string& kind, int index) {
+  std::string all, reason;
+  for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
+  for (const DeviceKindInfo& k : device_kinds())
+    if (k.name == kind && k.count == 0) reason = " (" + k.why_none + ")";
+  return fmt::format("there is no device {}:{}{}; the devices are: {}", kind, index, reason, all);
 }
+
+TEST(DeviceErrors, Absent) { EXPECT_ERROR(cuda(99), "cuda(99): " + absence("cuda", 99)); }
 
 TEST(DeviceErrors, FactoriesOnAnAbsentDevice) {
   const Device absent{Device::Kind::OpenCl, 200};
   const TensorOptions there{.device = absent}, whole{.dtype = kInt64, .device = absent};
-  const auto text = [](const std::string& op) {
-    std::string all;
-    for (const Device& d : devices()) all += (all.empty() ? "" : ", ") + d.str();
-    return op + ": there is no device opencl:200; the devices are: " + all;
-  };
+  const auto text = [](const std::string& op) { return op + ": " + absence("opencl", 200); };
   EXPECT_ERROR_HERE(zeros({2}, there), text("zeros"));
   EXPECT_ERROR_HERE(ones({2}, there), text("ones"));
   EXPECT_ERROR_HERE(empty({2}, there), text("empty"));

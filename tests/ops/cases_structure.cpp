@@ -25,9 +25,14 @@ std::vector<Case> view_cases() {
       {"concat",
        {{{2, 3}}, {{2, 1}}, {{2, 0}}},
        [](const Ts& x) { return cat({x[0], x[1], x[2], x[0]}, 1); }},
-      {"iota", {{{3, 4}}}, [](const Ts& x) {
+      {"iota",
+       {{{3, 4}}},
+       [](const Ts& x) {
          return x[0] * arange(4.0, {.dtype = kFloat64, .device = x[0].device()});
        }},
+      {"copy_to",
+       {{{3, 4}}},
+       [](const Ts& x) { return apply("copy_to", {x[0]}, {{"device", std::string("cpu")}}); }},
       {"gather",
        {{{4, 3}}, {{5, 3}, 0, 3, DType::I64}},
        [](const Ts& x) { return gather(x[0], 0, x[1]); }},

@@ -36,7 +36,8 @@ char* bytes_of(const Storage& s) { return static_cast<const ToyStorage&>(s).memo
 
 struct ToyMemory final : runtime::DeviceMemory {
   StoragePtr allocate(std::size_t bytes) override {
-    used.peak_bytes = std::max(used.peak_bytes, used.live_bytes += static_cast<std::int64_t>(bytes));
+    used.peak_bytes =
+        std::max(used.peak_bytes, used.live_bytes += static_cast<std::int64_t>(bytes));
     return {new ToyStorage(bytes, toy()), [this](Storage* s) {
               used.live_bytes -= static_cast<std::int64_t>(s->bytes());
               delete s;

@@ -120,7 +120,7 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
   expect_failure("train resnet9000",
                  "no model 'resnet9000' in the zoo; there are: cnn, lenet, vae, wine");
   expect_failure("train cnn --epochs 0", "--epochs");
-  expect_failure("train cnn --device tpu", "'tpu' is no device; there are: cpu");
+  expect_failure("train cnn --device tpu", "device: 'tpu' names none; the devices are: cpu");
   expect_failure("train cnn --resume", "--resume: no --out");
   expect_failure("train cnn --data " + path("nowhere"), "nowhere is not a folder");
   expect_failure("train wine --data " + path("nowhere"), "winequality-red.csv");

@@ -100,9 +100,9 @@ TEST(Error, InternalErrorSaysWhoseFaultItIs) {
 
 TEST(Device, AbsentOnesListThosePresent) {
   EXPECT_THROW(cuda(7), DeviceError);
-  EXPECT_EQ(error_text([] { opencl(3); }),
-            "opencl(3): there is no such device; the devices are: cpu");
-  EXPECT_EQ(best_available_device(), cpu());
+  const std::string text = error_text([] { opencl(203); });
+  EXPECT_TRUE(text.starts_with("opencl(203): there is no device opencl:203")) << text;
+  EXPECT_NE(text.find("; the devices are: cpu"), text.npos) << text;
 }
 
 TEST(Shape, EditsAndMeasures) {

@@ -54,8 +54,8 @@ TEST_F(Devices, ValuesGoThereAndBack) {
 TEST_F(Devices, TheHostReadsACopy) {
   const Tensor x = ones({3}, there());
   expect_error([&] { static_cast<void>(x.data<float>()); },
-                        "data: the tensor is f32[3] on opencl:0; the host reads a copy: "
-                        "x.to(cpu()).data<T>()");
+               "data: the tensor is f32[3] on opencl:0; the host reads a copy: "
+               "x.to(cpu()).data<T>()");
 }
 
 TEST_F(Devices, NumbersAndScalarsOfTheHostGoAlong) {
@@ -70,10 +70,10 @@ TEST_F(Devices, NumbersAndScalarsOfTheHostGoAlong) {
 TEST_F(Devices, MixingThemNamesBothTensors) {
   const Tensor x = ones({3}, there()), y = ones({3});
   expect_error([&] { static_cast<void>(x + y); },
-                        "add: operands on two devices: f32[3] on opencl:0, of devices_test.cpp:");
+               "add: operands on two devices: f32[3] on opencl:0, of devices_test.cpp:");
   expect_error([&] { static_cast<void>(x + y); }, "f32[3] on cpu, of devices_test.cpp:");
   expect_error([&] { static_cast<void>(matmul(ones({2, 2}, there()), ones({2, 2}))); },
-                        "move one with x.to(device)");
+               "move one with x.to(device)");
 }
 
 TEST_F(Devices, WhatIsMadeThereStaysThere) {
@@ -178,7 +178,8 @@ TEST(DeviceNames, AreParsedAndListed) {
   EXPECT_EQ(device_kinds().front().name, "cpu");
   expect_error([] { parse_device("tpu:1"); }, "device: 'tpu:1' names none");
   expect_error([] { parse_device("opencl:250"); }, "there is no device opencl:250");
-  for (const DeviceKindInfo& kind : device_kinds()) EXPECT_EQ(kind.count == 0, !kind.why_none.empty());
+  for (const DeviceKindInfo& kind : device_kinds())
+    EXPECT_EQ(kind.count == 0, !kind.why_none.empty());
 }
 
 }  // namespace
