@@ -11,7 +11,10 @@ namespace {
 
 using ir::NodeImpl;
 
-bool is_copy(const NodeImpl& node) { return node.op->name == "copy_to"; }
+// Between devices: no other op has an operand elsewhere.
+bool is_copy(const NodeImpl& node) {
+  return !node.inputs.empty() && node.inputs[0]->aval.device != node.aval.device;
+}
 
 class Splitter {
  public:
