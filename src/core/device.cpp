@@ -13,13 +13,13 @@ namespace {
 
 // The names of the library's own kinds, in the order of Device::Kind. They are known before their
 // rows are there, and where no row ever comes.
-constexpr std::array<std::string_view, 3> kOwn = {"cpu", "cuda", "opencl"};
+constexpr std::array<std::string_view, 3> kBuiltIn = {"cpu", "cuda", "opencl"};
 constexpr std::size_t kMaxKinds = 256;
 
 // Rows are added by static initialisers and stay; a row is never changed.
 struct Table {
   std::mutex mutex;
-  std::size_t used = kOwn.size();
+  std::size_t used = kBuiltIn.size();
   std::array<std::unique_ptr<const DeviceKind>, kMaxKinds> rows;
 };
 Table& table() {
@@ -32,7 +32,7 @@ std::size_t number(Device::Kind kind) { return static_cast<std::size_t>(kind); }
 const DeviceKind* row_of(std::size_t kind) { return table().rows[kind].get(); }
 
 std::string_view name_of(std::size_t kind) {
-  if (kind < kOwn.size()) return kOwn[kind];
+  if (kind < kBuiltIn.size()) return kBuiltIn[kind];
   return row_of(kind) ? std::string_view(row_of(kind)->name) : "device";
 }
 
