@@ -12,6 +12,7 @@ class Writer {
  public:
   std::string run(const Kernel& k) {
     pool_ = k.pool.get();
+    number(k.threads);
     number(static_cast<std::int64_t>(k.buffers.size()));
     for (const BufferDecl& b : k.buffers) {
       byte(static_cast<int>(b.dtype));
@@ -24,6 +25,7 @@ class Writer {
       byte(static_cast<int>(r.dtype));
       number(static_cast<std::int64_t>(r.dims.size()));
       for (std::int64_t d : r.dims) number(d);
+      number(r.thread_dims);
     }
     block(k.body);
     return std::move(out_);

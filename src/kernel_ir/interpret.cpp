@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "kernel_ir/evaluate.h"
+#include "kernel_ir/grid.h"
 #include "lilith/error.h"
 
 namespace lilith::kir {
@@ -72,16 +73,16 @@ void write_memory(std::byte* p, DType dtype, Value v) {
   }
 }
 
-Op combine_op(Combine c) {
-  static constexpr Op kOps[] = {Op::Add, Op::Mul, Op::Max, Op::Min, Op::And, Op::Or};
-  return kOps[static_cast<int>(c)];
-}
+constexpr std::byte kUndefined{0xCD}, kUndefinedShared{0xFF};  // NaN, -1
 
 /// Runs a kernel as a team of one thread; statements in order, every loop serial.
 class Interpreter : public Leaves {
  public:
-  Interpreter(const Kernel& k, const std::vector<void*>& params)
-      : kernel_(k), vars_(static_cast<std::size_t>(k.pool->num_vars())), regs_(k.regs.size()) {
+  Interpreter(const Kernel& k, const std::vector<void*>& params, RunOrder order)
+      : kernel_(k),
+        order_(order),
+        vars_(static_cast<std::size_t>(k.pool->num_vars())),
+        regs_(k.regs.size()) {
     std::size_t next = 0;
     for (const BufferDecl& b : k.buffers) {
       const std::size_t bytes = static_cast<std::size_t>(b.size) * size_of(b.dtype);
@@ -92,7 +93,7 @@ class Interpreter : public Leaves {
         }
         memory_.push_back(static_cast<std::byte*>(params[next++]));
       } else {
-        scratch_.emplace_back(bytes, std::byte{0xCD});
+        scratch_.emplace_back(bytes, kUndefined);
         memory_.push_back(scratch_.back().data());
       }
     }
@@ -122,21 +123,36 @@ class Interpreter : public Leaves {
   }
 
   Value& element(RegId id, std::span<const std::int64_t> index) {
+    const auto n = static_cast<std::size_t>(offset(id, index, 0));
+    return regs_[static_cast<std::size_t>(id)].at(n);
+  }
+  Value& element(RegId id, const std::vector<Expr>& index) { return element(id, values(index)); }
+  /// What an Accumulate adds to: the lane's partial where there is one.
+  Value& sum(const Accumulate& s) {
+    const auto partial = partials_.find(s.reg);
+    if (partial == partials_.end()) return element(s.reg, s.index);
+    const RegDecl& r = kernel_.regs[static_cast<std::size_t>(s.reg)];
+    const auto skip = static_cast<std::size_t>(r.thread_dims);
+    const std::int64_t at = lane_ * elements_a_thread(r) + offset(s.reg, values(s.index), skip);
+    return partial->second.at(static_cast<std::size_t>(at));
+  }
+  std::vector<std::int64_t> values(const std::vector<Expr>& index) {
+    std::vector<std::int64_t> out;
+    for (Expr x : index) out.push_back(eval(x).i);
+    return out;
+  }
+  /// The number of an element among those that have the same first indices.
+  std::int64_t offset(RegId id, std::span<const std::int64_t> index, std::size_t first) const {
     const RegDecl& r = kernel_.regs[static_cast<std::size_t>(id)];
     std::int64_t at = 0;
-    for (std::size_t d = 0; d < index.size(); ++d) {
+    for (std::size_t d = first; d < index.size(); ++d) {
       if (index[d] < 0 || index[d] >= r.dims[d]) {
         throw InternalError(fmt::format("kernel {}: index {} of register {}, dimension {} is {}",
                                         kernel_.name, index[d], r.name, d, r.dims[d]));
       }
       at = at * r.dims[d] + index[d];
     }
-    return regs_[static_cast<std::size_t>(id)].at(static_cast<std::size_t>(at));
-  }
-  Value& element(RegId id, const std::vector<Expr>& index) {
-    std::vector<std::int64_t> at;
-    for (Expr x : index) at.push_back(eval(x).i);
-    return element(id, at);
+    return at;
   }
 
   Value eval(Expr x) {
@@ -150,14 +166,72 @@ class Interpreter : public Leaves {
     for (const Stmt& s : statements) stmt(s);
   }
 
+  void loop(const For& l) {
+    if (l.kind == LoopKind::Thread) return threads(l);
+    const bool grid = l.kind == LoopKind::Grid;
+    for (std::int64_t n = 0; n < l.extent; ++n) {
+      if (grid) forget_shared();
+      vars_[static_cast<std::size_t>(l.var->i)] =
+          grid && order_.blocks_backwards ? l.extent - 1 - n : n;
+      block(*l.body);
+    }
+  }
+
+  void forget_shared() {
+    for (std::size_t b = 0, own = 0; b < memory_.size(); ++b) {
+      if (kernel_.buffers[b].space == Space::Param) continue;
+      std::vector<std::byte>& bytes = scratch_[own++];
+      if (kernel_.buffers[b].space == Space::Shared)
+        std::fill(bytes.begin(), bytes.end(), kUndefinedShared);
+    }
+  }
+
+  void threads(const For& outer) {
+    const ThreadNest nest = thread_nest(outer);
+    auto found = sums_.find(&outer);
+    if (found == sums_.end()) found = sums_.emplace(&outer, lane_sums(kernel_, nest)).first;
+    const std::int64_t lanes = nest.lanes(), columns = nest.loops.back()->extent;
+    for (const LaneSum& s : found->second) {
+      const RegDecl& r = kernel_.regs[static_cast<std::size_t>(s.reg)];
+      partials_[s.reg].assign(static_cast<std::size_t>(lanes * elements_a_thread(r)),
+                              neutral(s.combine, r.dtype));
+    }
+    for (std::int64_t n = 0; n < lanes; ++n) {
+      lane_ = order_.threads_backwards ? lanes - 1 - n : n;
+      vars_[static_cast<std::size_t>(nest.loops.back()->var->i)] = lane_ % columns;
+      if (nest.loops.size() > 1) vars_[static_cast<std::size_t>(outer.var->i)] = lane_ / columns;
+      block(*nest.body);
+    }
+    for (const LaneSum& s : found->second) combine_lanes(s, lanes);
+  }
+
+  /// Pairwise, neighbours first.
+  void combine_lanes(const LaneSum& sum, std::int64_t lanes) {
+    const RegDecl& r = kernel_.regs[static_cast<std::size_t>(sum.reg)];
+    const auto n = static_cast<std::size_t>(elements_a_thread(r));
+    const auto width = static_cast<std::size_t>(sum.lanes);
+    std::vector<Value>& p = partials_[sum.reg];
+    std::vector<Value>& reg = regs_[static_cast<std::size_t>(sum.reg)];
+    const auto add = [&](Value& to, Value v) {
+      const Value args[3] = {to, v, {}};
+      to = apply(operation_of(sum.combine), r.dtype, r.dtype, args);
+    };
+    for (std::size_t row = 0; row < static_cast<std::size_t>(lanes) / width; ++row) {
+      for (std::size_t e = 0; e < n; ++e) {
+        const auto lane = [&](std::size_t j) -> Value& { return p[(row * width + j) * n + e]; };
+        for (std::size_t s = 1; s < width; s *= 2) {
+          for (std::size_t j = 0; j + s < width; j += 2 * s) add(lane(j), lane(j + s));
+        }
+        add(reg.at(row * n + e), lane(0));
+      }
+    }
+    partials_.erase(sum.reg);
+  }
+
   void stmt(const Stmt& s) {
     switch (s.kind) {
       case Stmt::Kind::For:
-        for (std::int64_t i = 0; i < s.loop.extent; ++i) {
-          vars_[static_cast<std::size_t>(s.loop.var->i)] = i;
-          block(*s.loop.body);
-        }
-        return;
+        return loop(s.loop);
       case Stmt::Kind::While:
         while (holds(s.while_loop.cond)) block(*s.while_loop.body);
         return;
@@ -193,26 +267,32 @@ class Interpreter : public Leaves {
     if (!holds(s.mask)) return;
     const DType dtype = kernel_.regs[static_cast<std::size_t>(s.reg)].dtype;
     const Value v = eval(s.value), a = s.a ? eval(s.a) : Value{};
-    Value& r = element(s.reg, s.index);
+    Value& r = sum(s);
     if (s.a) {
       const Value args[3] = {a, v, r};
       r = apply(Op::Fma, dtype, dtype, args);
     } else {
       const Value args[3] = {r, v, {}};
-      r = apply(combine_op(s.combine), dtype, dtype, args);
+      r = apply(operation_of(s.combine), dtype, dtype, args);
     }
   }
 
   const Kernel& kernel_;
+  const RunOrder order_;
   std::vector<std::byte*> memory_;
   std::deque<std::vector<std::byte>> scratch_;
   std::vector<std::int64_t> vars_;
   std::vector<std::vector<Value>> regs_;
   std::unordered_map<const ExprNode*, Evaluation> compiled_;
+  std::unordered_map<const For*, std::vector<LaneSum>> sums_;
+  std::unordered_map<RegId, std::vector<Value>> partials_;  // of the running nest, by lane
+  std::int64_t lane_ = 0;
 };
 
 }  // namespace
 
-void interpret(const Kernel& k, const std::vector<void*>& params) { Interpreter(k, params).run(); }
+void interpret(const Kernel& k, const std::vector<void*>& params, RunOrder order) {
+  Interpreter(k, params, order).run();
+}
 
 }  // namespace lilith::kir

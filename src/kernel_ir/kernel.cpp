@@ -17,13 +17,20 @@ bool has_barrier_in(const Block& block) {
 }  // namespace
 
 BufferId Kernel::add_buffer(std::string buffer_name, DType dtype, std::int64_t size, Space space) {
-  buffers.push_back({std::move(buffer_name), dtype, size, space, space == Space::Thread});
+  buffers.push_back({std::move(buffer_name), dtype, size, space, space != Space::Param});
   return static_cast<BufferId>(buffers.size()) - 1;
 }
 
 RegId Kernel::add_reg(std::string reg_name, DType dtype, std::vector<std::int64_t> dims) {
   regs.push_back({std::move(reg_name), dtype, std::move(dims)});
   return static_cast<RegId>(regs.size()) - 1;
+}
+
+RegId Kernel::add_thread_reg(std::string reg_name, DType dtype, std::vector<std::int64_t> dims,
+                             int thread_dims) {
+  const RegId r = add_reg(std::move(reg_name), dtype, std::move(dims));
+  regs.back().thread_dims = thread_dims;
+  return r;
 }
 
 std::int64_t Kernel::thread_scratch_bytes() const {

@@ -19,6 +19,8 @@ enum class LoopKind : std::uint8_t {
   Vector,  // iterations independent but for Accumulate: run in SIMD lanes, the tail masked. At most
            // one Vector loop on any path. Serial loops may be inside; Parallel may not.
   Unroll,  // constant extent, written out
+  Grid,    // of a kernel for a GPU, the outermost loop: an iteration is a block of threads
+  Thread,  // in a Grid loop: an iteration is a thread
 };
 
 struct For {
@@ -69,8 +71,34 @@ struct Accumulate {
   Combine combine;
   Expr value, a, mask;
 };
-/// All threads of the team meet. Outside of every loop.
+/// All threads of the team meet. Outside of every loop. In the GPU form: those of the block,
+/// outside of Thread loops.
 struct Barrier {};
+
+// The GPU form. The body of a kernel with `threads` is one Grid loop; its iterations, the blocks,
+// are independent and have that many threads. What stands in it outside of Thread loops all threads
+// of a block do alike, so branches and Barriers there are uniform: no store, no Parallel or Vector
+// loop. An iteration of a Thread loop is one thread's, from thread 0 on; the others wait. Its body
+// may be another Thread loop and nothing else: threads are then numbered row by row. Threads that
+// meet at no Barrier between two Thread loops touch no element that one of them stores, nor do two
+// threads of one loop: verify proves it.
+//   A register that is declared outside of Thread loops is the block's: each thread has it, and
+//   sets
+// it outside of them alone; or its first `thread_dims` dimensions are a thread's place, whose part
+// that thread holds: in a Thread loop it is indexed there by the loops' variables. An element of
+// one with a single such dimension is, in two nested loops, a row's: the lanes of the row hold it
+// and do not set it.
+//   Accumulate, in Thread loops, into an element that several lanes hold: each lane has a partial
+//   of
+// its own, which begins with what changes nothing (-0.0 for sums of floats). After the loops the
+// partials p[0], p[1] … of the n lanes are combined pairwise, neighbours first:
+//   for (s = 1; s < n; s *= 2) for (j = 0; j + s < n; j += 2 * s) p[j] = combine(p[j], p[j + s])
+// and the element becomes combine(element, p[0]). It is not read or set in these loops, and one
+// register is combined in one way there.
+//   A Vector loop has 2 or 4 iterations, stands in a Thread loop and means what an Unroll loop
+//   does.
+// What it loads and stores at consecutive places, from a multiple of its extent on, is one access:
+// the memory of a Param has to begin at such a multiple.
 
 /// A register array indexed by the variable of a Vector loop (last dimension, extent = the loop's)
 /// and declared outside of it is held in vector registers: that loop is written out. This is how a
@@ -111,6 +139,7 @@ struct Stmt {
 enum class Space : std::uint8_t {
   Param,   // a pointer given at launch, in the order of declaration
   Thread,  // scratch, one copy a thread, 64-byte aligned, undefined at entry
+  Shared,  // of a GPU's block: all of its threads reach it; undefined when a block begins
 };
 struct BufferDecl {
   std::string name;
@@ -123,6 +152,7 @@ struct RegDecl {
   std::string name;
   DType dtype;
   std::vector<std::int64_t> dims;  // empty: scalar
+  int thread_dims = 0;             // GPU form: how many of them, the first ones, are threads
 };
 
 /// One function of a program. Compiled to
@@ -134,10 +164,14 @@ struct Kernel {
   std::vector<BufferDecl> buffers;
   std::vector<RegDecl> regs;
   Block body;
+  int threads = 0;  // of a block: GPU form. 0: a kernel for a CPU
 
   /// Scratch counts as written, a Param as read alone until `written` is set.
   BufferId add_buffer(std::string name, DType dtype, std::int64_t size, Space space = Space::Param);
   RegId add_reg(std::string name, DType dtype, std::vector<std::int64_t> dims = {});
+  /// The first `thread_dims` of `dims` are a thread's place.
+  RegId add_thread_reg(std::string name, DType dtype, std::vector<std::int64_t> dims,
+                       int thread_dims);
   std::int64_t thread_scratch_bytes() const;
   bool has_barrier() const;
 };
@@ -151,7 +185,11 @@ std::string to_string(Expr x, const Kernel* k = nullptr);
 void verify(const Kernel& k);
 /// The bytes that say all about a kernel but its names: equal for kernels that compile alike.
 std::string canonical_form(const Kernel& k);
+/// In which order the blocks and threads of a GPU's kernel are run: results do not depend on it.
+struct RunOrder {
+  bool blocks_backwards = false, threads_backwards = false;
+};
 /// Runs the kernel on the host, slowly, one thread after another: the oracle of the emitters.
-void interpret(const Kernel& k, const std::vector<void*>& params);
+void interpret(const Kernel& k, const std::vector<void*>& params, RunOrder order = {});
 
 }  // namespace lilith::kir

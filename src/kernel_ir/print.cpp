@@ -49,9 +49,19 @@ const char* loop_name(LoopKind kind) {
       return "parallel";
     case LoopKind::Vector:
       return "vector";
-    default:
+    case LoopKind::Unroll:
       return "unroll";
+    case LoopKind::Grid:
+      return "grid";
+    case LoopKind::Thread:
+      return "thread";
   }
+  return "loop";
+}
+
+const char* space_name(Space space) {
+  static constexpr const char* kNames[] = {"param", "scratch", "shared"};
+  return kNames[static_cast<int>(space)];
 }
 
 const char* combine_name(Combine c) {
@@ -66,10 +76,12 @@ class Printer {
   explicit Printer(const Kernel* k) : kernel_(k) {}
 
   std::string kernel() {
-    out_ = fmt::format("kernel {}\n", kernel_->name);
+    out_ = fmt::format("kernel {}", kernel_->name);
+    if (kernel_->threads > 0) out_ += fmt::format(", {} threads a block", kernel_->threads);
+    out_ += '\n';
     for (const BufferDecl& b : kernel_->buffers) {
-      line("{} {}: {}[{}]{}", b.space == Space::Param ? "param" : "scratch", b.name, name(b.dtype),
-           b.size, b.written ? " written" : "");
+      line("{} {}: {}[{}]{}", space_name(b.space), b.name, name(b.dtype), b.size,
+           b.written && b.space != Space::Shared ? " written" : "");
     }
     block(kernel_->body);
     return std::move(out_);
@@ -122,7 +134,10 @@ class Printer {
         begin({s.decl.init});
         const RegDecl& r = kernel_->regs.at(static_cast<std::size_t>(s.decl.reg));
         std::string dims;
-        for (std::int64_t d : r.dims) dims += fmt::format("[{}]", d);
+        for (std::size_t d = 0; d < r.dims.size(); ++d) {
+          const bool thread = static_cast<int>(d) < r.thread_dims;
+          dims += fmt::format("[{}{}]", thread ? "thread " : "", r.dims[d]);
+        }
         return line("decl {}: {}{} = {}", r.name, name(r.dtype), dims, text(s.decl.init));
       }
       case Stmt::Kind::SetReg:

@@ -269,6 +269,31 @@ Value convert(Value v, DType from, DType to) {
   return {wrap(v.i, to), 0};
 }
 
+Op operation_of(Combine how) {
+  static constexpr Op kOps[] = {Op::Add, Op::Mul, Op::Max, Op::Min, Op::And, Op::Or};
+  return kOps[static_cast<int>(how)];
+}
+
+Value neutral(Combine how, DType dtype) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const bool real = is_floating(dtype);
+  switch (how) {
+    case Combine::Add:
+      return {0, -0.0};
+    case Combine::Mul:
+      return {1, 1.0};
+    case Combine::Max:
+      return real ? Value{0, -kInfinity} : Value{min_value(dtype), 0};
+    case Combine::Min:
+      return real ? Value{0, kInfinity} : Value{max_value(dtype), 0};
+    case Combine::And:
+      return {wrap(-1, dtype), 0};
+    case Combine::Or:
+      break;
+  }
+  return {};
+}
+
 Value apply(Op op, DType result, DType operand, const Value* args) {
   switch (op) {
     case Op::Select:

@@ -1,6 +1,6 @@
 #include <unordered_set>
 
-#include "kernel_ir/kernel.h"
+#include "kernel_ir/grid.h"
 #include "kernel_ir/scalar.h"
 #include "lilith/error.h"
 
@@ -102,7 +102,7 @@ class Verifier {
         if (in_vector_) broken("a prefetch inside a vector loop");
         return value(s.prefetch.index, DType::I64, buffer(s.prefetch.buffer).name);
       case Stmt::Kind::Barrier:
-        if (depth_ > 0) broken("a barrier inside a loop or a branch");
+        if (depth_ > 0 && kernel_.threads == 0) broken("a barrier inside a loop or a branch");
     }
   }
 
@@ -294,6 +294,10 @@ class Verifier {
 
 }  // namespace
 
-void verify(const Kernel& k) { Verifier(k).run(); }
+void verify(const Kernel& k) {
+  Verifier(k).run();
+  verify_grid(k);
+  if (k.threads > 0) verify_races(k);
+}
 
 }  // namespace lilith::kir

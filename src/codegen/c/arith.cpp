@@ -316,9 +316,4 @@ std::string reinterpretation(DType from, DType to, const Operand& x) {
   return "(" + type_name(to) + ")" + x.text;
 }
 
-Op operation_of(kir::Combine how) {
-  static constexpr Op kOps[] = {Op::Add, Op::Mul, Op::Max, Op::Min, Op::And, Op::Or};
-  return kOps[static_cast<int>(how)];
-}
-
 }  // namespace lilith::codegen::c

@@ -21,7 +21,5 @@ std::string arithmetic(kir::Op op, DType dtype, bool in_i32, std::span<const Ope
 std::string comparison(kir::Op op, DType operand, std::span<const Operand> args);
 std::string conversion(DType from, DType to, bool in_i32, const Operand& x);
 std::string reinterpretation(DType from, DType to, const Operand& x);
-/// The operation that combines two values.
-kir::Op operation_of(kir::Combine how);
 
 }  // namespace lilith::codegen::c

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "codegen/c/spelling.h"
+#include "kernel_ir/scalar.h"
 
 namespace lilith::codegen::c {
 
@@ -226,7 +227,8 @@ void KernelPrinter::accumulate(const kir::Accumulate& s) {
   const DType dtype = decl(s.reg).dtype;
   const std::string sum =
       s.a ? arithmetic(kir::Op::Fma, dtype, false, std::vector<Operand>{*factor, value, held})
-          : arithmetic(operation_of(s.combine), dtype, false, std::vector<Operand>{held, value});
+          : arithmetic(kir::operation_of(s.combine), dtype, false,
+                       std::vector<Operand>{held, value});
   const std::string line = held.text + " = " + bare(sum) + ";";
   out_.add(s.mask ? "if (" + expressions_.guard() + ") " + line : line);
   expressions_.end();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernel_ir/walk.h"
+#include "lilith/error.h"
 
 namespace lilith::codegen {
 
@@ -48,6 +49,8 @@ bool Deps::operator<(const Deps& o) const {
 
 Analysis::Analysis(const kir::Kernel& kernel, int vector_bytes)
     : kernel_(kernel), vector_bytes_(vector_bytes), regs_(kernel.regs.size()) {
+  if (kernel.threads > 0)
+    throw InternalError(fmt::format("codegen: kernel {} is one for a GPU", kernel.name));
   LoopStack loops;
   find_declarations(kernel.body, loops);
   find_accesses(kernel.body, loops);

@@ -1,0 +1,243 @@
+#include "kernel_ir/apart.h"
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <unordered_set>
+
+namespace lilith::kir {
+namespace {
+
+using Wide = __int128;
+
+struct Term {
+  Expr atom;
+  std::int64_t k;
+};
+/// constant + sum of k * atom, each atom once.
+struct Form {
+  std::vector<Term> terms;
+  Wide constant = 0;
+
+  void add(Expr x, std::int64_t k) {
+    switch (x->op) {
+      case Op::Const:
+        constant += Wide{k} * x->i;
+        return;
+      case Op::Add:
+        add(x->args[0], k);
+        return add(x->args[1], k);
+      case Op::Sub:
+        add(x->args[0], k);
+        return add(x->args[1], -k);
+      case Op::Mul:
+        // Coefficients that large are no memory's.
+        if (x->args[1]->op == Op::Const && std::abs(x->args[1]->i) < (INT64_C(1) << 40) &&
+            std::abs(k) < (INT64_C(1) << 20))
+          return add(x->args[0], k * x->args[1]->i);
+        break;
+      default:
+        break;
+    }
+    const auto same = std::ranges::find_if(terms, [&](const Term& t) { return t.atom == x; });
+    if (same == terms.end()) {
+      terms.push_back({x, k});
+    } else if ((same->k += k) == 0) {
+      terms.erase(same);
+    }
+  }
+  void add(const Form& o, std::int64_t k) {
+    for (const Term& t : o.terms) add(t.atom, k * t.k);
+    constant += o.constant * k;
+  }
+  std::int64_t coefficient(Expr atom) const {
+    for (const Term& t : terms) {
+      if (t.atom == atom) return t.k;
+    }
+    return 0;
+  }
+};
+
+/// form <= 0.
+using Bounds = std::vector<Form>;
+
+void add_condition(Expr c, Bounds* bounds, std::vector<Expr>* equalities) {
+  if (c->op == Op::And) {
+    add_condition(c->args[0], bounds, equalities);
+    return add_condition(c->args[1], bounds, equalities);
+  }
+  if (depends_on_data(c)) return;  // it may have changed since
+  if (c->op != Op::Lt && c->op != Op::Le && c->op != Op::Eq) return;
+  if (c->args[0]->dtype != DType::I64) return;
+  if (c->op == Op::Eq) return equalities->push_back(c);
+  Form f;
+  f.add(c->args[0], 1);
+  f.add(c->args[1], -1);
+  if (c->op == Op::Lt) f.constant += 1;
+  bounds->push_back(std::move(f));
+}
+
+/// The largest value of a form where the bounds hold: that of each term by itself, or a bound that
+/// has the form's terms, plus the rest.
+Wide highest(const Form& f, const Bounds& bounds, int depth = 2) {
+  Wide best = f.constant;
+  for (const Term& t : f.terms) best += Wide{t.k} * (t.k > 0 ? t.atom->hi : t.atom->lo);
+  for (const Form& b : bounds) {
+    const auto in_f = [&](const Term& t) { return f.coefficient(t.atom) != 0; };
+    const auto t = std::ranges::find_if(b.terms, in_f);
+    if (depth == 0 || t == b.terms.end()) continue;
+    const std::int64_t k = f.coefficient(t->atom);
+    if (k % t->k != 0 || k / t->k < 0) continue;
+    Form rest = f;  // f = rest + k / t.k * b, where b <= 0
+    rest.add(b, -(k / t->k));
+    best = std::min(best, highest(rest, bounds, depth - 1));
+  }
+  return best;
+}
+
+Wide lowest(const Form& f, const Bounds& bounds) {
+  Form negative;
+  negative.add(f, -1);
+  return -highest(negative, bounds);
+}
+
+class Proof {
+ public:
+  Proof(const Place& a, const Place& b, const std::function<bool(Expr)>& is_common)
+      : is_common_(is_common) {
+    std::vector<Expr> equal[2];
+    for (Expr c : a.conditions) add_condition(c, &bounds_[0], &equal[0]);
+    for (Expr c : b.conditions) add_condition(c, &bounds_[1], &equal[1]);
+    for (Expr c : equal[0]) {
+      if (std::ranges::find(equal[1], c) == equal[1].end()) continue;
+      if (is_equal(c->args[1])) learn(c->args[0]);
+      if (is_equal(c->args[0])) learn(c->args[1]);
+    }
+    Form fa, fb;
+    fa.add(a.index, 1);
+    fb.add(b.index, 1);
+    equation(fa, fb);
+  }
+
+  bool shows(const std::vector<Expr>& wanted) {
+    return impossible_ || std::ranges::all_of(wanted, [&](Expr x) { return is_equal(x); });
+  }
+
+ private:
+  /// A term of the difference: k * atom of the first run, or - k * atom of the second.
+  struct Part {
+    Expr atom;
+    std::int64_t k;
+    int run;
+  };
+  using Parts = std::vector<Part>;
+
+  /// Of both runs the same.
+  bool is_equal(Expr x) {
+    if (x->op == Op::Const || equal_.contains(x.node())) return true;
+    const bool leaf = x->op == Op::Var || x->op == Op::RegRead || x->op == Op::Load;
+    if (leaf && !is_common_(x)) return false;
+    return std::ranges::all_of(x->args, [&](Expr a) { return is_equal(a); });
+  }
+
+  /// a of the first run is b of the second.
+  void equation(const Form& a, const Form& b) {
+    Form common;
+    Parts parts;
+    for (const Term& t : a.terms) is_equal(t.atom) ? common.add(t.atom, t.k) : parts.push_back({t.atom, t.k, 0});
+    for (const Term& t : b.terms) is_equal(t.atom) ? common.add(t.atom, -t.k) : parts.push_back({t.atom, t.k, 1});
+    for (const Term& t : common.terms) parts.push_back({t.atom, t.k, 0});
+    std::ranges::sort(parts, {}, [](const Part& p) { return std::abs(p.k); });
+    split(parts, a.constant - b.constant);
+  }
+
+  /// The range of a sum of parts.
+  std::pair<Wide, Wide> range(std::span<const Part> parts) const {
+    Form of[2];
+    for (const Part& p : parts) of[p.run].add(p.atom, p.k);
+    return {lowest(of[0], bounds_[0]) - highest(of[1], bounds_[1]),
+            highest(of[0], bounds_[0]) - lowest(of[1], bounds_[1])};
+  }
+
+  /// The sum of parts, smallest coefficients first, and a constant is 0.
+  void split(std::span<const Part> parts, Wide constant) {
+    const auto [lo, hi] = range(parts);
+    if (lo + constant > 0 || hi + constant < 0) {
+      impossible_ = true;
+      return;
+    }
+    for (std::size_t m = 0; m < parts.size(); ++m) {
+      if (m > 0 && std::abs(parts[m - 1].k) == std::abs(parts[m].k)) continue;
+      if (m == 0 && constant == 0) continue;
+      std::int64_t g = 0;
+      for (const Part& p : parts.subspan(m)) g = std::gcd(g, p.k);
+      const auto [least, most] = range(parts.first(m));
+      for (Wide rest : {(constant % g + g) % g, (constant % g + g) % g - g}) {
+        if (least + rest <= -g || most + rest >= g) continue;
+        if (m == 0) {
+          if (rest != 0) impossible_ = true;
+          if (rest != 0) return;
+          continue;
+        }
+        split(parts.first(m), rest);
+        return split(parts.subspan(m), constant - rest);
+      }
+    }
+    if (parts.size() == 2 && constant == 0 && parts[0].atom == parts[1].atom &&
+        parts[0].k == parts[1].k && parts[0].run != parts[1].run)
+      learn(parts[0].atom);
+  }
+
+  /// x is equal; so is what it was divided from, once all is known that is left of it.
+  void learn(Expr x) {
+    if (!equal_.insert(x.node()).second) return;
+    if (x->op == Op::FloorMod || x->op == Op::FloorDiv) {
+      for (Expr other : std::vector<Expr>(learned_)) {
+        whole(x, other);
+        whole(other, x);
+      }
+      learned_.push_back(x);
+    } else if (x->op == Op::Add || x->op == Op::Mul) {
+      Form f;
+      f.add(x, 1);
+      equation(f, f);
+    }
+  }
+  /// (z / a) % c and z / (a * c) give z / a; z % c and z / c give z.
+  void whole(Expr mod, Expr div) {
+    if (mod->op != Op::FloorMod || div->op != Op::FloorDiv) return;
+    const Expr x = mod->args[0], c = mod->args[1], y = div->args[0], d = div->args[1];
+    if (c->op != Op::Const || d->op != Op::Const) return;
+    const bool nested = x->op == Op::FloorDiv && x->args[1]->op == Op::Const && x->args[0] == y &&
+                        d->i == c->i * x->args[1]->i;
+    if (nested || (x == y && c->i == d->i)) learn(x);
+  }
+
+  const std::function<bool(Expr)>& is_common_;
+  Bounds bounds_[2];
+  std::unordered_set<const ExprNode*> equal_;
+  std::vector<Expr> learned_;  // quotients and remainders among them
+  bool impossible_ = false;
+};
+
+}  // namespace
+
+bool equal_index_means_equal(const Place& a, const Place& b, const std::vector<Expr>& wanted,
+                             const std::function<bool(Expr)>& is_common) {
+  return Proof(a, b, is_common).shows(wanted);
+}
+
+bool depends_on_data(Expr x) {
+  std::unordered_set<const ExprNode*> seen;
+  std::vector<Expr> todo{x};
+  while (!todo.empty()) {
+    const Expr e = todo.back();
+    todo.pop_back();
+    if (!seen.insert(e.node()).second) continue;
+    if (e->op == Op::Load || e->op == Op::RegRead) return true;
+    todo.insert(todo.end(), e->args.begin(), e->args.end());
+  }
+  return false;
+}
+
+}  // namespace lilith::kir
