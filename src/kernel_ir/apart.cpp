@@ -5,70 +5,34 @@
 #include <span>
 #include <unordered_set>
 
+#include "kernel_ir/linear.h"
+
 namespace lilith::kir {
 namespace {
 
 using Wide = __int128;
-
-struct Term {
-  Expr atom;
-  std::int64_t k;
-};
-/// constant + sum of k * atom, each atom once.
-struct Form {
-  std::vector<Term> terms;
-  Wide constant = 0;
-
-  void add(Expr x, std::int64_t k) {
-    switch (x->op) {
-      case Op::Const:
-        constant += Wide{k} * x->i;
-        return;
-      case Op::Add:
-        add(x->args[0], k);
-        return add(x->args[1], k);
-      case Op::Sub:
-        add(x->args[0], k);
-        return add(x->args[1], -k);
-      case Op::Mul:
-        // Coefficients that large are no memory's.
-        if (x->args[1]->op == Op::Const && std::abs(x->args[1]->i) < (INT64_C(1) << 40) &&
-            std::abs(k) < (INT64_C(1) << 20))
-          return add(x->args[0], k * x->args[1]->i);
-        break;
-      default:
-        break;
-    }
-    const auto same = std::ranges::find_if(terms, [&](const Term& t) { return t.atom == x; });
-    if (same == terms.end()) {
-      terms.push_back({x, k});
-    } else if ((same->k += k) == 0) {
-      terms.erase(same);
-    }
-  }
-  void add(const Form& o, std::int64_t k) {
-    for (const Term& t : o.terms) add(t.atom, k * t.k);
-    constant += o.constant * k;
-  }
-  std::int64_t coefficient(Expr atom) const {
-    for (const Term& t : terms) {
-      if (t.atom == atom) return t.k;
-    }
-    return 0;
-  }
-};
+using Form = LinearForm;
+using Term = LinearForm::Term;
 
 /// form <= 0.
 using Bounds = std::vector<Form>;
 
-void add_condition(Expr c, Bounds* bounds, std::vector<Expr>* equalities) {
+using IsCommon = std::function<bool(Expr)>;
+
+/// All that x reads from memory and registers has one value in both runs, so it does not change.
+bool is_steady(Expr x, const IsCommon& is_common) {
+  if ((x->op == Op::Load || x->op == Op::RegRead) && !is_common(x)) return false;
+  return std::ranges::all_of(x->args, [&](Expr a) { return is_steady(a, is_common); });
+}
+
+void add_condition(Expr c, const IsCommon& is_common, Bounds* bounds,
+                   std::vector<Expr>* equalities) {
   if (c->op == Op::And) {
-    add_condition(c->args[0], bounds, equalities);
-    return add_condition(c->args[1], bounds, equalities);
+    add_condition(c->args[0], is_common, bounds, equalities);
+    return add_condition(c->args[1], is_common, bounds, equalities);
   }
-  if (depends_on_data(c)) return;  // it may have changed since
   if (c->op != Op::Lt && c->op != Op::Le && c->op != Op::Eq) return;
-  if (c->args[0]->dtype != DType::I64) return;
+  if (c->args[0]->dtype != DType::I64 || !is_steady(c, is_common)) return;
   if (c->op == Op::Eq) return equalities->push_back(c);
   Form f;
   f.add(c->args[0], 1);
@@ -103,19 +67,16 @@ Wide lowest(const Form& f, const Bounds& bounds) {
 
 class Proof {
  public:
-  Proof(const Place& a, const Place& b, const std::function<bool(Expr)>& is_common)
-      : is_common_(is_common) {
+  Proof(const Place& a, const Place& b, const IsCommon& is_common) : is_common_(is_common) {
     std::vector<Expr> equal[2];
-    for (Expr c : a.conditions) add_condition(c, &bounds_[0], &equal[0]);
-    for (Expr c : b.conditions) add_condition(c, &bounds_[1], &equal[1]);
+    for (Expr c : a.conditions) add_condition(c, is_common, &bounds_[0], &equal[0]);
+    for (Expr c : b.conditions) add_condition(c, is_common, &bounds_[1], &equal[1]);
     for (Expr c : equal[0]) {
       if (std::ranges::find(equal[1], c) == equal[1].end()) continue;
       if (is_equal(c->args[1])) learn(c->args[0]);
       if (is_equal(c->args[0])) learn(c->args[1]);
     }
-    Form fa, fb;
-    fa.add(a.index, 1);
-    fb.add(b.index, 1);
+    const Form fa(a.index), fb(b.index);
     equation(fa, fb);
   }
 
@@ -134,7 +95,7 @@ class Proof {
 
   /// Of both runs the same.
   bool is_equal(Expr x) {
-    if (x->op == Op::Const || equal_.contains(x.node())) return true;
+    if (x->lo == x->hi || equal_.contains(x.node())) return true;
     const bool leaf = x->op == Op::Var || x->op == Op::RegRead || x->op == Op::Load;
     if (leaf && !is_common_(x)) return false;
     return std::ranges::all_of(x->args, [&](Expr a) { return is_equal(a); });
@@ -144,8 +105,10 @@ class Proof {
   void equation(const Form& a, const Form& b) {
     Form common;
     Parts parts;
-    for (const Term& t : a.terms) is_equal(t.atom) ? common.add(t.atom, t.k) : parts.push_back({t.atom, t.k, 0});
-    for (const Term& t : b.terms) is_equal(t.atom) ? common.add(t.atom, -t.k) : parts.push_back({t.atom, t.k, 1});
+    for (const Term& t : a.terms)
+      is_equal(t.atom) ? common.add(t.atom, t.k) : parts.push_back({t.atom, t.k, 0});
+    for (const Term& t : b.terms)
+      is_equal(t.atom) ? common.add(t.atom, -t.k) : parts.push_back({t.atom, t.k, 1});
     for (const Term& t : common.terms) parts.push_back({t.atom, t.k, 0});
     std::ranges::sort(parts, {}, [](const Part& p) { return std::abs(p.k); });
     split(parts, a.constant - b.constant);
@@ -213,7 +176,7 @@ class Proof {
     if (nested || (x == y && c->i == d->i)) learn(x);
   }
 
-  const std::function<bool(Expr)>& is_common_;
+  const IsCommon& is_common_;
   Bounds bounds_[2];
   std::unordered_set<const ExprNode*> equal_;
   std::vector<Expr> learned_;  // quotients and remainders among them
@@ -224,7 +187,7 @@ class Proof {
 
 bool equal_index_means_equal(const Place& a, const Place& b, const std::vector<Expr>& wanted,
                              const std::function<bool(Expr)>& is_common) {
-  return Proof(a, b, is_common).shows(wanted);
+  return Proof(a, b, is_common).shows(wanted) || Proof(b, a, is_common).shows(wanted);
 }
 
 bool depends_on_data(Expr x) {

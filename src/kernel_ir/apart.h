@@ -18,8 +18,9 @@ struct Place {
 /// Load, RegRead) have one value in both runs; all others are independent within their bounds.
 ///
 /// How: a difference of sums is 0. Where the terms with small coefficients stay below the common
-/// divisor of the others, both parts are 0 by themselves, as digits of a number are: so single terms
-/// k * x - k * x' are found, x is equal, and from x / n and x % n the x that they were made of.
+/// divisor of the others, both parts are 0 by themselves, as digits of a number are: so single
+/// terms k * x - k * x' are found, x is equal, and from x / n and x % n the x that they were made
+/// of.
 bool equal_index_means_equal(const Place& a, const Place& b, const std::vector<Expr>& wanted,
                              const std::function<bool(Expr)>& is_common);
 

@@ -9,9 +9,7 @@ namespace {
 
 class FindSums {
  public:
-  FindSums(const Kernel& k, const ThreadNest& nest) : kernel_(k), nest_(nest) {
-    block(*nest.body);
-  }
+  FindSums(const Kernel& k, const ThreadNest& nest) : kernel_(k), nest_(nest) { block(*nest.body); }
   std::vector<LaneSum> take() { return std::move(found_); }
 
  private:

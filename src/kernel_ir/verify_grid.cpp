@@ -96,8 +96,7 @@ class GridRules {
   }
 
   static void check_dims(const RegDecl& r) {
-    if (r.thread_dims < 0 || r.thread_dims > 2 ||
-        r.thread_dims > static_cast<int>(r.dims.size()))
+    if (r.thread_dims < 0 || r.thread_dims > 2 || r.thread_dims > static_cast<int>(r.dims.size()))
       broken("register {}: {} of {} dimensions are threads", r.name, r.thread_dims, r.dims.size());
   }
 
@@ -179,7 +178,8 @@ class GridRules {
       broken("register {} is accumulated in two ways in one thread loop", reg(a.reg).name);
   }
 
-  /// Thread dimensions are indexed by the loops' variables, so that each thread finds what it holds.
+  /// Thread dimensions are indexed by the loops' variables, so that each thread finds what it
+  /// holds.
   void place(RegId id, const std::vector<Expr>& index, const char* what) {
     const RegDecl& r = reg(id);
     if (own_.contains(id) || r.thread_dims == 0) return;

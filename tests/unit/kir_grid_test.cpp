@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "codegen/codegen.h"
 #include "support/expect_error.h"
 #include "support/grid_kernels.h"
 
@@ -20,12 +21,15 @@ Inputs run(const Kernel& k, Inputs values, RunOrder order) {
 }
 
 TEST(KirGrid, ThreadsAndBlocksRunInAnyOrder) {
-  for (const GridCase& c : kernels::grid_kernels()) {
-    verify(c.kernel);
-    const Inputs in = random_inputs(c.kernel), want = run(c.kernel, in, {});
-    EXPECT_EQ(run(c.kernel, in, {false, true}), want) << c.kernel.name;
-    EXPECT_EQ(run(c.kernel, in, {true, false}), want) << c.kernel.name;
-    EXPECT_EQ(run(c.kernel, in, {true, true}), want) << c.kernel.name;
+  std::vector<Kernel> all = kernels::more_grid_kernels();
+  for (Kernel& k : kernels::combination_kernels()) all.push_back(std::move(k));
+  for (GridCase& c : kernels::grid_kernels()) all.push_back(std::move(c.kernel));
+  for (const Kernel& k : all) {
+    EXPECT_EQ(error_text([&] { verify(k); }), "no error") << to_string(k);
+    const Inputs in = random_inputs(k), want = run(k, in, {});
+    EXPECT_EQ(run(k, in, {false, true}), want) << k.name;
+    EXPECT_EQ(run(k, in, {true, false}), want) << k.name;
+    EXPECT_EQ(run(k, in, {true, true}), want) << k.name;
   }
 }
 
@@ -54,8 +58,8 @@ TEST(KirGrid, ARaceShowsInAnotherOrder) {
   const BufferId y = b.out(DType::F32, 1);
   const Expr block = b.p.var(3, "block"), t = b.p.var(4, "t");
   b.k.body = {kernels::grid(
-      block, {kernels::thread(
-                 t, {Store{y, b.n(0), b.p.cast(block * b.n(4) + t, DType::F32), {}}})})};
+      block,
+      {kernels::thread(t, {Store{y, b.n(0), b.p.cast(block * b.n(4) + t, DType::F32), {}}})})};
   EXPECT_THROW(verify(b.k), InternalError);
   const Inputs in = random_inputs(b.k);
   const auto last = [&](RunOrder order) { return kernels::numbers(run(b.k, in, order)[0])[0]; };
@@ -95,14 +99,21 @@ TEST(KirGrid, EveryBarrierIsNeeded) {
   EXPECT_EQ(found, 6);  // transpose 1, column partials 1, matmul 2, softmax 2
 }
 
+TEST(KirGrid, NoMachineCodeIsMadeForThem) {
+  const Kernel k = kernels::transpose().kernel;
+  const Kernel* list[] = {&k};
+  const std::string text = error_text([&] { compile_kernels(list); });
+  EXPECT_NE(text.find("codegen: kernel transpose is one for a GPU"), std::string::npos) << text;
+}
+
 TEST(KirGrid, SharedMemoryIsUndefinedInEachBlock) {
   kernels::Builder b("undefined");
   b.k.threads = 4;
   const BufferId y = b.out(DType::F32, 8), tile = kernels::shared(b, DType::F32, 4);
   const Expr block = b.p.var(2, "block"), t = b.p.var(4, "t");
-  b.k.body = {kernels::grid(
-      block, {kernels::thread(t, {Store{y, block * b.n(4) + t, b.load(tile, t), {}}}), Barrier{},
-              kernels::thread(t, {Store{tile, t, b.f(1), {}}})})};
+  b.k.body = {
+      kernels::grid(block, {kernels::thread(t, {Store{y, block * b.n(4) + t, b.load(tile, t), {}}}),
+                            Barrier{}, kernels::thread(t, {Store{tile, t, b.f(1), {}}})})};
   verify(b.k);
   const Inputs out = run(b.k, random_inputs(b.k), {});
   for (std::size_t i = 0; i < 8; ++i) EXPECT_TRUE(std::isnan(kernels::numbers(out[0])[i])) << i;

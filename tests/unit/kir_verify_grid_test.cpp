@@ -51,7 +51,8 @@ const Rule kForms[] = {
        b.k.buffers.pop_back();
        b.k.threads = 0;
      }},
-    {"SharedOfACpu", "shared buffer tile3 in a kernel for a CPU", [](Parts& b) { b.k.threads = 0; }},
+    {"SharedOfACpu", "shared buffer tile3 in a kernel for a CPU",
+     [](Parts& b) { b.k.threads = 0; }},
     {"MoreThanAGrid", "its body is one grid loop",
      [](Parts& b) {
        b.grid({});
@@ -88,14 +89,15 @@ const Rule kForms[] = {
        b.grid({kernels::thread(b.i, {DeclReg{b.one, b.f(0)}, kernels::thread(b.j, {})})});
      }},
     {"ThreeThreadLoops", "or in two",
-     [](Parts& b) { b.grid({kernels::thread(b.i, {b.thread({})})}); b.k.threads = 1024;
-       b.k.body[0].loop.body = body({kernels::thread(b.i, b.j, {kernels::thread(b.e, {})})}); }},
+     [](Parts& b) {
+       b.grid({kernels::thread(b.i, {b.thread({})})});
+       b.k.threads = 1024;
+       b.k.body[0].loop.body = body({kernels::thread(b.i, b.j, {kernels::thread(b.e, {})})});
+     }},
     {"VectorOfEight", "has 8 iterations, not 2 or 4",
      [](Parts& b) { b.grid({b.thread({make_for(b.j, LoopKind::Vector, {})})}); }},
     {"SetOfTheBlocksRegister", "several threads hold it",
-     [](Parts& b) {
-       b.grid({DeclReg{b.one, b.f(0)}, b.thread({SetReg{b.one, {}, b.f(1)}})});
-     }},
+     [](Parts& b) { b.grid({DeclReg{b.one, b.f(0)}, b.thread({SetReg{b.one, {}, b.f(1)}})}); }},
     {"SetByAllThreads", "",
      [](Parts& b) { b.grid({DeclReg{b.one, b.f(0)}, SetReg{b.one, {}, b.f(1)}}); }},
     {"SetOfAThreadsRegister", "",
@@ -103,27 +105,21 @@ const Rule kForms[] = {
        b.grid({DeclReg{b.held, b.f(0)}, b.thread({SetReg{b.held, {b.t}, b.f(1)}})});
      }},
     {"SetOfARowsRegister", "several threads hold it",
-     [](Parts& b) {
-       b.grid({DeclReg{b.row, b.f(0)}, b.rows({SetReg{b.row, {b.i}, b.f(1)}})});
-     }},
+     [](Parts& b) { b.grid({DeclReg{b.row, b.f(0)}, b.rows({SetReg{b.row, {b.i}, b.f(1)}})}); }},
     {"AnotherThreadsRegister", "thread dimension 0 is not indexed by t",
      [](Parts& b) {
-       b.grid({DeclReg{b.held, b.f(0)},
-               b.thread({b.store(b.at, b.read(b.held, {b.n(63) - b.t}))})});
+       b.grid(
+           {DeclReg{b.held, b.f(0)}, b.thread({b.store(b.at, b.read(b.held, {b.n(63) - b.t}))})});
      }},
     {"ThreadsRegisterOfAllThreads", "which threads hold, outside of thread loops",
-     [](Parts& b) {
-       b.grid({DeclReg{b.held, b.f(0)}, DeclReg{b.one, b.read(b.held, {b.n(0)})}});
-     }},
+     [](Parts& b) { b.grid({DeclReg{b.held, b.f(0)}, DeclReg{b.one, b.read(b.held, {b.n(0)})}}); }},
     {"RegisterHeldByOthersElsewhere", "1 threads hold an element here, 8 elsewhere",
      [](Parts& b) {
        b.grid({DeclReg{b.row, b.f(0)}, b.rows({b.add(b.row, {b.i}, b.f(1))}),
                kernels::thread(b.i, {b.add(b.row, {b.i}, b.f(1))})});
      }},
     {"ShorterThanTheLoop", "dimension 0 is 8, loop t runs to 64",
-     [](Parts& b) {
-       b.grid({DeclReg{b.row, b.f(0)}, b.thread({b.add(b.row, {b.t}, b.f(1))})});
-     }},
+     [](Parts& b) { b.grid({DeclReg{b.row, b.f(0)}, b.thread({b.add(b.row, {b.t}, b.f(1))})}); }},
     {"DeclaredByAThread", "has thread dimensions in a thread loop",
      [](Parts& b) { b.grid({b.thread({DeclReg{b.held, b.f(0)}})}); }},
     {"ReadOfAPartialSum", "whose lanes accumulate into it",
@@ -170,15 +166,14 @@ const Rule kRaces[] = {
      }},
     {"RunsThatAMaskCuts", "",
      [](Parts& b) {
-       b.grid({b.thread({kernels::serial(
-           b.e, {b.share(b.t * b.n(3) + b.e, b.f(1), lt(b.e, b.n(3)))})})});
+       b.grid({b.thread(
+           {kernels::serial(b.e, {b.share(b.t * b.n(3) + b.e, b.f(1), lt(b.e, b.n(3)))})})});
      }},
     {"AMaskThatIsReadProvesNothing", "may touch each other's",
      [](Parts& b) {
        b.k.buffers[static_cast<std::size_t>(b.ids)].written = true;
        const Expr mask = lt(b.load(b.ids, b.n(0)) + b.e, b.n(3));
-       b.grid({b.thread(
-           {kernels::serial(b.e, {b.share(b.t * b.n(3) + b.e, b.f(1), mask)})})});
+       b.grid({b.thread({kernels::serial(b.e, {b.share(b.t * b.n(3) + b.e, b.f(1), mask)})})});
      }},
     {"RowsOfTiles", "",
      [](Parts& b) {
@@ -191,20 +186,17 @@ const Rule kRaces[] = {
     {"PlacesThatAreRead", "",
      [](Parts& b) { b.grid({b.thread({b.share(b.load(b.ids, b.t), b.f(1))})}); }},
     {"PlacesThatAreReadAndOthers", "may touch each other's",
-     [](Parts& b) {
-       b.grid({b.thread({b.share(b.load(b.ids, b.t), b.load(b.s, b.t))})});
-     }},
+     [](Parts& b) { b.grid({b.thread({b.share(b.load(b.ids, b.t), b.load(b.s, b.t))})}); }},
     {"TwoLoopsStore", "no barrier between thread loop t and thread loop u",
      [](Parts& b) {
-       b.grid({b.thread({b.share(b.t, b.f(1))}),
-               kernels::thread(b.u, {b.share(b.u, b.f(2))})});
+       b.grid({b.thread({b.share(b.t, b.f(1))}), kernels::thread(b.u, {b.share(b.u, b.f(2))})});
      }},
     {"TwoLoopsRead", "",
      [](Parts& b) {
        const Block use = {b.store(b.at, b.load(b.s, b.n(0)))};
        const Block more = {b.store(b.at, b.load(b.s, b.n(1)))};
-       b.grid({b.thread({b.share(b.t, b.f(1))}), Barrier{}, b.thread(use), Barrier{},
-               b.thread(more)});
+       b.grid(
+           {b.thread({b.share(b.t, b.f(1))}), Barrier{}, b.thread(use), Barrier{}, b.thread(more)});
      }},
     {"ABarrierOnOneWay", "no barrier between",
      [](Parts& b) {
@@ -220,17 +212,19 @@ const Rule kRaces[] = {
      }},
     {"TheLoopsEndToItsBeginning", "no barrier between thread loop u and thread loop t",
      [](Parts& b) {
-       b.grid({kernels::serial(
-           b.e, {b.thread({b.share(b.t, b.f(1))}), Barrier{},
-                 kernels::thread(b.u, {b.store(b.block * b.n(64) + b.u,
-                                               b.load(b.s, b.n(63) - b.u))}),
-                 })});
+       b.grid({kernels::serial(b.e, {
+                                        b.thread({b.share(b.t, b.f(1))}),
+                                        Barrier{},
+                                        kernels::thread(b.u, {b.store(b.block * b.n(64) + b.u,
+                                                                      b.load(b.s, b.n(63) - b.u))}),
+                                    })});
      }},
     {"ReadByAllThreads", "no barrier between thread loop t and a statement outside",
      [](Parts& b) {
        b.grid({b.thread({b.share(b.t, b.f(1))}), DeclReg{b.one, b.load(b.s, b.n(0))}});
      }},
-    {"ConditionOfAWhile", "no barrier between a statement outside of thread loops and thread loop t",
+    {"ConditionOfAWhile",
+     "no barrier between a statement outside of thread loops and thread loop t",
      [](Parts& b) {
        const Expr more = lt(b.load(b.s, b.n(0)), b.f(1));
        b.grid({While{more, body({b.thread({b.share(b.t, b.f(2))}), Barrier{}})}});
@@ -240,9 +234,7 @@ const Rule kRaces[] = {
     {"OverlappingBlocks", "blocks may touch each other's",
      [](Parts& b) { b.grid({b.thread({b.store(b.block * b.n(63) + b.t, b.f(1))})}); }},
     {"AnotherBlocksElement", "blocks may touch each other's",
-     [](Parts& b) {
-       b.grid({b.thread({b.store(b.at, b.load(b.y, b.at + b.n(64)))})});
-     }},
+     [](Parts& b) { b.grid({b.thread({b.store(b.at, b.load(b.y, b.at + b.n(64)))})}); }},
     {"OneBlock", "",
      [](Parts& b) {
        b.k.body = {kernels::grid(b.p.var(1, "only"), {b.thread({b.store(b.t, b.f(1))})})};

@@ -1,4 +1,5 @@
 // Task mode: how kernels are parted into launches, where scratch lies, what a device cannot do.
+#include "codegen/c/parts.h"
 #include "codegen/opencl/dialect.h"
 #include "support/expect_error.h"
 #include "support/loop_kernels.h"

@@ -23,9 +23,9 @@ std::string zero(DType dtype) {
 
 }  // namespace
 
-ExpressionPrinter::ExpressionPrinter(const kir::Kernel& kernel,
-                                     const std::vector<bool>& private_buffers, Lines* out)
-    : kernel_(kernel), private_(private_buffers), out_(*out) {}
+ExpressionPrinter::ExpressionPrinter(const kir::Kernel& kernel, const std::vector<bool>& arrays,
+                                     Lines* out)
+    : kernel_(kernel), arrays_(arrays), out_(*out) {}
 
 void ExpressionPrinter::begin(std::initializer_list<Expr> roots, Expr guard) {
   push_block();
@@ -131,12 +131,20 @@ std::string ExpressionPrinter::compute(Expr x) {
 }
 
 std::string ExpressionPrinter::reg(kir::RegId r, std::span<const Expr> index) {
-  std::string text = reg_name(r);
-  for (Expr i : index) text += "[" + bare(print(i)) + "]";
+  return reg_name(r) + subscripts(r, index);
+}
+
+std::string ExpressionPrinter::subscripts(kir::RegId r, std::span<const Expr> index) {
+  std::string text;
+  const int threads = kernel_.regs[static_cast<std::size_t>(r)].thread_dims;
+  for (Expr i : index.subspan(static_cast<std::size_t>(threads)))
+    text += "[" + bare(print(i)) + "]";
   return text;
 }
 
 std::string ExpressionPrinter::load(Expr x) {
+  if (const auto copy = copies_.find(x.node()); copy != copies_.end())
+    return value_of(decl(x->i).dtype, copy->second);
   const std::string text = element(static_cast<kir::BufferId>(x->i), print(x->args[0]));
   std::string mask = x->args.size() > 1 ? print(x->args[1]) : "";
   if (guard_ && !is_inside(x)) mask = mask.empty() ? guard_text_ : guard_text_ + " && " + mask;
@@ -144,34 +152,42 @@ std::string ExpressionPrinter::load(Expr x) {
 }
 
 std::string ExpressionPrinter::element(kir::BufferId buffer, const std::string& index) const {
-  const std::string b = buffer_name(buffer), at = b + "[" + bare(index) + "]";
-  switch (decl(buffer).dtype) {
-    case DType::Bool:
-      return "(" + at + " != 0)";
-    case DType::F16:
-      return private_[static_cast<std::size_t>(buffer)]
-                 ? "f32_of_f16(" + at + ")"
-                 : "load_f16(" + b + ", " + bare(index) + ")";
-    case DType::BF16:
-      return "f32_of_bf16(" + at + ")";
-    case DType::F32:
-      return "f32_bits(" + at + ")";
-    case DType::F64:
-      return "f64_bits(" + at + ")";
-    default:
-      return at;
-  }
+  const std::string b = buffer_name(buffer), at = bare(index);
+  if (decl(buffer).dtype == DType::F16 && !arrays_[static_cast<std::size_t>(buffer)])
+    return "load_f16(" + b + ", " + at + ")";
+  return value_of(decl(buffer).dtype, b + "[" + at + "]");
 }
 
 std::string ExpressionPrinter::store(kir::BufferId buffer, const std::string& index,
                                      const std::string& value) const {
-  const std::string b = buffer_name(buffer), at = bare(index), to = b + "[" + at + "] = ";
-  const std::string x = bare(value);
-  switch (decl(buffer).dtype) {
+  const std::string b = buffer_name(buffer), at = bare(index);
+  if (decl(buffer).dtype == DType::F16 && !arrays_[static_cast<std::size_t>(buffer)])
+    return "store_f16(" + b + ", " + at + ", " + bare(value) + ");";
+  return set_element(decl(buffer).dtype, b + "[" + at + "]", value);
+}
+
+std::string value_of(DType memory, const std::string& element) {
+  switch (memory) {
+    case DType::Bool:
+      return "(" + element + " != 0)";
     case DType::F16:
-      return private_[static_cast<std::size_t>(buffer)]
-                 ? to + "f16_of_f32(" + x + ");"
-                 : "store_f16(" + b + ", " + at + ", " + x + ");";
+      return "f32_of_f16(" + element + ")";
+    case DType::BF16:
+      return "f32_of_bf16(" + element + ")";
+    case DType::F32:
+      return "f32_bits(" + element + ")";
+    case DType::F64:
+      return "f64_bits(" + element + ")";
+    default:
+      return element;
+  }
+}
+
+std::string set_element(DType memory, const std::string& element, const std::string& value) {
+  const std::string to = element + " = ", x = bare(value);
+  switch (memory) {
+    case DType::F16:
+      return to + "f16_of_f32(" + x + ");";
     case DType::BF16:
       return to + "bf16_of_f32(" + x + ");";
     case DType::F32:

@@ -10,15 +10,18 @@
 
 namespace lilith::codegen::c {
 
+/// The value of an element of memory of that dtype, and a statement that sets the element.
+std::string value_of(DType memory, const std::string& element);
+std::string set_element(DType memory, const std::string& element, const std::string& value);
+
 /// Prints the expressions of a kernel, statement by statement. What is read from memory, is used
 /// more than once or is long becomes a variable first. A variable of what no statement changes
 /// (loop variables, buffers that are only read) lasts to the end of the block: an output may then
 /// lie where an input does whose element was read before.
 class ExpressionPrinter {
  public:
-  /// private_buffers[b]: an array of the work item's own.
-  ExpressionPrinter(const kir::Kernel& kernel, const std::vector<bool>& private_buffers,
-                    Lines* out);
+  /// arrays[b]: not in the device's memory, but an array that the function declares.
+  ExpressionPrinter(const kir::Kernel& kernel, const std::vector<bool>& arrays, Lines* out);
 
   /// A statement begins that holds these expressions (null ones are none). With a guard, it does
   /// something only where that holds: nothing is read outside of a buffer elsewhere.
@@ -36,6 +39,14 @@ class ExpressionPrinter {
   std::string element(kir::BufferId buffer, const std::string& index) const;
   std::string store(kir::BufferId buffer, const std::string& index, const std::string& value) const;
   std::string reg(kir::RegId r, std::span<const kir::Expr> index);
+  /// The indices of an element of a register, without those that say which thread holds it.
+  std::string subscripts(kir::RegId r, std::span<const kir::Expr> index);
+
+  /// From now on the value of a Load is what this element of an array has, as memory holds it.
+  void read_from(kir::Expr load, const std::string& element) { copies_[load.node()] = element; }
+  void forget_copies() { copies_.clear(); }
+  /// True where the load cannot leave its buffer.
+  bool is_inside(kir::Expr load) const;
 
  private:
   struct Facts {
@@ -54,13 +65,13 @@ class ExpressionPrinter {
   void forget();
   std::string compute(kir::Expr x);
   std::string load(kir::Expr x);
-  bool is_inside(kir::Expr load) const;
 
   const kir::Kernel& kernel_;
-  const std::vector<bool>& private_;
+  const std::vector<bool>& arrays_;
   Lines& out_;
   std::unordered_map<const kir::ExprNode*, Facts> facts_;
   std::unordered_map<const kir::ExprNode*, int> uses_;  // in this statement
+  std::unordered_map<const kir::ExprNode*, std::string> copies_;
   std::map<Key, std::string> variables_;
   std::vector<std::vector<Key>> blocks_{1};  // what each has added; the last one: this statement
   kir::Expr guard_;

@@ -23,8 +23,8 @@ struct Lines {
     text.append(static_cast<std::size_t>(2 * depth), ' ');
     text += line + "\n";
   }
-  void open(const std::string& line) {
-    add(line + " {");
+  void open(const std::string& line = "") {
+    add(line.empty() ? "{" : line + " {");
     ++depth;
   }
   void close(const char* brace = "}") {

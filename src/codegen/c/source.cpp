@@ -3,6 +3,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "codegen/c/grid_printer.h"
+#include "codegen/c/kernel_printer.h"
 #include "kernel_ir/walk.h"
 #include "lilith/error.h"
 
@@ -63,10 +65,13 @@ Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect
     }
     f64 = f64 || !what.empty();
     lines.add("\n// " + k->name);
-    KernelPrinter printer(*k, dialect, &lines);
-    for (const Part& part : parts_of(*k)) {
-      const std::string name = fmt::format("lilith_{}_{}", n, out.kernels.back().size());
-      out.kernels.back().push_back(printer.print(part, name));
+    std::vector<Entry>& entries = out.kernels.back();
+    const auto name = [&] { return fmt::format("lilith_{}_{}", n, entries.size()); };
+    if (k->threads > 0) {
+      entries.push_back(GridPrinter(*k, dialect, &lines).print(name()));
+    } else {
+      KernelPrinter printer(*k, dialect, &lines);
+      for (const Part& part : parts_of(*k)) entries.push_back(printer.print(part, name()));
     }
   }
   out.text = dialect.head;

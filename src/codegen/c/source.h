@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "codegen/c/kernel_printer.h"
+#include "codegen/c/statements.h"
 
 namespace lilith::codegen::c {
 

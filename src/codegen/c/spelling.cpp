@@ -63,9 +63,14 @@ std::string integer(std::int64_t v, bool wide) {
 }
 
 std::string literal(kir::Expr x) {
-  if (is_floating(x->dtype)) return real(x->f, x->dtype == DType::F64);
-  if (x->dtype == DType::Bool) return x->i != 0 ? "true" : "false";
-  return integer(x->i, x->dtype == DType::I64 && !fits_i32(x));
+  if (x->dtype == DType::I64) return integer(x->i, !fits_i32(x));
+  return literal({x->i, x->f}, x->dtype);
+}
+
+std::string literal(const kir::Value& v, DType dtype) {
+  if (is_floating(dtype)) return real(v.f, dtype == DType::F64);
+  if (dtype == DType::Bool) return v.i != 0 ? "true" : "false";
+  return integer(v.i, dtype == DType::I64);
 }
 
 }  // namespace lilith::codegen::c

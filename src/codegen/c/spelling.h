@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "lilith/kernel_ir.h"
+#include "kernel_ir/scalar.h"
 
 // How the printed text writes types, constants and names.
 namespace lilith::codegen::c {
@@ -16,6 +16,7 @@ std::string type_of(kir::Expr x);
 std::string memory_type(DType dtype);
 /// A constant, exactly.
 std::string literal(kir::Expr x);
+std::string literal(const kir::Value& v, DType dtype);
 std::string integer(std::int64_t v, bool wide);
 
 inline std::string var_name(std::int64_t id) { return "x" + std::to_string(id); }

@@ -45,6 +45,22 @@ void check_params(const kir::Kernel& kernel, const c::Entry& entry, const Device
       LocScope::current());
 }
 
+/// A group has to run as the kernel says.
+void check_group(const kir::Kernel& kernel, const c::Entry& entry, const Device& device,
+                 std::size_t most) {
+  if (static_cast<std::size_t>(entry.threads) > most) {
+    throw DeviceError(
+        fmt::format("codegen: kernel {} has {} threads a block, {} runs at most {} of it",
+                    kernel.name, entry.threads, device.name(), most),
+        LocScope::current());
+  }
+  if (static_cast<std::size_t>(entry.local_bytes) <= device.info().local_bytes) return;
+  throw DeviceError(
+      fmt::format("codegen: kernel {} takes {} bytes of local memory, {} has {}", kernel.name,
+                  entry.local_bytes, device.name(), device.info().local_bytes),
+      LocScope::current());
+}
+
 }  // namespace
 
 CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, Device& device)
@@ -53,6 +69,7 @@ CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, De
   for (std::size_t k = 0; k < kernels.size(); ++k) {
     for (const c::Entry& entry : source_.kernels[k]) {
       check_params(*kernels[k], entry, device);
+      check_group(*kernels[k], entry, device, device.info().max_group);
       scratch = std::max(scratch, entry.scratch_bytes);
     }
   }
@@ -61,11 +78,12 @@ CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, De
   const auto program = device.build(source_.text, build_options(device.info()));
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   std::unordered_map<std::string, std::shared_ptr<Kernel>> made;  // equal kernels share theirs
-  for (const auto& entries : source_.kernels) {
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
     kernels_.emplace_back();
-    for (const c::Entry& entry : entries) {
+    for (const c::Entry& entry : source_.kernels[k]) {
       std::shared_ptr<Kernel>& kernel = made[entry.name];
       if (!kernel) kernel = std::make_shared<Kernel>(program, entry.name);
+      check_group(*kernels[k], entry, device, kernel->max_group());  // its registers may not fit
       kernels_.back().push_back(kernel);
     }
   }
@@ -88,6 +106,11 @@ void CompiledKernels::launch(std::size_t k, std::span<const Place> params) {
       args.emplace_back(params[place]);
     }
     if (entry.scratch_bytes > 0) args.emplace_back(Place{scratch_.get(), 0});
+    if (entry.threads > 0) {
+      device_.launch(*kernels_[k][p], static_cast<std::size_t>(entry.groups),
+                     static_cast<std::size_t>(entry.threads), args);
+      continue;
+    }
     const auto items = static_cast<std::size_t>(entry.items);
     const std::size_t group = std::min(group_of(*kernels_[k][p], device_.info()), items);
     const std::size_t groups = (items + group - 1) / group;

@@ -7,7 +7,8 @@
 #include "codegen/c/source.h"
 #include "runtime/opencl/device.h"
 
-// From kernel IR to kernels of an OpenCL device, in task mode (codegen/c/parts.h).
+// From kernel IR to kernels of an OpenCL device: those for a GPU as they say, those for a CPU in
+// task mode (codegen/c/parts.h).
 namespace lilith::codegen::opencl {
 
 /// The kernels of a program, built for one device. Launches may come from any thread.

@@ -43,6 +43,10 @@ FN i32 popcount_u32(u32 x) { return (i32)popcount(x); }
 FN i32 popcount_u64(u64 x) { return (i32)popcount(x); }
 FN f32 load_f16(const global u16* p, i64 i) { return vload_half(i, (const global half*)p); }
 FN void store_f16(global u16* p, i64 i, f32 x) { vstore_half_rte(x, i, (global half*)p); }
+#define load2(to, from) vstore2(vload2(0, from), 0, to)
+#define load4(to, from) vstore4(vload4(0, from), 0, to)
+#define store2(to, from) vstore2(vload2(0, from), 0, to)
+#define store4(to, from) vstore4(vload4(0, from), 0, to)
 )";
 
 constexpr const char* kHeadF64 = R"(
@@ -68,6 +72,18 @@ FN i64 i64_of_f64(f64 x) { return x != x ? 0 : convert_long_sat(x); }
 
 }  // namespace
 
-const c::Dialect kDialect = {"kernel void", "global ", "get_global_id(0)", kHead, kHeadF64};
+const c::Dialect kDialect = {
+    .kernel = "kernel void",
+    .global = "global ",
+    .item = "get_global_id(0)",
+    .grid_kernel = "kernel __attribute__((reqd_work_group_size({}, 1, 1))) void",
+    .group = "get_group_id(0)",
+    .thread = "get_local_id(0)",
+    .local = "local ",
+    .barrier = "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);",
+    .warp = 1,
+    .head = kHead,
+    .head_f64 = kHeadF64,
+};
 
 }  // namespace lilith::codegen::opencl
