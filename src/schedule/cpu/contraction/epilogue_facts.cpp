@@ -1,6 +1,10 @@
 #include "schedule/cpu/contraction/epilogue_facts.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
+
+#include "schedule/kernel/strided_view.h"
 
 namespace lilith::schedule {
 
@@ -33,6 +37,30 @@ bool goes_out(const Dataflow& dataflow, const NodeImpl* n) {
          }));
 }
 
+// Which dimension of a value its readers walk along, where one looks at it by way of a view for
+// what is no product: those pack what they read.
+std::optional<int> walked_by_views(const Dataflow& dataflow, const NodeImpl* n) {
+  for (NodeImpl* user : dataflow.users(n)) {
+    const auto readers = dataflow.users(user);
+    if (user->op->cls != OpClass::View || user->aval.shape.rank() == 0 ||
+        std::any_of(readers.begin(), readers.end(),
+                    [](const NodeImpl* reader) { return reader->op->cls == OpClass::Contraction; }))
+      continue;
+    const StridedView view = strided_view(user);
+    if (view.base != n) continue;
+    for (int d = 0; d < n->aval.shape.rank(); ++d) {
+      if (std::abs(view.coefficient[static_cast<std::size_t>(d)].back()) == 1) return d;
+    }
+  }
+  return {};
+}
+
+Layout with_innermost(Layout layout, int dim) {
+  std::erase(layout.order, dim);
+  layout.order.push_back(dim);
+  return layout;
+}
+
 }  // namespace
 
 void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
@@ -53,7 +81,11 @@ void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
   spec->in_rows = std::all_of(g.stores.begin(), g.stores.end(),
                               [&](const NodeImpl* n) { return goes_out(b.dataflow, n); });
   visit_epilogue(b, g, [&](const NodeImpl* n, bool made_here) {
-    if (made_here && goes_out(b.dataflow, n)) mark(n, row_major);
+    if (made_here && goes_out(b.dataflow, n)) {
+      mark(n, row_major);
+    } else if (made_here) {
+      if (const auto dim = walked_by_views(b.dataflow, n)) mark(n, with_innermost(row_major, *dim));
+    }
     if (!made_here && b.buffer(n) >= 0)
       mark(n, b.plan.buffers[static_cast<std::size_t>(b.buffer(n))].layout);
   });

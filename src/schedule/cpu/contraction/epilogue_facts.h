@@ -12,7 +12,8 @@ void visit_epilogue(const Builder& b, const Product& g,
                     const std::function<void(const ir::NodeImpl*, bool made_here)>& visit);
 
 /// Counts for every axis the arrays that the epilogue reads or writes with a stride when it lies in
-/// the lanes: outputs are row-major whatever runs there, and what is loaded lies as it was stored.
+/// the lanes: outputs are row-major whatever runs there, what is loaded lies as it was stored, and
+/// who reads a result by way of a view walks along one of its dimensions.
 /// Says whether all results are.
 void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec);
 
