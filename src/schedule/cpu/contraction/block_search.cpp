@@ -249,9 +249,9 @@ double Search::wait_for_result(const BlockSchedule& s) const {
   if (lanes.strided > 0)
     return lanes.strided * spec_.result_elements() *
            scattered_cycles(lanes.apart * element_bytes_, s.tile.vector_tile, run, target_);
-  return walk_in_runs(spec_.result_elements() * static_cast<double>(element_bytes_),
-                      s.tile.vector_tile * element_bytes_, target_)
-      .far(1);
+  const std::int64_t apart = std::max(axis(s.tile.row_axes[0]).apart, lanes.extent);
+  return stored_cycles(spec_.result_elements() * static_cast<double>(element_bytes_),
+                       s.tile.vector_tile * element_bytes_, apart * element_bytes_, target_);
 }
 
 double Search::column_blocks(const BlockSchedule& s) const {

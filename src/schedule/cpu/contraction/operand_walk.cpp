@@ -18,8 +18,9 @@ constexpr std::int64_t kWay = 4096;                   // bytes of a way of the L
 // An operand of two L2 caches lies in the next one: a core that looks some hundred instructions
 // ahead waits for it as little as for the L2 cache. One of eight is waited for.
 constexpr double kNearby = 2, kAway = 8;
-constexpr double kVisited = 3;  // cycles of a line that elements are scattered into
-constexpr double kMissed = 25;  // cycles of a scattered element whose line has to come again
+constexpr double kCrowded = 12;  // cycles of a stored line that its set has no room for yet
+constexpr double kVisited = 3;   // cycles of a line that elements are scattered into
+constexpr double kMissed = 25;   // cycles of a scattered element whose line has to come again
 
 struct Part {
   std::int64_t bytes, steps;
@@ -98,6 +99,15 @@ OperandWalk walk_along(double bytes, const Target& target) {
 OperandWalk walk_in_runs(double bytes, std::int64_t run, const Target& target) {
   return {bytes / static_cast<double>(std::min(run, kLine)), price_of(run, false),
           waits_for(bytes, target), bytes <= static_cast<double>(target.l2_bytes) / 2};
+}
+
+double stored_cycles(double bytes, std::int64_t run, std::int64_t apart, const Target& target) {
+  const OperandWalk walk = walk_in_runs(bytes, run, target);
+  const auto run_lines = static_cast<double>(divide_up(run, kLine));
+  const double room = held(apart, run_lines, kWay, target.l1_bytes / kWay),
+               all = static_cast<double>(target.l1_bytes) / kLine;
+  const double crowded = std::max(0.0, 1 - 4 * room / all);
+  return std::max(walk.far(1), walk.lines * kCrowded * crowded);
 }
 
 double scattered_cycles(std::int64_t apart, std::int64_t lanes, std::int64_t run,

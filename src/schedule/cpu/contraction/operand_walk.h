@@ -49,6 +49,10 @@ OperandWalk walk_along(double bytes, const Target& target);
 /// Over so much memory in runs of so many bytes that lie far from each other.
 OperandWalk walk_in_runs(double bytes, std::int64_t run, const Target& target);
 
+/// Cycles of a result's stores in runs of so many bytes, each `apart` bytes below the one before it
+/// (0: beside it): lines that all fall into a few sets of the L1 cache wait for each other.
+double stored_cycles(double bytes, std::int64_t run, std::int64_t apart, const Target& target);
+
 /// Cycles of a gather or scatter, for an element, where neighbours in the lanes lie `apart` bytes
 /// from each other: elements go one by one, `run` of them into a line while a tile is stored. Where
 /// the L1 cache does not hold a line for every lane until the next row comes, each waits for its

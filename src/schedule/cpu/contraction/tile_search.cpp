@@ -249,10 +249,13 @@ class Memory {
   double wait_for_result() const {
     const Axis& lanes = spec_.axes[static_cast<std::size_t>(s_.vector_axis)];
     if (lanes.strided > 0) return 0;  // see scattered_cycles
-    const std::int64_t run = small_b(spec_, s_, bytes_, target_) ? lanes.extent : s_.vector_tile;
-    return walk_in_runs(spec_.result_elements() * static_cast<double>(bytes_), run * bytes_,
-                        target_)
-        .far(1);
+    const bool beside = small_b(spec_, s_, bytes_, target_);
+    const std::int64_t run = beside ? lanes.extent : s_.vector_tile;
+    std::int64_t apart = lanes.extent;
+    for (const int i : s_.row_axes)
+      apart = std::max(apart, spec_.axes[static_cast<std::size_t>(i)].apart);
+    return stored_cycles(spec_.result_elements() * static_cast<double>(bytes_), run * bytes_,
+                         beside ? 0 : apart * bytes_, target_);
   }
 
   double wait() const {
