@@ -53,6 +53,12 @@ OperandWalk walk_in_runs(double bytes, std::int64_t run, const Target& target);
 /// (0: beside it): lines that all fall into a few sets of the L1 cache wait for each other.
 double stored_cycles(double bytes, std::int64_t run, std::int64_t apart, const Target& target);
 
+/// The cycles of tiles whose results are stored while the next ones are summed: what takes less is
+/// not free.
+constexpr double beside(double fmas, double stores) {
+  return std::max(fmas, stores) + 0.1 * std::min(fmas, stores);
+}
+
 /// Cycles of a gather or scatter, for an element, where neighbours in the lanes lie `apart` bytes
 /// from each other: elements go one by one, `run` of them into a line while a tile is stored. Where
 /// the L1 cache does not hold a line for every lane until the next row comes, each waits for its

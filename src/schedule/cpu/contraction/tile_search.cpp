@@ -244,9 +244,9 @@ class Memory {
     return rounds_ * (wait() + result / kLine * (near ? 4 : 16));
   }
 
-  // Nothing is stored twice: each tile's rows, of which the next tile goes on where b is walked
-  // innermost.
-  double wait_for_result() const {
+  // Each tile's rows, which the next tile goes on with where b is walked innermost, beside the FMAs
+  // of that tile.
+  double store_result() const {
     const Axis& lanes = spec_.axes[static_cast<std::size_t>(s_.vector_axis)];
     if (lanes.strided > 0) return 0;  // see scattered_cycles
     const bool beside = small_b(spec_, s_, bytes_, target_);
@@ -369,7 +369,7 @@ std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target
       }
       const Memory memory(turned, target, dtype, s);
       s.pack_cycles = memory.pack();
-      s.cycles = (s.cycles + memory.wait() + memory.wait_for_result()) *
+      s.cycles = (beside(s.cycles, memory.store_result()) + memory.wait()) *
                      idle_factor(target, memory.tiles()) +
                  s.pack_cycles;
       all.push_back(std::move(s));
