@@ -3,7 +3,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -163,6 +165,25 @@ TEST(OpenClCase, DISABLED_EndWithStatics) {
   usleep(200'000);
 }
 
+TEST(OpenClCase, DISABLED_SignalsStay) {
+  constexpr std::array kSignals = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
+  const auto handler = [](int) {};
+  std::signal(SIGTERM, handler);
+  const auto expect_own = [&] {
+    for (const int signal : kSignals) {
+      struct sigaction now = {};
+      sigaction(signal, nullptr, &now);
+      EXPECT_EQ(now.sa_handler, signal == SIGTERM ? handler : SIG_DFL) << signal;
+    }
+  };
+  expect_own();
+  Work work;  // lists devices, opens one, compiles
+  expect_own();
+  work.start(10);
+  work.wait();
+  expect_own();
+}
+
 TEST(OpenClCase, DISABLED_NoDriver) {
   std::printf("%zu devices: %s.\n", devices().size(), why_none().c_str());
   try {
@@ -196,6 +217,11 @@ TEST(OpenClProcess, EndsWithStaticsAndThreadsThatUseIt) {
   expect_success(e);
   EXPECT_NE(e.output.find("opencl: the process is ending, its devices are gone"), std::string::npos)
       << e.output;
+}
+
+TEST(OpenClProcess, TheSignalsThatEndItAreTheProgramsOwn) {
+  NEEDS_OPENCL;
+  expect_success(run_case("SignalsStay"));
 }
 
 TEST(OpenClProcess, WithoutADriverThereIsNoDevice) {

@@ -1,6 +1,8 @@
 #include "runtime/opencl/session.h"
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 
@@ -32,6 +34,24 @@ void lose_devices() {
 
 [[maybe_unused]] const bool fork_hooks = at_fork(LockOrder::Memory, {.child = lose_devices});
 
+/// The signals that ask a process to end stay what the program made of them. A driver's compiler
+/// takes them when it is first called, to remove its files; its handler then ends the process,
+/// which may want to save a checkpoint instead.
+class KeepSignals {
+ public:
+  KeepSignals() {
+    for (std::size_t k = 0; k < kSignals.size(); ++k) sigaction(kSignals[k], nullptr, &before_[k]);
+  }
+  ~KeepSignals() {
+    for (std::size_t k = 0; k < kSignals.size(); ++k) sigaction(kSignals[k], &before_[k], nullptr);
+  }
+  KeepSignals(const KeepSignals&) = delete;
+
+ private:
+  static constexpr std::array kSignals = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
+  std::array<struct sigaction, kSignals.size()> before_ = {};
+};
+
 }  // namespace
 
 Session& session() {
@@ -44,6 +64,7 @@ const Listing& listing() {
   Session& s = session();
   const std::lock_guard lock(s.mutex);
   if (!s.listing) {
+    const KeepSignals keep;
     s.listing = std::make_unique<Listing>(list_devices("libOpenCL.so.1", &s.api));
     s.devices.resize(s.listing->devices.size());
     s.state = State::Open;
