@@ -14,6 +14,7 @@
 #include "ir/node.h"
 #include "ops/random_key.h"
 #include "runtime/fork.h"
+#include "transforms/differentiation.h"
 #include "transforms/settle.h"
 
 namespace lilith {

@@ -4,6 +4,7 @@
 #include "ir/node.h"
 #include "lilith/compile.h"
 #include "runtime/fork.h"
+#include "transforms/differentiation.h"
 #include "transforms/settle.h"
 
 namespace lilith {

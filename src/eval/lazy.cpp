@@ -8,8 +8,8 @@
 #include "ir/node_map.h"
 #include "ir/order.h"
 #include "lilith/compile.h"
+#include "transforms/differentiation.h"
 #include "transforms/markers.h"
-#include "transforms/settle.h"
 
 namespace lilith::driver {
 namespace {
@@ -31,17 +31,17 @@ std::vector<ir::NodeImpl*> pending_nodes(const std::vector<ir::NodeImpl*>& outpu
 }
 
 /// Which inputs nobody needs after this evaluation: leaves whose every reference is an edge of a
-/// node that lets go of its inputs, being stored or dying with its last user.
+/// node that lets go of its inputs, becoming a leaf or dying with its last user.
 std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>& order,
-                            const ir::NodeMap<char>& stored) {
+                            const ir::NodeMap<char>& become_leaves) {
   std::vector<char> donated(c.inputs.size(), 0);
-  if (ir::differentiation_depth() > 0) return donated;
+  if (become_leaves.size() == 0) return donated;
   ir::NodeMap<int> gone(order.size() * 2);  // edges that vanish, by the node they lead to
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     const ir::NodeImpl& node = **at;
     const int* edges = gone.find(&node);
     const bool lets_go =
-        stored.contains(&node) || (node.handles() == 0 && edges && *edges == node.refs());
+        become_leaves.contains(&node) || (node.handles() == 0 && edges && *edges == node.refs());
     if (!lets_go) continue;
     for (const ir::NodeImpl* input : node.inputs) ++gone[input];
   }
@@ -104,14 +104,13 @@ class Evaluation {
   /// Ends it.
   void store() {
     const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
-    const bool keep_inputs = ir::differentiation_depth() > 0;
     for (std::size_t k = 0; k < targets_.size(); ++k) {
-      ir::NodeImpl& target = *targets_[k].node();
-      if (target.storage()) continue;  // by a run that this thread did not wait for
-      if (keep_inputs)
-        target.set_storage(std::move(outputs_[k]));
+      const Tensor& target = targets_[k];
+      if (target.node()->storage()) continue;  // by a run that this thread did not wait for
+      if (keep_inputs_[k])
+        ir::store_and_keep_inputs(target, std::move(outputs_[k]));
       else
-        target.make_leaf(std::move(outputs_[k]));
+        target.node()->make_leaf(std::move(outputs_[k]));
     }
     end();
   }
@@ -121,12 +120,14 @@ class Evaluation {
   /// to.
   void take_inputs(const Canonical& c, const std::vector<ir::NodeImpl*>& order,
                    const Program* program) {
-    ir::NodeMap<char> stored(targets_.size());
-    for (const Tensor& t : targets_) stored.insert(t.node(), 1);
+    keep_inputs_ = ir::keep_inputs(targets_);
+    ir::NodeMap<char> become_leaves(targets_.size());
+    for (std::size_t k = 0; k < targets_.size(); ++k)
+      if (!keep_inputs_[k]) become_leaves.insert(targets_[k].node(), 1);
     inputs_.clear();  // which count as holders of their memory
     donated_ = !program || ir::GraphLock::is_wanted_for_walk()
                    ? std::vector<char>(c.inputs.size(), 0)
-                   : donations(c, order, stored);
+                   : donations(c, order, become_leaves);
     inputs_.reserve(c.inputs.size());
     for (std::uint32_t k : c.inputs) {
       ir::check_unchanged(*c.items[k].node);
@@ -157,6 +158,8 @@ class Evaluation {
   const runtime::Busy busy_;
   // Held: a target that lets go of its inputs may free a rule, and with it another's last handle.
   const std::vector<Tensor> targets_;
+  // Decided with what is donated: a node that keeps its inputs needs their memory.
+  std::vector<char> keep_inputs_;
   std::vector<char> donated_;
   std::vector<StoragePtr> inputs_, outputs_;
   ProgramCache::Request request_;

@@ -106,6 +106,10 @@ void NodeImpl::set_storage(StoragePtr data) {
 
 void NodeImpl::make_leaf(StoragePtr data) {
   set_storage(std::move(data));
+  let_go_of_inputs();
+}
+
+void NodeImpl::let_go_of_inputs() {
   op.replace(&data_op());
   std::vector<NodeImpl*> old;
   old.swap(inputs);

@@ -83,6 +83,8 @@ class NodeImpl {
   /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs. Under a
   /// GraphLock.
   void make_leaf(StoragePtr storage);
+  /// The same where it has its value already.
+  void let_go_of_inputs();
 
   static void* operator new(std::size_t bytes);
   static void operator delete(void* p);

@@ -6,6 +6,7 @@
 #include "ir/node.h"
 #include "lilith/transforms.h"
 #include "transforms/custom_rules.h"
+#include "transforms/differentiation.h"
 #include "transforms/graph_copy.h"
 #include "transforms/markers.h"
 #include "transforms/vjp.h"
@@ -27,6 +28,7 @@ class Region {
       again.push_back(ir::make_alias(apply("barrier", {t})));
       wanted.push_back(is_floating(t.dtype()) ? again.back() : Tensor());
     }
+    ir::add_placeholders(wanted);
     const std::vector<Tensor> output = ir::copy_between({output_.tensor()}, stops, again);
     return backpropagate(output, {ct}, wanted, "checkpoint");
   }

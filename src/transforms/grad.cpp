@@ -4,6 +4,7 @@
 #include "ir/node.h"
 #include "lilith/transforms.h"
 #include "transforms/custom_rules.h"
+#include "transforms/differentiation.h"
 #include "transforms/graph_copy.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
@@ -34,8 +35,8 @@ std::string list(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Tape::Tape(const char* what, Loc loc) : what_(what), line_(loc) { ++ir::differentiation_depth(); }
-Tape::~Tape() { --ir::differentiation_depth(); }
+Tape::Tape(const char* what, Loc loc) : what_(what), line_(loc) { ir::begin_differentiation(); }
+Tape::~Tape() { ir::end_differentiation(); }
 
 void Tape::settle(ConstModelRef model) const {
   // Inside another trace fields are tracers, and stay so.
@@ -66,6 +67,7 @@ void Tape::watch(ModelRef copy, std::size_t index, bool is_model) {
     }
     t->rebind(w.nodes.back());
   }
+  ir::add_placeholders(w.nodes);
   for (const Buffer* b : v.buffers) w.buffers.push_back(b->node());
 }
 
@@ -137,18 +139,23 @@ Linearised::Linearised(ConstModelRef outputs, const Tape& tape)
     : outputs_(ir::copy_between(all_tensors(outputs), tape.slots(), tape.slots())),
       slots_(tape.slots()) {}
 
+// Each call walks back through a copy: what it gives is evaluated together with the values that it
+// is computed from, which become leaves; other threads may call meanwhile.
 void Linearised::pull_back(ConstModelRef cts, ModelRef copies) const {
+  const ir::DifferentiationScope scope;
+  ir::add_placeholders(slots_);
   const std::vector<Tensor> ct = all_tensors(cts);
   LILITH_CHECK(ct.size() == outputs_.size(),
                "vjp: the function returns {} tensors, the cotangent has {}", outputs_.size(),
                ct.size());
+  const std::vector<Tensor> values = ir::copy_between(outputs_, slots_, slots_);
   std::vector<Tensor> outputs, seeds;
   for (std::size_t i = 0; i < ct.size(); ++i) {
     if (!ct[i].defined() || !outputs_[i].defined()) continue;
     LILITH_CHECK(ct[i].aval() == outputs_[i].aval(),
                  "vjp: output {} is {}, its cotangent {}; need the same", i,
                  outputs_[i].aval().str(), ct[i].aval().str());
-    outputs.push_back(outputs_[i]);
+    outputs.push_back(values[i]);
     seeds.push_back(ct[i]);
   }
   const std::vector<Tensor> gradients = backpropagate(outputs, seeds, slots_, "vjp");

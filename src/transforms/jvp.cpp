@@ -4,8 +4,8 @@
 #include "ir/node.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
+#include "transforms/differentiation.h"
 #include "transforms/markers.h"
-#include "transforms/settle.h"
 #include "transforms/vjp.h"
 
 namespace lilith {
@@ -27,6 +27,7 @@ void push_forward(ConstModelRef outputs, const std::vector<Tensor>& slots, Const
     ys.push_back(y);
     us.push_back(ir::make_alias(zeros_like(y)));
   }
+  ir::add_placeholders(us);
   const std::vector<Tensor> gradients = backpropagate(ys, us, slots, "jvp");
   std::vector<Tensor> through, seeds;
   std::set<const ir::NodeImpl*> seen;  // tied parameters are one

@@ -19,11 +19,6 @@ struct Collect final : Visitor {
 
 }  // namespace
 
-int& differentiation_depth() {
-  thread_local int depth = 0;
-  return depth;
-}
-
 void make_real(const Tensor& constant) {
   NodeImpl& node = *constant.node();
   materialise(node);

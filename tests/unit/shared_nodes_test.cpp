@@ -309,6 +309,71 @@ TEST(SharedNodes, WhoCompilesReadsWhatAnotherThatCompilesIsToCompute) {
   EXPECT_EQ(sums[1], 21);
 }
 
+void in_another_thread(const std::function<void()>& f) { std::thread(f).join(); }
+
+TEST(SharedNodes, WhatAnotherThreadReadsInsideOfAGradientKeepsItsInputs) {
+  Tensor seen;
+  const auto f = [&](const Tensor& x) {
+    const Tensor h = x * x * 3;
+    seen = h;
+    in_another_thread([copy = h] { EXPECT_EQ(copy.sum().item<double>(), 42); });
+    EXPECT_FALSE(Node(h).inputs().empty());
+    return (h * x).sum();
+  };
+  const Tensor x = arange(4).to(kFloat64);
+  EXPECT_EQ(grad(f, x).second.to_vector<double>(), (std::vector<double>{0, 9, 36, 81}));
+  EXPECT_EQ(Node(seen).op_name(), "data") << "nobody needs them any longer";
+}
+
+TEST(SharedNodes, WhatACotangentNeedsIsNotWrittenOver) {
+  Tensor w = full({8}, 1.0) * 1.5;
+  eval(w);
+  const auto f = [&](const Tensor& x) {
+    const Tensor h = x * w;
+    w = Tensor();  // h would take over its memory
+    in_another_thread([copy = h] { EXPECT_EQ(copy.sum().item<float>(), 24); });
+    return h.sum();
+  };
+  EXPECT_EQ(grad(f, full({8}, 2.0)).second.to_vector<float>(), std::vector<float>(8, 1.5f));
+}
+
+TEST(SharedNodes, WhatDependsOnNoOtherThreadsGradientBecomesALeaf) {
+  const OpDef& op = calling_op([](const Shape&) {});
+  const auto donated = cache_stats().donated;
+  const auto f = [&](const Tensor& x) {
+    const Tensor h = x * x;
+    in_another_thread([&] {
+      const Tensor own = arange(4) * 2 + 1;
+      eval(own);
+      EXPECT_EQ(Node(own).op_name(), "data");
+      EXPECT_EQ(update_in_place(op, 8), 24);
+    });
+    return h.sum();
+  };
+  static_cast<void>(grad(f, full({8}, 2.0)));
+  EXPECT_EQ(cache_stats().donated, donated + 1);
+}
+
+TEST(SharedNodes, AThreadThatDifferentiatesReadsWhatAnotherDifferentiates) {
+  const auto f = [&](const Tensor& x) {
+    const Tensor h = x * x * 3;
+    in_another_thread([copy = h] {
+      Tensor own;
+      const auto g = [&](const Tensor& z) {
+        own = z * z;
+        EXPECT_EQ((own + copy.sum()).sum().item<double>(), 4 * 43);
+        return (own * z).sum();
+      };
+      EXPECT_EQ(grad(g, ones({4}, {.dtype = kFloat64})).second.sum().item<double>(), 12);
+      EXPECT_EQ(Node(own).op_name(), "data");
+      EXPECT_NE(Node(copy).op_name(), "data") << "the other thread needs its inputs";
+    });
+    return (h * x).sum();
+  };
+  const Tensor x = arange(4).to(kFloat64);
+  EXPECT_EQ(grad(f, x).second.to_vector<double>(), (std::vector<double>{0, 9, 36, 81}));
+}
+
 TEST(SharedNodes, AnEvaluatedNodeShowsNothingOfWhatMadeIt) {
   const Tensor x = arange(6).to(kFloat32).reshape({2, 3}).sum({1});
   EXPECT_FALSE(Node(x).attrs().empty());

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <optional>
+#include <thread>
 
 #include "ir/node.h"
 #include "lilith/compile.h"
@@ -146,6 +147,24 @@ TEST(Grad, OneProgramGivesValueAndGradient) {
   EXPECT_EQ(cache_stats().runs, before + 1);
 }
 
+TEST(Grad, AValueThatWasReadLetsGoOfWhatMadeIt) {
+  Tensor inner_seen, seen;
+  const auto f = [&](Tensor x) {
+    seen = x * x;
+    EXPECT_EQ(item(seen.sum()), 25);
+    const auto g =
+        grad([&](Tensor z) { return inner_seen = (z * z).sum(), item(inner_seen), inner_seen; }, x);
+    EXPECT_FALSE(Node(inner_seen).inputs().empty()) << "the outer one may need it";
+    EXPECT_FALSE(Node(seen).inputs().empty());
+    return (seen * x).sum() + g.first;
+  };
+  const auto [y, dx] = grad(f, f64({3, 4}));
+  EXPECT_TRUE(Node(seen).inputs().empty());
+  EXPECT_TRUE(Node(inner_seen).inputs().empty());
+  EXPECT_EQ(values(dx), (std::vector<double>{33, 56}));
+  EXPECT_EQ(values(seen), (std::vector<double>{9, 16}));
+}
+
 TEST(Vjp, PullbackAfterTheValueWasRead) {
   auto [y, pullback] = vjp([](Tensor x) { return x * x; }, f64({3, 4}));
   EXPECT_EQ(values(y), (std::vector<double>{9, 16}));
@@ -156,6 +175,61 @@ TEST(Vjp, PullbackAfterTheValueWasRead) {
   EXPECT_EQ(values(da), (std::vector<double>{105}));
   EXPECT_EQ(values(db), (std::vector<double>{102}));
   EXPECT_THROW(pullback(f64({1})), Error);
+}
+
+TEST(Vjp, PullbackAfterAGradientWasRead) {
+  const auto f = [](Tensor x) { return tanh(exp(x) * x); };
+  const Tensor x = f64({0.5, 0.25}), ct = f64({1, 10});
+  const auto [y, pullback] = vjp(f, x);
+  const std::vector<double> first = values(pullback(ct));
+  const auto expected = values(grad([&](Tensor t) { return (f(t) * ct).sum(); }, x).second);
+  for (int k = 0; k < 3; ++k) {
+    const std::vector<double> again = values(pullback(ct));
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_NEAR(first[i], expected[i], 1e-12);
+      EXPECT_NEAR(again[i], expected[i], 1e-12);
+    }
+  }
+}
+
+TEST(Vjp, ARuleMayReadValues) {
+  const auto squared = custom_vjp([](Tensor x) { return x * x; },
+                                  [](const std::vector<Tensor>& in, const Tensor& out, Tensor ct) {
+                                    EXPECT_GT(item(out.sum()), 0);
+                                    EXPECT_GT(item(ct.sum()), 0);
+                                    return std::vector<Tensor>{ct * in[0] * 2};
+                                  });
+  const auto [y, pullback] = vjp([&](Tensor x) { return squared(exp(x) + 1) * 3; }, f64({0, 1}));
+  const auto expected = [](double x) { return 6 * (std::exp(x) + 1) * std::exp(x); };
+  for (int k = 0; k < 3; ++k) {
+    const std::vector<double> dx = values(pullback(f64({1, 2})));
+    EXPECT_NEAR(dx[0], expected(0), 1e-12);
+    EXPECT_NEAR(dx[1], 2 * expected(1), 1e-12);
+  }
+}
+
+TEST(Vjp, ThreadsShareAPullback) {
+  const Tensor w = f64({0.5, 0.25}) * 2;  // still pending
+  const auto [y, pullback] = vjp([&](Tensor x) { return tanh(exp(x) * w); }, f64({0.1, 0.2}));
+  std::vector<double> got[4];
+  std::vector<std::thread> threads;
+  for (auto& mine : got)
+    threads.emplace_back([&] {
+      for (int k = 0; k < 20; ++k) {
+        const std::vector<double> dx = values(pullback(f64({1, 1})));
+        mine.insert(mine.end(), dx.begin(), dx.end());
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  const auto expected = [](double x, double w) {
+    const double value = std::tanh(std::exp(x) * w);
+    return (1 - value * value) * std::exp(x) * w;
+  };
+  for (const auto& mine : got)
+    for (std::size_t i = 0; i < mine.size(); i += 2) {
+      EXPECT_NEAR(mine[i], expected(0.1, 1), 1e-12);
+      EXPECT_NEAR(mine[i + 1], expected(0.2, 0.5), 1e-12);
+    }
 }
 
 TEST(CustomVjp, ReplacesTheRule) {
