@@ -33,6 +33,7 @@ struct CompiledGraph::Impl {
 };
 
 CompiledGraph::CompiledGraph(Graph g) {
+  const runtime::Busy busy;
   auto impl = std::make_shared<Impl>();
   impl->graph = std::move(g);
   std::vector<ir::NodeImpl*> outputs;

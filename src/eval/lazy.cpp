@@ -168,11 +168,10 @@ class Evaluation {
   std::optional<ir::RunScope> running_;
 };
 
-/// Whether another thread computes one of them now.
-bool is_computed_elsewhere(const std::vector<ir::NodeImpl*>& nodes) {
-  return std::ranges::any_of(nodes, [](const ir::NodeImpl* node) {
-    return node->computed_by && node->computed_by != ir::RunScope::thread();
-  });
+/// Whether another thread computes it now.
+bool is_computed_elsewhere(const ir::NodeImpl* node) {
+  return node->computed_by && node->computed_by != ir::RunScope::thread() &&
+         ir::RunScope::runs(node->computed_by);
 }
 
 /// What evaluating the roots stores: them, and what else they reach that somebody holds.
@@ -188,10 +187,10 @@ std::vector<ir::NodeImpl*> targets_of(const std::vector<ir::NodeImpl*>& roots,
 }
 
 /// Null: nothing is pending. Waits for other threads that compute part of it. Not so where this
-/// thread holds the lock already, or is called back by an evaluation of its own, which others may
-/// wait for: it computes the value again, once nobody writes to inputs.
+/// thread holds the lock already, or is called back by an evaluation or a compilation of its own,
+/// which others may wait for: it computes the value again, once nobody writes to inputs.
 std::unique_ptr<Evaluation> choose(const std::vector<Tensor>& outputs) {
-  const bool called_back = evaluations > 0;
+  const bool called_back = evaluations > 0 || ProgramCache::is_making();
   while (true) {
     ir::GraphLock lock(called_back ? ir::GraphLock::For::Walk : ir::GraphLock::For::Evaluation);
     std::vector<ir::NodeImpl*> roots;
@@ -199,9 +198,11 @@ std::unique_ptr<Evaluation> choose(const std::vector<Tensor>& outputs) {
       if (t.defined() && pending(*t.node())) roots.push_back(t.node());
     if (roots.empty()) return nullptr;
     const std::vector<ir::NodeImpl*> order = pending_nodes(roots);
-    if (called_back || !ir::GraphLock::is_outermost() || !is_computed_elsewhere(order))
+    const auto elsewhere = std::ranges::find_if(order, is_computed_elsewhere);
+    if (called_back || !ir::GraphLock::is_outermost() || elsewhere == order.end())
       return std::make_unique<Evaluation>(targets_of(roots, order), order);
-    lock.wait_for_evaluation();
+    const ir::NodeRef held{Tensor(*elsewhere)};
+    lock.wait_until([node = *elsewhere] { return !is_computed_elsewhere(node); });
   }
 }
 

@@ -1,6 +1,7 @@
 #include "eval/program_cache.h"
 
 #include <atomic>
+#include <new>
 #include <optional>
 
 #include "codegen/codegen.h"
@@ -45,7 +46,6 @@ ProgramCache& ProgramCache::instance() {
 }
 
 std::shared_ptr<Program> ProgramCache::find(const Key& key) {
-  std::lock_guard lock(mutex_);
   const auto at = by_key_.find(key);
   if (at == by_key_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, at->second);
@@ -64,20 +64,45 @@ void ProgramCache::insert(const Key& key, std::shared_ptr<Program> program) {
 }
 
 namespace {
-// Programs that this thread makes now; one number for all instances of make_once.
+// Programs that this thread makes now; one number for all instances of find_or_make.
 thread_local int depth = 0;
+
+const bool fork_hooks = runtime::at_fork(
+    runtime::LockOrder::Outer, {.before = [] { ProgramCache::instance(); },
+                                .child = [] { ProgramCache::instance().forget_other_threads(); }});
 }  // namespace
+
+bool ProgramCache::is_making() { return depth > 0; }
+
+void ProgramCache::forget_other_threads() {
+  new (&mutex_) std::mutex;
+  new (&made_) std::condition_variable;
+  std::erase_if(being_made_,
+                [](const auto& made) { return made.second != std::this_thread::get_id(); });
+}
+
+// Who makes it calls code of the user, which may fork.
+void ProgramCache::wait_until_made(const Key& key, std::unique_lock<std::mutex>& lock) {
+  while (being_made_.contains(key)) {
+    {
+      const runtime::Idle idle;
+      made_.wait(lock);
+      lock.unlock();
+    }
+    lock.lock();
+  }
+}
 
 // A thread that compiles may be asked to evaluate: it does not wait for others, who may wait for
 // it.
 template <class Make>
-std::shared_ptr<Program> ProgramCache::make_once(const Key& key, Make make) {
+std::shared_ptr<Program> ProgramCache::find_or_make(const Key& key, Make make) {
   const bool waits = depth == 0 && !ir::GraphLock::is_held();
-  if (waits) {
+  {
     std::unique_lock lock(mutex_);
-    made_.wait(lock, [&] { return !being_made_.contains(key); });
-    if (const auto at = by_key_.find(key); at != by_key_.end()) return at->second->program;
-    being_made_.insert(key);
+    if (waits) wait_until_made(key, lock);
+    if (auto found = find(key)) return found;
+    if (waits) being_made_.emplace(key, std::this_thread::get_id());
   }
   struct Scope {
     ProgramCache& cache;
@@ -98,7 +123,11 @@ std::shared_ptr<Program> ProgramCache::make_once(const Key& key, Make make) {
 }
 
 ProgramCache::Request ProgramCache::request(const Canonical& c) {
-  Request r{.key = c.key, .program = find(c.key), .graph = {}, .before = {}};
+  Request r{.key = c.key, .program = {}, .graph = {}, .before = {}};
+  {
+    const std::lock_guard lock(mutex_);
+    r.program = find(c.key);
+  }
   if (r.program) return r;
   r.before = phase_times();
   r.before[Phase::Key] -= c.ms;
@@ -107,14 +136,21 @@ ProgramCache::Request ProgramCache::request(const Canonical& c) {
 }
 
 std::shared_ptr<Program> ProgramCache::get(const Request& r) {
-  if (!r.program) return make_once(r.key, [&] { return compile_program(*r.graph, r.before); });
-  count_hit();
-  return r.program;
+  if (r.program) {
+    count_hit();
+    return r.program;
+  }
+  bool made = false;
+  auto program = find_or_make(r.key, [&] {
+    made = true;
+    return compile_program(*r.graph, r.before);
+  });
+  if (!made) count_hit();  // by the thread that this one waited for
+  return program;
 }
 
 std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
-  if (auto found = find(key)) return found;
-  return make_once(key, [&] { return compile_program(g); });
+  return find_or_make(key, [&] { return compile_program(g); });
 }
 
 void ProgramCache::clear() {

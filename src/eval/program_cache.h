@@ -4,8 +4,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "core/phases.h"
 #include "eval/canonical.h"
@@ -32,21 +32,26 @@ class ProgramCache {
   std::shared_ptr<Program> get(const Request& request);
   std::shared_ptr<Program> get(const Key& key, const Graph& g);
   void clear();
+  /// Whether this thread compiles a program now: others may wait for it.
+  static bool is_making();
+  /// After a fork: nobody else compiles, and the locks are free.
+  void forget_other_threads();
 
  private:
   struct Entry {
     Key key;
     std::shared_ptr<Program> program;
   };
-  std::shared_ptr<Program> find(const Key& key);
+  std::shared_ptr<Program> find(const Key& key);  // with the lock held
   void insert(const Key& key, std::shared_ptr<Program> program);
   template <class Make>
-  std::shared_ptr<Program> make_once(const Key& key, Make make);
+  std::shared_ptr<Program> find_or_make(const Key& key, Make make);
+  void wait_until_made(const Key& key, std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;
   std::condition_variable made_;
-  std::unordered_set<Key, KeyHash> being_made_;
-  std::list<Entry> entries_;  // most recently used first
+  std::unordered_map<Key, std::thread::id, KeyHash> being_made_;  // by whom
+  std::list<Entry> entries_;                                      // most recently used first
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key_;
 };
 

@@ -1,8 +1,10 @@
 #include "ir/graph_lock.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <new>
+#include <vector>
 
 #include "runtime/spin.h"
 
@@ -13,11 +15,13 @@ struct State {
   std::recursive_mutex mutex;
   std::condition_variable_any ended;  // a run
   int writers = 0;                    // runs that may write to their inputs
+  std::vector<const void*> running;   // the thread of each run
   std::atomic<int> walks_waiting{0};
 };
 
 thread_local int depth = 0;        // locks of this thread
 thread_local int own_writers = 0;  // runs of this thread, which may call it back
+thread_local std::size_t own_runs = 0;
 
 State& state() {
   static auto* s = new State;  // lives through static destruction
@@ -26,13 +30,14 @@ State& state() {
 
 // Whoever holds the lock is busy: at a fork nobody does, but for threads that fork. A recursive
 // mutex knows its owner by the thread's number, which is another one in the child.
-const bool fork_hooks = runtime::at_fork(runtime::LockOrder::Outer, {.before = [] { state(); },
-                                                                     .child =
-                                                                         [] {
-                                                                           auto* s =
-                                                                               new (&state()) State;
-                                                                           s->writers = own_writers;
-                                                                         }});
+const bool fork_hooks = runtime::at_fork(runtime::LockOrder::Outer,
+                                         {.before = [] { state(); },
+                                          .child =
+                                              [] {
+                                                auto* s = new (&state()) State;
+                                                s->writers = own_writers;
+                                                s->running.assign(own_runs, RunScope::thread());
+                                              }});
 
 // It is held for microseconds, and by many a thread that evaluates small graphs: to sleep and be
 // woken takes longer than to wait.
@@ -56,9 +61,10 @@ void GraphLock::acquire() {
 GraphLock::GraphLock(For purpose) : lock_(state().mutex, std::defer_lock) {
   State& s = state();
   acquire();
+  // Those that it waits for call no code of the user: none of them forks.
   while (purpose == For::Walk && depth == 1 && s.writers != own_writers) {
     ++s.walks_waiting;
-    wait_for_evaluation();
+    wait([&] { return s.writers == own_writers; });
     acquire();
     --s.walks_waiting;
   }
@@ -78,22 +84,39 @@ bool GraphLock::is_outermost() { return depth == 1; }
 
 bool GraphLock::is_wanted_for_walk() { return state().walks_waiting > 0; }
 
-void GraphLock::wait_for_evaluation() {
+void GraphLock::wait(const std::function<bool()>& done) {
   busy_.reset();
   --depth;
-  state().ended.wait(lock_);
+  do state().ended.wait(lock_);
+  while (!done());
   lock_.unlock();
 }
 
+void GraphLock::wait_until(const std::function<bool()>& done) {
+  busy_.reset();
+  const runtime::Idle idle;
+  wait(done);
+}
+
 RunScope::RunScope(bool writes) : writes_(writes) {
-  state().writers += writes_;
+  State& s = state();
+  s.running.push_back(thread());
+  ++own_runs;
+  s.writers += writes_;
   own_writers += writes_;
 }
 
 RunScope::~RunScope() {
-  state().writers -= writes_;
+  State& s = state();
+  s.writers -= writes_;
   own_writers -= writes_;
-  state().ended.notify_all();
+  s.running.erase(std::ranges::find(s.running, thread()));
+  --own_runs;
+  s.ended.notify_all();
+}
+
+bool RunScope::runs(const void* thread) {
+  return std::ranges::find(state().running, thread) != state().running.end();
 }
 
 const void* RunScope::thread() { return &own_writers; }

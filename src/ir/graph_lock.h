@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -28,11 +29,13 @@ class GraphLock {
   static bool is_outermost();
   /// A walk waits: a program that is chosen now should write to no input.
   static bool is_wanted_for_walk();
-  /// Unlocks and, no longer busy, waits until another thread's evaluation has ended.
-  void wait_for_evaluation();
+  /// Waits until `done`, which is asked under the lock each time that another thread's evaluation
+  /// ends; then the lock is let go of. Idle: for a thread that is in no evaluation of its own.
+  void wait_until(const std::function<bool()>& done);
 
  private:
   void acquire();
+  void wait(const std::function<bool()>& done);
   std::optional<runtime::Busy> busy_;
   std::unique_lock<std::recursive_mutex> lock_;
 };
@@ -46,6 +49,8 @@ class RunScope {
   RunScope(const RunScope&) = delete;
   /// Tells this thread's runs from another's.
   static const void* thread();
+  /// Whether the thread has one now; none that a fork left behind has.
+  static bool runs(const void* thread);
 
  private:
   const bool writes_;

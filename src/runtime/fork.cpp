@@ -93,6 +93,14 @@ Busy::~Busy() {
   if (--depth == 0) state().busy.fetch_sub(1);
 }
 
+Idle::Idle() {
+  if (depth > 0) state().busy.fetch_sub(1);
+}
+
+Idle::~Idle() {
+  if (depth > 0) enter();
+}
+
 bool ForkMutex::try_lock() {
   const State& s = state();
   const std::uint64_t me = this_thread();
@@ -104,9 +112,8 @@ bool ForkMutex::try_lock() {
 
 void ForkMutex::lock() {
   while (!try_lock()) {
-    if (depth > 0) state().busy.fetch_sub(1);
+    const Idle idle;
     pause();
-    if (depth > 0) enter();
   }
 }
 

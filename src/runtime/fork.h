@@ -16,6 +16,17 @@ class Busy {
   Busy(const Busy&) = delete;
 };
 
+/// While it lives this thread is not busy, whatever it holds: it waits for another one's work, in
+/// which code of the user runs that may fork. It ends without a lock that anybody busy may want: a
+/// fork under way is waited for. In the child of that fork the thread is gone, and what it had
+/// begun is never done.
+class Idle {
+ public:
+  Idle();
+  ~Idle();
+  Idle(const Idle&) = delete;
+};
+
 /// A mutex under which code of the user runs: it may fork. Whoever waits for it is not busy, else
 /// that fork would wait for ever; whoever locks it is. In the child it is free, unless its owner is
 /// the thread that forked. The wait is polled: for locks that are held long and seldom.

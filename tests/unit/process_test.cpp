@@ -11,6 +11,8 @@
 #include "core/env.h"
 #include "lilith/compile.h"
 #include "lilith/data.h"
+#include "lilith/lower.h"
+#include "lilith/op_def.h"
 #include "lilith/ops.h"
 #include "lilith/runtime.h"
 #include "support/expect_error.h"
@@ -182,6 +184,81 @@ TEST(Fork, TwoThreadsInTracedFunctionsForkAtOnce) {
       EXPECT_EQ(got, k == 0 ? 6 : 9);
     });
     for (const pid_t child : children) ASSERT_EQ(status_of(child), 0) << round;
+  }
+}
+
+/// y = 2 x, whose first compilation forks when another thread had time to come and wait for it.
+struct ForkingOp {
+  std::atomic<bool> reached{false};
+  std::atomic<pid_t> child{-1};
+  const OpDef& def = register_op({.name = fmt::format("forking{}", ++number),
+                                  .infer = [](const InferCtx& c) { return c.in[0]; },
+                                  .no_vjp_reason = "it is a test",
+                                  .lower =
+                                      [this](LowerCtx& c) {
+                                        if (!reached.exchange(true)) fork_late();
+                                        return c[0] * 2.0;
+                                      },
+                                  .cost = 1});
+  void fork_late() {
+    usleep(20'000);
+    child = fork();
+    if (child == 0) alarm(kHang);
+  }
+  /// Runs both, the second when the first is about to fork; in the child `check` gives the status.
+  void run(const std::function<void()>& compiles, const std::function<void()>& waits,
+           const std::function<bool()>& check) {
+    side_by_side(2, [&](int k) {
+      if (k == 1) {
+        while (!reached) std::this_thread::yield();
+        waits();
+        return;
+      }
+      compiles();
+      if (child == 0) _exit(check() ? 0 : 1);
+    });
+    EXPECT_EQ(status_of(child), 0);
+  }
+  static inline int number = 0;
+};
+
+TEST(Fork, InACompilationThatAnotherThreadWaitsFor) {
+  for (int round = 0; round < 5; ++round) {
+    ForkingOp op;
+    const Tensor x = full({3}, 1.5), y = full({3}, 2.5);
+    eval(x, y);
+    const Tensor first = apply(op.def, {x}).sum(), second = apply(op.def, {y}).sum();
+    op.run([&] { EXPECT_EQ(first.item<float>(), 9); }, [&] { EXPECT_EQ(second.item<float>(), 15); },
+           [&] {
+             // In the child nobody computes what the other thread wanted.
+             return first.item<float>() == 9 && second.item<float>() == 15;
+           });
+  }
+}
+
+TEST(Fork, InAValueThatACompiledFunctionWaitsFor) {
+  for (int round = 0; round < 5; ++round) {
+    ForkingOp op;
+    const Tensor slow = apply(op.def, {full({3}, 1.5)}), copy = slow;
+    const auto f = compile([](Tensor x) { return x.sum() * 3; });
+    float got = 0;
+    op.run([&] { EXPECT_EQ(slow.sum().item<float>(), 9); }, [&] { got = f(copy).item<float>(); },
+           [&] { return f(copy).item<float>() == 27; });
+    EXPECT_EQ(got, 27);
+  }
+}
+
+TEST(Fork, InAProgramThatAnotherFunctionWaitsFor) {
+  for (int round = 0; round < 5; ++round) {
+    ForkingOp op;
+    const auto f = compile([&](Tensor x) { return apply(op.def, {x}).sum(); });
+    const auto g = compile([&](Tensor x) { return apply(op.def, {x}).sum(); });
+    const Tensor x = full({3}, 1.5);
+    eval(x);
+    float got = 0;
+    op.run([&] { EXPECT_EQ(f(x).item<float>(), 9); }, [&] { got = g(x).item<float>(); },
+           [&] { return f(x).item<float>() == 9 && g(x).item<float>() == 9; });
+    EXPECT_EQ(got, 9);
   }
 }
 

@@ -1,5 +1,6 @@
 // Threads with handles of their own to the same lazy nodes; for the thread sanitizer too.
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <atomic>
 #include <chrono>
@@ -372,6 +373,69 @@ TEST(SharedNodes, AThreadThatDifferentiatesReadsWhatAnotherDifferentiates) {
   };
   const Tensor x = arange(4).to(kFloat64);
   EXPECT_EQ(grad(f, x).second.to_vector<double>(), (std::vector<double>{0, 9, 36, 81}));
+}
+
+TEST(SharedNodes, WhoWaitsForAProgramFindsIt) {
+  std::atomic<bool> reached{false}, asking{false};
+  const OpDef& op = calling_op([&](const Shape&) {
+    if (reached.exchange(true)) return;
+    EXPECT_TRUE(Gate::wait(asking));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it comes to wait
+  });
+  const Tensor x = arange(8).to(kFloat32);
+  eval(x);
+  const Tensor a = apply(op, {x}), b = apply(op, {x});
+  const CacheStats before = cache_stats();
+  run_together({[&] { eval(a); },
+                [&] {
+                  EXPECT_TRUE(Gate::wait(reached));
+                  asking = true;
+                  eval(b);
+                }});
+  EXPECT_EQ(cache_stats().compiled, before.compiled + 1);
+  EXPECT_EQ(cache_stats().hits, before.hits + 1);
+}
+
+double cpu_ms() {
+  timespec t = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
+}
+
+/// The processor's time of a thread that waits for the value at the end of a chain, while others
+/// evaluate so often.
+double cpu_ms_of_waiting(int length, int evaluations) {
+  Gate gate;
+  Tensor t = gate.through(arange(2).to(kFloat32));
+  for (int k = 0; k < length; ++k) t = sin(t);
+  const Tensor a = t, b = t;
+  double ms = 0;
+  run_together({[&] { eval(a); },
+                [&] {
+                  EXPECT_TRUE(Gate::wait(gate.reached));
+                  std::thread others([&] {
+                    for (int k = 0; k < evaluations; ++k) {
+                      static_cast<void>((arange(3) + k).sum().item<std::int64_t>());
+                      std::this_thread::sleep_for(std::chrono::microseconds(100));
+                    }
+                    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                    gate.open = true;
+                  });
+                  const double before = cpu_ms();
+                  EXPECT_EQ(b.to_vector<float>()[0], 0);
+                  ms = cpu_ms() - before;
+                  others.join();
+                }});
+  return ms;
+}
+
+TEST(SharedNodes, WhoWaitsLooksAtWhatItWaitsForAlone) {
+  env::set("LILITH_EAGER", "1");
+  const double a_walk = cpu_ms_of_waiting(8000, 0), no_walk = cpu_ms_of_waiting(10, 300);
+  const double both = cpu_ms_of_waiting(8000, 300);
+  EXPECT_LT(both, 3 * (a_walk + no_walk));
+  env::set("LILITH_EAGER", "");
+  clear_program_cache();
 }
 
 TEST(SharedNodes, AnEvaluatedNodeShowsNothingOfWhatMadeIt) {
