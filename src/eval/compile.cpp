@@ -14,6 +14,7 @@
 #include "ir/node.h"
 #include "ops/random_key.h"
 #include "runtime/fork.h"
+#include "runtime/sole_holder.h"
 #include "transforms/differentiation.h"
 #include "transforms/settle.h"
 
@@ -235,7 +236,7 @@ void gather_inputs(CallState& s) {
     if (in.kind != Entry::Input::Slot || !in.dies) continue;
     const ir::NodeImpl& node = *s.signature.slots[in.index]->node();
     s.donated[k] = node.refs() == s.signature.holders(in.index) && node.op == &ir::data_op() &&
-                   s.inputs[k].use_count() == 2 && !s.inputs[k]->lent();
+                   runtime::held_by(s.inputs[k], 2) && !s.inputs[k]->lent();
   }
 }
 

@@ -8,6 +8,7 @@
 #include "ir/node_map.h"
 #include "ir/order.h"
 #include "lilith/compile.h"
+#include "runtime/sole_holder.h"
 #include "transforms/differentiation.h"
 #include "transforms/markers.h"
 
@@ -49,7 +50,7 @@ std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>
     const ir::NodeImpl& leaf = *c.items[c.inputs[k]].node;
     const int* edges = gone.find(&leaf);
     donated[k] = leaf.op == &ir::data_op() && leaf.handles() == 0 && edges &&
-                 *edges == leaf.refs() && leaf.storage().use_count() == 1 &&
+                 *edges == leaf.refs() && runtime::held_by(leaf.storage(), 1) &&
                  !leaf.storage()->lent();
   }
   return donated;

@@ -90,8 +90,7 @@ void NodeImpl::destroy() {
     NodeImpl* node = dead;
     dead = node->next_dead_;
     for (NodeImpl* input : node->inputs) {
-      const std::uint64_t before = input->counts_.fetch_sub(kRef, std::memory_order_acq_rel);
-      if ((before & (kHandle - 1)) != 1) continue;
+      if (!was_last(input->counts_.fetch_sub(kRef, std::memory_order_acq_rel))) continue;
       input->next_dead_ = dead;
       dead = input;
     }

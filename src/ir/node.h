@@ -32,7 +32,7 @@ class OpPointer {
 /// and lets go of its inputs. Other threads may read `op`, `attrs`, `aval` and `storage()` of a
 /// node that they hold at any time, `inputs` under a GraphLock. Intrusively counted: `refs` counts
 /// every Tensor; `handles` those that are not held as another node's input (NodeImpl::inputs are
-/// counted in refs alone).
+/// counted in refs alone) and are no operand that was used up.
 class NodeImpl {
  public:
   NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc);
@@ -64,21 +64,16 @@ class NodeImpl {
   void retain_handle() { add(kRef + kHandle); }
   void release_handle() { subtract(kRef + kHandle); }
   /// For an operand that was used up (Arg): neither a handle nor an edge.
-  void retain_operand() {
-    operands_.fetch_add(1, std::memory_order_relaxed);
-    retain();
-  }
-  void release_operand() {
-    operands_.fetch_sub(1, std::memory_order_release);
-    release();
-  }
+  void retain_operand() { add(kRef + kOperand); }
+  void release_operand() { subtract(kRef + kOperand); }
   /// Whether some node has it as an input.
-  bool has_users() const { return refs() > handles() + operands_.load(std::memory_order_acquire); }
-  /// Tensors of the user (or of the library's own locals) that hold it now.
-  int handles() const { return static_cast<int>(counts_.load(std::memory_order_acquire) >> 32); }
-  int refs() const {
-    return static_cast<int>(counts_.load(std::memory_order_acquire) & (kHandle - 1));
+  bool has_users() const {
+    const std::uint64_t now = counts();
+    return field(now, kRef) > field(now, kHandle) + now / kOperand;
   }
+  /// Tensors of the user (or of the library's own locals) that hold it now.
+  int handles() const { return static_cast<int>(field(counts(), kHandle)); }
+  int refs() const { return static_cast<int>(field(counts(), kRef)); }
 
   /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs. Under a
   /// GraphLock.
@@ -90,14 +85,20 @@ class NodeImpl {
   static void operator delete(void* p);
 
  private:
-  // Both counts in one word: threads that share a model's leaves wait for each other's changes of
-  // it, so there are as few as can be.
-  static constexpr std::uint64_t kRef = 1, kHandle = std::uint64_t{1} << 32;
+  // All counts in one word, 27 bits for references and handles, 10 for operands: threads that share
+  // a model's leaves wait for each other's changes of it, so there are as few as can be; and who
+  // compares two counts sees them as they were at one time.
+  static constexpr std::uint64_t kRef = 1, kHandle = std::uint64_t{1} << 27,
+                                 kOperand = std::uint64_t{1} << 54;
+  static std::uint64_t field(std::uint64_t counts, std::uint64_t unit) {
+    return counts / unit & (kHandle - 1);
+  }
+  std::uint64_t counts() const { return counts_.load(std::memory_order_acquire); }
   void add(std::uint64_t counts) { counts_.fetch_add(counts, std::memory_order_relaxed); }
   void subtract(std::uint64_t counts) {
-    const std::uint64_t before = counts_.fetch_sub(counts, std::memory_order_acq_rel);
-    if ((before & (kHandle - 1)) == 1) destroy();
+    if (was_last(counts_.fetch_sub(counts, std::memory_order_acq_rel))) destroy();
   }
+  static bool was_last(std::uint64_t before) { return field(before, kRef) == 1; }
   void destroy();
 
   StoragePtr storage_;  // to be read once has_storage_ says so
@@ -105,7 +106,6 @@ class NodeImpl {
   static inline const StoragePtr kNoStorage;
   NodeImpl* next_dead_ = nullptr;  // links nodes while destroy() frees a chain
   std::atomic<std::uint64_t> counts_{0};
-  std::atomic<int> operands_{0};
 };
 
 /// Keeps a node alive as an edge of the graph does: unlike a Tensor it asks for no value, so that

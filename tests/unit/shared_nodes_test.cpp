@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "core/env.h"
+#include "ir/node.h"
 #include "lilith/compile.h"
 #include "lilith/graph.h"
 #include "lilith/lower.h"
 #include "lilith/op_def.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
+#include "runtime/sole_holder.h"
 
 namespace lilith {
 namespace {
@@ -436,6 +438,45 @@ TEST(SharedNodes, WhoWaitsLooksAtWhatItWaitsForAlone) {
   EXPECT_LT(both, 3 * (a_walk + no_walk));
   env::set("LILITH_EAGER", "");
   clear_program_cache();
+}
+
+TEST(SharedNodes, UsersAreCountedWhileHandlesComeAndGo) {
+  const Tensor free = arange(3), used = arange(3), user = used + 1;
+  std::atomic<bool> done{false};
+  int wrong = 0;
+  run_together({[&] {
+                  for (int k = 0; k < 300000; ++k) {
+                    const Tensor a = free, b = used;
+                    free.node()->retain_operand();
+                    used.node()->retain_operand();
+                    free.node()->release_operand();
+                    used.node()->release_operand();
+                  }
+                  done = true;
+                },
+                [&] {
+                  while (!done) wrong += free.node()->has_users() || !used.node()->has_users();
+                }});
+  EXPECT_EQ(wrong, 0);
+}
+
+// For the thread sanitizer: the count alone orders nothing.
+TEST(SharedNodes, WhatOthersReadOfMemoryHappenedBeforeTheyLetGo) {
+  for (int k = 0; k < kRounds; ++k) {
+    StoragePtr mine = Storage::allocate(64), theirs = mine;
+    int& value = *static_cast<int*>(mine->data());
+    value = k;
+    int seen = -1;
+    run_together({[&] {
+                    seen = *static_cast<const int*>(theirs->data());
+                    theirs.reset();
+                  },
+                  [&] {
+                    while (!runtime::held_by(mine, 1)) std::this_thread::yield();
+                    value = -2;
+                  }});
+    EXPECT_EQ(seen, k);
+  }
 }
 
 TEST(SharedNodes, AnEvaluatedNodeShowsNothingOfWhatMadeIt) {
