@@ -81,7 +81,8 @@ class Proof {
   }
 
   bool shows(const std::vector<Expr>& wanted) {
-    return impossible_ || std::ranges::all_of(wanted, [&](Expr x) { return is_equal(x); });
+    return impossible_ ||
+           std::ranges::all_of(wanted, [&](Expr x) { return is_equal(x) || is_pinned(x); });
   }
 
  private:
@@ -99,6 +100,14 @@ class Proof {
     const bool leaf = x->op == Op::Var || x->op == Op::RegRead || x->op == Op::Load;
     if (leaf && !is_common_(x)) return false;
     return std::ranges::all_of(x->args, [&](Expr a) { return is_equal(a); });
+  }
+
+  /// The conditions leave it one value.
+  bool is_pinned(Expr x) const {
+    const Form f(x);
+    const Wide value = highest(f, bounds_[0]);
+    return lowest(f, bounds_[0]) == value && highest(f, bounds_[1]) == value &&
+           lowest(f, bounds_[1]) == value;
   }
 
   /// a of the first run is b of the second.

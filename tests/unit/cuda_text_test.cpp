@@ -5,8 +5,8 @@
 #include "codegen/cuda/dialect.h"
 #include "runtime/cuda/nvrtc.h"
 #include "support/expect_error.h"
-#include "support/grid_kernels.h"
 #include "support/op_kernels.h"
+#include "support/random_grid.h"
 
 namespace lilith::codegen::testing {
 namespace {
@@ -52,6 +52,9 @@ TEST(CudaText, CompilesCombinationsAndVectors) {
   NEEDS_NVRTC;
   compile_all(kernels::combination_kernels());
   compile_all(kernels::more_grid_kernels());
+  std::vector<Kernel> random;
+  for (unsigned seed = 0; seed < 4; ++seed) random.push_back(kernels::RandomGrid(seed).make());
+  compile_all(random);
 }
 
 TEST(CudaText, LanesOfAWarpShuffleAndWarpsMeet) {

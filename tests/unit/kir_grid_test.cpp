@@ -2,7 +2,7 @@
 
 #include "codegen/codegen.h"
 #include "support/expect_error.h"
-#include "support/grid_kernels.h"
+#include "support/random_grid.h"
 
 // The GPU form, interpreted: blocks and threads in either order give what a plain loop does; no
 // Barrier can be left out.
@@ -22,6 +22,7 @@ Inputs run(const Kernel& k, Inputs values, RunOrder order) {
 
 TEST(KirGrid, ThreadsAndBlocksRunInAnyOrder) {
   std::vector<Kernel> all = kernels::more_grid_kernels();
+  for (unsigned seed = 0; seed < 100; ++seed) all.push_back(kernels::RandomGrid(seed).make());
   for (Kernel& k : kernels::combination_kernels()) all.push_back(std::move(k));
   for (GridCase& c : kernels::grid_kernels()) all.push_back(std::move(c.kernel));
   for (const Kernel& k : all) {

@@ -146,6 +146,10 @@ const Rule kRaces[] = {
      [](Parts& b) { b.grid({b.thread({b.store(b.block, b.f(1))})}); }},
     {"OneThreadStores", "",
      [](Parts& b) { b.grid({b.thread({b.store(b.block, b.f(1), eq(b.t, b.n(5)))})}); }},
+    {"TheFirstThreadStores", "",
+     [](Parts& b) { b.grid({b.thread({b.store(b.block, b.f(1), lt(b.t, b.n(1)))})}); }},
+    {"TheFirstTwoThreadsStore", "may touch each other's elements of in1",
+     [](Parts& b) { b.grid({b.thread({b.store(b.block, b.f(1), lt(b.t, b.n(2)))})}); }},
     {"OneThreadStoresInABranch", "",
      [](Parts& b) {
        const Expr first = eq(b.t, b.n(0));

@@ -1,8 +1,8 @@
 // Kernels for a GPU on an OpenCL device: a block is a work group.
 #include "codegen/opencl/dialect.h"
 #include "support/expect_error.h"
-#include "support/grid_kernels.h"
 #include "support/opencl_run.h"
+#include "support/random_grid.h"
 
 namespace lilith::codegen::testing {
 namespace {
@@ -35,6 +35,13 @@ TEST(OpenClGrid, HalvesVectorsAndUniformBranches) {
   NEEDS_OPENCL;
   std::vector<KernelCase> all;
   for (Kernel& k : kernels::more_grid_kernels()) all.push_back({std::move(k)});
+  check_on_opencl(all);
+}
+
+TEST(OpenClGrid, RandomKernels) {
+  NEEDS_OPENCL;
+  std::vector<KernelCase> all;
+  for (unsigned seed = 0; seed < 4; ++seed) all.push_back({kernels::RandomGrid(seed).make()});
   check_on_opencl(all);
 }
 

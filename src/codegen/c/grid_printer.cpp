@@ -21,8 +21,6 @@ std::vector<bool> shared_buffers(const kir::Kernel& k) {
   return out;
 }
 
-std::string partial_name(kir::RegId r) { return "p" + std::to_string(r); }
-
 }  // namespace
 
 GridPrinter::GridPrinter(const kir::Kernel& kernel, const Dialect& dialect, Lines* out)
@@ -74,10 +72,11 @@ void GridPrinter::loop(const kir::For& s) {
 void GridPrinter::threads(const kir::For& outer) {
   const kir::ThreadNest nest = kir::thread_nest(outer);
   const std::int64_t lanes = nest.lanes(), columns = nest.loops.back()->extent;
-  sums_ = kir::lane_sums(kernel_, nest);
-  for (const kir::LaneSum& s : sums_)
-    declare_reg(partial_name(s.reg), decl(s.reg),
-                literal(kir::neutral(s.combine, decl(s.reg).dtype), decl(s.reg).dtype));
+  for (const kir::LaneSum& s : kir::lane_sums(kernel_, nest)) {
+    sums_.push_back({s, "p" + std::to_string(partials_++)});
+    const kir::RegDecl& r = decl(s.reg);
+    declare_reg(sums_.back().partial, r, literal(kir::neutral(s.combine, r.dtype), r.dtype));
+  }
   out_.open(lanes < kernel_.threads ? fmt::format("if (thread < {})", lanes) : "");
   const bool two = nest.loops.size() > 1;
   for (const kir::For* l : nest.loops) {
@@ -89,7 +88,7 @@ void GridPrinter::threads(const kir::For& outer) {
   }
   block(*nest.body);
   out_.close();
-  for (const kir::LaneSum& s : std::exchange(sums_, {})) {
+  for (const auto& [s, partial] : std::exchange(sums_, {})) {
     std::string at;
     const kir::RegDecl& r = decl(s.reg);
     const auto first = static_cast<std::size_t>(r.thread_dims);
@@ -98,15 +97,15 @@ void GridPrinter::threads(const kir::For& outer) {
       out_.open(for_line("i32", var, r.dims[d]));
       at += "[" + var + "]";
     }
-    lanes_.combine(s, lanes, reg_name(s.reg) + at, partial_name(s.reg) + at);
+    lanes_.combine(s, lanes, reg_name(s.reg) + at, partial + at);
     for (std::size_t d = first; d < r.dims.size(); ++d) out_.close();
   }
 }
 
 std::string GridPrinter::sum(const kir::Accumulate& s) {
-  const bool partial =
-      std::ranges::any_of(sums_, [&](const kir::LaneSum& of) { return of.reg == s.reg; });
-  return (partial ? partial_name(s.reg) : reg_name(s.reg)) +
+  const auto found =
+      std::ranges::find_if(sums_, [&](const Sum& of) { return of.lanes.reg == s.reg; });
+  return (found == sums_.end() ? reg_name(s.reg) : found->partial) +
          expressions_.subscripts(s.reg, s.index);
 }
 

@@ -28,10 +28,14 @@ class GridPrinter : private StatementPrinter {
   /// Calls f where the loop's variable is 0.
   void at_first(const kir::For& s, const std::function<void()>& f);
 
+  struct Sum {
+    kir::LaneSum lanes;
+    std::string partial;  // the variable
+  };
   LaneSumPrinter lanes_;
-  std::vector<kir::LaneSum> sums_;                                // of the current Thread loops
+  std::vector<Sum> sums_;                                         // of the current Thread loops
   std::unordered_map<const kir::Store*, std::string> collected_;  // values to store after a loop
-  int vectors_ = 0;
+  int vectors_ = 0, partials_ = 0;                                // variables so far
 };
 
 }  // namespace lilith::codegen::c
