@@ -18,9 +18,10 @@ constexpr std::int64_t kWay = 4096;                   // bytes of a way of the L
 // An operand of two L2 caches lies in the next one: a core that looks some hundred instructions
 // ahead waits for it as little as for the L2 cache. One of eight is waited for.
 constexpr double kNearby = 2, kAway = 8;
-constexpr double kCrowded = 12;  // cycles of a stored line that its set has no room for yet
-constexpr double kVisited = 3;   // cycles of a line that elements are scattered into
-constexpr double kMissed = 25;   // cycles of a scattered element whose line has to come again
+constexpr double kStreamed = 0.01;  // of a step's FMAs, for each row that is a stream beyond eight
+constexpr double kCrowded = 12;     // cycles of a stored line that its set has no room for yet
+constexpr double kVisited = 3;      // cycles of a line that elements are scattered into
+constexpr double kMissed = 25;      // cycles of a scattered element whose line has to come again
 
 struct Part {
   std::int64_t bytes, steps;
@@ -118,7 +119,9 @@ double scattered_cycles(std::int64_t apart, std::int64_t lanes, std::int64_t run
 
 double competing_rows(std::int64_t apart, std::int64_t rows, std::int64_t vectors,
                       const Target& target) {
-  return outgrown(apart, rows, target) * 2 * kReloaded / static_cast<double>(vectors);
+  const double streams =
+      apart < kLine ? 0 : kStreamed * static_cast<double>(std::max<std::int64_t>(0, rows - 8));
+  return streams + outgrown(apart, rows, target) * 2 * kReloaded / static_cast<double>(vectors);
 }
 
 }  // namespace lilith::schedule

@@ -66,7 +66,8 @@ constexpr double beside(double fmas, double stores) {
 double scattered_cycles(std::int64_t apart, std::int64_t lanes, std::int64_t run,
                         const Target& target);
 /// Rows of a tile that lie `apart` bytes from each other compete for the same lines of the L1
-/// cache: the part of a step's FMAs that their loads take besides.
+/// cache, and each is a stream that the hardware has to foresee: the part of a step's FMAs that
+/// their loads take besides.
 double competing_rows(std::int64_t apart, std::int64_t rows, std::int64_t vectors,
                       const Target& target);
 

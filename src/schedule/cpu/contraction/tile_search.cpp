@@ -180,12 +180,15 @@ double Search::row_distance(const Rows& rows, std::int64_t vectors) const {
   for (std::size_t k = 0; k < rows.axes.size(); ++k) {
     const std::int64_t bytes = std::abs(axis(rows.axes[k]).a) * element_bytes_;
     if (rows.tiles[k] < 2) continue;
+    const double competing = competing_rows(bytes, rows.tiles[k], vectors, target_);
     if (bytes % kPage == 0)
-      factor *= 1.1 + competing_rows(bytes, rows.tiles[k], vectors, target_);
+      factor *= 1.1 + competing;
     else if (bytes % 1024 == 0 && rows.tiles[k] > 4)
       factor *= 1.3;
     else if (bytes > kPage)
-      factor *= 1.03;
+      factor *= 1.03 + competing;
+    else
+      factor *= 1 + competing;
   }
   return factor;
 }
