@@ -57,6 +57,29 @@ TEST(CudaText, CompilesCombinationsAndVectors) {
   compile_all(random);
 }
 
+// Arrays of registers are registers: nothing is spilled, and a tile of 4x4 leaves room for four
+// blocks of 256 threads.
+TEST(CudaText, RegistersAreEnough) {
+  NEEDS_NVRTC;
+  std::vector<Kernel> all;
+  for (kernels::GridCase& c : kernels::grid_kernels()) all.push_back(std::move(c.kernel));
+  std::vector<const Kernel*> list;
+  for (const Kernel& k : all) list.push_back(&k);
+  const std::string log = runtime::cuda::compile(text_of(list), 90, true).log;
+  std::size_t functions = 0;
+  for (std::size_t at = log.find("stack frame"); at != std::string::npos;
+       at = log.find("stack frame", at + 1), ++functions) {
+    const std::size_t line = log.rfind('\n', at), end = log.find('\n', at);
+    const std::string use = log.substr(line + 1, end - line - 1);
+    EXPECT_NE(use.find(" 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"),
+              std::string::npos)
+        << log;
+  }
+  EXPECT_EQ(functions, all.size()) << log;
+  for (std::size_t at = log.find("Used "); at != std::string::npos; at = log.find("Used ", at + 1))
+    EXPECT_LE(std::stoi(log.substr(at + 5)), 64) << log;
+}
+
 TEST(CudaText, LanesOfAWarpShuffleAndWarpsMeet) {
   EXPECT_EQ(text_of(kernels::row_sum(256, 256).kernel), R"(// row sum by 256
 extern "C" __global__ void __launch_bounds__(256) lilith_0_0(char* b0_base, i64 b0_at, char* b1_base, i64 b1_at) {

@@ -79,11 +79,12 @@ class Unit {
   Unit(const Unit&) = delete;
   ~Unit() { api().destroy(&program_); }
 
-  Result compile(int architecture) {
+  Result compile(int architecture, bool usage) {
     const std::string target = fmt::format("--gpu-architecture=sm_{}", architecture);
     const char* options[] = {target.c_str(), "--std=c++17", "--fmad=false",
-                             "--diag-suppress=177"};  // what a text does not use
-    return api().compile(program_, static_cast<int>(std::size(options)), options);
+                             "--diag-suppress=177",  // what a text does not use
+                             "--ptxas-options=-v"};
+    return api().compile(program_, static_cast<int>(std::size(options)) - (usage ? 0 : 1), options);
   }
   std::string log() const {
     return text(api().log_size, api().log, "nvrtcGetProgramLog").c_str();  // up to its zero
@@ -112,11 +113,11 @@ std::string compiler_version() {
   return fmt::format("{}.{}", major, minor);
 }
 
-Compiled compile(const std::string& source, int architecture) {
+Compiled compile(const std::string& source, int architecture, bool usage) {
   if (!why_no_compiler().empty())
     throw DeviceError("cuda: " + why_no_compiler(), LocScope::current());
   Unit unit(source);
-  const Result code = unit.compile(architecture);
+  const Result code = unit.compile(architecture, usage);
   Compiled out{"", unit.log()};
   if (code != 0) {
     throw DeviceError(fmt::format("cuda: nvrtcCompileProgram failed for sm_{}: {}; it says:\n{}",

@@ -11,11 +11,11 @@ std::string compiler_version();
 
 struct Compiled {
   std::string cubin;  // code for that architecture
-  std::string log;    // what the compiler says: warnings
+  std::string log;    // what the compiler says: warnings; what functions use, where it is asked for
 };
 /// Compiles CUDA C++ for an architecture: 90 is sm_90. Nothing is contracted, division and roots
 /// are exact, denormals are kept. DeviceError with the compiler's log where it fails, and where
-/// there is none.
-Compiled compile(const std::string& source, int architecture);
+/// there is none. `usage`: the log says how many registers each function needs, and what it spills.
+Compiled compile(const std::string& source, int architecture, bool usage = false);
 
 }  // namespace lilith::runtime::cuda
