@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <mutex>
 
 #include "codegen/opencl/compile.h"
 #include "core/device_kinds.h"
+#include "core/env.h"
 #include "eval/launcher.h"
 #include "runtime/opencl/memory.h"
 #include "schedule/target.h"
@@ -76,10 +78,17 @@ std::string describe(int i) {
   return d.name + " (" + d.platform + ")";
 }
 
-// The kernels are those of a CPU, one work item a task: its compute units are the threads.
+// A CPU's kernels run with one work item a task: the compute units are its threads.
 schedule::Target target(int i) {
+  const opencl::DeviceInfo& d = opencl::devices()[static_cast<std::size_t>(i)];
   schedule::Target t;
-  t.threads = std::max(1, opencl::devices()[static_cast<std::size_t>(i)].compute_units);
+  t.threads = std::max(1, d.compute_units);
+  if (env::disabled("gpu_kernels")) return t;
+  schedule::GpuTarget gpu;
+  gpu.units = t.threads;
+  gpu.threads = static_cast<int>(std::bit_floor(std::min<std::size_t>(d.max_group, 256)));
+  gpu.shared_bytes = static_cast<std::int64_t>(std::min<std::size_t>(d.local_bytes, 32 << 10));
+  t.gpu = gpu;
   return t;
 }
 

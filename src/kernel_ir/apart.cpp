@@ -41,11 +41,32 @@ void add_condition(Expr c, const IsCommon& is_common, Bounds* bounds,
   bounds->push_back(std::move(f));
 }
 
+Wide floor_of(Wide x, Wide by) { return x >= 0 ? x / by : -((by - 1 - x) / by); }
+
+Wide highest(const Form& f, const Bounds& bounds, int depth = 3);
+
+/// The same by way of a quotient q = x / c with a positive factor: c * f is at most what it becomes
+/// with x for c * q.
+Wide highest_without_quotient(const Form& f, const Term& q, const Bounds& bounds, int depth) {
+  const Expr x = q.atom->args[0];
+  const std::int64_t c = q.atom->args[1]->i;
+  Form whole;
+  whole.add(f, c);
+  whole.add(q.atom, -c * q.k);
+  whole.add(x, q.k);
+  return floor_of(highest(whole, bounds, depth - 1), c);
+}
+
 /// The largest value of a form where the bounds hold: that of each term by itself, or a bound that
 /// has the form's terms, plus the rest.
-Wide highest(const Form& f, const Bounds& bounds, int depth = 2) {
+Wide highest(const Form& f, const Bounds& bounds, int depth) {
   Wide best = f.constant;
   for (const Term& t : f.terms) best += Wide{t.k} * (t.k > 0 ? t.atom->hi : t.atom->lo);
+  for (const Term& t : f.terms) {
+    const bool quotient = t.atom->op == Op::FloorDiv && t.atom->args[1]->op == Op::Const;
+    if (depth == 0 || bounds.empty() || !quotient || t.k <= 0 || t.atom->args[1]->i <= 0) continue;
+    best = std::min(best, highest_without_quotient(f, t, bounds, depth));
+  }
   for (const Form& b : bounds) {
     const auto in_f = [&](const Term& t) { return f.coefficient(t.atom) != 0; };
     const auto t = std::ranges::find_if(b.terms, in_f);
@@ -163,32 +184,22 @@ class Proof {
   /// x is equal; so is what it was divided from, once all is known that is left of it.
   void learn(Expr x) {
     if (!equal_.insert(x.node()).second) return;
-    if (x->op == Op::FloorMod || x->op == Op::FloorDiv) {
-      for (Expr other : std::vector<Expr>(learned_)) {
-        whole(x, other);
-        whole(other, x);
-      }
-      learned_.push_back(x);
-    } else if (x->op == Op::Add || x->op == Op::Mul) {
+    if (x->op == Op::FloorMod && x->args[1]->op == Op::Const) remainders_.push_back(x);
+    if (x->op == Op::Add || x->op == Op::Mul) {
       Form f;
       f.add(x, 1);
       equation(f, f);
     }
-  }
-  /// (z / a) % c and z / (a * c) give z / a; z % c and z / c give z.
-  void whole(Expr mod, Expr div) {
-    if (mod->op != Op::FloorMod || div->op != Op::FloorDiv) return;
-    const Expr x = mod->args[0], c = mod->args[1], y = div->args[0], d = div->args[1];
-    if (c->op != Op::Const || d->op != Op::Const) return;
-    const bool nested = x->op == Op::FloorDiv && x->args[1]->op == Op::Const && x->args[0] == y &&
-                        d->i == c->i * x->args[1]->i;
-    if (nested || (x == y && c->i == d->i)) learn(x);
+    for (Expr mod : std::vector<Expr>(remainders_)) {
+      const Expr z = mod->args[0];
+      if (mod->args[1]->i > 0 && is_equal(floor_div(z, mod->args[1]->i))) learn(z);
+    }
   }
 
   const IsCommon& is_common_;
   Bounds bounds_[2];
   std::unordered_set<const ExprNode*> equal_;
-  std::vector<Expr> learned_;  // quotients and remainders among them
+  std::vector<Expr> remainders_;  // among them
   bool impossible_ = false;
 };
 

@@ -3,9 +3,9 @@
 #include <optional>
 
 #include "core/phases.h"
+#include "schedule/backends.h"
 #include "schedule/barriers.h"
 #include "schedule/choose.h"
-#include "schedule/cpu/backend.h"
 #include "schedule/fusion/fusion.h"
 #include "schedule/memory_plan.h"
 #include "schedule/plan_record.h"
@@ -15,8 +15,8 @@ namespace lilith::schedule {
 Plan make_plan(const Graph& g, const PlanOptions& options) {
   std::optional<PhaseScope> phase(Phase::Fuse);
   const Dataflow dataflow(g);
-  const CpuBackend backend(options.target);
-  const Fusion fusion = fuse(dataflow, g, backend, options.donated);
+  const Backends backend(options.target);
+  const Fusion fusion = fuse(dataflow, g, backend.rules(), options.donated);
   phase.emplace(Phase::Build);
   Builder builder(g, dataflow, options.target);
   const std::vector<Decision> decisions = choose(fusion.groups, backend, options.pick, &builder);

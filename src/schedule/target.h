@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "lilith/dtype.h"
@@ -9,6 +10,13 @@ namespace lilith::schedule {
 /// The instruction sets that code is made for. Baseline is x86-64-v2 (SSE4.2).
 enum class Isa : std::uint8_t { Baseline, Avx2, Avx512 };
 
+/// What kernels for a GPU may count on.
+struct GpuTarget {
+  int threads = 256;                     // of a block
+  std::int64_t shared_bytes = 32 << 10;  // of a block
+  int units = 1;                         // that run blocks at the same time
+};
+
 /// What kernels are made for: what the schedule may count on, and what the code generator has to
 /// know. `codegen::target` fills it in.
 struct Target {
@@ -17,9 +25,10 @@ struct Target {
   int vector_registers = 16;
   int threads = 1;                                       // of the team
   std::int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20;  // caches of one core
-  bool native = false;       // the best this CPU can do: code may be tuned for it
-  bool slow_gather = false;  // gathers and scatters take longer than one access a lane
-  std::string cpu;           // ISA, vendor, family and model: part of the key of every code cache
+  bool native = false;                // the best this CPU can do: code may be tuned for it
+  bool slow_gather = false;           // gathers and scatters take longer than one access a lane
+  std::optional<GpuTarget> gpu = {};  // kernels of blocks of threads, where there are ways for them
+  std::string cpu;  // ISA, vendor, family and model: part of the key of every code cache
 
   /// Elements of a vector; those narrower than 4 bytes are computed in 4.
   int lanes(DType dtype) const {

@@ -14,6 +14,7 @@
 #include "lilith/graph.h"
 #include "lilith/ops.h"
 #include "passes/pipeline.h"
+#include "support/gpu_plan.h"
 
 namespace lilith::testing {
 
@@ -66,6 +67,49 @@ inline double element(const StoragePtr& s, DType dtype, std::int64_t i) {
   }
 }
 
+/// Compares the outputs of a graph.
+inline void expect_close(const Graph& g, const std::vector<StoragePtr>& want,
+                         const std::vector<StoragePtr>& got, double tolerance, const char* what,
+                         const std::string& text) {
+  for (std::size_t o = 0; o < g.outputs().size(); ++o) {
+    const Aval& aval = g.outputs()[o].aval();
+    double scale = 1;
+    for (std::int64_t i = 0; i < aval.numel(); ++i) {
+      const double w = element(want[o], aval.dtype, i);
+      if (std::isfinite(w)) scale = std::max(scale, std::abs(w));
+    }
+    int bad = 0;
+    for (std::int64_t i = 0; i < aval.numel() && bad < 4; ++i) {
+      const double w = element(want[o], aval.dtype, i), c = element(got[o], aval.dtype, i);
+      if (std::isnan(w) && std::isnan(c)) continue;
+      if (w == c) continue;
+      if (!(std::abs(w - c) <= tolerance * scale)) {
+        ADD_FAILURE() << "output " << o << " " << aval.str() << " element " << i << ": " << what
+                      << " " << c << ", reference " << w << "\n"
+                      << (bad == 0 ? g.str() + text : "");
+        ++bad;
+      }
+    }
+  }
+}
+
+/// The same graph planned for a GPU, where its kernels are small enough to be interpreted: threads
+/// and blocks in either order give the same bits.
+inline void check_gpu_plan(const Graph& g, const std::vector<StoragePtr>& in,
+                           const std::vector<StoragePtr>& want, double tolerance) {
+  constexpr double kMaxFlops = 3e5;
+  const GpuPlan plan(g);
+  if (!plan.has_grids() || plan.flops() > kMaxFlops) return;
+  const auto forwards = plan.interpret(in);
+  const auto backwards = plan.interpret(in, {.blocks_backwards = true, .threads_backwards = true});
+  for (std::size_t o = 0; o < forwards.size(); ++o)
+    EXPECT_EQ(std::memcmp(forwards[o]->data(), backwards[o]->data(), g.outputs()[o].aval().bytes()),
+              0)
+        << "output " << o << " depends on the order of threads\n"
+        << g.str() << plan.plan.str();
+  expect_close(g, want, forwards, tolerance, "for a GPU", plan.plan.str());
+}
+
 /// Builds f's graph over parameters of these avals and compares the compiled program with the
 /// interpreter on random inputs; returns the compiled program.
 inline std::shared_ptr<Program> check_program(const std::vector<Aval>& avals,
@@ -94,26 +138,8 @@ inline std::shared_ptr<Program> check_program(const std::vector<Aval>& avals,
   std::vector<StoragePtr> got(g.outputs().size()), want(g.outputs().size());
   compiled->run(in, {}, got);
   eager->run(in, {}, want);
-  for (std::size_t o = 0; o < g.outputs().size(); ++o) {
-    const Aval& aval = g.outputs()[o].aval();
-    double scale = 1;
-    for (std::int64_t i = 0; i < aval.numel(); ++i) {
-      const double w = element(want[o], aval.dtype, i);
-      if (std::isfinite(w)) scale = std::max(scale, std::abs(w));
-    }
-    int bad = 0;
-    for (std::int64_t i = 0; i < aval.numel() && bad < 4; ++i) {
-      const double w = element(want[o], aval.dtype, i), c = element(got[o], aval.dtype, i);
-      if (std::isnan(w) && std::isnan(c)) continue;
-      if (w == c) continue;
-      if (!(std::abs(w - c) <= tolerance * scale)) {
-        ADD_FAILURE() << "output " << o << " " << aval.str() << " element " << i << ": compiled "
-                      << c << ", reference " << w << "\n"
-                      << (bad == 0 ? g.str() + compiled->stats().text : "");
-        ++bad;
-      }
-    }
-  }
+  expect_close(g, want, got, tolerance, "compiled", compiled->stats().text);
+  check_gpu_plan(g, in, want, tolerance);
   return compiled;
 }
 

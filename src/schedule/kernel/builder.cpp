@@ -143,8 +143,9 @@ void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& resu
   // Without a loop to share, one thread does it all; a barrier then parts nothing.
   const auto& body = l.kernel.body;
   l.single = std::none_of(body.begin(), body.end(), [](const kir::Stmt& s) {
-    return s.kind == kir::Stmt::Kind::For && s.loop.kind == kir::LoopKind::Parallel &&
-           s.loop.extent > 1;
+    if (s.kind != kir::Stmt::Kind::For) return false;
+    return s.loop.kind == kir::LoopKind::Grid ||
+           (s.loop.kind == kir::LoopKind::Parallel && s.loop.extent > 1);
   });
   plan.launches.push_back(std::move(l));
 }

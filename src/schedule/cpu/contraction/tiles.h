@@ -7,9 +7,9 @@
 #include "schedule/cpu/contraction/panels.h"
 #include "schedule/cpu/contraction/product_kernel.h"
 #include "schedule/cpu/contraction/tile_schedule.h"
-#include "schedule/cpu/loop_order.h"
 #include "schedule/cpu/partials.h"
 #include "schedule/cpu/register_tile.h"
+#include "schedule/kernel/loop_order.h"
 
 namespace lilith::schedule {
 

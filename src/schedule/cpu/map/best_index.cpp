@@ -1,5 +1,5 @@
 #include "lilith/kernel_math.h"
-#include "schedule/cpu/map/map_kernel.h"
+#include "schedule/cpu/map/map.h"
 #include "schedule/cpu/tasks.h"
 
 // argmax and argmin: the first best element; NaN counts as best.

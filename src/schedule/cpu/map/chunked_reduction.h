@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "schedule/cpu/map/map_kernel.h"
+#include "schedule/cpu/map/map.h"
 #include "schedule/cpu/partials.h"
 #include "schedule/kernel/reduction.h"
 

@@ -1,7 +1,7 @@
 #include <memory>
 
 #include "schedule/cpu/backend.h"
-#include "schedule/cpu/map/map_kernel.h"
+#include "schedule/cpu/map/map.h"
 #include "schedule/kernel/reduction.h"
 
 // Kernels over one domain: pointwise stores and reductions over the same axes. Values, the order of

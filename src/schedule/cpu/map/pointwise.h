@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "schedule/cpu/map/map_kernel.h"
+#include "schedule/cpu/map/map.h"
 
 // What a map without reductions may need more than one walk for.
 namespace lilith::schedule {

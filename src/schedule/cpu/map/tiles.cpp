@@ -3,9 +3,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "schedule/cpu/loop_order.h"
 #include "schedule/cpu/map/pointwise.h"
 #include "schedule/cpu/tasks.h"
+#include "schedule/kernel/loop_order.h"
 
 // A transposition: what one access walks in line, another crosses. Tiles of both dimensions, so
 // that every line that is touched is used up while it is in the cache:

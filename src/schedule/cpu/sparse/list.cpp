@@ -2,9 +2,9 @@
 
 #include "ir/node.h"
 #include "passes/rules.h"
-#include "schedule/cpu/loop_order.h"
 #include "schedule/cpu/sparse/sparse.h"
 #include "schedule/cpu/tasks.h"
+#include "schedule/kernel/loop_order.h"
 
 // The list of an unpool's elements: a loop without branches writes each element and moves on where
 // it is live, so that what a select makes zero takes no room.

@@ -3,12 +3,13 @@
 #include <utility>
 #include <vector>
 
-#include "schedule/cpu/map/map_domain.h"
 #include "schedule/kernel/builder.h"
+#include "schedule/kernel/map_domain.h"
 
 namespace lilith::schedule {
 
-/// A map on its way to a kernel: what all kinds of maps share. A kind adds the kernel's body.
+/// A map on its way to a kernel: what all kinds of maps share, on every device. A kind adds the
+/// kernel's body.
 struct MapKernel {
   /// Decides in which order the loops run, and with it where the results lie.
   MapKernel(Builder& b, const Map& g);
@@ -42,11 +43,5 @@ struct MapKernel {
  private:
   void make_loops();
 };
-
-/// The kinds of maps: each adds the body and says what is particular to it. map.cpp decides.
-std::string emit_pointwise(MapKernel& map);
-std::string emit_row_reduction(MapKernel& map);
-std::string emit_column_reduction(MapKernel& map);
-std::string emit_best_index(MapKernel& map);
 
 }  // namespace lilith::schedule

@@ -1,6 +1,6 @@
-#include "schedule/cpu/map/map_kernel.h"
+#include "schedule/kernel/map_kernel.h"
 
-#include "schedule/cpu/loop_order.h"
+#include "schedule/kernel/loop_order.h"
 
 namespace lilith::schedule {
 

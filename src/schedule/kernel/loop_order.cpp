@@ -1,4 +1,4 @@
-#include "schedule/cpu/loop_order.h"
+#include "schedule/kernel/loop_order.h"
 
 #include <algorithm>
 #include <cmath>

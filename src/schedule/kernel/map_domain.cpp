@@ -1,4 +1,4 @@
-#include "schedule/cpu/map/map_domain.h"
+#include "schedule/kernel/map_domain.h"
 
 #include <string>
 

@@ -1,0 +1,24 @@
+#pragma once
+#include "schedule/fusion/rules.h"
+#include "schedule/kernel/backend.h"
+
+namespace lilith::schedule::gpu {
+
+/// Kernels of blocks of threads, and what fusion may count on. There is no way yet for some groups:
+/// those get a CPU's kernels, which run with one thread a task.
+class GpuBackend final : public Backend, public FusionRules {
+ public:
+  std::vector<Choice> ways(const Group& g, Builder& b) const override;
+  std::optional<SparseSpec> sparse(const ir::NodeImpl*) const override { return {}; }
+  bool pools(const ir::NodeImpl*, const ir::NodeImpl*) const override { return false; }
+  bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override {
+    return !axes.empty() && domain.numel() > 0;
+  }
+};
+
+// Of each kind of group.
+std::vector<Choice> map_ways(Builder& b, const Map& g);
+std::vector<Choice> row_chain_ways(Builder& b, const RowChain& g);
+std::vector<Choice> product_ways(Builder& b, const Product& g);
+
+}  // namespace lilith::schedule::gpu

@@ -1,0 +1,245 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "schedule/gpu/backend.h"
+#include "schedule/gpu/blocks.h"
+#include "schedule/kernel/contraction_spec.h"
+#include "schedule/kernel/epilogue.h"
+
+// Matrix products and convolutions: a block computes a tile of the result, whose operands pass
+// through shared memory a slice of the sum at a time. Padding of a tile is a masked load.
+//
+//   grid block { decl acc[y, x, r, c]
+//     for slice {
+//       thread t { unroll e { as[…] = a[…]; bs[…] = b[…] } }; barrier
+//       thread y, x { for k { unroll r, c { acc[y, x, r, c] += as[k, r, y] * bs[k, c, x] } } }
+//       barrier }
+//     thread y, x { unroll r, c { store epilogue(acc[y, x, r, c]) } } }
+namespace lilith::schedule::gpu {
+
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+namespace {
+
+constexpr std::int64_t kSlice = 16;  // of the sum
+
+/// Threads of a block along the rows (y) and columns (x) of its tile, and what each computes.
+struct TileShape {
+  std::int64_t y, x, rows, columns;
+  std::int64_t height() const { return y * rows; }
+  std::int64_t width() const { return x * columns; }
+};
+
+/// Axes that an operand walks alone, or that are summed, as one number.
+struct Side {
+  std::vector<LoopDim> dims;
+  std::int64_t extent = 1;
+};
+
+class TiledProduct {
+ public:
+  TiledProduct(Builder& b, const Product& g, ContractionSpec spec)
+      : b_(b),
+        g_(g),
+        spec_(std::move(spec)),
+        lower_(b.lowerer(kernel_)),
+        dtype_(compute_dtype(g.core->aval.dtype)) {
+    kernel_.name = g.core->op->name;
+    for (const Axis& axis : spec_.axes) {
+      const Expr var = loop_var(pool(), axis.extent, axis.name);
+      at_.push_back(var);
+      Side& side = axis.summed()                ? sum_
+                   : axis.a != 0 && axis.b != 0 ? batch_
+                   : axis.b != 0                ? columns_
+                                                : rows_;
+      side.dims.push_back({var, axis.extent, axis.summed()});
+      side.extent *= axis.extent;
+    }
+    for (Side* side : {&batch_, &rows_, &columns_, &sum_}) side->dims = proper_loops(side->dims);
+    tile_ = choose_tile();
+  }
+
+  std::string name() const {
+    return fmt::format("tile {}x{}x{}, {}x{} a thread", tile_.height(), tile_.width(), kSlice,
+                       tile_.rows, tile_.columns);
+  }
+  void emit();
+
+ private:
+  kir::Pool& pool() { return *kernel_.pool; }
+  Expr number(std::int64_t n) { return pool().integer(n); }
+  TileShape choose_tile() const;
+  /// What replaces the axes' variables where these are the numbers of row, column and sum; null:
+  /// not asked for.
+  std::vector<Expr> place(Expr row, Expr column, Expr k);
+  /// The loop that brings one operand's part of a slice into shared memory.
+  Block fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice);
+  Block multiply(Expr y, Expr x);
+  Block store(Expr y, Expr x);
+
+  Builder& b_;
+  const Product g_;
+  const ContractionSpec spec_;
+  kir::Kernel kernel_;
+  Lowerer lower_;
+  const DType dtype_;
+  std::vector<Expr> at_;  // a variable an axis
+  Side batch_, rows_, columns_, sum_;
+  TileShape tile_{};
+  Expr batch_at_, first_row_, first_column_;
+  kir::BufferId shared_a_ = -1, shared_b_ = -1;
+  kir::RegId acc_ = -1;
+};
+
+// The largest tile that leaves the device blocks enough, and that the result fills.
+TileShape TiledProduct::choose_tile() const {
+  const GpuTarget& target = *b_.target.gpu;
+  const std::int64_t x =
+      std::min<std::int64_t>(target.threads >= 256 ? 16 : 8, power_of_two(columns_.extent));
+  const std::int64_t y =
+      std::min<std::int64_t>(target.threads >= 128 ? 16 : 8, power_of_two(rows_.extent));
+  for (const auto& [rows, columns] :
+       {std::pair<std::int64_t, std::int64_t>{4, 4}, {4, 2}, {2, 2}}) {
+    const TileShape t{y, x, rows, columns};
+    const std::int64_t blocks =
+        batch_.extent * divide_up(rows_.extent, t.height()) * divide_up(columns_.extent, t.width());
+    const bool fills = 2 * rows_.extent > t.height() && 2 * columns_.extent > t.width();
+    if (fills && blocks >= target.units) return t;
+  }
+  return {y, x, 1, 1};
+}
+
+std::vector<Expr> TiledProduct::place(Expr row, Expr column, Expr k) {
+  std::vector<Expr> by;
+  const auto split = [&](const Side& side, Expr number) {
+    if (number && !side.dims.empty()) split_index(number, side.dims, &by);
+  };
+  split(batch_, batch_at_);
+  split(rows_, row);
+  split(columns_, column);
+  split(sum_, k);
+  return by;
+}
+
+Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice) {
+  const std::int64_t threads = tile_.y * tile_.x;
+  const std::int64_t width = is_a ? tile_.height() : tile_.width();
+  const Side& side = is_a ? rows_ : columns_;
+  const Expr e = loop_var(pool(), divide_up(width * kSlice, threads), "e");
+  const Expr n = e * number(threads) + thread;
+  // Neighbouring threads read neighbours of the axis along which the operand lies in line.
+  const auto step = [&](const Axis& axis) { return std::abs(is_a ? axis.a : axis.b); };
+  std::int64_t along_sum = INT64_MAX, along_side = INT64_MAX;
+  for (const Axis& axis : spec_.axes) {
+    if (step(axis) == 0) continue;
+    std::int64_t& least = axis.summed() ? along_sum : along_side;
+    if (axis.summed() || axis.a == 0 || axis.b == 0) least = std::min(least, step(axis));
+  }
+  const bool by_sum = along_sum <= along_side;
+  const Expr k = by_sum ? kir::floor_mod(n, kSlice) : kir::floor_div(n, width);
+  const Expr i = by_sum ? kir::floor_div(n, kSlice) : kir::floor_mod(n, width);
+  const Expr sum = slice * number(kSlice) + k, of_side = (is_a ? first_row_ : first_column_) + i;
+  Expr inside;
+  if (sum_.extent % kSlice != 0) inside = kir::lt(sum, number(sum_.extent));
+  if (side.extent % width != 0)
+    inside = kir::logical_and(inside, kir::lt(of_side, number(side.extent)));
+  const std::vector<Expr> by = is_a ? place(of_side, {}, sum) : place({}, of_side, sum);
+  const Expr from =
+      kir::substitute(is_a ? spec_.place_a(pool(), at_) : spec_.place_b(pool(), at_), by);
+  const Expr value = lower_.load(is_a ? spec_.a_buffer : spec_.b_buffer, from, dtype_, inside);
+  Block body;
+  body.push_back(kir::Store{shared, k * number(width) + i, value, {}});
+  if (width * kSlice % threads != 0)
+    body = only_where(kir::lt(n, number(width * kSlice)), std::move(body));
+  return in_loop(e, LoopKind::Unroll, std::move(body));
+}
+
+Block TiledProduct::multiply(Expr y, Expr x) {
+  const Expr k = pool().var(kSlice, "k"), r = loop_var(pool(), tile_.rows, "r"),
+             c = loop_var(pool(), tile_.columns, "c");
+  const Expr a =
+      pool().load(shared_a_, dtype_, k * number(tile_.height()) + r * number(tile_.y) + y);
+  const Expr b =
+      pool().load(shared_b_, dtype_, k * number(tile_.width()) + c * number(tile_.x) + x);
+  Block body;
+  body.push_back(kir::Accumulate{acc_, {y, x, r, c}, kir::Combine::Add, b, a, {}});
+  body = in_loop(r, LoopKind::Unroll, in_loop(c, LoopKind::Unroll, std::move(body)));
+  return threads_loop(y, x, in_loop(k, LoopKind::Serial, std::move(body)));
+}
+
+Block TiledProduct::store(Expr y, Expr x) {
+  const Expr r = loop_var(pool(), tile_.rows, "r"), c = loop_var(pool(), tile_.columns, "c");
+  const Expr row = first_row_ + r * number(tile_.y) + y,
+             column = first_column_ + c * number(tile_.x) + x;
+  const std::vector<Expr> by = place(row, column, {});
+  Index index = result_index(pool(), spec_.axes, g_.domain.rank(), at_);
+  for (Expr& i : index) i = kir::substitute(i, by);
+  Expr inside;
+  if (rows_.extent % tile_.height() != 0) inside = kir::lt(row, number(rows_.extent));
+  if (columns_.extent % tile_.width() != 0)
+    inside = kir::logical_and(inside, kir::lt(column, number(columns_.extent)));
+  Block body = store_results(b_, g_, &lower_, index, pool().read(acc_, dtype_, {y, x, r, c}));
+  body = only_where(inside, std::move(body));
+  body = in_loop(r, LoopKind::Unroll, in_loop(c, LoopKind::Unroll, std::move(body)));
+  return threads_loop(y, x, std::move(body));
+}
+
+void TiledProduct::emit() {
+  const std::int64_t row_tiles = divide_up(rows_.extent, tile_.height()),
+                     column_tiles = divide_up(columns_.extent, tile_.width());
+  const Expr block = pool().var(batch_.extent * row_tiles * column_tiles, "block");
+  const Expr rest = kir::floor_div(block, column_tiles);
+  first_column_ = kir::floor_mod(block, column_tiles) * number(tile_.width());
+  first_row_ = kir::floor_mod(rest, row_tiles) * number(tile_.height());
+  batch_at_ = kir::floor_div(rest, row_tiles);
+  acc_ = kernel_.add_thread_reg("acc", dtype_, {tile_.y, tile_.x, tile_.rows, tile_.columns}, 2);
+  shared_a_ = kernel_.add_buffer("as", dtype_, kSlice * tile_.height(), kir::Space::Shared);
+  shared_b_ = kernel_.add_buffer("bs", dtype_, kSlice * tile_.width(), kir::Space::Shared);
+  const Expr y = pool().var(tile_.y, "y"), x = pool().var(tile_.x, "x"),
+             t = pool().var(tile_.y * tile_.x, "t");
+  const std::int64_t slices = divide_up(sum_.extent, kSlice);
+  const Expr slice = loop_var(pool(), slices, "slice");
+
+  Block step = fetch(true, t, shared_a_, slice);
+  append(&step, fetch(false, t, shared_b_, slice));
+  Block body, each = threads_loop(t, std::move(step));
+  each.push_back(kir::Barrier{});
+  append(&each, multiply(y, x));
+  if (slices > 1) each.push_back(kir::Barrier{});
+  body.push_back(kir::DeclReg{acc_, pool().constant(dtype_, 0)});
+  append(&body, in_loop(slice, LoopKind::Serial, std::move(each)));
+  append(&body, store(y, x));
+  make_grid(&kernel_, block, tile_.y * tile_.x, std::move(body));
+  b_.launch(std::move(kernel_), lower_, g_.stores,
+            fmt::format("{}, {} blocks", name(), batch_.extent * row_tiles * column_tiles),
+            2 * spec_.macs(), g_.core);
+}
+
+// Threads that follow each other store neighbours: the operand that walks the result's last
+// dimension gives the columns.
+ContractionSpec with_last_dim_in_columns(const ContractionSpec& spec, int rank) {
+  for (const Axis& axis : spec.axes) {
+    if (axis.out_dim == rank - 1 && axis.a != 0 && axis.b == 0) return spec.swapped();
+  }
+  return spec;
+}
+
+}  // namespace
+
+std::vector<Choice> product_ways(Builder& b, const Product& g) {
+  if (g.pool || g.sparse) return {};
+  const ContractionSpec spec = make_spec(b, g.core);
+  if (spec.macs() == 0) return {};
+  const auto kernel =
+      std::make_shared<TiledProduct>(b, g, with_last_dim_in_columns(spec, g.domain.rank()));
+  Choice way{kernel->name(), 0, {}, [kernel] { kernel->emit(); }};
+  for (const ir::NodeImpl* n : g.stores)
+    way.results.emplace_back(n, Layout::row_major(g.domain.rank()));
+  return {way};
+}
+
+}  // namespace lilith::schedule::gpu
