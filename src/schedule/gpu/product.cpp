@@ -17,6 +17,9 @@
 //       thread y, x { for k { unroll r, c { acc[y, x, r, c] += as[k, r, y] * bs[k, c, x] } } }
 //       barrier }
 //     thread y, x { unroll r, c { store epilogue(acc[y, x, r, c]) } } }
+//
+// Where the tiles are too few for the device the sum is cut into parts, a block each; a second
+// launch adds them up.
 namespace lilith::schedule::gpu {
 
 using kir::Block;
@@ -25,7 +28,10 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr std::int64_t kSlice = 16;  // of the sum
+constexpr std::int64_t kSlice = 16;       // of the sum
+constexpr std::int64_t kLeastSlices = 8;  // that are worth a block of their own
+constexpr std::int64_t kMostParts = 64;   // of the sum
+constexpr std::int64_t kMostThreadsAcross = 16;
 
 /// Threads of a block along the rows (y) and columns (x) of its tile, and what each computes.
 struct TileShape {
@@ -40,46 +46,47 @@ struct Side {
   std::int64_t extent = 1;
 };
 
-class TiledProduct {
- public:
-  TiledProduct(Builder& b, const Product& g, ContractionSpec spec)
+/// A product on its way to a kernel: its axes as rows, columns, batch and sum.
+class ProductLoops {
+ protected:
+  ProductLoops(Builder& b, const Product& g, const ContractionSpec& spec)
       : b_(b),
         g_(g),
-        spec_(std::move(spec)),
+        spec_(spec),
         lower_(b.lowerer(kernel_)),
         dtype_(compute_dtype(g.core->aval.dtype)) {
     kernel_.name = g.core->op->name;
     for (const Axis& axis : spec_.axes) {
-      const Expr var = loop_var(pool(), axis.extent, axis.name);
-      at_.push_back(var);
-      Side& side = axis.summed()                ? sum_
-                   : axis.a != 0 && axis.b != 0 ? batch_
-                   : axis.b != 0                ? columns_
-                                                : rows_;
-      side.dims.push_back({var, axis.extent, axis.summed()});
+      at_.push_back(loop_var(pool(), axis.extent, axis.name));
+      Side& side = side_of(axis);
+      side.dims.push_back({at_.back(), axis.extent, axis.summed()});
       side.extent *= axis.extent;
     }
     for (Side* side : {&batch_, &rows_, &columns_, &sum_}) side->dims = proper_loops(side->dims);
-    tile_ = choose_tile();
   }
 
-  std::string name() const {
-    return fmt::format("tile {}x{}x{}, {}x{} a thread", tile_.height(), tile_.width(), kSlice,
-                       tile_.rows, tile_.columns);
-  }
-  void emit();
-
- private:
   kir::Pool& pool() { return *kernel_.pool; }
   Expr number(std::int64_t n) { return pool().integer(n); }
-  TileShape choose_tile() const;
-  /// What replaces the axes' variables where these are the numbers of row, column and sum; null:
-  /// not asked for.
-  std::vector<Expr> place(Expr row, Expr column, Expr k);
-  /// The loop that brings one operand's part of a slice into shared memory.
-  Block fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice);
-  Block multiply(Expr y, Expr x);
-  Block store(Expr y, Expr x);
+  /// What replaces the axes' variables where these are the numbers of batch, row, column and sum;
+  /// null: not asked for.
+  std::vector<Expr> place(Expr batch, Expr row, Expr column, Expr k) const {
+    std::vector<Expr> by;
+    const auto split = [&](const Side& side, Expr n) {
+      if (n && !side.dims.empty()) split_index(n, side.dims, &by);
+    };
+    split(batch_, batch);
+    split(rows_, row);
+    split(columns_, column);
+    split(sum_, k);
+    return by;
+  }
+  /// Stores the group's results where the product's element has this place.
+  Block store_at(const std::vector<Expr>& by, Expr value) {
+    Index index = result_index(pool(), spec_.axes, g_.domain.rank(), at_);
+    for (Expr& i : index) i = kir::substitute(i, by);
+    return store_results(b_, g_, &lower_, index, value);
+  }
+  std::int64_t elements() const { return batch_.extent * rows_.extent * columns_.extent; }
 
   Builder& b_;
   const Product g_;
@@ -89,40 +96,109 @@ class TiledProduct {
   const DType dtype_;
   std::vector<Expr> at_;  // a variable an axis
   Side batch_, rows_, columns_, sum_;
-  TileShape tile_{};
-  Expr batch_at_, first_row_, first_column_;
-  kir::BufferId shared_a_ = -1, shared_b_ = -1;
-  kir::RegId acc_ = -1;
+
+ private:
+  Side& side_of(const Axis& axis) {
+    if (axis.summed()) return sum_;
+    return axis.a != 0 && axis.b != 0 ? batch_ : axis.b != 0 ? columns_ : rows_;
+  }
 };
 
-// The largest tile that leaves the device blocks enough, and that the result fills.
+/// Adds up what blocks made of parts of the sum, [part][element], and runs the epilogue.
+///
+///   grid block { thread t { decl acc; for part { acc += partial[part, element] }; store } }
+class TotalOfParts : private ProductLoops {
+ public:
+  TotalOfParts(Builder& b, const Product& g, const ContractionSpec& spec)
+      : ProductLoops(b, g, spec) {}
+  void emit(int partials, std::int64_t parts) {
+    const std::int64_t threads =
+        std::min<std::int64_t>(b_.target.gpu->threads, power_of_two(elements()));
+    const Expr block = pool().var(divide_up(elements(), threads), "block"),
+               t = pool().var(threads, "t"), part = pool().var(parts, "part");
+    const Expr element = block * number(threads) + t;
+    const Expr line = kir::floor_div(element, columns_.extent);
+    const Expr row = batch_.extent == 1 ? line : kir::floor_mod(line, rows_.extent);
+    const std::vector<Expr> by = place(kir::floor_div(line, rows_.extent), row,
+                                       kir::floor_mod(element, columns_.extent), {});
+    const kir::RegId acc = kernel_.add_reg("acc", dtype_);
+    Block body, add;
+    add.push_back(
+        kir::Accumulate{acc,
+                        {},
+                        kir::Combine::Add,
+                        lower_.load(partials, part * number(elements()) + element, dtype_),
+                        {},
+                        {}});
+    body.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
+    append(&body, in_loop(part, LoopKind::Serial, std::move(add)));
+    append(&body, store_at(by, pool().read(acc, dtype_)));
+    if (elements() % threads != 0)
+      body = only_where(kir::lt(element, number(elements())), std::move(body));
+    make_grid(&kernel_, block, threads, threads_loop(t, std::move(body)));
+    b_.launch(std::move(kernel_), lower_, g_.stores, fmt::format("adds {} parts of a sum", parts),
+              static_cast<double>(parts * elements()));
+  }
+};
+
+class TiledProduct : private ProductLoops {
+ public:
+  TiledProduct(Builder& b, const Product& g, const ContractionSpec& spec)
+      : ProductLoops(b, g, spec), tile_(choose_tile()), parts_(choose_parts(tile_)) {}
+
+  std::string name() const {
+    return fmt::format("tile {}x{}x{}, {}x{} a thread{}", tile_.height(), tile_.width(), kSlice,
+                       tile_.rows, tile_.columns,
+                       parts_ > 1 ? fmt::format(", {} parts of the sum", parts_) : "");
+  }
+  void emit();
+
+ private:
+  std::int64_t slices() const { return divide_up(sum_.extent, kSlice); }
+  std::int64_t tiles(const TileShape& t) const {
+    return batch_.extent * divide_up(rows_.extent, t.height()) *
+           divide_up(columns_.extent, t.width());
+  }
+  TileShape choose_tile() const;
+  std::int64_t choose_parts(const TileShape& t) const;
+  /// The loop that brings one operand's part of a slice into shared memory.
+  Block fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice);
+  Block multiply(Expr y, Expr x);
+  Block store(Expr y, Expr x);
+
+  const TileShape tile_;
+  const std::int64_t parts_;  // of the sum, a block each
+  Expr part_, batch_at_, first_row_, first_column_;
+  kir::BufferId shared_a_ = -1, shared_b_ = -1;
+  kir::RegId acc_ = -1;
+  int partials_ = -1;  // their memory
+};
+
+// The largest tile that the result fills, where its blocks, each with a part of the sum, are enough
+// for the device.
 TileShape TiledProduct::choose_tile() const {
   const GpuTarget& target = *b_.target.gpu;
-  const std::int64_t x =
-      std::min<std::int64_t>(target.threads >= 256 ? 16 : 8, power_of_two(columns_.extent));
-  const std::int64_t y =
-      std::min<std::int64_t>(target.threads >= 128 ? 16 : 8, power_of_two(rows_.extent));
-  for (const auto& [rows, columns] :
-       {std::pair<std::int64_t, std::int64_t>{4, 4}, {4, 2}, {2, 2}}) {
-    const TileShape t{y, x, rows, columns};
-    const std::int64_t blocks =
-        batch_.extent * divide_up(rows_.extent, t.height()) * divide_up(columns_.extent, t.width());
-    const bool fills = 2 * rows_.extent > t.height() && 2 * columns_.extent > t.width();
-    if (fills && blocks >= target.units) return t;
+  const std::int64_t most_x = target.threads >= 256 ? 16 : 8, most_y = target.threads / most_x;
+  const std::int64_t rows = power_of_two(rows_.extent), columns = power_of_two(columns_.extent);
+  const std::int64_t y = std::min({most_y, rows, kMostThreadsAcross}),
+                     x = std::min({most_x, columns, kMostThreadsAcross});
+  TileShape best{y, x, 1, 1};
+  for (const std::int64_t r : {4, 2, 1}) {
+    for (const std::int64_t c : {4, 2, 1}) {
+      const TileShape t{y, x, r, c};
+      const bool fills = t.height() <= std::max(rows, y) && t.width() <= std::max(columns, x);
+      const bool enough = tiles(t) * choose_parts(t) >= target.units;
+      if (fills && enough && r * c > best.rows * best.columns) best = t;
+    }
   }
-  return {y, x, 1, 1};
+  return best;
 }
 
-std::vector<Expr> TiledProduct::place(Expr row, Expr column, Expr k) {
-  std::vector<Expr> by;
-  const auto split = [&](const Side& side, Expr number) {
-    if (number && !side.dims.empty()) split_index(number, side.dims, &by);
-  };
-  split(batch_, batch_at_);
-  split(rows_, row);
-  split(columns_, column);
-  split(sum_, k);
-  return by;
+// A second launch has to be worth it: a few blocks more are not.
+std::int64_t TiledProduct::choose_parts(const TileShape& t) const {
+  const std::int64_t wanted = divide_up(b_.target.gpu->units, tiles(t));
+  if (wanted < 4) return 1;
+  return std::clamp<std::int64_t>(std::min(wanted, slices() / kLeastSlices), 1, kMostParts);
 }
 
 Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice) {
@@ -142,12 +218,15 @@ Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr sli
   const bool by_sum = along_sum <= along_side;
   const Expr k = by_sum ? kir::floor_mod(n, kSlice) : kir::floor_div(n, width);
   const Expr i = by_sum ? kir::floor_div(n, kSlice) : kir::floor_mod(n, width);
-  const Expr sum = slice * number(kSlice) + k, of_side = (is_a ? first_row_ : first_column_) + i;
+  const Expr sum = (part_ * number(divide_up(slices(), parts_)) + slice) * number(kSlice) + k,
+             of_side = (is_a ? first_row_ : first_column_) + i;
   Expr inside;
-  if (sum_.extent % kSlice != 0) inside = kir::lt(sum, number(sum_.extent));
+  if (divide_up(slices(), parts_) * parts_ * kSlice != sum_.extent)
+    inside = kir::lt(sum, number(sum_.extent));
   if (side.extent % width != 0)
     inside = kir::logical_and(inside, kir::lt(of_side, number(side.extent)));
-  const std::vector<Expr> by = is_a ? place(of_side, {}, sum) : place({}, of_side, sum);
+  const std::vector<Expr> by =
+      is_a ? place(batch_at_, of_side, {}, sum) : place(batch_at_, {}, of_side, sum);
   const Expr from =
       kir::substitute(is_a ? spec_.place_a(pool(), at_) : spec_.place_b(pool(), at_), by);
   const Expr value = lower_.load(is_a ? spec_.a_buffer : spec_.b_buffer, from, dtype_, inside);
@@ -175,14 +254,19 @@ Block TiledProduct::store(Expr y, Expr x) {
   const Expr r = loop_var(pool(), tile_.rows, "r"), c = loop_var(pool(), tile_.columns, "c");
   const Expr row = first_row_ + r * number(tile_.y) + y,
              column = first_column_ + c * number(tile_.x) + x;
-  const std::vector<Expr> by = place(row, column, {});
-  Index index = result_index(pool(), spec_.axes, g_.domain.rank(), at_);
-  for (Expr& i : index) i = kir::substitute(i, by);
   Expr inside;
   if (rows_.extent % tile_.height() != 0) inside = kir::lt(row, number(rows_.extent));
   if (columns_.extent % tile_.width() != 0)
     inside = kir::logical_and(inside, kir::lt(column, number(columns_.extent)));
-  Block body = store_results(b_, g_, &lower_, index, pool().read(acc_, dtype_, {y, x, r, c}));
+  const Expr value = pool().read(acc_, dtype_, {y, x, r, c});
+  Block body;
+  if (parts_ == 1) {
+    body = store_at(place(batch_at_, row, column, {}), value);
+  } else {
+    const Expr line = (part_ * number(batch_.extent) + batch_at_) * number(rows_.extent) + row;
+    body.push_back(kir::Store{
+        lower_.written_param(partials_), line * number(columns_.extent) + column, value, {}});
+  }
   body = only_where(inside, std::move(body));
   body = in_loop(r, LoopKind::Unroll, in_loop(c, LoopKind::Unroll, std::move(body)));
   return threads_loop(y, x, std::move(body));
@@ -191,32 +275,36 @@ Block TiledProduct::store(Expr y, Expr x) {
 void TiledProduct::emit() {
   const std::int64_t row_tiles = divide_up(rows_.extent, tile_.height()),
                      column_tiles = divide_up(columns_.extent, tile_.width());
-  const Expr block = pool().var(batch_.extent * row_tiles * column_tiles, "block");
-  const Expr rest = kir::floor_div(block, column_tiles);
+  const std::int64_t blocks = tiles(tile_) * parts_;
+  const Expr block = pool().var(blocks, "block");
+  const Expr rest = kir::floor_div(block, column_tiles), more = kir::floor_div(rest, row_tiles);
   first_column_ = kir::floor_mod(block, column_tiles) * number(tile_.width());
   first_row_ = kir::floor_mod(rest, row_tiles) * number(tile_.height());
-  batch_at_ = kir::floor_div(rest, row_tiles);
+  batch_at_ = parts_ == 1 ? more : kir::floor_mod(more, batch_.extent);
+  part_ = parts_ == 1 ? number(0) : kir::floor_div(more, batch_.extent);
+  if (parts_ > 1) partials_ = b_.add_scratch("partial", dtype_, parts_ * elements());
   acc_ = kernel_.add_thread_reg("acc", dtype_, {tile_.y, tile_.x, tile_.rows, tile_.columns}, 2);
   shared_a_ = kernel_.add_buffer("as", dtype_, kSlice * tile_.height(), kir::Space::Shared);
   shared_b_ = kernel_.add_buffer("bs", dtype_, kSlice * tile_.width(), kir::Space::Shared);
   const Expr y = pool().var(tile_.y, "y"), x = pool().var(tile_.x, "x"),
              t = pool().var(tile_.y * tile_.x, "t");
-  const std::int64_t slices = divide_up(sum_.extent, kSlice);
-  const Expr slice = loop_var(pool(), slices, "slice");
+  const std::int64_t part_slices = divide_up(slices(), parts_);
+  const Expr slice = loop_var(pool(), part_slices, "slice");
 
   Block step = fetch(true, t, shared_a_, slice);
   append(&step, fetch(false, t, shared_b_, slice));
   Block body, each = threads_loop(t, std::move(step));
   each.push_back(kir::Barrier{});
   append(&each, multiply(y, x));
-  if (slices > 1) each.push_back(kir::Barrier{});
+  if (part_slices > 1) each.push_back(kir::Barrier{});
   body.push_back(kir::DeclReg{acc_, pool().constant(dtype_, 0)});
   append(&body, in_loop(slice, LoopKind::Serial, std::move(each)));
   append(&body, store(y, x));
   make_grid(&kernel_, block, tile_.y * tile_.x, std::move(body));
-  b_.launch(std::move(kernel_), lower_, g_.stores,
-            fmt::format("{}, {} blocks", name(), batch_.extent * row_tiles * column_tiles),
+  const Nodes results = parts_ == 1 ? g_.stores : Nodes();
+  b_.launch(std::move(kernel_), lower_, results, fmt::format("{}, {} blocks", name(), blocks),
             2 * spec_.macs(), g_.core);
+  if (parts_ > 1) TotalOfParts(b_, g_, spec_).emit(partials_, parts_);
 }
 
 // Threads that follow each other store neighbours: the operand that walks the result's last
