@@ -20,5 +20,6 @@ class GpuBackend final : public Backend, public FusionRules {
 std::vector<Choice> map_ways(Builder& b, const Map& g);
 std::vector<Choice> row_chain_ways(Builder& b, const RowChain& g);
 std::vector<Choice> product_ways(Builder& b, const Product& g);
+std::vector<Choice> scatter_ways(Builder& b, const Scatter& g);
 
 }  // namespace lilith::schedule::gpu

@@ -74,4 +74,15 @@ std::vector<Expr> RowsOfLanes::index() const {
   return rows_a_block == 1 ? std::vector<Expr>{} : std::vector<Expr>{row_in_block};
 }
 
+kir::RegId RowsOfLanes::add_lane_register(kir::Kernel* kernel, std::string name,
+                                          DType dtype) const {
+  return rows_a_block == 1
+             ? kernel->add_thread_reg(std::move(name), dtype, {lanes}, 1)
+             : kernel->add_thread_reg(std::move(name), dtype, {rows_a_block, lanes}, 2);
+}
+
+std::vector<Expr> RowsOfLanes::lane_index() const {
+  return rows_a_block == 1 ? std::vector<Expr>{lane} : std::vector<Expr>{row_in_block, lane};
+}
+
 }  // namespace lilith::schedule

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "schedule/kernel/loops.h"
 #include "schedule/target.h"
@@ -29,6 +31,9 @@ struct RowsOfLanes {
   /// A register that the lanes of a row combine, and its index.
   kir::RegId add_register(kir::Kernel* kernel, DType dtype) const;
   std::vector<kir::Expr> index() const;
+  /// A register of each lane, and its index.
+  kir::RegId add_lane_register(kir::Kernel* kernel, std::string name, DType dtype) const;
+  std::vector<kir::Expr> lane_index() const;
 
   std::int64_t rows_a_block, lanes, blocks;
   kir::Expr block, row_in_block, lane;

@@ -7,13 +7,13 @@
 namespace lilith::schedule::gpu {
 
 std::vector<Choice> map_ways(Builder& b, const Map& g) {
-  if (!g.reduces.empty() && is_arg_reduction(g.reduces[0])) return {};
   const auto map = std::make_shared<MapKernel>(b, g);
   const auto way = [&](const char* name, void (*emit)(MapKernel&)) {
     return std::vector<Choice>{{name, 0, map->results(), [map, emit] { emit(*map); }}};
   };
   if (g.reduces.empty()) return way("pointwise", emit_pointwise);
   if (map->domain.shape.numel() == 0) return {};
+  if (is_arg_reduction(g.reduces[0])) return way("index of the best", emit_best_index);
   const bool by_rows = map->dims.empty() || map->dims.back().reduced;
   return by_rows ? way("row reduction", emit_row_reduction)
                  : way("column reduction", emit_column_reduction);

@@ -11,6 +11,7 @@ namespace lilith::schedule::gpu {
 void emit_pointwise(MapKernel& map);
 void emit_row_reduction(MapKernel& map);
 void emit_column_reduction(MapKernel& map);
+void emit_best_index(MapKernel& map);
 
 /// Into how many chunks a reduction is cut so that the device has blocks enough, beside `blocks` of
 /// them; 1 where these are enough or a chunk would be short.
