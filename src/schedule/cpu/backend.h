@@ -11,6 +11,7 @@ class CpuBackend final : public Backend, public FusionRules {
   std::vector<Choice> ways(const Group& g, Builder& b) const override;
   std::optional<SparseSpec> sparse(const ir::NodeImpl* product) const override;
   bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const override;
+  bool is_prologue(const ir::NodeImpl*) const override { return false; }
   bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override;
 
  private:

@@ -33,7 +33,7 @@ Fusion fuse(const Dataflow& a, const Graph& g, const FusionRules& rules,
   const bool wide = !env::disabled("fuse");
   FusionState state(a);
   const SparseProducts sparse(a, rules);
-  Stores(sparse, state).run();
+  Stores(rules, sparse, state).run();
   Epilogues(rules, sparse, wide, state).run();
 
   Reads reads(state);

@@ -15,6 +15,8 @@ class FusionRules {
   virtual std::optional<SparseSpec> sparse(const ir::NodeImpl* product) const = 0;
   /// Whether windows over a product's result can be taken from its accumulators.
   virtual bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const = 0;
+  /// Whether products compute this operand where they read it: it need not be stored.
+  virtual bool is_prologue(const ir::NodeImpl* operand) const = 0;
   /// Whether one task a row is a good way to reduce these axes.
   virtual bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const = 0;
 };

@@ -67,7 +67,9 @@ void Stores::must_store() {
     }
     if (cls == OpClass::Contraction) {
       for (NodeImpl* in : n->inputs) {
-        if (!sparse_.listed(in)) store(strided_view(in).base);
+        if (sparse_.listed(in)) continue;
+        const NodeImpl* base = strided_view(in).base;
+        store(rules_.is_prologue(base) ? strided_view(base->inputs[0]).base : base);
       }
     }
   }

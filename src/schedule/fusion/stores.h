@@ -9,8 +9,8 @@ namespace lilith::schedule {
 /// stored for being shared. Hands on, too, what computing each value costs.
 class Stores {
  public:
-  Stores(const SparseProducts& sparse, FusionState& state)
-      : sparse_(sparse), s_(state), a_(state.dataflow()) {}
+  Stores(const FusionRules& rules, const SparseProducts& sparse, FusionState& state)
+      : rules_(rules), sparse_(sparse), s_(state), a_(state.dataflow()) {}
   void run();
 
  private:
@@ -19,6 +19,7 @@ class Stores {
   void store_shared();
   bool too_often(const ir::NodeImpl* n, double cost, int loads) const;
 
+  const FusionRules& rules_;
   const SparseProducts& sparse_;
   FusionState& s_;
   const Dataflow& a_;

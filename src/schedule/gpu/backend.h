@@ -11,6 +11,7 @@ class GpuBackend final : public Backend, public FusionRules {
   std::vector<Choice> ways(const Group& g, Builder& b) const override;
   std::optional<SparseSpec> sparse(const ir::NodeImpl*) const override { return {}; }
   bool pools(const ir::NodeImpl*, const ir::NodeImpl*) const override { return false; }
+  bool is_prologue(const ir::NodeImpl* operand) const override;
   bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override {
     return !axes.empty() && domain.numel() > 0;
   }

@@ -7,6 +7,7 @@
 #include "schedule/gpu/blocks.h"
 #include "schedule/kernel/contraction_spec.h"
 #include "schedule/kernel/epilogue.h"
+#include "schedule/kernel/strided_view.h"
 
 // Matrix products and convolutions: a block computes a tile of the result, whose operands pass
 // through shared memory a slice of the sum at a time. Padding of a tile is a masked load.
@@ -46,19 +47,72 @@ struct Side {
   std::int64_t extent = 1;
 };
 
+/// The loops of a product, and how far each moves the index of either operand.
+struct Loops {
+  std::vector<Axis> axes;
+  Coefficients steps[2];
+  int a = 0, b = 1;  // which operand gives the rows, which the columns
+
+  bool moves(int operand, std::size_t axis) const {
+    return std::ranges::any_of(steps[operand][axis], [](std::int64_t k) { return k != 0; });
+  }
+  double macs() const {
+    double n = 1;
+    for (const Axis& x : axes) n *= static_cast<double>(x.extent);
+    return n;
+  }
+};
+
+// Of an operand's dimensions, in memory; as if it were stored where it is computed.
+std::vector<std::int64_t> strides_of(const Builder& b, ir::NodeImpl* operand) {
+  if (b.buffer(strided_view(operand).base) >= 0) return make_operand(b, operand).stride;
+  return Layout::row_major(operand->aval.shape.rank()).strides(operand->aval.shape);
+}
+
+Loops loops_of(const Builder& b, const ir::NodeImpl* core) {
+  const std::vector<Axis> all =
+      contraction_axes(core, strides_of(b, core->inputs[0]), strides_of(b, core->inputs[1]));
+  const Coefficients steps[] = {operand_coefficients(core, 0), operand_coefficients(core, 1)};
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i].extent != 1) order.push_back(i);
+  // Summed axes with the longest step outside.
+  std::ranges::stable_sort(order, [&](std::size_t i, std::size_t j) {
+    const Axis &x = all[i], &y = all[j];
+    if (x.summed() != y.summed()) return !x.summed();
+    if (!x.summed()) return false;
+    return std::max(std::abs(x.a), std::abs(x.b)) > std::max(std::abs(y.a), std::abs(y.b));
+  });
+  Loops loops;
+  for (const std::size_t i : order) {
+    loops.axes.push_back(all[i]);
+    for (const int side : {0, 1}) loops.steps[side].push_back(steps[side][i]);
+  }
+  // Threads that follow each other store neighbours: the operand that walks the result's last
+  // dimension gives the columns.
+  const int last = core->aval.shape.rank() - 1;
+  for (std::size_t i = 0; i < loops.axes.size(); ++i) {
+    if (loops.axes[i].out_dim != last || !loops.moves(0, i) || loops.moves(1, i)) continue;
+    loops.a = 1;
+    loops.b = 0;
+  }
+  return loops;
+}
+
 /// A product on its way to a kernel: its axes as rows, columns, batch and sum.
 class ProductLoops {
  protected:
-  ProductLoops(Builder& b, const Product& g, const ContractionSpec& spec)
+  ProductLoops(Builder& b, const Product& g, const Loops& loops)
       : b_(b),
         g_(g),
-        spec_(spec),
+        loops_(loops),
         lower_(b.lowerer(kernel_)),
         dtype_(compute_dtype(g.core->aval.dtype)) {
     kernel_.name = g.core->op->name;
-    for (const Axis& axis : spec_.axes) {
+    for (std::size_t i = 0; i < loops_.axes.size(); ++i) {
+      const Axis& axis = loops_.axes[i];
       at_.push_back(loop_var(pool(), axis.extent, axis.name));
-      Side& side = side_of(axis);
+      Side& side = side_of(i);
       side.dims.push_back({at_.back(), axis.extent, axis.summed()});
       side.extent *= axis.extent;
     }
@@ -82,15 +136,28 @@ class ProductLoops {
   }
   /// Stores the group's results where the product's element has this place.
   Block store_at(const std::vector<Expr>& by, Expr value) {
-    Index index = result_index(pool(), spec_.axes, g_.domain.rank(), at_);
+    Index index = result_index(pool(), loops_.axes, g_.domain.rank(), at_);
     for (Expr& i : index) i = kir::substitute(i, by);
     return store_results(b_, g_, &lower_, index, value);
+  }
+  /// An element of an operand; 0 where `inside` (null: always) does not hold.
+  Expr operand(int which, const std::vector<Expr>& by, Expr inside) {
+    ir::NodeImpl* node = g_.core->inputs[static_cast<std::size_t>(which)];
+    Index index(node->aval.shape.size(), number(0));
+    for (std::size_t i = 0; i < at_.size(); ++i) {
+      for (std::size_t d = 0; d < index.size(); ++d) {
+        const std::int64_t k = loops_.steps[which][i][d];
+        if (k != 0) index[d] = index[d] + at_[i] * number(k);
+      }
+    }
+    for (Expr& e : index) e = kir::substitute(e, by);
+    return lower_.value(node, index, inside);
   }
   std::int64_t elements() const { return batch_.extent * rows_.extent * columns_.extent; }
 
   Builder& b_;
   const Product g_;
-  const ContractionSpec spec_;
+  const Loops loops_;
   kir::Kernel kernel_;
   Lowerer lower_;
   const DType dtype_;
@@ -98,9 +165,10 @@ class ProductLoops {
   Side batch_, rows_, columns_, sum_;
 
  private:
-  Side& side_of(const Axis& axis) {
-    if (axis.summed()) return sum_;
-    return axis.a != 0 && axis.b != 0 ? batch_ : axis.b != 0 ? columns_ : rows_;
+  Side& side_of(std::size_t axis) {
+    if (loops_.axes[axis].summed()) return sum_;
+    const bool a = loops_.moves(loops_.a, axis), b = loops_.moves(loops_.b, axis);
+    return a && b ? batch_ : b ? columns_ : rows_;
   }
 };
 
@@ -109,8 +177,7 @@ class ProductLoops {
 ///   grid block { thread t { decl acc; for part { acc += partial[part, element] }; store } }
 class TotalOfParts : private ProductLoops {
  public:
-  TotalOfParts(Builder& b, const Product& g, const ContractionSpec& spec)
-      : ProductLoops(b, g, spec) {}
+  TotalOfParts(Builder& b, const Product& g, const Loops& loops) : ProductLoops(b, g, loops) {}
   void emit(int partials, std::int64_t parts) {
     const std::int64_t threads =
         std::min<std::int64_t>(b_.target.gpu->threads, power_of_two(elements()));
@@ -143,8 +210,8 @@ class TotalOfParts : private ProductLoops {
 
 class TiledProduct : private ProductLoops {
  public:
-  TiledProduct(Builder& b, const Product& g, const ContractionSpec& spec)
-      : ProductLoops(b, g, spec), tile_(choose_tile()), parts_(choose_parts(tile_)) {}
+  TiledProduct(Builder& b, const Product& g, const Loops& loops)
+      : ProductLoops(b, g, loops), tile_(choose_tile()), parts_(choose_parts(tile_)) {}
 
   std::string name() const {
     return fmt::format("tile {}x{}x{}, {}x{} a thread{}", tile_.height(), tile_.width(), kSlice,
@@ -208,12 +275,14 @@ Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr sli
   const Expr e = loop_var(pool(), divide_up(width * kSlice, threads), "e");
   const Expr n = e * number(threads) + thread;
   // Neighbouring threads read neighbours of the axis along which the operand lies in line.
-  const auto step = [&](const Axis& axis) { return std::abs(is_a ? axis.a : axis.b); };
+  const int which = is_a ? loops_.a : loops_.b;
   std::int64_t along_sum = INT64_MAX, along_side = INT64_MAX;
-  for (const Axis& axis : spec_.axes) {
-    if (step(axis) == 0) continue;
+  for (std::size_t k = 0; k < loops_.axes.size(); ++k) {
+    const Axis& axis = loops_.axes[k];
+    const std::int64_t step = std::abs(which == 0 ? axis.a : axis.b);
+    if (step == 0) continue;
     std::int64_t& least = axis.summed() ? along_sum : along_side;
-    if (axis.summed() || axis.a == 0 || axis.b == 0) least = std::min(least, step(axis));
+    if (axis.summed() || !loops_.moves(1 - which, k)) least = std::min(least, step);
   }
   const bool by_sum = along_sum <= along_side;
   const Expr k = by_sum ? kir::floor_mod(n, kSlice) : kir::floor_div(n, width);
@@ -227,9 +296,7 @@ Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr sli
     inside = kir::logical_and(inside, kir::lt(of_side, number(side.extent)));
   const std::vector<Expr> by =
       is_a ? place(batch_at_, of_side, {}, sum) : place(batch_at_, {}, of_side, sum);
-  const Expr from =
-      kir::substitute(is_a ? spec_.place_a(pool(), at_) : spec_.place_b(pool(), at_), by);
-  const Expr value = lower_.load(is_a ? spec_.a_buffer : spec_.b_buffer, from, dtype_, inside);
+  const Expr value = operand(which, by, inside);
   Block body;
   body.push_back(kir::Store{shared, k * number(width) + i, value, {}});
   if (width * kSlice % threads != 0)
@@ -303,27 +370,17 @@ void TiledProduct::emit() {
   make_grid(&kernel_, block, tile_.y * tile_.x, std::move(body));
   const Nodes results = parts_ == 1 ? g_.stores : Nodes();
   b_.launch(std::move(kernel_), lower_, results, fmt::format("{}, {} blocks", name(), blocks),
-            2 * spec_.macs(), g_.core);
-  if (parts_ > 1) TotalOfParts(b_, g_, spec_).emit(partials_, parts_);
-}
-
-// Threads that follow each other store neighbours: the operand that walks the result's last
-// dimension gives the columns.
-ContractionSpec with_last_dim_in_columns(const ContractionSpec& spec, int rank) {
-  for (const Axis& axis : spec.axes) {
-    if (axis.out_dim == rank - 1 && axis.a != 0 && axis.b == 0) return spec.swapped();
-  }
-  return spec;
+            2 * loops_.macs(), g_.core);
+  if (parts_ > 1) TotalOfParts(b_, g_, loops_).emit(partials_, parts_);
 }
 
 }  // namespace
 
 std::vector<Choice> product_ways(Builder& b, const Product& g) {
   if (g.pool || g.sparse) return {};
-  const ContractionSpec spec = make_spec(b, g.core);
-  if (spec.macs() == 0) return {};
-  const auto kernel =
-      std::make_shared<TiledProduct>(b, g, with_last_dim_in_columns(spec, g.domain.rank()));
+  const Loops loops = loops_of(b, g.core);
+  if (loops.macs() == 0) return {};
+  const auto kernel = std::make_shared<TiledProduct>(b, g, loops);
   Choice way{kernel->name(), 0, {}, [kernel] { kernel->emit(); }};
   for (const ir::NodeImpl* n : g.stores)
     way.results.emplace_back(n, Layout::row_major(g.domain.rank()));
