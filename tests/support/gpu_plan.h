@@ -1,4 +1,5 @@
 #pragma once
+#include <string>
 #include <vector>
 
 #include "eval/placement.h"
@@ -33,10 +34,12 @@ struct GpuPlan {
     for (const schedule::LaunchPlan& l : plan.launches) sum += l.flops;
     return sum;
   }
-  bool has_grids() const {
+  /// What is left to a CPU's kernels, one thread a task; empty: nothing.
+  std::string of_a_cpu() const {
+    std::string all;
     for (const schedule::LaunchPlan& l : plan.launches)
-      if (l.kernel.threads > 0) return true;
-    return false;
+      if (l.kernel.threads == 0 && !l.kernel.body.empty()) all += l.what + ": " + l.how + "\n";
+    return all;
   }
 
   /// The graph's outputs for these inputs.

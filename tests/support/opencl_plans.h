@@ -7,6 +7,7 @@
 #include "lilith/ops.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/prepare.h"
+#include "support/gpu_plan.h"
 #include "support/opencl_run.h"
 #include "support/to_storage.h"
 
@@ -20,9 +21,15 @@ struct PlanCase {
   std::vector<RefTensor> inputs;
 };
 
+/// Which kernels a plan is made of: a CPU's, or those of blocks of threads.
+enum class Form { Tasks, Blocks };
+
 /// The plan of a traced graph as `eval` makes it, with a value for each input; those may be
 /// overwritten where no check forbids it.
-inline PlanCase plan_case(std::string name, const Graph& traced, std::vector<RefTensor> values) {
+inline PlanCase plan_case(std::string name, Form form, const Graph& traced,
+                          std::vector<RefTensor> values) {
+  if (form == Form::Blocks)
+    return {name + " in blocks", GpuPlan(run_passes(traced)).plan, std::move(values)};
   schedule::IndexChecks prepared = schedule::prepare(run_passes(traced));
   ProgramOptions options;
   options.donatable.assign(prepared.graph.inputs().size(), 1);
@@ -31,7 +38,7 @@ inline PlanCase plan_case(std::string name, const Graph& traced, std::vector<Ref
 }
 
 /// The same of a function over parameters with normal values, integers from 0 to 9.
-inline PlanCase plan_case(const std::string& name, const std::vector<Aval>& avals,
+inline PlanCase plan_case(const std::string& name, Form form, const std::vector<Aval>& avals,
                           const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& f) {
   std::vector<Tensor> params;
   std::vector<RefTensor> values;
@@ -53,7 +60,7 @@ inline PlanCase plan_case(const std::string& name, const std::vector<Aval>& aval
   std::vector<RefTensor> used;  // in the order of the graph's inputs
   for (const Tensor& t : traced.inputs())
     used.push_back(values[static_cast<std::size_t>(std::stoi(Node(t).name().substr(1)))]);
-  return plan_case(name, traced, std::move(used));
+  return plan_case(name, form, traced, std::move(used));
 }
 
 /// Memory of a plan's buffers, on the host and on the device: one arena, and a block for each input

@@ -29,7 +29,6 @@ class RandomGpuPlans : public ::testing::TestWithParam<int> {};
 
 // Whole numbers in f64: results do not depend on the order of sums.
 TEST_P(RandomGpuPlans, ComputeWhatTheInterpreterOfGraphsDoes) {
-  int grids = 0;
   for (int i = 0; i < 50; ++i) {
     const auto seed = static_cast<std::uint64_t>(GetParam()) * 1000 + static_cast<std::uint64_t>(i);
     RandomGraph random(seed);
@@ -40,7 +39,7 @@ TEST_P(RandomGpuPlans, ComputeWhatTheInterpreterOfGraphsDoes) {
     for (const RefTensor& t : inputs) in.push_back(to_storage(t));
     const Graph optimised = run_passes(g);
     const GpuPlan plan(optimised);
-    grids += plan.has_grids();
+    EXPECT_EQ(plan.of_a_cpu(), "") << optimised.str();
     const auto forwards = plan.interpret(in), backwards = plan.interpret(in, kBackwards);
     for (std::size_t o = 0; o < want.size(); ++o) {
       const Aval& aval = want[o].aval;
@@ -52,7 +51,6 @@ TEST_P(RandomGpuPlans, ComputeWhatTheInterpreterOfGraphsDoes) {
             << where << " element " << k;
     }
   }
-  EXPECT_GE(grids, 45);
 }
 INSTANTIATE_TEST_SUITE_P(Plans, RandomGpuPlans, ::testing::Range(0, 20));
 
@@ -81,10 +79,8 @@ void expect_same(const Graph& asked, const std::vector<RefTensor>& inputs, const
   const Graph optimised = run_passes(asked);
   const GpuPlan plan(optimised);
   bool found = false;
-  for (const schedule::LaunchPlan& l : plan.plan.launches) {
-    EXPECT_GT(l.kernel.threads, 0) << l.what;
-    found |= l.how.starts_with(how);
-  }
+  for (const schedule::LaunchPlan& l : plan.plan.launches) found |= l.how.starts_with(how);
+  EXPECT_EQ(plan.of_a_cpu(), "");
   EXPECT_TRUE(found) << plan.plan.str();
   for (const kir::RunOrder order : {kir::RunOrder{}, kBackwards}) {
     const auto got = plan.interpret(in, order);

@@ -99,7 +99,8 @@ inline void check_gpu_plan(const Graph& g, const std::vector<StoragePtr>& in,
                            const std::vector<StoragePtr>& want, double tolerance) {
   constexpr double kMaxFlops = 3e5;
   const GpuPlan plan(g);
-  if (!plan.has_grids() || plan.flops() > kMaxFlops) return;
+  EXPECT_EQ(plan.of_a_cpu(), "") << g.str();
+  if (plan.flops() > kMaxFlops) return;
   const auto forwards = plan.interpret(in);
   const auto backwards = plan.interpret(in, {.blocks_backwards = true, .threads_backwards = true});
   for (std::size_t o = 0; o < forwards.size(); ++o)
