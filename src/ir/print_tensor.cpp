@@ -152,6 +152,7 @@ std::string to_string(const Tensor& t) {
   const LocScope scope(Loc(), "print");
   std::string suffix;
   const DType dtype = t.dtype();
+  const std::string device = t.device() == cpu() ? "" : ", device=" + t.device().str();
   if (t.numel() == 0) {
     if (t.shape() != Shape{0}) {
       suffix += ", size=(";
@@ -159,14 +160,13 @@ std::string to_string(const Tensor& t) {
       suffix += ")";
     }
     if (dtype != DType::F32) suffix += ", dtype=" + std::string(name(dtype));
-    return "tensor([]" + suffix + ")";
+    return "tensor([]" + suffix + device + ")";
   }
   const bool implied = dtype == DType::F32 || dtype == DType::I64 || dtype == DType::Bool;
   if (!implied) suffix += ", dtype=" + std::string(name(dtype));
   constexpr int kIndent = 7;  // of "tensor("
-  if (t.device() != cpu()) suffix += ", device=" + t.device().str();
   const StoragePtr value = ir::host_value(t, "print");
-  return "tensor(" + Printer(t, value->data()).text(kIndent) + suffix + ")";
+  return "tensor(" + Printer(t, value->data()).text(kIndent) + suffix + device + ")";
 }
 
 }  // namespace lilith

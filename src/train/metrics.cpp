@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/host_copy.h"
 #include "ops/operand.h"
 
 namespace lilith {
@@ -21,7 +22,8 @@ struct Classified {
 };
 
 template <class To>
-std::vector<To> host_values(const Tensor& t) {
+std::vector<To> host_values(const char* metric, const Tensor& values) {
+  const Tensor t = ir::host_copy(values, metric);
   const auto n = static_cast<std::size_t>(t.numel());
   std::vector<To> out(n);
   const auto copy = [&](const auto* p) {
@@ -79,8 +81,8 @@ Classified classified(const char* metric, const Tensor& output, const Tensor& ta
                metric, output.aval().str());
   LILITH_CHECK(output.size(1) > 1, "{}: output is {}: {}", metric, output.aval().str(),
                ops::kOneClass);
-  Classified c{output.size(0), output.size(1), host_values<double>(output),
-               host_values<std::int64_t>(target)};
+  Classified c{output.size(0), output.size(1), host_values<double>(metric, output),
+               host_values<std::int64_t>(metric, target)};
   for (std::size_t i = 0; i < c.targets.size(); ++i) {
     LILITH_CHECK(c.targets[i] >= 0 && c.targets[i] < c.classes,
                  "{}: target {} at row {}; need 0 to {}", metric, c.targets[i], i, c.classes - 1);
@@ -188,7 +190,8 @@ double r2_score(const Tensor& output, const Tensor& target, SourceLocation loc) 
                output.aval().str(), target.aval().str(),
                ops::shape_cure("output", output.shape(), "target", target.shape()));
   LILITH_CHECK(target.numel() > 0, "r2_score: no values");
-  const auto y = host_values<double>(target), p = host_values<double>(output);
+  const auto y = host_values<double>("r2_score", target),
+             p = host_values<double>("r2_score", output);
   double mean = 0, residual = 0, total = 0;
   for (double v : y) mean += v;
   mean /= static_cast<double>(y.size());
