@@ -38,7 +38,8 @@ void replay(const std::string& dir, const std::string& html) {
   const Graph g = parse_graph(text_of(dir + "/graph.txt"));
   const TensorDict stored = load_tensors(dir + "/inputs.safetensors");
   std::vector<Tensor> inputs;
-  for (std::size_t k = 0; k < g.inputs().size(); ++k) inputs.push_back(stored[std::to_string(k)]);
+  for (std::size_t k = 0; k < g.inputs().size(); ++k)
+    inputs.push_back(stored[std::to_string(k)].to(g.inputs()[k].device()));
   const CompiledGraph f = compile(g);
   const std::vector<Tensor> outputs = f(inputs);
   time_steps([&] { f(inputs); });

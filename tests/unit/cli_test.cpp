@@ -10,6 +10,7 @@
 
 #include "lilith/io.h"
 #include "lilith/ops/create.h"
+#include "support/opencl.h"
 
 namespace lilith {
 namespace {
@@ -91,6 +92,18 @@ TEST_F(Cli, ExplainReplaysACase) {
   const Outcome missing = run("explain --replay " + path("nowhere"));
   EXPECT_EQ(missing.status, 1);
   expect_has(missing.err, "explain: cannot read");
+}
+
+TEST_F(Cli, ExplainReplaysACaseOfADevice) {
+  NEEDS_OPENCL;
+  fs::create_directories(path("case"));
+  std::ofstream(path("case/graph.txt")) << "%x: f32[2]@opencl:0 = parameter\n"
+                                           "%1: f32[2]@opencl:0 = mul(%x, %x)\n"
+                                           "return %1\n";
+  save_tensors({{"0", tensor({1.f, 3.f})}}, path("case/inputs.safetensors"));
+  const Outcome o = run("explain --replay " + path("case"));
+  EXPECT_EQ(o.status, 0) << o.err;
+  expect_has(o.out, "output 0: f32[2]  min 1  max 9  mean 5");
 }
 
 TEST_F(Cli, MistakesGoToStderrWithAStatus) {
