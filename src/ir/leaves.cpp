@@ -74,8 +74,10 @@ void materialise(NodeImpl& constant) {
                        ? Scalar{Scalar::Kind::Float, 0, std::get<double>(value)}
                        : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
   const Aval& aval = constant.aval;
-  constant.set_storage(runtime::make_filled(
-      aval.bytes(), aval.device, [&](void* data) { fill(data, aval.dtype, aval.numel(), s); }));
+  constant.set_storage(
+      runtime::make_uniform(aval.bytes(), aval.device, [&](void* data, std::size_t bytes) {
+        fill(data, aval.dtype, static_cast<std::int64_t>(bytes / size_of(aval.dtype)), s);
+      }));
 }
 
 Tensor make_parameter(Aval aval, std::int64_t index, std::string name) {

@@ -5,13 +5,14 @@
 
 #include "eval/lazy.h"
 #include "ir/host.h"
-#include "ir/host_copy.h"
+#include "ir/node.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
 #include "ops/half.h"
 #include "optim/rule.h"
+#include "runtime/device_memory.h"
 
 namespace lilith {
 
@@ -25,9 +26,11 @@ bool covers(const std::string& prefix, const std::string& path) {
 Tensor filled(const Aval& aval, double value) {
   LILITH_CHECK(is_floating(aval.dtype), "update: a parameter is {}; need a floating dtype.",
                aval.str());
-  return ir::make_filled(aval, [&](void* data) {
-    ir::fill(data, aval.dtype, aval.numel(), {Scalar::Kind::Float, 0, value});
-  });
+  const auto fill = [&](void* data, std::size_t bytes) {
+    ir::fill(data, aval.dtype, static_cast<std::int64_t>(bytes / size_of(aval.dtype)),
+             {Scalar::Kind::Float, 0, value});
+  };
+  return ir::make_data(aval, runtime::make_uniform(aval.bytes(), aval.device, fill));
 }
 
 }  // namespace optim

@@ -1,5 +1,6 @@
 #include "runtime/device_memory.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/device_kinds.h"
@@ -50,6 +51,22 @@ StoragePtr make_filled(std::size_t bytes, Device device, const std::function<voi
   StoragePtr host = Storage::allocate(bytes);
   fill(host->data());
   return device == cpu() ? host : copied_to(*host, device);
+}
+
+StoragePtr make_uniform(std::size_t bytes, Device device,
+                        const std::function<void(void* to, std::size_t bytes)>& fill) {
+  StoragePtr to = Storage::allocate(bytes, device);
+  if (device == cpu()) {
+    fill(to->data(), bytes);
+    return to;
+  }
+  constexpr std::size_t kPiece = std::size_t{1} << 20;  // a multiple of every element's size
+  const std::size_t size = std::min(bytes, kPiece);
+  const StoragePtr piece = Storage::allocate(size);
+  fill(piece->data(), size);
+  for (std::size_t at = 0; at < bytes; at += kPiece)
+    write(*to, at, piece->data(), std::min(kPiece, bytes - at));
+  return to;
 }
 
 StoragePtr on_host(const StoragePtr& storage) {

@@ -42,6 +42,10 @@ void copy(const Storage& from, Storage& to, std::size_t bytes);
 
 /// New memory that `fill` has filled: in host memory, from where it is written to the device.
 StoragePtr make_filled(std::size_t bytes, Device device, const std::function<void(void*)>& fill);
+/// New memory of one value all over, which `fill` writes to so many bytes of host memory: to a
+/// device it goes in pieces, so that the host needs no room for all of it.
+StoragePtr make_uniform(std::size_t bytes, Device device,
+                        const std::function<void(void* to, std::size_t bytes)>& fill);
 /// What a storage holds, in host memory: itself where it lies there, else a copy.
 StoragePtr on_host(const StoragePtr& storage);
 /// A copy on a device.
