@@ -2,6 +2,7 @@
 #include "eval/lazy.h"
 #include "eval/program_cache.h"
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "lilith/compile.h"
 #include "runtime/fork.h"
 #include "transforms/differentiation.h"
@@ -56,8 +57,8 @@ std::vector<Tensor> CompiledGraph::operator()(const std::vector<Tensor>& inputs)
                g.inputs().size(), inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k)
     LILITH_CHECK(inputs[k].aval() == g.inputs()[k].aval(),
-                 "graph: input {} is {}; it was traced with {}", k, inputs[k].aval().str(),
-                 g.inputs()[k].aval().str());
+                 "graph: input {} is {}; it was traced with {}", k,
+                 ir::placed_text(inputs[k].aval()), ir::placed_text(g.inputs()[k].aval()));
   if (ir::trace_depth() > 0 || ir::differentiation_depth() > 0) return g(inputs);
   const runtime::Busy busy;
   const ConstModelRef model(inputs);

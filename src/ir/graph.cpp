@@ -5,6 +5,7 @@
 
 #include "ir/hash.h"
 #include "ir/node_map.h"
+#include "ir/one_device.h"
 #include "ir/rebuild.h"
 
 namespace lilith {
@@ -108,8 +109,8 @@ std::vector<Tensor> Graph::operator()(const std::vector<Tensor>& inputs) const {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     LILITH_CHECK(inputs[i].defined() && inputs[i].aval() == inputs_[i].aval(),
                  "graph: input {} is {}; need {}", i,
-                 inputs[i].defined() ? inputs[i].aval().str() : "undefined",
-                 inputs_[i].aval().str());
+                 inputs[i].defined() ? ir::placed_text(inputs[i].aval()) : "undefined",
+                 ir::placed_text(inputs_[i].aval()));
     values.insert(inputs_[i].node(), inputs[i]);
   }
   for (NodeImpl* node : ir::topological_order(outputs_)) {

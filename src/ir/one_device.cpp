@@ -7,15 +7,33 @@
 namespace lilith::ir {
 namespace {
 
+bool only_moves_elements(const OpDef* op) {
+  const std::string_view name = op->name;
+  return name == "broadcast" || name == "reshape" || name == "transpose";
+}
+
+// What the user gave: ops bring operands into a form of their own first.
+const NodeImpl* given(const Tensor& x) {
+  const NodeImpl* node = x.node();
+  const std::string here = LocScope::current().str();
+  while (only_moves_elements(node->op) && node->loc.str() == here) node = node->inputs[0];
+  return node;
+}
+
 std::string where(const Tensor& x) {
-  const std::string line = x.node()->loc.str();
-  return fmt::format("{} on {}{}", x.aval().str(), x.device().str(),
+  const NodeImpl* node = given(x);
+  const std::string line = node->loc.str();
+  return fmt::format("{} on {}{}", node->aval.str(), x.device().str(),
                      line.empty() ? "" : ", of " + line);
 }
 
 bool goes_along(const Tensor& x) { return x.ndim() == 0 && x.device() == cpu(); }
 
 }  // namespace
+
+std::string placed_text(const Aval& aval) {
+  return aval.str() + (aval.device == cpu() ? "" : " on " + aval.device.str());
+}
 
 Tensor on_device(const Tensor& x, Device device) {
   if (x.device() == device) return x;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "ir/one_device.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
@@ -34,15 +35,17 @@ Tensor true_places(const char* op, const Tensor& mask, I size) {
 
 // The element numbers, in row-major order, that the indices pick from dimensions of these sizes. Of
 // several each is looked up in 0, 1, 2, …: as the index of a gather it is checked when it runs.
-Tensor flat_index(const char* op, const std::vector<Tensor>& indices, const Ints& sizes) {
+Tensor flat_index(const char* op, const Tensor& x, const std::vector<Tensor>& indices,
+                  const Ints& sizes) {
   std::vector<Tensor> wide;
   for (std::size_t d = 0; d < indices.size(); ++d) {
     const Tensor& t = indices[d];
     LILITH_CHECK(t.defined() && (is_integral(t.dtype()) || t.dtype() == DType::Bool),
                  "{}: an index is {}; need integers, or a mask", op,
                  t.defined() ? t.aval().str() : "undefined");
-    wide.push_back(t.dtype() == DType::Bool ? true_places(op, t, sizes[d])
-                                            : make_cast(t, DType::I64));
+    Tensor pair[] = {x, t.dtype() == DType::Bool ? true_places(op, t, sizes[d]) : t};
+    ir::bring_together(op, pair);
+    wide.push_back(make_cast(pair[1], DType::I64));
   }
   wide = broadcast_all(op, wide);
   Tensor flat;
@@ -109,7 +112,7 @@ Tensor pick(const Tensor& x, const std::vector<int>& dims, const std::vector<Ten
   }
   for (const I d : other_dims(x.ndim(), perm)) perm.push_back(d);
   const Tensor front = make_transpose(x, perm);
-  const Tensor at = flat_index("index", indices, sizes);
+  const Tensor at = flat_index("index", x, indices, sizes);
   const Tensor rows = as_rows(front, n);
   const Tensor flat = make_reshape(at, {at.numel()});
   Tensor out = make_reshape(make_gather(rows, 0, repeat_columns(flat, rows.size(1))),
@@ -214,8 +217,10 @@ Tensor index_put(const Arg& x, const std::vector<Tensor>& indices, const Arg& va
                t.aval().str(), t.ndim());
   Ints sizes;
   for (int d = 0; d < n; ++d) sizes.push_back(t.shape()[d]);
-  const Tensor at = flat_index("index_put", indices, sizes);
-  const Tensor v = make_cast(values.tensor(t.dtype()), t.dtype());
+  const Tensor at = flat_index("index_put", t, indices, sizes);
+  Tensor pair[] = {t, values.tensor(t.dtype())};
+  ir::bring_together("index_put", pair);
+  const Tensor v = make_cast(pair[1], t.dtype());
   const Shape wanted = joined(at.shape(), tail(t.shape(), n));
   const Tensor stand_ins[] = {v, make_full(wanted, 0, t.dtype(), t.device())};
   LILITH_CHECK(broadcast_shapes("index_put", stand_ins) == wanted,

@@ -1,5 +1,6 @@
 #include "transforms/custom_rules.h"
 
+#include "ir/one_device.h"
 #include "transforms/markers.h"
 
 namespace lilith {
@@ -49,7 +50,7 @@ std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
   for (std::size_t i = 0; i < in.size(); ++i)
     LILITH_CHECK(!cts[i].defined() || cts[i].aval() == in[i].aval(),
                  "custom_vjp: the rule's cotangent of input {} is {}; need {}, as the input", i,
-                 cts[i].aval().str(), in[i].aval().str());
+                 ir::placed_text(cts[i].aval()), ir::placed_text(in[i].aval()));
   cts.insert(cts.begin(), Tensor());  // the value's own gradient is replaced
   cts.emplace_back();                 // the rule
   return cts;

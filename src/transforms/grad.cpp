@@ -2,6 +2,7 @@
 #include <set>
 
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "lilith/transforms.h"
 #include "transforms/custom_rules.h"
 #include "transforms/differentiation.h"
@@ -154,7 +155,7 @@ void Linearised::pull_back(ConstModelRef cts, ModelRef copies) const {
     if (!ct[i].defined() || !outputs_[i].defined()) continue;
     LILITH_CHECK(ct[i].aval() == outputs_[i].aval(),
                  "vjp: output {} is {}, its cotangent {}; need the same", i,
-                 outputs_[i].aval().str(), ct[i].aval().str());
+                 ir::placed_text(outputs_[i].aval()), ir::placed_text(ct[i].aval()));
     outputs.push_back(values[i]);
     seeds.push_back(ct[i]);
   }

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
 #include "transforms/differentiation.h"
@@ -35,8 +36,8 @@ void push_forward(ConstModelRef outputs, const std::vector<Tensor>& slots, Const
     if (!gradients[k].defined() || !given[k].defined()) continue;
     if (!seen.insert(slots[k].node()).second) continue;
     LILITH_CHECK(given[k].aval() == slots[k].aval(),
-                 "jvp: a tangent is {}, its argument {}; need the same", given[k].aval().str(),
-                 slots[k].aval().str());
+                 "jvp: a tangent is {}, its argument {}; need the same",
+                 ir::placed_text(given[k].aval()), ir::placed_text(slots[k].aval()));
     through.push_back(gradients[k]);
     seeds.push_back(given[k]);
   }

@@ -8,6 +8,7 @@
 
 #include "ir/node.h"
 #include "ir/node_map.h"
+#include "ir/one_device.h"
 #include "lilith/transforms.h"
 #include "ops/half.h"
 #include "transforms/markers.h"
@@ -122,7 +123,7 @@ class Backward {
       if (!ctx.wanted[i] || !cts[i].defined()) continue;
       LILITH_CHECK(cts[i].aval() == ctx.in[i].aval(),
                    "vjp of '{}': the cotangent of input {} is {}; need the input's {}", op.name, i,
-                   cts[i].aval().str(), ctx.in[i].aval().str());
+                   ir::placed_text(cts[i].aval()), ir::placed_text(ctx.in[i].aval()));
     }
   }
 
