@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/device_kinds.h"
 #include "data/gather.h"
 #include "data/random.h"
+#include "ir/one_device.h"
 #include "runtime/fork.h"
 
 namespace lilith::data {
@@ -13,6 +15,7 @@ BatchStream::BatchStream(DataSourcePtr source, const DataLoaderOptions& options,
     : source_(std::move(source)), options_(options), columns_(columns) {
   LILITH_CHECK(options.batch_size >= 1, "DataLoader: batch_size is {}; need at least 1",
                options.batch_size);
+  check_device("DataLoader", options.device);
   const std::int64_t n = source_->size();
   batches_ = n / options.batch_size + (!options.drop_last && n % options.batch_size != 0);
   next_ = batches_;
@@ -45,9 +48,7 @@ std::vector<Tensor> BatchStream::next() {
   }
   auto tensors = gather_unchecked(*source_, rows, n, columns_);
   ++next_;
-  if (options_.device != Device{}) {
-    for (Tensor& t : tensors) t = t.to(options_.device);
-  }
+  for (Tensor& t : tensors) t = ir::on_device(t, options_.device);
   return tensors;
 }
 

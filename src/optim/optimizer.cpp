@@ -6,6 +6,7 @@
 #include "eval/lazy.h"
 #include "ir/host.h"
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
@@ -219,14 +220,16 @@ Tensor detail::clip_grad_norm(ModelRef grads, double max_norm, double norm_type)
                norm_type);
   std::vector<Tensor> norms;
   for_each_parameter(grads, [&](const std::string&, Tensor& g) {
-    norms.push_back(norm(ops::widened(g), norm_type));
+    const Tensor n = norm(ops::widened(g), norm_type);
+    norms.push_back(norms.empty() ? n : ir::on_device(n, norms[0].device()));
   });
   LILITH_CHECK(!norms.empty(), "clip_grad_norm_: there is no gradient.");
   const Tensor total = norm(stack(norms), norm_type);
   const Tensor factor = clamp_max(max_norm / (total + 1e-6), 1.0);
   for_each_parameter(grads, [&](const std::string&, Tensor& g) {
     const DType dtype = g.dtype();
-    g = ops::narrowed(ops::widened(g) * factor.to(compute_dtype(dtype)), dtype);
+    const Tensor scale = ir::on_device(factor, g.device()).to(compute_dtype(dtype));
+    g = ops::narrowed(ops::widened(g) * scale, dtype);
   });
   return total;
 }

@@ -1,4 +1,5 @@
-// What who trains on a device meets on the way: scores, models that move, messages, cases to replay.
+// What who trains on a device meets on the way: scores, models that move, messages, cases to
+// replay.
 #include <gtest/gtest.h>
 
 #include "lilith/compile.h"
@@ -85,6 +86,17 @@ TEST_F(DevicesTraining, WhatIsOfOneValueIsNotMadeOnTheHost) {
                "opencl:0");
 }
 
+TEST_F(DevicesTraining, ABatchIsOfTheLineOfItsLoop) {
+  const TensorDataset data(ones({2, 4}));
+  const auto line = std::source_location::current().line() + 1;
+  for (auto [x] : DataLoader(data, {.device = opencl(0)}))
+    expect_error([&, x = x] { static_cast<void>(x + ones({1, 4})); },
+                 fmt::format("f32[1,4] on opencl:0, of devices_training_test.cpp:{}", line));
+  const Device missing{opencl(0).kind, 250};
+  expect_error([&] { DataLoader(data, {.device = missing}); },
+               "DataLoader: there is no device opencl:250");
+}
+
 // ---- Training ----
 
 struct Net {
@@ -121,6 +133,15 @@ TEST_F(DevicesTraining, AModelThatMovesTakesItsOptimiserAlong) {
   const std::vector<double> stayed = fitted({cpu(), cpu(), cpu()});
   const std::vector<double> moved = fitted({opencl(0), cpu(), opencl(0)});
   for (std::size_t k = 0; k < stayed.size(); ++k) EXPECT_NEAR(stayed[k], moved[k], 1e-4) << k;
+}
+
+TEST_F(DevicesTraining, GradientsOfSeveralDevicesAreClippedTogether) {
+  std::vector<Tensor> here{full({4}, 3.f), full({4}, 4.f)};
+  std::vector<Tensor> parts{here[0].to(opencl(0)), here[1]};
+  EXPECT_EQ(clip_grad_norm_(as_gradients(parts), 1).item<float>(), 10);
+  clip_grad_norm_(as_gradients(here), 1);
+  for (std::size_t k = 0; k < 2; ++k) EXPECT_EQ(floats(parts[k]), floats(here[k]));
+  EXPECT_EQ(parts[0].device(), opencl(0));
 }
 
 TEST_F(DevicesTraining, AFailedStepLeavesModelAndOptimiser) {
