@@ -76,7 +76,7 @@ TEST_F(DevicesTraining, AnEmptyTensorSaysWhereItLies) {
 
 TEST_F(DevicesTraining, WhatIsOfOneValueIsNotMadeOnTheHost) {
   const std::int64_t n = (std::int64_t{3} << 18) + 5;  // more than a piece
-  const Tensor x = full({n}, 1.5, there());
+  Tensor x = full({n}, 1.5, there());
   reset_peak_memory(cpu());
   const std::int64_t before = memory_stats(cpu()).peak_bytes;
   eval(x);
@@ -84,6 +84,8 @@ TEST_F(DevicesTraining, WhatIsOfOneValueIsNotMadeOnTheHost) {
   EXPECT_EQ(x.sum().item<double>(), 1.5 * static_cast<double>(n));
   expect_error([&] { eval(ones({std::int64_t{1} << 30, std::int64_t{1} << 12}, there())); },
                "opencl:0");
+  x = {};
+  release_cached_memory(opencl(0));
 }
 
 TEST_F(DevicesTraining, ABatchIsOfTheLineOfItsLoop) {
