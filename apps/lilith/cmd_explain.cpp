@@ -74,6 +74,7 @@ void add_explain(CLI::App& app) {
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
       ->check(above_zero());
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
+      ->envname("LILITH_DEVICE")
       ->capture_default_str();
   command->callback([o] {
     if (!o->replay.empty()) return replay(o->replay, o->html);

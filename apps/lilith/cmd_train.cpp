@@ -59,6 +59,7 @@ void add_train(CLI::App& app) {
   command->add_option("--lr", o->args.lr, "Learning rate (default: the model's)")
       ->check(above_zero());
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
+      ->envname("LILITH_DEVICE")
       ->capture_default_str();
   command->add_option("--out", o->args.out,
                       "Folder for the model, metrics.csv, curves.png and the checkpoint");

@@ -1,6 +1,7 @@
 #include "eval/program_record.h"
 
 #include "eval/compiled_program.h"
+#include "eval/split.h"
 #include "ir/stages.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/prepare.h"
@@ -24,32 +25,63 @@ bool same_launches(const schedule::Plan* a, const schedule::Plan& b) {
                     });
 }
 
-}  // namespace
+using Seen = std::vector<ProgramRecord::Stage>;
 
-std::vector<ProgramRecord> record_program(const std::string& title, const Graph& asked,
-                                          const Program& program) {
-  // Nodes that passes make are of no line of whoever asks for the page.
-  const LocScope::Override no_line{Loc()};
+// What a program that lies on one device runs; its graph is optimised. `seen`: the stages so far.
+std::vector<ProgramRecord> record_part(const std::string& title, const Graph& g, Seen seen,
+                                       const std::vector<char>& donatable) {
   Stages stages;
-  stages.graph("asked", asked);
-  const schedule::IndexChecks made = schedule::prepare(run_passes(asked));
+  const schedule::IndexChecks made = schedule::prepare(g);
+  seen.insert(seen.end(), stages.seen.begin(), stages.seen.end());
+  const schedule::Target target = target_of(device_of(made.graph));
   std::vector<ProgramRecord> records;
   if (!made.early.empty()) {
     records.push_back({"checks of indices, before " + title,
                        {{"prepared", made.before}},
                        plan_for(made.before, true, {}),
                        {},
-                       target_of(device_of(made.graph))});
+                       target});
   }
   ProgramOptions options;
-  options.donatable.assign(asked.inputs().size(), 1);
-  ProgramRecord whole{title,
-                      std::move(stages.seen),
-                      plan_for(made.graph, !made.checks.empty(), options),
-                      {},
-                      target_of(device_of(made.graph))};
+  options.donatable = donatable;
+  records.push_back(
+      {title, std::move(seen), plan_for(made.graph, !made.checks.empty(), options), {}, target});
+  return records;
+}
+
+// A program on several devices: its parts, in the order in which they run.
+std::vector<ProgramRecord> record_split(const std::string& title, const Graph& g,
+                                        const Seen& seen) {
+  std::vector<ProgramRecord> records;
+  for (const Split::Part& part : split_by_device(g).parts) {
+    if (part.outputs.empty()) continue;  // values come from elsewhere, and nothing is computed
+    Seen stages = records.empty() ? seen : Seen();
+    stages.push_back({"on " + part.device.str(), part.graph});
+    for (ProgramRecord& r :
+         record_part(title + " on " + part.device.str(), part.graph, std::move(stages), {}))
+      records.push_back(std::move(r));
+  }
+  return records;
+}
+
+}  // namespace
+
+std::vector<ProgramRecord> record_program(const std::string& title, const Graph& asked,
+                                          const Program& program) {
+  // Nodes that passes make are of no line of whoever asks for the page.
+  const LocScope::Override no_line{Loc()};
+  Seen seen{{"asked", asked}};
+  const Graph optimised = [&] {
+    Stages stages;
+    Graph g = run_passes(asked);
+    seen.insert(seen.end(), stages.seen.begin(), stages.seen.end());
+    return g;
+  }();
+  if (!is_on_one_device(optimised)) return record_split(title, optimised, seen);
+  std::vector<ProgramRecord> records =
+      record_part(title, optimised, std::move(seen), std::vector<char>(asked.inputs().size(), 1));
+  ProgramRecord& whole = records.back();
   if (same_launches(program.plan(), whole.plan)) whole.ms = program.stats().kernel_ms;
-  records.push_back(std::move(whole));
   return records;
 }
 

@@ -22,7 +22,8 @@ struct ProgramRecord {
 };
 
 /// Makes the plan of `program` from the graph that was asked for once more, and notes each stage.
-/// Before it, where there is one, the program that checks indices first. Nothing is compiled.
+/// Before it, where there is one, the program that checks indices first; of a program on several
+/// devices one record a part. Nothing is compiled.
 std::vector<ProgramRecord> record_program(const std::string& title, const Graph& asked,
                                           const Program& program);
 

@@ -133,6 +133,9 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
   expect_failure("train resnet9000",
                  "no model 'resnet9000' in the zoo; there are: cnn, lenet, vae, wine");
   expect_failure("train cnn --epochs 0", "--epochs");
+  ::setenv("LILITH_DEVICE", "npu", 1);
+  expect_failure("train cnn", "device: 'npu' names none");
+  ::unsetenv("LILITH_DEVICE");
   expect_failure("train cnn --device tpu", "device: 'tpu' names none; the devices are: cpu");
   expect_failure("train cnn --resume", "--resume: no --out");
   expect_failure("train cnn --data " + path("nowhere"), "nowhere is not a folder");

@@ -2,6 +2,9 @@
 // replay.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "lilith/compile.h"
 #include "lilith/devices.h"
 #include "lilith/memory.h"
@@ -13,6 +16,7 @@
 #include "lilith/transforms.h"
 #include "support/expect_error.h"
 #include "support/opencl.h"
+#include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
@@ -167,6 +171,18 @@ TEST_F(DevicesTraining, AFailedStepLeavesModelAndOptimiser) {
   EXPECT_EQ(floats(opt.state("table.weight").at("exp_avg")), moments);
   step(net, opt, good);
   EXPECT_NE(floats(net.table.weight), weights);
+}
+
+// A program whose values lie on two devices has a record for each of its parts.
+TEST_F(DevicesTraining, APageShowsEachPart) {
+  const testing::TempDir dir;
+  auto f = compile([](const Tensor& x, const Tensor& s) { return (x * (s * 2 + 1)).sum(); });
+  EXPECT_EQ(f(ones({8}, there()), tensor(3.f)).item<float>(), 56);
+  explain_html(f, dir.file("page.html"));
+  std::ifstream in(dir.file("page.html"));
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_NE(page.find("on cpu"), page.npos);
+  EXPECT_NE(page.find("on opencl:0"), page.npos);
 }
 
 }  // namespace
