@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "kernel_ir/linear.h"
+#include "kernel_ir/walk.h"
 
 namespace lilith::kir {
 namespace {
@@ -211,16 +212,9 @@ bool equal_index_means_equal(const Place& a, const Place& b, const std::vector<E
 }
 
 bool depends_on_data(Expr x) {
-  std::unordered_set<const ExprNode*> seen;
-  std::vector<Expr> todo{x};
-  while (!todo.empty()) {
-    const Expr e = todo.back();
-    todo.pop_back();
-    if (!seen.insert(e.node()).second) continue;
-    if (e->op == Op::Load || e->op == Op::RegRead) return true;
-    todo.insert(todo.end(), e->args.begin(), e->args.end());
-  }
-  return false;
+  bool found = false;
+  for_each_below(x, [&](Expr e) { found = found || e->op == Op::Load || e->op == Op::RegRead; });
+  return found;
 }
 
 }  // namespace lilith::kir

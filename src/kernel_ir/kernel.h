@@ -82,21 +82,21 @@ struct Barrier {};
 // may be another Thread loop and nothing else: threads are then numbered row by row. Threads that
 // meet at no Barrier between two Thread loops touch no element that one of them stores, nor do two
 // threads of one loop: verify proves it.
-//   A register that is declared outside of Thread loops is the block's: each thread has it, and
-//   sets
+//
+// A register that is declared outside of Thread loops is the block's: each thread has it, and sets
 // it outside of them alone; or its first `thread_dims` dimensions are a thread's place, whose part
 // that thread holds: in a Thread loop it is indexed there by the loops' variables. An element of
 // one with a single such dimension is, in two nested loops, a row's: the lanes of the row hold it
 // and do not set it.
-//   Accumulate, in Thread loops, into an element that several lanes hold: each lane has a partial
-//   of
+//
+// Accumulate, in Thread loops, into an element that several lanes hold: each lane has a partial of
 // its own, which begins with what changes nothing (-0.0 for sums of floats). After the loops the
 // partials p[0], p[1] … of the n lanes are combined pairwise, neighbours first:
 //   for (s = 1; s < n; s *= 2) for (j = 0; j + s < n; j += 2 * s) p[j] = combine(p[j], p[j + s])
 // and the element becomes combine(element, p[0]). It is not read or set in these loops, and one
 // register is combined in one way there.
-//   A Vector loop has 2 or 4 iterations, stands in a Thread loop and means what an Unroll loop
-//   does.
+//
+// A Vector loop has 2 or 4 iterations, stands in a Thread loop and means what an Unroll loop does.
 // What it loads and stores at consecutive places, from a multiple of its extent on, is one access:
 // the memory of a Param has to begin at such a multiple.
 

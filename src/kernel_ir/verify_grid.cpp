@@ -206,15 +206,9 @@ class GridRules {
   /// Calls f with each RegRead below x.
   template <class F>
   static void each_read(Expr x, F&& f) {
-    std::unordered_set<const ExprNode*> seen;
-    std::vector<Expr> todo{x};
-    while (!todo.empty()) {
-      const Expr e = todo.back();
-      todo.pop_back();
-      if (!seen.insert(e.node()).second) continue;
+    for_each_below(x, [&](Expr e) {
       if (e->op == Op::RegRead) f(e);
-      todo.insert(todo.end(), e->args.begin(), e->args.end());
-    }
+    });
   }
 
   const Kernel& kernel_;

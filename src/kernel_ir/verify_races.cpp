@@ -62,18 +62,12 @@ class Accesses {
 
  private:
   void add(Expr root, const std::vector<Expr>& conditions) {
-    std::unordered_set<const ExprNode*> seen;
-    std::vector<Expr> todo{root};
-    while (!todo.empty()) {
-      const Expr x = todo.back();
-      todo.pop_back();
-      if (!seen.insert(x.node()).second) continue;
-      todo.insert(todo.end(), x->args.begin(), x->args.end());
-      if (x->op != Op::Load || !kernel_.buffers[static_cast<std::size_t>(x->i)].written) continue;
+    for_each_below(root, [&](Expr x) {
+      if (x->op != Op::Load || !kernel_.buffers[static_cast<std::size_t>(x->i)].written) return;
       std::vector<Expr> all = conditions;
       if (x->args.size() > 1) all.push_back(x->args[1]);
       found.push_back({static_cast<BufferId>(x->i), false, {x->args[0], std::move(all)}});
-    }
+    });
   }
 
   const Kernel& kernel_;

@@ -1,4 +1,7 @@
 #pragma once
+#include <unordered_set>
+#include <vector>
+
 #include "kernel_ir/kernel.h"
 
 namespace lilith::kir {
@@ -37,6 +40,21 @@ void for_each_block(const Stmt& s, F&& f) {
   for (const auto* b :
        {&s.loop.body, &s.while_loop.body, &s.branch.then_body, &s.branch.else_body}) {
     if (*b) f(**b);
+  }
+}
+
+/// Calls f with an expression and each one below it, once.
+template <class F>
+void for_each_below(Expr root, F&& f) {
+  std::unordered_set<const ExprNode*> seen;
+  std::vector<Expr> todo{root};
+  while (!todo.empty()) {
+    const Expr x = todo.back();
+    todo.pop_back();
+    if (!seen.insert(x.node()).second) continue;
+    for (const Expr& a : x->args)
+      if (a) todo.push_back(a);
+    f(x);
   }
 }
 

@@ -13,10 +13,7 @@ class PlanRunner {
   /// Both outlive it.
   PlanRunner(const schedule::Plan& plan, const std::vector<StoragePtr>& inputs)
       : plan_(plan), inputs_(inputs), launcher_(make_cpu_launcher(plan)), placement_(plan, 0) {
-    std::size_t params = 0;
-    for (const schedule::LaunchPlan& l : plan.launches) params += l.buffers.size();
     instance_.buffers.resize(plan.buffers.size());
-    instance_.params.resize(params);
     if (plan.arena_bytes > 0) arena_ = Storage::allocate(plan.arena_bytes);
   }
 

@@ -16,26 +16,16 @@
 #include "lilith/optim.h"
 #include "lilith/train.h"
 #include "lilith/transforms.h"
-#include "support/expect_error.h"
-#include "support/opencl.h"
+#include "support/on_opencl.h"
 #include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
 
-struct Devices : ::testing::Test {
-  void SetUp() override { NEEDS_OPENCL; }
-  TensorOptions there() const { return {.device = opencl(0)}; }
-};
+using testing::expect_error_has;
+using testing::floats;
 
-// The text has this part.
-template <class F>
-void expect_error(F&& f, const std::string& part) {
-  const std::string text = testing::error_text(f);
-  EXPECT_NE(text.find(part), text.npos) << text;
-}
-
-std::vector<float> floats(const Tensor& t) { return t.to_vector<float>(); }
+struct Devices : testing::OnOpenCl {};
 
 TEST_F(Devices, ValuesGoThereAndBack) {
   const Tensor x = tensor({{1.f, 2.f}, {3.f, 4.f}}, there());
@@ -53,9 +43,9 @@ TEST_F(Devices, ValuesGoThereAndBack) {
 
 TEST_F(Devices, TheHostReadsACopy) {
   const Tensor x = ones({3}, there());
-  expect_error([&] { static_cast<void>(x.data<float>()); },
-               "data: the tensor is f32[3] on opencl:0; the host reads a copy: "
-               "x.to(cpu()).data<T>()");
+  expect_error_has([&] { static_cast<void>(x.data<float>()); },
+                   "data: the tensor is f32[3] on opencl:0; the host reads a copy: "
+                   "x.to(cpu()).data<T>()");
 }
 
 TEST_F(Devices, NumbersAndScalarsOfTheHostGoAlong) {
@@ -69,11 +59,11 @@ TEST_F(Devices, NumbersAndScalarsOfTheHostGoAlong) {
 
 TEST_F(Devices, MixingThemNamesBothTensors) {
   const Tensor x = ones({3}, there()), y = ones({3});
-  expect_error([&] { static_cast<void>(x + y); },
-               "add: operands on two devices: f32[3] on opencl:0, of devices_test.cpp:");
-  expect_error([&] { static_cast<void>(x + y); }, "f32[3] on cpu, of devices_test.cpp:");
-  expect_error([&] { static_cast<void>(matmul(ones({2, 2}, there()), ones({2, 2}))); },
-               "move one with x.to(device)");
+  expect_error_has([&] { static_cast<void>(x + y); },
+                   "add: operands on two devices: f32[3] on opencl:0, of devices_test.cpp:");
+  expect_error_has([&] { static_cast<void>(x + y); }, "f32[3] on cpu, of devices_test.cpp:");
+  expect_error_has([&] { static_cast<void>(matmul(ones({2, 2}, there()), ones({2, 2}))); },
+                   "move one with x.to(device)");
 }
 
 TEST_F(Devices, WhatIsMadeThereStaysThere) {
@@ -154,7 +144,7 @@ TEST_F(Devices, MemoryIsCounted) {
 TEST_F(Devices, AnIndexOutOfRangeIsFound) {
   const Tensor x = ones({4, 2}, there());
   const Tensor at = tensor({1, 7}).to(opencl(0));
-  expect_error([&] { eval(index_select(x, 0, at)); }, "index 7");
+  expect_error_has([&] { eval(index_select(x, 0, at)); }, "index 7");
 }
 
 TEST_F(Devices, ModelsAreSavedFromThere) {
@@ -176,8 +166,8 @@ TEST(DeviceNames, AreParsedAndListed) {
   EXPECT_EQ(parse_device("cpu"), cpu());
   EXPECT_EQ(devices().front(), cpu());
   EXPECT_EQ(device_kinds().front().name, "cpu");
-  expect_error([] { parse_device("tpu:1"); }, "device: 'tpu:1' names none");
-  expect_error([] { parse_device("opencl:250"); }, "there is no device opencl:250");
+  expect_error_has([] { parse_device("tpu:1"); }, "device: 'tpu:1' names none");
+  expect_error_has([] { parse_device("opencl:250"); }, "there is no device opencl:250");
   for (const DeviceKindInfo& kind : device_kinds())
     EXPECT_EQ(kind.count == 0, !kind.why_none.empty());
 }

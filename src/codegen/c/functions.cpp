@@ -75,6 +75,13 @@ FN f32 round_bf16_f32(f32 x) { return f32_of_bf16(bf16_of_f32(x)); }
 
 // A f64 is rounded to odd on its way to f32, so that rounding twice is rounding once.
 const char* const kFunctionsF64 = R"(
+FN f64 fma_f64(f64 a, f64 b, f64 c) { return fma(a, b, c); }
+FN f64 floor_f64(f64 x) { return floor(x); }
+FN f64 ceil_f64(f64 x) { return ceil(x); }
+FN f64 trunc_f64(f64 x) { return trunc(x); }
+FN f64 rint_f64(f64 x) { return rint(x); }
+FN f64 abs_f64(f64 x) { return fabs(x); }
+FN f64 rem_f64(f64 a, f64 b) { return fmod(a, b); }
 FN f64 min_f64(f64 a, f64 b) {
   return a == b ? f64_bits(bits_f64(a) | bits_f64(b)) : (a < b || a != a) ? a : b;
 }

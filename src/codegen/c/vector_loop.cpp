@@ -65,14 +65,8 @@ class Finder {
   /// The loads of a statement, each once; the mask's own are not under the mask.
   void find(Expr root, Expr mask) {
     if (root == mask) mask = {};
-    std::unordered_set<const kir::ExprNode*> seen;
-    std::vector<Expr> todo{root};
-    while (!todo.empty()) {
-      const Expr x = todo.back();
-      todo.pop_back();
-      if (!seen.insert(x.node()).second) continue;
-      todo.insert(todo.end(), x->args.begin(), x->args.end());
-      if (x->op != Op::Load) continue;
+    kir::for_each_below(root, [&](Expr x) {
+      if (x->op != Op::Load) return;
       loaded_.insert(x->i);
       const auto same = std::ranges::find_if(loads_, [&](const auto& l) { return l.first == x; });
       if (same == loads_.end()) {
@@ -80,7 +74,7 @@ class Finder {
       } else if (same->second.mask != mask) {
         same->second.differs = true;
       }
-    }
+    });
   }
 
   void add(Expr load, const Guard& guard, VectorLoop* out) {

@@ -70,14 +70,7 @@ constexpr const char* kHeadF64 = R"(
 typedef double f64;
 FN u64 bits_f64(f64 x) { return (u64)__double_as_longlong(x); }
 FN f64 f64_bits(u64 x) { return __longlong_as_double((i64)x); }
-FN f64 fma_f64(f64 a, f64 b, f64 c) { return fma(a, b, c); }
 FN f64 sqrt_f64(f64 x) { return __dsqrt_rn(x); }
-FN f64 floor_f64(f64 x) { return floor(x); }
-FN f64 ceil_f64(f64 x) { return ceil(x); }
-FN f64 trunc_f64(f64 x) { return trunc(x); }
-FN f64 rint_f64(f64 x) { return rint(x); }
-FN f64 abs_f64(f64 x) { return fabs(x); }
-FN f64 rem_f64(f64 a, f64 b) { return fmod(a, b); }
 FN f64 div_f64(f64 a, f64 b) { return __ddiv_rn(a, b); }
 FN i32 i32_of_f64(f64 x) { return x != x ? 0 : __double2int_rz(x); }
 FN i64 i64_of_f64(f64 x) { return x != x ? 0 : __double2ll_rz(x); }
