@@ -97,12 +97,11 @@ void check_device(std::string_view what, Device device) {
 std::optional<Device> find_device_name(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
-  int index = 0;
+  std::uint8_t index = 0;
   if (colon != text.npos) {
     const std::string_view digits = text.substr(colon + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-    if (error != std::errc() || end != digits.data() + digits.size() || index < 0 || index > 255)
-      return {};
+    if (error != std::errc() || end != digits.data() + digits.size()) return {};
   }
   for (std::size_t k = 0; k < table().used; ++k) {
     if (name_of(k) == kind && (k > 0 || index == 0)) return numbered(k, index);

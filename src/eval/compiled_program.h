@@ -13,6 +13,7 @@ std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOpti
 
 /// The device of a graph's outputs; the host when it has none.
 Device device_of(const Graph& g);
+/// What plans for a device are made for.
 schedule::Target target_of(Device device);
 /// The plan of a prepared graph for its device. checked: checks of its indices come at its end.
 schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options);

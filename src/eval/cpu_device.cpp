@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include "codegen/codegen.h"
 #include "core/device_kinds.h"
 #include "eval/launcher.h"

@@ -58,6 +58,7 @@ class OpenClLauncher final : public Launcher {
 
   void launch(std::size_t k, const Instance& instance) const {
     std::vector<opencl::Place> places;
+    places.reserve(buffers_[k].size());
     for (const int b : buffers_[k]) {
       const Place& place = instance.buffers[static_cast<std::size_t>(b)];
       places.push_back(
@@ -83,7 +84,7 @@ schedule::Target target(int i) {
   const opencl::DeviceInfo& d = opencl::devices()[static_cast<std::size_t>(i)];
   schedule::Target t;
   t.threads = std::max(1, d.compute_units);
-  if (env::disabled("gpu_kernels")) return t;
+  if (env::disabled("gpu_kernels") || d.max_group < schedule::GpuTarget::kLeastThreads) return t;
   schedule::GpuTarget gpu;
   gpu.units = t.threads;
   gpu.threads = static_cast<int>(std::bit_floor(std::min<std::size_t>(d.max_group, 256)));

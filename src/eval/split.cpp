@@ -110,7 +110,10 @@ class Splitter {
     };
     for (NodeImpl* node : members_[p]) {
       if (is_copy(*node)) {
-        part.moves.push_back({number(node->inputs[0]), number(node), node->aval.device});
+        NodeImpl* from = node->inputs[0];
+        if (from->is_leaf() && !values_.contains(from))
+          out_.constants.push_back({number(from), Tensor(from)});
+        part.moves.push_back({number(from), number(node), node->aval.device});
         continue;
       }
       std::vector<Tensor> args;

@@ -9,6 +9,7 @@ namespace lilith {
 /// A program whose values lie on several devices, in parts that run one after another. Values are
 /// numbered: the graph's inputs come first.
 struct Split {
+  /// A value that is copied to another device, where it is a value of its own.
   struct Move {
     std::size_t from, to;
     Device device;
@@ -24,11 +25,12 @@ struct Split {
     Tensor leaf;
   };
   std::vector<Part> parts;
-  std::vector<Constant> constants;   // leaves that are outputs themselves
+  std::vector<Constant> constants;   // leaves that are outputs, or copied to another device
   std::vector<std::size_t> outputs;  // the values that the whole graph's outputs are
   std::size_t num_values = 0;
 };
 
+/// Whether all values of a graph lie on one device.
 bool is_on_one_device(const Graph& g);
 /// As few parts as there can be where the host begins: each takes all nodes of its device whose
 /// operands are there. So the scalars of an optimiser come first, and the step after it is one

@@ -36,12 +36,12 @@ class SplitProgram final : public Program {
     std::vector<StoragePtr> values(split_.num_values);
     std::ranges::copy(inputs, values.begin());
     std::vector<StoragePtr> given = take_given(outputs);
-    for (std::size_t p = 0; p < split_.parts.size(); ++p) {
-      move(split_.parts[p], &values, given);
-      if (programs_[p]) run_part(p, donated, &values, &given);
-    }
     for (const Split::Constant& c : split_.constants)
       values[c.value] = runtime::copied_to(*ir::realise(c.leaf, "eval"), c.leaf.device());
+    for (std::size_t p = 0; p < split_.parts.size(); ++p) {
+      move(p, &values, given);
+      if (programs_[p]) run_part(p, donated, &values, &given);
+    }
     hand_out(inputs.size(), values, outputs);
   }
 
@@ -96,14 +96,22 @@ class SplitProgram final : public Program {
     return given;
   }
 
-  static void move(const Split::Part& part, std::vector<StoragePtr>* values,
-                   const std::vector<StoragePtr>& given) {
-    for (const Split::Move& m : part.moves) {
+  void move(std::size_t p, std::vector<StoragePtr>* values,
+            const std::vector<StoragePtr>& given) const {
+    const std::vector<Split::Move>& moves = split_.parts[p].moves;
+    for (const Split::Move& m : moves) {
       const Storage& from = *(*values)[m.from];
       StoragePtr& to = (*values)[m.to];
       to = given[m.to] ? given[m.to] : Storage::allocate(from.bytes(), m.device);
       runtime::copy(from, *to, std::min(from.bytes(), to->bytes()));
     }
+    for (const Split::Move& m : moves)
+      if (m.from >= num_inputs_ && last_use_[m.from] == p && !reads(p, m.from))
+        (*values)[m.from].reset();
+  }
+
+  bool reads(std::size_t p, std::size_t value) const {
+    return std::ranges::count(split_.parts[p].inputs, value) > 0;
   }
 
   void run_part(std::size_t p, std::span<const char> donated, std::vector<StoragePtr>* values,

@@ -7,16 +7,16 @@
 namespace lilith::ir {
 namespace {
 
-bool only_moves_elements(const OpDef* op) {
+bool brings_into_form(const OpDef* op) {
   const std::string_view name = op->name;
-  return name == "broadcast" || name == "reshape" || name == "transpose";
+  return name == "broadcast" || name == "reshape" || name == "transpose" || name == "cast";
 }
 
 // What the user gave: ops bring operands into a form of their own first.
 const NodeImpl* given(const Tensor& x) {
   const NodeImpl* node = x.node();
   const std::string here = LocScope::current().str();
-  while (only_moves_elements(node->op) && node->loc.str() == here) node = node->inputs[0];
+  while (brings_into_form(node->op) && node->loc.str() == here) node = node->inputs[0];
   return node;
 }
 

@@ -22,8 +22,12 @@ using IsCommon = std::function<bool(Expr)>;
 
 /// All that x reads from memory and registers has one value in both runs, so it does not change.
 bool is_steady(Expr x, const IsCommon& is_common) {
-  if ((x->op == Op::Load || x->op == Op::RegRead) && !is_common(x)) return false;
-  return std::ranges::all_of(x->args, [&](Expr a) { return is_steady(a, is_common); });
+  bool steady = true;
+  for_each_below(x, [&](Expr e) {
+    const bool read = e->op == Op::Load || e->op == Op::RegRead;
+    steady = steady && (!read || is_common(e));
+  });
+  return steady;
 }
 
 void add_condition(Expr c, const IsCommon& is_common, Bounds* bounds,
@@ -46,6 +50,13 @@ Wide floor_of(Wide x, Wide by) { return x >= 0 ? x / by : -((by - 1 - x) / by); 
 
 Wide highest(const Form& f, const Bounds& bounds, int depth = 3);
 
+/// Whether c * f stays far from the ends of 64 bits.
+bool may_multiply(const Form& f, std::int64_t c) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 60;
+  return f.constant < kMost / c && f.constant > -(kMost / c) &&
+         std::ranges::all_of(f.terms, [&](const Term& t) { return std::abs(t.k) < kMost / c; });
+}
+
 /// The same by way of a quotient q = x / c with a positive factor: c * f is at most what it becomes
 /// with x for c * q.
 Wide highest_without_quotient(const Form& f, const Term& q, const Bounds& bounds, int depth) {
@@ -66,6 +77,7 @@ Wide highest(const Form& f, const Bounds& bounds, int depth) {
   for (const Term& t : f.terms) {
     const bool quotient = t.atom->op == Op::FloorDiv && t.atom->args[1]->op == Op::Const;
     if (depth == 0 || bounds.empty() || !quotient || t.k <= 0 || t.atom->args[1]->i <= 0) continue;
+    if (!may_multiply(f, t.atom->args[1]->i)) continue;
     best = std::min(best, highest_without_quotient(f, t, bounds, depth));
   }
   for (const Form& b : bounds) {
@@ -118,10 +130,13 @@ class Proof {
 
   /// Of both runs the same.
   bool is_equal(Expr x) {
-    if (x->lo == x->hi || equal_.contains(x.node())) return true;
+    if (x->lo == x->hi || equal_.contains(x.node()) || made_of_equal_.contains(x.node()))
+      return true;
     const bool leaf = x->op == Op::Var || x->op == Op::RegRead || x->op == Op::Load;
     if (leaf && !is_common_(x)) return false;
-    return std::ranges::all_of(x->args, [&](Expr a) { return is_equal(a); });
+    if (!std::ranges::all_of(x->args, [&](Expr a) { return is_equal(a); })) return false;
+    made_of_equal_.insert(x.node());
+    return true;
   }
 
   /// The conditions leave it one value.
@@ -199,7 +214,7 @@ class Proof {
 
   const IsCommon& is_common_;
   Bounds bounds_[2];
-  std::unordered_set<const ExprNode*> equal_;
+  std::unordered_set<const ExprNode*> equal_, made_of_equal_;
   std::vector<Expr> remainders_;  // among them
   bool impossible_ = false;
 };

@@ -1,16 +1,11 @@
 #include <unordered_set>
 
+#include "kernel_ir/broken.h"
 #include "kernel_ir/grid.h"
 #include "kernel_ir/scalar.h"
-#include "lilith/error.h"
 
 namespace lilith::kir {
 namespace {
-
-template <class... Args>
-[[noreturn]] void broken(fmt::format_string<Args...> format, Args&&... args) {
-  throw InternalError("kernel IR: " + fmt::format(format, std::forward<Args>(args)...));
-}
 
 int arity(Op op) {
   switch (op) {

@@ -2,20 +2,15 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "kernel_ir/broken.h"
 #include "kernel_ir/grid.h"
 #include "kernel_ir/walk.h"
-#include "lilith/error.h"
 
 // The rules of form of kernels for a GPU. verify has checked each statement by itself before.
 namespace lilith::kir {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-
-template <class... Args>
-[[noreturn]] void broken(fmt::format_string<Args...> format, Args&&... args) {
-  throw InternalError("kernel IR: " + fmt::format(format, std::forward<Args>(args)...));
-}
 
 /// Of a kernel for a CPU.
 void check_no_grid(const Kernel& k, const Block& block) {

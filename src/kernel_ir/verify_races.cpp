@@ -3,20 +3,15 @@
 #include <unordered_set>
 
 #include "kernel_ir/apart.h"
+#include "kernel_ir/broken.h"
 #include "kernel_ir/grid.h"
 #include "kernel_ir/walk.h"
-#include "lilith/error.h"
 
 // No two threads touch an element that one of them stores, unless a Barrier lies between: of one
 // Thread loop by the indices, of two by the Barriers on every way from one to the other, of two
 // blocks by the indices.
 namespace lilith::kir {
 namespace {
-
-template <class... Args>
-[[noreturn]] void broken(fmt::format_string<Args...> format, Args&&... args) {
-  throw InternalError("kernel IR: " + fmt::format(format, std::forward<Args>(args)...));
-}
 
 struct Access {
   BufferId buffer;

@@ -79,7 +79,7 @@ std::string describe(const InferCtx& c);
 /// Attr `key` with one entry per dimension. Error otherwise.
 const std::vector<std::int64_t>& ints_per_dim(const InferCtx& c, std::string_view key, int rank);
 
-/// Attr "device", of ops that have no operands: the host where there is none.
+/// Attr "device" (of iota and copy_to): the host where there is none.
 Device device_of(const Attrs& attrs);
 
 kir::Expr cast_expr(kir::Pool& pool, kir::Expr x, DType dtype);

@@ -3,12 +3,20 @@
 
 #include "runtime/storage.h"
 
+#if defined(__SANITIZE_THREAD__)
+#define LILITH_TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LILITH_TSAN
+#endif
+#endif
+
 namespace lilith::runtime {
 
 /// Whether so many pointers hold the memory, all of them the caller's: then it may be written to,
 /// for whatever others read there happened before they let go.
 inline bool held_by(const StoragePtr& storage, long holders) {
-#if defined(__SANITIZE_THREAD__)
+#ifdef LILITH_TSAN
   // ThreadSanitizer knows no fences: the copy's count is changed in order.
   if (StoragePtr(storage).use_count() != holders + 1) return false;
   return storage.use_count() == holders;
@@ -21,3 +29,5 @@ inline bool held_by(const StoragePtr& storage, long holders) {
 }
 
 }  // namespace lilith::runtime
+
+#undef LILITH_TSAN

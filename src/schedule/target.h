@@ -12,6 +12,7 @@ enum class Isa : std::uint8_t { Baseline, Avx2, Avx512 };
 
 /// What kernels for a GPU may count on.
 struct GpuTarget {
+  static constexpr int kLeastThreads = 32;
   int threads = 256;                     // of a block
   std::int64_t shared_bytes = 32 << 10;  // of a block
   int units = 1;                         // that run blocks at the same time

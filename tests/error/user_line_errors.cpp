@@ -125,6 +125,7 @@ TEST(UserLine, ModelsAndFiles) {
   EXPECT_TRUE(text.ends_with(fmt::format("(user_line_errors.cpp:{})", __LINE__ - 2))) << text;
   const Device absent{Device::Kind::OpenCl, 200};
   const std::string copy = testing::error_text([&] { ones({2}).to(absent); });
+  EXPECT_TRUE(copy.ends_with(fmt::format(" (user_line_errors.cpp:{})", __LINE__ - 1))) << copy;
   EXPECT_TRUE(copy.starts_with("to: there is no device opencl:200")) << copy;
   const auto here = [&](int line) {
     return copy.substr(0, copy.rfind(" (")) + fmt::format(" (user_line_errors.cpp:{})", line);

@@ -181,6 +181,12 @@ std::vector<Tensor> value_and_gradients(const Case& c, const std::vector<Tensor>
   return out;
 }
 
+bool is_close(double got, double want, DType dtype) {
+  if (got == want || (std::isnan(got) && std::isnan(want))) return true;
+  return std::isfinite(want) &&
+         std::fabs(got - want) <= tolerance(dtype) * std::fmax(1, std::fabs(want));
+}
+
 Case with_dtype(Case c, DType dtype) {
   for (Operand& o : c.in) {
     if (is_floating(o.dtype)) o.dtype = dtype;

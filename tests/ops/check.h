@@ -17,6 +17,8 @@ std::vector<RefTensor> draw_f32(const Case& c, std::uint64_t seed);
 std::vector<Tensor> parameters(const std::vector<RefTensor>& values);
 /// What a value may be off by, against max(1, |value|): a few dozen roundings of the dtype.
 double tolerance(DType dtype);
+/// Whether a value is what it should be, within that; NaN is NaN, and an infinity is that one.
+bool is_close(double got, double want, DType dtype);
 /// The row with floating operands of a dtype.
 Case with_dtype(Case c, DType dtype);
 /// The row's output, and its gradients where it has any, for parameters of a trace.

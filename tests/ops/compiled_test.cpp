@@ -50,10 +50,9 @@ void expect_compiled(const Case& c, DType dtype, const std::string& what) {
     const Aval& aval = want[o].aval;
     for (std::int64_t k = 0; k < aval.numel(); ++k) {
       const double a = ir::read_f64(got[o]->data(), aval.dtype, k), b = want[o].get(k);
-      if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-      ASSERT_LE(std::fabs(a - b), tolerance(dtype) * std::fmax(1, std::fabs(b)))
-          << what << ", output " << o << ", element " << k << "\n"
-          << g.str();
+      ASSERT_TRUE(is_close(a, b, dtype)) << what << ", output " << o << ", element " << k << ": "
+                                         << a << ", should be " << b << "\n"
+                                         << g.str();
     }
   }
 }

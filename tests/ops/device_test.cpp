@@ -45,9 +45,8 @@ void expect_close(const RefTensor& want, const StoragePtr& got, DType dtype,
   const StoragePtr host = runtime::on_host(got);
   for (std::int64_t k = 0; k < want.aval.numel(); ++k) {
     const double a = ir::read_f64(host->data(), want.aval.dtype, k), b = want.get(k);
-    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-    ASSERT_LE(std::fabs(a - b), tolerance(dtype) * std::fmax(1, std::fabs(b)))
-        << what << ", element " << k;
+    ASSERT_TRUE(is_close(a, b, dtype))
+        << what << ", element " << k << ": " << a << ", should be " << b;
   }
 }
 

@@ -21,6 +21,7 @@ namespace lilith {
 namespace {
 
 bool plugged_in = false;  // other tests have a machine without it
+bool is_fast = false;
 
 Device toy() { return parse_device("toy:0"); }
 
@@ -106,7 +107,7 @@ const Device::Kind kToy = register_device_kind(
      .count = [] { return plugged_in ? 1 : 0; },
      .why_none = [] { return std::string("it is not plugged in"); },
      .describe = [](int) { return std::string("an interpreter"); },
-     .is_accelerator = [](int) { return false; },
+     .is_accelerator = [](int) { return is_fast; },
      .memory = toy_memory,
      .target = [](int) { return schedule::Target{}; },
      .launcher = [](const schedule::Plan& plan, int) -> std::unique_ptr<Launcher> {
@@ -124,6 +125,10 @@ TEST_F(AddingADevice, IsListedAndNamed) {
   EXPECT_EQ(description(toy()), "an interpreter");
   EXPECT_NE(std::ranges::count(devices(), toy()), 0);
   EXPECT_NE(best_available_device(), toy());
+  const bool has_other = best_available_device() != cpu();
+  is_fast = true;
+  EXPECT_TRUE(has_other || best_available_device() == toy());
+  is_fast = false;
   plugged_in = false;
   EXPECT_THROW(toy(), DeviceError);
   EXPECT_EQ(device_kinds().back().why_none, "it is not plugged in");

@@ -103,6 +103,8 @@ TEST(Device, AbsentOnesListThosePresent) {
   const std::string text = error_text([] { opencl(203); });
   EXPECT_TRUE(text.starts_with("opencl(203): there is no device opencl:203")) << text;
   EXPECT_NE(text.find("; the devices are: cpu"), text.npos) << text;
+  const std::vector<Device> all = devices();
+  EXPECT_NE(std::find(all.begin(), all.end(), best_available_device()), all.end());
 }
 
 TEST(Shape, EditsAndMeasures) {

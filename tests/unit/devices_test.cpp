@@ -6,6 +6,7 @@
 
 #include <sstream>
 
+#include "eval/program.h"
 #include "lilith/checkpoint.h"
 #include "lilith/compile.h"
 #include "lilith/io.h"
@@ -89,6 +90,16 @@ TEST_F(Devices, OneProgramOfSeveralParts) {
   eval(there_and_back, again);
   EXPECT_EQ(floats(there_and_back), std::vector<float>(16, 10));
   EXPECT_EQ(floats(again), std::vector<float>(16, 11));
+}
+
+// Without folding a copied constant stays one.
+TEST_F(Devices, AConstantIsCopied) {
+  const Tensor here = apply("copy_to", {ones({2}, there())}, {{"device", std::string("cpu")}});
+  const Graph g({}, {here, here + ones({2})});
+  std::vector<StoragePtr> out(2);
+  Program::compile(g)->run({}, {}, out);
+  EXPECT_EQ(static_cast<const float*>(out[0]->data())[1], 1);
+  EXPECT_EQ(static_cast<const float*>(out[1]->data())[1], 2);
 }
 
 struct Mlp {

@@ -77,6 +77,7 @@ TEST_F(DevicesTraining, WhatIsOfOneValueIsNotMadeOnTheHost) {
   eval(x);
   EXPECT_LE(memory_stats(cpu()).peak_bytes - before, std::int64_t{1} << 20);
   EXPECT_EQ(x.sum().item<double>(), 1.5 * static_cast<double>(n));
+  EXPECT_THROW(eval(ones({std::int64_t{1} << 30, std::int64_t{1} << 12}, there())), DeviceError);
   expect_error_has([&] { eval(ones({std::int64_t{1} << 30, std::int64_t{1} << 12}, there())); },
                    "opencl:0");
   x = {};

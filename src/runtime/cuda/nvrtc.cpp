@@ -107,12 +107,6 @@ class Unit {
 
 const std::string& why_no_compiler() { return api().why_none; }
 
-std::string compiler_version() {
-  int major = 0, minor = 0;
-  if (!why_no_compiler().empty() || api().version(&major, &minor) != 0) return "";
-  return fmt::format("{}.{}", major, minor);
-}
-
 Compiled compile(const std::string& source, int architecture, bool usage) {
   if (!why_no_compiler().empty())
     throw DeviceError("cuda: " + why_no_compiler(), LocScope::current());

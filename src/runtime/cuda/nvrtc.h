@@ -6,8 +6,6 @@ namespace lilith::runtime::cuda {
 
 /// Why there is no compiler; empty where there is one.
 const std::string& why_no_compiler();
-/// "13.0"; empty without a compiler.
-std::string compiler_version();
 
 struct Compiled {
   std::string cubin;  // code for that architecture

@@ -248,14 +248,17 @@ TileShape TiledProduct::choose_tile() const {
   const std::int64_t most_x = target.threads >= 256 ? 16 : 8, most_y = target.threads / most_x;
   const std::int64_t rows = power_of_two(rows_.extent), columns = power_of_two(columns_.extent);
   const std::int64_t y = std::min({most_y, rows, kMostThreadsAcross}),
-                     x = std::min({most_x, columns, kMostThreadsAcross});
+                     x = std::min(most_x, columns);
   TileShape best{y, x, 1, 1};
   for (const std::int64_t r : {4, 2, 1}) {
     for (const std::int64_t c : {4, 2, 1}) {
       const TileShape t{y, x, r, c};
       const bool fills = t.height() <= std::max(rows, y) && t.width() <= std::max(columns, x);
       const bool enough = tiles(t) * choose_parts(t) >= target.units;
-      if (fills && enough && r * c > best.rows * best.columns) best = t;
+      const bool fits =
+          kSlice * (t.height() + t.width()) * static_cast<std::int64_t>(size_of(dtype_)) <=
+          target.shared_bytes;
+      if (fills && fits && enough && r * c > best.rows * best.columns) best = t;
     }
   }
   return best;

@@ -15,8 +15,11 @@ std::vector<Choice> map_ways(Builder& b, const Map& g) {
   if (map->domain.shape.numel() == 0) return {};
   if (is_arg_reduction(g.reduces[0])) return way("index of the best", emit_best_index);
   const bool by_rows = map->dims.empty() || map->dims.back().reduced;
-  return by_rows ? way("row reduction", emit_row_reduction)
-                 : way("column reduction", emit_column_reduction);
+  if (by_rows) return way("row reduction", emit_row_reduction);
+  // An element of each thread and reduction lies in shared memory.
+  const auto bytes = std::ssize(g.reduces) * 8 * b.target.gpu->threads;
+  if (bytes > b.target.gpu->shared_bytes) return {};
+  return way("column reduction", emit_column_reduction);
 }
 
 }  // namespace lilith::schedule::gpu

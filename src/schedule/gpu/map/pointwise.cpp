@@ -41,7 +41,8 @@ void emit_pointwise(MapKernel& map) {
   const std::int64_t points = extent_of(dims);
   const std::int64_t threads =
       std::min<std::int64_t>(map.b.target.gpu->threads, power_of_two(points));
-  const Expr block = pool.var(divide_up(points, threads), "block"), t = pool.var(threads, "t");
+  const std::int64_t blocks = divide_up(points, threads);
+  const Expr block = pool.var(blocks, "block"), t = pool.var(threads, "t");
   const Expr point = block * pool.integer(threads) + t;
   std::vector<Expr> by;
   if (!dims.empty()) split_index(point, dims, &by);
@@ -50,8 +51,8 @@ void emit_pointwise(MapKernel& map) {
   if (points % threads != 0)
     body = only_where(kir::lt(point, pool.integer(points)), std::move(body));
   make_grid(&map.kernel, block, threads, threads_loop(t, std::move(body)));
-  map.launch(fmt::format("pointwise, {} blocks of {}{}", block->hi - block->lo + 1, threads,
-                         v ? ", 4 a thread" : ""));
+  map.launch(fmt::format("pointwise, {} blocks of {}{}", blocks, threads,
+                         v ? fmt::format(", {} a thread", kVector) : ""));
 }
 
 }  // namespace lilith::schedule::gpu

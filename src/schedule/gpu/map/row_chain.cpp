@@ -40,7 +40,9 @@ class RowsOfBlocks : public RowStages {
 std::optional<std::vector<int>> RowsOfBlocks::find_order() {
   for (int d = 0; d < domain_.shape.rank(); ++d) order_.push_back(d);
   if (domain_.shape.numel() == 0 || !lower_stages(true)) return {};
-  if (scratch_bytes() > b_.target.gpu->shared_bytes) return {};
+  // Lanes whose sums are combined need room too: an array of two types (codegen/c/lane_sums.h).
+  const std::int64_t lanes = 2 * 8 * std::int64_t{b_.target.gpu->threads};
+  if (scratch_bytes() + lanes > b_.target.gpu->shared_bytes) return {};
   std::vector<Access> accesses;
   std::vector<int> order = wanted_order(&accesses);
   const std::vector<LoopDim> dims = domain_.loops(order);
