@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 #include "lilith/error.h"
@@ -30,6 +31,9 @@ std::vector<Row> read_table() {
       {"LILITH_DEVICE", "what --device of the commands is where it is not given", {}},
       {"LILITH_NUM_THREADS", "threads of the team; unset: the cores this process may use", {}},
       {"LILITH_SPIN", "0: idle workers sleep at once", {}},
+      {"LILITH_CACHE",
+       "the folder that keeps compiled programs; off: none; unset: ~/.cache/lilith",
+       {}},
   };
   for (Row& row : rows) {
     if (const char* value = std::getenv(std::string(row.name).c_str())) row.value = value;
@@ -46,7 +50,7 @@ struct Settings {
   std::vector<Row> rows = read_table();
   std::vector<DebugRule> debug;
   std::vector<std::string> disabled;
-  std::string dump;
+  std::string dump, cache;
   bool verify = false, eager = false, check_nan = false;
   Settings() { parse(); }
   const Row& row(std::string_view name) const;
@@ -66,7 +70,25 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+// What the XDG base directory specification says; relative paths count for nothing.
+std::string user_cache_dir() {
+  const auto absolute = [](const char* variable) -> std::string {
+    const char* value = std::getenv(variable);
+    return value && value[0] == '/' ? value : "";
+  };
+  if (const std::string cache = absolute("XDG_CACHE_HOME"); !cache.empty())
+    return cache + "/lilith";
+  const std::string home = absolute("HOME");
+  return home.empty() ? "" : home + "/.cache/lilith";
+}
+
 bool is_on(std::string_view v) { return !(v.empty() || v == "0" || v == "off" || v == "false"); }
+
+std::string cache_folder(const std::string& asked) {
+  if (asked.empty()) return user_cache_dir();
+  std::error_code fault;  // without a working directory there is no such folder
+  return is_on(asked) ? std::filesystem::absolute(asked, fault).string() : "";
+}
 
 int parse_int(std::string_view variable, std::string_view value) {
   int out = 0;
@@ -93,6 +115,7 @@ void Settings::parse() {
   }
   disabled = split(row("LILITH_DISABLE").value, ',');
   dump = row("LILITH_DUMP").value;
+  cache = cache_folder(row("LILITH_CACHE").value);
   verify = is_on(row("LILITH_VERIFY").value);
 #ifndef NDEBUG
   verify = verify || row("LILITH_VERIFY").value.empty();
@@ -125,6 +148,7 @@ bool debug(int level, std::string_view topic) {
 }
 
 const std::string& dump_dir() { return settings().dump; }
+const std::string& cache_dir() { return settings().cache; }
 bool verify() { return settings().verify; }
 bool eager() { return settings().eager; }
 bool check_nan() { return settings().check_nan; }

@@ -19,6 +19,9 @@ int integer(std::string_view variable, int fallback);
 bool debug(int level, std::string_view topic = "");
 /// The folder of LILITH_DUMP; empty for none.
 const std::string& dump_dir();
+/// The folder of the cache on disk: LILITH_CACHE, else lilith in XDG_CACHE_HOME or ~/.cache; empty
+/// for none (LILITH_CACHE=off, or no home).
+const std::string& cache_dir();
 /// Verify after each pass: LILITH_VERIFY, and always in Debug builds.
 bool verify();
 /// LILITH_DISABLE names this pass or feature ("cse,fuse").
