@@ -2,7 +2,7 @@
 // that wait for each other, and what NVRTC makes of the text for sm_90: registers and spills.
 //
 //   cuda_texts [--text] DIR/NNNN_case/graph.txt…
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -12,9 +12,11 @@
 
 #include "codegen/c/source.h"
 #include "codegen/cuda/dialect.h"
+#include "eval/split.h"
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
 #include "runtime/cuda/nvrtc.h"
+#include "schedule/launch_graph.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
 
@@ -32,35 +34,23 @@ schedule::Target target() {
   return t;
 }
 
-schedule::Plan plan_of(const std::string& path) {
-  std::ifstream in(path);
-  const Graph asked = parse_graph(std::string{std::istreambuf_iterator<char>(in), {}});
-  schedule::IndexChecks prepared = schedule::prepare(run_passes(asked));
+schedule::Plan plan_of(const Graph& optimised) {
+  schedule::IndexChecks prepared = schedule::prepare(optimised);
   schedule::PlanOptions options;
   options.target = target();
   options.donated.assign(prepared.graph.inputs().size(), prepared.checks.empty());
   return schedule::make_plan(prepared.graph, options);
 }
 
-/// Launches on the longest way along which each waits for one before it: they touch one buffer,
-/// and one of them writes it.
-std::size_t longest_chain(const schedule::Plan& plan) {
-  std::vector<std::size_t> depth;
-  for (const schedule::LaunchPlan& l : plan.launches) {
-    std::size_t longest = 0;
-    const auto writes = [](const schedule::LaunchPlan& by, int buffer) {
-      return std::ranges::count(by.written, buffer) > 0;
-    };
-    for (std::size_t k = 0; k < depth.size(); ++k) {
-      const schedule::LaunchPlan& before = plan.launches[k];
-      const bool waits = std::ranges::any_of(l.buffers, [&](int b) {
-        return std::ranges::count(before.buffers, b) > 0 && (writes(l, b) || writes(before, b));
-      });
-      if (waits) longest = std::max(longest, depth[k]);
-    }
-    depth.push_back(longest + 1);
-  }
-  return depth.empty() ? 0 : *std::ranges::max_element(depth);
+/// What the device computes. A host part, whose scalars go by value, is no node of a CUDA graph.
+std::vector<Graph> device_parts(const std::string& path) {
+  std::ifstream in(path);
+  const Graph g = run_passes(parse_graph(std::string{std::istreambuf_iterator<char>(in), {}}));
+  if (is_on_one_device(g)) return {g};
+  std::vector<Graph> parts;
+  for (const Split::Part& part : split_by_device(g).parts)
+    if (part.device != cpu() && !part.outputs.empty()) parts.push_back(part.graph);
+  return parts;
 }
 
 /// The largest number that stands before `unit` in NVRTC's report.
@@ -74,20 +64,22 @@ int most(const std::string& log, const std::string& unit) {
   return largest;
 }
 
-void report(const std::string& path, bool show_text) {
-  const schedule::Plan plan = plan_of(path);
+void report(const std::string& path, const Graph& part, bool show_text) {
+  const schedule::Plan plan = plan_of(part);
+  const schedule::LaunchNeeds needs = schedule::launch_needs(plan);
   std::vector<const kir::Kernel*> kernels;
   std::size_t of_blocks = 0;
   for (const schedule::LaunchPlan& l : plan.launches) {
     kernels.push_back(&l.kernel);
     of_blocks += l.kernel.threads > 0;
     if (show_text)
-      fmt::print("{:6} threads  {}: {}\n", l.kernel.threads, l.what.substr(0, 70), l.how);
+      fmt::print("{:3} {:4} threads, waits for {}; {}: {}\n", kernels.size() - 1, l.kernel.threads,
+                 needs[kernels.size() - 1], l.what.substr(0, 70), l.how);
   }
   const codegen::c::Source source = codegen::c::print(kernels, codegen::cuda::kDialect, {});
   if (show_text) fmt::print("{}\n", source.text);
   fmt::print("{}: {} launches ({} of blocks), longest chain {}, arena {:.1f} MB", path,
-             plan.launches.size(), of_blocks, longest_chain(plan),
+             plan.launches.size(), of_blocks, schedule::longest_chain(needs),
              static_cast<double>(plan.arena_bytes) / 1e6);
   if (const std::string& why = runtime::cuda::why_no_compiler(); !why.empty()) {
     fmt::print("; not compiled: {}\n", why);
@@ -108,6 +100,6 @@ int main(int argc, char** argv) {
     if (std::string(argv[i]) == "--text")
       show_text = true;
     else
-      report(argv[i], show_text);
+      for (const Graph& part : device_parts(argv[i])) report(argv[i], part, show_text);
   }
 }

@@ -214,19 +214,21 @@ void choose_donors(Plan* plan, const std::vector<bool>& donated) {
   donors.take_what_is_free();
 }
 
-void plan_memory(Plan* plan, std::size_t guard_bytes) {
+void plan_memory(Plan* plan, std::size_t guard_bytes, std::size_t spread_bytes) {
   find_lifetimes(plan);
   std::vector<BufferPlan*> order;
   int end = 0;
+  std::size_t all = 0;
   for (BufferPlan& b : plan->buffers) {
     if (b.kind != BufferPlan::Kind::Arena || b.first < 0) continue;
     order.push_back(&b);
     end = std::max(end, b.last + 1);
+    all += round_up(b.bytes);
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const BufferPlan* a, const BufferPlan* b) { return a->bytes > b->bytes; });
   // With guard bands nothing shares memory, so that a band can be looked at after the run.
-  const bool shared = guard_bytes == 0;
+  const bool shared = guard_bytes == 0 && all > spread_bytes;
   Occupancy occupancy(shared ? end : 1);
   for (BufferPlan* b : order) {
     const std::size_t need = round_up(b->bytes + guard_bytes);

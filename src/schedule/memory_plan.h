@@ -11,8 +11,9 @@ namespace lilith::schedule {
 void choose_donors(Plan* plan, const std::vector<bool>& donated);
 
 /// Gives every arena buffer an offset such that buffers that live at the same time do not overlap.
-/// `guard_bytes` > 0 leaves a band after each buffer, for tests.
-void plan_memory(Plan* plan, std::size_t guard_bytes);
+/// `guard_bytes` > 0 leaves a band after each buffer, for tests. Where all buffers together take no
+/// more than `spread_bytes`, none lies where another one did.
+void plan_memory(Plan* plan, std::size_t guard_bytes, std::size_t spread_bytes = 0);
 /// The first and the last launch during which each buffer's memory is taken; -1 for one that no
 /// launch touches. (BufferPlan counts the stretches between barriers.)
 std::vector<std::pair<int, int>> taken_launches(const Plan& plan);

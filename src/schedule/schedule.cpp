@@ -25,7 +25,8 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   phase.emplace(Phase::Memory);
   choose_donors(&plan, options.donated);
   place_barriers(&plan);
-  plan_memory(&plan, options.guard_bytes);
+  const std::optional<GpuTarget>& gpu = options.target.gpu;
+  plan_memory(&plan, options.guard_bytes, gpu ? gpu->spread_bytes : 0);
   record_plan(g, options, plan);
   return plan;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@ struct GpuTarget {
   int threads = 256;                     // of a block
   std::int64_t shared_bytes = 32 << 10;  // of a block
   int units = 1;                         // that run blocks at the same time
+  /// An arena up to this size has a place of its own for each buffer: launches then wait for values
+  /// alone, not for memory.
+  std::size_t spread_bytes = std::size_t{256} << 20;
 };
 
 /// What kernels are made for: what the schedule may count on, and what the code generator has to
