@@ -28,6 +28,8 @@ std::vector<Row> read_table() {
       {"LILITH_CHECK_NAN", "1: name the op and the line that first make a NaN", {}},
       {"LILITH_SHARED", "the folder of real data and goldens for tests", {}},
       {"LILITH_CPU", "code for avx512, avx2 or baseline; unset: the best this CPU runs", {}},
+      {"LILITH_CUDA_DRIVER", "the library of CUDA's driver; unset: libcuda.so.1", {}},
+      {"LILITH_NVRTC", "the library of CUDA's compiler; unset: libnvrtc.so.13 or .12", {}},
       {"LILITH_DEVICE", "what --device of the commands is where it is not given", {}},
       {"LILITH_NUM_THREADS", "threads of the team; unset: the cores this process may use", {}},
       {"LILITH_SPIN", "0: idle workers sleep at once", {}},

@@ -33,9 +33,7 @@ class CpuLauncher final : public Launcher {
     codegen::set_barrier_function([](std::int64_t, std::int64_t n) {
       if (n > 1) ThreadTeam::instance().barrier();
     });
-    std::vector<const kir::Kernel*> kernels;
-    for (const schedule::LaunchPlan& l : plan.launches) kernels.push_back(&l.kernel);
-    compiled_ = codegen::compile_kernels(kernels);
+    compiled_ = codegen::compile_kernels(kernels_of(plan));
     for (std::size_t i = 0; i < compiled_.size(); ++i) {
       const schedule::LaunchPlan& l = plan.launches[i];
       launches_.push_back({compiled_[i].fn, buffers_.size(), l.barrier_before, l.single});
@@ -152,6 +150,12 @@ class CpuLauncher final : public Launcher {
 }  // namespace
 
 Launcher::~Launcher() = default;
+
+std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan) {
+  std::vector<const kir::Kernel*> kernels;
+  for (const schedule::LaunchPlan& l : plan.launches) kernels.push_back(&l.kernel);
+  return kernels;
+}
 
 std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan) {
   return std::make_unique<CpuLauncher>(plan);

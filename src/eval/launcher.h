@@ -25,6 +25,9 @@ class Launcher {
   virtual std::vector<double> run_timed(Instance& instance) const = 0;
 };
 
+/// By launch.
+std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan);
+
 /// For this CPU: launches run on the thread team, one thread's alone on the caller.
 std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan);
 

@@ -6,7 +6,7 @@
 #include "codegen/opencl/compile.h"
 #include "core/device_kinds.h"
 #include "core/env.h"
-#include "eval/launcher.h"
+#include "eval/queued_launcher.h"
 #include "runtime/opencl/memory.h"
 #include "schedule/target.h"
 
@@ -17,24 +17,11 @@ namespace {
 namespace opencl = runtime::opencl;
 using Clock = std::chrono::steady_clock;
 
-/// Launches are queued one after another; who reads a buffer waits for them.
-class OpenClLauncher final : public Launcher {
+class OpenClLauncher final : public QueuedLauncher {
  public:
   OpenClLauncher(const schedule::Plan& plan, opencl::Device& device)
-      : device_(device), kernels_(kernels_of(plan), device) {
+      : QueuedLauncher(plan.launches.size()), device_(device), kernels_(kernels_of(plan), device) {
     for (const schedule::LaunchPlan& l : plan.launches) buffers_.push_back(l.buffers);
-  }
-
-  void run(Instance& instance) const override {
-    for (std::size_t k = 0; k < buffers_.size(); ++k) launch(k, instance);
-  }
-
-  void run_in_steps(Instance& instance,
-                    const std::function<void(std::size_t)>& after) const override {
-    for (std::size_t k = 0; k < buffers_.size(); ++k) {
-      launch(k, instance);
-      after(k);
-    }
   }
 
   std::vector<double> run_timed(Instance& instance) const override {
@@ -42,7 +29,7 @@ class OpenClLauncher final : public Launcher {
     device_.finish();
     for (std::size_t k = 0; k < buffers_.size(); ++k) {
       const auto start = Clock::now();
-      launch(k, instance);
+      enqueue(k, instance);
       device_.finish();
       ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     }
@@ -50,13 +37,7 @@ class OpenClLauncher final : public Launcher {
   }
 
  private:
-  static std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan) {
-    std::vector<const kir::Kernel*> kernels;
-    for (const schedule::LaunchPlan& l : plan.launches) kernels.push_back(&l.kernel);
-    return kernels;
-  }
-
-  void launch(std::size_t k, const Instance& instance) const {
+  void enqueue(std::size_t k, const Instance& instance) const override {
     std::vector<opencl::Place> places;
     places.reserve(buffers_[k].size());
     for (const int b : buffers_[k]) {

@@ -10,11 +10,12 @@
 #include "ops/check.h"
 #include "passes/pipeline.h"
 #include "runtime/device_memory.h"
+#include "support/fake_cuda.h"
 #include "support/opencl.h"
 #include "support/to_storage.h"
 
-// Every row of the table, value and gradient, on an OpenCL device against the interpreter; many
-// rows a program, since building one costs more than running it.
+// Every row of the table, value and gradient, on an OpenCL device and on a fake CUDA device against
+// the interpreter; many rows a program, since building one costs more than running it.
 namespace lilith::testing {
 namespace {
 
@@ -27,10 +28,10 @@ struct Row {
   std::vector<Tensor> params, outputs;
 };
 
-Row row_of(const Case& c, DType dtype) {
+Row row_of(const Case& c, DType dtype, Device device) {
   const Case typed = with_dtype(c, dtype);
   Row row{c.op, draw_f32(typed, 3), {}, {}};
-  for (RefTensor& t : row.x) t.aval.device = opencl(0);
+  for (RefTensor& t : row.x) t.aval.device = device;
   row.params = parameters(row.x);
   try {
     row.outputs = value_and_gradients(typed, row.params);
@@ -62,7 +63,7 @@ void check_program(const std::vector<Row>& rows, DType dtype) {
     for (const Row& row : rows)
       for (std::size_t k = 0; k < row.params.size(); ++k)
         if (row.params[k].node() == node)
-          in.back() = runtime::copied_to(*to_storage(row.x[k]), opencl(0));
+          in.back() = runtime::copied_to(*to_storage(row.x[k]), node->aval.device);
   }
   std::vector<StoragePtr> got(roots.size());
   Program::compile(run_passes(driver::build_graph(canonical)))->run(in, {}, got);
@@ -74,19 +75,25 @@ void check_program(const std::vector<Row>& rows, DType dtype) {
   }
 }
 
+void check_table(DType dtype, Device device) {
+  std::vector<Row> rows;
+  for (const Case& c : cases()) {
+    rows.push_back(row_of(c, dtype, device));
+    if (rows.size() < kRowsAProgram) continue;
+    check_program(rows, dtype);
+    rows.clear();
+  }
+  if (!rows.empty()) check_program(rows, dtype);
+}
+
 class DeviceTable : public ::testing::TestWithParam<DType> {};
 
 TEST_P(DeviceTable, AgreesWithTheInterpreter) {
   NEEDS_OPENCL;
-  std::vector<Row> rows;
-  for (const Case& c : cases()) {
-    rows.push_back(row_of(c, GetParam()));
-    if (rows.size() < kRowsAProgram) continue;
-    check_program(rows, GetParam());
-    rows.clear();
-  }
-  if (!rows.empty()) check_program(rows, GetParam());
+  check_table(GetParam(), opencl(0));
 }
+
+TEST_P(DeviceTable, AgreesWithTheInterpreterOnCuda) { check_table(GetParam(), cuda(0)); }
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, DeviceTable,
                          ::testing::Values(kFloat64, kFloat32, kFloat16, kBFloat16),

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "codegen/c/limits.h"
 #include "codegen/opencl/dialect.h"
 #include "core/env.h"
 #include "lilith/error.h"
@@ -19,8 +20,7 @@ using runtime::opencl::Place;
 namespace {
 
 constexpr const char* kTopic = "codegen/opencl";
-constexpr std::size_t kParamBytes = 16;  // of a place
-constexpr std::size_t kGpuGroup = 64;    // work items of a group; a task of a CPU is long enough
+constexpr std::size_t kGpuGroup = 64;  // work items of a group; a task of a CPU is long enough
 
 std::string build_options(const DeviceInfo& d) {
   std::string out = "-cl-std=CL1.2";
@@ -36,29 +36,8 @@ std::size_t group_of(const Kernel& kernel, const DeviceInfo& d) {
   return std::min(d.gpu ? kGpuGroup : 1, kernel.max_group());
 }
 
-void check_params(const kir::Kernel& kernel, const c::Entry& entry, const Device& device) {
-  const std::size_t places = entry.params.size() + (entry.scratch_bytes > 0 ? 1 : 0);
-  if (kParamBytes * places <= device.info().max_param_bytes) return;
-  throw DeviceError(
-      fmt::format("codegen: kernel {} takes {} buffers, a kernel of {} at most {}", kernel.name,
-                  places, device.name(), device.info().max_param_bytes / kParamBytes),
-      LocScope::current());
-}
-
-/// A group has to run as the kernel says.
-void check_group(const kir::Kernel& kernel, const c::Entry& entry, const Device& device,
-                 std::size_t most) {
-  if (static_cast<std::size_t>(entry.threads) > most) {
-    throw DeviceError(
-        fmt::format("codegen: kernel {} has {} threads a block, {} runs at most {} of it",
-                    kernel.name, entry.threads, device.name(), most),
-        LocScope::current());
-  }
-  if (static_cast<std::size_t>(entry.local_bytes) <= device.info().local_bytes) return;
-  throw DeviceError(
-      fmt::format("codegen: kernel {} takes {} bytes of local memory, {} has {}", kernel.name,
-                  entry.local_bytes, device.name(), device.info().local_bytes),
-      LocScope::current());
+c::Limits limits_of(const Device& d) {
+  return {d.name(), d.info().max_param_bytes, d.info().max_group, d.info().local_bytes};
 }
 
 }  // namespace
@@ -68,8 +47,7 @@ CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, De
   std::int64_t scratch = 0;
   for (std::size_t k = 0; k < kernels.size(); ++k) {
     for (const c::Entry& entry : source_.kernels[k]) {
-      check_params(*kernels[k], entry, device);
-      check_group(*kernels[k], entry, device, device.info().max_group);
+      c::check_limits(*kernels[k], entry, limits_of(device));
       scratch = std::max(scratch, entry.scratch_bytes);
     }
   }
@@ -83,7 +61,8 @@ CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, De
     for (const c::Entry& entry : source_.kernels[k]) {
       std::shared_ptr<Kernel>& kernel = made[entry.name];
       if (!kernel) kernel = std::make_shared<Kernel>(program, entry.name);
-      check_group(*kernels[k], entry, device, kernel->max_group());  // its registers may not fit
+      // Its registers may not fit.
+      c::check_threads(*kernels[k], entry, device.name(), kernel->max_group());
       kernels_.back().push_back(kernel);
     }
   }

@@ -16,4 +16,15 @@ struct Compiled {
 /// there is none. `usage`: the log says how many registers each function needs, and what it spills.
 Compiled compile(const std::string& source, int architecture, bool usage = false);
 
+/// "13.0"
+std::string compiler_version();
+/// What to compile for so that a device of an architecture runs it: "sm_90", its own code, where
+/// the compiler knows it, else "compute_120", PTX for the newest one before it, which the driver
+/// compiles. DeviceError where it is older than all that the compiler knows.
+std::string target_for(int architecture);
+/// All that the code for a target depends on beside the text.
+std::string compile_key(const std::string& target);
+/// The code, or PTX, for a target.
+std::string image_for(const std::string& source, const std::string& target);
+
 }  // namespace lilith::runtime::cuda
