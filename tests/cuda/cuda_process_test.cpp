@@ -1,7 +1,6 @@
 // What a process does around CUDA: it finds no driver or one too old, it forks, it ends, a kernel
 // goes wrong. Each case runs in a process of its own, which the test starts from this very program.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -12,37 +11,16 @@
 #include "runtime/cuda/nvrtc.h"
 #include "support/expect_error.h"
 #include "support/fake_cuda.h"
+#include "support/own_process.h"
 
 namespace lilith::runtime::cuda {
 namespace {
 
+using namespace lilith::testing;
 using lilith::testing::error_text;
-using lilith::testing::FakeCuda;
 
-struct Ended {
-  int status;  // of wait()
-  std::string output;
-};
-
-Ended run_command(const std::string& command) {
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  Ended out;
-  char part[4096];
-  while (const std::size_t n = std::fread(part, 1, sizeof part, pipe)) out.output.append(part, n);
-  out.status = pclose(pipe);
-  return out;
-}
-
-/// Runs one case of this program, with variables of the environment.
 Ended run_case(const std::string& name, const std::string& environment = "") {
-  return run_command(environment + " timeout 60 /proc/" + std::to_string(getpid()) +
-                     "/exe --gtest_also_run_disabled_tests --gtest_filter=CudaCase.DISABLED_" +
-                     name);
-}
-void expect_success(const Ended& e) { EXPECT_EQ(e.status, 0) << e.output; }
-void expect_says(const Ended& e, const std::string& text) {
-  expect_success(e);
-  EXPECT_NE(e.output.find(text), std::string::npos) << e.output;
+  return lilith::testing::run_case("CudaCase", name, environment);
 }
 
 // ---- What there is ----
@@ -64,7 +42,7 @@ TEST(CudaCase, DISABLED_NoCompiler) {
   std::printf("%zu devices: %s.\n", devices().size(), why_none().c_str());
 }
 TEST(CudaCase, DISABLED_NotADriver) {
-  env::set("LILITH_CUDA_DRIVER", lilith::testing::fake_cuda_compiler());
+  env::set("LILITH_CUDA_DRIVER", fake_cuda_compiler());
   std::printf("%zu devices: %s.\n", devices().size(), why_none().c_str());
 }
 
@@ -102,8 +80,8 @@ TEST(CudaProcess, SeveralDevicesAreListed) {
 // `lilith devices` on a machine with nothing, and with one or two CUDA devices.
 TEST(CudaProcess, TheCommandListsDevices) {
   const std::string lilith = LILITH_PROGRAM " devices",
-                    fake = "LILITH_CUDA_DRIVER=" + lilith::testing::fake_cuda_driver() +
-                           " LILITH_NVRTC=" + lilith::testing::fake_cuda_compiler() + " ";
+                    fake = "LILITH_CUDA_DRIVER=" + fake_cuda_driver() +
+                           " LILITH_NVRTC=" + fake_cuda_compiler() + " ";
   const std::string here = "OCL_ICD_VENDORS=/nonexistent ";
   expect_says(run_command(here + "LILITH_CUDA_DRIVER=/none.so " + lilith),
               "  (best)\n"
@@ -139,12 +117,6 @@ struct Work {
     device(0).read(*memory, 0, &v, 4);
   }
 };
-
-int exit_status(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 TEST(CudaCase, DISABLED_ForkAfterUse) {
   static Work* work = new Work;

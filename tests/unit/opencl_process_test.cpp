@@ -1,6 +1,5 @@
 // What a process does around OpenCL: it forks, it ends, it finds no driver. Each case runs in a
 // process of its own, which the test starts from this very program.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +12,7 @@
 
 #include "lilith/error.h"
 #include "support/opencl.h"
+#include "support/own_process.h"
 
 // What drivers do not give back at the end is theirs.
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,23 +24,10 @@ extern "C" const char* __lsan_default_suppressions() {
 namespace lilith::runtime::opencl {
 namespace {
 
-struct Ended {
-  int status;  // of wait()
-  std::string output;
-};
+using namespace lilith::testing;
 
-/// Runs one case of this program, with a variable of the environment.
 Ended run_case(const std::string& name, const std::string& environment = "") {
-  const std::string command = environment + " timeout 60 /proc/" + std::to_string(getpid()) +
-                              "/exe --gtest_also_run_disabled_tests "
-                              "--gtest_filter=OpenClCase.DISABLED_" +
-                              name + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  Ended out;
-  char part[4096];
-  while (const std::size_t n = std::fread(part, 1, sizeof part, pipe)) out.output.append(part, n);
-  out.status = pclose(pipe);
-  return out;
+  return lilith::testing::run_case("OpenClCase", name, environment);
 }
 
 constexpr const char* kSlow = R"(
@@ -64,12 +51,6 @@ struct Work {
     device(0).read(*memory, 0, &v, 4);
   }
 };
-
-int exit_status(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 /// The child's exit status is 0 when `f` throws an Error that speaks of the fork.
 int refused_in_child(void (*f)()) {
@@ -192,8 +173,6 @@ TEST(OpenClCase, DISABLED_NoDriver) {
     std::puts(e.what());
   }
 }
-
-void expect_success(const Ended& e) { EXPECT_EQ(e.status, 0) << e.output; }
 
 TEST(OpenClProcess, AForkedChildIsToldInsteadOfHanging) {
   NEEDS_OPENCL;
