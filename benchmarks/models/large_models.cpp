@@ -2,6 +2,7 @@
 // benchmarks/peers/torch_large.py runs the same in PyTorch, from the weights that --save-initial
 // writes.
 #include <fmt/format.h>
+#include <lilith/devices.h>
 #include <lilith/init.h>
 #include <lilith/io.h>
 #include <lilith/ops.h>
@@ -31,7 +32,7 @@ const std::map<std::string, std::unique_ptr<Workload> (*)(std::int64_t, double)>
     {"gpt", bench::make_gpt}, {"lstm", bench::make_lstm}, {"resnet18", bench::make_resnet18}};
 
 struct Options {
-  std::string model, save_initial, html;
+  std::string model, save_initial, html, device = "cpu";
   int steps = 20, curve = 5, batches = 40, threads = 0;
   std::int64_t batch = 0, seed = 0;
   double lr = 1e-3;
@@ -54,16 +55,22 @@ double ms_since(Clock::time_point start) {
 double step(Workload& w, const Batch& b, bool infer, double* ms) {
   const auto start = Clock::now();
   const Tensor result = infer ? w.infer(b.x) : w.step(b);
-  result.raw_data();
+  const Tensor here = result.to(cpu());
+  here.raw_data();
   *ms = ms_since(start);
-  if (!infer) return result.item<double>();
+  if (!infer) return here.item<double>();
   return cross_entropy_loss(result.flatten(0, -2), b.y.flatten()).item<double>();
 }
 
 Timing time_steps(Workload& w, const Options& o) {
   std::vector<Batch> batches;
   const int steps = o.curve + o.steps;
-  for (int i = 0; i < std::min(steps, o.batches); ++i) batches.push_back(w.batch(i));
+  const Device device = parse_device(o.device);
+  move_to(device, w.model());
+  for (int i = 0; i < std::min(steps, o.batches); ++i) {
+    const Batch b = w.batch(i);
+    batches.push_back({b.x.to(device), b.y.to(device)});
+  }
   Timing t;
   for (int i = 0; i < steps; ++i) {
     double ms = 0;
@@ -95,7 +102,7 @@ Json measure(Workload& w, const Options& o) {
   j["name"] = o.model;
   j["mode"] = o.infer ? "infer" : "train";
   j["batch"] = w.batch_size();
-  j["device"] = "cpu";
+  j["device"] = o.device;
   j["threads"] = num_threads();
   j["median_ms"] = rounded(middle, 1e4);
   j["min_ms"] = rounded(*std::min_element(timed.begin(), timed.end()), 1e4);
@@ -162,6 +169,9 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--lr", o.lr, "Of Adam")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "Threads to run on (default: the cores there are)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--device", o.device, "cpu, cuda, cuda:1, opencl:0 or best")
+      ->envname("LILITH_DEVICE")
+      ->capture_default_str();
   app.add_option("--seed", o.seed, "Of the initial weights")->check(CLI::NonNegativeNumber);
   app.add_option("--save-initial", o.save_initial,
                  "Safetensors file that gets the initial weights, by PyTorch's keys");

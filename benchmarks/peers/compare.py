@@ -48,8 +48,12 @@ def start_of_all(model, args, folder):
     return None
 
 
+def on_gpu(args):
+    return args.device.startswith("cuda")
+
+
 def large_contestants(model, args, weights):
-    common = [model, "--threads", str(args.threads), "--steps", str(args.runs or 10)]
+    common = [model, "--threads", str(args.threads), "--steps", str(args.runs or 10), "--device", args.device]
     if args.batch:
         common += ["--batch", str(args.batch)]
     if args.infer:
@@ -57,7 +61,7 @@ def large_contestants(model, args, weights):
     result = {}
     if args.large.exists():
         result["lilith"] = ([args.large, *common, "--json"], False)
-    for variant in (args.torch or "eager,fused").split(","):
+    for variant in (args.torch or ("eager,compile,graph" if on_gpu(args) else "eager,fused")).split(","):
         if variant:
             command = [args.venv / "bin" / "python", HERE / "torch_large.py", *common, "--variant", variant]
             result[f"pytorch {variant}"] = (command + (["--weights", weights] if weights else []), True)
@@ -68,13 +72,14 @@ def contestants(model, args, dump):
     if model in LARGE:
         return large_contestants(model, args, dump)
     python = args.venv / "bin" / "python"
-    common = ["--threads", str(args.threads), "--runs", str(args.runs or 100)]
-    if dump:
-        common += ["--dump", dump]
+    common = ["--threads", str(args.threads), "--runs", str(args.runs or 100), "--device", args.device]
     result = {}
     if args.lilith.exists():
-        result["lilith"] = ([args.lilith, "bench", model, "--json", "--threads", str(args.threads)], False)
-    for variant in (args.torch or "eager,channels-last,channels-last-fused").split(","):
+        result["lilith"] = ([args.lilith, "bench", model, "--json", *common], False)
+    if dump:
+        common += ["--dump", dump]
+    default = "eager,compile,graph" if on_gpu(args) else "eager,channels-last,channels-last-fused"
+    for variant in (args.torch or default).split(","):
         if variant:
             command = [python, HERE / "torch_step.py", model, "--variant", variant, *common]
             result[f"pytorch {variant}"] = (command, True)
@@ -119,8 +124,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, help="timed steps a round (default 100; of a large model 10)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--torch", help="variants, comma-separated: eager, fused, compile, compile-autotune; of the "
-                        "small models also channels-last, channels-last-fused")
+    parser.add_argument("--torch", help="variants, comma-separated: eager, fused, compile, compile-autotune, graph (a "
+                        "CUDA graph); of the small models also channels-last, channels-last-fused")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda:0: for all of them")
     parser.add_argument("--mkl-as-shipped", action="store_true", help="PyTorch without the library that unlocks MKL")
     parser.add_argument("--batch", type=int, help="of a large model, in place of its own")
     parser.add_argument("--infer", action="store_true", help="forward passes of a large model")
@@ -148,7 +154,8 @@ def main():
             tolerance = args.tolerance or (0.001 if model in LARGE else 0.01)
             agree &= check_curves(model, check_rows(model, field, rows, args), tolerance)
         base = statistics.median(times["lilith"]) if times.get("lilith") else None
-        print(f"{model}, batch {next(iter(rows.values()))['batch']}, {args.threads} threads" if rows else model)
+        where = args.device if on_gpu(args) else f"{args.threads} threads"
+        print(f"{model}, batch {next(iter(rows.values()))['batch']}, {where}" if rows else model)
         for name, samples in times.items():
             if samples:
                 median = statistics.median(samples)

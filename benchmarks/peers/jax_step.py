@@ -8,10 +8,15 @@ args = workload.arguments(["jit"])
 # XLA's thread pool is as large as the set of processors it may use.
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
 
+os.environ["JAX_PLATFORMS"] = "cpu" if args.device == "cpu" else "cuda"
 import jax  # noqa: E402  (after the affinity is set)
 import jax.numpy as jnp  # noqa: E402
 import optax  # noqa: E402
 from jax import lax  # noqa: E402
+
+# A number says which of the GPUs; the products there are f32's, or TF32's where they are asked for.
+jax.config.update("jax_default_device", jax.devices()[int((args.device + ":0").split(":")[1])])
+jax.config.update("jax_default_matmul_precision", "tensorfloat32" if args.tf32 else "highest")
 
 
 def conv(p, name, x, padding):

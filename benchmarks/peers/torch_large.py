@@ -9,6 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import large_data
+import torch_device
 import workload
 
 SYMBOLS = 65
@@ -63,7 +64,7 @@ class Gpt(nn.Module):
         self.lm_head = nn.Linear(width, SYMBOLS, bias=False)
 
     def forward(self, tokens):
-        x = self.wte(tokens) + self.wpe(torch.arange(tokens.shape[1]))
+        x = self.wte(tokens) + self.wpe(torch.arange(tokens.shape[1], device=tokens.device))
         for block in self.h:
             x = block(x)
         return self.lm_head(self.ln_f(x))
@@ -125,8 +126,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=sorted(MODELS))
     parser.add_argument("--weights", help="file that large_models --save-initial wrote")
-    parser.add_argument("--variant", choices=["eager", "fused", "compile", "compile-autotune"], default="eager",
-                        help="fused: Adam's update, eager")
+    parser.add_argument("--variant", choices=["eager", "fused", "compile", "compile-autotune", "graph"],
+                        default="eager", help="fused: Adam's update, eager; graph: the step as a CUDA graph")
     parser.add_argument("--fused", action="store_true", help="fused Adam in any variant")
     parser.add_argument("--infer", action="store_true", help="the forward pass alone, in test mode")
     parser.add_argument("--steps", dest="runs", type=int, default=20, help="timed steps")
@@ -135,11 +136,12 @@ def arguments():
     parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=2)
+    workload.add_device(parser)
     return parser.parse_args()
 
 
-def make_data(args, model):
-    """Batches as tensors, images channels last."""
+def make_data(args, model, device):
+    """Batches as tensors of the device, images channels last."""
     result = []
     for i in range(min(args.curve + args.runs, args.batches)):
         if args.model == "resnet18":
@@ -148,7 +150,7 @@ def make_data(args, model):
         else:
             x, y = large_data.text_batch(i, args.batch, model.length)
             x = torch.from_numpy(x)
-        result.append((x, torch.from_numpy(y)))
+        result.append((x.to(device), torch.from_numpy(y).to(device)))
     return result
 
 
@@ -161,32 +163,39 @@ def main():
     torch.set_num_threads(args.threads)
     torch.set_num_interop_threads(1)
     torch.manual_seed(0)
+    device = torch_device.choose(args)
     model = MODELS[args.model]()
     if args.weights:
         found = workload.read_safetensors(args.weights)
         model.load_state_dict({k: torch.from_numpy(v) for k, v in found.items()}, strict=True)
     if args.model == "resnet18":
         model = model.to(memory_format=torch.channels_last)
+    model = model.to(device)
     args.batch = args.batch or model.batch
-    data = make_data(args, model)
+    data = make_data(args, model, device)
     fused = args.fused or args.variant == "fused"
-    opt = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
+    opt = torch_device.adam(model, args, fused)
     model.train(not args.infer)
     forward = model
     if args.variant.startswith("compile"):
         forward = torch.compile(model, mode="max-autotune" if args.variant == "compile-autotune" else "default")
 
-    def train(i):
-        x, y = data[i]
+    def train(x, y):
         opt.zero_grad(set_to_none=True)
         loss = loss_of(forward(x), y)
         loss.backward()
         opt.step()
-        return loss.item()
+        return loss.detach()
 
     def infer(i):
         with torch.inference_mode():
-            return forward(data[i][0])
+            logits = forward(data[i][0])
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return logits
+
+    if args.variant == "graph" and not args.infer:
+        train = torch_device.captured(train, data[0], model, opt)
 
     if args.fused and args.variant != "fused":
         args.variant += "-fused"
@@ -195,7 +204,7 @@ def main():
         workload.measure(args, "pytorch", torch.__version__, infer, len(data), mode="infer", **common,
                          loss_of=lambda i, logits: loss_of(logits, data[i][1]).item())
     else:
-        workload.measure(args, "pytorch", torch.__version__, train, len(data), **common)
+        workload.measure(args, "pytorch", torch.__version__, lambda i: train(*data[i]).item(), len(data), **common)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import torch_device
 import workload
 
-VARIANTS = ["eager", "channels-last", "fused", "channels-last-fused", "compile", "compile-autotune"]
+VARIANTS = ["eager", "channels-last", "fused", "channels-last-fused", "compile", "compile-autotune", "graph"]
 
 
 class Cnn(nn.Module):
@@ -62,29 +63,32 @@ def main():
     args = workload.arguments(VARIANTS)
     torch.set_num_threads(args.threads)
     torch.set_num_interop_threads(1)
+    device = torch_device.choose(args)
     weights, batches = workload.load(args.model, args.dump, 40)
     model = {"cnn": Cnn, "lenet": LeNet, "vae": Vae}[args.model]()
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     layout = torch.channels_last if "channels-last" in args.variant else torch.contiguous_format
-    model = model.to(memory_format=layout)
+    model = model.to(device, memory_format=layout)
     second = "eps" if args.model == "vae" else "y"
-    data = [(torch.from_numpy(b["x"]).to(memory_format=layout), torch.from_numpy(b[second])) for b in batches]
-    opt = torch.optim.Adam(model.parameters(), lr=1e-3, fused="fused" in args.variant or None)
+    data = [(torch.from_numpy(b["x"]).to(device, memory_format=layout), torch.from_numpy(b[second]).to(device))
+            for b in batches]
+    opt = torch_device.adam(model, args, "fused" in args.variant)
     forward = model
     if args.variant == "compile":
         forward = torch.compile(model)
     elif args.variant == "compile-autotune":
         forward = torch.compile(model, mode="max-autotune")
 
-    def step(i):
-        x, y = data[i]
+    def step(x, y):
         opt.zero_grad(set_to_none=True)
         loss = forward(x, y)
         loss.backward()
         opt.step()
-        return loss.item()
+        return loss.detach()
 
-    workload.measure(args, "pytorch", torch.__version__, step, len(data))
+    if args.variant == "graph":
+        step = torch_device.captured(step, data[0], model, opt)
+    workload.measure(args, "pytorch", torch.__version__, lambda i: step(*data[i]).item(), len(data))
 
 
 if __name__ == "__main__":

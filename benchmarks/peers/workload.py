@@ -105,6 +105,11 @@ def load(model, dump, steps):
     return weights, batches
 
 
+def add_device(parser):
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
+    parser.add_argument("--tf32", action="store_true", help="products of f32 on a GPU in TF32")
+
+
 def arguments(variants):
     parser = argparse.ArgumentParser()
     parser.add_argument("model", choices=sorted(BATCH))
@@ -113,6 +118,7 @@ def arguments(variants):
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--curve", type=int, default=20, help="steps whose losses are reported")
     parser.add_argument("--runs", type=int, default=100)
+    add_device(parser)
     return parser.parse_args()
 
 
@@ -129,7 +135,7 @@ def measure(args, peer, version, step, num_batches, batch=None, mode="train", lo
     timed = times[args.curve :]
     print(json.dumps({
         "name": args.model, "mode": mode, "peer": peer, "variant": args.variant, "version": version,
-        "batch": batch or BATCH[args.model], "device": "cpu", "threads": args.threads,
+        "batch": batch or BATCH[args.model], "device": args.device, "threads": args.threads,
         "median_ms": round(statistics.median(timed), 4), "min_ms": round(min(timed), 4),
         "runs": args.runs, "first_step_ms": round(times[0], 1), "loss": losses[-1], "losses": losses[: args.curve],
         "times_ms": [round(t, 4) for t in timed], **more,

@@ -12,6 +12,7 @@
 #include "support/expect_error.h"
 #include "support/fake_cuda.h"
 #include "support/own_process.h"
+#include "support/project_root.h"
 
 namespace lilith::runtime::cuda {
 namespace {
@@ -92,6 +93,25 @@ TEST(CudaProcess, TheCommandListsDevices) {
               "\ncuda:0     Fake GPU 0 (4 SMs, 1.0 GiB, compute capability 9.0)  (best)\n"
               "cuda:1     Fake GPU 1 (4 SMs, 1.0 GiB, compute capability 9.0)\n"
               "opencl     none: ");
+}
+
+// tools/device_check on a machine without the device, and with a driver but no time.
+TEST(CudaProcess, DeviceCheckSaysWhatIsMissing) {
+  const std::string program = LILITH_PROGRAM, build = program.substr(0, program.rfind("/bin/")),
+                    check = std::string(project_root()) + "/tools/device_check --build " + build;
+  const Ended none = run_command("OCL_ICD_VENDORS=/none LILITH_CUDA_DRIVER=/none.so " + check);
+  EXPECT_EQ(WEXITSTATUS(none.status), 2) << none.output;
+  EXPECT_NE(none.output.find("cuda       none: no NVIDIA driver is installed: /none.so: "),
+            std::string::npos)
+      << none.output;
+  EXPECT_NE(none.output.find("device_check: there is no cuda:0 here: nothing can be said about it"),
+            std::string::npos)
+      << none.output;
+  const Ended fake = run_command("LILITH_CUDA_DRIVER=" + fake_cuda_driver() +
+                                 " LILITH_NVRTC=" + fake_cuda_compiler() + " " + check +
+                                 " --skip ops parity losses --models vae --minutes 0.03");
+  expect_says(fake, "cuda:0: Fake GPU 0 (4 SMs, 1.0 GiB, compute capability 9.0)");
+  expect_says(fake, "all that was run is right\nleft out: vae: lilith\n");
 }
 
 // ---- Forks and ends ----

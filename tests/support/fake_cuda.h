@@ -9,8 +9,10 @@
 
 namespace lilith::testing {
 
-/// What the environment would say, before anything asks for a device.
+/// What the environment says where it says nothing, before anything asks for a device. It names
+/// another driver where the tests are to run on a real GPU (tools/device_check).
 inline const bool fake_cuda_chosen = [] {
+  if (!env::text("LILITH_CUDA_DRIVER").empty()) return false;
   env::set("LILITH_CUDA_DRIVER", fake_cuda_driver());
   env::set("LILITH_NVRTC", fake_cuda_compiler());
   return true;
