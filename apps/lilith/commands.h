@@ -33,5 +33,6 @@ void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_devices(CLI::App& app);
+void add_cache(CLI::App& app);
 
 }  // namespace lilith::cli

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     lilith::cli::add_convert(app);
     lilith::cli::add_explain(app);
     lilith::cli::add_devices(app);
+    lilith::cli::add_cache(app);
     if (argc > 1 && argv[1][0] != '-') check_command(app, argv[1]);
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

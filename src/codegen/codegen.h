@@ -21,6 +21,8 @@ const Target& target();
 /// The description of an instruction set, and whether this CPU runs it.
 Target target_for(Isa isa);
 bool can_run(Isa isa);
+/// All that this CPU says of its features, as digits.
+std::string cpu_features();
 
 /// An object file: position-independent x86-64 ELF with the functions `lilith_kernel0`,
 /// `lilith_kernel1` ….
@@ -29,6 +31,7 @@ struct KernelObject {
   std::vector<std::int64_t>
       scratch_bytes;      // by function: thread scratch of a call, 64-byte aligned
   double compile_ms = 0;  // of all of it
+  std::string made_by;    // the file of the LLVM that made it; empty: the code generator itself
 };
 
 /// Machine code, ready to run. Copies share it; the last one frees it.
@@ -47,10 +50,11 @@ struct CompiledKernel {
 /// Thrown by compile_kernels when the process ends: LLVM is no more.
 struct Gone {};
 
-/// Compiles on two threads; equal kernels (names apart) are compiled once in the life of the
-/// process. A Param that some Store writes may overlap another Param only where each of its
-/// elements is read through that other one before, and not after, it is written in the same
-/// iteration. Throws InternalError for a kernel that breaks the rules of kernel IR.
+/// Finds kernels on disk or compiles them, on all processors; equal kernels (names apart) are made
+/// once in the life of the process, whichever threads ask. A Param that some Store writes may
+/// overlap another Param only where each of its elements is read through that other one before, and
+/// not after, it is written in the same iteration. Throws InternalError for a kernel that breaks
+/// the rules of kernel IR.
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
                                             const Target& info = target());
 /// Maps an object into executable memory: its functions in order. Error when it is damaged.

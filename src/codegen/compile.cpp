@@ -1,32 +1,34 @@
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <shared_mutex>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "codegen/codegen.h"
+#include "codegen/kernel_store.h"
 #include "core/env.h"
 #include "core/phases.h"
 #include "lilith/error.h"
+#include "runtime/disk_cache.h"
+#include "runtime/fork.h"
+#include "runtime/thread_team.h"
 
 namespace lilith::codegen {
 namespace {
 
 CompileFn* load_code_generator() {
-  Dl_info self{};
-  std::string path = "liblilith-codegen.so";
-  if (dladdr(reinterpret_cast<void*>(&load_code_generator), &self) != 0 && self.dli_fname) {
-    const std::string file = self.dli_fname;
-    const std::size_t slash = file.rfind('/');
-    if (slash != std::string::npos) path = file.substr(0, slash + 1) + path;
-  }
+  const std::string path = code_generator_path();
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) library = dlopen("liblilith-codegen.so", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
@@ -37,15 +39,28 @@ CompileFn* load_code_generator() {
   return reinterpret_cast<CompileFn*>(symbol);
 }
 
+/// The kernels of this process, by target and canonical form.
 struct Cache {
   std::mutex mutex;
+  std::condition_variable made;  // some that were being made are not any more
   std::unordered_map<std::string, CompiledKernel> kernels;
+  std::unordered_set<std::string> being_made;
 };
 
 Cache& cache() {
   static Cache* c = new Cache;  // outlives every static that still holds code
   return *c;
 }
+
+// Nobody else makes kernels in the child of a fork.
+void forget_other_threads() {
+  Cache& c = cache();
+  new (&c.mutex) std::mutex;
+  new (&c.made) std::condition_variable;
+  c.being_made.clear();
+}
+[[maybe_unused]] const bool fork_hooks = runtime::at_fork(
+    runtime::LockOrder::Outer, {.before = [] { cache(); }, .child = forget_other_threads});
 
 // LLVM's own statics are destroyed when the process ends, while other threads and the destructors
 // of the user's statics may still compute. What is compiled then ends first; nothing new begins.
@@ -67,105 +82,171 @@ void outlive_no_static_of_llvm() {
   if (std::has_single_bit(++calls)) std::atexit(end_life);
 }
 
-/// One kernel that has to be compiled, and what came of it.
+/// One kernel that this process does not have, and what came of it.
 struct Job {
   const kir::Kernel* kernel;
-  std::string key;
+  std::string key;   // in the cache of this process
+  std::string form;  // canonical
   CompiledKernel result;
+  bool was_on_disk = false;
   std::exception_ptr error;
 };
 
 // A line for each kernel of a program, and one of what they took together.
 void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>& jobs, double ms) {
   if (!env::debug(1, "codegen")) return;
-  std::size_t bytes = 0;
-  std::unordered_map<const kir::Kernel*, std::size_t> code_bytes;
+  std::size_t bytes = 0, found = 0;
+  std::unordered_map<const kir::Kernel*, const Job*> job_of;
   for (const Job& job : jobs) {
-    code_bytes[job.kernel] = job.result.code_bytes;
+    job_of[job.kernel] = &job;
+    found += job.was_on_disk;
     bytes += job.result.code_bytes;
   }
+  const auto what_became = [&](const kir::Kernel* k) {
+    const auto at = job_of.find(k);
+    if (at == job_of.end()) return std::string("cache hit");
+    if (at->second->was_on_disk) return std::string("found on disk");
+    return fmt::format("compiled, {} bytes of code", at->second->result.code_bytes);
+  };
   for (const kir::Kernel* k : kernels) {
-    const auto at = code_bytes.find(k);
     fmt::print(stderr, "codegen: {} {:016x}: {}\n", k->name,
-               std::hash<std::string>{}(kir::canonical_form(*k)),
-               at == code_bytes.end() ? "cache hit"
-                                      : fmt::format("compiled, {} bytes of code", at->second));
+               std::hash<std::string>{}(kir::canonical_form(*k)), what_became(k));
   }
   fmt::print(stderr,
-             "codegen: {} kernels: {} compiled in {:.2f} ms, {} bytes of code; {} cache hits\n",
-             kernels.size(), jobs.size(), ms, bytes, kernels.size() - jobs.size());
+             "codegen: {} kernels: {} compiled and {} found on disk in {:.2f} ms, {} bytes of "
+             "code; {} cache hits\n",
+             kernels.size(), jobs.size() - found, found, ms, bytes, kernels.size() - jobs.size());
 }
 
-/// Compiles jobs [begin, end) as one object: setting LLVM up costs as much as a small kernel.
-void run_batch(std::vector<Job>& jobs, std::size_t begin, std::size_t end, const Target& info) {
-  const PhaseScope phase(Phase::Machine);
-  try {
+/// Compiles jobs as one object: setting LLVM up costs as much as a small kernel.
+void compile_jobs(const std::vector<Job*>& jobs, const Target& info, const std::string& identity) {
+  std::vector<const kir::Kernel*> kernels;
+  std::vector<std::string> forms;
+  for (const Job* job : jobs) {
+    kernels.push_back(job->kernel);
+    forms.push_back(job->form);
+  }
+  std::shared_ptr<const KernelObject> object;
+  {
     const std::shared_lock lock(life().mutex);
     if (life().over) throw Gone{};
     static CompileFn* const generate = load_code_generator();
-    std::vector<const kir::Kernel*> kernels;
-    for (std::size_t i = begin; i < end; ++i) kernels.push_back(jobs[i].kernel);
-    const auto code = load_object(std::shared_ptr<const KernelObject>(generate(kernels, info)));
-    for (std::size_t i = begin; i < end; ++i) {
-      jobs[i].result = code[i - begin];
-    }
+    std::unique_ptr<KernelObject> made(generate(kernels, info));
+    made->made_by = loaded_llvm();
+    object = std::move(made);
     outlive_no_static_of_llvm();
+  }
+  const std::vector<CompiledKernel> code = load_object(object);
+  for (std::size_t i = 0; i < jobs.size(); ++i) jobs[i]->result = code[i];
+  if (!identity.empty()) store_on_disk(identity, forms, *object);
+}
+
+void run_batch(std::span<Job> batch, const Target& info, const std::string& identity) {
+  const PhaseScope phase(Phase::Machine);
+  try {
+    std::vector<Job*> missing;
+    for (Job& job : batch) {
+      std::optional<CompiledKernel> found;
+      if (!identity.empty()) found = find_on_disk(identity, job.form);
+      job.was_on_disk = found.has_value();
+      if (found)
+        job.result = std::move(*found);
+      else
+        missing.push_back(&job);
+    }
+    if (!missing.empty()) compile_jobs(missing, info, identity);
   } catch (...) {
-    jobs[begin].error = std::current_exception();
+    batch[0].error = std::current_exception();
   }
 }
 
-void run_jobs(std::vector<Job>& jobs, const Target& info) {
-  const std::size_t batch = std::clamp<std::size_t>(jobs.size() / 4, 1, 8);
+// Every processor takes a batch when it has done one. Processes that make the same program at the
+// same time begin at different ones and find each other's on disk.
+void run_jobs(std::span<Job> jobs, const Target& info) {
+  const auto processors = static_cast<std::size_t>(runtime::available_cores());
+  const std::size_t batch = std::clamp<std::size_t>(jobs.size() / (2 * processors), 1, 8);
+  const std::size_t batches = (jobs.size() + batch - 1) / batch;
+  // Who wants to see what LLVM does has it done.
+  const bool looks = runtime::has_disk_cache() && !env::debug(5, "codegen/llvm");
+  const std::string identity = looks ? code_identity(info) : "";
+  const auto first = static_cast<std::size_t>(::getpid()) % batches;
   std::atomic<std::size_t> next{0};
   auto work = [&] {
-    for (std::size_t i = next.fetch_add(batch); i < jobs.size(); i = next.fetch_add(batch)) {
-      run_batch(jobs, i, std::min(i + batch, jobs.size()), info);
+    for (std::size_t i = next++; i < batches; i = next++) {
+      const std::size_t begin = (i + first) % batches * batch;
+      run_batch(jobs.subspan(begin, std::min(batch, jobs.size() - begin)), info, identity);
     }
   };
-  if (jobs.size() > 1) {
-    PhaseTimes of_second;
-    {
-      std::jthread second([&] {
+  std::vector<PhaseTimes> of_helpers(std::min(processors, batches) - 1);
+  {
+    std::vector<std::jthread> helpers;
+    for (PhaseTimes& times : of_helpers) {
+      helpers.emplace_back([&] {
         work();
-        of_second = phase_times();
+        times = phase_times();
       });
-      work();
     }
-    phase_times() += of_second;
-  } else {
     work();
   }
-  for (const Job& job : jobs) {
-    if (job.error) std::rethrow_exception(job.error);
-  }
+  for (const PhaseTimes& times : of_helpers) phase_times() += times;
 }
+
+/// Kernels that this thread makes: others wait for them.
+class Claims {
+ public:
+  explicit Claims(std::vector<Job> jobs) : jobs_(std::move(jobs)) {}
+  Claims(const Claims&) = delete;
+  ~Claims() {
+    const std::lock_guard lock(cache().mutex);
+    for (Job& job : jobs_) {
+      cache().being_made.erase(job.key);
+      if (job.result.fn) cache().kernels.try_emplace(std::move(job.key), std::move(job.result));
+    }
+    cache().made.notify_all();
+  }
+  std::vector<Job>& jobs() { return jobs_; }
+
+ private:
+  std::vector<Job> jobs_;
+};
 
 }  // namespace
 
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
                                             const Target& info) {
-  std::vector<std::string> keys;
-  std::vector<Job> jobs;
+  std::vector<std::string> forms, keys;
   {
     const PhaseScope phase(Phase::Names);
-    std::unordered_map<std::string, bool> seen;
-    std::lock_guard lock(cache().mutex);
     for (const kir::Kernel* k : kernels) {
-      keys.push_back(info.cpu + '\0' + kir::canonical_form(*k));
-      if (cache().kernels.contains(keys.back()) || !seen.emplace(keys.back(), true).second)
-        continue;
-      jobs.push_back({k, keys.back(), {}, {}});
+      forms.push_back(kir::canonical_form(*k));
+      keys.push_back(info.cpu + '\0' + forms.back());
     }
   }
-  const auto start = std::chrono::steady_clock::now();
-  if (!jobs.empty()) run_jobs(jobs, info);
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-  report(kernels, jobs, took.count());
-  std::lock_guard lock(cache().mutex);
-  for (Job& job : jobs) cache().kernels.try_emplace(std::move(job.key), std::move(job.result));
+  Cache& c = cache();
+  for (;;) {
+    std::vector<Job> jobs;
+    {
+      std::unique_lock lock(c.mutex);
+      for (std::size_t i = 0; i < kernels.size(); ++i) {
+        if (c.kernels.contains(keys[i]) || !c.being_made.insert(keys[i]).second) continue;
+        jobs.push_back({kernels[i], keys[i], forms[i], {}, false, {}});
+      }
+      const auto is_there = [&](const std::string& key) { return c.kernels.contains(key); };
+      if (jobs.empty() && std::ranges::all_of(keys, is_there)) break;
+      if (jobs.empty()) c.made.wait(lock);  // by other threads
+    }
+    if (jobs.empty()) continue;
+    const auto start = std::chrono::steady_clock::now();
+    Claims claims(std::move(jobs));
+    run_jobs(claims.jobs(), info);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    report(kernels, claims.jobs(), took.count());
+    for (const Job& job : claims.jobs())
+      if (job.error) std::rethrow_exception(job.error);
+  }
   std::vector<CompiledKernel> out;
-  for (const std::string& key : keys) out.push_back(cache().kernels.at(key));
+  const std::lock_guard lock(c.mutex);
+  for (const std::string& key : keys) out.push_back(c.kernels.at(key));
   return out;
 }
 

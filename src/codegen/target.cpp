@@ -1,6 +1,8 @@
 #include <cpuid.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "codegen/codegen.h"
 #include "core/env.h"
 #include "lilith/error.h"
@@ -76,6 +78,20 @@ Target choose_target() {
 
 bool can_run(Isa isa) {
   return isa == Isa::Avx512 ? cpu().avx512 : isa == Isa::Avx2 ? cpu().avx2 : cpu().sse42;
+}
+
+std::string cpu_features() {
+  std::string out;
+  for (const auto& [leaf, sub] : {std::pair{1u, 0u}, {7u, 0u}, {7u, 1u}, {0x80000001u, 0u}}) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    __get_cpuid_count(leaf, sub, &a, &b, &c, &d);
+    if (leaf == 1) b = 0;                             // the number of the processor that asks
+    if (leaf == 1 || leaf == 0x80000001u) a &= ~15u;  // the stepping
+    out += fmt::format("{:08x}{:08x}{:08x}{:08x}", a, b, c, d);
+  }
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  const bool has_state = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_OSXSAVE) != 0;
+  return out + fmt::format("{:x}", has_state ? enabled_state() : 0);
 }
 
 namespace {

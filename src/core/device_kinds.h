@@ -28,6 +28,10 @@ struct DeviceKind {
   runtime::DeviceMemory& (*memory)(int i);
   schedule::Target (*target)(int i);  // what plans for it are made for
   std::unique_ptr<Launcher> (*launcher)(const schedule::Plan& plan, int i);
+  /// The launcher of a plan without kernels, from what Launcher::code said in another process; null
+  /// where that is of no use here. Without it the kind's programs are not kept on disk as a whole.
+  std::unique_ptr<Launcher> (*restore)(const schedule::Plan& plan, std::string_view code,
+                                       int i) = nullptr;
 };
 
 /// Adds a row for the life of the process and returns the kind that names it; the library's own

@@ -33,6 +33,7 @@ std::vector<Row> read_table() {
       {"LILITH_DEVICE", "what --device of the commands is where it is not given", {}},
       {"LILITH_NUM_THREADS", "threads of the team; unset: the cores this process may use", {}},
       {"LILITH_SPIN", "0: idle workers sleep at once", {}},
+      {"LILITH_CACHE_PACK", "a folder of compiled programs that came with this one", {}},
       {"LILITH_CACHE",
        "the folder that keeps compiled programs; off: none; unset: ~/.cache/lilith",
        {}},
@@ -147,6 +148,12 @@ bool debug(int level, std::string_view topic) {
     if (rule.level >= level && (rule.topic.empty() || topic.starts_with(rule.topic))) return true;
   }
   return false;
+}
+
+int debug_level() {
+  int most = 0;
+  for (const DebugRule& rule : settings().debug) most = std::max(most, rule.level);
+  return most;
 }
 
 const std::string& dump_dir() { return settings().dump; }

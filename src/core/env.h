@@ -17,6 +17,8 @@ int integer(std::string_view variable, int fallback);
 /// assembly) on a topic. "1;5,codegen/llvm" is level 1 everywhere and level 5 for topics that begin
 /// so.
 bool debug(int level, std::string_view topic = "");
+/// The highest level that LILITH_DEBUG asks for on any topic; 0 for none.
+int debug_level();
 /// The folder of LILITH_DUMP; empty for none.
 const std::string& dump_dir();
 /// The folder of the cache on disk: LILITH_CACHE, else lilith in XDG_CACHE_HOME or ~/.cache; empty

@@ -17,6 +17,7 @@
 #include "eval/launcher.h"
 #include "eval/memory_check.h"
 #include "eval/placement.h"
+#include "eval/saved_plan.h"
 #include "lilith/compile.h"
 #include "runtime/device_memory.h"
 #include "schedule/plan_record.h"
@@ -29,25 +30,34 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Checks = std::vector<schedule::IndexCheck>;
 
+/// What a program is made of.
+struct Parts {
+  Checks checks;  // what the plan's last outputs are looked at by
+  schedule::Plan plan;
+  std::int64_t num_nodes = 0;
+  std::unique_ptr<Launcher> launcher = {};  // null: it has to be compiled
+};
+
 class CompiledProgram final : public Program {
  public:
-  /// `g`: a prepared graph, whose last outputs are the checks'.
-  CompiledProgram(const Graph& g, Checks checks, const ProgramOptions& options)
-      : start_(Clock::now()),
-        checks_(std::move(checks)),
-        device_(device_of(g)),
-        plan_(plan_for(g, !checks_.empty(), options)),
+  CompiledProgram(Clock::time_point start, Parts parts, Device device, std::size_t guard_bytes)
+      : checks_(std::move(parts.checks)),
+        device_(device),
+        plan_(std::move(parts.plan)),
         memory_(plan_, device_),
         placement_(plan_, checks_.size(), device_),
-        guards_(plan_, options.guard_bytes),
-        pool_(plan_.buffers.size(), checks_.size(), device_) {
-    show_plan(plan_);
-    launcher_ = kind_of(device_).launcher(plan_, device_.index);
-    for (schedule::LaunchPlan& l : plan_.launches) l.kernel = {};  // compiled: no longer needed
+        guards_(plan_, guard_bytes),
+        pool_(plan_.buffers.size(), checks_.size(), device_),
+        launcher_(std::move(parts.launcher)) {
+    if (!launcher_) {
+      show_plan(plan_);
+      launcher_ = kind_of(device_).launcher(plan_, device_.index);
+      for (schedule::LaunchPlan& l : plan_.launches) l.kernel = {};  // compiled: no longer needed
+    }
     stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
-    stats_.num_nodes = static_cast<std::int64_t>(g.nodes().size());
+    stats_.num_nodes = parts.num_nodes;
     stats_.arena_bytes = static_cast<std::int64_t>(plan_.arena_bytes);
-    const std::chrono::duration<double, std::milli> took = Clock::now() - start_;
+    const std::chrono::duration<double, std::milli> took = Clock::now() - start;
     stats_.compile_ms = took.count();
   }
 
@@ -81,8 +91,20 @@ class CompiledProgram final : public Program {
   bool may_fail() const override { return before_ || !checks_.empty(); }
   const schedule::Plan* plan() const override { return &plan_; }
 
+  bool save(ByteWriter& out, std::string* made_by) const override {
+    const auto [code, compiler] = launcher_->code();
+    if (code.empty()) return false;
+    if (!compiler.empty()) *made_by = compiler;
+    write(out, checks_);
+    write(out, plan_);
+    out.number(stats_.num_nodes);
+    out.text(code);
+    out.number(before_ != nullptr);
+    return !before_ || before_->save(out, made_by);
+  }
+
   /// What runs first, on the same inputs: its checks stop a run before anything is written.
-  void set_before(std::unique_ptr<CompiledProgram> program) {
+  void set_before(std::shared_ptr<CompiledProgram> program) {
     stats_.compile_ms += program->stats_.compile_ms;
     before_ = std::move(program);
   }
@@ -132,7 +154,6 @@ class CompiledProgram final : public Program {
     return {};
   }
 
-  const Clock::time_point start_;
   const Checks checks_;
   const Device device_;
   schedule::Plan plan_;  // the units below refer to it
@@ -141,7 +162,7 @@ class CompiledProgram final : public Program {
   const GuardBands guards_;
   InstancePool pool_;
   std::unique_ptr<Launcher> launcher_;
-  std::unique_ptr<CompiledProgram> before_;
+  std::shared_ptr<CompiledProgram> before_;
   LaunchTimes times_;
   ProgramStats stats_;  // without the text
 };
@@ -161,17 +182,57 @@ schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& opti
   return schedule::make_plan(g, plan);
 }
 
+namespace {
+
+std::shared_ptr<CompiledProgram> compile_prepared(const Graph& g, Checks checks,
+                                                  const ProgramOptions& options) {
+  const Clock::time_point start = Clock::now();
+  schedule::Plan plan = plan_for(g, !checks.empty(), options);
+  Parts parts{std::move(checks), std::move(plan), static_cast<std::int64_t>(g.nodes().size())};
+  return std::make_shared<CompiledProgram>(start, std::move(parts), device_of(g),
+                                           options.guard_bytes);
+}
+
+std::shared_ptr<CompiledProgram> restore(ByteReader& in, Device device,
+                                         const std::vector<Loc>& lines) {
+  const Clock::time_point start = Clock::now();
+  Parts parts{read_checks(in, lines), read_plan(in, lines)};
+  parts.num_nodes = in.number();
+  const std::string_view code = in.text();
+  const bool has_before = in.number() != 0;
+  if (!in.ok()) return nullptr;
+  parts.launcher = kind_of(device).restore(parts.plan, code, device.index);
+  if (!parts.launcher) return nullptr;
+  auto program = std::make_shared<CompiledProgram>(start, std::move(parts), device, 0);
+  if (!has_before) return program;
+  auto before = restore(in, device, lines);
+  if (!before) return nullptr;
+  program->set_before(std::move(before));
+  return program;
+}
+
+}  // namespace
+
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());
   schedule::IndexChecks prepared = schedule::prepare(g);
-  auto program =
-      std::make_shared<CompiledProgram>(prepared.graph, std::move(prepared.checks), options);
-  if (!prepared.early.empty()) {
-    program->set_before(std::make_unique<CompiledProgram>(
-        prepared.before, std::move(prepared.early), ProgramOptions{}));
-  }
+  auto program = compile_prepared(prepared.graph, std::move(prepared.checks), options);
+  if (!prepared.early.empty())
+    program->set_before(compile_prepared(prepared.before, std::move(prepared.early), {}));
   return program;
+}
+
+std::shared_ptr<Program> restore_program(ByteReader& in, const Graph& g) {
+  std::vector<Loc> lines(1);
+  for (const Node& node : g.nodes()) {
+    const Loc loc = node.loc();
+    if (loc.site >= lines.size()) lines.resize(loc.site + 1);
+    lines[loc.site] = loc;
+  }
+  lines[0] = Loc();
+  auto program = restore(in, device_of(g), lines);
+  return in.done() ? program : nullptr;
 }
 
 }  // namespace lilith

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 
+#include "core/bytes.h"
 #include "eval/program.h"
 #include "schedule/plan.h"
 #include "schedule/target.h"
@@ -10,6 +11,10 @@ namespace lilith {
 /// Schedules a graph whose values all lie on one device, compiles its kernels and returns a program
 /// that runs them there. DeviceError when the program needs more memory than there is.
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options);
+
+/// The program of `g` that Program::save has written: its lines are those of g. Null for bytes that
+/// are none.
+std::shared_ptr<Program> restore_program(ByteReader& in, const Graph& g);
 
 /// The device of a graph's outputs; the host when it has none.
 Device device_of(const Graph& g);

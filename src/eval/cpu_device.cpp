@@ -22,7 +22,9 @@ schedule::Target target(int) {
      .is_accelerator = [](int) { return false; },
      .memory = [](int) -> runtime::DeviceMemory& { return runtime::host_memory(); },
      .target = target,
-     .launcher = [](const schedule::Plan& plan, int) { return make_cpu_launcher(plan); }});
+     .launcher = [](const schedule::Plan& plan, int) { return make_cpu_launcher(plan); },
+     .restore = [](const schedule::Plan& plan, std::string_view code,
+                   int) { return restore_cpu_launcher(plan, code); }});
 
 }  // namespace
 }  // namespace lilith

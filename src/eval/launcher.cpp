@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "codegen/codegen.h"
+#include "codegen/kernel_store.h"
 #include "lilith/runtime.h"
 #include "runtime/denormals.h"
 #include "runtime/thread_team.h"
@@ -29,11 +30,12 @@ struct Launch {
 
 class CpuLauncher final : public Launcher {
  public:
-  explicit CpuLauncher(const schedule::Plan& plan) {
+  /// compiled: by launch.
+  CpuLauncher(const schedule::Plan& plan, std::vector<codegen::CompiledKernel> compiled)
+      : compiled_(std::move(compiled)) {
     codegen::set_barrier_function([](std::int64_t, std::int64_t n) {
       if (n > 1) ThreadTeam::instance().barrier();
     });
-    compiled_ = codegen::compile_kernels(kernels_of(plan));
     for (std::size_t i = 0; i < compiled_.size(); ++i) {
       const schedule::LaunchPlan& l = plan.launches[i];
       launches_.push_back({compiled_[i].fn, buffers_.size(), l.barrier_before, l.single});
@@ -42,6 +44,12 @@ class CpuLauncher final : public Launcher {
           std::max(scratch_bytes_, static_cast<std::size_t>(compiled_[i].scratch_bytes));
       all_single_ = all_single_ && l.single;
     }
+  }
+
+  Code code() const override {
+    ByteWriter out;
+    codegen::write(out, compiled_);
+    return {out.take(), compiled_.empty() ? "" : compiled_[0].object->made_by};
   }
 
   void run(Instance& instance) const override {
@@ -158,7 +166,14 @@ std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan) {
 }
 
 std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan) {
-  return std::make_unique<CpuLauncher>(plan);
+  return std::make_unique<CpuLauncher>(plan, codegen::compile_kernels(kernels_of(plan)));
+}
+
+std::unique_ptr<Launcher> restore_cpu_launcher(const schedule::Plan& plan, std::string_view code) {
+  ByteReader in(code);
+  std::vector<codegen::CompiledKernel> compiled = codegen::read_kernels(in);
+  if (!in.done() || compiled.size() != plan.launches.size()) return nullptr;
+  return std::make_unique<CpuLauncher>(plan, std::move(compiled));
 }
 
 }  // namespace lilith

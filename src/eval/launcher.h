@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "eval/instance.h"
@@ -23,6 +25,13 @@ class Launcher {
                             const std::function<void(std::size_t)>& after) const = 0;
   /// The same, and the milliseconds that each launch took.
   virtual std::vector<double> run_timed(Instance& instance) const = 0;
+  struct Code {
+    std::string bytes;
+    std::string
+        made_by;  // the file of a compiler that they are worth nothing without (disk_cache.h)
+  };
+  /// What DeviceKind::restore makes it of in another process; empty where the kind has none.
+  virtual Code code() const { return {}; }
 };
 
 /// By launch.
@@ -30,5 +39,7 @@ std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan);
 
 /// For this CPU: launches run on the thread team, one thread's alone on the caller.
 std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan);
+/// The same of the code that such a launcher had, without kernels; null where that is of no use.
+std::unique_ptr<Launcher> restore_cpu_launcher(const schedule::Plan& plan, std::string_view code);
 
 }  // namespace lilith

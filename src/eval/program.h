@@ -14,6 +14,8 @@ struct Plan;
 
 namespace lilith {
 
+class ByteWriter;
+
 /// What a compilation may assume.
 struct ProgramOptions {
   /// Per input: it may be donated at run time, so an output may be planned into its memory. Empty:
@@ -53,6 +55,9 @@ class Program {
   virtual bool may_fail() const { return false; }
   /// What it runs, without the kernels' code; null for a program that is interpreted.
   virtual const schedule::Plan* plan() const { return nullptr; }
+  /// Writes what restore_program makes it of in another process, and which file that depends on
+  /// (Launcher::Code::made_by); false where that cannot be.
+  virtual bool save(ByteWriter&, std::string* /*made_by*/) const { return false; }
 };
 
 /// The program that interprets the graph one op at a time, rounding each result to its dtype and

@@ -10,6 +10,7 @@
 #include "core/phases.h"
 #include "eval/dump_case.h"
 #include "eval/lazy.h"
+#include "eval/program_store.h"
 #include "lilith/compile.h"
 #include "passes/pipeline.h"
 #include "runtime/fork.h"
@@ -166,7 +167,8 @@ std::shared_ptr<Program> make_program(const Graph& g) {
   ProgramOptions options;
   options.donatable.assign(g.inputs().size(), 1);
   try {
-    return Program::compile(run_passes(g), options);
+    return find_or_make_program(g, options,
+                                [&] { return Program::compile(run_passes(g), options); });
   } catch (const codegen::Gone&) {
     return make_eager_program(g);  // the process ends: slow, but right
   }

@@ -8,6 +8,7 @@
 #include <new>
 #include <shared_mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ir/check_aval.h"
 #include "ir/node.h"
@@ -21,6 +22,7 @@ struct Registry {
   std::shared_mutex mutex;
   std::map<std::string, std::unique_ptr<OpDef>, std::less<>> ops;
   std::unordered_map<std::string_view, const OpDef*> by_name;
+  std::unordered_set<const OpDef*> of_the_user;
 };
 
 // A function-local static, never destroyed: definitions register from static initialisers.
@@ -122,7 +124,17 @@ const OpDef& register_op(OpDef def) {
       "register_op: '{}' is neither elementwise nor a view; the other classes are scheduled "
       "by what the library knows of its own ops",
       def.name);
-  return register_builtin(std::move(def));
+  const OpDef& made = register_builtin(std::move(def));
+  Registry& r = registry();
+  std::unique_lock lock(r.mutex);
+  r.of_the_user.insert(&made);
+  return made;
+}
+
+bool is_builtin(const OpDef& def) {
+  Registry& r = registry();
+  std::shared_lock lock(r.mutex);
+  return !r.of_the_user.contains(&def);
 }
 
 const OpDef* find_op(std::string_view name) {

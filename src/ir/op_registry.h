@@ -8,5 +8,7 @@ namespace lilith {
 ///   const OpDef& exp_op = register_builtin({.name = "exp", …});
 /// Independent of the order of static initialisation.
 const OpDef& register_builtin(OpDef def);
+/// Whether a definition is the library's own: its name says all about it.
+bool is_builtin(const OpDef& def);
 
 }  // namespace lilith

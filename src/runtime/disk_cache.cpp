@@ -18,29 +18,28 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "core/env.h"
 #include "lilith/error.h"
 
 namespace lilith::runtime {
 namespace {
 
 constexpr std::array<char, 8> kMagic = {'l', 'i', 'l', 'c', 'a', 'c', 'h', 'e'};
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
 constexpr std::string_view kPartPrefix = ".part-";
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;  // of an entry
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kUseResolution = 60 * kSecond;  // a use is noted once a minute
 constexpr std::int64_t kPartLife = 3600 * kSecond;     // then its writer is gone
 
-/// An entry's file: this, the kind, the key, the value.
+/// An entry's file: this, the kind, the key, the stamp of what made it, the value.
 struct Header {
   std::array<char, 8> magic = kMagic;
   std::uint32_t format = kFormat;
   std::uint32_t kind_bytes = 0;
-  std::uint64_t key_bytes = 0, value_bytes = 0;
+  std::uint64_t key_bytes = 0, stamp_bytes = 0, value_bytes = 0;
   std::array<std::uint64_t, 2> checksum = {};  // of all the others and what follows
 };
-static_assert(sizeof(Header) == 48);
+static_assert(sizeof(Header) == 56);
 
 class Checksum {
  public:
@@ -99,9 +98,24 @@ class File {
 
 std::string system_says(int error) { return std::generic_category().message(error); }
 
-// Only this user may have written what is there.
-bool is_ours(const struct stat& s) {
-  return s.st_uid == ::geteuid() && (s.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+/// Whose files are read.
+enum class Owner { User, UserOrRoot };
+
+// Nobody else can have written what is there.
+bool is_trusted(const struct stat& s, Owner owner) {
+  const bool owned = s.st_uid == ::geteuid() || (owner == Owner::UserOrRoot && s.st_uid == 0);
+  return owned && (s.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+// How a file looks from outside: "size.time path".
+std::string stamp_of(std::string_view path) {
+  struct stat s{};
+  if (path.empty()) return {};
+  if (::stat(std::string(path).c_str(), &s) != 0) return fmt::format("none {}", path);
+  return fmt::format("{}.{}.{} {}", s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec, path);
+}
+bool is_unchanged(std::string_view stamp) {
+  return stamp.empty() || stamp_of(stamp.substr(stamp.find(' ') + 1)) == stamp;
 }
 
 std::int64_t now_ns() {
@@ -113,7 +127,7 @@ std::int64_t used_ns(const struct stat& s) {
   return s.st_mtim.tv_sec * kSecond + s.st_mtim.tv_nsec;
 }
 
-/// An open folder that only this user can write: what is done in it is done to this folder,
+/// An open folder that nobody else can write: what is done in it is done to this folder,
 /// whatever becomes of its path. `why_not` says why there is none; empty when it does not exist.
 struct Folder {
   File file;
@@ -121,7 +135,7 @@ struct Folder {
   explicit operator bool() const { return bool(file); }
 };
 
-Folder open_folder(const std::string& path) {
+Folder open_folder(const std::string& path, Owner owner = Owner::User) {
   File file(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!file) {
     const int error = file.error();
@@ -129,7 +143,7 @@ Folder open_folder(const std::string& path) {
   }
   struct stat s{};
   if (::fstat(file.fd(), &s) != 0) return {File(-1), path + ": " + system_says(errno)};
-  if (!is_ours(s)) return {File(-1), path + ": others own it or can write to it"};
+  if (!is_trusted(s, owner)) return {File(-1), path + ": others own it or can write to it"};
   return {std::move(file), ""};
 }
 
@@ -175,56 +189,102 @@ std::string kind_of_name(std::string_view name) {
 enum class Found { Nothing, Value, Other, Damaged };
 struct Content {
   Found found = Found::Nothing;
-  std::string kind, key, value;
+  std::string kind = {}, key = {}, stamp = {}, value = {};
+};
+/// What is asked for, compared before the value is read; none: whatever is there.
+struct Wanted {
+  std::string_view kind, key;
 };
 
-/// An entry, if it is whole. `kind` and `key`, where given, are compared before the value is read.
-Content read_content(const File& file, const struct stat& s, const std::string_view* kind,
-                     const std::string_view* key) {
+/// An entry, if it is whole.
+Content read_content(const File& file, const struct stat& s, const Wanted* wanted, Owner owner) {
   Header header;
-  const Content damaged{Found::Damaged, {}, {}, {}};
+  const Content damaged{Found::Damaged};
   const auto size = static_cast<std::uint64_t>(s.st_size);
-  if (!S_ISREG(s.st_mode) || !is_ours(s) || size < sizeof header || size > kMostBytes)
+  if (!S_ISREG(s.st_mode) || !is_trusted(s, owner) || size < sizeof header || size > kMostBytes)
     return damaged;
   if (!file.read(&header, sizeof header) || header.magic != kMagic || header.format != kFormat)
     return damaged;
-  const std::uint64_t rest = size - sizeof header;
-  if (header.kind_bytes > rest || header.key_bytes > rest - header.kind_bytes ||
-      header.value_bytes != rest - header.kind_bytes - header.key_bytes)
-    return damaged;
-  Content c{Found::Value, std::string(header.kind_bytes, '\0'), std::string(header.key_bytes, '\0'),
-            std::string(header.value_bytes, '\0')};
-  if (!file.read(c.kind.data(), c.kind.size()) || !file.read(c.key.data(), c.key.size()))
-    return damaged;
-  if ((kind && c.kind != *kind) || (key && c.key != *key)) return {Found::Other, {}, {}, {}};
-  if (!file.read(c.value.data(), c.value.size())) return damaged;
+  std::uint64_t rest = size - sizeof header;
+  const std::uint64_t sizes[] = {header.kind_bytes, header.key_bytes, header.stamp_bytes,
+                                 header.value_bytes};
+  for (const std::uint64_t part : sizes) {
+    if (part > rest) return damaged;
+    rest -= part;
+  }
+  if (rest != 0) return damaged;
+  Content c{Found::Value};
   Checksum sum(header);
-  for (const std::string* part : {&c.kind, &c.key, &c.value}) sum.add(*part);
-  return sum.value() == header.checksum ? std::move(c) : damaged;
+  const auto read = [&](std::string* part, std::uint64_t bytes) {
+    part->resize(bytes);
+    if (!file.read(part->data(), bytes)) return false;
+    sum.add(*part);
+    return true;
+  };
+  if (!read(&c.kind, header.kind_bytes) || !read(&c.key, header.key_bytes)) return damaged;
+  if (wanted && (c.kind != wanted->kind || c.key != wanted->key)) return {Found::Other};
+  if (!read(&c.stamp, header.stamp_bytes) || !read(&c.value, header.value_bytes)) return damaged;
+  if (sum.value() != header.checksum) return damaged;
+  if (owner == Owner::User && !is_unchanged(c.stamp)) return {Found::Other};
+  return c;
 }
 
-Content read_entry(const Folder& folder, const std::string& name, const std::string_view* kind,
-                   const std::string_view* key) {
+Content read_entry(const Folder& folder, const std::string& name, const Wanted* wanted,
+                   Owner owner) {
   const File file(
       ::openat(folder.file.fd(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return {file.error() == ENOENT ? Found::Nothing : Found::Damaged, {}, {}, {}};
+  if (!file) return {file.error() == ENOENT ? Found::Nothing : Found::Damaged};
   struct stat s{};
   if (::fstat(file.fd(), &s) != 0) return {};
-  Content c = read_content(file, s, kind, key);
-  if (c.found == Found::Value && now_ns() - used_ns(s) > kUseResolution)
+  Content c = read_content(file, s, wanted, owner);
+  if (c.found == Found::Value && owner == Owner::User && now_ns() - used_ns(s) > kUseResolution)
     ::futimens(file.fd(), nullptr);
   return c;
 }
 
-void remove_entry(const Folder& folder, const std::string& name) {
-  ::unlinkat(folder.file.fd(), name.c_str(), 0);
-}
+std::string digits(XXH128_hash_t h) { return fmt::format("{:016x}{:016x}", h.high64, h.low64); }
 
 std::string part_name() {
   static std::atomic<unsigned> number{0};
   std::uint64_t random = 0;
   if (::getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = 0;
   return fmt::format("{}{}-{}-{:016x}", kPartPrefix, ::getpid(), number++, random);
+}
+
+/// Writes an entry aside and renames it. What went wrong, or "".
+std::string write_entry(const Folder& folder, const Content& c, mode_t mode) {
+  Header header;
+  header.kind_bytes = static_cast<std::uint32_t>(c.kind.size());
+  header.key_bytes = c.key.size();
+  header.stamp_bytes = c.stamp.size();
+  header.value_bytes = c.value.size();
+  const std::string* parts[] = {&c.kind, &c.key, &c.stamp, &c.value};
+  std::uint64_t bytes = sizeof header;
+  Checksum sum(header);
+  for (const std::string* part : parts) {
+    sum.add(*part);
+    bytes += part->size();
+  }
+  header.checksum = sum.value();
+  if (bytes > kMostBytes) return "an entry of more than a GiB";
+
+  const std::string name = DiskCache::entry_name(c.kind, c.key), aside = part_name();
+  const int in = folder.file.fd();
+  const File file(
+      ::openat(in, aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return system_says(file.error());
+  bool written = file.write({reinterpret_cast<const char*>(&header), sizeof header});
+  for (const std::string* part : parts) written = written && file.write(*part);
+  if (written && ::fchmod(file.fd(), mode) == 0 &&
+      ::renameat(in, aside.c_str(), in, name.c_str()) == 0)
+    return "";
+  const int error = errno;
+  ::unlinkat(in, aside.c_str(), 0);
+  return system_says(error);
+}
+
+void remove_entry(const Folder& folder, const std::string& name) {
+  ::unlinkat(folder.file.fd(), name.c_str(), 0);
 }
 
 }  // namespace
@@ -238,47 +298,55 @@ std::string DiskCache::entry_name(std::string_view kind, std::string_view key) {
   XXH3_128bits_update(&state, kind.data(), kind.size());
   XXH3_128bits_update(&state, "", 1);
   XXH3_128bits_update(&state, key.data(), key.size());
-  const XXH128_hash_t h = XXH3_128bits_digest(&state);
-  return fmt::format("{}-{:016x}{:016x}", kind, h.high64, h.low64);
+  return fmt::format("{}-{}", kind, digits(XXH3_128bits_digest(&state)));
+}
+
+std::string content_hash(std::string_view bytes) {
+  return digits(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+DiskCache DiskCache::shipped(std::string folder) {
+  DiskCache cache(std::move(folder));
+  cache.shipped_ = true;
+  return cache;
 }
 
 std::optional<std::string> DiskCache::find(std::string_view kind, std::string_view key) const {
-  const Folder folder = open_folder(folder_);
+  const Owner owner = shipped_ ? Owner::UserOrRoot : Owner::User;
+  const Folder folder = open_folder(folder_, owner);
   if (!folder) return std::nullopt;
   const std::string name = entry_name(kind, key);
-  Content c = read_entry(folder, name, &kind, &key);
-  if (c.found == Found::Damaged) remove_entry(folder, name);
+  const Wanted wanted{kind, key};
+  Content c = read_entry(folder, name, &wanted, owner);
+  if (c.found == Found::Damaged && !shipped_) remove_entry(folder, name);
   if (c.found != Found::Value) return std::nullopt;
   return std::move(c.value);
 }
 
-std::string DiskCache::store(std::string_view kind, std::string_view key,
-                             std::string_view value) const {
+std::string DiskCache::store(std::string_view kind, std::string_view key, std::string_view value,
+                             const std::string& made_by) const {
   const Folder folder = make_folder(folder_);
   if (!folder) return folder.why_not;
-  if (kind.size() + key.size() + value.size() > kMostBytes - sizeof(Header))
-    return "an entry of more than a GiB";
-  Header header;
-  header.kind_bytes = static_cast<std::uint32_t>(kind.size());
-  header.key_bytes = key.size();
-  header.value_bytes = value.size();
-  Checksum sum(header);
-  for (const std::string_view part : {kind, key, value}) sum.add(part);
-  header.checksum = sum.value();
+  const Content c{Found::Value, std::string(kind), std::string(key), stamp_of(made_by),
+                  std::string(value)};
+  const std::string fault = write_entry(folder, c, 0600);
+  return fault.empty() ? "" : folder_ + ": " + fault;
+}
 
-  const std::string part = part_name();
-  const File file(::openat(folder.file.fd(), part.c_str(),
-                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) return folder_ + ": " + system_says(file.error());
-  const std::string_view head(reinterpret_cast<const char*>(&header), sizeof header);
-  const bool written =
-      file.write(head) && file.write(kind) && file.write(key) && file.write(value) &&
-      ::renameat(folder.file.fd(), part.c_str(), folder.file.fd(), entry_name(kind, key).c_str()) ==
-          0;
-  if (written) return "";
-  const int error = errno;
-  ::unlinkat(folder.file.fd(), part.c_str(), 0);
-  return folder_ + ": " + system_says(error);
+std::int64_t DiskCache::pack_into(const std::string& folder) const {
+  const std::vector<Entry> all = entries();
+  const Folder from = open_folder(folder_), to = make_folder(folder);
+  if (!to) throw Error("cache: " + to.why_not);
+  LILITH_CHECK(::fchmod(to.file.fd(), 0755) == 0, "cache: {}: {}", folder, system_says(errno));
+  std::int64_t packed = 0;
+  for (const Entry& e : all) {
+    const Content c = read_entry(from, e.name, nullptr, Owner::User);
+    if (c.found != Found::Value || entry_name(c.kind, c.key) != e.name) continue;
+    const std::string fault = write_entry(to, c, 0644);
+    LILITH_CHECK(fault.empty(), "cache: {}: {}", folder, fault);
+    ++packed;
+  }
+  return packed;
 }
 
 std::vector<DiskCache::Entry> DiskCache::entries() const {
@@ -333,68 +401,13 @@ DiskCache::Verified DiskCache::verify() const {
   const Folder folder = open_folder(folder_);
   if (!folder) return out;
   for (const Entry& e : all) {
-    const Content c = read_entry(folder, e.name, nullptr, nullptr);
+    const Content c = read_entry(folder, e.name, nullptr, Owner::User);
     if (c.found == Found::Nothing) continue;  // another process removed it
     const bool good = c.found == Found::Value && entry_name(c.kind, c.key) == e.name;
     ++(good ? out.good : out.dropped);
     if (!good) remove_entry(folder, e.name);
   }
   return out;
-}
-
-namespace {
-
-struct OfProcess {
-  std::atomic<bool> writes{true}, trimmed{false}, complained{false};
-  std::atomic<std::uint64_t> bytes{0};  // stored since the folder was trimmed
-  std::atomic<std::int64_t> hits{0}, misses{0}, stored{0};
-};
-OfProcess of_process;
-
-void complain(const std::string& what) {
-  if (!of_process.complained.exchange(true) && env::debug(1, "cache"))
-    fmt::print(stderr, "cache: nothing is kept: {}\n", what);
-}
-
-// The folder may have grown without this process: its first write looks, and later ones from time
-// to time.
-void trim_sometimes(const DiskCache& cache, std::uint64_t bytes) {
-  const std::uint64_t since = of_process.bytes += bytes;
-  if (of_process.trimmed.exchange(true) && since <= cache.limit_bytes() / 64) return;
-  of_process.bytes = 0;
-  cache.trim();
-}
-
-}  // namespace
-
-std::optional<DiskCache> disk_cache() {
-  const std::string& folder = env::cache_dir();
-  if (folder.empty()) return std::nullopt;
-  return DiskCache(folder);
-}
-
-std::optional<std::string> find_on_disk(std::string_view kind, std::string_view key) {
-  const std::optional<DiskCache> cache = disk_cache();
-  if (!cache) return std::nullopt;
-  std::optional<std::string> found = cache->find(kind, key);
-  ++(found ? of_process.hits : of_process.misses);
-  return found;
-}
-
-void store_on_disk(std::string_view kind, std::string_view key, std::string_view value) {
-  const std::optional<DiskCache> cache = disk_cache();
-  if (!cache || !of_process.writes) return;
-  const std::string fault = cache->store(kind, key, value);
-  if (!fault.empty()) {
-    of_process.writes = false;
-    return complain(fault);
-  }
-  ++of_process.stored;
-  trim_sometimes(*cache, value.size());
-}
-
-DiskCacheCounts disk_cache_counts() {
-  return {of_process.hits, of_process.misses, of_process.stored};
 }
 
 }  // namespace lilith::runtime

@@ -18,11 +18,16 @@ class DiskCache {
  public:
   /// Nothing is touched yet. `limit_bytes`: what trim() keeps the folder below.
   explicit DiskCache(std::string folder, std::uint64_t limit_bytes = std::uint64_t{1} << 30);
+  /// A folder that came with a program (pack_into): it is read alone, may be root's too, and its
+  /// entries need not be of files of this machine.
+  static DiskCache shipped(std::string folder);
 
   /// The value; none when there is no such entry, or it is not what was stored: then it is removed.
   std::optional<std::string> find(std::string_view kind, std::string_view key) const;
-  /// Makes the folder if need be. What went wrong, or "".
-  std::string store(std::string_view kind, std::string_view key, std::string_view value) const;
+  /// Makes the folder if need be. What went wrong, or "". `made_by`: a file (a compiler's library)
+  /// without which, as it is now, the entry is worth nothing.
+  std::string store(std::string_view kind, std::string_view key, std::string_view value,
+                    const std::string& made_by = "") const;
   /// Removes what was not used for longest until an eighth of the limit is free, when the folder
   /// has outgrown it; and what interrupted processes have left.
   void trim() const;
@@ -39,6 +44,9 @@ class DiskCache {
   struct Verified {
     std::int64_t good = 0, dropped = 0;
   };
+  /// Copies every entry that is good into a folder that others may read; how many there were. Error
+  /// when it cannot be written.
+  std::int64_t pack_into(const std::string& folder) const;
   /// Reads every entry and removes those that are not as they were stored.
   Verified verify() const;
 
@@ -50,16 +58,27 @@ class DiskCache {
  private:
   std::string folder_;
   std::uint64_t limit_bytes_;
+  bool shipped_ = false;
 };
 
 /// The cache of this process: LILITH_CACHE's folder, or lilith in XDG_CACHE_HOME or ~/.cache; none
 /// for LILITH_CACHE=off.
 std::optional<DiskCache> disk_cache();
 
-/// find and store of that cache, where there is one. A write that fails is the last one of the
-/// process; LILITH_DEBUG=1 says why.
+/// Whether there is that cache, or one that was shipped.
+bool has_disk_cache();
+/// Looks into a shipped folder too, after the cache and those that were named before; the one that
+/// LILITH_CACHE_PACK names is the first. From any thread.
+void add_shipped_cache(const std::string& folder);
+
+/// find (then in shipped folders) and store of that cache, where there is one. A write that fails
+/// is the last one of the process; LILITH_DEBUG=1 says why.
 std::optional<std::string> find_on_disk(std::string_view kind, std::string_view key);
-void store_on_disk(std::string_view kind, std::string_view key, std::string_view value);
+void store_on_disk(std::string_view kind, std::string_view key, std::string_view value,
+                   const std::string& made_by = "");
+
+/// A name for bytes: 32 hexadecimal digits.
+std::string content_hash(std::string_view bytes);
 
 /// What this process did with it.
 struct DiskCacheCounts {

@@ -56,10 +56,42 @@ class Cli : public testing::Test {
   fs::path program_, dir_;
 };
 
+TEST_F(Cli, Cache) {
+  const auto cache = [&](const std::string& command) {
+    ::setenv("LILITH_CACHE", path("cache").c_str(), 1);
+    const Outcome o = run(command);
+    ::setenv("LILITH_CACHE", "off", 1);
+    return o;
+  };
+  EXPECT_EQ(cache("cache path").out, path("cache") + "\n");
+  expect_has(cache("cache stats").out, "all              0       0.0 MiB of 1024.0 MiB, in ");
+  ASSERT_EQ(cache("bench cnn --batch-size 4 --probe-compile --device cpu").status, 0);
+  const std::string stats = cache("cache stats").out;
+  for (const char* kind : {"program ", "kernel ", "object "}) expect_has(stats, kind);
+  const std::string good = cache("cache verify").out;
+  expect_has(good, " entries are good, 0 were damaged and are removed\n");
+  expect_has(cache("cache pack " + path("pack")).out,
+             good.substr(0, good.find(' ')) + " entries in " + path("pack"));
+  fs::resize_file(fs::directory_iterator(path("cache"))->path(), 20);
+  expect_has(cache("cache verify").out, "1 were damaged");
+  expect_has(cache("cache clear").out, " entries removed\n");
+  expect_has(cache("cache stats").out, "all              0 ");
+  fs::permissions(path("cache"), fs::perms(0777));
+  const Outcome refused = cache("cache stats");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_EQ(refused.err,
+            "lilith: cache: " + path("cache") + ": others own it or can write to it\n");
+  const Outcome off = run("cache path");
+  EXPECT_EQ(off.status, 1);
+  expect_has(off.err, "cache: nothing is kept on disk: LILITH_CACHE is off");
+  EXPECT_NE(cache("cache").status, 0);
+  EXPECT_NE(cache("cache pack").status, 0);
+}
+
 TEST_F(Cli, HelpIsEverywhere) {
   const Outcome help = run("--help");
   EXPECT_EQ(help.status, 0);
-  for (const char* command : {"train", "bench", "inspect", "explain", "devices"}) {
+  for (const char* command : {"train", "bench", "inspect", "explain", "devices", "cache"}) {
     expect_has(help.out, command);
     const Outcome of = run(fmt::format("{} --help", command));
     EXPECT_EQ(of.status, 0);
@@ -114,8 +146,9 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
     expect_has(o.err, part);
   };
   expect_failure("", "subcommand is required");
-  expect_failure("fly",
-                 "no command 'fly'; there are: train, bench, inspect, convert, explain, devices");
+  expect_failure(
+      "fly",
+      "no command 'fly'; there are: train, bench, inspect, convert, explain, devices, cache");
   expect_failure("trainn cnn", "no command 'trainn', do you mean 'train'?");
   expect_failure("train cnn --epochs -1", "--epochs: '-1' is not above 0");
   expect_failure("train cnn --lr -1", "--lr: '-1' is not above 0");

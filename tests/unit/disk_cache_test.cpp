@@ -166,6 +166,51 @@ TEST_F(DiskCacheTest, AFolderThatCannotBeMadeOrWritten) {
   EXPECT_FALSE(DiskCache("/proc/lilith").find("kernel", kKey));
 }
 
+// An entry is worth nothing once the file that made it was replaced.
+TEST_F(DiskCacheTest, WhatMadeAnEntryIsPartOfIt) {
+  const std::string compiler = dir_.file("compiler");
+  write_file(compiler, "version 1");
+  ASSERT_EQ(cache_.store("kernel", kKey, kValue, compiler), "");
+  EXPECT_EQ(cache_.find("kernel", kKey), kValue);
+  write_file(compiler, "version 10");
+  EXPECT_FALSE(cache_.find("kernel", kKey));
+  ASSERT_EQ(cache_.store("kernel", kKey, kValue, compiler), "");
+  EXPECT_EQ(cache_.find("kernel", kKey), kValue);
+  fs::remove(compiler);
+  EXPECT_FALSE(cache_.find("kernel", kKey));
+}
+
+TEST_F(DiskCacheTest, APackIsReadAlone) {
+  const std::string compiler = dir_.file("compiler"), pack = dir_.file("pack");
+  write_file(compiler, "version 1");
+  ASSERT_EQ(cache_.store("kernel", kKey, kValue, compiler), "");
+  ASSERT_EQ(cache_.store("kernel", "damaged", kValue), "");
+  write_file(path("kernel", "damaged"), "nothing");
+  EXPECT_EQ(cache_.pack_into(pack), 1);
+  EXPECT_EQ(fs::status(pack).permissions(), fs::perms(0755));
+  const fs::path entry = fs::path(pack) / DiskCache::entry_name("kernel", kKey);
+  EXPECT_EQ(fs::status(entry).permissions(), fs::perms(0644));
+  fs::remove(compiler);  // as on another machine
+  const DiskCache shipped = DiskCache::shipped(pack);
+  EXPECT_EQ(shipped.find("kernel", kKey), kValue);
+  EXPECT_FALSE(shipped.find("kernel", "damaged"));
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(entry.c_str(), 12345, 12345), 0);
+    EXPECT_FALSE(shipped.find("kernel", kKey));
+    ASSERT_EQ(::chown(entry.c_str(), 0, 0), 0);
+  }
+  std::string bytes = read_file(entry);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_file(entry, bytes);
+  EXPECT_FALSE(shipped.find("kernel", kKey));
+  EXPECT_TRUE(fs::exists(entry)) << "nothing is removed";
+  ::chmod(pack.c_str(), 0777);
+  ASSERT_EQ(cache_.store("kernel", kKey, kValue), "");
+  EXPECT_THROW(cache_.pack_into(pack), Error);
+  EXPECT_FALSE(shipped.find("kernel", kKey));
+  EXPECT_FALSE(DiskCache::shipped(dir_.file("none")).find("kernel", kKey));
+}
+
 // A full disk: a limit on the size of files stops the write in the middle.
 TEST_F(DiskCacheTest, AWriteThatFailsLeavesNothing) {
   store();

@@ -1,0 +1,145 @@
+#include "eval/program_store.h"
+
+#include <algorithm>
+
+#include "codegen/kernel_store.h"
+#include "core/bytes.h"
+#include "core/device_kinds.h"
+#include "core/dump.h"
+#include "core/env.h"
+#include "core/phases.h"
+#include "eval/compiled_program.h"
+#include "eval/split.h"
+#include "ir/numbered.h"
+#include "ir/op_registry.h"
+#include "ir/stages.h"
+#include "lilith/precision.h"
+#include "passes/pipeline.h"
+#include "runtime/disk_cache.h"
+#include "schedule/plan_record.h"
+
+namespace lilith {
+namespace {
+
+constexpr std::string_view kKind = "program";
+
+// A program that is found shows none of the stages it went through.
+bool is_watched() {
+  return dump::on() || schedule::records_plans() || ir::stages_observed() || env::debug_level() > 1;
+}
+
+// What the user's code does cannot be told from its name.
+bool has_passes_of_the_user() {
+  return std::ranges::any_of(passes::pipeline(), [](const passes::Pass& p) {
+    return p.kind == passes::PassKind::Registered;
+  });
+}
+bool has_ops_of_the_user(const ir::Numbered& g) {
+  return std::ranges::any_of(g.nodes(), [](const ir::NodeImpl* n) { return !is_builtin(*n->op); });
+}
+
+void write(ByteWriter& out, const Attr& attr) {
+  out.count(attr.index());
+  std::visit(
+      [&]<class T>(const T& value) {
+        if constexpr (std::is_same_v<T, double>) {
+          out.real(value);
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          out.text(value);
+        } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+          out.count(value.size());
+          for (const std::int64_t x : value) out.number(x);
+        } else {
+          out.number(static_cast<std::int64_t>(value));
+        }
+      },
+      attr);
+}
+
+void write(ByteWriter& out, const Aval& aval) {
+  out.number(static_cast<std::int64_t>(aval.dtype));
+  out.count(static_cast<std::size_t>(aval.shape.rank()));
+  for (const std::int64_t d : aval.shape) out.number(d);
+}
+
+/// The structure: neither names nor lines. All lies on one device.
+void write(ByteWriter& out, const ir::Numbered& g) {
+  const std::vector<Tensor>& inputs = g.graph().inputs();
+  out.count(inputs.size());
+  for (const Tensor& t : inputs) {
+    const std::uint32_t* number = g.find(t.node());  // none: nothing reads it
+    out.number(number ? *number : -1);
+    write(out, t.aval());
+  }
+  out.count(g.size());
+  for (std::size_t n = 0; n < g.size(); ++n) {
+    const ir::NodeImpl& node = g.node(n);
+    out.text(node.op->name);
+    write(out, node.aval);
+    out.count(node.attrs.items().size());
+    for (const auto& [name, attr] : node.attrs.items()) {
+      out.text(name);
+      write(out, attr);
+    }
+    out.count(g.inputs(n).size());
+    for (const std::uint32_t input : g.inputs(n)) out.number(input);
+  }
+  out.count(g.outputs().size());
+  for (const std::uint32_t output : g.outputs()) out.number(output);
+}
+
+void write(ByteWriter& out, const schedule::Target& t) {
+  for (const std::int64_t x : {std::int64_t{t.vector_registers}, std::int64_t{t.threads},
+                               t.l1_bytes, t.l2_bytes, std::int64_t{t.gpu.has_value()}})
+    out.number(x);
+}
+
+}  // namespace
+
+std::string program_key(const Graph& g, const ProgramOptions& options) {
+  if (!runtime::has_disk_cache() || is_watched() || options.guard_bytes > 0) return {};
+  if (g.outputs().empty() || !is_on_one_device(g) || !kind_of(device_of(g)).restore) return {};
+  const ir::Numbered numbered(g);
+  if (has_ops_of_the_user(numbered) || has_passes_of_the_user()) return {};
+  const Device device = device_of(g);
+  const schedule::Target target = target_of(device);
+  const std::string identity = codegen::code_identity(target);
+  if (identity.empty()) return {};
+  ByteWriter out;
+  out.text(kind_of(device).name);
+  out.text(identity);
+  write(out, target);
+  out.number(static_cast<std::int64_t>(precision()));
+  out.count(env::disabled().size());
+  for (const std::string& name : env::disabled()) out.text(name);
+  out.text(std::string_view(options.donatable.data(), options.donatable.size()));
+  write(out, numbered);
+  return out.take();
+}
+
+std::shared_ptr<Program> find_or_make_program(
+    const Graph& g, const ProgramOptions& options,
+    const std::function<std::shared_ptr<Program>()>& make) {
+  std::string key;
+  {
+    const PhaseScope phase(Phase::Names);
+    key = program_key(g, options);
+    if (key.empty()) return make();
+    if (const auto bytes = runtime::find_on_disk(kKind, key)) {
+      ByteReader in(*bytes);
+      if (auto program = restore_program(in, g)) {
+        if (env::debug(1, "codegen"))
+          fmt::print(stderr, "codegen: a program of {} kernels found on disk in {:.2f} ms\n",
+                     program->stats().num_kernels, program->stats().compile_ms);
+        return program;
+      }
+    }
+  }
+  std::shared_ptr<Program> made = make();
+  ByteWriter out;
+  std::string made_by;
+  if (made->save(out, &made_by)) runtime::store_on_disk(kKind, key, out.take(), made_by);
+  return made;
+}
+
+}  // namespace lilith

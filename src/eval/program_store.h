@@ -1,0 +1,23 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "eval/program.h"
+
+// Whole programs on disk: one that another process has made runs without passes, schedules and
+// LLVM.
+namespace lilith {
+
+/// All that a program depends on, as bytes: the graph's structure, settings, the device, this build
+/// of the library. Empty where it is not kept: without a cache, for graphs of several devices or of
+/// devices whose code is not kept, with ops or passes of the user's own, or where somebody wants
+/// to see how it is made.
+std::string program_key(const Graph& g, const ProgramOptions& options);
+
+/// The program from disk, or as `make` makes it, which is then kept.
+std::shared_ptr<Program> find_or_make_program(
+    const Graph& g, const ProgramOptions& options,
+    const std::function<std::shared_ptr<Program>()>& make);
+
+}  // namespace lilith

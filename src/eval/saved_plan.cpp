@@ -1,0 +1,149 @@
+#include "eval/saved_plan.h"
+
+#include <mutex>
+#include <set>
+#include <string>
+
+namespace lilith {
+
+using schedule::BufferPlan;
+using schedule::IndexCheck;
+using schedule::LaunchPlan;
+using schedule::Plan;
+
+namespace {
+
+void write(ByteWriter& out, const std::vector<int>& list) {
+  out.count(list.size());
+  for (const int x : list) out.number(x);
+}
+std::vector<int> read_list(ByteReader& in) {
+  std::vector<int> list(in.count());
+  for (int& x : list) x = static_cast<int>(in.number());
+  return list;
+}
+
+// Names of ops, for messages: they live as long as the process.
+const char* lasting(std::string_view name) {
+  static std::mutex mutex;
+  static auto* names = new std::set<std::string, std::less<>>;
+  const std::lock_guard lock(mutex);
+  return names->emplace(name).first->c_str();
+}
+
+Loc read_loc(ByteReader& in, const std::vector<Loc>& lines) {
+  const auto site = static_cast<std::size_t>(in.number());
+  return site < lines.size() ? lines[site] : Loc();
+}
+
+// The structures are taken apart as a whole: one with a new field does not compile here.
+void write(ByteWriter& out, const BufferPlan& b) {
+  const auto& [kind, index, name, shape, dtype, layout, bytes, offset, first, last, donor,
+               scratch] = b;
+  out.number(static_cast<int>(kind));
+  out.number(index);
+  out.text(name);
+  out.count(static_cast<std::size_t>(shape.rank()));
+  for (const std::int64_t d : shape) out.number(d);
+  out.number(static_cast<int>(dtype));
+  write(out, layout.order);
+  out.count(bytes);
+  out.count(offset);
+  for (const int x : {first, last, donor}) out.number(x);
+  out.number(scratch);
+}
+
+BufferPlan read_buffer(ByteReader& in) {
+  BufferPlan b;
+  b.kind = static_cast<BufferPlan::Kind>(in.number());
+  b.index = static_cast<int>(in.number());
+  b.name = in.text();
+  std::vector<std::int64_t> dims(in.count());
+  for (std::int64_t& d : dims) d = in.number();
+  b.shape = Shape(dims);
+  b.dtype = static_cast<DType>(in.number());
+  b.layout.order = read_list(in);
+  b.bytes = static_cast<std::size_t>(in.number());
+  b.offset = static_cast<std::size_t>(in.number());
+  for (int* x : {&b.first, &b.last, &b.donor}) *x = static_cast<int>(in.number());
+  b.scratch = in.number() != 0;
+  return b;
+}
+
+void write(ByteWriter& out, const LaunchPlan& l) {
+  const auto& [kernel, buffers, params, written, loc, what, how, cycles, next_best, flops, bytes,
+               barrier_before, single] = l;
+  write(out, buffers);
+  write(out, params);
+  write(out, written);
+  out.number(loc.site);
+  out.text(what);
+  out.text(how);
+  out.text(next_best);
+  for (const double x : {cycles, flops, bytes}) out.real(x);
+  out.number(barrier_before);
+  out.number(single);
+}
+
+LaunchPlan read_launch(ByteReader& in, const std::vector<Loc>& lines) {
+  LaunchPlan l;
+  l.buffers = read_list(in);
+  l.params = read_list(in);
+  l.written = read_list(in);
+  l.loc = read_loc(in, lines);
+  l.what = in.text();
+  l.how = in.text();
+  l.next_best = in.text();
+  for (double* x : {&l.cycles, &l.flops, &l.bytes}) *x = in.real();
+  l.barrier_before = in.number() != 0;
+  l.single = in.number() != 0;
+  return l;
+}
+
+}  // namespace
+
+void write(ByteWriter& out, const Plan& plan) {
+  const auto& [buffers, launches, inputs, outputs, arena_bytes] = plan;
+  out.count(buffers.size());
+  for (const BufferPlan& b : buffers) write(out, b);
+  out.count(launches.size());
+  for (const LaunchPlan& l : launches) write(out, l);
+  write(out, inputs);
+  write(out, outputs);
+  out.count(arena_bytes);
+}
+
+Plan read_plan(ByteReader& in, const std::vector<Loc>& lines) {
+  Plan plan;
+  plan.buffers.resize(in.count());
+  for (BufferPlan& b : plan.buffers) b = read_buffer(in);
+  plan.launches.resize(in.count());
+  for (LaunchPlan& l : plan.launches) l = read_launch(in, lines);
+  plan.inputs = read_list(in);
+  plan.outputs = read_list(in);
+  plan.arena_bytes = static_cast<std::size_t>(in.number());
+  return plan;
+}
+
+void write(ByteWriter& out, const std::vector<IndexCheck>& checks) {
+  out.count(checks.size());
+  for (const auto& [op, loc, low, high] : checks) {
+    out.text(op);
+    out.number(loc.site);
+    out.number(low);
+    out.number(high);
+  }
+}
+
+std::vector<IndexCheck> read_checks(ByteReader& in, const std::vector<Loc>& lines) {
+  std::vector<IndexCheck> checks(in.count());
+  for (IndexCheck& c : checks) {
+    c.op = lasting(in.text());
+    c.loc = read_loc(in, lines);
+    c.low = in.number();
+    c.high = in.number();
+  }
+  return checks;
+}
+
+}  // namespace lilith
