@@ -7,7 +7,7 @@ namespace lilith {
 
 /// What making a program consists of, in order. Key: the graph is numbered, hashed and copied;
 /// Memory: donors, barriers, the arena; Names: kernels are written down to be looked up; Machine:
-/// LLVM and the loader.
+/// LLVM and the loader, or what was found on disk instead.
 enum class Phase : std::uint8_t { Key, Passes, Prepare, Fuse, Build, Memory, Names, Machine };
 inline constexpr std::size_t kNumPhases = 8;
 

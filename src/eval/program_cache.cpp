@@ -176,7 +176,7 @@ std::shared_ptr<Program> make_program(const Graph& g) {
 
 }  // namespace
 
-std::shared_ptr<Program> compile_program(const Graph& g, const PhaseTimes& before) {
+std::shared_ptr<Program> compile_program(const Graph& g, PhaseTimes before) {
   const BuildingScope building;
   ++counters.compiled;
   std::optional<dump::Asked> asked;

@@ -122,9 +122,12 @@ std::shared_ptr<Program> find_or_make_program(
     const std::function<std::shared_ptr<Program>()>& make) {
   std::string key;
   {
-    const PhaseScope phase(Phase::Names);
+    const PhaseScope phase(Phase::Key);
     key = program_key(g, options);
-    if (key.empty()) return make();
+  }
+  if (key.empty()) return make();
+  {
+    const PhaseScope phase(Phase::Machine);
     if (const auto bytes = runtime::find_on_disk(kKind, key)) {
       ByteReader in(*bytes);
       if (auto program = restore_program(in, g)) {
