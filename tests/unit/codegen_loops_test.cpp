@@ -1,3 +1,6 @@
+#include <atomic>
+#include <thread>
+
 #include "codegen_run.h"
 #include "support/tile_kernels.h"
 
@@ -34,6 +37,48 @@ TEST(CodegenLoops, EqualKernelsCompileOnce) {
   const auto out = compile_kernels(list);
   EXPECT_EQ(out[0].fn, out[1].fn);
   EXPECT_NE(out[0].fn, out[2].fn);
+}
+
+// Threads that ask for the same kernels at the same time, in different orders, share the work.
+TEST(CodegenLoops, ThreadsMakeAKernelOnce) {
+  std::vector<Kernel> kernels;
+  for (int k = 0; k < 12; ++k) kernels.push_back(kernels::matmul(3, 16, 20 + k, 1, DType::F32));
+  std::vector<std::vector<CompiledKernel>> made(6);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t t = 0; t < made.size(); ++t) {
+      threads.emplace_back([&, t] {
+        std::vector<const Kernel*> list;
+        for (std::size_t k = 0; k < kernels.size(); ++k)
+          list.push_back(&kernels[(k + 2 * t) % kernels.size()]);
+        made[t] = compile_kernels(list);
+      });
+    }
+  }
+  for (std::size_t t = 1; t < made.size(); ++t)
+    for (std::size_t k = 0; k < kernels.size(); ++k)
+      EXPECT_EQ(made[t][k].fn, made[0][(k + 2 * t) % kernels.size()].fn);
+}
+
+// What throws is thrown to whoever asked for it, and others do not wait for ever.
+TEST(CodegenLoops, AKernelThatCannotBeMadeKeepsNobodyWaiting) {
+  Kernel of_a_gpu = kernels::matmul(3, 16, 40, 1, DType::F32);
+  of_a_gpu.threads = 32;
+  const Kernel* list[] = {&of_a_gpu};
+  std::atomic<int> thrown{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        try {
+          compile_kernels(list);
+        } catch (const std::exception&) {
+          ++thrown;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(thrown, 4);
 }
 
 TEST(CodegenLoops, BarriersCallTheRuntime) {

@@ -3,9 +3,12 @@
 #include <numeric>
 #include <thread>
 
+#include "core/env.h"
+#include "runtime/disk_cache.h"
 #include "runtime/opencl/session.h"
 #include "support/expect_error.h"
 #include "support/opencl.h"
+#include "support/temp_dir.h"
 
 namespace lilith::runtime::opencl {
 namespace {
@@ -113,6 +116,39 @@ TEST(OpenClRuntime, KernelsTakePlacesAndScalars) {
   EXPECT_EQ(download<float>(*y), (std::vector<float>{0, 100.5, 101, 101.5, 0, 0}));
   d.launch(affine, 0, 2, args);
   d.finish();
+}
+
+// What a driver compiled is found on disk; what it does not take is compiled again.
+TEST(OpenClRuntime, ProgramsAreKeptOnDisk) {
+  NEEDS_OPENCL;
+  const lilith::testing::TempDir dir;
+  const DiskCache cache(dir.file("cache"));
+  env::set("LILITH_CACHE", cache.folder());
+  Device& d = device(0);
+  const auto runs = [&] {
+    Kernel affine(d.build_kept(kAffine, "-cl-std=CL1.2"), "affine");
+    const auto x = upload(std::vector<float>{1, 2, 3, 4}), y = upload(std::vector<float>(4, 0));
+    const Arg args[] = {Place{x.get()}, Place{y.get()}, 4, std::int64_t{100}, 0.5f};
+    d.launch(affine, 4, 1, args);
+    return download<float>(*y) == std::vector<float>{100.5, 101, 101.5, 102};
+  };
+  EXPECT_TRUE(runs());
+  ASSERT_EQ(cache.entries().size(), 1u);
+  EXPECT_EQ(cache.entries()[0].kind, "opencl");
+  const auto before = disk_cache_counts();
+  EXPECT_TRUE(runs());
+  EXPECT_EQ(disk_cache_counts().hits - before.hits, 1);
+  EXPECT_EQ(disk_cache_counts().stored, before.stored);
+  const DeviceInfo& i = d.info();
+  const std::string key = i.platform + "\n" + i.name + "\n" + i.version + "\n" + i.driver +
+                          "\n-cl-std=CL1.2\n" + kAffine;
+  ASSERT_TRUE(cache.find("opencl", key));
+  ASSERT_EQ(cache.store("opencl", key, "no binary of any driver"), "");
+  EXPECT_TRUE(runs());
+  EXPECT_EQ(disk_cache_counts().stored - before.stored, 1);
+  EXPECT_THROW(d.build_kept("kernel void f() { syntax", ""), DeviceError);
+  EXPECT_EQ(cache.entries().size(), 1u);
+  env::set("LILITH_CACHE", "off");
 }
 
 TEST(OpenClRuntime, ThreadsShareAKernel) {

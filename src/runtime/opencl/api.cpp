@@ -38,6 +38,8 @@ void find_all(Finder& in, Api* api) {
   in.find(&api->clCreateProgramWithSource, "clCreateProgramWithSource");
   in.find(&api->clBuildProgram, "clBuildProgram");
   in.find(&api->clGetProgramBuildInfo, "clGetProgramBuildInfo");
+  in.find(&api->clGetProgramInfo, "clGetProgramInfo");
+  in.find(&api->clCreateProgramWithBinary, "clCreateProgramWithBinary");
   in.find(&api->clReleaseProgram, "clReleaseProgram");
   in.find(&api->clCreateKernel, "clCreateKernel");
   in.find(&api->clReleaseKernel, "clReleaseKernel");

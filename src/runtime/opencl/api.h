@@ -25,6 +25,8 @@ struct Api {
   decltype(&::clCreateProgramWithSource) clCreateProgramWithSource = nullptr;
   decltype(&::clBuildProgram) clBuildProgram = nullptr;
   decltype(&::clGetProgramBuildInfo) clGetProgramBuildInfo = nullptr;
+  decltype(&::clGetProgramInfo) clGetProgramInfo = nullptr;
+  decltype(&::clCreateProgramWithBinary) clCreateProgramWithBinary = nullptr;
   decltype(&::clReleaseProgram) clReleaseProgram = nullptr;
   decltype(&::clCreateKernel) clCreateKernel = nullptr;
   decltype(&::clReleaseKernel) clReleaseKernel = nullptr;

@@ -27,6 +27,8 @@ namespace lilith::runtime::opencl {
 struct DeviceInfo {
   std::string name, vendor, platform, version;
   bool gpu = false;
+  std::string driver;           // its version
+  bool keeps_programs = false;  // the platform has a cache of compiled programs of its own
   bool fp64 = false;
   bool exact_division = false;  // of f32: / and sqrt round correctly where a program asks for it
   bool denormals = false;       // of f32
@@ -125,8 +127,11 @@ class Device {
   /// Repeats a pattern of 1, 2, 4, 8 … 128 bytes; offset and bytes are multiples of its size.
   void fill(Buffer& to, std::size_t offset, std::size_t bytes, std::span<const std::byte> pattern);
 
-  /// Compiles OpenCL C. The error has the compiler's log.
+  /// Compiles OpenCL C, or finds what it compiled before: on disk, unless the platform sees to
+  /// that. The error has the compiler's log.
   std::shared_ptr<const Program> build(const std::string& source, const std::string& options);
+  /// The same by way of the cache on disk, whatever the platform does.
+  std::shared_ptr<const Program> build_kept(const std::string& source, const std::string& options);
   /// Runs `groups` groups of `group` work items, in one dimension.
   void launch(Kernel& kernel, std::size_t groups, std::size_t group, std::span<const Arg> args);
   void finish();
@@ -142,6 +147,11 @@ class Device {
   [[noreturn]] void fail_allocation(int code, std::size_t bytes) const;
   void check_range(const Buffer& b, std::size_t offset, std::size_t bytes, const char* what) const;
   void set_args(const Kernel& kernel, std::span<const Arg> args);
+  std::shared_ptr<const Program> compile(const std::string& source, const std::string& options);
+  /// Null where the driver does not take it.
+  std::shared_ptr<const Program> from_binary(const std::string& binary, const std::string& options);
+  /// Empty where the driver gives none.
+  std::string binary_of(const Program& program) const;
 
   const int index_;
   const DeviceInfo& info_;

@@ -44,6 +44,9 @@ DeviceInfo describe(const Api& api, cl_device_id id, const std::string& platform
   d.vendor = p.text(CL_DEVICE_VENDOR);
   d.platform = platform;
   d.version = p.text(CL_DEVICE_VERSION);
+  d.driver = p.text(CL_DRIVER_VERSION);
+  // To ask it for a binary would compile every kernel for every size of group.
+  d.keeps_programs = platform == "Portable Computing Language";
   d.gpu = (p.template number<cl_device_type>(CL_DEVICE_TYPE) & CL_DEVICE_TYPE_GPU) != 0;
   d.fp64 = p.template number<cl_device_fp_config>(CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
   const auto single = p.template number<cl_device_fp_config>(CL_DEVICE_SINGLE_FP_CONFIG);

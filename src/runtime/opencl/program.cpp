@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "lilith/error.h"
+#include "runtime/disk_cache.h"
 #include "runtime/opencl/session.h"
 
 // Programs are compiled by the device's driver; their functions are launched on its queue.
@@ -24,10 +25,36 @@ std::string build_log(cl_program program, cl_device_id device) {
   return log;
 }
 
+// Statics of the driver's compiler are made by the first calls.
+void outlive_no_static_of_the_compiler() {
+  static std::atomic<unsigned> builds{0};
+  if (std::has_single_bit(++builds)) end_before_statics_of_drivers();
+}
+
 }  // namespace
 
 std::shared_ptr<const Program> Device::build(const std::string& source,
                                              const std::string& options) {
+  return info_.keeps_programs ? compile(source, options) : build_kept(source, options);
+}
+
+std::shared_ptr<const Program> Device::build_kept(const std::string& source,
+                                                  const std::string& options) {
+  constexpr const char* kKind = "opencl";
+  if (!has_disk_cache()) return compile(source, options);
+  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", info_.platform, info_.name,
+                                      info_.version, info_.driver, options, source);
+  if (const std::optional<std::string> binary = find_on_disk(kKind, key)) {
+    if (auto program = from_binary(*binary, options)) return program;
+  }
+  auto program = compile(source, options);
+  if (const std::string binary = binary_of(*program); !binary.empty())
+    store_on_disk(kKind, key, binary);
+  return program;
+}
+
+std::shared_ptr<const Program> Device::compile(const std::string& source,
+                                               const std::string& options) {
   const Call call;
   const char* text = source.data();
   const std::size_t bytes = source.size();
@@ -36,15 +63,42 @@ std::shared_ptr<const Program> Device::build(const std::string& source,
   check(code, "clCreateProgramWithSource");
   const std::shared_ptr<Program> program(new Program(*this, made));
   code = api().clBuildProgram(made, 1, &id_, options.c_str(), nullptr, nullptr);
-  // Statics of the driver's compiler are made by the first calls.
-  static std::atomic<unsigned> builds{0};
-  if (std::has_single_bit(++builds)) end_before_statics_of_drivers();
+  outlive_no_static_of_the_compiler();
   if (code != CL_SUCCESS) {
     throw DeviceError(fmt::format("opencl: clBuildProgram failed on {}: {}; the compiler says:\n{}",
                                   name_, error_name(code), build_log(made, id_)),
                       LocScope::current());
   }
   return program;
+}
+
+std::shared_ptr<const Program> Device::from_binary(const std::string& binary,
+                                                   const std::string& options) {
+  const Call call;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(binary.data());
+  const std::size_t size = binary.size();
+  cl_int code = CL_SUCCESS, taken = CL_SUCCESS;
+  cl_program made =
+      api().clCreateProgramWithBinary(context_, 1, &id_, &size, &bytes, &taken, &code);
+  if (made == nullptr) return nullptr;
+  std::shared_ptr<Program> program(new Program(*this, made));
+  if (code != CL_SUCCESS || taken != CL_SUCCESS) return nullptr;
+  code = api().clBuildProgram(made, 1, &id_, options.c_str(), nullptr, nullptr);
+  outlive_no_static_of_the_compiler();
+  return code == CL_SUCCESS ? program : nullptr;
+}
+
+std::string Device::binary_of(const Program& program) const {
+  const Call call;
+  std::size_t bytes = 0;  // of the one device that it was built for
+  if (api().clGetProgramInfo(program.program_, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes,
+                             nullptr) != CL_SUCCESS)
+    return "";
+  std::string binary(bytes, '\0');
+  char* to = binary.data();
+  const cl_int code =
+      api().clGetProgramInfo(program.program_, CL_PROGRAM_BINARIES, sizeof to, &to, nullptr);
+  return code == CL_SUCCESS ? binary : "";
 }
 
 Program::~Program() {
