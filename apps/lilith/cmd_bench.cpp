@@ -194,6 +194,7 @@ void add_bench(CLI::App& app) {
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->envname("LILITH_DEVICE")
       ->capture_default_str();
+  add_precision(command);
   command->add_option("--threads", o->threads, "Threads to run on (default: the cores there are)")
       ->check(above_zero());
   command->add_option("--runs", o->runs, "Timed steps")->check(above_zero())->capture_default_str();

@@ -76,6 +76,7 @@ void add_explain(CLI::App& app) {
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->envname("LILITH_DEVICE")
       ->capture_default_str();
+  add_precision(command);
   command->callback([o] {
     if (!o->replay.empty()) return replay(o->replay, o->html);
     LILITH_CHECK(!o->model.empty(), "explain: name a model, or a case with --replay");

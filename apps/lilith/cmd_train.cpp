@@ -61,6 +61,7 @@ void add_train(CLI::App& app) {
   command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
       ->envname("LILITH_DEVICE")
       ->capture_default_str();
+  add_precision(command);
   command->add_option("--out", o->args.out,
                       "Folder for the model, metrics.csv, curves.png and the checkpoint");
   command->add_flag("--resume", o->args.resume,

@@ -2,6 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "lilith/error.h"
+#include "lilith/precision.h"
+
 namespace lilith::cli {
 
 /// A number above 0 in an option, or an Error that says so without the range of the type.
@@ -24,6 +27,20 @@ inline CLI::Validator not_negative() {
         return text.starts_with('-') ? "'" + text + "' is negative" : std::string();
       },
       ">= 0");
+}
+
+/// `--precision`: sets it for the process; without it LILITH_PRECISION counts.
+inline void add_precision(CLI::App* command) {
+  command->add_option_function<std::string>(
+      "--precision",
+      [](const std::string& text) {
+        if (text == "highest") return set_precision(Precision::highest);
+        if (text == "high") return set_precision(Precision::high);
+        LILITH_CHECK(text == "medium", "--precision: '{}' is none of highest, high and medium",
+                     text);
+        set_precision(Precision::medium);
+      },
+      "highest, high or medium: of products of f32 on tensor cores (default high)");
 }
 
 // Each adds its subcommand; the callback runs it and throws lilith::Error when it fails.

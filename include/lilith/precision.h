@@ -3,14 +3,14 @@
 
 namespace lilith {
 
-/// How much of a contraction's accuracy may be traded for speed. Every schedule that exists keeps
-/// the accuracy of `highest`; `high` and `medium` allow more, and require nothing. Ref:
-/// jax.default_matmul_precision, torch.set_float32_matmul_precision.
+/// What products and convolutions of f32 may round their operands to. `highest`: nothing; `high`:
+/// TF32, within 1e-3 |row| |column| of the exact sum; `medium`: bf16, within 8e-3. Tensor cores use
+/// it; a CPU rounds nothing under any value. Ref: torch.set_float32_matmul_precision.
 enum class Precision : std::uint8_t { highest, high, medium };
 
-/// Sets what programs may trade from now on, in every thread: evaluations and calls of compiled
-/// functions use a program of this setting, which is compiled once. The default is `high`. No
-/// schedule reads it yet: results are those of `highest` under every value.
+/// Sets it for all threads: evaluations and calls of compiled functions from now on use a program
+/// of this setting, which is compiled once. Unset: LILITH_PRECISION, else `high`. Sums are of f32
+/// under every value; f16 and bf16 are multiplied exactly.
 void set_precision(Precision precision);
 /// The value that was set last.
 Precision precision();

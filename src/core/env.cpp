@@ -31,6 +31,7 @@ std::vector<Row> read_table() {
       {"LILITH_CUDA_DRIVER", "the library of CUDA's driver; unset: libcuda.so.1", {}},
       {"LILITH_NVRTC", "the library of CUDA's compiler; unset: libnvrtc.so.13 or .12", {}},
       {"LILITH_DEVICE", "what --device of the commands is where it is not given", {}},
+      {"LILITH_PRECISION", "highest, high or medium: what set_precision begins with", {}},
       {"LILITH_NUM_THREADS", "threads of the team; unset: the cores this process may use", {}},
       {"LILITH_SPIN", "0: idle workers sleep at once", {}},
       {"LILITH_CACHE_PACK", "a folder of compiled programs that came with this one", {}},

@@ -3,7 +3,6 @@
 #include "core/phases.h"
 #include "ir/hash.h"
 #include "ir/node_map.h"
-#include "lilith/precision.h"
 #include "transforms/markers.h"
 
 namespace lilith::driver {
@@ -13,7 +12,10 @@ void Key::add(std::uint64_t x) {
   b = mix(b, x ^ 0xa4093822299f31d0u);
 }
 
-void Key::add_settings() { add(static_cast<std::uint64_t>(precision())); }
+void Key::add_settings() {
+  precision = lilith::precision();
+  add(static_cast<std::uint64_t>(precision));
+}
 
 void Key::add(const Aval& aval) {
   add(static_cast<std::uint64_t>(aval.dtype) | static_cast<std::uint64_t>(aval.device.kind) << 8 |

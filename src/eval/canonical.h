@@ -6,12 +6,14 @@
 #include "eval/program.h"
 #include "ir/node.h"
 #include "lilith/graph.h"
+#include "lilith/precision.h"
 
 namespace lilith::driver {
 
 /// 128 bits of a structure: settings, ops, attrs, avals and edges. Process-local (ops by address).
 struct Key {
   std::uint64_t a = 0x243f6a8885a308d3u, b = 0x13198a2e03707344u;
+  Precision precision = Precision::high;  // of the settings
   void add(std::uint64_t x);
   void add(const Aval& aval);
   /// What the user has set that programs depend on.

@@ -176,6 +176,7 @@ schedule::Target target_of(Device device) { return kind_of(device).target(device
 schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options) {
   schedule::PlanOptions plan;
   plan.target = target_of(device_of(g));
+  plan.target.precision = options.precision;
   // A check that fails at the end of a run must find every input as it was.
   if (!checked) plan.donated.assign(options.donatable.begin(), options.donatable.end());
   plan.guard_bytes = options.guard_bytes;

@@ -52,8 +52,8 @@ WriteTensors& write_tensors_hook() {
   return hook;
 }
 
-std::shared_ptr<Program> dump_case(const Graph& g,
-                                   std::shared_ptr<Program> (*make)(const Graph& g)) {
+std::shared_ptr<Program> dump_case(
+    const Graph& g, const std::function<std::shared_ptr<Program>(const Graph&)>& make) {
   const dump::Case files;
   dump::write_file(files.folder() + "/graph.txt", g.str());
   return std::make_shared<DumpedProgram>(make(g), g, files.folder());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lilith/graph.h"
+#include "lilith/precision.h"
 #include "runtime/storage.h"
 
 namespace lilith::schedule {
@@ -24,6 +25,7 @@ struct ProgramOptions {
   /// Unused bytes after each temporary, checked after every run (InternalError when one was
   /// written); temporaries then share no memory. For tests.
   std::size_t guard_bytes = 0;
+  Precision precision = lilith::precision();
 };
 
 /// What a program is made of, for `explain` and tests.

@@ -144,14 +144,14 @@ std::shared_ptr<Program> ProgramCache::get(const Request& r) {
   bool made = false;
   auto program = find_or_make(r.key, [&] {
     made = true;
-    return compile_program(*r.graph, r.before);
+    return compile_program(*r.graph, r.key.precision, r.before);
   });
   if (!made) count_hit();  // by the thread that this one waited for
   return program;
 }
 
 std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
-  return find_or_make(key, [&] { return compile_program(g); });
+  return find_or_make(key, [&] { return compile_program(g, key.precision); });
 }
 
 void ProgramCache::clear() {
@@ -162,9 +162,10 @@ void ProgramCache::clear() {
 
 namespace {
 
-std::shared_ptr<Program> make_program(const Graph& g) {
+std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
   if (env::eager()) return make_eager_program(g);
   ProgramOptions options;
+  options.precision = precision;
   options.donatable.assign(g.inputs().size(), 1);
   try {
     return find_or_make_program(g, options,
@@ -176,12 +177,14 @@ std::shared_ptr<Program> make_program(const Graph& g) {
 
 }  // namespace
 
-std::shared_ptr<Program> compile_program(const Graph& g, PhaseTimes before) {
+std::shared_ptr<Program> compile_program(const Graph& g, Precision precision,
+                                         PhaseTimes before) {
   const BuildingScope building;
   ++counters.compiled;
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());
-  auto made = dump::on() ? dump_case(g, make_program) : make_program(g);
+  const auto make = [precision](const Graph& of) { return make_program(of, precision); };
+  auto made = dump::on() ? dump_case(g, make) : make(g);
   if (env::debug(1, "phases"))
     fmt::print(stderr, "phases: {} nodes: {}\n", made->stats().num_nodes,
                (phase_times() - before).str());

@@ -56,6 +56,7 @@ class ProgramCache {
 };
 
 /// Optimises and compiles; counts it. `before`: this thread's phases when the work began.
-std::shared_ptr<Program> compile_program(const Graph& g, PhaseTimes before = phase_times());
+std::shared_ptr<Program> compile_program(const Graph& g, Precision precision = lilith::precision(),
+                                         PhaseTimes before = phase_times());
 
 }  // namespace lilith::driver

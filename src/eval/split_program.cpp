@@ -25,6 +25,7 @@ class SplitProgram final : public Program {
       ProgramOptions own;
       own.donatable = donatable_.front();
       own.guard_bytes = options.guard_bytes;
+      own.precision = options.precision;
       programs_[p] = make_compiled_program(part.graph, own);
       fails_later_ = fails_later_ || programs_[p]->may_fail();
     }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lilith/dtype.h"
+#include "lilith/precision.h"
 
 namespace lilith::schedule {
 
@@ -20,6 +21,7 @@ struct GpuTarget {
   /// An arena up to this size has a place of its own for each buffer: launches then wait for values
   /// alone, not for memory.
   std::size_t spread_bytes = std::size_t{256} << 20;
+  bool mma = false;                      // a warp multiplies tiles (kir::Mma)
 };
 
 /// What kernels are made for: what the schedule may count on, and what the code generator has to
@@ -33,6 +35,7 @@ struct Target {
   bool native = false;                // the best this CPU can do: code may be tuned for it
   bool slow_gather = false;           // gathers and scatters take longer than one access a lane
   std::optional<GpuTarget> gpu = {};  // kernels of blocks of threads, where there are ways for them
+  Precision precision = Precision::high;  // that products of f32 are asked for
   std::string cpu;  // ISA, vendor, family and model: part of the key of every code cache
 
   /// Elements of a vector; those narrower than 4 bytes are computed in 4.

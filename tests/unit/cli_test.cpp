@@ -169,6 +169,11 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
   ::setenv("LILITH_DEVICE", "npu", 1);
   expect_failure("train cnn", "device: 'npu' names none");
   ::unsetenv("LILITH_DEVICE");
+  ::setenv("LILITH_PRECISION", "low", 1);
+  expect_failure("train cnn", "'low' is none of highest, high and medium");
+  ::unsetenv("LILITH_PRECISION");
+  expect_failure("bench cnn --precision f32",
+                 "--precision: 'f32' is none of highest, high and medium");
   expect_failure("train cnn --device tpu", "device: 'tpu' names none; the devices are: cpu");
   expect_failure("train cnn --resume", "--resume: no --out");
   expect_failure("train cnn --data " + path("nowhere"), "nowhere is not a folder");
