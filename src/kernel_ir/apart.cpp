@@ -1,6 +1,7 @@
 #include "kernel_ir/apart.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <unordered_set>
@@ -69,6 +70,39 @@ Wide highest_without_quotient(const Form& f, const Term& q, const Bounds& bounds
   return floor_of(highest(whole, bounds, depth - 1), c);
 }
 
+/// The same by way of a bound, which has a term of f: f = rest + n * bound where a factor makes n
+/// a whole number.
+Wide highest_by_bound(const Form& f, const Form& b, const Bounds& bounds, int depth) {
+  constexpr Wide kNone = std::numeric_limits<Wide>::max();
+  const auto in_f = [&](const Term& t) { return f.coefficient(t.atom) != 0; };
+  const auto t = std::ranges::find_if(b.terms, in_f);
+  if (t == b.terms.end()) return kNone;
+  const std::int64_t k = f.coefficient(t->atom);
+  if ((k > 0) != (t->k > 0)) return kNone;
+  const std::int64_t factor = std::abs(t->k) / std::gcd(k, t->k);
+  if (factor != 1 && !may_multiply(f, factor)) return kNone;
+  Form rest;
+  rest.add(f, factor);
+  rest.add(b, -(factor * k / t->k));
+  return floor_of(highest(rest, bounds, depth - 1), factor);
+}
+
+/// The same where a bound speaks of x / c and f of x: x = c * (x / c) + x % c.
+Wide highest_by_quotient(const Form& f, const Form& b, const Bounds& bounds, int depth) {
+  Wide best = std::numeric_limits<Wide>::max();
+  for (const Term& q : b.terms) {
+    if (q.atom->op != Op::FloorDiv || q.atom->args[1]->op != Op::Const) continue;
+    const std::int64_t c = q.atom->args[1]->i, k = f.coefficient(q.atom->args[0]);
+    if (k == 0 || c <= 0 || !may_multiply(f, c)) continue;
+    Form whole = f;
+    whole.add(q.atom->args[0], -k);
+    whole.add(q.atom, c * k);
+    if (k > 0) whole.constant += Wide{k} * (c - 1);
+    best = std::min(best, highest(whole, bounds, depth - 1));
+  }
+  return best;
+}
+
 /// The largest value of a form where the bounds hold: that of each term by itself, or a bound that
 /// has the form's terms, plus the rest.
 Wide highest(const Form& f, const Bounds& bounds, int depth) {
@@ -81,14 +115,9 @@ Wide highest(const Form& f, const Bounds& bounds, int depth) {
     best = std::min(best, highest_without_quotient(f, t, bounds, depth));
   }
   for (const Form& b : bounds) {
-    const auto in_f = [&](const Term& t) { return f.coefficient(t.atom) != 0; };
-    const auto t = std::ranges::find_if(b.terms, in_f);
-    if (depth == 0 || t == b.terms.end()) continue;
-    const std::int64_t k = f.coefficient(t->atom);
-    if (k % t->k != 0 || k / t->k < 0) continue;
-    Form rest = f;  // f = rest + k / t.k * b, where b <= 0
-    rest.add(b, -(k / t->k));
-    best = std::min(best, highest(rest, bounds, depth - 1));
+    if (depth == 0) break;
+    best = std::min(
+        {best, highest_by_bound(f, b, bounds, depth), highest_by_quotient(f, b, bounds, depth)});
   }
   return best;
 }
@@ -115,8 +144,7 @@ class Proof {
   }
 
   bool shows(const std::vector<Expr>& wanted) {
-    return impossible_ ||
-           std::ranges::all_of(wanted, [&](Expr x) { return is_equal(x) || is_pinned(x); });
+    return impossible_ || std::ranges::all_of(wanted, [&](Expr x) { return is_known(x); });
   }
 
  private:
@@ -141,20 +169,23 @@ class Proof {
 
   /// The conditions leave it one value.
   bool is_pinned(Expr x) const {
+    if (bounds_[0].empty() || bounds_[1].empty()) return x->lo == x->hi;
     const Form f(x);
     const Wide value = highest(f, bounds_[0]);
     return lowest(f, bounds_[0]) == value && highest(f, bounds_[1]) == value &&
            lowest(f, bounds_[1]) == value;
   }
 
+  bool is_known(Expr x) { return is_equal(x) || is_pinned(x); }
+
   /// a of the first run is b of the second.
   void equation(const Form& a, const Form& b) {
     Form common;
     Parts parts;
     for (const Term& t : a.terms)
-      is_equal(t.atom) ? common.add(t.atom, t.k) : parts.push_back({t.atom, t.k, 0});
+      is_known(t.atom) ? common.add(t.atom, t.k) : parts.push_back({t.atom, t.k, 0});
     for (const Term& t : b.terms)
-      is_equal(t.atom) ? common.add(t.atom, -t.k) : parts.push_back({t.atom, t.k, 1});
+      is_known(t.atom) ? common.add(t.atom, -t.k) : parts.push_back({t.atom, t.k, 1});
     for (const Term& t : common.terms) parts.push_back({t.atom, t.k, 0});
     std::ranges::sort(parts, {}, [](const Part& p) { return std::abs(p.k); });
     split(parts, a.constant - b.constant);
@@ -201,6 +232,7 @@ class Proof {
   void learn(Expr x) {
     if (!equal_.insert(x.node()).second) return;
     if (x->op == Op::FloorMod && x->args[1]->op == Op::Const) remainders_.push_back(x);
+    if (x->op == Op::FloorDiv && x->args[1]->op == Op::Const) quotients_.push_back(x);
     if (x->op == Op::Add || x->op == Op::Mul) {
       Form f;
       f.add(x, 1);
@@ -208,14 +240,23 @@ class Proof {
     }
     for (Expr mod : std::vector<Expr>(remainders_)) {
       const Expr z = mod->args[0];
-      if (mod->args[1]->i > 0 && is_equal(floor_div(z, mod->args[1]->i))) learn(z);
+      if (mod->args[1]->i > 0 && has_equal_quotient(z, mod->args[1]->i)) learn(z);
     }
+  }
+
+  /// z / n is equal, or it is y / (m n) where z is y / m.
+  bool has_equal_quotient(Expr z, std::int64_t n) {
+    if (is_equal(floor_div(z, n))) return true;
+    return std::ranges::any_of(quotients_, [&](Expr q) {
+      const std::int64_t by = q->args[1]->i;
+      return by > 0 && by % n == 0 && floor_div(q->args[0], by / n) == z;
+    });
   }
 
   const IsCommon& is_common_;
   Bounds bounds_[2];
   std::unordered_set<const ExprNode*> equal_, made_of_equal_;
-  std::vector<Expr> remainders_;  // among them
+  std::vector<Expr> remainders_, quotients_;  // among them
   bool impossible_ = false;
 };
 

@@ -115,9 +115,21 @@ class Writer {
       case Kind::Prefetch:
         number(s.prefetch.buffer);
         return expr(s.prefetch.index);
+      case Kind::Mma:
+        number(s.mma.acc);
+        exprs(s.mma.place);
+        mma(s.mma.a);
+        return mma(s.mma.b);
       case Kind::Barrier:
         return;
     }
+  }
+
+  void mma(const MmaOperand& of) {
+    number(of.buffer);
+    expr(of.index);
+    number(of.across);
+    number(of.along);
   }
 
   std::string out_;

@@ -2,6 +2,7 @@
 
 #include "kernel_ir/kernel.h"
 #include "kernel_ir/scalar.h"
+#include "kernel_ir/walk.h"
 #include "lilith/error.h"
 
 namespace lilith::kir {
@@ -134,7 +135,9 @@ namespace {
 
 class Substitution {
  public:
-  explicit Substitution(const std::vector<Expr>& by) : by_(by) {}
+  explicit Substitution(const std::vector<Expr>& by,
+                        std::unordered_map<const ExprNode*, Expr> known = {})
+      : by_(by), memo_(std::move(known)) {}
 
   Expr run(Expr x) {
     if (x->op == Op::Var) {
@@ -176,5 +179,9 @@ class Substitution {
 }  // namespace
 
 Expr substitute(Expr x, const std::vector<Expr>& by) { return Substitution(by).run(x); }
+
+Expr replace(Expr x, const std::unordered_map<const ExprNode*, Expr>& by) {
+  return Substitution({}, by).run(x);
+}
 
 }  // namespace lilith::kir

@@ -69,4 +69,11 @@ std::int64_t elements_a_thread(const RegDecl& r) {
   return n;
 }
 
+MmaShape mma_shape(const Kernel& k, const Mma& s) {
+  const std::vector<std::int64_t>& dims = k.regs[static_cast<std::size_t>(s.acc)].dims;
+  const std::size_t n = s.place.size();
+  const bool words = k.buffers[static_cast<std::size_t>(s.a.buffer)].dtype == DType::F32;
+  return {dims[n], dims[n + 1], words ? 8 : 16};
+}
+
 }  // namespace lilith::kir

@@ -27,6 +27,14 @@ std::vector<LaneSum> lane_sums(const Kernel& k, const ThreadNest& nest);
 /// The elements of a register that a thread holds: without thread dimensions.
 std::int64_t elements_a_thread(const RegDecl& r);
 
+/// The shape of an Mma, in one place for all that reads it.
+struct MmaShape {
+  static constexpr int kRows = 16, kColumns = 8, kLanes = 32;
+  std::int64_t mi, ni;  // of these, that the register holds
+  std::int64_t k;       // elements of the sum
+};
+MmaShape mma_shape(const Kernel& k, const Mma& s);
+
 /// verify()'s rules of form: which statements stand where, who reads and sets a register. Of a
 /// kernel for a CPU: that it has nothing of the GPU form.
 void verify_grid(const Kernel& k);

@@ -1,3 +1,4 @@
+#include <bit>
 #include <cstring>
 #include <unordered_map>
 
@@ -257,6 +258,8 @@ class Interpreter : public Leaves {
       }
       case Stmt::Kind::Accumulate:
         return accumulate(s.acc);
+      case Stmt::Kind::Mma:
+        return mma(s.mma);
       case Stmt::Kind::Prefetch:
       case Stmt::Kind::Barrier:
         return;
@@ -275,6 +278,39 @@ class Interpreter : public Leaves {
       const Value args[3] = {r, v, {}};
       r = apply(operation_of(s.combine), dtype, dtype, args);
     }
+  }
+
+  /// What this lane holds of the result.
+  void mma(const Mma& s) {
+    const MmaShape shape = mma_shape(kernel_, s);
+    const std::int64_t a = eval(s.a.index).i, b = eval(s.b.index).i;
+    std::vector<std::int64_t> at = values(s.place);
+    const std::size_t n = at.size();
+    at.resize(n + 3);
+    const std::int64_t lane = lane_ % MmaShape::kLanes;
+    for (at[n] = 0; at[n] < shape.mi; ++at[n]) {
+      for (at[n + 1] = 0; at[n + 1] < shape.ni; ++at[n + 1]) {
+        for (at[n + 2] = 0; at[n + 2] < 4; ++at[n + 2]) {
+          const std::int64_t r = at[n + 2];
+          const std::int64_t row = MmaShape::kRows * at[n] + lane / 4 + 8 * (r / 2);
+          const std::int64_t column = MmaShape::kColumns * at[n + 1] + 2 * (lane % 4) + r % 2;
+          Value& sum = element(s.acc, at);
+          for (std::int64_t k = 0; k < shape.k; ++k) {
+            const Value args[3] = {factor(s.a, a + row * s.a.across + k * s.a.along),
+                                   factor(s.b, b + column * s.b.across + k * s.b.along), sum};
+            sum = apply(Op::Fma, DType::F32, DType::F32, args);
+          }
+        }
+      }
+    }
+  }
+  /// An element as an Mma reads it.
+  Value factor(const MmaOperand& of, std::int64_t index) {
+    Value v = load(of.buffer, index);
+    if (decl(of.buffer).dtype != DType::F32) return v;
+    constexpr std::uint32_t kOfTf32 = ~std::uint32_t{0x1fff};
+    v.f = std::bit_cast<float>(std::bit_cast<std::uint32_t>(static_cast<float>(v.f)) & kOfTf32);
+    return v;
   }
 
   const Kernel& kernel_;

@@ -71,6 +71,19 @@ struct Accumulate {
   Combine combine;
   Expr value, a, mask;
 };
+/// What an Mma multiplies: element (i, k) of a block's matrix in Shared memory is
+/// buffer[index + i * across + k * along], where i counts rows of a or columns of b.
+struct MmaOperand {
+  BufferId buffer;
+  Expr index;
+  std::int64_t across, along;
+};
+/// GPU form: a warp multiplies. See below.
+struct Mma {
+  RegId acc;
+  std::vector<Expr> place;
+  MmaOperand a, b;
+};
 /// All threads of the team meet. Outside of every loop. In the GPU form: those of the block,
 /// outside of Thread loops.
 struct Barrier {};
@@ -96,6 +109,17 @@ struct Barrier {};
 // and the element becomes combine(element, p[0]). It is not read or set in these loops, and one
 // register is combined in one way there.
 //
+// An Mma is of a nest whose innermost loop has 32 lanes, a warp: its threads run it together, in
+// loops that are Serial or Unroll, with the same indices, and none stores to what it reads. `acc`
+// is an f32 register of dimensions [mi][ni][4] beside those of `place`, which say the thread as
+// elsewhere (none for one declared in the nest). The warp holds 16 mi rows and 8 ni columns of it:
+// acc[i][j][r] of a lane is at row 16 i + lane / 4 + 8 (r / 2), column 8 j + 2 (lane % 4) + r % 2.
+// To each element is added the product of a row of a and a column of b over K elements, k upwards,
+// one fma each. Of buffers of F32, K is 8 and the 13 lowest bits of what is read do not count
+// (TF32); of F16 and BF16 (both alike) it is 16, `along` is 1, index and `across` are even. A GPU's
+// unit for it may add in another order and drop bits below those of the largest term: its results
+// are not the interpreter's bits, everything else's are.
+//
 // A Vector loop has 2 or 4 iterations, stands in a Thread loop and means what an Unroll loop does.
 // What it loads and stores at consecutive places, from a multiple of its extent on, is one access:
 // the memory of a Param has to begin at such a multiple.
@@ -114,7 +138,8 @@ struct Stmt {
     SetReg,
     Accumulate,
     Prefetch,
-    Barrier
+    Barrier,
+    Mma
   } kind;
   For loop;
   While while_loop;
@@ -124,6 +149,7 @@ struct Stmt {
   SetReg set;
   Accumulate acc;
   Prefetch prefetch;
+  Mma mma;
   Stmt(For s) : kind(Kind::For), loop(std::move(s)) {}
   Stmt(While s) : kind(Kind::While), while_loop(std::move(s)) {}
   Stmt(If s) : kind(Kind::If), branch(std::move(s)) {}
@@ -133,6 +159,7 @@ struct Stmt {
   Stmt(Accumulate s) : kind(Kind::Accumulate), acc(std::move(s)) {}
   Stmt(Prefetch s) : kind(Kind::Prefetch), prefetch(std::move(s)) {}
   Stmt(Barrier) : kind(Kind::Barrier) {}
+  Stmt(Mma s) : kind(Kind::Mma), mma(std::move(s)) {}
 };
 
 /// Where a buffer of a kernel lies.

@@ -150,6 +150,10 @@ class Printer {
         return line("prefetch {}[{}]", buffer(s.prefetch.buffer), text(s.prefetch.index));
       case Stmt::Kind::Barrier:
         return line("barrier");
+      case Stmt::Kind::Mma:
+        begin(s.mma.place, {s.mma.a.index, s.mma.b.index});
+        return line("{} <- mma {}, {}", reg(s.mma.acc, s.mma.place), operand(s.mma.a, "row"),
+                    operand(s.mma.b, "column"));
     }
   }
 
@@ -157,6 +161,11 @@ class Printer {
     begin({s.index, s.value, s.mask});
     line("{}[{}] = {}{}{}", buffer(s.buffer), text(s.index), text(s.value),
          s.mask ? " where " + text(s.mask) : "", s.non_temporal ? " nontemporal" : "");
+  }
+
+  std::string operand(const MmaOperand& of, const char* across) {
+    return fmt::format("{}[{} + {} {} + {} k]", buffer(of.buffer), text(of.index), of.across,
+                       across, of.along);
   }
 
   void accumulate(const Accumulate& s) {

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <unordered_set>
 
 #include "kernel_ir/broken.h"
 #include "kernel_ir/grid.h"
+#include "kernel_ir/linear.h"
 #include "kernel_ir/scalar.h"
 
 namespace lilith::kir {
@@ -98,6 +100,9 @@ class Verifier {
         return value(s.prefetch.index, DType::I64, buffer(s.prefetch.buffer).name);
       case Stmt::Kind::Barrier:
         if (depth_ > 0 && kernel_.threads == 0) broken("a barrier inside a loop or a branch");
+        return;
+      case Stmt::Kind::Mma:
+        return mma(s.mma);
     }
   }
 
@@ -164,6 +169,38 @@ class Verifier {
     if (a.mask) value(a.mask, DType::Bool, r.name);
     const bool bits = a.combine == Combine::And || a.combine == Combine::Or;
     if (bits && is_floating(r.dtype)) broken("accumulate into {}: bits of a float", r.name);
+  }
+
+  void mma(const Mma& s) {
+    const RegDecl& r = reg(s.acc);
+    if (!live_[static_cast<std::size_t>(s.acc)])
+      broken("mma into register {} outside its life", r.name);
+    if (r.dtype != DType::F32 || r.dims.size() != s.place.size() + 3 || r.dims.back() != 4)
+      broken("mma into register {}: no f32 of dimensions [mi][ni][4] beside its place", r.name);
+    for (Expr x : s.place) value(x, DType::I64, r.name);
+    const DType of = buffer(s.a.buffer).dtype;
+    if (of != buffer(s.b.buffer).dtype || (of != DType::F32 && !is_half(of)))
+      broken("mma of {} and {}", name(of), name(buffer(s.b.buffer).dtype));
+    const MmaShape shape = mma_shape(kernel_, s);
+    operand(s.a, MmaShape::kRows * shape.mi, shape.k);
+    operand(s.b, MmaShape::kColumns * shape.ni, shape.k);
+  }
+
+  /// All that an Mma reads of an operand lies in its buffer, pairs of halves in words.
+  void operand(const MmaOperand& of, std::int64_t count, std::int64_t sum) {
+    const BufferDecl& b = buffer(of.buffer);
+    if (b.space != Space::Shared) broken("mma reads {}, which is not shared", b.name);
+    value(of.index, DType::I64, b.name);
+    const std::int64_t last = (count - 1) * of.across + (sum - 1) * of.along;
+    if (of.across < 0 || of.along < 0 || of.index->lo < 0 || of.index->hi >= b.size - last)
+      broken("mma leaves {}: from [{}, {}] to {} more, size {}", b.name, of.index->lo, of.index->hi,
+             last, b.size);
+    if (!is_half(b.dtype)) return;
+    const LinearForm form(of.index);
+    const bool even = form.constant % 2 == 0 &&
+                      std::ranges::all_of(form.terms, [](const auto& t) { return t.k % 2 == 0; });
+    if (of.along != 1 || of.across % 2 != 0 || !even)
+      broken("mma of {}: pairs of halves are no words of memory", b.name);
   }
 
   const BufferDecl& buffer(BufferId id) const {

@@ -18,6 +18,7 @@ void check_no_grid(const Kernel& k, const Block& block) {
     if (s.kind == Stmt::Kind::For &&
         (s.loop.kind == LoopKind::Grid || s.loop.kind == LoopKind::Thread))
       broken("kernel {} has grid or thread loops and no number of threads", k.name);
+    if (s.kind == Stmt::Kind::Mma) broken("kernel {} has an mma and no number of threads", k.name);
     for_each_block(s, [&](const Block& inner) { check_no_grid(k, inner); });
   }
 }
@@ -79,6 +80,8 @@ class GridRules {
         return outside(s.set.reg, "set");
       case Stmt::Kind::Accumulate:
         return outside(s.acc.reg, "accumulate");
+      case Stmt::Kind::Mma:
+        broken("an mma outside of thread loops");
       case Stmt::Kind::Prefetch:
       case Stmt::Kind::Barrier:
         return;
@@ -108,6 +111,7 @@ class GridRules {
     own_.clear();
     sums_.clear();
     for (const LaneSum& s : lane_sums(kernel_, nest_)) sums_.emplace(s.reg, s.combine);
+    together_ = true;
     inside(*nest_.body);
   }
 
@@ -136,10 +140,41 @@ class GridRules {
         break;
       case Stmt::Kind::Barrier:
         broken("a barrier inside a thread loop");
+      case Stmt::Kind::Mma:
+        mma(s.mma);
+        break;
       default:
         break;
     }
+    const bool together = together_;
+    together_ = together && s.kind == Stmt::Kind::For && s.loop.kind != LoopKind::Vector;
     for_each_block(s, [&](const Block& b) { inside(b); });
+    together_ = together;
+  }
+
+  /// A warp runs it together: no thread may be elsewhere, and each has its own part.
+  void mma(const Mma& s) {
+    const RegDecl& r = reg(s.acc);
+    if (!together_) broken("an mma that not all threads of a warp may run");
+    if (nest_.loops.back()->extent != MmaShape::kLanes)
+      broken("an mma in thread loop {}, which has {} lanes, not a warp's {}",
+             var(*nest_.loops.back()), nest_.loops.back()->extent, MmaShape::kLanes);
+    const bool own = own_.contains(s.acc) && s.place.empty();
+    if (!own && s.place.size() != nest_.loops.size())
+      broken("mma into register {}, of which not each thread has its own", r.name);
+    if (r.thread_dims != static_cast<int>(s.place.size()))
+      broken("mma into register {}: {} of its dimensions are threads, its place has {}", r.name,
+             r.thread_dims, s.place.size());
+    for (const Expr index : {s.a.index, s.b.index}) {
+      for_each_below(index, [&](Expr x) {
+        const bool own = x == nest_.loops.back()->var ||
+                         (x->op == Op::RegRead && (own_.contains(static_cast<RegId>(x->i)) ||
+                                                   reg(static_cast<RegId>(x->i)).thread_dims > 0));
+        if (own || x->op == Op::Load)
+          broken("an mma reads at [{}], which may differ in a warp", to_string(index, &kernel_));
+      });
+    }
+    place(s.acc, s.place, "mma");
   }
 
   void loop(const For& l) const {
@@ -209,6 +244,7 @@ class GridRules {
   const Kernel& kernel_;
   std::vector<std::int64_t> sharers_;  // by register: threads that hold one element; 0: not known
   ThreadNest nest_;                    // the current one
+  bool together_ = true;               // all its threads come here together
   std::unordered_set<RegId> own_;      // registers declared in it
   std::unordered_map<RegId, Combine> sums_;
 };

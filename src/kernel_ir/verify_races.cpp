@@ -16,7 +16,7 @@ namespace {
 struct Access {
   BufferId buffer;
   bool store;
-  Place place;
+  Place place;  // its index is null for an Mma, which reads anywhere
 };
 
 /// What statements load and store of the buffers that matter: those that somebody writes.
@@ -49,6 +49,9 @@ class Accesses {
     for_each_expr(s, [&](Expr x) {
       if (x != mask) add(x, conditions);
     });
+    if (s.kind == Stmt::Kind::Mma) {
+      for (const BufferId b : {s.mma.a.buffer, s.mma.b.buffer}) found.push_back({b, false, {}});
+    }
     if (s.kind == Stmt::Kind::Store)
       found.push_back({s.store.buffer, true, {s.store.index, std::move(conditions)}});
   }
@@ -190,6 +193,10 @@ class Races {
              kernel_.regs[static_cast<std::size_t>(x->i)].thread_dims == 0;
     };
     each_pair(all, [&](const Access& a, const Access& b) {
+      if (!b.place.index)
+        broken("kernel {}: threads of loop {} store to {}, which an mma of theirs reads",
+               kernel_.name, kernel_.pool->var_name(static_cast<VarId>(lanes[0]->i)),
+               name(a.buffer));
       if (equal_index_means_equal(a.place, b.place, lanes, is_common)) return;
       // That threads have places of their own in memory is a promise, not that of two places.
       if (a.place.index == b.place.index && depends_on_data(a.place.index)) return;

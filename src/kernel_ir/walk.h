@@ -1,4 +1,5 @@
 #pragma once
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -28,6 +29,9 @@ void for_each_expr(S& s, F&& f) {
       return call(s.acc.value, s.acc.a, s.acc.mask);
     case Stmt::Kind::Prefetch:
       return call(s.prefetch.index);
+    case Stmt::Kind::Mma:
+      for (auto& e : s.mma.place) call(e);
+      return call(s.mma.a.index, s.mma.b.index);
     case Stmt::Kind::For:
     case Stmt::Kind::Barrier:
       return;
@@ -57,5 +61,8 @@ void for_each_below(Expr root, F&& f) {
     f(x);
   }
 }
+
+/// x, and what is below it, with some expressions replaced.
+Expr replace(Expr x, const std::unordered_map<const ExprNode*, Expr>& by);
 
 }  // namespace lilith::kir

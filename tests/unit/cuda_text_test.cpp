@@ -3,8 +3,8 @@
 
 #include "codegen/c/source.h"
 #include "codegen/cuda/dialect.h"
-#include "runtime/cuda/nvrtc.h"
 #include "support/expect_error.h"
+#include "support/nvrtc.h"
 #include "support/op_kernels.h"
 #include "support/random_grid.h"
 
@@ -12,11 +12,6 @@ namespace lilith::codegen::testing {
 namespace {
 
 using namespace kir;
-
-/// Skips a test, aloud, on a machine without CUDA's compiler.
-#define NEEDS_NVRTC                              \
-  if (!runtime::cuda::why_no_compiler().empty()) \
-  GTEST_SKIP() << "SKIPPED: no text can be compiled: " << runtime::cuda::why_no_compiler()
 
 std::string text_of(std::span<const Kernel* const> kernels) {
   return c::print(kernels, cuda::kDialect, {}).text;
@@ -66,18 +61,12 @@ TEST(CudaText, RegistersAreEnough) {
   std::vector<const Kernel*> list;
   for (const Kernel& k : all) list.push_back(&k);
   const std::string log = runtime::cuda::compile(text_of(list), 90, true).log;
-  std::size_t functions = 0;
-  for (std::size_t at = log.find("stack frame"); at != std::string::npos;
-       at = log.find("stack frame", at + 1), ++functions) {
-    const std::size_t line = log.rfind('\n', at), end = log.find('\n', at);
-    const std::string use = log.substr(line + 1, end - line - 1);
-    EXPECT_NE(use.find(" 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"),
-              std::string::npos)
-        << log;
+  const std::vector<runtime::cuda::FunctionUse> use = runtime::cuda::usage_of(log);
+  EXPECT_EQ(use.size(), all.size()) << log;
+  for (const runtime::cuda::FunctionUse& f : use) {
+    EXPECT_EQ(f.spilled, 0) << f.name;
+    EXPECT_TRUE(f.registers > 0 && f.registers <= 64) << f.name << ": " << f.registers;
   }
-  EXPECT_EQ(functions, all.size()) << log;
-  for (std::size_t at = log.find("Used "); at != std::string::npos; at = log.find("Used ", at + 1))
-    EXPECT_LE(std::stoi(log.substr(at + 5)), 64) << log;
 }
 
 TEST(CudaText, LanesOfAWarpShuffleAndWarpsMeet) {

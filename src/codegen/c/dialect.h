@@ -29,6 +29,10 @@ struct Dialect {
   const char* head;
   /// The same for f64 (bits of u64): for kernels that need it.
   const char* head_f64;
+  /// The same for kernels that have a kir::Mma: mma_tf32, mma_f16 and mma_bf16 (array [mi][ni][4],
+  /// a, across, along, b, across, along), where a and b point to words: u32, each an f32 or two
+  /// neighbours of a row. Null: each item computes its own elements, in a loop.
+  const char* head_mma;
 };
 
 /// Functions that the printed text calls, written with the names above.

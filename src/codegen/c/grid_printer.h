@@ -19,9 +19,11 @@ class GridPrinter : private StatementPrinter {
   void declare_buffers(Entry* entry);
   void loop(const kir::For& s) override;
   void barrier() override;
+  void mma(const kir::Mma& s) override;
   void store(const kir::Store& s) override;
   std::string sum(const kir::Accumulate& s) override;
   void threads(const kir::For& outer);
+  void mma_loop(const kir::Mma& s, const std::string& a, const std::string& b);
   void vector(const kir::For& s);
   void load_all(const VectorLoop::Load& l, const kir::For& s, const std::string& to);
   void store_all(const kir::Store& st, const kir::For& s, const std::string& from);

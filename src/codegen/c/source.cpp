@@ -1,5 +1,6 @@
 #include "codegen/c/source.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -40,13 +41,21 @@ class FindF64 {
   std::string found_;
 };
 
+bool has_mma(const kir::Block& b) {
+  return std::ranges::any_of(b, [](const kir::Stmt& s) {
+    bool found = s.kind == kir::Stmt::Kind::Mma;
+    kir::for_each_block(s, [&](const kir::Block& inner) { found = found || has_mma(inner); });
+    return found;
+  });
+}
+
 }  // namespace
 
 Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect,
              const Features& features) {
   Source out;
   std::unordered_map<std::string, std::size_t> first;
-  bool f64 = false;
+  bool f64 = false, mma = false;
   Lines lines;
   for (const kir::Kernel* k : kernels) {
     const std::size_t n = out.kernels.size();
@@ -64,6 +73,7 @@ Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect
                         LocScope::current());
     }
     f64 = f64 || !what.empty();
+    mma = mma || has_mma(k->body);
     lines.add("\n// " + k->name);
     std::vector<Entry>& entries = out.kernels.back();
     const auto name = [&] { return fmt::format("lilith_{}_{}", n, entries.size()); };
@@ -76,6 +86,7 @@ Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect
   }
   out.text = dialect.head;
   if (f64) out.text += dialect.head_f64;
+  if (mma && dialect.head_mma != nullptr) out.text += dialect.head_mma;
   out.text += kFunctions;
   if (f64) out.text += kFunctionsF64;
   out.text += lines.text;

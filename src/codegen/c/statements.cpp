@@ -81,6 +81,8 @@ void StatementPrinter::stmt(const Stmt& s) {
       return accumulate(s.acc);
     case Stmt::Kind::Barrier:
       return barrier();
+    case Stmt::Kind::Mma:
+      return mma(s.mma);
     case Stmt::Kind::Prefetch:
       return;
   }

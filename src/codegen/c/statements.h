@@ -42,6 +42,7 @@ class StatementPrinter {
   void stmt(const kir::Stmt& s);
   virtual void loop(const kir::For& s);
   virtual void barrier() {}
+  virtual void mma(const kir::Mma&) {}
   virtual void store(const kir::Store& s);
   /// What an Accumulate adds to.
   virtual std::string sum(const kir::Accumulate& s);

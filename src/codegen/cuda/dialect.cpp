@@ -80,6 +80,47 @@ FN i16 i16_of_f64(f64 x) { return (i16)clamp_i32(i32_of_f64(x), -32768, 32767); 
 FN f64 shuffle_f64(f64 x, i32 by) { return __shfl_xor_sync(0xffffffffu, x, by); }
 )";
 
+// Both instructions have words alike: of a, row lane / 4 + 8 (r % 2), word lane % 4 + 4 (r / 2) of
+// the sum; of b, the same word for r, column lane / 4.
+constexpr const char* kHeadMma = R"(
+#define MMA(name, shape, types) \
+struct name { \
+  FN void add(f32* d, const u32* a, const u32* b) { \
+    asm volatile("mma.sync.aligned." shape ".row.col.f32." types ".f32 {%0, %1, %2, %3}, " \
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1])); \
+  } \
+};
+MMA(Tf32, "m16n8k8", "tf32.tf32")
+MMA(F16, "m16n8k16", "f16.f16")
+MMA(Bf16, "m16n8k16", "bf16.bf16")
+#undef MMA
+template <class Unit, int M, int N>
+FN void mma(f32 (&acc)[M][N][4], const u32* a, i32 a_across, i32 a_along, const u32* b,
+            i32 b_across, i32 b_along) {
+  const i32 line = threadIdx.x % 32 / 4, word = threadIdx.x % 4;
+  u32 y[N][2];
+#pragma unroll
+  for (i32 j = 0; j < N; ++j)
+#pragma unroll
+    for (i32 r = 0; r < 2; ++r)
+      y[j][r] = b[(8 * j + line) * b_across + (word + 4 * r) * b_along];
+#pragma unroll
+  for (i32 i = 0; i < M; ++i) {
+    u32 x[4];
+#pragma unroll
+    for (i32 r = 0; r < 4; ++r)
+      x[r] = a[(16 * i + line + 8 * (r % 2)) * a_across + (word + 4 * (r / 2)) * a_along];
+#pragma unroll
+    for (i32 j = 0; j < N; ++j) Unit::add(acc[i][j], x, y[j]);
+  }
+}
+#define mma_tf32 mma<Tf32>
+#define mma_f16 mma<F16>
+#define mma_bf16 mma<Bf16>
+)";
+
 }  // namespace
 
 const c::Dialect kDialect = {
@@ -94,6 +135,7 @@ const c::Dialect kDialect = {
     .warp = 32,
     .head = kHead,
     .head_f64 = kHeadF64,
+    .head_mma = kHeadMma,
 };
 
 }  // namespace lilith::codegen::cuda

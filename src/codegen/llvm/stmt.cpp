@@ -33,6 +33,8 @@ void Emitter::emit_stmt(const Stmt& s) {
       return emit_prefetch(s.prefetch);
     case Stmt::Kind::Barrier:
       return emit_barrier();
+    case Stmt::Kind::Mma:
+      throw InternalError("codegen: an mma in a kernel for a CPU");
   }
 }
 

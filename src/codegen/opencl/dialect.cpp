@@ -77,6 +77,7 @@ const c::Dialect kDialect = {
     .warp = 1,
     .head = kHead,
     .head_f64 = kHeadF64,
+    .head_mma = nullptr,
 };
 
 }  // namespace lilith::codegen::opencl
