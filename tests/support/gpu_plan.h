@@ -11,21 +11,21 @@
 // Plans for a GPU without one: their kernels are verified and interpreted.
 namespace lilith::testing {
 
-/// A small GPU, so that small graphs fill several blocks.
-inline schedule::Target gpu_target() {
+/// A small GPU, so that small graphs fill several blocks. `mma`: with tensor cores.
+inline schedule::Target gpu_target(bool mma = false) {
   schedule::Target t;
   t.threads = 4;
-  t.gpu = schedule::GpuTarget{.threads = 64, .shared_bytes = 32 << 10, .units = 4};
+  t.gpu = schedule::GpuTarget{.threads = 64, .shared_bytes = 32 << 10, .units = 4, .mma = mma};
   return t;
 }
 
 /// An optimised graph, planned for a GPU.
 struct GpuPlan {
-  explicit GpuPlan(const Graph& optimised) {
+  explicit GpuPlan(const Graph& optimised, const schedule::Target& target = gpu_target()) {
     schedule::IndexChecks prepared = schedule::prepare(optimised);
     num_checks = prepared.checks.size();
     schedule::PlanOptions options;
-    options.target = gpu_target();
+    options.target = target;
     plan = schedule::make_plan(prepared.graph, options);
   }
 

@@ -1,15 +1,13 @@
 #pragma once
 #include <functional>
 
-#include "eval/canonical.h"
 #include "eval/compiled_program.h"
-#include "ir/node.h"
-#include "lilith/ops.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/prepare.h"
 #include "support/gpu_plan.h"
 #include "support/opencl_run.h"
 #include "support/to_storage.h"
+#include "support/traced.h"
 
 // Whole plans, launch by launch: on an OpenCL device next to the interpreter.
 namespace lilith::testing {
@@ -40,27 +38,18 @@ inline PlanCase plan_case(std::string name, Form form, const Graph& traced,
 /// The same of a function over parameters with normal values, integers from 0 to 9.
 inline PlanCase plan_case(const std::string& name, Form form, const std::vector<Aval>& avals,
                           const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& f) {
-  std::vector<Tensor> params;
   std::vector<RefTensor> values;
   std::mt19937 rng(static_cast<unsigned>(name.size()));
   std::normal_distribution<double> normal;
   for (const Aval& a : avals) {
-    const auto i = static_cast<std::int64_t>(params.size());
-    params.push_back(ir::make_parameter(a, i, "x" + std::to_string(i)));
     values.emplace_back(a);
     for (std::int64_t k = 0; k < a.numel(); ++k)
       values.back().set(k, is_floating(a.dtype) ? normal(rng) : static_cast<double>(rng() % 10));
   }
-  ++ir::trace_depth();  // numbers are constants
-  const std::vector<Tensor> outputs = f(params);
-  --ir::trace_depth();
-  std::vector<ir::NodeImpl*> roots;
-  for (const Tensor& t : outputs) roots.push_back(t.node());
-  const Graph traced = driver::build_graph(driver::canonicalise(roots));
+  const Traced made = traced(avals, f);
   std::vector<RefTensor> used;  // in the order of the graph's inputs
-  for (const Tensor& t : traced.inputs())
-    used.push_back(values[static_cast<std::size_t>(std::stoi(Node(t).name().substr(1)))]);
-  return plan_case(name, form, traced, std::move(used));
+  for (const std::size_t k : made.used) used.push_back(values[k]);
+  return plan_case(name, form, made.graph, std::move(used));
 }
 
 /// Memory of a plan's buffers, on the host and on the device: one arena, and a block for each input

@@ -138,6 +138,60 @@ TEST(GpuSchedule, FindsTheFirstOfWorstElements) {
       }
 }
 
+// What stores and loads walk in different directions passes through shared memory, alone or beside
+// loads that follow the stores, in blocks that are not full, of every width.
+TEST(GpuSchedule, TransposesThroughTiles) {
+  struct Case {
+    Shape shape;
+    std::vector<std::int64_t> perm;
+  };
+  const std::vector<Case> cases = {
+      {{64, 96}, {1, 0}},
+      {{50, 70}, {1, 0}},
+      {{20, 200}, {1, 0}},
+      {{3, 40, 64}, {0, 2, 1}},
+      {{40, 3, 64}, {2, 1, 0}},
+      {{5, 33, 2, 64}, {0, 3, 2, 1}},
+      {{2, 32, 10, 10}, {0, 2, 3, 1}},
+  };
+  std::mt19937 rng(7);
+  for (const DType dtype : {DType::F32, DType::F64, DType::BF16, DType::I64, DType::Bool})
+    for (const Case& c : cases) {
+      const Tensor x = parameter(0, c.shape, dtype);
+      const Tensor turned = apply("transpose", {x}, {{"perm", c.perm}});
+      const Tensor y = parameter(1, turned.shape(), dtype);
+      const Tensor sum = dtype == DType::Bool ? apply("and", {turned, y}) : turned + y * y;
+      SCOPED_TRACE(fmt::format("{} by {}", x.aval().str(), fmt::join(c.perm, ",")));
+      const char* how = "transposed through tiles of 32";
+      expect_same(Graph({x}, {turned}), {numbers(x.aval(), rng)}, how);
+      expect_same(Graph({x, y}, {sum}), {numbers(x.aval(), rng), numbers(y.aval(), rng)},
+                  size_of(dtype) <= 4 ? how : "");
+    }
+  const Tensor square = parameter(0, {40, 40}, DType::F32);
+  const Tensor turned = apply("transpose", {square}, {{"perm", std::vector<std::int64_t>{1, 0}}});
+  expect_same(Graph({square}, {square - turned}), {numbers(square.aval(), rng)}, "transposed");
+}
+
+TEST(GpuSchedule, NarrowTransposesAreLoops) {
+  const Tensor x = parameter(0, {4, 300}, DType::F32);
+  const Tensor turned = apply("transpose", {x}, {{"perm", std::vector<std::int64_t>{1, 0}}});
+  std::mt19937 rng(8);
+  expect_same(Graph({x}, {turned}), {numbers(x.aval(), rng)}, "pointwise");
+}
+
+// So many values would not fit into registers as vectors of four.
+TEST(GpuSchedule, ManyOperandsMakeNarrowThreads) {
+  const auto how = [](int n) {
+    std::vector<Tensor> parts;
+    for (int i = 0; i < n; ++i) parts.push_back(parameter(i, {8, 40}, DType::F32));
+    const Graph g(parts, {apply("concat", parts, {{"dim", std::int64_t{0}}})});
+    return GpuPlan(run_passes(g)).plan.launches.at(0).how;
+  };
+  EXPECT_NE(how(5).find("4 a thread"), std::string::npos) << how(5);
+  EXPECT_NE(how(20).find("2 a thread"), std::string::npos) << how(20);
+  EXPECT_EQ(how(40).find("a thread"), std::string::npos) << how(40);
+}
+
 struct ScatterCase {
   Shape base;
   std::int64_t axis, steps;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "codegen/codegen.h"
+#include "support/barriers.h"
 #include "support/expect_error.h"
 #include "support/random_grid.h"
 
@@ -70,32 +71,15 @@ TEST(KirGrid, ARaceShowsInAnotherOrder) {
   EXPECT_EQ(last({true, true}), 0);
 }
 
-/// A copy of a block without its barrier number *n; *n is counted down.
-Block without_barrier(const Block& block, int* n) {
-  Block out;
-  for (Stmt s : block) {
-    if (s.kind == Stmt::Kind::Barrier && (*n)-- == 0) continue;
-    for (auto* body :
-         {&s.loop.body, &s.while_loop.body, &s.branch.then_body, &s.branch.else_body}) {
-      if (*body) *body = std::make_shared<Block>(without_barrier(**body, n));
-    }
-    out.push_back(std::move(s));
-  }
-  return out;
-}
-
 TEST(KirGrid, EveryBarrierIsNeeded) {
   int found = 0;
   for (const GridCase& c : kernels::grid_kernels()) {
-    for (int n = 0;; ++n, ++found) {
-      Kernel k = c.kernel;
-      int left = n;
-      k.body = without_barrier(c.kernel.body, &left);
-      if (left >= 0) break;  // there are no more
+    lilith::testing::without_each_barrier(c.kernel, [&](const Kernel& k, int n) {
+      ++found;
       const std::string text = error_text([&] { verify(k); });
       EXPECT_NE(text.find("no barrier between"), std::string::npos)
-          << c.kernel.name << " without barrier " << n << ": " << text;
-    }
+          << k.name << " without barrier " << n << ": " << text;
+    });
   }
   EXPECT_EQ(found, 6);  // transpose 1, column partials 1, matmul 2, softmax 2
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_set>
+
+#include "kernel_ir/walk.h"
 
 namespace lilith::schedule {
 
@@ -25,6 +28,49 @@ Block threads_loop(Expr row, Expr lane, Block body) {
 
 Block one_thread(kir::Pool& pool, Block body) {
   return threads_loop(pool.var(1, "one"), std::move(body));
+}
+
+namespace {
+
+struct Touched {
+  std::unordered_set<std::int64_t> loads, stores;
+
+  void add(const Block& body) {
+    for (const kir::Stmt& s : body) {
+      if (s.kind == kir::Stmt::Kind::Store) stores.insert(s.store.buffer);
+      kir::for_each_expr(s, [&](Expr x) {
+        kir::for_each_below(x, [&](Expr e) {
+          if (e->op == kir::Op::Load) loads.insert(e->i);
+        });
+      });
+      kir::for_each_block(s, [&](const Block& inner) { add(inner); });
+    }
+  }
+  bool meets(const Touched& later) const {
+    const auto shares = [](const auto& a, const auto& b) {
+      return std::ranges::any_of(a, [&](std::int64_t x) { return b.contains(x); });
+    };
+    return shares(later.loads, stores) || shares(later.stores, stores) ||
+           shares(later.stores, loads);
+  }
+};
+
+}  // namespace
+
+Block in_steps(std::vector<Block> steps) {
+  Block all;
+  Touched since;
+  for (Block& step : steps) {
+    Touched own;
+    own.add(step);
+    if (since.meets(own)) {
+      all.push_back(kir::Barrier{});
+      since = {};
+    }
+    since.add(step);
+    append(&all, std::move(step));
+  }
+  return all;
 }
 
 void make_grid(kir::Kernel* kernel, Expr block, std::int64_t threads, Block body) {

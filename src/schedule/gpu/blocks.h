@@ -15,6 +15,9 @@ std::int64_t power_of_two(std::int64_t least);
 /// A Thread loop around a body, or two of them.
 kir::Block threads_loop(kir::Expr thread, kir::Block body);
 kir::Block threads_loop(kir::Expr row, kir::Expr lane, kir::Block body);
+/// Steps of a block one after another, with a Barrier before each that loads what one since the
+/// last Barrier stores, or stores what one touches.
+kir::Block in_steps(std::vector<kir::Block> steps);
 /// A body that one thread of the block runs.
 kir::Block one_thread(kir::Pool& pool, kir::Block body);
 /// Makes a kernel of `block.extent` blocks of `threads` threads.

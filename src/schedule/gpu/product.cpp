@@ -5,19 +5,19 @@
 
 #include "schedule/gpu/backend.h"
 #include "schedule/gpu/blocks.h"
+#include "schedule/gpu/tile.h"
 #include "schedule/kernel/contraction_spec.h"
 #include "schedule/kernel/epilogue.h"
 #include "schedule/kernel/strided_view.h"
 
-// Matrix products and convolutions: a block computes a tile of the result, whose operands pass
-// through shared memory a slice of the sum at a time. Padding of a tile is a masked load.
+// Matrix products and convolutions: a block computes a tile of the result (tile.h), whose operands
+// pass through shared memory a slice of the sum at a time. Padding of a tile is a masked load.
 //
-//   grid block { decl acc[y, x, r, c]
+//   grid block { decl acc[thread, …]
 //     for slice {
 //       thread t { unroll e { as[…] = a[…]; bs[…] = b[…] } }; barrier
-//       thread y, x { for k { unroll r, c { acc[y, x, r, c] += as[k, r, y] * bs[k, c, x] } } }
-//       barrier }
-//     thread y, x { unroll r, c { store epilogue(acc[y, x, r, c]) } } }
+//       thread { acc[thread, …] += as * bs }; barrier }
+//     thread { unroll … { store epilogue(acc[thread, …]) } } }
 //
 // Where the tiles are too few for the device the sum is cut into parts, a block each; a second
 // launch adds them up.
@@ -29,17 +29,9 @@ using kir::LoopKind;
 
 namespace {
 
-constexpr std::int64_t kSlice = 16;       // of the sum
-constexpr std::int64_t kLeastSlices = 8;  // that are worth a block of their own
-constexpr std::int64_t kMostParts = 64;   // of the sum
-constexpr std::int64_t kMostThreadsAcross = 16;
-
-/// Threads of a block along the rows (y) and columns (x) of its tile, and what each computes.
-struct TileShape {
-  std::int64_t y, x, rows, columns;
-  std::int64_t height() const { return y * rows; }
-  std::int64_t width() const { return x * columns; }
-};
+constexpr std::int64_t kLeastOfPart = 128;  // of the sum: worth a block of its own
+constexpr std::int64_t kMostParts = 64;
+constexpr std::int64_t kAtOnce = 4;  // elements that a thread brings into shared memory
 
 /// Axes that an operand walks alone, or that are summed, as one number.
 struct Side {
@@ -210,75 +202,74 @@ class TotalOfParts : private ProductLoops {
 
 class TiledProduct : private ProductLoops {
  public:
-  TiledProduct(Builder& b, const Product& g, const Loops& loops)
-      : ProductLoops(b, g, loops), tile_(choose_tile()), parts_(choose_parts(tile_)) {}
+  /// Makes the tile, or none.
+  using MakeTile = std::unique_ptr<Tile> (*)(const GpuTarget&, const TileTask&);
+  TiledProduct(Builder& b, const Product& g, const Loops& loops, MakeTile make)
+      : ProductLoops(b, g, loops), tile_(make(*b.target.gpu, task())) {
+    if (tile_) parts_ = choose_parts(*tile_);
+  }
 
+  bool exists() const { return tile_ != nullptr; }
   std::string name() const {
-    return fmt::format("tile {}x{}x{}, {}x{} a thread{}", tile_.height(), tile_.width(), kSlice,
-                       tile_.rows, tile_.columns,
-                       parts_ > 1 ? fmt::format(", {} parts of the sum", parts_) : "");
+    return tile_->name() + (parts_ > 1 ? fmt::format(", {} parts of the sum", parts_) : "");
+  }
+  /// By the model, where all blocks run at the same time as far as there are units.
+  double cycles() const {
+    const double blocks = static_cast<double>(tiles(*tile_) * parts_);
+    const double units = std::min(blocks, static_cast<double>(b_.target.gpu->units));
+    const double macs = static_cast<double>(tiles(*tile_) * tile_->height() * tile_->width()) *
+                        static_cast<double>(slices(*tile_) * tile_->slice());
+    return macs / tile_->macs_a_cycle() / units;
   }
   void emit();
 
  private:
-  std::int64_t slices() const { return divide_up(sum_.extent, kSlice); }
-  std::int64_t tiles(const TileShape& t) const {
+  TileTask task() const;
+  std::int64_t slices(const Tile& t) const { return divide_up(sum_.extent, t.slice()); }
+  std::int64_t tiles(const Tile& t) const {
     return batch_.extent * divide_up(rows_.extent, t.height()) *
            divide_up(columns_.extent, t.width());
   }
-  TileShape choose_tile() const;
-  std::int64_t choose_parts(const TileShape& t) const;
+  std::int64_t choose_parts(const Tile& t) const;
+  /// Neighbours in memory of an operand are those of the sum.
+  bool lies_by_sum(int which) const;
   /// The loop that brings one operand's part of a slice into shared memory.
   Block fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice);
-  Block multiply(Expr y, Expr x);
-  Block store(Expr y, Expr x);
+  /// Stores an element of the tile.
+  Block store(Expr row_of_tile, Expr column_of_tile, Expr value);
 
-  const TileShape tile_;
-  const std::int64_t parts_;  // of the sum, a block each
+  std::unique_ptr<Tile> tile_;
+  std::int64_t parts_ = 1;  // of the sum, a block each
   Expr part_, batch_at_, first_row_, first_column_;
-  kir::BufferId shared_a_ = -1, shared_b_ = -1;
-  kir::RegId acc_ = -1;
   int partials_ = -1;  // their memory
 };
 
-// The largest tile that the result fills, where its blocks, each with a part of the sum, are enough
-// for the device.
-TileShape TiledProduct::choose_tile() const {
-  const GpuTarget& target = *b_.target.gpu;
-  const std::int64_t most_x = target.threads >= 256 ? 16 : 8, most_y = target.threads / most_x;
-  const std::int64_t rows = power_of_two(rows_.extent), columns = power_of_two(columns_.extent);
-  const std::int64_t y = std::min({most_y, rows, kMostThreadsAcross}),
-                     x = std::min(most_x, columns);
-  TileShape best{y, x, 1, 1};
-  for (const std::int64_t r : {4, 2, 1}) {
-    for (const std::int64_t c : {4, 2, 1}) {
-      const TileShape t{y, x, r, c};
-      const bool fills = t.height() <= std::max(rows, y) && t.width() <= std::max(columns, x);
-      const bool enough = tiles(t) * choose_parts(t) >= target.units;
-      const bool fits =
-          kSlice * (t.height() + t.width()) * static_cast<std::int64_t>(size_of(dtype_)) <=
-          target.shared_bytes;
-      if (fills && fits && enough && r * c > best.rows * best.columns) best = t;
-    }
-  }
-  return best;
+TileTask TiledProduct::task() const {
+  const DType a = g_.core->inputs[0]->aval.dtype, b = g_.core->inputs[1]->aval.dtype;
+  std::optional<DType> mma;
+  if (a == b && is_half(a)) mma = a;  // exact
+  const Precision asked = b_.target.precision;
+  if (a == DType::F32 && b == DType::F32 && asked != Precision::highest)
+    mma = asked == Precision::high ? DType::F32 : DType::BF16;
+  return {rows_.extent,
+          columns_.extent,
+          sum_.extent,
+          dtype_,
+          mma,
+          lies_by_sum(loops_.a),
+          lies_by_sum(loops_.b),
+          [this](const Tile& t) { return tiles(t) * choose_parts(t); }};
 }
 
 // A second launch has to be worth it: a few blocks more are not.
-std::int64_t TiledProduct::choose_parts(const TileShape& t) const {
+std::int64_t TiledProduct::choose_parts(const Tile& t) const {
   const std::int64_t wanted = divide_up(b_.target.gpu->units, tiles(t));
   if (wanted < 4) return 1;
-  return std::clamp<std::int64_t>(std::min(wanted, slices() / kLeastSlices), 1, kMostParts);
+  const std::int64_t most = sum_.extent / kLeastOfPart;
+  return std::clamp<std::int64_t>(std::min({wanted, most, slices(t)}), 1, kMostParts);
 }
 
-Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice) {
-  const std::int64_t threads = tile_.y * tile_.x;
-  const std::int64_t width = is_a ? tile_.height() : tile_.width();
-  const Side& side = is_a ? rows_ : columns_;
-  const Expr e = loop_var(pool(), divide_up(width * kSlice, threads), "e");
-  const Expr n = e * number(threads) + thread;
-  // Neighbouring threads read neighbours of the axis along which the operand lies in line.
-  const int which = is_a ? loops_.a : loops_.b;
+bool TiledProduct::lies_by_sum(int which) const {
   std::int64_t along_sum = INT64_MAX, along_side = INT64_MAX;
   for (std::size_t k = 0; k < loops_.axes.size(); ++k) {
     const Axis& axis = loops_.axes[k];
@@ -287,48 +278,45 @@ Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr sli
     std::int64_t& least = axis.summed() ? along_sum : along_side;
     if (axis.summed() || !loops_.moves(1 - which, k)) least = std::min(least, step);
   }
-  const bool by_sum = along_sum <= along_side;
-  const Expr k = by_sum ? kir::floor_mod(n, kSlice) : kir::floor_div(n, width);
-  const Expr i = by_sum ? kir::floor_div(n, kSlice) : kir::floor_mod(n, width);
-  const Expr sum = (part_ * number(divide_up(slices(), parts_)) + slice) * number(kSlice) + k,
+  return along_sum <= along_side;
+}
+
+Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice) {
+  const std::int64_t threads = tile_->threads(), elements = tile_->slice();
+  const std::int64_t width = is_a ? tile_->height() : tile_->width();
+  const Side& side = is_a ? rows_ : columns_;
+  // So many of a thread's elements are on their way at the same time.
+  const std::int64_t all = divide_up(width * elements, threads), some = std::min(all, kAtOnce);
+  const Expr e = loop_var(pool(), some, "e"), more = loop_var(pool(), divide_up(all, some), "more");
+  const Expr n = (more * number(some) + e) * number(threads) + thread;
+  // Neighbouring threads read neighbours of the axis along which the operand lies in line.
+  const int which = is_a ? loops_.a : loops_.b;
+  const bool by_sum = lies_by_sum(which);
+  const Expr k = by_sum ? kir::floor_mod(n, elements) : kir::floor_div(n, width);
+  const Expr i = by_sum ? kir::floor_div(n, elements) : kir::floor_mod(n, width);
+  const std::int64_t part_slices = divide_up(slices(*tile_), parts_);
+  const Expr sum = (part_ * number(part_slices) + slice) * number(elements) + k,
              of_side = (is_a ? first_row_ : first_column_) + i;
   Expr inside;
-  if (divide_up(slices(), parts_) * parts_ * kSlice != sum_.extent)
-    inside = kir::lt(sum, number(sum_.extent));
+  if (part_slices * parts_ * elements != sum_.extent) inside = kir::lt(sum, number(sum_.extent));
   if (side.extent % width != 0)
     inside = kir::logical_and(inside, kir::lt(of_side, number(side.extent)));
   const std::vector<Expr> by =
       is_a ? place(batch_at_, of_side, {}, sum) : place(batch_at_, {}, of_side, sum);
-  const Expr value = operand(which, by, inside);
+  const Expr value = tile_->rounded(operand(which, by, inside));
   Block body;
-  body.push_back(kir::Store{shared, k * number(width) + i, value, {}});
-  if (width * kSlice % threads != 0)
-    body = only_where(kir::lt(n, number(width * kSlice)), std::move(body));
-  return in_loop(e, LoopKind::Unroll, std::move(body));
+  body.push_back(kir::Store{shared, tile_->place(is_a, k, i), value, {}});
+  if (divide_up(all, some) * some * threads != width * elements)
+    body = only_where(kir::lt(n, number(width * elements)), std::move(body));
+  return in_loop(more, LoopKind::Serial, in_loop(e, LoopKind::Unroll, std::move(body)));
 }
 
-Block TiledProduct::multiply(Expr y, Expr x) {
-  const Expr k = pool().var(kSlice, "k"), r = loop_var(pool(), tile_.rows, "r"),
-             c = loop_var(pool(), tile_.columns, "c");
-  const Expr a =
-      pool().load(shared_a_, dtype_, k * number(tile_.height()) + r * number(tile_.y) + y);
-  const Expr b =
-      pool().load(shared_b_, dtype_, k * number(tile_.width()) + c * number(tile_.x) + x);
-  Block body;
-  body.push_back(kir::Accumulate{acc_, {y, x, r, c}, kir::Combine::Add, b, a, {}});
-  body = in_loop(r, LoopKind::Unroll, in_loop(c, LoopKind::Unroll, std::move(body)));
-  return threads_loop(y, x, in_loop(k, LoopKind::Serial, std::move(body)));
-}
-
-Block TiledProduct::store(Expr y, Expr x) {
-  const Expr r = loop_var(pool(), tile_.rows, "r"), c = loop_var(pool(), tile_.columns, "c");
-  const Expr row = first_row_ + r * number(tile_.y) + y,
-             column = first_column_ + c * number(tile_.x) + x;
+Block TiledProduct::store(Expr row_of_tile, Expr column_of_tile, Expr value) {
+  const Expr row = first_row_ + row_of_tile, column = first_column_ + column_of_tile;
   Expr inside;
-  if (rows_.extent % tile_.height() != 0) inside = kir::lt(row, number(rows_.extent));
-  if (columns_.extent % tile_.width() != 0)
+  if (rows_.extent % tile_->height() != 0) inside = kir::lt(row, number(rows_.extent));
+  if (columns_.extent % tile_->width() != 0)
     inside = kir::logical_and(inside, kir::lt(column, number(columns_.extent)));
-  const Expr value = pool().read(acc_, dtype_, {y, x, r, c});
   Block body;
   if (parts_ == 1) {
     body = store_at(place(batch_at_, row, column, {}), value);
@@ -337,40 +325,39 @@ Block TiledProduct::store(Expr y, Expr x) {
     body.push_back(kir::Store{
         lower_.written_param(partials_), line * number(columns_.extent) + column, value, {}});
   }
-  body = only_where(inside, std::move(body));
-  body = in_loop(r, LoopKind::Unroll, in_loop(c, LoopKind::Unroll, std::move(body)));
-  return threads_loop(y, x, std::move(body));
+  return only_where(inside, std::move(body));
 }
 
 void TiledProduct::emit() {
-  const std::int64_t row_tiles = divide_up(rows_.extent, tile_.height()),
-                     column_tiles = divide_up(columns_.extent, tile_.width());
-  const std::int64_t blocks = tiles(tile_) * parts_;
+  const std::int64_t row_tiles = divide_up(rows_.extent, tile_->height()),
+                     column_tiles = divide_up(columns_.extent, tile_->width());
+  const std::int64_t blocks = tiles(*tile_) * parts_;
   const Expr block = pool().var(blocks, "block");
   const Expr rest = kir::floor_div(block, column_tiles), more = kir::floor_div(rest, row_tiles);
-  first_column_ = kir::floor_mod(block, column_tiles) * number(tile_.width());
-  first_row_ = kir::floor_mod(rest, row_tiles) * number(tile_.height());
+  first_column_ = kir::floor_mod(block, column_tiles) * number(tile_->width());
+  first_row_ = kir::floor_mod(rest, row_tiles) * number(tile_->height());
   batch_at_ = parts_ == 1 ? more : kir::floor_mod(more, batch_.extent);
   part_ = parts_ == 1 ? number(0) : kir::floor_div(more, batch_.extent);
   if (parts_ > 1) partials_ = b_.add_scratch("partial", dtype_, parts_ * elements());
-  acc_ = kernel_.add_thread_reg("acc", dtype_, {tile_.y, tile_.x, tile_.rows, tile_.columns}, 2);
-  shared_a_ = kernel_.add_buffer("as", dtype_, kSlice * tile_.height(), kir::Space::Shared);
-  shared_b_ = kernel_.add_buffer("bs", dtype_, kSlice * tile_.width(), kir::Space::Shared);
-  const Expr y = pool().var(tile_.y, "y"), x = pool().var(tile_.x, "x"),
-             t = pool().var(tile_.y * tile_.x, "t");
-  const std::int64_t part_slices = divide_up(slices(), parts_);
+  Block body = tile_->declare(&kernel_);
+  const auto shared = [&](const char* name, bool is_a) {
+    return kernel_.add_buffer(name, tile_->dtype(), tile_->size(is_a), kir::Space::Shared);
+  };
+  const kir::BufferId a = shared("as", true), b = shared("bs", false);
+  const Expr t = pool().var(tile_->threads(), "t");
+  const std::int64_t part_slices = divide_up(slices(*tile_), parts_);
   const Expr slice = loop_var(pool(), part_slices, "slice");
 
-  Block step = fetch(true, t, shared_a_, slice);
-  append(&step, fetch(false, t, shared_b_, slice));
-  Block body, each = threads_loop(t, std::move(step));
+  Block step = fetch(true, t, a, slice);
+  append(&step, fetch(false, t, b, slice));
+  Block each = threads_loop(t, std::move(step));
   each.push_back(kir::Barrier{});
-  append(&each, multiply(y, x));
+  append(&each, tile_->multiply(a, b));
   if (part_slices > 1) each.push_back(kir::Barrier{});
-  body.push_back(kir::DeclReg{acc_, pool().constant(dtype_, 0)});
   append(&body, in_loop(slice, LoopKind::Serial, std::move(each)));
-  append(&body, store(y, x));
-  make_grid(&kernel_, block, tile_.y * tile_.x, std::move(body));
+  append(&body, tile_->for_each(
+                    [&](Expr row, Expr column, Expr value) { return store(row, column, value); }));
+  make_grid(&kernel_, block, tile_->threads(), std::move(body));
   const Nodes results = parts_ == 1 ? g_.stores : Nodes();
   b_.launch(std::move(kernel_), lower_, results, fmt::format("{}, {} blocks", name(), blocks),
             2 * loops_.macs(), g_.core);
@@ -383,11 +370,16 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
   if (g.pool || g.sparse) return {};
   const Loops loops = loops_of(b, g.core);
   if (loops.macs() == 0) return {};
-  const auto kernel = std::make_shared<TiledProduct>(b, g, loops);
-  Choice way{kernel->name(), 0, {}, [kernel] { kernel->emit(); }};
-  for (const ir::NodeImpl* n : g.stores)
-    way.results.emplace_back(n, Layout::row_major(g.domain.rank()));
-  return {way};
+  std::vector<Choice> ways;
+  for (const TiledProduct::MakeTile make : {mma_tile, fma_tile}) {
+    const auto kernel = std::make_shared<TiledProduct>(b, g, loops, make);
+    if (!kernel->exists()) continue;
+    ways.push_back({kernel->name(), kernel->cycles(), {}, [kernel] { kernel->emit(); }});
+    for (const ir::NodeImpl* n : g.stores)
+      ways.back().results.emplace_back(n, Layout::row_major(g.domain.rank()));
+  }
+  std::ranges::stable_sort(ways, {}, &Choice::cycles);
+  return ways;
 }
 
 }  // namespace lilith::schedule::gpu

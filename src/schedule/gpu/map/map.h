@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 
 #include "schedule/gpu/blocks.h"
@@ -12,6 +13,17 @@ void emit_pointwise(MapKernel& map);
 void emit_row_reduction(MapKernel& map);
 void emit_column_reduction(MapKernel& map);
 void emit_best_index(MapKernel& map);
+
+/// The model's estimate for stores alone, one after another.
+double pointwise_cycles(MapKernel& map);
+/// Loads that walk a loop in line which stores cross.
+struct Crossing {
+  std::size_t inner, across;     // loops: of stores, of these loads
+  std::vector<kir::Expr> loads;  // with the map's variables
+  double cycles;
+};
+std::optional<Crossing> find_crossing(MapKernel& map);
+void emit_crossing(MapKernel& map, const Crossing& c);
 
 /// Into how many chunks a reduction is cut so that the device has blocks enough, beside `blocks` of
 /// them; 1 where these are enough or a chunk would be short.

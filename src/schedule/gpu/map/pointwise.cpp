@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "schedule/gpu/map/map.h"
+#include "schedule/kernel/loop_order.h"
 
-// Stores alone: a thread has four neighbours of the innermost dimension where that divides by four.
+// Stores alone: a thread has four neighbours of the innermost dimension, or two, where that divides
+// by so many and their values fit into registers: all that a thread reads and stores is there at
+// the same time.
 //
 //   grid block { thread t { vector v { store… } } }
 namespace lilith::schedule::gpu {
@@ -14,18 +17,27 @@ using kir::Expr;
 
 namespace {
 
-constexpr std::int64_t kVector = 4;
+constexpr std::size_t kMostValues = 64;  // of a thread: that it reads and stores
+
+std::int64_t neighbours(const MapKernel& map) {
+  const std::size_t values = loads_of(map.values, map.kernel).size() + map.g.stores.size();
+  for (const std::int64_t n : {4, 2}) {
+    const bool divides = !map.dims.empty() && map.dims.back().extent % n == 0;
+    if (divides && static_cast<std::size_t>(n) * values <= kMostValues) return n;
+  }
+  return 1;
+}
 
 // The innermost loop becomes two, the second of which is a vector.
-Expr split_innermost(MapKernel& map, std::vector<LoopDim>* dims) {
+Expr split_innermost(MapKernel& map, std::int64_t n, std::vector<LoopDim>* dims) {
   LoopDim& inner = dims->back();
   kir::Pool& pool = map.pool();
-  const Expr v = pool.var(kVector, "v");
-  const LoopDim quarter{pool.var(inner.extent / kVector, "q"), inner.extent / kVector, false};
+  const Expr v = pool.var(n, "v");
+  const LoopDim part{pool.var(inner.extent / n, "q"), inner.extent / n, false};
   std::vector<Expr> by;
-  set_var(&by, inner.var, quarter.var * pool.integer(kVector) + v);
+  set_var(&by, inner.var, part.var * pool.integer(n) + v);
   map.replace_vars(by);
-  inner = quarter;
+  inner = part;
   return v;
 }
 
@@ -36,8 +48,9 @@ void emit_pointwise(MapKernel& map) {
   std::vector<LoopDim> dims = map.dims;
   const std::int64_t total = extent_of(dims);
   if (total == 0) return map.launch("empty");  // an empty output has memory and nothing to write
+  const std::int64_t width = neighbours(map);
   Expr v;
-  if (!dims.empty() && dims.back().extent % kVector == 0) v = split_innermost(map, &dims);
+  if (width > 1) v = split_innermost(map, width, &dims);
   const std::int64_t points = extent_of(dims);
   const std::int64_t threads =
       std::min<std::int64_t>(map.b.target.gpu->threads, power_of_two(points));
@@ -52,7 +65,7 @@ void emit_pointwise(MapKernel& map) {
     body = only_where(kir::lt(point, pool.integer(points)), std::move(body));
   make_grid(&map.kernel, block, threads, threads_loop(t, std::move(body)));
   map.launch(fmt::format("pointwise, {} blocks of {}{}", blocks, threads,
-                         v ? fmt::format(", {} a thread", kVector) : ""));
+                         v ? fmt::format(", {} a thread", width) : ""));
 }
 
 }  // namespace lilith::schedule::gpu

@@ -92,12 +92,13 @@ void RowsOfBlocks::build(std::vector<int> order) {
   lower_stages(false);
   make_loops();
   threads_ = std::min<std::int64_t>(b_.target.gpu->threads, power_of_two(row_elements()));
-  Block row;
-  for (std::size_t k = 0; k < stages_.size(); ++k) {
-    const bool elements = stages_[k].map->domain == domain_.shape;
-    if (k > 0) row.push_back(kir::Barrier{});
-    elements ? emit_elements(stages_[k], &row) : emit_scalars(stages_[k], &row);
+  std::vector<Block> steps;
+  for (const Stage& s : stages_) {
+    const bool elements = s.map->domain == domain_.shape;
+    steps.emplace_back();
+    elements ? emit_elements(s, &steps.back()) : emit_scalars(s, &steps.back());
   }
+  Block row = in_steps(std::move(steps));
   const std::int64_t rows = extent_of(kept_);
   const Expr block = pool().var(rows, "block");
   std::vector<Expr> by;
