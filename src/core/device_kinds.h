@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lilith/device.h"
+#include "lilith/error.h"
 
 namespace lilith {
 class Launcher;
@@ -16,6 +17,13 @@ namespace schedule {
 struct Plan;
 struct Target;
 }  // namespace schedule
+
+/// What a kind's `launcher` throws where a kernel asks for more of a block than the device has for
+/// it: the program is planned anew, for smaller blocks.
+class TooLarge : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
 
 /// All that the library knows of a kind of device: a row of one table. Each stage asks its own
 /// column, and none which kind it is (docs/adding-a-device.md). `i` counts the kind's devices.

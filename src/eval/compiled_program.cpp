@@ -174,8 +174,13 @@ Device device_of(const Graph& g) { return g.outputs().empty() ? cpu() : g.output
 schedule::Target target_of(Device device) { return kind_of(device).target(device.index); }
 
 schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options) {
+  return plan_for(g, checked, options, target_of(device_of(g)));
+}
+
+schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options,
+                        const schedule::Target& target) {
   schedule::PlanOptions plan;
-  plan.target = target_of(device_of(g));
+  plan.target = target;
   plan.target.precision = options.precision;
   // A check that fails at the end of a run must find every input as it was.
   if (!checked) plan.donated.assign(options.donatable.begin(), options.donatable.end());
@@ -185,13 +190,30 @@ schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& opti
 
 namespace {
 
-std::shared_ptr<CompiledProgram> compile_prepared(const Graph& g, Checks checks,
+/// The next smaller blocks of threads, in the end none; false where there were none.
+bool make_smaller(schedule::Target* target) {
+  std::optional<schedule::GpuTarget>& gpu = target->gpu;
+  if (!gpu) return false;
+  gpu->threads /= 2;
+  gpu->shared_bytes /= 2;
+  if (gpu->threads < schedule::GpuTarget::kLeastThreads) gpu.reset();
+  return true;
+}
+
+/// For smaller blocks, where a kernel is too large for the device.
+std::shared_ptr<CompiledProgram> compile_prepared(const Graph& g, const Checks& checks,
                                                   const ProgramOptions& options) {
   const Clock::time_point start = Clock::now();
-  schedule::Plan plan = plan_for(g, !checks.empty(), options);
-  Parts parts{std::move(checks), std::move(plan), static_cast<std::int64_t>(g.nodes().size())};
-  return std::make_shared<CompiledProgram>(start, std::move(parts), device_of(g),
-                                           options.guard_bytes);
+  for (schedule::Target target = target_of(device_of(g));;) {
+    Parts parts{checks, plan_for(g, !checks.empty(), options, target),
+                static_cast<std::int64_t>(g.nodes().size())};
+    try {
+      return std::make_shared<CompiledProgram>(start, std::move(parts), device_of(g),
+                                               options.guard_bytes);
+    } catch (const TooLarge&) {
+      if (!make_smaller(&target)) throw;
+    }
+  }
 }
 
 std::shared_ptr<CompiledProgram> restore(ByteReader& in, Device device,
@@ -218,9 +240,9 @@ std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOpti
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());
   schedule::IndexChecks prepared = schedule::prepare(g);
-  auto program = compile_prepared(prepared.graph, std::move(prepared.checks), options);
+  auto program = compile_prepared(prepared.graph, prepared.checks, options);
   if (!prepared.early.empty())
-    program->set_before(compile_prepared(prepared.before, std::move(prepared.early), {}));
+    program->set_before(compile_prepared(prepared.before, prepared.early, {}));
   return program;
 }
 

@@ -22,5 +22,8 @@ Device device_of(const Graph& g);
 schedule::Target target_of(Device device);
 /// The plan of a prepared graph for its device. checked: checks of its indices come at its end.
 schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options);
+/// The same, made for this.
+schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& options,
+                        const schedule::Target& target);
 
 }  // namespace lilith

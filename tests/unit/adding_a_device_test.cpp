@@ -22,6 +22,8 @@ namespace {
 
 bool plugged_in = false;  // other tests have a machine without it
 bool is_fast = false;
+int most_threads = 0;  // of a block that it runs, if it is a GPU; 0: it is none
+int attempts = 0;      // launchers that were asked for
 
 Device toy() { return parse_device("toy:0"); }
 
@@ -109,14 +111,26 @@ const Device::Kind kToy = register_device_kind(
      .describe = [](int) { return std::string("an interpreter"); },
      .is_accelerator = [](int) { return is_fast; },
      .memory = toy_memory,
-     .target = [](int) { return schedule::Target{}; },
+     .target =
+         [](int) {
+           schedule::Target t;
+           if (most_threads > 0) t.gpu = schedule::GpuTarget{.threads = 256};
+           return t;
+         },
      .launcher = [](const schedule::Plan& plan, int) -> std::unique_ptr<Launcher> {
+       ++attempts;
+       for (const schedule::LaunchPlan& l : plan.launches)
+         if (l.kernel.threads > most_threads)
+           throw TooLarge(fmt::format("toy: {} threads do not fit", l.kernel.threads), Loc());
        return std::make_unique<ToyLauncher>(plan);
      }});
 
 struct AddingADevice : ::testing::Test {
   AddingADevice() { plugged_in = true; }
-  ~AddingADevice() override { plugged_in = false; }
+  ~AddingADevice() override {
+    plugged_in = false;
+    most_threads = 0;
+  }
 };
 
 TEST_F(AddingADevice, IsListedAndNamed) {
@@ -151,6 +165,23 @@ TEST_F(AddingADevice, TrainsAModel) {
   };
   const std::vector<float> here = train(cpu()), there = train(toy());
   for (std::size_t k = 0; k < here.size(); ++k) EXPECT_NEAR(here[k], there[k], 1e-6);
+}
+
+// What a kernel gets of a block is known when it is compiled: the plan is made anew until it fits.
+TEST_F(AddingADevice, KernelsThatAreTooLargeAreMadeSmaller) {
+  const Tensor x = sin(arange(2000).to(kFloat32)).reshape({20, 100});
+  const std::vector<float> want = (softmax(x, 1) + x.sum(0)).to_vector<float>();
+  for (const auto& [most, tries] : {std::pair{256, 1}, {128, 2}, {40, 4}, {8, 5}}) {
+    clear_program_cache();
+    most_threads = most;
+    const Tensor there = x.to(toy());
+    attempts = 0;
+    const std::vector<float> got = (softmax(there, 1) + there.sum(0)).to_vector<float>();
+    EXPECT_EQ(attempts, tries) << most;
+    ASSERT_EQ(got.size(), want.size());
+    for (std::size_t k = 0; k < want.size(); ++k) ASSERT_NEAR(got[k], want[k], 1e-4);
+  }
+  clear_program_cache();
 }
 
 TEST_F(AddingADevice, OutOfMemoryIsSaid) {

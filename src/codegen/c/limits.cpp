@@ -1,6 +1,6 @@
 #include "codegen/c/limits.h"
 
-#include "lilith/error.h"
+#include "core/device_kinds.h"
 
 namespace lilith::codegen::c {
 namespace {
@@ -12,10 +12,9 @@ constexpr std::size_t kPlaceBytes = 16;  // a pointer and an offset
 void check_threads(const kir::Kernel& kernel, const Entry& entry, const std::string& device,
                    std::size_t most) {
   if (static_cast<std::size_t>(entry.threads) <= most) return;
-  throw DeviceError(
-      fmt::format("codegen: kernel {} has {} threads a block, {} runs at most {} of it",
-                  kernel.name, entry.threads, device, most),
-      LocScope::current());
+  throw TooLarge(fmt::format("codegen: kernel {} has {} threads a block, {} runs at most {} of it",
+                             kernel.name, entry.threads, device, most),
+                 LocScope::current());
 }
 
 void check_limits(const kir::Kernel& kernel, const Entry& entry, const Limits& limits) {
@@ -28,9 +27,9 @@ void check_limits(const kir::Kernel& kernel, const Entry& entry, const Limits& l
   }
   check_threads(kernel, entry, limits.device, limits.threads);
   if (static_cast<std::size_t>(entry.local_bytes) <= limits.local_bytes) return;
-  throw DeviceError(fmt::format("codegen: kernel {} takes {} bytes of local memory, {} has {}",
-                                kernel.name, entry.local_bytes, limits.device, limits.local_bytes),
-                    LocScope::current());
+  throw TooLarge(fmt::format("codegen: kernel {} takes {} bytes of local memory, {} has {}",
+                             kernel.name, entry.local_bytes, limits.device, limits.local_bytes),
+                 LocScope::current());
 }
 
 }  // namespace lilith::codegen::c

@@ -15,9 +15,10 @@ struct Limits {
   std::size_t local_bytes = 0;  // of a group's memory
 };
 
-/// DeviceError where a device cannot run a function of a kernel.
+/// DeviceError where a device cannot run a function of a kernel, TooLarge where it could run a
+/// smaller one.
 void check_limits(const kir::Kernel& kernel, const Entry& entry, const Limits& limits);
-/// A group has to run as the kernel says: so many threads at most.
+/// A group has to run as the kernel says, so many threads at most: TooLarge.
 void check_threads(const kir::Kernel& kernel, const Entry& entry, const std::string& device,
                    std::size_t most);
 
