@@ -1,7 +1,7 @@
 // What a GPU would be given for dumped programs (LILITH_DUMP): launches, the longest chain of those
 // that wait for each other, and what NVRTC makes of the text for sm_90: registers and spills.
 //
-//   cuda_texts [--text] DIR/NNNN_case/graph.txt…
+//   cuda_texts [--text] [--each] DIR/NNNN_case/graph.txt…
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
 #include "runtime/cuda/nvrtc.h"
+#include "runtime/cuda/usage.h"
 #include "schedule/launch_graph.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
@@ -26,11 +27,16 @@ using namespace lilith;
 
 constexpr int kArchitecture = 90;
 
+struct Show {
+  bool text = false, each = false;  // the kernels' text, what each takes
+};
+
 /// A large GPU of that architecture.
 schedule::Target target() {
   schedule::Target t;
-  t.gpu = schedule::GpuTarget{.threads = 256, .shared_bytes = 48 << 10, .units = 132};
+  t.gpu = schedule::GpuTarget{.threads = 256, .shared_bytes = 48 << 10, .units = 132, .mma = true};
   t.threads = t.gpu->units;
+  t.precision = precision();
   return t;
 }
 
@@ -53,18 +59,29 @@ std::vector<Graph> device_parts(const std::string& path) {
   return parts;
 }
 
-/// The largest number that stands before `unit` in NVRTC's report.
-int most(const std::string& log, const std::string& unit) {
-  int largest = 0;
-  for (std::size_t at = log.find(unit); at != log.npos; at = log.find(unit, at + 1)) {
-    std::size_t from = at;
-    while (from > 0 && std::isdigit(static_cast<unsigned char>(log[from - 1]))) --from;
-    if (from < at) largest = std::max(largest, std::stoi(log.substr(from, at - from)));
-  }
-  return largest;
+/// The functions that most of each kind of room is taken by.
+void print_use(const std::vector<runtime::cuda::FunctionUse>& use, bool each) {
+  const auto largest = [&](auto member) {
+    int most = 0;
+    for (const runtime::cuda::FunctionUse& f : use) most = std::max(most, f.*member);
+    return most;
+  };
+  using Use = runtime::cuda::FunctionUse;
+  std::vector<int> registers;
+  for (const Use& f : use) registers.push_back(f.registers);
+  std::ranges::sort(registers);
+  fmt::print(
+      "{} functions, registers {} (median) to {}, at most {} bytes of shared memory and {} "
+      "spilled\n",
+      use.size(), registers.empty() ? 0 : registers[registers.size() / 2], largest(&Use::registers),
+      largest(&Use::shared_bytes), largest(&Use::spilled));
+  if (!each) return;
+  for (const Use& f : use)
+    fmt::print("  {:16} {:3} registers, {:5} bytes of shared memory, {} spilled\n", f.name,
+               f.registers, f.shared_bytes, f.spilled);
 }
 
-void report(const std::string& path, const Graph& part, bool show_text) {
+void report(const std::string& path, const Graph& part, const Show& show) {
   const schedule::Plan plan = plan_of(part);
   const schedule::LaunchNeeds needs = schedule::launch_needs(plan);
   std::vector<const kir::Kernel*> kernels;
@@ -72,12 +89,12 @@ void report(const std::string& path, const Graph& part, bool show_text) {
   for (const schedule::LaunchPlan& l : plan.launches) {
     kernels.push_back(&l.kernel);
     of_blocks += l.kernel.threads > 0;
-    if (show_text)
+    if (show.text)
       fmt::print("{:3} {:4} threads, waits for {}; {}: {}\n", kernels.size() - 1, l.kernel.threads,
                  needs[kernels.size() - 1], l.what.substr(0, 70), l.how);
   }
   const codegen::c::Source source = codegen::c::print(kernels, codegen::cuda::kDialect, {});
-  if (show_text) fmt::print("{}\n", source.text);
+  if (show.text) fmt::print("{}\n", source.text);
   fmt::print("{}: {} launches ({} of blocks), longest chain {}, arena {:.1f} MB", path,
              plan.launches.size(), of_blocks, schedule::longest_chain(needs),
              static_cast<double>(plan.arena_bytes) / 1e6);
@@ -86,20 +103,21 @@ void report(const std::string& path, const Graph& part, bool show_text) {
     return;
   }
   const runtime::cuda::Compiled made = runtime::cuda::compile(source.text, kArchitecture, true);
-  fmt::print(
-      "; sm_{}: {} bytes, at most {} registers, {} bytes of shared memory, {} bytes spilled\n",
-      kArchitecture, made.cubin.size(), most(made.log, " registers"), most(made.log, " bytes smem"),
-      most(made.log, " bytes spill stores"));
+  fmt::print("; sm_{}: {} bytes, ", kArchitecture, made.cubin.size());
+  print_use(runtime::cuda::usage_of(made.log), show.each);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool show_text = false;
+  Show show;
   for (int i = 1; i < argc; ++i) {
-    if (std::string(argv[i]) == "--text")
-      show_text = true;
+    const std::string arg = argv[i];
+    if (arg == "--text")
+      show.text = true;
+    else if (arg == "--each")
+      show.each = true;
     else
-      for (const Graph& part : device_parts(argv[i])) report(argv[i], part, show_text);
+      for (const Graph& part : device_parts(arg)) report(arg, part, show);
   }
 }
