@@ -118,6 +118,7 @@ schedule::Target target(int i) {
   gpu.units = t.threads;
   gpu.threads = std::min(256, d.max_threads);
   gpu.shared_bytes = static_cast<std::int64_t>(std::min(d.shared_bytes, kSharedBytes));
+  gpu.mma = d.major >= 8;
   t.gpu = gpu;
   return t;
 }

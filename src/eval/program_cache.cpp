@@ -177,8 +177,7 @@ std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
 
 }  // namespace
 
-std::shared_ptr<Program> compile_program(const Graph& g, Precision precision,
-                                         PhaseTimes before) {
+std::shared_ptr<Program> compile_program(const Graph& g, Precision precision, PhaseTimes before) {
   const BuildingScope building;
   ++counters.compiled;
   std::optional<dump::Asked> asked;

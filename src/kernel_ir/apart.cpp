@@ -176,7 +176,12 @@ class Proof {
            lowest(f, bounds_[1]) == value;
   }
 
-  bool is_known(Expr x) { return is_equal(x) || is_pinned(x); }
+  bool is_known(Expr x) {
+    if (is_equal(x)) return true;
+    if (!is_pinned(x)) return false;
+    learn(x);
+    return true;
+  }
 
   /// a of the first run is b of the second.
   void equation(const Form& a, const Form& b) {

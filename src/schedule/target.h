@@ -21,7 +21,7 @@ struct GpuTarget {
   /// An arena up to this size has a place of its own for each buffer: launches then wait for values
   /// alone, not for memory.
   std::size_t spread_bytes = std::size_t{256} << 20;
-  bool mma = false;                      // a warp multiplies tiles (kir::Mma)
+  bool mma = false;  // a warp multiplies tiles (kir::Mma)
 };
 
 /// What kernels are made for: what the schedule may count on, and what the code generator has to

@@ -7,6 +7,7 @@
 #include "lilith/optim.h"
 #include "lilith/transforms.h"
 #include "support/fake_cuda.h"
+#include "support/with_precision.h"
 
 namespace lilith {
 namespace {
@@ -52,6 +53,7 @@ std::vector<float> train(Device device, bool compiled) {
 }
 
 TEST_F(CudaDevices, TrainingGivesTheHostsLosses) {
+  const testing::WithPrecision exact(Precision::highest);
   for (const bool compiled : {false, true}) {
     const std::vector<float> here = train(cpu(), compiled), far = train(cuda(0), compiled);
     for (std::size_t k = 0; k < here.size(); ++k) EXPECT_NEAR(here[k], far[k], 1e-5 * here[k]);

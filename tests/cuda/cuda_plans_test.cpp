@@ -5,6 +5,7 @@
 #include "core/device_kinds.h"
 #include "eval/canonical.h"
 #include "eval/launcher.h"
+#include "lilith/transforms.h"
 #include "passes/pipeline.h"
 #include "runtime/device_memory.h"
 #include "support/fake_cuda.h"
@@ -13,6 +14,7 @@
 #include "support/random_graph.h"
 #include "support/random_net.h"
 #include "support/to_storage.h"
+#include "support/traced.h"
 
 namespace lilith::testing {
 namespace {
@@ -104,6 +106,36 @@ TEST(CudaPlans, RandomNets) {
     check("random net " + std::to_string(seed),
           driver::copy_graph(driver::canonicalise(roots), net.params), net.values);
   }
+}
+
+// The fake device's tensor cores add as the interpreter does, from what a lane's registers hold.
+TEST(CudaPlans, ProductsByTensorCores) {
+  using Tensors = std::vector<Tensor>;
+  std::mt19937 rng(1);
+  std::normal_distribution<double> normal;
+  const auto gradient = [](const Tensors& in) {
+    const auto loss = [&](Tensor x, Tensor w) { return (conv2d(x, w, {}, 1, 1) * in[2]).sum(); };
+    auto [value, g] = grad<0, 1>(loss, in[0], in[1]);
+    return Tensors{std::get<0>(g), std::get<1>(g)};
+  };
+  const auto product = [](const Tensors& in) { return Tensors{relu(matmul(in[0], in[1].t()))}; };
+  const auto both = [&](const std::string& name, const std::vector<Shape>& shapes, auto f) {
+    for (const DType dtype : {DType::F32, DType::F16, DType::BF16}) {
+      std::vector<Aval> avals;
+      for (const Shape& s : shapes) avals.push_back({s, dtype});
+      const Traced t = traced(avals, f);
+      const CudaPlan plan(run_passes(t.graph));
+      EXPECT_NE(plan.plan.str().find(" warps, mma "), std::string::npos) << plan.plan.str();
+      std::vector<RefTensor> values;
+      for (const Tensor& in : t.graph.inputs()) {
+        values.emplace_back(in.aval());
+        for (std::int64_t k = 0; k < in.numel(); ++k) values.back().set(k, normal(rng));
+      }
+      check(name + " of " + std::string(lilith::name(dtype)), t.graph, values);
+    }
+  };
+  both("product", {{70, 100}, {50, 100}}, product);
+  both("gradients of a convolution", {{2, 9, 9, 9}, {20, 9, 3, 3}, {2, 20, 9, 9}}, gradient);
 }
 
 }  // namespace

@@ -44,12 +44,11 @@ inline GridCase warp_product(DType d) {
       z, out_row * b.n(n) + out_column, b.p.read(acc, DType::F32, {w, lane, i, j, r}), {}};
   const Expr to_y = by_column ? kk * b.n(40) + row : row * b.n(40) + kk;
   b.k.body = {grid(
-      block,
-      {DeclReg{acc, b.f(0)},
-       serial(slice, {thread(t, {unroll(e, {Store{xs, row * b.n(line) + kk, from_x, {}},
-                                            Store{ys, to_y, from_y, {}}})}),
-                      Barrier{}, thread(w, lane, {unroll(step, {multiply})}), Barrier{}}),
-       thread(w, lane, {unroll(i, {unroll(j, {unroll(r, {out})})})})})};
+      block, {DeclReg{acc, b.f(0)},
+              serial(slice, {thread(t, {unroll(e, {Store{xs, row * b.n(line) + kk, from_x, {}},
+                                                   Store{ys, to_y, from_y, {}}})}),
+                             Barrier{}, thread(w, lane, {unroll(step, {multiply})}), Barrier{}}),
+              thread(w, lane, {unroll(i, {unroll(j, {unroll(r, {out})})})})})};
   const auto plain = [=](const Inputs& in) {
     std::vector<double> product;
     for (std::int64_t row = 0; row < m; ++row) {

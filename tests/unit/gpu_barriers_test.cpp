@@ -19,9 +19,8 @@ void check(const GpuPlan& planned, const std::string& of, Found* found) {
   for (const schedule::LaunchPlan& l : planned.plan.launches) {
     if (l.kernel.threads == 0) continue;
     ++found->kernels;
-    ASSERT_EQ(error_text([&] { kir::verify(l.kernel); }), "no error")
-        << of << "\n"
-        << kir::to_string(l.kernel);
+    ASSERT_EQ(error_text([&] { kir::verify(l.kernel); }), "no error") << of << "\n"
+                                                                      << kir::to_string(l.kernel);
     without_each_barrier(l.kernel, [&](const kir::Kernel& k, int n) {
       ++found->barriers;
       const std::string text = error_text([&] { kir::verify(k); });

@@ -29,8 +29,8 @@ std::vector<Graph> graphs() {
   };
   std::vector<Graph> all;
   for (const DType d : {DType::F32, DType::F64, DType::BF16}) {
-    all.push_back(make({{100, 200}, {200, 64}}, d,
-                       [](const Tensors& in) { return matmul(in[0], in[1]); }));
+    all.push_back(
+        make({{100, 200}, {200, 64}}, d, [](const Tensors& in) { return matmul(in[0], in[1]); }));
     all.push_back(make({{2, 8, 12, 12}, {16, 8, 3, 3}}, d,
                        [](const Tensors& in) { return conv2d(in[0], in[1], {}, 1, 1); }));
     all.push_back(make({{8, 500}}, d, [](const Tensors& in) { return softmax(in[0], 1); }));

@@ -28,9 +28,7 @@ struct Case {
 };
 
 Tensor conv_gradient(const Tensors& in, bool of_weight, std::int64_t stride) {
-  const auto loss = [&](Tensor x, Tensor w) {
-    return (conv2d(x, w, {}, stride, 1) * in[2]).sum();
-  };
+  const auto loss = [&](Tensor x, Tensor w) { return (conv2d(x, w, {}, stride, 1) * in[2]).sum(); };
   auto [value, g] = grad<0, 1>(loss, in[0], in[1]);
   return of_weight ? std::get<1>(g) : std::get<0>(g);
 }
@@ -42,19 +40,23 @@ const std::vector<Case> kProducts = {
     {"a and b transposed",
      {{72, 40}, {50, 72}},
      [](const Tensors& in) { return matmul(in[0].t(), in[1].t()); }},
-    {"batches", {{3, 30, 48}, {3, 48, 40}},
-     [](const Tensors& in) { return matmul(in[0], in[1]); }},
+    {"batches", {{3, 30, 48}, {3, 48, 40}}, [](const Tensors& in) { return matmul(in[0], in[1]); }},
     {"short sum", {{40, 5}, {5, 40}}, [](const Tensors& in) { return matmul(in[0], in[1]); }},
     {"long sum", {{20, 1200}, {1200, 17}}, [](const Tensors& in) { return matmul(in[0], in[1]); }},
-    {"convolution", {{2, 5, 9, 9}, {20, 5, 3, 3}},
+    {"convolution",
+     {{2, 5, 9, 9}, {20, 5, 3, 3}},
      [](const Tensors& in) { return conv2d(in[0], in[1], {}, 1, 1); }},
-    {"strided convolution", {{2, 6, 11, 11}, {16, 6, 3, 3}},
+    {"strided convolution",
+     {{2, 6, 11, 11}, {16, 6, 3, 3}},
      [](const Tensors& in) { return conv2d(in[0], in[1], {}, 2, 1); }},
-    {"gradient of the image", {{2, 9, 9, 9}, {20, 9, 3, 3}, {2, 20, 9, 9}},
+    {"gradient of the image",
+     {{2, 9, 9, 9}, {20, 9, 3, 3}, {2, 20, 9, 9}},
      [](const Tensors& in) { return conv_gradient(in, false, 1); }},
-    {"gradient of the weight", {{2, 9, 9, 9}, {20, 9, 3, 3}, {2, 20, 9, 9}},
+    {"gradient of the weight",
+     {{2, 9, 9, 9}, {20, 9, 3, 3}, {2, 20, 9, 9}},
      [](const Tensors& in) { return conv_gradient(in, true, 1); }},
-    {"gradient of the weight, strided", {{2, 9, 9, 9}, {20, 9, 3, 3}, {2, 20, 5, 5}},
+    {"gradient of the weight, strided",
+     {{2, 9, 9, 9}, {20, 9, 3, 3}, {2, 20, 5, 5}},
      [](const Tensors& in) { return conv_gradient(in, true, 2); }},
 };
 
@@ -99,8 +101,8 @@ RefTensor in_f64(const RefTensor& t, bool absolute) {
 /// product of absolute values is, and `rounding` of its own value.
 void check(const Case& c, DType dtype, Precision precision, const std::function<double()>& next,
            double bound, double rounding = 0) {
-  SCOPED_TRACE(fmt::format("{} of {}, precision {}", c.name, name(dtype),
-                           static_cast<int>(precision)));
+  SCOPED_TRACE(
+      fmt::format("{} of {}, precision {}", c.name, name(dtype), static_cast<int>(precision)));
   const Traced t = traced(c, dtype), exact = traced(c, DType::F64);
   const std::vector<RefTensor> in = values(t, next);
   std::vector<RefTensor> wide, absolute;
@@ -121,8 +123,7 @@ void check(const Case& c, DType dtype, Precision precision, const std::function<
   ASSERT_EQ(std::memcmp(forwards[0]->data(), backwards[0]->data(), aval.bytes()), 0);
   for (std::int64_t k = 0; k < aval.numel(); ++k) {
     const double got = ir::read_f64(forwards[0]->data(), dtype, k);
-    ASSERT_LE(std::fabs(got - want.get(k)),
-              bound * size.get(k) + rounding * std::fabs(want.get(k)))
+    ASSERT_LE(std::fabs(got - want.get(k)), bound * size.get(k) + rounding * std::fabs(want.get(k)))
         << "element " << k << ": " << got << ", want " << want.get(k);
   }
 }
@@ -152,8 +153,8 @@ TEST(GpuMma, ErrorsStayWithinWhatIsPromised) {
 
 // An infinity and a NaN stay where they are, and reach what they are part of alone.
 TEST(GpuMma, InfinitiesAndNans) {
-  const Case c{"matmul", {{32, 16}, {16, 32}},
-               [](const Tensors& in) { return matmul(in[0], in[1]); }};
+  const Case c{
+      "matmul", {{32, 16}, {16, 32}}, [](const Tensors& in) { return matmul(in[0], in[1]); }};
   for (const Precision p : {Precision::high, Precision::medium}) {
     const Traced t = traced(c, DType::F32);
     std::vector<RefTensor> in = values(t, [] { return 1.0; });
@@ -176,13 +177,13 @@ TEST(GpuMma, InfinitiesAndNans) {
 
 // A tile of 16x8 has nothing for a thread or two.
 TEST(GpuMma, SmallProductsAreLeftToThreads) {
-  const Case c{"matmul", {{3, 40}, {40, 2}},
-               [](const Tensors& in) { return matmul(in[0], in[1]); }};
+  const Case c{
+      "matmul", {{3, 40}, {40, 2}}, [](const Tensors& in) { return matmul(in[0], in[1]); }};
   EXPECT_FALSE(has_mma(GpuPlan(run_passes(traced(c, DType::F32).graph), target({})).plan));
-  const Case f64{"matmul", {{64, 64}, {64, 64}},
-                 [](const Tensors& in) { return matmul(in[0], in[1]); }};
-  EXPECT_FALSE(has_mma(
-      GpuPlan(run_passes(traced(f64, DType::F64).graph), target(Precision::medium)).plan));
+  const Case f64{
+      "matmul", {{64, 64}, {64, 64}}, [](const Tensors& in) { return matmul(in[0], in[1]); }};
+  EXPECT_FALSE(
+      has_mma(GpuPlan(run_passes(traced(f64, DType::F64).graph), target(Precision::medium)).plan));
   EXPECT_FALSE(has_mma(GpuPlan(run_passes(traced(f64, DType::F32).graph), gpu_target()).plan))
       << "without tensor cores";
 }
@@ -218,20 +219,23 @@ schedule::Target large(Precision precision) {
 TEST(GpuMma, NvrtcHasRegistersForLargeTiles) {
   NEEDS_NVRTC;
   const std::vector<Case> cases = {
-      {"matmul", {{2048, 512}, {512, 2048}},
+      {"matmul",
+       {{2048, 512}, {512, 2048}},
        [](const Tensors& in) { return relu(matmul(in[0], in[1])); }},
-      {"convolution", {{32, 32, 28, 28}, {64, 32, 3, 3}},
+      {"convolution",
+       {{32, 32, 28, 28}, {64, 32, 3, 3}},
        [](const Tensors& in) { return relu(conv2d(in[0], in[1], {}, 1, 1)); }},
-      {"gradient of the weight", {{32, 32, 28, 28}, {64, 32, 3, 3}, {32, 64, 28, 28}},
+      {"gradient of the weight",
+       {{32, 32, 28, 28}, {64, 32, 3, 3}, {32, 64, 28, 28}},
        [](const Tensors& in) { return conv_gradient(in, true, 1); }},
-      {"gradient of the image", {{32, 32, 28, 28}, {64, 32, 3, 3}, {32, 64, 28, 28}},
+      {"gradient of the image",
+       {{32, 32, 28, 28}, {64, 32, 3, 3}, {32, 64, 28, 28}},
        [](const Tensors& in) { return conv_gradient(in, false, 1); }},
   };
   std::vector<schedule::Plan> plans;
   for (const Case& c : cases) {
     for (const DType dtype : {DType::F32, DType::BF16})
-      plans.push_back(
-          GpuPlan(run_passes(traced(c, dtype).graph), large(Precision::high)).plan);
+      plans.push_back(GpuPlan(run_passes(traced(c, dtype).graph), large(Precision::high)).plan);
   }
   std::vector<const kir::Kernel*> kernels;
   for (const schedule::Plan& p : plans) {

@@ -102,8 +102,8 @@ const Rule kRules[] = {
     {"OfAllThreads", "an mma outside of thread loops",
      [](Parts& b) {
        b.k.body = {kernels::grid(
-           b.block, {DeclReg{b.own, b.f(0)},
-                     Mma{b.own, {}, b.of(b.f32, b.n(0)), b.of(b.f32, b.n(0))}})};
+           b.block,
+           {DeclReg{b.own, b.f(0)}, Mma{b.own, {}, b.of(b.f32, b.n(0)), b.of(b.f32, b.n(0))}})};
      }},
     {"InABranch", "that not all threads of a warp may run",
      [](Parts& b) {
@@ -115,17 +115,12 @@ const Rule kRules[] = {
     {"HalfAWarp", "which has 16 lanes, not a warp's 32",
      [](Parts& b) {
        b.k.body = {kernels::grid(
-           b.block,
-           {kernels::thread(b.w, b.j,
-                            {DeclReg{b.own, b.f(0)}, Mma{b.own,
-                                                         {},
-                                                         b.of(b.f32, b.n(0)),
-                                                         b.of(b.f32, b.n(0))}})})};
+           b.block, {kernels::thread(b.w, b.j,
+                                     {DeclReg{b.own, b.f(0)},
+                                      Mma{b.own, {}, b.of(b.f32, b.n(0)), b.of(b.f32, b.n(0))}})})};
      }},
     {"OfARow", "of which not each thread has its own",
-     [](Parts& b) {
-       b.warps({Mma{b.held, {b.w}, b.of(b.f32, b.n(0)), b.of(b.f32, b.n(0))}});
-     }},
+     [](Parts& b) { b.warps({Mma{b.held, {b.w}, b.of(b.f32, b.n(0)), b.of(b.f32, b.n(0))}}); }},
     {"AnotherLanesRegister", "thread dimension 1 is not indexed by lane",
      [](Parts& b) {
        b.warps({Mma{b.acc, {b.w, b.n(0)}, b.of(b.f32, b.n(0)), b.of(b.f32, b.n(0))}});
@@ -160,10 +155,9 @@ const Rule kRules[] = {
        b.warps({Mma{b.acc, {b.w, b.lane}, b.of(b.f32, b.lane), b.of(b.f32, b.n(0))}});
      }},
     {"StoresWhatItReads", "threads of loop w store to tile1, which an mma of theirs reads",
-     [](Parts& b) {
-       b.warps({b.mma(), Store{b.f32, b.w * b.n(32) + b.lane, b.f(1), {}}});
-     }},
-    {"NoBarrier", "no barrier between thread loop i and thread loop w, one of which stores to tile1",
+     [](Parts& b) { b.warps({b.mma(), Store{b.f32, b.w * b.n(32) + b.lane, b.f(1), {}}}); }},
+    {"NoBarrier",
+     "no barrier between thread loop i and thread loop w, one of which stores to tile1",
      [](Parts& b) {
        b.warps({b.mma()});
        Block& grid = *b.k.body[0].loop.body;

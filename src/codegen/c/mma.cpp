@@ -23,8 +23,8 @@ void GridPrinter::mma(const kir::Mma& s) {
     const DType dtype = kernel_.buffers[static_cast<std::size_t>(s.a.buffer)].dtype;
     const bool pairs = dtype != DType::F32;
     const auto operand = [&](const MmaOperand& of, const std::string& at) {
-      return fmt::format("{}({} + {}), {}, {}", pairs ? "(const u32*)" : "",
-                         buffer_name(of.buffer), at, of.across / (pairs ? 2 : 1), of.along);
+      return fmt::format("{}({} + {}), {}, {}", pairs ? "(const u32*)" : "", buffer_name(of.buffer),
+                         at, of.across / (pairs ? 2 : 1), of.along);
     };
     out_.add(fmt::format("mma_{}({}, {}, {});", pairs ? name(dtype) : "tf32", reg_name(s.acc),
                          operand(s.a, a), operand(s.b, b)));
@@ -48,7 +48,8 @@ void GridPrinter::mma_loop(const kir::Mma& s, const std::string& a, const std::s
   out_.open(for_line("i32", "j", shape.ni));
   out_.open(for_line("i32", "r", 4));
   out_.add(fmt::format("const i32 row = {} * i + thread % 32 / 4 + 8 * (r / 2);", MmaShape::kRows));
-  out_.add(fmt::format("const i32 column = {} * j + 2 * (thread % 4) + r % 2;", MmaShape::kColumns));
+  out_.add(
+      fmt::format("const i32 column = {} * j + 2 * (thread % 4) + r % 2;", MmaShape::kColumns));
   out_.add(for_line("i32", "k", shape.k));
   out_.add(fmt::format("  {} = fma_f32({}, {}, {});", acc, element(s.a, "a", "row"),
                        element(s.b, "b", "column"), acc));

@@ -83,19 +83,30 @@ FN f64 shuffle_f64(f64 x, i32 by) { return __shfl_xor_sync(0xffffffffu, x, by); 
 // Both instructions have words alike: of a, row lane / 4 + 8 (r % 2), word lane % 4 + 4 (r / 2) of
 // the sum; of b, the same word for r, column lane / 4.
 constexpr const char* kHeadMma = R"(
-#define MMA(name, shape, types) \
-struct name { \
-  FN void add(f32* d, const u32* a, const u32* b) { \
-    asm volatile("mma.sync.aligned." shape ".row.col.f32." types ".f32 {%0, %1, %2, %3}, " \
-                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1])); \
-  } \
+struct Tf32 {
+  FN void add(f32* d, const u32* a, const u32* b) {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  }
 };
-MMA(Tf32, "m16n8k8", "tf32.tf32")
-MMA(F16, "m16n8k16", "f16.f16")
-MMA(Bf16, "m16n8k16", "bf16.bf16")
-#undef MMA
+struct F16 {
+  FN void add(f32* d, const u32* a, const u32* b) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  }
+};
+struct Bf16 {
+  FN void add(f32* d, const u32* a, const u32* b) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  }
+};
 template <class Unit, int M, int N>
 FN void mma(f32 (&acc)[M][N][4], const u32* a, i32 a_across, i32 a_along, const u32* b,
             i32 b_across, i32 b_along) {

@@ -44,13 +44,14 @@ class Tile {
 
 /// What a tile has to suit.
 struct TileTask {
-  std::int64_t rows, columns, sum;       // of the product
-  DType dtype;                           // of registers
-  std::optional<DType> mma;              // what a warp may multiply operands as
-  bool by_sum_a, by_sum_b;               // an operand lies in memory along the sum
+  std::int64_t rows, columns, sum;                  // of the product
+  DType dtype;                                      // of registers
+  std::optional<DType> mma;                         // what a warp may multiply operands as
+  bool by_sum_a, by_sum_b;                          // an operand lies in memory along the sum
   std::function<std::int64_t(const Tile&)> blocks;  // that the product would be
 };
-/// Threads that have rows and columns of elements each.
+/// Threads that have rows and columns of elements each; null where the device has no memory for
+/// it.
 std::unique_ptr<Tile> fma_tile(const GpuTarget& target, const TileTask& task);
 /// Warps that multiply by tensor cores; null where they have nothing to do.
 std::unique_ptr<Tile> mma_tile(const GpuTarget& target, const TileTask& task);

@@ -50,22 +50,26 @@ class FmaTile final : public Tile {
 
   Block multiply(kir::BufferId a, kir::BufferId b) override {
     const Expr k = pool_->var(kSlice, "k");
-    return over([&](Expr r, Expr c) {
-      Block body;
-      body.push_back(kir::Accumulate{acc_,
-                                     {y_at_, x_at_, r, c},
-                                     kir::Combine::Add,
-                                     pool_->load(b, dtype_, place(false, k, column(c))),
-                                     pool_->load(a, dtype_, place(true, k, row(r))),
-                                     {}});
-      return body;
-    }, k);
+    return over(
+        [&](Expr r, Expr c) {
+          Block body;
+          body.push_back(kir::Accumulate{acc_,
+                                         {y_at_, x_at_, r, c},
+                                         kir::Combine::Add,
+                                         pool_->load(b, dtype_, place(false, k, column(c))),
+                                         pool_->load(a, dtype_, place(true, k, row(r))),
+                                         {}});
+          return body;
+        },
+        k);
   }
 
   Block for_each(const std::function<Block(Expr, Expr, Expr)>& f) override {
-    return over([&](Expr r, Expr c) {
-      return f(row(r), column(c), pool_->read(acc_, dtype_, {y_at_, x_at_, r, c}));
-    }, pool_->integer(0));
+    return over(
+        [&](Expr r, Expr c) {
+          return f(row(r), column(c), pool_->read(acc_, dtype_, {y_at_, x_at_, r, c}));
+        },
+        pool_->integer(0));
   }
 
  private:
@@ -92,17 +96,17 @@ class FmaTile final : public Tile {
 std::unique_ptr<Tile> fma_tile(const GpuTarget& target, const TileTask& task) {
   const std::int64_t most_x = target.threads >= 256 ? 16 : 8, most_y = target.threads / most_x;
   const std::int64_t rows = power_of_two(task.rows), columns = power_of_two(task.columns);
-  const std::int64_t y = std::min({most_y, rows, kMostThreadsAcross}),
-                     x = std::min(most_x, columns);
+  std::int64_t y = std::min({most_y, rows, kMostThreadsAcross}), x = std::min(most_x, columns);
+  const auto fits = [&](const FmaTile& t) { return t.shared_bytes() <= target.shared_bytes; };
+  while (x * y > 1 && !fits(FmaTile(task.dtype, y, x, 1, 1))) (y > x ? y : x) /= 2;
+  if (!fits(FmaTile(task.dtype, y, x, 1, 1))) return nullptr;
   auto best = std::make_unique<FmaTile>(task.dtype, y, x, 1, 1);
   for (const std::int64_t r : {4, 2, 1}) {
     for (const std::int64_t c : {4, 2, 1}) {
       auto t = std::make_unique<FmaTile>(task.dtype, y, x, r, c);
       const bool fills = t->height() <= std::max(rows, y) && t->width() <= std::max(columns, x);
       const bool larger = t->height() * t->width() > best->height() * best->width();
-      if (fills && larger && t->shared_bytes() <= target.shared_bytes &&
-          task.blocks(*t) >= target.units)
-        best = std::move(t);
+      if (fills && larger && fits(*t) && task.blocks(*t) >= target.units) best = std::move(t);
     }
   }
   return best;

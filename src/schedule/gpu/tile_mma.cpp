@@ -52,7 +52,9 @@ class MmaTile final : public Tile {
   Expr rounded(Expr value) const override {
     if (!words_) return value;
     kir::Pool& p = value.pool();
-    const auto bits = [&](std::int64_t n) { return p.constant(DType::I32, static_cast<double>(n)); };
+    const auto bits = [&](std::int64_t n) {
+      return p.constant(DType::I32, static_cast<double>(n));
+    };
     const Expr half_up = p.make(kir::Op::Bitcast, DType::I32, {value}) + bits(0x1000);
     const Expr cut = p.make(kir::Op::And, DType::I32, {half_up, bits(-0x2000)});
     return p.select(kir::eq(value, value), p.make(kir::Op::Bitcast, DType::F32, {cut}), value);
@@ -77,10 +79,8 @@ class MmaTile final : public Tile {
                            : kir::MmaOperand{buffer, place(is_a, at, first), n, 1};
     };
     Block body;
-    body.push_back(kir::Mma{acc_,
-                            {warp_, lane_},
-                            operand(true, a, first_row()),
-                            operand(false, b, first_column())});
+    body.push_back(kir::Mma{
+        acc_, {warp_, lane_}, operand(true, a, first_row()), operand(false, b, first_column())});
     return threads_loop(warp_, lane_, in_loop(step, LoopKind::Unroll, std::move(body)));
   }
 
@@ -101,15 +101,11 @@ class MmaTile final : public Tile {
   std::int64_t k() const { return words_ ? 8 : 16; }  // elements of one instruction
   std::int64_t across(bool is_a) const { return is_a ? height() : width(); }
   /// Rows or columns lie in line; else the elements of each.
-  bool in_line(bool is_a) const {
-    return words_ && !(is_a ? task_.by_sum_a : task_.by_sum_b);
-  }
+  bool in_line(bool is_a) const { return words_ && !(is_a ? task_.by_sum_a : task_.by_sum_b); }
   std::int64_t line(bool is_a) const {
     return in_line(is_a) ? across(is_a) + 8 : slice() + (words_ ? 4 : 8);
   }
-  Expr first_row() const {
-    return kir::floor_div(warp_, w_.x) * number(w_.mi * MmaShape::kRows);
-  }
+  Expr first_row() const { return kir::floor_div(warp_, w_.x) * number(w_.mi * MmaShape::kRows); }
   Expr first_column() const {
     return kir::floor_mod(warp_, w_.x) * number(w_.ni * MmaShape::kColumns);
   }
@@ -147,9 +143,8 @@ std::unique_ptr<Tile> mma_tile(const GpuTarget& target, const TileTask& task) {
     auto t = std::make_unique<MmaTile>(task, w);
     if (t->height() > rows || t->width() > columns || t->shared_bytes() > target.shared_bytes)
       continue;
-    const std::array<std::int64_t, 3> score{
-        std::min<std::int64_t>(task.blocks(*t), target.units), t->height() * t->width(),
-        t->threads()};
+    const std::array<std::int64_t, 3> score{std::min<std::int64_t>(task.blocks(*t), target.units),
+                                            t->height() * t->width(), t->threads()};
     if (best != nullptr && score <= best_score) continue;
     best = std::move(t);
     best_score = score;

@@ -95,6 +95,40 @@ static inline T __shfl_xor_sync(unsigned, T x, int by) {
 static inline void ptx_cvt_f32_f16(float& to, unsigned short x) {
   to = (float)fake_bits<_Float16>(x);
 }
+// A warp's product: registers of 16x8 sums, of words of a and b, each one TF32 or two halves. What
+// a lane holds is as the PTX manual has it ("Matrix Fragments for mma.m16n8k8", "… m16n8k16").
+template <class F>
+static inline void fake_mma(float* const (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2],
+                            F add_words) {
+  const int lane = (int)(threadIdx.x % 32), group = lane / 4, in_group = lane % 4;
+  for (int word = 0; word < 8; ++word) {
+    const int half = word / 4, of = word % 4;
+    const unsigned x[2] = {fake_from_lane(a[2 * half], 4 * group + of),
+                           fake_from_lane(a[2 * half + 1], 4 * group + of)};
+    const unsigned y[2] = {fake_from_lane(b[half], 4 * (2 * in_group) + of),
+                           fake_from_lane(b[half], 4 * (2 * in_group + 1) + of)};
+    for (int r = 0; r < 4; ++r) *d[r] = add_words(x[r / 2], y[r % 2], *d[r]);
+  }
+}
+#define FAKE_MMA(name, add_words)                                                               \
+  static inline void name(float& d0, float& d1, float& d2, float& d3, unsigned a0, unsigned a1, \
+                          unsigned a2, unsigned a3, unsigned b0, unsigned b1) {                 \
+    fake_mma({&d0, &d1, &d2, &d3}, {a0, a1, a2, a3}, {b0, b1}, add_words);                      \
+  }
+static inline float fake_tf32(unsigned x) { return fake_bits<float>(x & 0xffffe000u); }
+static inline float fake_f16(unsigned x) { return (float)fake_bits<_Float16>((unsigned short)x); }
+static inline float fake_bf16(unsigned x) { return fake_bits<float>(x << 16); }
+FAKE_MMA(ptx_mma_sync_aligned_m16n8k8_row_col_f32_tf32_tf32_f32,
+         [](unsigned x, unsigned y, float d) { return fmaf(fake_tf32(x), fake_tf32(y), d); })
+FAKE_MMA(ptx_mma_sync_aligned_m16n8k16_row_col_f32_f16_f16_f32,
+         [](unsigned x, unsigned y, float d) {
+           return fmaf(fake_f16(x >> 16), fake_f16(y >> 16), fmaf(fake_f16(x), fake_f16(y), d));
+         })
+FAKE_MMA(ptx_mma_sync_aligned_m16n8k16_row_col_f32_bf16_bf16_f32,
+         [](unsigned x, unsigned y, float d) {
+           return fmaf(fake_bf16(x >> 16), fake_bf16(y >> 16), fmaf(fake_bf16(x), fake_bf16(y), d));
+         })
+
 static inline void ptx_cvt_rn_f16_f32(unsigned short& to, float x) {
   to = fake_bits<unsigned short>((_Float16)x);
 }

@@ -12,8 +12,9 @@
 // memory, a tile of both loops, read along one and used along the other; a line of it is one
 // element longer, so that neither walk meets one bank:
 //
-//   grid other loops, tiles { thread y, x { unroll k { tile[k y, x] = load[…, inner k y, across x] } }
-//     barrier; thread y, x { unroll k { store[…, across k y, inner x] = f(tile[x, k y]) } } }
+//   grid other loops, tiles {
+//     thread y, x { unroll k { tile[k y, x] = load[…, inner k y, across x] } }; barrier
+//     thread y, x { unroll k { store[…, across k y, inner x] = f(tile[x, k y]) } } }
 namespace lilith::schedule::gpu {
 
 using kir::Block;
@@ -82,9 +83,8 @@ std::optional<std::size_t> stores_inner(MapKernel& map) {
   const std::vector<Access> stores = stores_of(map);
   for (std::size_t d = 0; d < map.dims.size(); ++d) {
     if (map.dims[d].extent < kLeastAcross) continue;
-    if (std::ranges::all_of(stores, [&](const Access& a) {
-          return step_of(a.address, map.dims[d].var) == 1;
-        }))
+    if (std::ranges::all_of(
+            stores, [&](const Access& a) { return step_of(a.address, map.dims[d].var) == 1; }))
       return d;
   }
   return {};
@@ -157,18 +157,16 @@ void emit_crossing(MapKernel& map, const Crossing& c) {
   // The loops' variables, where the threads' second number walks `along`.
   const auto place = [&](bool along_inner) {
     std::vector<Expr> by = of_block;
-    set_var(&by, inner.var,
-            kir::substitute(first_inner, of_block) + (along_inner ? x : step));
-    set_var(&by, across.var,
-            kir::substitute(first_across, of_block) + (along_inner ? step : x));
+    set_var(&by, inner.var, kir::substitute(first_inner, of_block) + (along_inner ? x : step));
+    set_var(&by, across.var, kir::substitute(first_across, of_block) + (along_inner ? step : x));
     return by;
   };
   const auto over = [&](const std::vector<Expr>& by, Block body) {
     Expr inside;
     for (const LoopDim& d : {inner, across}) {
       if (d.extent % kTile != 0)
-        inside = kir::logical_and(
-            inside, kir::lt(kir::substitute(d.var, by), pool.integer(d.extent)));
+        inside =
+            kir::logical_and(inside, kir::lt(kir::substitute(d.var, by), pool.integer(d.extent)));
     }
     body = in_loop(k, LoopKind::Unroll, only_where(inside, std::move(body)));
     return threads_loop(y, x, std::move(body));
