@@ -25,8 +25,8 @@ namespace cuda = runtime::cuda;
 /// cost the host no more than a graph does.
 class CudaLauncher final : public QueuedLauncher {
  public:
-  CudaLauncher(const schedule::Plan& plan, cuda::Device& device)
-      : QueuedLauncher(plan.launches.size()), device_(device), kernels_(kernels_of(plan), device) {
+  CudaLauncher(const schedule::Plan& plan, codegen::cuda::Code code, cuda::Device& device)
+      : QueuedLauncher(plan.launches.size()), device_(device), kernels_(std::move(code), device) {
     for (const schedule::LaunchPlan& l : plan.launches) buffers_.push_back(l.buffers);
     find_waits(schedule::launch_needs(plan));
   }
@@ -43,6 +43,12 @@ class CudaLauncher final : public QueuedLauncher {
       if (!graph_) graph_.emplace(device_, nodes_, waits_);
       graph_->run(nodes_);
     }
+  }
+
+  Code code() const override {
+    ByteWriter out;
+    write(out, kernels_.code());
+    return {out.take(), ""};
   }
 
   std::vector<double> run_timed(Instance& instance) const override {
@@ -123,17 +129,30 @@ schedule::Target target(int i) {
   return t;
 }
 
-[[maybe_unused]] const Device::Kind kind = register_device_kind(
-    {.name = "cuda",
-     .count = [] { return static_cast<int>(cuda::devices().size()); },
-     .why_none = [] { return cuda::why_none(); },
-     .describe = describe,
-     .is_accelerator = [](int) { return true; },
-     .memory = [](int i) -> runtime::DeviceMemory& { return cuda::memory(i); },
-     .target = target,
-     .launcher = [](const schedule::Plan& plan, int i) -> std::unique_ptr<Launcher> {
-       return std::make_unique<CudaLauncher>(plan, cuda::device(i));
-     }});
+std::unique_ptr<Launcher> launcher(const schedule::Plan& plan, int i) {
+  cuda::Device& device = cuda::device(i);
+  return std::make_unique<CudaLauncher>(plan, codegen::cuda::compile(kernels_of(plan), device),
+                                        device);
+}
+
+std::unique_ptr<Launcher> restore(const schedule::Plan& plan, std::string_view code, int i) {
+  cuda::Device& device = cuda::device(i);
+  ByteReader in(code);
+  std::optional<codegen::cuda::Code> read = codegen::cuda::read_code(in, device);
+  if (!read || read->kernels.size() != plan.launches.size()) return nullptr;
+  return std::make_unique<CudaLauncher>(plan, *std::move(read), device);
+}
+
+[[maybe_unused]] const Device::Kind kind =
+    register_device_kind({.name = "cuda",
+                          .count = [] { return static_cast<int>(cuda::devices().size()); },
+                          .why_none = [] { return cuda::why_none(); },
+                          .describe = describe,
+                          .is_accelerator = [](int) { return true; },
+                          .memory = [](int i) -> runtime::DeviceMemory& { return cuda::memory(i); },
+                          .target = target,
+                          .launcher = launcher,
+                          .restore = restore});
 
 }  // namespace
 }  // namespace lilith

@@ -92,6 +92,11 @@ void write(ByteWriter& out, const schedule::Target& t) {
   for (const std::int64_t x : {std::int64_t{t.vector_registers}, std::int64_t{t.threads},
                                t.l1_bytes, t.l2_bytes, std::int64_t{t.gpu.has_value()}})
     out.number(x);
+  if (!t.gpu) return;
+  for (const std::int64_t x :
+       {std::int64_t{t.gpu->threads}, t.gpu->shared_bytes, std::int64_t{t.gpu->units},
+        static_cast<std::int64_t>(t.gpu->spread_bytes)})
+    out.number(x);
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 
 #include <cstring>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "runtime/cuda/graph.h"
 #include "runtime/cuda/nvrtc.h"
+#include "runtime/cuda/uploads.h"
 #include "support/expect_error.h"
 #include "support/fake_cuda.h"
 
@@ -205,6 +207,50 @@ TEST(CudaRuntime, OnlyChangedNodesAreTold) {
   EXPECT_EQ(told(), before + 1);
   EXPECT_EQ(download<float>(*z), std::vector<float>(4, 6));
   EXPECT_EQ(download<float>(*y), std::vector<float>(4, 4));
+}
+
+// ---- What is written beside the launches ----
+
+TEST(CudaRuntime, UploadsTakeTurnsOfTwoBlocks) {
+  const Kernels k;
+  const std::size_t bytes = 64 << 10;
+  Uploads uploads(device(0));
+  std::unique_ptr<Buffer> block = device(0).allocate(bytes);
+  const auto y = upload(std::vector<float>(4, 0));
+  std::set<Address> places;
+  for (int run = 0; run < 40; ++run) {
+    const std::vector<float> batch(bytes / sizeof(float), static_cast<float>(run));
+    const bool beside = uploads.fill(block, batch.data(), bytes);
+    EXPECT_EQ(beside, run >= 2);
+    if (!beside) device(0).write(*block, 0, batch.data(), bytes);
+    places.insert(block->address());
+    device(0).launch(k.launch("scale", 1, 4, {block->address(), 0, y->address(), 0, 4}));
+    if (run % 3 == 0) {
+      EXPECT_EQ(download<float>(*y), std::vector<float>(4, 2.f * static_cast<float>(run)));
+    }
+  }
+  EXPECT_EQ(places.size(), 2u);
+  EXPECT_EQ(uploads.spare_bytes(), bytes);
+  EXPECT_EQ(uploads.release(), bytes);
+  std::unique_ptr<Buffer> small = device(0).allocate(64);
+  for (int run = 0; run < 5; ++run) EXPECT_FALSE(uploads.fill(small, "a few bytes", 12));
+}
+
+// A block that is written beside the launch that reads it: the mark was set too early.
+TEST(CudaRuntime, TheFakeFindsAWriteThatWaitsForTooLittle) {
+  const Kernels k;
+  const auto x = upload(std::vector<float>(4, 1)), y = upload(std::vector<float>(4, 0));
+  int wrong = 0;
+  for (int run = 0; run < 100; ++run) {
+    const std::vector<float> ones(4, 1), twos(4, 2);
+    device(0).write(*x, 0, ones.data(), 16);
+    const Mark early(device(0));
+    device(0).launch(k.launch("scale", 1, 4, {x->address(), 0, y->address(), 0, 4}));
+    device(0).write_beside(*x, twos.data(), 16, early);
+    wrong += download<float>(*y)[0] != 2;
+    EXPECT_EQ(download<float>(*x), twos);
+  }
+  EXPECT_GT(wrong, 2);
 }
 
 TEST(CudaRuntime, ThreadsShareADevice) {

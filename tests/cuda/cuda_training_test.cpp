@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "lilith/compile.h"
+#include "lilith/data.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/optim.h"
@@ -120,6 +121,33 @@ TEST_F(CudaTraining, AStepIsOneGraph) {
   EXPECT_LT(g.longest_chain, g.nodes);  // some need not wait
 }
 
+// A loader's batches are copied beside the step that runs, into two blocks in turn.
+TEST_F(CudaTraining, BatchesAreCopiedBesideTheStep) {
+  const auto train = [](Device device) {
+    manual_seed(1);
+    Vae net = to(device, Vae{});
+    Adam opt({.lr = 0.01});
+    const TensorDataset data(sigmoid(sin(arange(320 * 256).to(kFloat32)).reshape({320, 256})));
+    auto step = compile([](Vae& net, Adam& opt, const Tensor& x) {
+      auto [loss, g] = grad([&](const Vae& m) { return loss_of(m, x, {}); }, net);
+      update(opt, net, std::move(g));
+      return loss;
+    });
+    std::vector<Tensor> losses;
+    for (auto [x] : DataLoader(data, {.batch_size = 40, .device = device}))
+      losses.push_back(step(net, opt, x));
+    std::vector<float> values;
+    for (const Tensor& l : losses) values.push_back(l.item<float>());
+    return values;
+  };
+  const std::vector<float> here = train(cpu());
+  const long beside = FakeCuda::calls("cuStreamWaitEvent");
+  const std::vector<float> far = train(cuda(0));
+  EXPECT_GE(FakeCuda::calls("cuStreamWaitEvent"), beside + 2 * 5);
+  for (std::size_t k = 0; k < here.size(); ++k)
+    EXPECT_NEAR(far[k], here[k], 1e-4 * std::abs(here[k])) << k;
+}
+
 // ---- Memory ----
 
 struct Net {
@@ -229,9 +257,15 @@ TEST(CudaCase, DISABLED_TwoDevices) {
 }
 TEST(CudaCase, DISABLED_Train) {
   for (const float loss : train<Cnn>(cuda(0))) std::printf("loss %a\n", loss);
+  std::printf("that is all; %ld texts were compiled\n", FakeCuda::compilations());
   const runtime::DiskCacheCounts c = runtime::disk_cache_counts();
   std::printf("found %s, stored %s\n", c.hits > 0 ? "some" : "none",
               c.stored > 0 ? "some" : "none");
+}
+
+std::string losses_of(const Ended& e) {
+  const std::size_t begin = e.output.find("loss ");
+  return e.output.substr(begin, e.output.find("that is all") - begin);
 }
 
 TEST_F(CudaTraining, SeveralDevicesEachHaveTheirPrograms) {
@@ -240,19 +274,19 @@ TEST_F(CudaTraining, SeveralDevicesEachHaveTheirPrograms) {
 
 // What a device newer than the compiler is given, the driver compiles.
 TEST_F(CudaTraining, ADeviceThatTheCompilerDoesNotKnowRunsPtx) {
-  const auto losses = [](const std::string& capability) {
-    const Ended e = run_case("Train", "FAKE_CUDA=capability=" + capability);
-    expect_success(e);
-    return e.output.substr(e.output.find("loss "), 120);
-  };
-  EXPECT_EQ(losses("121"), losses("90"));
+  const Ended known = run_case("Train", "FAKE_CUDA=capability=90"),
+              newer = run_case("Train", "FAKE_CUDA=capability=121");
+  expect_success(newer);
+  EXPECT_EQ(losses_of(newer), losses_of(known));
 }
 
 TEST_F(CudaTraining, CompiledCodeIsKeptOnDisk) {
   const testing::TempDir dir;
   const std::string cache = "LILITH_CACHE=" + dir.file("cache");
-  expect_says(run_case("Train", cache), "found none, stored some");
-  expect_says(run_case("Train", cache), "found some, stored none");
+  const Ended first = run_case("Train", cache), second = run_case("Train", cache);
+  expect_says(first, "found none, stored some");
+  expect_says(second, "that is all; 0 texts were compiled\nfound some, stored none");
+  EXPECT_EQ(losses_of(second), losses_of(first));
   // Another architecture's code is another entry.
   expect_says(run_case("Train", cache + " FAKE_CUDA=capability=80"), "stored some");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "codegen/c/limits.h"
 #include "codegen/cuda/dialect.h"
@@ -38,38 +39,91 @@ std::string image_of(const std::string& text, const std::string& target) {
   return image;
 }
 
+void write(ByteWriter& out, const c::Entry& e) {
+  out.text(e.name);
+  out.count(e.params.size());
+  for (const int p : e.params) out.number(p);
+  for (const std::int64_t x :
+       {e.items, e.scratch_bytes, e.groups, std::int64_t{e.threads}, e.local_bytes})
+    out.number(x);
+}
+
+c::Entry read_entry(ByteReader& in) {
+  c::Entry e;
+  e.name = in.text();
+  e.params.resize(in.count());
+  for (int& p : e.params) p = static_cast<int>(in.number());
+  e.items = in.number();
+  e.scratch_bytes = in.number();
+  e.groups = in.number();
+  e.threads = static_cast<int>(in.number());
+  e.local_bytes = in.number();
+  return e;
+}
+
 }  // namespace
 
-CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, Device& device)
-    : source_(c::print(kernels, kDialect, {device.name(), true})) {
-  std::int64_t scratch = 0;
+Code compile(std::span<const kir::Kernel* const> kernels, const Device& device) {
+  c::Source source = c::print(kernels, kDialect, {device.name(), true});
   for (std::size_t k = 0; k < kernels.size(); ++k) {
-    for (const c::Entry& entry : source_.kernels[k]) {
+    for (const c::Entry& entry : source.kernels[k])
       c::check_limits(*kernels[k], entry, limits_of(device));
-      scratch = std::max(scratch, entry.scratch_bytes);
-    }
   }
-  if (env::debug(5, kTopic)) fmt::print(stderr, "{}\n", source_.text);
+  if (env::debug(5, kTopic)) fmt::print(stderr, "{}\n", source.text);
   const auto start = std::chrono::steady_clock::now();
   const std::string target = runtime::cuda::target_for(device.info().architecture());
-  module_ = device.load(image_of(source_.text, target));
+  Code code{runtime::cuda::compile_key(target), image_of(source.text, target),
+            std::move(source.kernels)};
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-  for (const std::vector<c::Entry>& entries : source_.kernels) {
-    functions_.emplace_back();
-    for (const c::Entry& entry : entries)
-      functions_.back().push_back(module_->function(entry.name));
-  }
-  if (scratch > 0) scratch_ = device.allocate(static_cast<std::size_t>(scratch));
   if (env::debug(1, kTopic)) {
     fmt::print(stderr, "codegen: {} kernels for {}, {}: built in {:.2f} ms\n", kernels.size(),
                device.name(), target, took.count());
   }
+  return code;
+}
+
+void write(ByteWriter& out, const Code& code) {
+  out.text(code.made_for);
+  out.text(code.image);
+  out.count(code.kernels.size());
+  for (const std::vector<c::Entry>& entries : code.kernels) {
+    out.count(entries.size());
+    for (const c::Entry& e : entries) write(out, e);
+  }
+}
+
+std::optional<Code> read_code(ByteReader& in, const Device& device) {
+  using runtime::cuda::compile_key, runtime::cuda::target_for;
+  Code code;
+  code.made_for = in.text();
+  if (code.made_for != compile_key(target_for(device.info().architecture()))) return {};
+  code.image = in.text();
+  code.kernels.resize(in.count());
+  for (std::vector<c::Entry>& entries : code.kernels) {
+    const std::size_t n = in.count();
+    for (std::size_t k = 0; k < n; ++k) entries.push_back(read_entry(in));
+  }
+  if (!in.done()) return {};
+  return code;
+}
+
+CompiledKernels::CompiledKernels(Code code, Device& device)
+    : code_(std::move(code)), module_(device.load(code_.image)) {
+  std::int64_t scratch = 0;
+  for (const std::vector<c::Entry>& entries : code_.kernels) {
+    functions_.emplace_back();
+    for (const c::Entry& entry : entries) {
+      functions_.back().push_back(module_->function(entry.name));
+      scratch = std::max(scratch, entry.scratch_bytes);
+    }
+  }
+  if (scratch > 0) scratch_ = device.allocate(static_cast<std::size_t>(scratch));
 }
 
 void CompiledKernels::append_launches(std::size_t k, std::span<const Place> params,
                                       std::vector<Launch>* out) const {
   for (std::size_t p = 0; p < num_parts(k); ++p) {
-    const c::Entry& entry = source_.kernels[k][p];
+    const c::Entry& entry = code_.kernels[k][p];
     Launch launch;
     launch.function = functions_[k][p];
     if (entry.threads > 0) {

@@ -35,6 +35,7 @@ void find_memory(SharedLibrary& in, Api* api) {
 void find_launches(SharedLibrary& in, Api* api) {
   in.find(&api->cuStreamCreate, "cuStreamCreate");
   in.find(&api->cuStreamSynchronize, "cuStreamSynchronize");
+  in.find(&api->cuStreamWaitEvent, "cuStreamWaitEvent");
   in.find(&api->cuEventCreate, "cuEventCreate");
   in.find(&api->cuEventRecord, "cuEventRecord");
   in.find(&api->cuEventDestroy, "cuEventDestroy_v2");

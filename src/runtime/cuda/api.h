@@ -67,6 +67,7 @@ struct Api {
   Status (*cuMemcpyDtoDAsync)(Address, Address, std::size_t, StreamData*) = nullptr;
   Status (*cuStreamCreate)(StreamData**, unsigned flags) = nullptr;
   Status (*cuStreamSynchronize)(StreamData*) = nullptr;
+  Status (*cuStreamWaitEvent)(StreamData*, EventData*, unsigned flags) = nullptr;
   Status (*cuEventCreate)(EventData**, unsigned flags) = nullptr;
   Status (*cuEventRecord)(EventData*, StreamData*) = nullptr;
   Status (*cuEventDestroy)(EventData*) = nullptr;

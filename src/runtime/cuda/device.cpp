@@ -19,6 +19,7 @@ Device::Device(int index, const DeviceInfo& info)
   check(api().cuDevicePrimaryCtxRetain(&context_, info.number), "cuDevicePrimaryCtxRetain");
   const Current current(*this);
   check(api().cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
+  check(api().cuStreamCreate(&beside_, kNonBlocking), "cuStreamCreate");
   std::size_t total = 0;
   check(api().cuMemGetInfo(&limit_bytes_, &total), "cuMemGetInfo");
 }
@@ -27,7 +28,7 @@ void Device::check(Status code, const char* call) const {
   if (code == 0) return;
   if (code == kOutOfMemory) fail_memory(call, 0);
   // What a kernel did wrong is found by a later call, and the context is of no use any more.
-  const bool lost = code >= 700 && code < 720;
+  const bool lost = code == 700 || code == 702 || (code >= 714 && code <= 719);
   throw DeviceError(
       fmt::format("cuda: {} failed on {}: {}{}", call, name_, error_text(api(), code),
                   lost ? "; the device's context is lost: start the program anew" : ""),
@@ -69,9 +70,12 @@ std::unique_ptr<Buffer> Device::allocate(std::size_t bytes) {
   return std::unique_ptr<Buffer>(new Buffer(*this, address, bytes));
 }
 
-// cuMemFree waits for what was enqueued before.
 Buffer::~Buffer() {
-  if (const CurrentForRelease current(device_.context_); current) api().cuMemFree(address_);
+  if (const CurrentForRelease current(device_.context_); current) {
+    // What was enqueued before may use it; the second stream's copies are waited for there.
+    api().cuStreamSynchronize(device_.stream_);
+    api().cuMemFree(address_);
+  }
   device_.held_bytes_ -= bytes_;
 }
 
@@ -90,19 +94,51 @@ Staging::Piece& Device::next_piece() {
   return piece;
 }
 
-void Device::write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes) {
-  check_range(to, offset, bytes, "write");
-  const Current current(*this);
-  const std::lock_guard lock(staging_.mutex);
+/// Enqueues copies to the device, by way of the pieces, under the staging's lock. The event of the
+/// last one.
+EventData* Device::copy_in(StreamData* stream, Address to, const void* from, std::size_t bytes) {
+  EventData* last = nullptr;
   for (std::size_t at = 0; at < bytes; at += Staging::kPieceBytes) {
     const std::size_t n = std::min(Staging::kPieceBytes, bytes - at);
     Staging::Piece& piece = next_piece();
     std::memcpy(piece.memory, static_cast<const char*>(from) + at, n);
-    check(api().cuMemcpyHtoDAsync(to.address_ + offset + at, piece.memory, n, stream_),
-          "cuMemcpyHtoDAsync");
-    check(api().cuEventRecord(piece.copied, stream_), "cuEventRecord");
+    check(api().cuMemcpyHtoDAsync(to + at, piece.memory, n, stream), "cuMemcpyHtoDAsync");
+    check(api().cuEventRecord(piece.copied, stream), "cuEventRecord");
     piece.used = true;
+    last = piece.copied;
   }
+  return last;
+}
+
+void Device::write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes) {
+  check_range(to, offset, bytes, "write");
+  const Current current(*this);
+  const std::lock_guard lock(staging_.mutex);
+  copy_in(stream_, to.address_ + offset, from, bytes);
+}
+
+void Device::write_beside(Buffer& to, const void* from, std::size_t bytes, const Mark& free) {
+  check_range(to, 0, bytes, "write");
+  if (bytes == 0) return;
+  const Current current(*this);
+  const std::lock_guard lock(staging_.mutex);
+  check(api().cuStreamWaitEvent(beside_, free.event_, 0), "cuStreamWaitEvent");
+  EventData* copied = copy_in(beside_, to.address_, from, bytes);
+  check(api().cuStreamWaitEvent(stream_, copied, 0), "cuStreamWaitEvent");
+}
+
+Mark::Mark(Device& device) : device_(device) {
+  constexpr unsigned kNoTiming = 2;  // CU_EVENT_DISABLE_TIMING
+  const Current current(device);
+  device.check(api().cuEventCreate(&event_, kNoTiming), "cuEventCreate");
+  set();
+}
+Mark::~Mark() {
+  if (const CurrentForRelease current(device_.context_); current) api().cuEventDestroy(event_);
+}
+void Mark::set() {
+  const Current current(device_);
+  device_.check(api().cuEventRecord(event_, device_.stream_), "cuEventRecord");
 }
 
 void Device::read(const Buffer& from, std::size_t offset, void* to, std::size_t bytes) {

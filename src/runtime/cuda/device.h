@@ -98,9 +98,24 @@ class Staging {
   std::size_t next = 0;
 };
 
+/// A moment in what a device runs: when all that was enqueued before has run.
+class Mark {
+ public:
+  /// Now.
+  explicit Mark(Device& device);
+  Mark(const Mark&) = delete;
+  ~Mark();
+  void set();  // now
+
+ private:
+  friend class Device;
+  Device& device_;
+  EventData* event_ = nullptr;
+};
+
 /// A device with its primary context and one stream: what is enqueued runs in that order. `read`
 /// and `finish` wait for what was enqueued before; the rest returns at once, `write` when `from`
-/// may be changed.
+/// may be changed. A second stream copies what the host writes beside that.
 class Device {
  public:
   Device(const Device&) = delete;
@@ -120,6 +135,9 @@ class Device {
   /// Bytes that were free when the device was opened.
   std::size_t limit_bytes() const { return limit_bytes_; }
   void write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes);
+  /// The same for the first bytes of a block that nothing uses which was enqueued after `free`: it
+  /// waits for no more than that. What is enqueued later waits for it.
+  void write_beside(Buffer& to, const void* from, std::size_t bytes, const Mark& free);
   void read(const Buffer& from, std::size_t offset, void* to, std::size_t bytes);
   void copy(const Buffer& from, std::size_t from_offset, Buffer& to, std::size_t to_offset,
             std::size_t bytes);
@@ -135,6 +153,7 @@ class Device {
   friend class Buffer;
   friend class Module;
   friend class Graph;
+  friend class Mark;
   friend class Current;
   friend Device& device(int i);
   friend struct Session;
@@ -155,12 +174,14 @@ class Device {
   [[noreturn]] void fail_memory(const char* call, std::size_t bytes) const;
   void check_range(const Buffer& b, std::size_t offset, std::size_t bytes, const char* what) const;
   Staging::Piece& next_piece();
+  EventData* copy_in(StreamData* stream, Address to, const void* from, std::size_t bytes);
 
   const int index_;
   const DeviceInfo& info_;
   const std::string name_;
   ContextData* context_ = nullptr;
   StreamData* stream_ = nullptr;
+  StreamData* beside_ = nullptr;
   std::atomic<std::size_t> held_bytes_{0};
   std::size_t limit_bytes_ = 0;
   std::function<void()> trim_;

@@ -3,9 +3,11 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <utility>
 
 #include "lilith/error.h"
 #include "runtime/block_pool.h"
+#include "runtime/cuda/uploads.h"
 #include "runtime/held_blocks.h"
 
 namespace lilith::runtime::cuda {
@@ -18,28 +20,32 @@ struct Blocks {
 
 class BufferStorage final : public Storage {
  public:
-  BufferStorage(Blocks& blocks, std::unique_ptr<Buffer> buffer, std::size_t bytes)
-      : blocks_(blocks), buffer_(std::move(buffer)) {
+  BufferStorage(Blocks& blocks, std::unique_ptr<Buffer> block, std::size_t bytes)
+      : buffer(std::move(block)), blocks_(blocks) {
     bytes_ = bytes;
-    device_ = {lilith::Device::Kind::Cuda, static_cast<std::uint8_t>(buffer_->device().index())};
+    device_ = {lilith::Device::Kind::Cuda, static_cast<std::uint8_t>(buffer->device().index())};
     blocks_.held.add(bytes);
   }
   ~BufferStorage() override {
     blocks_.held.remove(bytes_);
-    blocks_.pool.give(std::move(buffer_), bytes_);
+    blocks_.pool.give(std::move(buffer), bytes_);
   }
-  Buffer& buffer() const { return *buffer_; }
+
+  std::unique_ptr<Buffer> buffer;  // another one when all of it is written anew
 
  private:
   Blocks& blocks_;
-  std::unique_ptr<Buffer> buffer_;
 };
 
-Buffer& block(const Storage& storage) {
+const BufferStorage& own(const Storage& storage) {
   const auto* own = dynamic_cast<const BufferStorage*>(&storage);
   if (!own) throw InternalError("cuda: memory of " + storage.device().str());
-  return own->buffer();
+  return *own;
 }
+BufferStorage& own(Storage& storage) {
+  return const_cast<BufferStorage&>(own(std::as_const(storage)));
+}
+Buffer& block(const Storage& storage) { return *own(storage).buffer; }
 
 class Memory final : public DeviceMemory {
  public:
@@ -48,11 +54,13 @@ class Memory final : public DeviceMemory {
   }
 
   StoragePtr allocate(std::size_t bytes) override {
-    auto buffer = blocks_.pool.take(bytes, [&](std::size_t n) { return device_.allocate(n); });
+    auto buffer = blocks_.pool.take(bytes, [&](std::size_t n) { return make_block(n); });
     return std::make_shared<BufferStorage>(blocks_, std::move(buffer), bytes);
   }
   void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) override {
-    device_.write(block(to), offset, from, bytes);
+    const bool all = offset == 0 && bytes == to.bytes();
+    if (!all || !uploads_.fill(own(to).buffer, from, bytes))
+      device_.write(block(to), offset, from, bytes);
   }
   void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes) override {
     device_.read(block(from), offset, to, bytes);
@@ -60,14 +68,31 @@ class Memory final : public DeviceMemory {
   void copy(const Storage& from, Storage& to, std::size_t bytes) override {
     device_.copy(block(from), 0, block(to), 0, bytes);
   }
-  MemoryStats stats() override { return blocks_.pool.stats(); }
+  MemoryStats stats() override {
+    MemoryStats s = blocks_.pool.stats();
+    s.cached_bytes += static_cast<std::int64_t>(uploads_.spare_bytes());
+    return s;
+  }
   void reset_peak() override { blocks_.pool.reset_peak(); }
-  void release_cached() override { blocks_.pool.release_cached(); }
+  void release_cached() override {
+    uploads_.release();
+    blocks_.pool.release_cached();
+  }
   std::int64_t limit_bytes() override { return static_cast<std::int64_t>(device_.limit_bytes()); }
 
  private:
+  std::unique_ptr<Buffer> make_block(std::size_t bytes) {
+    try {
+      return device_.allocate(bytes);
+    } catch (const DeviceError&) {
+      if (uploads_.release() == 0) throw;
+    }
+    return device_.allocate(bytes);
+  }
+
   Device& device_;
   Blocks blocks_;
+  Uploads uploads_{device_};
 };
 
 }  // namespace

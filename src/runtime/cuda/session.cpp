@@ -137,7 +137,12 @@ const Driver& driver() {
 
 void Session::finish() {
   for (const auto& slot : opened().devices) {
-    if (const Device* d = slot) api().cuStreamSynchronize(d->stream_);
+    const Device* d = slot;
+    if (d == nullptr || api().cuCtxPushCurrent(d->context_) != 0) continue;
+    api().cuStreamSynchronize(d->stream_);
+    api().cuStreamSynchronize(d->beside_);
+    ContextData* was = nullptr;
+    api().cuCtxPopCurrent(&was);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -43,12 +44,9 @@ double now_ms() {
   return std::chrono::duration<double, std::milli>(now).count();
 }
 
-thread_local std::vector<Device*> contexts;
-
-void push(Device* d) {
-  contexts.push_back(d);
-  current() = d;
-}
+// Exit handlers still call: nothing here is destroyed before.
+thread_local std::array<Device*, 64> contexts{};
+thread_local std::size_t num_contexts = 0;
 
 /// The library that the compiler made, from memory.
 void* open_library(const std::string& bytes) {
@@ -225,15 +223,14 @@ Status cuDevicePrimaryCtxRetain(Device** context, int device) {
   });
 }
 Status cuCtxPushCurrent_v2(Device* context) {
-  if (context == nullptr) return kInvalidContext;
-  push(context);
+  if (context == nullptr || num_contexts == contexts.size()) return kInvalidContext;
+  contexts[num_contexts++] = current() = context;
   return kSuccess;
 }
 Status cuCtxPopCurrent_v2(Device** context) {
-  if (contexts.empty()) return kInvalidContext;
-  *context = contexts.back();
-  contexts.pop_back();
-  current() = contexts.empty() ? nullptr : contexts.back();
+  if (num_contexts == 0) return kInvalidContext;
+  *context = contexts[--num_contexts];
+  current() = num_contexts == 0 ? nullptr : contexts[num_contexts - 1];
   return kSuccess;
 }
 
@@ -319,6 +316,13 @@ Status cuStreamSynchronize(Stream* stream) {
   return on_device("cuStreamSynchronize", [&](Device& d) {
     run_all(*stream);
     return d.lost;
+  });
+}
+Status cuStreamWaitEvent(Stream* stream, Event* event, unsigned) {
+  return on_device("cuStreamWaitEvent", [&](Device& d) {
+    if (stream->device != &d) return kInvalidHandle;
+    enqueue_wait(*stream, *event);
+    return kSuccess;
   });
 }
 Status cuEventCreate(Event** event, unsigned flags) {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -115,12 +116,15 @@ std::string calls_of(const std::string& text) {
   return out;
 }
 
+std::atomic<long> compilations{0};
+
 bool run(const std::string& command, const std::filesystem::path& log) {
   return std::system((command + " > '" + log.string() + "' 2>&1").c_str()) == 0;
 }
 
 /// The compiler goes through the cache that the build uses, where it uses one.
 Result compile(Program* p, int architecture) {
+  ++compilations;
   std::string folder = (std::filesystem::temp_directory_path() / "fake_nvrtc_XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) return kCompilation;
   const std::filesystem::path at = folder;
@@ -146,6 +150,8 @@ Result compile(Program* p, int architecture) {
 }  // namespace
 
 extern "C" {
+
+long fake_nvrtc_compilations() { return compilations; }
 
 const char* nvrtcGetErrorString(Result code) {
   return code == kCompilation ? "NVRTC_ERROR_COMPILATION" : "NVRTC_ERROR";

@@ -10,8 +10,8 @@ namespace lilith::testing {
 namespace {
 
 template <class F>
-F* symbol(F*, const char* name) {
-  void* library = dlopen(LILITH_FAKE_CUDA, RTLD_NOW | RTLD_LOCAL);
+F* symbol(F*, const char* name, const char* file = LILITH_FAKE_CUDA) {
+  void* library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
   void* found = library == nullptr ? nullptr : dlsym(library, name);
   if (found == nullptr) throw std::runtime_error(dlerror());
   return reinterpret_cast<F*>(found);
@@ -28,6 +28,9 @@ std::string fake_cuda_compiler() { return LILITH_FAKE_NVRTC; }
 void FakeCuda::set(const char* key, long value) { CALL(fake_cuda_set)(key, value); }
 long FakeCuda::calls(const char* name) { return CALL(fake_cuda_calls)(name); }
 long FakeCuda::held(int device) { return CALL(fake_cuda_held)(device); }
+long FakeCuda::compilations() {
+  return symbol(static_cast<long (*)()>(nullptr), "fake_nvrtc_compilations", LILITH_FAKE_NVRTC)();
+}
 FakeCuda::Graph FakeCuda::last_graph() {
   Graph g{};
   CALL(fake_cuda_last_graph)(&g.nodes, &g.edges, &g.longest_chain);

@@ -12,6 +12,8 @@ struct FakeCuda {
   static void set(const char* key, long value);
   static long calls(const char* name);
   static long held(int device);
+  /// Texts that the compiler has been given.
+  static long compilations();
   struct Graph {
     long nodes, edges, longest_chain;
   };

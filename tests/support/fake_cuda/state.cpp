@@ -114,9 +114,11 @@ char* host_address(Device& device, Address address, std::size_t bytes) {
 
 // ---- Queues ----
 
+// An op that waits for another stream has that one run as far as it must, and no further.
 void run_one(Stream& stream) {
   const Op op = std::move(stream.ops.front());
   stream.ops.pop_front();
+  while (op.after != nullptr && op.after->happened < op.recorded) run_one(*op.after->stream);
   if (stream.device->lost != kSuccess) return;
   try {
     op.run();
@@ -131,9 +133,19 @@ void enqueue(Stream& stream, std::function<void()> run) {
   stream.ops.push_back({std::move(run)});
   while (!stream.ops.empty() && (s.settings.late == 0 || s.random() % 8 == 0)) run_one(stream);
 }
+void enqueue_wait(Stream& stream, Event& event) {
+  stream.ops.push_back({[] {}, &event, event.recorded});
+}
 
+// What other streams hold may run at any time.
 void run_all(Stream& stream) {
-  while (!stream.ops.empty()) run_one(stream);
+  while (!stream.ops.empty()) {
+    for (const auto& other : stream.device->streams) {
+      if (other.get() == &stream) continue;
+      while (!other->ops.empty() && state().random() % 2 == 0) run_one(*other);
+    }
+    if (!stream.ops.empty()) run_one(stream);  // the other one may have run it
+  }
 }
 void run_all(Device& device) {
   for (const auto& stream : device.streams) run_all(*stream);

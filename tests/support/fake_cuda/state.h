@@ -44,6 +44,8 @@ struct Event {
 
 struct Op {
   std::function<void()> run;
+  Event* after = nullptr;  // it waits for what this had recorded
+  long recorded = 0;
 };
 
 struct Stream {
@@ -122,6 +124,7 @@ char* host_address(Device& device, Address address, std::size_t bytes);
 
 /// Enqueues; some of what waits may run meanwhile.
 void enqueue(Stream& stream, std::function<void()> run);
+void enqueue_wait(Stream& stream, Event& event);
 void run_all(Stream& stream);
 void run_all(Device& device);
 void run_launch(Device& device, const Launch& launch);
