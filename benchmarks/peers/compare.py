@@ -21,6 +21,7 @@ CHECK_LR = {"resnet18": 1e-5}
 
 def environment(unlock, args):
     env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    env["LILITH_PRECISION"] = "high" if args.tf32 else "highest"
     if unlock and not args.mkl_as_shipped:
         env["LD_PRELOAD"] = str(args.venv / "libmkl-unlocked.so")
     return env
@@ -64,6 +65,7 @@ def large_contestants(model, args, weights):
     for variant in (args.torch or ("eager,compile,graph" if on_gpu(args) else "eager,fused")).split(","):
         if variant:
             command = [args.venv / "bin" / "python", HERE / "torch_large.py", *common, "--variant", variant]
+            command += ["--tf32"] if args.tf32 else []
             result[f"pytorch {variant}"] = (command + (["--weights", weights] if weights else []), True)
     return result
 
@@ -78,6 +80,8 @@ def contestants(model, args, dump):
         result["lilith"] = ([args.lilith, "bench", model, "--json", *common], False)
     if dump:
         common += ["--dump", dump]
+    if args.tf32:
+        common.append("--tf32")
     default = "eager,compile,graph" if on_gpu(args) else "eager,channels-last,channels-last-fused"
     for variant in (args.torch or default).split(","):
         if variant:
@@ -127,6 +131,7 @@ def main():
     parser.add_argument("--torch", help="variants, comma-separated: eager, fused, compile, compile-autotune, graph (a "
                         "CUDA graph); of the small models also channels-last, channels-last-fused")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda:0: for all of them")
+    parser.add_argument("--tf32", action="store_true", help="products of f32 on a GPU in TF32, on all sides")
     parser.add_argument("--mkl-as-shipped", action="store_true", help="PyTorch without the library that unlocks MKL")
     parser.add_argument("--batch", type=int, help="of a large model, in place of its own")
     parser.add_argument("--infer", action="store_true", help="forward passes of a large model")

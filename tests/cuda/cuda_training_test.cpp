@@ -242,6 +242,25 @@ TEST_F(CudaTraining, AFailedStepLeavesModelAndOptimiser) {
   EXPECT_NE(floats(net.table.weight), weights);
 }
 
+TEST_F(CudaTraining, ANanIsNamed) {
+  const Tensor x = tensor({1.f, 2.f, 3.f}, there());
+  env::set("LILITH_CHECK_NAN", "1");
+  const std::string text = error_text([&] { eval(log(x - 2)); });
+  env::set("LILITH_CHECK_NAN", "");
+  EXPECT_NE(text.find("LILITH_CHECK_NAN: a NaN in f32[3], made by "), text.npos) << text;
+}
+
+TEST_F(CudaTraining, KernelsAreTimed) {
+  auto f = compile([](const Tensor& x) { return softmax(x, 1).sum({0}); });
+  set_time_kernels(true);
+  eval(f(ones({8, 40}, there())));
+  set_time_kernels(false);
+  const std::string table = f.explain();
+  EXPECT_NE(table.find("GB/s"), table.npos) << table;
+  const std::size_t first = table.find("ms");
+  EXPECT_NE(table.find_first_of("123456789", first), table.npos) << table;
+}
+
 // ---- In processes of their own, for which the driver is another one ----
 
 TEST(CudaCase, DISABLED_TwoDevices) {
