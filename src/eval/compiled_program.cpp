@@ -95,6 +95,8 @@ class CompiledProgram final : public Program {
     const auto [code, compiler] = launcher_->code();
     if (code.empty()) return false;
     if (!compiler.empty()) *made_by = compiler;
+    out.number(static_cast<int>(Form::Compiled));
+    lilith::write(out, device_);
     write(out, checks_);
     write(out, plan_);
     out.number(stats_.num_nodes);
@@ -216,19 +218,20 @@ std::shared_ptr<CompiledProgram> compile_prepared(const Graph& g, const Checks& 
   }
 }
 
-std::shared_ptr<CompiledProgram> restore(ByteReader& in, Device device,
-                                         const std::vector<Loc>& lines) {
+std::shared_ptr<CompiledProgram> restore(ByteReader& in, const std::vector<Loc>& lines) {
   const Clock::time_point start = Clock::now();
+  if (in.number() != static_cast<int>(Program::Form::Compiled)) return nullptr;
+  const std::optional<Device> device = read_device(in);
   Parts parts{read_checks(in, lines), read_plan(in, lines)};
   parts.num_nodes = in.number();
   const std::string_view code = in.text();
   const bool has_before = in.number() != 0;
-  if (!in.ok()) return nullptr;
-  parts.launcher = kind_of(device).restore(parts.plan, code, device.index);
+  if (!in.ok() || !device || !kind_of(*device).restore) return nullptr;
+  parts.launcher = kind_of(*device).restore(parts.plan, code, device->index);
   if (!parts.launcher) return nullptr;
-  auto program = std::make_shared<CompiledProgram>(start, std::move(parts), device, 0);
+  auto program = std::make_shared<CompiledProgram>(start, std::move(parts), *device, 0);
   if (!has_before) return program;
-  auto before = restore(in, device, lines);
+  auto before = restore(in, lines);
   if (!before) return nullptr;
   program->set_before(std::move(before));
   return program;
@@ -246,16 +249,8 @@ std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOpti
   return program;
 }
 
-std::shared_ptr<Program> restore_program(ByteReader& in, const Graph& g) {
-  std::vector<Loc> lines(1);
-  for (const Node& node : g.nodes()) {
-    const Loc loc = node.loc();
-    if (loc.site >= lines.size()) lines.resize(loc.site + 1);
-    lines[loc.site] = loc;
-  }
-  lines[0] = Loc();
-  auto program = restore(in, device_of(g), lines);
-  return in.done() ? program : nullptr;
+std::shared_ptr<Program> restore_compiled_program(ByteReader& in, const std::vector<Loc>& lines) {
+  return restore(in, lines);
 }
 
 }  // namespace lilith

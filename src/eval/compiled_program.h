@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <vector>
 
 #include "core/bytes.h"
 #include "eval/program.h"
@@ -12,9 +13,9 @@ namespace lilith {
 /// that runs them there. DeviceError when the program needs more memory than there is.
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options);
 
-/// The program of `g` that Program::save has written: its lines are those of g. Null for bytes that
-/// are none.
-std::shared_ptr<Program> restore_program(ByteReader& in, const Graph& g);
+/// The same as Program::save has written it, with the lines of a graph by their sites. Null for
+/// other bytes, and where the device does not take the code.
+std::shared_ptr<Program> restore_compiled_program(ByteReader& in, const std::vector<Loc>& lines);
 
 /// The device of a graph's outputs; the host when it has none.
 Device device_of(const Graph& g);

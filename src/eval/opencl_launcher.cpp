@@ -2,6 +2,7 @@
 #include <bit>
 #include <chrono>
 #include <mutex>
+#include <utility>
 
 #include "codegen/opencl/compile.h"
 #include "core/device_kinds.h"
@@ -19,9 +20,20 @@ using Clock = std::chrono::steady_clock;
 
 class OpenClLauncher final : public QueuedLauncher {
  public:
-  OpenClLauncher(const schedule::Plan& plan, opencl::Device& device)
-      : QueuedLauncher(plan.launches.size()), device_(device), kernels_(kernels_of(plan), device) {
+  OpenClLauncher(const schedule::Plan& plan, codegen::c::Source source, opencl::Device& device)
+      : QueuedLauncher(plan.launches.size()), device_(device), kernels_(std::move(source), device) {
     for (const schedule::LaunchPlan& l : plan.launches) buffers_.push_back(l.buffers);
+  }
+
+  Code code() const override {
+    ByteWriter out;
+    out.text(made_for(device_.info()));
+    out.text(kernels_.text());
+    write(out, kernels_.source().kernels);
+    return {out.take(), ""};
+  }
+  static std::string made_for(const opencl::DeviceInfo& d) {
+    return fmt::format("{}\n{}\n{}\n{}", d.platform, d.name, d.version, d.driver);
   }
 
   std::vector<double> run_timed(Instance& instance) const override {
@@ -74,6 +86,24 @@ schedule::Target target(int i) {
   return t;
 }
 
+std::unique_ptr<Launcher> launcher(const schedule::Plan& plan, int i) {
+  opencl::Device& device = opencl::device(i);
+  return std::make_unique<OpenClLauncher>(
+      plan, codegen::opencl::print_for(kernels_of(plan), device), device);
+}
+
+// The text: what it was compiled to has an entry of its own, or is the platform's to keep.
+std::unique_ptr<Launcher> restore(const schedule::Plan& plan, std::string_view code, int i) {
+  opencl::Device& device = opencl::device(i);
+  ByteReader in(code);
+  if (in.text() != OpenClLauncher::made_for(device.info())) return nullptr;
+  codegen::c::Source source;
+  source.text = in.text();
+  source.kernels = codegen::c::read_entries(in);
+  if (!in.done() || source.kernels.size() != plan.launches.size()) return nullptr;
+  return std::make_unique<OpenClLauncher>(plan, std::move(source), device);
+}
+
 [[maybe_unused]] const Device::Kind kind = register_device_kind(
     {.name = "opencl",
      .count = [] { return static_cast<int>(opencl::devices().size()); },
@@ -82,9 +112,8 @@ schedule::Target target(int i) {
      .is_accelerator = [](int i) { return opencl::devices()[static_cast<std::size_t>(i)].gpu; },
      .memory = [](int i) -> runtime::DeviceMemory& { return opencl::memory(i); },
      .target = target,
-     .launcher = [](const schedule::Plan& plan, int i) -> std::unique_ptr<Launcher> {
-       return std::make_unique<OpenClLauncher>(plan, opencl::device(i));
-     }});
+     .launcher = launcher,
+     .restore = restore});
 
 }  // namespace
 }  // namespace lilith

@@ -57,9 +57,10 @@ class Program {
   virtual bool may_fail() const { return false; }
   /// What it runs, without the kernels' code; null for a program that is interpreted.
   virtual const schedule::Plan* plan() const { return nullptr; }
-  /// Writes what restore_program makes it of in another process, and which file that depends on
-  /// (Launcher::Code::made_by); false where that cannot be.
+  /// Writes what another process makes it of (program_store.h), its form first, and which file that
+  /// depends on (Launcher::Code::made_by); false where that cannot be.
   virtual bool save(ByteWriter&, std::string* /*made_by*/) const { return false; }
+  enum class Form : std::uint8_t { Compiled = 1, Split = 2 };
 };
 
 /// The program that interprets the graph one op at a time, rounding each result to its dtype and

@@ -9,11 +9,10 @@
 #include "core/env.h"
 #include "core/phases.h"
 #include "eval/compiled_program.h"
-#include "eval/split.h"
+#include "eval/split_program.h"
 #include "ir/numbered.h"
 #include "ir/op_registry.h"
 #include "ir/stages.h"
-#include "lilith/precision.h"
 #include "passes/pipeline.h"
 #include "runtime/disk_cache.h"
 #include "schedule/plan_record.h"
@@ -56,26 +55,38 @@ void write(ByteWriter& out, const Attr& attr) {
       attr);
 }
 
-void write(ByteWriter& out, const Aval& aval) {
+/// The devices of a graph's values, each once.
+std::vector<Device> devices_of(const ir::Numbered& g) {
+  std::vector<Device> all;
+  const auto add = [&](Device d) {
+    if (!std::ranges::count(all, d)) all.push_back(d);
+  };
+  for (const Tensor& t : g.graph().inputs()) add(t.device());
+  for (const ir::NodeImpl* node : g.nodes()) add(node->aval.device);
+  return all;
+}
+
+void write(ByteWriter& out, const Aval& aval, const std::vector<Device>& devices) {
+  out.number(std::ranges::find(devices, aval.device) - devices.begin());
   out.number(static_cast<std::int64_t>(aval.dtype));
   out.count(static_cast<std::size_t>(aval.shape.rank()));
   for (const std::int64_t d : aval.shape) out.number(d);
 }
 
-/// The structure: neither names nor lines. All lies on one device.
-void write(ByteWriter& out, const ir::Numbered& g) {
+/// The structure: neither names nor lines.
+void write(ByteWriter& out, const ir::Numbered& g, const std::vector<Device>& devices) {
   const std::vector<Tensor>& inputs = g.graph().inputs();
   out.count(inputs.size());
   for (const Tensor& t : inputs) {
     const std::uint32_t* number = g.find(t.node());  // none: nothing reads it
     out.number(number ? *number : -1);
-    write(out, t.aval());
+    write(out, t.aval(), devices);
   }
   out.count(g.size());
   for (std::size_t n = 0; n < g.size(); ++n) {
     const ir::NodeImpl& node = g.node(n);
     out.text(node.op->name);
-    write(out, node.aval);
+    write(out, node.aval, devices);
     out.count(node.attrs.items().size());
     for (const auto& [name, attr] : node.attrs.items()) {
       out.text(name);
@@ -93,34 +104,67 @@ void write(ByteWriter& out, const schedule::Target& t) {
                                t.l1_bytes, t.l2_bytes, std::int64_t{t.gpu.has_value()}})
     out.number(x);
   if (!t.gpu) return;
-  for (const std::int64_t x :
-       {std::int64_t{t.gpu->threads}, t.gpu->shared_bytes, std::int64_t{t.gpu->units},
-        static_cast<std::int64_t>(t.gpu->spread_bytes)})
+  const auto& [threads, shared_bytes, units, spread_bytes, mma] = *t.gpu;
+  for (const std::int64_t x : {std::int64_t{threads}, shared_bytes, std::int64_t{units},
+                               static_cast<std::int64_t>(spread_bytes), std::int64_t{mma}})
     out.number(x);
+}
+
+/// What plans and code for a device depend on; false where they are not kept.
+bool write(ByteWriter& out, Device device) {
+  if (!kind_of(device).restore) return false;
+  const schedule::Target target = target_of(device);
+  const std::string identity = codegen::code_identity(target);
+  out.text(device.str());
+  out.text(identity);
+  write(out, target);
+  return !identity.empty();
 }
 
 }  // namespace
 
 std::string program_key(const Graph& g, const ProgramOptions& options) {
   if (!runtime::has_disk_cache() || is_watched() || options.guard_bytes > 0) return {};
-  if (g.outputs().empty() || !is_on_one_device(g) || !kind_of(device_of(g)).restore) return {};
+  if (g.outputs().empty()) return {};
   const ir::Numbered numbered(g);
   if (has_ops_of_the_user(numbered) || has_passes_of_the_user()) return {};
-  const Device device = device_of(g);
-  const schedule::Target target = target_of(device);
-  const std::string identity = codegen::code_identity(target);
-  if (identity.empty()) return {};
+  const std::vector<Device> devices = devices_of(numbered);
   ByteWriter out;
-  out.text(kind_of(device).name);
-  out.text(identity);
-  write(out, target);
-  out.number(static_cast<std::int64_t>(precision()));
+  out.count(devices.size());
+  for (const Device device : devices)
+    if (!write(out, device)) return {};
+  out.number(static_cast<std::int64_t>(options.precision));
   out.count(env::disabled().size());
   for (const std::string& name : env::disabled()) out.text(name);
   out.text(std::string_view(options.donatable.data(), options.donatable.size()));
-  write(out, numbered);
+  write(out, numbered, devices);
   return out.take();
 }
+
+namespace {
+
+// The program of `g` that Program::save has written: its lines are those of g. Null for other
+// bytes, and where a device does not take its code any more.
+std::shared_ptr<Program> restore_program(std::string_view bytes, const Graph& g) {
+  std::vector<Loc> lines(1);
+  for (const Node& node : g.nodes()) {
+    const Loc loc = node.loc();
+    if (loc.site >= lines.size()) lines.resize(loc.site + 1);
+    lines[loc.site] = loc;
+  }
+  lines[0] = Loc();
+  ByteReader in(bytes), form(bytes);
+  const bool is_split = form.number() == static_cast<int>(Program::Form::Split);
+  try {
+    auto program =
+        is_split ? restore_split_program(in, lines) : restore_compiled_program(in, lines);
+    return in.done() ? program : nullptr;
+  } catch (const Error&) {
+    return nullptr;  // what is wrong beside the code is said when the program is made
+  }
+}
+
+}  // namespace
 
 std::shared_ptr<Program> find_or_make_program(
     const Graph& g, const ProgramOptions& options,
@@ -134,8 +178,7 @@ std::shared_ptr<Program> find_or_make_program(
   {
     const PhaseScope phase(Phase::Machine);
     if (const auto bytes = runtime::find_on_disk(kKind, key)) {
-      ByteReader in(*bytes);
-      if (auto program = restore_program(in, g)) {
+      if (auto program = restore_program(*bytes, g)) {
         if (env::debug(1, "codegen"))
           fmt::print(stderr, "codegen: a program of {} kernels found on disk in {:.2f} ms\n",
                      program->stats().num_kernels, program->stats().compile_ms);

@@ -10,9 +10,8 @@
 namespace lilith {
 
 /// All that a program depends on, as bytes: the graph's structure, settings, the device, this build
-/// of the library. Empty where it is not kept: without a cache, for graphs of several devices or of
-/// devices whose code is not kept, with ops or passes of the user's own, or where somebody wants
-/// to see how it is made.
+/// of the library. Empty where it is not kept: without a cache, on devices whose code is not kept,
+/// with ops or passes of the user's own, or where somebody wants to see how it is made.
 std::string program_key(const Graph& g, const ProgramOptions& options);
 
 /// The program from disk, or as `make` makes it, which is then kept.

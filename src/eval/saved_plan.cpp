@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "core/device_kinds.h"
+
 namespace lilith {
 
 using schedule::BufferPlan;
@@ -101,6 +103,13 @@ LaunchPlan read_launch(ByteReader& in, const std::vector<Loc>& lines) {
 }
 
 }  // namespace
+
+void write(ByteWriter& out, Device device) { out.text(device.str()); }
+
+std::optional<Device> read_device(ByteReader& in) {
+  const std::optional<Device> device = find_device_name(in.text());
+  return device && device->index < kind_of(*device).count() ? device : std::nullopt;
+}
 
 void write(ByteWriter& out, const Plan& plan) {
   const auto& [buffers, launches, inputs, outputs, arena_bytes] = plan;

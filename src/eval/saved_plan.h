@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "core/bytes.h"
@@ -8,6 +9,10 @@
 // Plans as bytes, for the next process: all but the kernels. Lines are told by their sites (Loc):
 // they are those of the graph at hand.
 namespace lilith {
+
+void write(ByteWriter& out, Device device);
+/// None for one that is not there.
+std::optional<Device> read_device(ByteReader& in);
 
 void write(ByteWriter& out, const schedule::Plan& plan);
 void write(ByteWriter& out, const std::vector<schedule::IndexCheck>& checks);

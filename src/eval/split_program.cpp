@@ -1,35 +1,81 @@
 #include "eval/split_program.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/env.h"
 #include "eval/compiled_program.h"
-#include "eval/split.h"
+#include "eval/saved_split.h"
 #include "ir/host_copy.h"
 #include "runtime/device_memory.h"
 
 namespace lilith {
 namespace {
 
+constexpr std::size_t kNever = ~std::size_t{0};
+
+/// By value: the last part that reads it; kNever: the caller does.
+std::vector<std::size_t> find_last_uses(const Split& split) {
+  std::vector<std::size_t> last(split.num_values, kNever);
+  for (std::size_t p = 0; p < split.parts.size(); ++p) {
+    for (const Split::Move& m : split.parts[p].moves) last[m.from] = p;
+    for (const std::size_t v : split.parts[p].inputs) last[v] = p;
+  }
+  for (const std::size_t v : split.outputs) last[v] = kNever;
+  return last;
+}
+
+/// What a program is made of. Of the split's graphs nothing is needed.
+struct Parts {
+  Split split;
+  std::size_t num_inputs = 0;
+  std::vector<std::shared_ptr<Program>> programs;  // by part; null where it only moves values
+  std::vector<std::vector<char>> donatable;        // by part and input
+  bool fails_later = false;
+};
+
+// By input of part p: it may be written to, since nobody reads it afterwards.
+std::vector<char> donations(const Parts& all, std::size_t p,
+                            const std::vector<std::size_t>& last_use,
+                            const std::vector<char>& donatable) {
+  std::vector<char> out;
+  for (const std::size_t v : all.split.parts[p].inputs) {
+    const bool is_input = v < all.num_inputs;
+    const bool may = is_input ? v < donatable.size() && donatable[v] && !all.fails_later : true;
+    out.push_back(may && last_use[v] == p);
+  }
+  return out;
+}
+
+Parts compile_parts(const Graph& g, const ProgramOptions& options) {
+  Parts all{split_by_device(g), g.inputs().size(), {}, {}, false};
+  const std::vector<std::size_t> last_use = find_last_uses(all.split);
+  all.programs.resize(all.split.parts.size());
+  // Backwards: what may fail after a part keeps that part from writing to inputs.
+  for (std::size_t p = all.split.parts.size(); p-- > 0;) {
+    Split::Part& part = all.split.parts[p];
+    all.donatable.insert(all.donatable.begin(), donations(all, p, last_use, options.donatable));
+    if (part.outputs.empty()) continue;
+    ProgramOptions own;
+    own.donatable = all.donatable.front();
+    own.guard_bytes = options.guard_bytes;
+    own.precision = options.precision;
+    all.programs[p] = make_compiled_program(part.graph, own);
+    all.fails_later = all.fails_later || all.programs[p]->may_fail();
+    part.graph = {};
+  }
+  return all;
+}
+
 class SplitProgram final : public Program {
  public:
-  SplitProgram(const Graph& g, const ProgramOptions& options)
-      : split_(split_by_device(g)), num_inputs_(g.inputs().size()) {
-    find_last_uses();
-    programs_.resize(split_.parts.size());
-    // Backwards: what may fail after a part keeps that part from writing to inputs.
-    for (std::size_t p = split_.parts.size(); p-- > 0;) {
-      const Split::Part& part = split_.parts[p];
-      donatable_.insert(donatable_.begin(), donations(p, options.donatable));
-      if (part.outputs.empty()) continue;
-      ProgramOptions own;
-      own.donatable = donatable_.front();
-      own.guard_bytes = options.guard_bytes;
-      own.precision = options.precision;
-      programs_[p] = make_compiled_program(part.graph, own);
-      fails_later_ = fails_later_ || programs_[p]->may_fail();
-    }
-  }
+  explicit SplitProgram(Parts parts)
+      : split_(std::move(parts.split)),
+        num_inputs_(parts.num_inputs),
+        last_use_(find_last_uses(split_)),
+        programs_(std::move(parts.programs)),
+        donatable_(std::move(parts.donatable)),
+        fails_later_(parts.fails_later) {}
 
   void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
            std::span<StoragePtr> outputs) override {
@@ -64,29 +110,20 @@ class SplitProgram final : public Program {
 
   bool may_fail() const override { return fails_later_; }
 
+  bool save(ByteWriter& out, std::string* made_by) const override {
+    out.number(static_cast<int>(Form::Split));
+    if (!write(out, split_)) return false;
+    out.count(num_inputs_);
+    out.number(fails_later_);
+    for (std::size_t p = 0; p < programs_.size(); ++p) {
+      out.text(std::string_view(donatable_[p].data(), donatable_[p].size()));
+      out.number(programs_[p] != nullptr);
+      if (programs_[p] && !programs_[p]->save(out, made_by)) return false;
+    }
+    return true;
+  }
+
  private:
-  static constexpr std::size_t kNever = ~std::size_t{0};
-
-  void find_last_uses() {
-    last_use_.assign(split_.num_values, kNever);
-    for (std::size_t p = 0; p < split_.parts.size(); ++p) {
-      for (const Split::Move& m : split_.parts[p].moves) last_use_[m.from] = p;
-      for (const std::size_t v : split_.parts[p].inputs) last_use_[v] = p;
-    }
-    for (const std::size_t v : split_.outputs) last_use_[v] = kNever;
-  }
-
-  // By input of part p: it may be written to, since nobody reads it afterwards.
-  std::vector<char> donations(std::size_t p, const std::vector<char>& donatable) const {
-    std::vector<char> out;
-    for (const std::size_t v : split_.parts[p].inputs) {
-      const bool is_input = v < num_inputs_;
-      const bool may = is_input ? v < donatable.size() && donatable[v] && !fails_later_ : true;
-      out.push_back(may && last_use_[v] == p);
-    }
-    return out;
-  }
-
   // The caller's memory, by value: of the first output that a value is.
   std::vector<StoragePtr> take_given(std::span<StoragePtr> outputs) const {
     std::vector<StoragePtr> given(split_.num_values);
@@ -150,16 +187,32 @@ class SplitProgram final : public Program {
 
   const Split split_;
   const std::size_t num_inputs_;
-  std::vector<std::size_t> last_use_;  // by value: the last part that reads it; kNever: the caller
-  std::vector<std::shared_ptr<Program>> programs_;  // by part; null where it only moves values
-  std::vector<std::vector<char>> donatable_;        // by part and input
-  bool fails_later_ = false;
+  const std::vector<std::size_t> last_use_;
+  const std::vector<std::shared_ptr<Program>> programs_;
+  const std::vector<std::vector<char>> donatable_;
+  const bool fails_later_;
 };
 
 }  // namespace
 
 std::shared_ptr<Program> make_split_program(const Graph& g, const ProgramOptions& options) {
-  return std::make_shared<SplitProgram>(g, options);
+  return std::make_shared<SplitProgram>(compile_parts(g, options));
+}
+
+std::shared_ptr<Program> restore_split_program(ByteReader& in, const std::vector<Loc>& lines) {
+  if (in.number() != static_cast<int>(Program::Form::Split)) return nullptr;
+  std::optional<Split> split = read_split(in);
+  if (!split) return nullptr;
+  Parts all{std::move(*split), in.count(), {}, {}, false};
+  all.fails_later = in.number() != 0;
+  for (std::size_t p = 0; p < all.split.parts.size(); ++p) {
+    const std::string_view donatable = in.text();
+    all.donatable.emplace_back(donatable.begin(), donatable.end());
+    const bool computes = in.number() != 0;
+    all.programs.push_back(computes ? restore_compiled_program(in, lines) : nullptr);
+    if (!in.ok() || (computes && !all.programs.back())) return nullptr;
+  }
+  return std::make_shared<SplitProgram>(std::move(all));
 }
 
 }  // namespace lilith

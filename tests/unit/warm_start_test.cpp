@@ -13,6 +13,7 @@
 
 #include "lilith/lilith.h"
 #include "runtime/disk_cache.h"
+#include "support/opencl.h"
 #include "support/temp_dir.h"
 
 namespace lilith {
@@ -42,7 +43,13 @@ bool is_mapped(std::string_view library) {
   return text.str().find(library) != std::string::npos;
 }
 
-// What the child of the tests below does, and says: it is run by them.
+void say_how() {
+  std::printf("LLVM: %d %d\n", is_mapped("libLLVM"), is_mapped("liblilith-codegen"));
+  const auto counts = runtime::disk_cache_counts();
+  std::printf("counts: %ld %ld %ld\n", counts.hits, counts.misses, counts.stored);
+}
+
+// What the children of the tests below do, and say: they are run by them.
 TEST(WarmStartChild, DISABLED_Trains) {
   manual_seed(7);
   Net net;
@@ -67,9 +74,31 @@ TEST(WarmStartChild, DISABLED_Trains) {
   }
   for (const auto& [name, t] : state_dict(net))
     std::printf("child: %s %016lx\n", name.c_str(), bits_of(t));
-  std::printf("LLVM: %d %d\n", is_mapped("libLLVM"), is_mapped("liblilith-codegen"));
-  const auto counts = runtime::disk_cache_counts();
-  std::printf("counts: %ld %ld %ld\n", counts.hits, counts.misses, counts.stored);
+  say_how();
+}
+
+// The optimiser's scalars are the host's: programs in parts of two devices.
+TEST(WarmStartDevice, DISABLED_Trains) {
+  manual_seed(7);
+  Net net = to(opencl(0), Net{});
+  Adam adam{{.lr = 1e-2}};
+  const Tensor x = randn({6, 3, 8, 8}).to(opencl(0));
+  const Tensor y = tensor({0, 1, 2, 3, 4, 9}).to(opencl(0));
+  const auto loss = [&](Net& n) { return cross_entropy_loss(n(x), y); };
+  for (int step = 0; step < 3; ++step) {
+    auto [l, g] = grad(loss, net);
+    update(adam, net, std::move(g));
+    std::printf("child: loss %016lx\n", bits_of(l.to(cpu())));
+  }
+  try {
+    eval(index_select(x, 0, tensor({6}).to(opencl(0))));
+    std::printf("child: no error\n");
+  } catch (const Error& e) {
+    std::printf("child: %s\n", e.what());
+  }
+  for (const auto& [name, t] : state_dict(net))
+    std::printf("child: %s %016lx\n", name.c_str(), bits_of(t.to(cpu())));
+  say_how();
 }
 
 struct Outcome {
@@ -78,11 +107,12 @@ struct Outcome {
   std::int64_t hits = 0, misses = 0, stored = 0;
 };
 
-Outcome run_child(const std::string& cache, const std::string& environment = "") {
-  const std::string command =
-      "LILITH_CACHE='" + cache + "' " + environment + " '" +
-      fs::read_symlink("/proc/self/exe").string() +
-      "' --gtest_also_run_disabled_tests --gtest_filter=WarmStartChild.* 2>&1";
+Outcome run_child(const std::string& cache, const std::string& environment = "",
+                  const std::string& suite = "WarmStartChild") {
+  const std::string command = "LILITH_CACHE='" + cache + "' " + environment + " '" +
+                              fs::read_symlink("/proc/self/exe").string() +
+                              "' --gtest_also_run_disabled_tests --gtest_filter=" + suite +
+                              ".* 2>&1";
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command.c_str(), "r"), pclose);
   Outcome out;
   std::string all;
@@ -179,6 +209,23 @@ TEST_F(WarmStartTest, AFolderThatCannotBeWritten) {
   const Outcome outcome = run_child("/proc/lilith", "LILITH_DEBUG=1,cache");
   EXPECT_EQ(outcome.said, off.said);
   EXPECT_EQ(outcome.stored, 0);
+}
+
+TEST_F(WarmStartTest, ProgramsOfSeveralDevices) {
+  NEEDS_OPENCL;
+  const auto run = [&](const std::string& cache) {
+    return run_child(cache, "", "WarmStartDevice");
+  };
+  const Outcome off = run("off"), cold = run(cache_), warm = run(cache_);
+  EXPECT_TRUE(cold.generator);
+  EXPECT_FALSE(warm.generator);
+  EXPECT_EQ(warm.misses, 0);
+  EXPECT_EQ(warm.stored, 0);
+  EXPECT_EQ(warm.said, off.said);
+  EXPECT_EQ(cold.said, off.said);
+  EXPECT_NE(off.said.find("child: out.weight"), std::string::npos) << off.said;
+  for (const fs::path& file : files_of(cache_)) fs::resize_file(file, fs::file_size(file) - 1);
+  EXPECT_EQ(run(cache_).said, off.said);
 }
 
 TEST_F(WarmStartTest, APackNeedsNoCache) {

@@ -9,11 +9,11 @@ constexpr std::size_t kPlaceBytes = 16;  // a pointer and an offset
 
 }  // namespace
 
-void check_threads(const kir::Kernel& kernel, const Entry& entry, const std::string& device,
+void check_threads(const std::string& kernel, const Entry& entry, const std::string& device,
                    std::size_t most) {
   if (static_cast<std::size_t>(entry.threads) <= most) return;
   throw TooLarge(fmt::format("codegen: kernel {} has {} threads a block, {} runs at most {} of it",
-                             kernel.name, entry.threads, device, most),
+                             kernel, entry.threads, device, most),
                  LocScope::current());
 }
 
@@ -25,7 +25,7 @@ void check_limits(const kir::Kernel& kernel, const Entry& entry, const Limits& l
                     places, limits.device, limits.param_bytes / kPlaceBytes),
         LocScope::current());
   }
-  check_threads(kernel, entry, limits.device, limits.threads);
+  check_threads(kernel.name, entry, limits.device, limits.threads);
   if (static_cast<std::size_t>(entry.local_bytes) <= limits.local_bytes) return;
   throw TooLarge(fmt::format("codegen: kernel {} takes {} bytes of local memory, {} has {}",
                              kernel.name, entry.local_bytes, limits.device, limits.local_bytes),

@@ -19,7 +19,7 @@ struct Limits {
 /// smaller one.
 void check_limits(const kir::Kernel& kernel, const Entry& entry, const Limits& limits);
 /// A group has to run as the kernel says, so many threads at most: TooLarge.
-void check_threads(const kir::Kernel& kernel, const Entry& entry, const std::string& device,
+void check_threads(const std::string& kernel, const Entry& entry, const std::string& device,
                    std::size_t most);
 
 }  // namespace lilith::codegen::c

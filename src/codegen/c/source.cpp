@@ -93,4 +93,37 @@ Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect
   return out;
 }
 
+void write(ByteWriter& out, const std::vector<std::vector<Entry>>& kernels) {
+  out.count(kernels.size());
+  for (const std::vector<Entry>& entries : kernels) {
+    out.count(entries.size());
+    for (const auto& [name, params, items, scratch_bytes, groups, threads, local_bytes] : entries) {
+      out.text(name);
+      out.count(params.size());
+      for (const int p : params) out.number(p);
+      for (const std::int64_t x :
+           {items, scratch_bytes, groups, std::int64_t{threads}, local_bytes})
+        out.number(x);
+    }
+  }
+}
+
+std::vector<std::vector<Entry>> read_entries(ByteReader& in) {
+  std::vector<std::vector<Entry>> kernels(in.count());
+  for (std::vector<Entry>& entries : kernels) {
+    entries.resize(in.count());
+    for (Entry& e : entries) {
+      e.name = in.text();
+      e.params.resize(in.count());
+      for (int& p : e.params) p = static_cast<int>(in.number());
+      e.items = in.number();
+      e.scratch_bytes = in.number();
+      e.groups = in.number();
+      e.threads = static_cast<int>(in.number());
+      e.local_bytes = in.number();
+    }
+  }
+  return kernels;
+}
+
 }  // namespace lilith::codegen::c

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "codegen/c/statements.h"
+#include "core/bytes.h"
 
 namespace lilith::codegen::c {
 
@@ -24,5 +25,9 @@ struct Features {
 /// computes in a dtype that the device has not.
 Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect,
              const Features& features);
+
+/// What is launched, as bytes for another process: Source::kernels.
+void write(ByteWriter& out, const std::vector<std::vector<Entry>>& kernels);
+std::vector<std::vector<Entry>> read_entries(ByteReader& in);
 
 }  // namespace lilith::codegen::c

@@ -39,28 +39,6 @@ std::string image_of(const std::string& text, const std::string& target) {
   return image;
 }
 
-void write(ByteWriter& out, const c::Entry& e) {
-  out.text(e.name);
-  out.count(e.params.size());
-  for (const int p : e.params) out.number(p);
-  for (const std::int64_t x :
-       {e.items, e.scratch_bytes, e.groups, std::int64_t{e.threads}, e.local_bytes})
-    out.number(x);
-}
-
-c::Entry read_entry(ByteReader& in) {
-  c::Entry e;
-  e.name = in.text();
-  e.params.resize(in.count());
-  for (int& p : e.params) p = static_cast<int>(in.number());
-  e.items = in.number();
-  e.scratch_bytes = in.number();
-  e.groups = in.number();
-  e.threads = static_cast<int>(in.number());
-  e.local_bytes = in.number();
-  return e;
-}
-
 }  // namespace
 
 Code compile(std::span<const kir::Kernel* const> kernels, const Device& device) {
@@ -85,11 +63,7 @@ Code compile(std::span<const kir::Kernel* const> kernels, const Device& device) 
 void write(ByteWriter& out, const Code& code) {
   out.text(code.made_for);
   out.text(code.image);
-  out.count(code.kernels.size());
-  for (const std::vector<c::Entry>& entries : code.kernels) {
-    out.count(entries.size());
-    for (const c::Entry& e : entries) write(out, e);
-  }
+  c::write(out, code.kernels);
 }
 
 std::optional<Code> read_code(ByteReader& in, const Device& device) {
@@ -98,11 +72,7 @@ std::optional<Code> read_code(ByteReader& in, const Device& device) {
   code.made_for = in.text();
   if (code.made_for != compile_key(target_for(device.info().architecture()))) return {};
   code.image = in.text();
-  code.kernels.resize(in.count());
-  for (std::vector<c::Entry>& entries : code.kernels) {
-    const std::size_t n = in.count();
-    for (std::size_t k = 0; k < n; ++k) entries.push_back(read_entry(in));
-  }
+  code.kernels = c::read_entries(in);
   if (!in.done()) return {};
   return code;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <unordered_map>
+#include <utility>
 
 #include "codegen/c/limits.h"
 #include "codegen/opencl/dialect.h"
@@ -42,34 +43,38 @@ c::Limits limits_of(const Device& d) {
 
 }  // namespace
 
-CompiledKernels::CompiledKernels(std::span<const kir::Kernel* const> kernels, Device& device)
-    : device_(device), source_(c::print(kernels, kDialect, {device.name(), device.info().fp64})) {
-  std::int64_t scratch = 0;
+c::Source print_for(std::span<const kir::Kernel* const> kernels, const Device& device) {
+  c::Source source = c::print(kernels, kDialect, {device.name(), device.info().fp64});
   for (std::size_t k = 0; k < kernels.size(); ++k) {
-    for (const c::Entry& entry : source_.kernels[k]) {
+    for (const c::Entry& entry : source.kernels[k])
       c::check_limits(*kernels[k], entry, limits_of(device));
-      scratch = std::max(scratch, entry.scratch_bytes);
-    }
   }
-  if (env::debug(5, kTopic)) fmt::print(stderr, "{}\n", source_.text);
+  if (env::debug(5, kTopic)) fmt::print(stderr, "{}\n", source.text);
+  return source;
+}
+
+CompiledKernels::CompiledKernels(c::Source source, Device& device)
+    : device_(device), source_(std::move(source)) {
   const auto start = std::chrono::steady_clock::now();
   const auto program = device.build(source_.text, build_options(device.info()));
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  std::int64_t scratch = 0;
   std::unordered_map<std::string, std::shared_ptr<Kernel>> made;  // equal kernels share theirs
-  for (std::size_t k = 0; k < kernels.size(); ++k) {
+  for (const std::vector<c::Entry>& entries : source_.kernels) {
     kernels_.emplace_back();
-    for (const c::Entry& entry : source_.kernels[k]) {
+    for (const c::Entry& entry : entries) {
       std::shared_ptr<Kernel>& kernel = made[entry.name];
       if (!kernel) kernel = std::make_shared<Kernel>(program, entry.name);
       // Its registers may not fit.
-      c::check_threads(*kernels[k], entry, device.name(), kernel->max_group());
+      c::check_threads(entry.name, entry, device.name(), kernel->max_group());
       kernels_.back().push_back(kernel);
+      scratch = std::max(scratch, entry.scratch_bytes);
     }
   }
   if (scratch > 0) scratch_ = device.allocate(static_cast<std::size_t>(scratch));
   if (env::debug(1, kTopic)) {
     fmt::print(stderr, "codegen: {} kernels for {}: {} functions built in {:.2f} ms\n",
-               kernels.size(), device.name(), made.size(), took.count());
+               source_.kernels.size(), device.name(), made.size(), took.count());
   }
 }
 
