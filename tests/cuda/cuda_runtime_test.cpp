@@ -151,6 +151,19 @@ TEST(CudaRuntime, ThreadsMeetAtBarriersAndShuffles) {
   EXPECT_THROW(device(0).launch(k.launch("row_sum", 1, 128, {x->address(), 0})), DeviceError);
 }
 
+TEST(CudaRuntime, ALaunchThatFailsIsTold) {
+  const Kernels k;
+  const auto x = upload(std::vector<float>(4, 0));
+  const Launch l = k.launch("increase", 1, 4, {x->address(), 0});
+  FakeCuda::set("fail_next", 701);
+  EXPECT_EQ(error_text([&] { device(0).launch(l); }),
+            "cuda: cuLaunchKernel failed on cuda:0 (Fake GPU 0): error 701");
+  memory_stats(lilith::cuda(0));  // whose free blocks are given back where a call has no room
+  FakeCuda::set("fail_next", 2);
+  device(0).launch(l);
+  EXPECT_EQ(download<float>(*x), std::vector<float>(4, 1));
+}
+
 TEST(CudaRuntime, LaunchesAreTimed) {
   const Kernels k;
   const auto x = upload(std::vector<float>(4, 0));

@@ -372,7 +372,8 @@ Status cuModuleLoadData(Module** module, const void* image) {
 }
 Status cuModuleUnload(Module* module) {
   return on_device("cuModuleUnload", [&](Device& d) {
-    d.modules.erase(module);  // the module itself stays: what is queued finds that it is gone
+    // The module itself stays: what is queued finds that it is gone.
+    if (d.modules.erase(module) > 0) d.unloaded.push_back(module);
     return kSuccess;
   });
 }

@@ -96,6 +96,7 @@ struct Device {
   std::size_t held = 0;
   std::vector<std::unique_ptr<Stream>> streams;
   std::set<const Module*> modules;
+  std::vector<const Module*> unloaded;
   Status lost = kSuccess;  // its context, by what a kernel did
 };
 
