@@ -37,6 +37,12 @@ class FindSums {
 
 }  // namespace
 
+std::int64_t num_blocks(const Kernel& k) {
+  std::int64_t n = 0;
+  for (const Stmt& s : k.body) n += s.loop.extent;
+  return n;
+}
+
 std::int64_t ThreadNest::lanes() const { return sharers(0); }
 
 std::int64_t ThreadNest::sharers(int thread_dims) const {

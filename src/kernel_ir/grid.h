@@ -6,6 +6,9 @@
 // What readers of the GPU form (kernel.h) have in common, and the parts of its verification.
 namespace lilith::kir {
 
+/// Of a kernel for a GPU, all of its Grid loops together.
+std::int64_t num_blocks(const Kernel& k);
+
 /// One Thread loop, or two of which the outer one holds nothing else.
 struct ThreadNest {
   std::vector<const For*> loops;

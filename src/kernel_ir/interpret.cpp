@@ -100,7 +100,10 @@ class Interpreter : public Leaves {
     }
   }
 
-  void run() { block(kernel_.body); }
+  void run() {
+    if (kernel_.threads == 0 || !order_.blocks_backwards) return block(kernel_.body);
+    for (auto s = kernel_.body.rbegin(); s != kernel_.body.rend(); ++s) stmt(*s);
+  }
 
   std::int64_t var(VarId id) override { return vars_[static_cast<std::size_t>(id)]; }
   Value load(BufferId buffer, std::int64_t index) override {

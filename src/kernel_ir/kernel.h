@@ -88,8 +88,8 @@ struct Mma {
 /// outside of Thread loops.
 struct Barrier {};
 
-// The GPU form. The body of a kernel with `threads` is one Grid loop; its iterations, the blocks,
-// are independent and have that many threads. What stands in it outside of Thread loops all threads
+// The GPU form. The body of a kernel with `threads` is Grid loops; their iterations, the blocks,
+// are independent and have that many threads. What they hold outside of Thread loops all threads
 // of a block do alike, so branches and Barriers there are uniform: no store, no Parallel or Vector
 // loop. An iteration of a Thread loop is one thread's, from thread 0 on; the others wait. Its body
 // may be another Thread loop and nothing else: threads are then numbered row by row. Threads that

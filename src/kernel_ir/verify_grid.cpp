@@ -35,10 +35,12 @@ class GridRules {
       if (b.space == Space::Thread)
         broken("scratch {} in a kernel for a GPU: a thread has registers alone", b.name);
     }
-    const bool grid = kernel_.body.size() == 1 && kernel_.body[0].kind == Stmt::Kind::For &&
-                      kernel_.body[0].loop.kind == LoopKind::Grid;
-    if (!grid) broken("kernel {} has threads, its body is one grid loop", kernel_.name);
-    outside(*kernel_.body[0].loop.body);
+    const auto is_grid = [](const Stmt& s) {
+      return s.kind == Stmt::Kind::For && s.loop.kind == LoopKind::Grid;
+    };
+    if (kernel_.body.empty() || !std::ranges::all_of(kernel_.body, is_grid))
+      broken("kernel {} has threads, its body is grid loops", kernel_.name);
+    for (const Stmt& s : kernel_.body) outside(*s.loop.body);
   }
 
  private:

@@ -76,9 +76,12 @@ class Races {
   explicit Races(const Kernel& k) : kernel_(k), since_(k.buffers.size()) {}
 
   void run() {
-    const For& grid = kernel_.body[0].loop;
-    outside(*grid.body);
-    if (grid.extent > 1) blocks(grid);
+    for (const Stmt& s : kernel_.body) {
+      since_.assign(since_.size(), {});
+      outside(*s.loop.body);
+      if (s.loop.extent > 1) blocks(s.loop);
+    }
+    if (kernel_.body.size() > 1) loops();
   }
 
  private:
@@ -233,6 +236,27 @@ class Races {
              name(a.buffer), to_string(a.place.index, &kernel_),
              to_string(b.place.index, &kernel_));
     });
+  }
+
+  /// Grid loops: what one stores to, no other one touches.
+  void loops() {
+    constexpr int kNone = -1, kSeveral = -2;
+    std::vector<int> touched_by(kernel_.buffers.size(), kNone);
+    std::vector<bool> stored(kernel_.buffers.size(), false);
+    for (std::size_t n = 0; n < kernel_.body.size(); ++n) {
+      Accesses all(kernel_);
+      all.add(*kernel_.body[n].loop.body);
+      for (const Access& a : all.found) {
+        const auto b = static_cast<std::size_t>(a.buffer);
+        if (kernel_.buffers[b].space != Space::Param) continue;
+        stored[b] = stored[b] || a.store;
+        int& by = touched_by[b];
+        by = by == kNone || by == static_cast<int>(n) ? static_cast<int>(n) : kSeveral;
+        if (stored[b] && by == kSeveral)
+          broken("kernel {}: several grid loops touch {}, one of which stores to it", kernel_.name,
+                 name(a.buffer));
+      }
+    }
   }
 
   /// Each store with each access to the same buffer.

@@ -5,8 +5,11 @@ namespace lilith::schedule {
 std::vector<Choice> Backends::ways(const Group& g, Builder& b) const {
   if (has_gpu_) {
     std::vector<Choice> ways = gpu_.ways(g, b);
-    // A chain that has none falls apart into maps, which have.
-    if (!ways.empty() || std::holds_alternative<RowChain>(g)) return ways;
+    // A chain that has none falls apart into maps, a pooled product into a product and a map: those
+    // have.
+    const auto* product = std::get_if<Product>(&g);
+    if (!ways.empty() || std::holds_alternative<RowChain>(g) || (product && product->pool))
+      return ways;
   }
   return cpu_.ways(g, b);
 }

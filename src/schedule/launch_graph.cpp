@@ -4,8 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "schedule/reachability.h"
-
 namespace lilith::schedule {
 namespace {
 
@@ -65,30 +63,34 @@ class Region {
   std::map<std::size_t, Piece> pieces_;  // by their first byte
 };
 
+Edges edges_of(const LaunchNeeds& all) {
+  std::vector<std::pair<int, int>> pairs;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    for (const int n : all[k]) pairs.emplace_back(static_cast<int>(k), n);
+  }
+  return {all.size(), pairs};
+}
+
 /// Without those that another one waits for.
 void keep_direct(LaunchNeeds* all) {
-  std::vector<std::pair<int, int>> pairs;
-  for (std::size_t k = 0; k < all->size(); ++k) {
-    std::vector<int>& needs = (*all)[k];
+  for (std::vector<int>& needs : *all) {
     std::ranges::sort(needs, std::ranges::greater());
     needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
-    for (const int n : needs) pairs.emplace_back(static_cast<int>(k), n);
   }
-  const Edges edges(all->size(), pairs);
-  const Reachability reach(edges);
+  const LaunchOrder order(*all);
   for (std::vector<int>& needs : *all) {
     std::vector<int> direct;
     for (const int n : needs) {
-      if (std::ranges::none_of(direct, [&](int later) { return reach.depends(later, n); }))
+      if (std::ranges::none_of(direct, [&](int later) {
+            return order.needs(static_cast<std::size_t>(later), static_cast<std::size_t>(n));
+          }))
         direct.push_back(n);
     }
     needs = std::move(direct);
   }
 }
 
-}  // namespace
-
-LaunchNeeds launch_needs(const Plan& plan) {
+LaunchNeeds needs_of(const Plan& plan, bool is_placed) {
   LaunchNeeds all(plan.launches.size());
   Region arena;
   std::vector<Region> others(plan.buffers.size());  // inputs, and outputs that have no donor
@@ -99,7 +101,7 @@ LaunchNeeds launch_needs(const Plan& plan) {
       for (const int id : l.buffers) {
         if ((std::ranges::count(l.written, id) > 0) != writes) continue;
         const BufferPlan& b = plan.buffers[static_cast<std::size_t>(id)];
-        const bool in_arena = b.kind == BufferPlan::Kind::Arena;
+        const bool in_arena = is_placed && b.kind == BufferPlan::Kind::Arena;
         Region& region =
             in_arena ? arena : others[static_cast<std::size_t>(b.donor >= 0 ? b.donor : id)];
         const std::size_t begin = in_arena ? b.offset : 0;
@@ -111,6 +113,14 @@ LaunchNeeds launch_needs(const Plan& plan) {
   keep_direct(&all);
   return all;
 }
+
+}  // namespace
+
+LaunchOrder::LaunchOrder(const LaunchNeeds& needs)
+    : edges_(edges_of(needs)), reachability_(edges_) {}
+
+LaunchNeeds launch_needs(const Plan& plan) { return needs_of(plan, true); }
+LaunchNeeds value_needs(const Plan& plan) { return needs_of(plan, false); }
 
 std::size_t longest_chain(const LaunchNeeds& needs) {
   std::vector<std::size_t> depth;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_set>
 
 #include "kernel_ir/walk.h"
+#include "schedule/launch_graph.h"
 #include "schedule/occupancy.h"
 
 // Interval packing: the largest buffers first, each at the lowest offset where nothing that lives
@@ -118,6 +120,8 @@ class Donors {
  public:
   Donors(Plan* plan, const std::vector<bool>& donated)
       : plan_(*plan), touches_(find_touches(*plan)) {
+    for (const BufferPlan& b : plan_.buffers)
+      if (b.donor >= 0) taken_.insert(b.donor);
     std::vector<bool> passed_through(plan_.buffers.size(), false);
     for (const int out : plan_.outputs) passed_through[static_cast<std::size_t>(out)] = true;
     for (std::size_t i = 0; i < donated.size(); ++i) {
@@ -152,7 +156,9 @@ class Donors {
   }
 
   /// What is left takes the memory of what is no longer read, the first such input each.
-  void take_what_is_free() {
+  void take_what_is_free(bool may_wait) {
+    std::optional<LaunchOrder> order;
+    if (!may_wait) order.emplace(value_needs(plan_));
     std::map<Form, std::vector<int>> donors, outputs;
     for (const int in : donors_) {
       if (!taken_.contains(in)) donors[form_of(in)].push_back(in);
@@ -160,7 +166,7 @@ class Donors {
     for (const int out : plan_.outputs) {
       if (wants(out)) outputs[form_of(out)].push_back(out);
     }
-    for (auto& [form, wanting] : outputs) match(donors[form], wanting);
+    for (auto& [form, wanting] : outputs) match(donors[form], wanting, order ? &*order : nullptr);
   }
 
  private:
@@ -183,7 +189,7 @@ class Donors {
   }
 
   // Outputs in the order of their launches, among the inputs that are free by then.
-  void match(std::vector<int> donors, std::vector<int> outputs) {
+  void match(std::vector<int> donors, std::vector<int> outputs, const LaunchOrder* order) {
     const auto free_from = [&](int in) { return touches(in).empty() ? 0 : touches(in).back() + 1; };
     std::stable_sort(donors.begin(), donors.end(),
                      [&](int a, int b) { return free_from(a) < free_from(b); });
@@ -194,9 +200,14 @@ class Donors {
     for (const int out : outputs) {
       for (; next != donors.end() && free_from(*next) <= touches(out)[0]; ++next)
         free.insert(*next);
-      if (free.empty() || !wants(out)) continue;
-      pair(*free.begin(), out);
-      free.erase(free.begin());
+      const auto in = std::ranges::find_if(free, [&](int donor) {
+        return order == nullptr || std::ranges::all_of(touches(donor), [&](std::size_t reader) {
+                 return order->needs(touches(out)[0], reader);
+               });
+      });
+      if (in == free.end() || !wants(out)) continue;
+      pair(*in, out);
+      free.erase(in);
     }
   }
 
@@ -208,10 +219,12 @@ class Donors {
 
 }  // namespace
 
-void choose_donors(Plan* plan, const std::vector<bool>& donated) {
-  Donors donors(plan, donated);
-  donors.update_in_place();
-  donors.take_what_is_free();
+void update_in_place(Plan* plan, const std::vector<bool>& donated) {
+  Donors(plan, donated).update_in_place();
+}
+
+void take_what_is_free(Plan* plan, const std::vector<bool>& donated, bool may_wait) {
+  Donors(plan, donated).take_what_is_free(may_wait);
 }
 
 void plan_memory(Plan* plan, std::size_t guard_bytes, std::size_t spread_bytes) {

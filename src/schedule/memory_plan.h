@@ -8,7 +8,10 @@ namespace lilith::schedule {
 
 /// Lets outputs take over the memory of donated inputs, where every element is read for the last
 /// time just before it is written.
-void choose_donors(Plan* plan, const std::vector<bool>& donated);
+void update_in_place(Plan* plan, const std::vector<bool>& donated);
+/// The same of donated inputs that nobody reads any more. Without `may_wait`, only where the
+/// output's launch needs all those that read the input anyway.
+void take_what_is_free(Plan* plan, const std::vector<bool>& donated, bool may_wait = true);
 
 /// Gives every arena buffer an offset such that buffers that live at the same time do not overlap.
 /// `guard_bytes` > 0 leaves a band after each buffer, for tests. Where all buffers together take no

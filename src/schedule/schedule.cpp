@@ -2,11 +2,13 @@
 
 #include <optional>
 
+#include "core/env.h"
 #include "core/phases.h"
 #include "schedule/backends.h"
 #include "schedule/barriers.h"
 #include "schedule/choose.h"
 #include "schedule/fusion/fusion.h"
+#include "schedule/gpu/side_by_side.h"
 #include "schedule/memory_plan.h"
 #include "schedule/plan_record.h"
 
@@ -23,9 +25,11 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   for (const Decision& d : decisions) emit(d, &builder);
   Plan plan = std::move(builder).finish(g);
   phase.emplace(Phase::Memory);
-  choose_donors(&plan, options.donated);
-  place_barriers(&plan);
   const std::optional<GpuTarget>& gpu = options.target.gpu;
+  update_in_place(&plan, options.donated);
+  if (gpu && !env::disabled("side_by_side")) gpu::put_side_by_side(&plan, *gpu);
+  take_what_is_free(&plan, options.donated, !gpu);
+  place_barriers(&plan);
   plan_memory(&plan, options.guard_bytes, gpu ? gpu->spread_bytes : 0);
   record_plan(g, options, plan);
   return plan;

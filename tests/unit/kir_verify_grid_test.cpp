@@ -53,7 +53,7 @@ const Rule kForms[] = {
      }},
     {"SharedOfACpu", "shared buffer tile3 in a kernel for a CPU",
      [](Parts& b) { b.k.threads = 0; }},
-    {"MoreThanAGrid", "its body is one grid loop",
+    {"MoreThanAGrid", "its body is grid loops",
      [](Parts& b) {
        b.grid({});
        b.k.body.push_back(Barrier{});

@@ -28,22 +28,42 @@ GridPrinter::GridPrinter(const kir::Kernel& kernel, const Dialect& dialect, Line
       lanes_(kernel, dialect, out) {}
 
 Entry GridPrinter::print(const std::string& name) {
-  const kir::For& grid = kernel_.body[0].loop;
   Entry entry;
   entry.name = name;
-  entry.groups = grid.extent;
+  entry.groups = kir::num_blocks(kernel_);
   entry.threads = kernel_.threads;
   const std::vector<bool> all(kernel_.buffers.size(), true);
   open(fmt::format(fmt::runtime(dialect_.grid_kernel), kernel_.threads), all, &entry);
   declare_buffers(&entry);
-  const std::string type = type_of(grid.var);
   out_.add(fmt::format("const i32 thread = (i32){};", dialect_.thread));
-  out_.add(fmt::format("const {} {} = ({}){};", type, var_name(grid.var->i), type, dialect_.group));
-  expressions_.push_block();
-  block(*grid.body);
-  expressions_.pop_block();
+  grids();
   out_.close();
   return entry;
+}
+
+// A block is one of the loop whose blocks its number is among.
+void GridPrinter::grids() {
+  const bool several = kernel_.body.size() > 1;
+  std::int64_t first = 0;
+  for (std::size_t n = 0; n < kernel_.body.size(); ++n) {
+    const kir::For& grid = kernel_.body[n].loop;
+    const bool last = n + 1 == kernel_.body.size();
+    const std::string type = type_of(grid.var);
+    const std::string from = first == 0 ? "" : fmt::format(" - {}", first);
+    first += grid.extent;
+    if (several && n == 0) out_.open(fmt::format("if ((i64){} < {})", dialect_.group, first));
+    if (n > 0) {
+      out_.close(last ? "} else {"
+                      : fmt::format("}} else if ((i64){} < {}) {{", dialect_.group, first));
+      ++out_.depth;
+    }
+    out_.add(fmt::format("const {} {} = ({}){}{};", type, var_name(grid.var->i), type,
+                         dialect_.group, from));
+    expressions_.push_block();
+    block(*grid.body);
+    expressions_.pop_block();
+  }
+  if (several) out_.close();
 }
 
 void GridPrinter::declare_buffers(Entry* entry) {

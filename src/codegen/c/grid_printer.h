@@ -17,6 +17,7 @@ class GridPrinter : private StatementPrinter {
 
  private:
   void declare_buffers(Entry* entry);
+  void grids();
   void loop(const kir::For& s) override;
   void barrier() override;
   void mma(const kir::Mma& s) override;

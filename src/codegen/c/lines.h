@@ -27,7 +27,7 @@ struct Lines {
     add(line.empty() ? "{" : line + " {");
     ++depth;
   }
-  void close(const char* brace = "}") {
+  void close(const std::string& brace = "}") {
     --depth;
     add(brace);
   }

@@ -49,6 +49,18 @@ bool has_mma(const kir::Block& b) {
   });
 }
 
+// Kernels side by side are one function where a device has warps, whose branches are its own. PoCL
+// 3.1 gives wrong results where two branches of a function have barriers: there it is one each.
+std::vector<kir::Kernel> functions_of(const kir::Kernel& k, const Dialect& dialect) {
+  if (dialect.warp > 1 || k.body.size() == 1) return {k};
+  std::vector<kir::Kernel> parts;
+  for (const kir::Stmt& grid : k.body) {
+    parts.push_back(k);
+    parts.back().body = {grid};
+  }
+  return parts;
+}
+
 }  // namespace
 
 Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect,
@@ -78,7 +90,8 @@ Source print(std::span<const kir::Kernel* const> kernels, const Dialect& dialect
     std::vector<Entry>& entries = out.kernels.back();
     const auto name = [&] { return fmt::format("lilith_{}_{}", n, entries.size()); };
     if (k->threads > 0) {
-      entries.push_back(GridPrinter(*k, dialect, &lines).print(name()));
+      for (const kir::Kernel& part : functions_of(*k, dialect))
+        entries.push_back(GridPrinter(part, dialect, &lines).print(name()));
     } else {
       KernelPrinter printer(*k, dialect, &lines);
       for (const Part& part : parts_of(*k)) entries.push_back(printer.print(part, name()));

@@ -18,24 +18,9 @@ std::optional<SparseSpec> CpuBackend::sparse(const NodeImpl* product) const {
   return {};
 }
 
-// Windows that follow each other without overlap or padding over at most two spatial dimensions of
-// a convolution's result: a register tile can hold whole ones.
+// A register tile can hold whole windows.
 bool CpuBackend::pools(const NodeImpl* core, const NodeImpl* pool) const {
-  if (core->op->cls != OpClass::Contraction || pool->op->cls != OpClass::Window ||
-      pool->op->zeros != Zeros::None || !is_floating(core->aval.dtype))
-    return false;
-  const auto &window = pool->attrs.ints("window"), &stride = pool->attrs.ints("stride");
-  int dims = 0;
-  std::int64_t volume = 1;
-  for (std::size_t d = 0; d < window.size(); ++d) {
-    if (window[d] != stride[d] || (window[d] > 1 && !slides(core, static_cast<int>(d))) ||
-        pool->attrs.ints("lo")[d] != 0 || pool->attrs.ints("hi")[d] > 0 ||
-        pool->attrs.ints("dilation")[d] != 1)
-      return false;
-    dims += window[d] > 1;
-    volume *= window[d];
-  }
-  return dims >= 1 && dims <= 2 && volume <= 16 && column_extent(core) > 1;
+  return has_whole_windows(core, pool) && column_extent(core) > 1;
 }
 
 // There are rows enough for the team, or little work.

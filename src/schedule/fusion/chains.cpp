@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <unordered_map>
 
 #include "schedule/kernel/reduction.h"
 
@@ -48,6 +49,7 @@ Chains::Chains(const FusionRules& rules, FusionState& state, Reads& reads, Linke
       s_(state),
       reads_(reads),
       groups_(std::move(groups)),
+      levels_(state.dataflow()),
       needs_(needs_of(groups_, state.dataflow())),
       needed_by_(reversed(needs_)),
       chained_(groups_.size(), false) {}
@@ -107,6 +109,7 @@ Chains::Members Chains::grow(std::size_t head) {
 
 bool Chains::join(const Members& members, std::size_t k) {
   const LinkedGroup& one = groups_[k];
+  if (!rules_.kernels_wait() && would_wait(members, k)) return false;
   for (const std::size_t m : members) {
     const LinkedGroup& other = groups_[m];
     if (s_.through_others(one.reads, one.results[0], other.results) ||
@@ -115,6 +118,32 @@ bool Chains::join(const Members& members, std::size_t k) {
   }
   const std::array both = {groups_[members[0]].results[0], one.results[0]};
   return s_.join(both);
+}
+
+bool Chains::would_wait(const Members& members, std::size_t k) const {
+  Members all = members;
+  all.push_back(k);
+  std::sort(all.begin(), all.end());  // each behind what it needs
+  // By value that they make, and by member: the last level that it waits for.
+  std::unordered_map<int, int> made;
+  std::vector<int> from;
+  for (const std::size_t m : all) {
+    int level = 0;
+    for (const int r : groups_[m].reads) {
+      const auto own = made.find(r);
+      level = std::max(level, own == made.end() ? levels_.of(r) : own->second);
+    }
+    for (const int r : groups_[m].results) made[r] = level;
+    from.push_back(level);
+  }
+  const int last = *std::max_element(from.begin(), from.end());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool outside = std::ranges::any_of(needed_by_[all[i]], [&](std::size_t reader) {
+      return !std::ranges::binary_search(all, reader);
+    });
+    if (outside && from[i] < last) return true;
+  }
+  return false;
 }
 
 double Chains::cost_of(std::size_t k) const {

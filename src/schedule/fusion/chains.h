@@ -4,6 +4,7 @@
 
 #include "schedule/fusion/linked_group.h"
 #include "schedule/fusion/rules.h"
+#include "schedule/levels.h"
 
 namespace lilith::schedule {
 
@@ -26,6 +27,8 @@ class Chains {
   Members grow(std::size_t head);
   // Whether one kernel may compute the members and k; it does, then.
   bool join(const Members& members, std::size_t k);
+  // Whether k and the members make each other's results wait that others read.
+  bool would_wait(const Members& members, std::size_t k) const;
   double cost_of(std::size_t k) const;
   void gather(const Members& members);
   void find_visible();
@@ -34,6 +37,7 @@ class Chains {
   FusionState& s_;
   Reads& reads_;
   LinkedGroups groups_;
+  const Levels levels_;
   const GroupLists needs_, needed_by_;  // of the groups before any is gathered
   std::vector<bool> chained_;           // by group
 };

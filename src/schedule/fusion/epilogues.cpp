@@ -38,6 +38,7 @@ Epilogues::Epilogues(const FusionRules& rules, const SparseProducts& sparse, boo
       wide_(wide),
       s_(state),
       a_(state.dataflow()),
+      levels_(a_),
       leaning_(a_.order().size(), 0) {}
 
 void Epilogues::run() {
@@ -117,6 +118,9 @@ bool Epilogues::needs_later_value(const NodeImpl* u, const Inside& inside) const
     if (inside.contains(in)) continue;
     if (s_.stored(in)) {
       if (a_.depends(in, core) || s_.needs(in, core)) return true;
+      // It is there no sooner than the product itself.
+      if (!rules_.kernels_wait() && !in->is_leaf() && levels_.of(in) >= levels_.of(core))
+        return true;
       continue;
     }
     // The accumulators of another contraction are out of reach.

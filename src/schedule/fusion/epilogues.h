@@ -6,6 +6,7 @@
 #include "schedule/fusion/rules.h"
 #include "schedule/fusion/sparse_products.h"
 #include "schedule/fusion/state.h"
+#include "schedule/levels.h"
 
 namespace lilith::schedule {
 
@@ -57,6 +58,7 @@ class Epilogues {
   const bool wide_;
   FusionState& s_;
   const Dataflow& a_;
+  const Levels levels_;
   // By index: flops that others spend on computing something again from it; 0: nobody does.
   std::vector<double> leaning_;
 };

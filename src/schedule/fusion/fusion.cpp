@@ -37,7 +37,7 @@ Fusion fuse(const Dataflow& a, const Graph& g, const FusionRules& rules,
   Epilogues(rules, sparse, wide, state).run();
 
   Reads reads(state);
-  Maps(wide, state, reads).run();
+  Maps(rules, wide, state, reads).run();
 
   const Order order(a, g, donated);
   LinkedGroups groups = order.sorted(linked(state.take_groups(), a, reads));

@@ -27,11 +27,13 @@ bool same_axes(const Map& g, const NodeImpl* n) {
 
 }  // namespace
 
-Maps::Maps(bool wide, FusionState& state, Reads& reads)
-    : wide_(wide),
+Maps::Maps(const FusionRules& rules, bool wide, FusionState& state, Reads& reads)
+    : rules_(rules),
+      wide_(wide),
       s_(state),
       reads_(reads),
       a_(state.dataflow()),
+      levels_(a_),
       beside_(state.dataflow().order().size()) {}
 
 void Maps::run() {
@@ -89,6 +91,7 @@ std::optional<std::size_t> Maps::join(NodeImpl* n, int number) {
     if (std::any_of(numbers.begin(), numbers.end(),
                     [&](int r) { return reads_.of(r).size() > kMostReads; }))
       continue;
+    if (!rules_.kernels_wait() && levels_.before(n) != levels_.before(results[0])) continue;
     if (!independent(g, results, n) || s_.through_others(reads, number, numbers)) continue;
     const std::array both = {number, numbers[0]};
     if (s_.join(both)) return k;

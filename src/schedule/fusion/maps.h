@@ -3,7 +3,9 @@
 #include <optional>
 
 #include "schedule/fusion/reads.h"
+#include "schedule/fusion/rules.h"
 #include "schedule/fusion/state.h"
+#include "schedule/levels.h"
 
 namespace lilith::schedule {
 
@@ -12,7 +14,7 @@ namespace lilith::schedule {
 class Maps {
  public:
   /// Without `wide`, each value has a group of its own.
-  Maps(bool wide, FusionState& state, Reads& reads);
+  Maps(const FusionRules& rules, bool wide, FusionState& state, Reads& reads);
   void run();
 
  private:
@@ -30,10 +32,12 @@ class Maps {
   // `top` is `r`, or computed from it by elementwise ops alone; no other path leads to r.
   bool reaches_pointwise(const ir::NodeImpl* top, const ir::NodeImpl* r, const Map& g) const;
 
+  const FusionRules& rules_;
   const bool wide_;
   FusionState& s_;
   Reads& reads_;
   const Dataflow& a_;
+  const Levels levels_;
   std::vector<std::vector<std::size_t>> beside_;  // by index: groups that read or make the value
 };
 

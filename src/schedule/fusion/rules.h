@@ -15,8 +15,15 @@ class FusionRules {
   virtual std::optional<SparseSpec> sparse(const ir::NodeImpl* product) const = 0;
   /// Whether windows over a product's result can be taken from its accumulators.
   virtual bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const = 0;
-  /// Whether products compute this operand where they read it: it need not be stored.
-  virtual bool is_prologue(const ir::NodeImpl* operand) const = 0;
+  /// Whether products may compute this op where they read their operands.
+  virtual bool is_prologue(const ir::NodeImpl* n) const = 0;
+  /// Whether a product had better compute an operand of so many elements, at so many flops each,
+  /// as often as it reads it: there is no kernel then that stores it.
+  virtual bool computes_operand(const ir::NodeImpl* product, std::int64_t elements,
+                                double flops) const = 0;
+  /// Whether a kernel may wait for a value that a part of it needs, with what others read of the
+  /// rest.
+  virtual bool kernels_wait() const = 0;
   /// Whether one task a row is a good way to reduce these axes.
   virtual bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const = 0;
 };

@@ -68,8 +68,7 @@ void Stores::must_store() {
     if (cls == OpClass::Contraction) {
       for (NodeImpl* in : n->inputs) {
         if (sparse_.listed(in)) continue;
-        const NodeImpl* base = strided_view(in).base;
-        store(rules_.is_prologue(base) ? strided_view(base->inputs[0]).base : base);
+        for (const NodeImpl* read : operands_.reads(in, n)) store(read);
       }
     }
   }
@@ -106,8 +105,9 @@ void Stores::store_shared() {
     }
     // Where several read what follows a product, it is stored in place of the product.
     const bool in_place = follows[i] && a_.users(node).size() > 1;
-    if (!s_.stored(number) &&
-        (in_place || c > kMaxInlineCost || l > kMaxInlineLoads || too_often(node, c, l))) {
+    const bool by_product = operands_.computed(number);
+    if (!s_.stored(number) && (c > kMaxInlineCost || l > kMaxInlineLoads ||
+                               (!by_product && (in_place || too_often(node, c, l))))) {
       s_.store_shared(number);
     }
     cost[i] = s_.stored(number) ? 0 : c;

@@ -1,4 +1,5 @@
 #pragma once
+#include "schedule/fusion/operands.h"
 #include "schedule/fusion/sparse_products.h"
 #include "schedule/fusion/state.h"
 
@@ -10,7 +11,7 @@ namespace lilith::schedule {
 class Stores {
  public:
   Stores(const FusionRules& rules, const SparseProducts& sparse, FusionState& state)
-      : rules_(rules), sparse_(sparse), s_(state), a_(state.dataflow()) {}
+      : sparse_(sparse), s_(state), a_(state.dataflow()), operands_(rules, state) {}
   void run();
 
  private:
@@ -19,10 +20,10 @@ class Stores {
   void store_shared();
   bool too_often(const ir::NodeImpl* n, double cost, int loads) const;
 
-  const FusionRules& rules_;
   const SparseProducts& sparse_;
   FusionState& s_;
   const Dataflow& a_;
+  Operands operands_;
 };
 
 }  // namespace lilith::schedule

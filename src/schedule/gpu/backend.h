@@ -8,13 +8,21 @@ namespace lilith::schedule::gpu {
 /// those get a CPU's kernels, which run with one thread a task.
 class GpuBackend final : public Backend, public FusionRules {
  public:
+  /// Null: no GPU, and nobody asks.
+  explicit GpuBackend(const GpuTarget* target) : target_(target) {}
   std::vector<Choice> ways(const Group& g, Builder& b) const override;
   std::optional<SparseSpec> sparse(const ir::NodeImpl*) const override { return {}; }
-  bool pools(const ir::NodeImpl*, const ir::NodeImpl*) const override { return false; }
-  bool is_prologue(const ir::NodeImpl* operand) const override;
-  bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override {
-    return !axes.empty() && domain.numel() > 0;
+  bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const override {
+    return has_whole_windows(product, pool);
   }
+  bool is_prologue(const ir::NodeImpl* n) const override;
+  bool computes_operand(const ir::NodeImpl* product, std::int64_t elements,
+                        double flops) const override;
+  bool kernels_wait() const override { return false; }
+  bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override;
+
+ private:
+  const GpuTarget* target_;
 };
 
 // Of each kind of group.

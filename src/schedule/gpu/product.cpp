@@ -20,7 +20,7 @@
 //     thread { unroll … { store epilogue(acc[thread, …]) } } }
 //
 // Where the tiles are too few for the device the sum is cut into parts, a block each; a second
-// launch adds them up.
+// launch adds them up. A pooling takes its windows from the tile, by way of shared memory.
 namespace lilith::schedule::gpu {
 
 using kir::Block;
@@ -31,7 +31,8 @@ namespace {
 
 constexpr std::int64_t kLeastOfPart = 128;  // of the sum: worth a block of its own
 constexpr std::int64_t kMostParts = 64;
-constexpr std::int64_t kAtOnce = 4;  // elements that a thread brings into shared memory
+constexpr double kMostReads = 100e3;  // of a unit, to add parts as they are read: a microsecond's
+constexpr std::int64_t kAtOnce = 4;   // elements that a thread brings into shared memory
 
 /// Axes that an operand walks alone, or that are summed, as one number.
 struct Side {
@@ -44,6 +45,10 @@ struct Loops {
   std::vector<Axis> axes;
   Coefficients steps[2];
   int a = 0, b = 1;  // which operand gives the rows, which the columns
+  // By axis: whether it goes over the elements of a pooling's window. Those of one side are its
+  // last.
+  std::vector<bool> in_window = {};
+  std::int64_t window = 1;  // elements
 
   bool moves(int operand, std::size_t axis) const {
     return std::ranges::any_of(steps[operand][axis], [](std::int64_t k) { return k != 0; });
@@ -89,6 +94,42 @@ Loops loops_of(const Builder& b, const ir::NodeImpl* core) {
     loops.b = 0;
   }
   return loops;
+}
+
+// Axes that a pooling's windows divide become two, the second inside of a window; what no window
+// reaches is not computed. False where that is not one axis a dimension, or of different operands.
+bool split_windows(const Product& g, Loops* loops) {
+  const auto& window = g.pool->attrs.ints("window");
+  Loops inner;
+  loops->in_window.assign(loops->axes.size(), false);
+  for (int d = 0; d < g.domain.rank(); ++d) {
+    const std::int64_t n = window[static_cast<std::size_t>(d)];
+    if (n == 1) continue;
+    const auto is_its = [&](const Axis& x) { return x.out_dim == d; };
+    if (std::ranges::count_if(loops->axes, is_its) != 1) return false;
+    const auto i =
+        static_cast<std::size_t>(std::ranges::find_if(loops->axes, is_its) - loops->axes.begin());
+    Axis& axis = loops->axes[i];
+    if (axis.out_step != 1 || !loops->moves(0, i) || loops->moves(1, i)) return false;
+    inner.axes.push_back(axis);
+    inner.axes.back().extent = n;
+    inner.axes.back().name += "w";
+    axis.extent = g.domain[d];
+    axis.out_step *= n;
+    axis.a *= n;
+    axis.b *= n;
+    for (const int side : {0, 1}) {
+      inner.steps[side].push_back(loops->steps[side][i]);
+      for (std::int64_t& step : loops->steps[side][i]) step *= n;
+    }
+    loops->window *= n;
+  }
+  for (std::size_t i = 0; i < inner.axes.size(); ++i) {
+    loops->axes.push_back(inner.axes[i]);
+    loops->in_window.push_back(true);
+    for (const int side : {0, 1}) loops->steps[side].push_back(inner.steps[side][i]);
+  }
+  return !inner.axes.empty();
 }
 
 /// A product on its way to a kernel: its axes as rows, columns, batch and sum.
@@ -145,6 +186,48 @@ class ProductLoops {
     for (Expr& e : index) e = kir::substitute(e, by);
     return lower_.value(node, index, inside);
   }
+  /// Stores the group's results of a window: `by` is the place of its first element, and element(k)
+  /// the product's k-th one in it.
+  Block store_window(std::vector<Expr> by, const std::function<Expr(std::int64_t)>& element) {
+    const auto& window = g_.pool->attrs.ints("window");
+    std::vector<Axis> whole = loops_.axes;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      if (loops_.in_window[i]) set_var(&by, at_[i], number(0));
+      if (loops_.in_window[i]) whole[i].out_step = 0;
+      if (!whole[i].summed())
+        whole[i].out_step /= window[static_cast<std::size_t>(whole[i].out_dim)];
+    }
+    Index index = result_index(pool(), whole, g_.domain.rank(), at_);
+    for (Expr& i : index) i = kir::substitute(i, by);
+    return store_results(b_, g_, &lower_, index, [&](const Index& at) {
+      std::int64_t k = 0;
+      for (std::size_t i = 0; i < whole.size(); ++i) {
+        if (!loops_.in_window[i]) continue;
+        const auto d = static_cast<std::size_t>(whole[i].out_dim);
+        k = k * whole[i].extent + (at[d] - index[d] * number(window[d])).as_int();
+      }
+      return element(k);
+    });
+  }
+  /// Whether each axis of the result has a dimension of its own.
+  bool has_plain_axes() const {
+    return std::ranges::all_of(loops_.axes, [&](const Axis& axis) {
+      const auto same = [&](const Axis& x) { return x.out_dim == axis.out_dim; };
+      return axis.summed() || (axis.out_step == 1 && std::ranges::count_if(loops_.axes, same) == 1);
+    });
+  }
+  /// The number of the product's element at an index of its result, where they are plain.
+  Expr number_of(const Index& at) const {
+    Expr n = at[0].pool().integer(0);
+    for (const Side* side : {&batch_, &rows_, &columns_}) {
+      for (const LoopDim& d : side->dims) {
+        const auto i = static_cast<std::size_t>(std::ranges::find(at_, d.var) - at_.begin());
+        const auto dim = static_cast<std::size_t>(loops_.axes[i].out_dim);
+        n = n * n.pool().integer(d.extent) + at[dim];
+      }
+    }
+    return n;
+  }
   std::int64_t elements() const { return batch_.extent * rows_.extent * columns_.extent; }
 
   Builder& b_;
@@ -162,6 +245,13 @@ class ProductLoops {
     const bool a = loops_.moves(loops_.a, axis), b = loops_.moves(loops_.b, axis);
     return a && b ? batch_ : b ? columns_ : rows_;
   }
+};
+
+/// Which element of a product is the how many-th, in any kernel.
+class Numbering : private ProductLoops {
+ public:
+  Numbering(Builder& b, const Product& g, const Loops& loops) : ProductLoops(b, g, loops) {}
+  using ProductLoops::number_of;
 };
 
 /// Adds up what blocks made of parts of the sum, [part][element], and runs the epilogue.
@@ -209,7 +299,14 @@ class TiledProduct : private ProductLoops {
     if (tile_) parts_ = choose_parts(*tile_);
   }
 
-  bool exists() const { return tile_ != nullptr; }
+  /// Whether there is a tile, which holds whole windows of a pooling, in memory that is there.
+  bool exists() const {
+    if (tile_ == nullptr || g_.pool == nullptr) return tile_ != nullptr;
+    const std::int64_t bytes =
+        tile_->height() * tile_->width() * static_cast<std::int64_t>(size_of(dtype_));
+    return (windows_in_columns() ? tile_->width() : tile_->height()) % loops_.window == 0 &&
+           tile_->shared_bytes() + bytes <= b_.target.gpu->shared_bytes;
+  }
   std::string name() const {
     return tile_->name() + (parts_ > 1 ? fmt::format(", {} parts of the sum", parts_) : "");
   }
@@ -237,6 +334,12 @@ class TiledProduct : private ProductLoops {
   Block fetch(bool is_a, Expr thread, kir::BufferId shared, Expr slice);
   /// Stores an element of the tile.
   Block store(Expr row_of_tile, Expr column_of_tile, Expr value);
+  Block store_windows(kir::BufferId results);
+  bool windows_in_columns() const { return loops_.b == 0; }
+  /// Stores the tile's results.
+  Block store_tile();
+  void keep_parts();
+  void read_parts();
 
   std::unique_ptr<Tile> tile_;
   std::int64_t parts_ = 1;  // of the sum, a block each
@@ -264,7 +367,7 @@ TileTask TiledProduct::task() const {
 // A second launch has to be worth it: a few blocks more are not.
 std::int64_t TiledProduct::choose_parts(const Tile& t) const {
   const std::int64_t wanted = divide_up(b_.target.gpu->units, tiles(t));
-  if (wanted < 4) return 1;
+  if (wanted < 4 || g_.pool != nullptr) return 1;
   const std::int64_t most = sum_.extent / kLeastOfPart;
   return std::clamp<std::int64_t>(std::min({wanted, most, slices(t)}), 1, kMostParts);
 }
@@ -303,7 +406,10 @@ Block TiledProduct::fetch(bool is_a, Expr thread, kir::BufferId shared, Expr sli
     inside = kir::logical_and(inside, kir::lt(of_side, number(side.extent)));
   const std::vector<Expr> by =
       is_a ? place(batch_at_, of_side, {}, sum) : place(batch_at_, {}, of_side, sum);
-  const Expr value = tile_->rounded(operand(which, by, inside));
+  Expr value = operand(which, by, inside);
+  // A masked load is 0 by itself; what is computed need not be.
+  if (inside && value->op != kir::Op::Load) value = pool().select(inside, value, value.like(0));
+  value = tile_->rounded(value);
   Block body;
   body.push_back(kir::Store{shared, tile_->place(is_a, k, i), value, {}});
   if (divide_up(all, some) * some * threads != width * elements)
@@ -328,6 +434,48 @@ Block TiledProduct::store(Expr row_of_tile, Expr column_of_tile, Expr value) {
   return only_where(inside, std::move(body));
 }
 
+// A window of the tile is a thread's, by way of shared memory.
+Block TiledProduct::store_windows(kir::BufferId results) {
+  const std::int64_t threads = tile_->threads(), n = loops_.window, width = tile_->width();
+  const std::int64_t windows = tile_->height() * width / n;
+  const Expr t = pool().var(threads, "t"), e = loop_var(pool(), divide_up(windows, threads), "e");
+  const Expr w = e * number(threads) + t;
+  const std::int64_t across = windows_in_columns() ? width / n : width;
+  Expr row = kir::floor_div(w, across), column = kir::floor_mod(w, across);
+  const std::int64_t step = windows_in_columns() ? 1 : width;  // to the next element of a window
+  Expr& along = windows_in_columns() ? column : row;
+  along = along * number(n);
+  Expr inside;
+  if (windows % threads != 0) inside = kir::lt(w, number(windows));
+  if (rows_.extent % tile_->height() != 0)
+    inside = kir::logical_and(inside, kir::lt(first_row_ + row, number(rows_.extent)));
+  if (columns_.extent % width != 0)
+    inside = kir::logical_and(inside, kir::lt(first_column_ + column, number(columns_.extent)));
+  const Expr first = row * number(width) + column;
+  Block body = store_window(
+      place(batch_at_, first_row_ + row, first_column_ + column, {}),
+      [&](std::int64_t k) { return pool().load(results, dtype_, first + number(k * step)); });
+  return threads_loop(t, in_loop(e, LoopKind::Serial, only_where(inside, std::move(body))));
+}
+
+Block TiledProduct::store_tile() {
+  if (g_.pool == nullptr) {
+    return tile_->for_each(
+        [&](Expr row, Expr column, Expr value) { return store(row, column, value); });
+  }
+  const std::int64_t width = tile_->width();
+  const kir::BufferId results =
+      kernel_.add_buffer("results", dtype_, tile_->height() * width, kir::Space::Shared);
+  Block body = tile_->for_each([&](Expr row, Expr column, Expr value) {
+    Block one;
+    one.push_back(kir::Store{results, row * number(width) + column, value, {}});
+    return one;
+  });
+  body.push_back(kir::Barrier{});
+  append(&body, store_windows(results));
+  return body;
+}
+
 void TiledProduct::emit() {
   const std::int64_t row_tiles = divide_up(rows_.extent, tile_->height()),
                      column_tiles = divide_up(columns_.extent, tile_->width());
@@ -348,6 +496,7 @@ void TiledProduct::emit() {
   const std::int64_t part_slices = divide_up(slices(*tile_), parts_);
   const Expr slice = loop_var(pool(), part_slices, "slice");
 
+  read_parts();
   Block step = fetch(true, t, a, slice);
   append(&step, fetch(false, t, b, slice));
   Block each = threads_loop(t, std::move(step));
@@ -355,21 +504,64 @@ void TiledProduct::emit() {
   append(&each, tile_->multiply(a, b));
   if (part_slices > 1) each.push_back(kir::Barrier{});
   append(&body, in_loop(slice, LoopKind::Serial, std::move(each)));
-  append(&body, tile_->for_each(
-                    [&](Expr row, Expr column, Expr value) { return store(row, column, value); }));
+  append(&body, store_tile());
   make_grid(&kernel_, block, tile_->threads(), std::move(body));
   const Nodes results = parts_ == 1 ? g_.stores : Nodes();
   b_.launch(std::move(kernel_), lower_, results, fmt::format("{}, {} blocks", name(), blocks),
             2 * loops_.macs(), g_.core);
-  if (parts_ > 1) TotalOfParts(b_, g_, loops_).emit(partials_, parts_);
+  if (parts_ == 1) return;
+  TotalOfParts(b_, g_, loops_).emit(partials_, parts_);
+  keep_parts();
+}
+
+// Others may add the parts up themselves. Adds what they need to know of this kernel's axes.
+void TiledProduct::keep_parts() {
+  if (!has_plain_axes() || g_.core->aval.shape.rank() == 0) return;
+  const auto axes = std::make_shared<Numbering>(b_, g_, loops_);
+  const std::int64_t parts = parts_, count = elements();
+  const int partials = partials_;
+  const DType dtype = dtype_;
+  b_.split_sums.push_back(
+      {g_.core, g_.stores, parts, [=](Lowerer& lower, const Index& at, Expr guard) {
+         const Expr first = axes->number_of(at);
+         Expr sum = lower.load(partials, first, dtype, guard);
+         for (std::int64_t p = 1; p < parts; ++p)
+           sum = sum + lower.load(partials, first + first.pool().integer(p * count), dtype, guard);
+         return sum;
+       }});
+}
+
+// Where the next product after a split one reads its value, it does not wait for the launch that
+// adds the parts: it adds them as it reads, where that is not much.
+void TiledProduct::read_parts() {
+  Nodes in_place;
+  for (const SplitSum& s : b_.split_sums) {
+    if (b_.levels.of(g_.core) != b_.levels.of(s.core) + 1) continue;
+    double loads = 0;
+    for (const int which : {0, 1}) {
+      const ir::NodeImpl* operand = g_.core->inputs[static_cast<std::size_t>(which)];
+      const bool is_a = which == loops_.a;
+      const std::int64_t again = is_a ? divide_up(columns_.extent, tile_->width())
+                                      : divide_up(rows_.extent, tile_->height());
+      if (b_.dataflow.depends(operand, s.core))
+        loads += static_cast<double>(again * s.parts * operand->aval.numel());
+    }
+    if (loads == 0 || loads > kMostReads * static_cast<double>(b_.target.gpu->units)) continue;
+    in_place.insert(in_place.end(), s.stores.begin(), s.stores.end());
+    lower_.bind(s.core, [this, value = s.value](const Index& at, Expr guard) {
+      return value(lower_, at, guard);
+    });
+  }
+  lower_.compute_in_place(std::move(in_place));
+  lower_.forget();
 }
 
 }  // namespace
 
 std::vector<Choice> product_ways(Builder& b, const Product& g) {
-  if (g.pool || g.sparse) return {};
-  const Loops loops = loops_of(b, g.core);
-  if (loops.macs() == 0) return {};
+  if (g.sparse) return {};
+  Loops loops = loops_of(b, g.core);
+  if (loops.macs() == 0 || (g.pool != nullptr && !split_windows(g, &loops))) return {};
   std::vector<Choice> ways;
   for (const TiledProduct::MakeTile make : {mma_tile, fma_tile}) {
     const auto kernel = std::make_shared<TiledProduct>(b, g, loops, make);

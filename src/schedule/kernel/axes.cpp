@@ -52,6 +52,24 @@ bool slides(const NodeImpl* core, int dim) {
   });
 }
 
+bool has_whole_windows(const NodeImpl* core, const NodeImpl* pool) {
+  if (core->op->cls != OpClass::Contraction || pool->op->cls != OpClass::Window ||
+      pool->op->zeros != Zeros::None || !is_floating(core->aval.dtype))
+    return false;
+  const auto &window = pool->attrs.ints("window"), &stride = pool->attrs.ints("stride");
+  int dims = 0;
+  std::int64_t volume = 1;
+  for (std::size_t d = 0; d < window.size(); ++d) {
+    if (window[d] != stride[d] || (window[d] > 1 && !slides(core, static_cast<int>(d))) ||
+        pool->attrs.ints("lo")[d] != 0 || pool->attrs.ints("hi")[d] > 0 ||
+        pool->attrs.ints("dilation")[d] != 1)
+      return false;
+    dims += window[d] > 1;
+    volume *= window[d];
+  }
+  return dims >= 1 && dims <= 2 && volume <= 16;
+}
+
 std::int64_t column_extent(const NodeImpl* core) {
   for (const ContractionAxis& x : axes_of(core)) {
     if (x.out.dim >= 0 && x.lhs.dim < 0) return core->aval.shape[x.out.dim];

@@ -38,6 +38,9 @@ Coefficients operand_coefficients(const ir::NodeImpl* core, int side);
 /// True when a window of the first operand slides along this dimension of the result, as along a
 /// convolution's spatial ones: an axis moves both, and a summed axis moves the operand there too.
 bool slides(const ir::NodeImpl* core, int dim);
+/// Whether a pooling takes windows that follow each other without overlap or padding over one or
+/// two spatial dimensions of a convolution's result.
+bool has_whole_windows(const ir::NodeImpl* core, const ir::NodeImpl* pool);
 /// The size of the result's first dimension that only the second operand has: a convolution's
 /// features, a matrix's columns; 1 where there is none.
 std::int64_t column_extent(const ir::NodeImpl* core);

@@ -17,7 +17,7 @@ std::string name_of(const Dataflow& flow, const ir::NodeImpl* n) {
 }  // namespace
 
 Builder::Builder(const Graph& g, const Dataflow& flow, const Target& made_for)
-    : dataflow(flow), target(made_for) {
+    : dataflow(flow), levels(flow), target(made_for) {
   for (std::size_t i = 0; i < g.inputs().size(); ++i) {
     const ir::NodeImpl* n = g.inputs()[i].node();
     BufferPlan p;

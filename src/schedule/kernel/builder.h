@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -8,10 +9,21 @@
 #include "schedule/group.h"
 #include "schedule/kernel/lowering.h"
 #include "schedule/kernel/sparse_spec.h"
+#include "schedule/levels.h"
 #include "schedule/plan.h"
 #include "schedule/target.h"
 
 namespace lilith::schedule {
+
+/// A product whose sum was taken in parts, which lie in memory until a second launch has added
+/// them.
+struct SplitSum {
+  ir::NodeImpl* core = nullptr;
+  Nodes stores;  // what the second launch stores
+  std::int64_t parts = 0;
+  /// The product's element at an index, added up in another kernel.
+  std::function<kir::Expr(Lowerer&, const Index&, kir::Expr guard)> value;
+};
 
 /// The plan while it grows: which value lies in which buffer.
 struct Builder {
@@ -19,10 +31,12 @@ struct Builder {
   Builder(const Graph& g, const Dataflow& dataflow, const Target& target);
 
   const Dataflow& dataflow;
+  const Levels levels;
   const Target& target;
   Plan plan;
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;
   std::vector<SparseList> sparse_lists;
+  std::vector<SplitSum> split_sums;
   // Of operands, by what says all about them: buffers; -1 until the kernel that fills it is made.
   std::map<std::vector<std::int64_t>, int> copies;
 

@@ -80,8 +80,8 @@ kir::Stmt MapKernel::store_result(std::size_t k, Expr value, const std::vector<E
   return kir::Store{lower.written_param(buffer), place, value, {}};
 }
 
-void MapKernel::launch(std::string how) {
-  b.launch(std::move(kernel), lower, g.results(), std::move(how), flops_of(g));
+void MapKernel::launch(std::string how, const Nodes& results) {
+  b.launch(std::move(kernel), lower, results, std::move(how), flops_of(g));
 }
 
 }  // namespace lilith::schedule

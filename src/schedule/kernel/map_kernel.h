@@ -29,7 +29,8 @@ struct MapKernel {
   kir::Stmt store_result(std::size_t k, kir::Expr value, const std::vector<kir::Expr>& by);
 
   /// Ends the kernel, once the results have their buffers and the body is there.
-  void launch(std::string how);
+  void launch(std::string how) { launch(std::move(how), g.results()); }
+  void launch(std::string how, const Nodes& results);
 
   Builder& b;
   const Map g;

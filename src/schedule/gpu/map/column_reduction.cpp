@@ -61,21 +61,25 @@ struct Tile {
 
 class Columns {
  public:
-  Columns(MapKernel& map, std::int64_t chunks)
-      : map_(map), tile_(map, chunks), sums_(map, chunks, extent_of(tile_.kept)) {}
+  Columns(MapKernel& map, std::int64_t chunks, const ColumnEnd* end)
+      : map_(map), tile_(map, chunks), sums_(map, chunks, extent_of(tile_.kept)), end_(end) {}
 
   void emit() {
     Block body, point = accumulate(&body), keep, last;
     const Expr t = pool().var(kWidth, "t"), q = pool().var(tile_.height, "q");
     for (std::size_t r = 0; r < accs_.size(); ++r) combine(r, t, q, &keep, &last);
+    if (end_ != nullptr) append(&last, store_end(tile_.first + t));
     append(&body, std::move(point));
     append(&body, threads_loop(tile_.y, tile_.x, std::move(keep)));
     body.push_back(kir::Barrier{});
     append(&body, threads_loop(t, std::move(last)));
     make_grid(&map_.kernel, tile_.block, tile_.height * kWidth, std::move(body));
+    Nodes results = map_.g.results();
+    if (end_ != nullptr) results = end_->nodes();
     map_.launch(
         fmt::format("column reduction, {} columns of {} rows in {} chunks, {} threads a column",
-                    extent_of(tile_.kept), tile_.rows, tile_.chunks, tile_.height));
+                    extent_of(tile_.kept), tile_.rows, tile_.chunks, tile_.height),
+        results);
     sums_.combine(*map_.b.target.gpu);
   }
 
@@ -119,7 +123,7 @@ class Columns {
                                tile_.y * pool().integer(kWidth) + tile_.x,
                                pool().read(acc.reg, acc.dtype, {tile_.y, tile_.x}),
                                {}});
-    const kir::RegId sum = map_.kernel.add_reg("sum", acc.dtype);
+    const kir::RegId sum = end_ != nullptr ? end_->sums[r] : map_.kernel.add_reg("sum", acc.dtype);
     last->push_back(kir::DeclReg{sum, acc.init});
     Block add;
     add.push_back(kir::Accumulate{sum,
@@ -129,6 +133,7 @@ class Columns {
                                   {},
                                   {}});
     append(last, in_loop(q, kir::LoopKind::Serial, std::move(add)));
+    if (end_ != nullptr) return;
     const Expr column = tile_.first + t;
     Block store;
     store.push_back(sums_.store(r, tile_.chunk, tile_.element(column), pool().read(sum, acc.dtype),
@@ -136,19 +141,32 @@ class Columns {
     append(last, only_where(tile_.has(column), std::move(store)));
   }
 
+  Block store_end(Expr column) {
+    const std::vector<Expr> by = tile_.place(column, {});
+    Block stores;
+    for (const auto& [n, value] : end_->stores)
+      stores.push_back(map_.lower.store(map_.b.buffer(n), map_.domain.kept_index(n), value));
+    substitute(&stores, by);
+    return only_where(tile_.has(column), std::move(stores));
+  }
+
   MapKernel& map_;
   const Tile tile_;
   ChunkSums sums_;
+  const ColumnEnd* const end_;
   std::vector<Accumulator> accs_;
 };
 
 }  // namespace
 
-void emit_column_reduction(MapKernel& map) {
+std::int64_t column_chunks(MapKernel& map) {
   const std::vector<LoopDim> kept = map.loops(false);
   const std::int64_t columns = kept.back().extent;
   const std::int64_t tiles = extent_of(kept) / columns * divide_up(columns, kWidth);
-  Columns(map, chunks_for(*map.b.target.gpu, tiles, extent_of(map.loops(true)))).emit();
+  return chunks_for(*map.b.target.gpu, tiles, extent_of(map.loops(true)));
 }
+
+void emit_column_reduction(MapKernel& map) { Columns(map, column_chunks(map), nullptr).emit(); }
+void emit_column_chain(MapKernel& map, const ColumnEnd& end) { Columns(map, 1, &end).emit(); }
 
 }  // namespace lilith::schedule::gpu

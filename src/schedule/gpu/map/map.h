@@ -3,6 +3,7 @@
 #include <string>
 
 #include "schedule/gpu/blocks.h"
+#include "schedule/kernel/backend.h"
 #include "schedule/kernel/map_kernel.h"
 #include "schedule/kernel/reduction.h"
 
@@ -24,6 +25,27 @@ struct Crossing {
 };
 std::optional<Crossing> find_crossing(MapKernel& map);
 void emit_crossing(MapKernel& map, const Crossing& c);
+
+/// What is computed of the sums of a column, instead of storing all of them.
+struct ColumnEnd {
+  struct Value {
+    ir::NodeImpl* node;
+    kir::Expr value;  // in terms of the map's variables and the registers of the sums
+  };
+  std::vector<kir::RegId> sums;  // a register a reduction
+  std::vector<Value> stores;
+  Nodes nodes() const {
+    Nodes all;
+    for (const Value& v : stores) all.push_back(v.node);
+    return all;
+  }
+};
+
+void emit_column_chain(MapKernel& map, const ColumnEnd& end);
+/// The chunks of rows that a column reduction is cut into.
+std::int64_t column_chunks(MapKernel& map);
+/// Sums over columns and what follows from them point by point; none for other chains.
+std::vector<Choice> column_chain_ways(Builder& b, const RowChain& g);
 
 /// Into how many chunks a reduction is cut so that the device has blocks enough, beside `blocks` of
 /// them; 1 where these are enough or a chunk would be short.

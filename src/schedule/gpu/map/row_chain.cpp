@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 
+#include "kernel_ir/walk.h"
 #include "schedule/gpu/backend.h"
 #include "schedule/gpu/blocks.h"
+#include "schedule/gpu/map/map.h"
 #include "schedule/kernel/row_stages.h"
 
 // Maps that depend on each other row by row: a block has a row, which its threads keep in shared
@@ -31,6 +33,7 @@ class RowsOfBlocks : public RowStages {
   void build(std::vector<int> order);
 
  private:
+  bool is_read(kir::RegId scalar) const;
   void emit_scalars(const Stage& s, Block* row);
   void emit_elements(const Stage& s, Block* row);
 
@@ -50,15 +53,30 @@ std::optional<std::vector<int>> RowsOfBlocks::find_order() {
   return order;
 }
 
-// Of the kept shape: one value a row, the same for all threads.
+// A later stage reads the scalar.
+bool RowsOfBlocks::is_read(kir::RegId scalar) const {
+  bool found = false;
+  for (const Stage& s : stages_) {
+    for (const Expr& value : s.values) {
+      kir::for_each_below(
+          value, [&](Expr x) { found = found || (x->op == kir::Op::RegRead && x->i == scalar); });
+    }
+  }
+  return found;
+}
+
+// Of the kept shape: one value a row, the same for all threads. What is stored alone is one
+// thread's, which may then update it in place.
 void RowsOfBlocks::emit_scalars(const Stage& s, Block* row) {
   Block visible;
   for (std::size_t i = 0; i < s.map->stores.size(); ++i) {
     NodeImpl* n = s.map->stores[i];
-    row->push_back(kir::DeclReg{s.scalars[i], s.values[i]});
-    const DType dtype = compute_dtype(n->aval.dtype);
-    if (is_visible(n))
-      visible.push_back(store(n, domain_.kept_index(n), pool().read(s.scalars[i], dtype)));
+    Expr value = s.values[i];
+    if (is_read(s.scalars[i])) {
+      row->push_back(kir::DeclReg{s.scalars[i], value});
+      value = pool().read(s.scalars[i], compute_dtype(n->aval.dtype));
+    }
+    if (is_visible(n)) visible.push_back(store(n, domain_.kept_index(n), value));
   }
   if (!visible.empty()) append(row, one_thread(pool(), std::move(visible)));
 }
@@ -114,7 +132,7 @@ void RowsOfBlocks::build(std::vector<int> order) {
 std::vector<Choice> row_chain_ways(Builder& b, const RowChain& g) {
   if (!has_rows(g)) return {};
   const auto order = RowsOfBlocks(b, g).find_order();
-  if (!order) return {};
+  if (!order) return column_chain_ways(b, g);
   const auto rows = std::make_shared<RowsOfBlocks>(b, g);
   return {{fmt::format("chain of {} stages", g.stages.size()), 0, rows->results(*order),
            [rows, order] { rows->build(*order); }}};
