@@ -14,7 +14,7 @@ if(TARGET lilith-cli)
   install(TARGETS lilith-cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT Lilith)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lilith DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  COMPONENT Lilith FILES_MATCHING PATTERN "*.h")
+  COMPONENT Lilith FILES_MATCHING PATTERN "*.h" PATTERN "*.inc")
 install(EXPORT LilithTargets NAMESPACE Lilith:: DESTINATION ${lilith_cmake_dir} COMPONENT Lilith)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/LilithConfig.cmake.in
   ${CMAKE_CURRENT_BINARY_DIR}/LilithConfig.cmake INSTALL_DESTINATION ${lilith_cmake_dir})

@@ -136,7 +136,7 @@ std::vector<Workload> extremes() {
        [](const Tensors& x) { return amax(x[0], {1}); }},
       {"max of rows by index 4096x1024",
        {normal({4096, 1024})},
-       [](const Tensors& x) { return max(x[0], 1).first; }},
+       [](const Tensors& x) { return max(x[0], 1).values; }},
       {"argmax of 8M",
        {normal({8, 1 << 20})},
        [](const Tensors& x) { return argmax(x[0]); },
@@ -154,7 +154,7 @@ std::vector<Workload> extremes() {
        [](const Tensors& x) {
          const Tensor first = argmax(x[0], 1, true);
          const Tensor others = masked_fill(x[0], arange(1000) == first, -1e9);
-         return max(others, 1).first;
+         return max(others, 1).values;
        }},
       {"count of positives 4M",
        {normal({2048, 2048})},

@@ -334,6 +334,7 @@ Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f);
 /// y, z for tensors); outputs are what f returns, then the fields that it assigned. Captured
 /// tensors are data.
 template <class F, class... A>
+  requires(!std::is_base_of_v<Tensor, std::remove_cvref_t<F>>)  // the trace of a matrix
 Graph trace(F&& f, A&&... args) {
   using Fn = std::remove_reference_t<F>;
   static_assert(std::is_invocable_v<Fn&, detail::TracedArg<A>...>,

@@ -12,6 +12,9 @@ inline constexpr DType kBool = DType::Bool, kUInt8 = DType::U8, kInt8 = DType::I
                        kInt16 = DType::I16, kInt32 = DType::I32, kInt64 = DType::I64,
                        kFloat16 = DType::F16, kBFloat16 = DType::BF16, kFloat32 = DType::F32,
                        kFloat64 = DType::F64;
+// The names of PyTorch's C++ side for the same.
+inline constexpr DType kByte = kUInt8, kChar = kInt8, kShort = kInt16, kInt = kInt32,
+                       kLong = kInt64, kHalf = kFloat16, kFloat = kFloat32, kDouble = kFloat64;
 
 /// The short name that graphs and errors show: "f32", "i64", "bool".
 std::string_view name(DType dtype);

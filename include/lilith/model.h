@@ -2,6 +2,8 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lilith/load_state.h"
 #include "lilith/reflect.h"
@@ -153,6 +155,12 @@ template <Model A, Model B>
 void tie(A& target, B& source, SourceLocation loc = SourceLocation::current()) {
   tie(ModelRef(target, loc), ModelRef(source, loc));
 }
+
+/// The parameters in the order of declaration, what is tied or shared once, and with their paths.
+/// Ref: torch.nn.Module.parameters, torch.nn.Module.named_parameters
+std::vector<Tensor> parameters(ConstModelRef m);
+std::vector<std::pair<std::string, Tensor>> named_parameters(ConstModelRef m);
+std::vector<std::pair<std::string, Tensor>> named_buffers(ConstModelRef m);
 
 /// Number of elements of all parameters.
 std::int64_t num_parameters(ConstModelRef m);

@@ -4,6 +4,7 @@
 // says. A dimension may be negative and then counts from the end. An undefined Tensor stands for
 // None.
 #include "lilith/ops/activation.h"
+#include "lilith/ops/aliases.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"

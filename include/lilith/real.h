@@ -125,6 +125,13 @@ using Dim = detail::Whole<int>;
 using Int = detail::Whole<std::int64_t>;
 
 namespace detail {
+/// Stands before options that are all given by name: {2, 1} is a list of two sizes, as in PyTorch,
+/// not the first two options.
+struct Named {};
+/// A number of any kind, bool included, which Real, Int and Dim refuse with a text. Parameters of
+/// this kind take no braces, which stand for options.
+template <class T>
+concept AnyNumber = std::is_arithmetic_v<Plain<T>>;
 /// Stands before the options that are given by name alone, where PyTorch's list goes on with
 /// another argument.
 struct ByName {

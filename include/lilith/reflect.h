@@ -124,6 +124,8 @@ void walk(T& x, Visitor& v) {
     v.real(x);
   else if constexpr (std::is_same_v<Value, Dim> || std::is_same_v<Value, Int>)
     v.integer(x);
+  else if constexpr (is_choice<Value>)
+    v.integer(static_cast<std::int64_t>(x.kind()));
   else if constexpr (std::is_array_v<T>)
     walk_array(x, v);
   else if constexpr (std::is_same_v<Value, const char*> || std::is_same_v<Value, char*>)

@@ -1,7 +1,9 @@
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace lilith {
@@ -13,6 +15,13 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<std::int64_t> dims) : Shape(dims.begin(), dims.size()) {}
+  /// One dimension: zeros(3), x.view(-1).
+  template <std::integral T>
+  Shape(T size) : dims_{static_cast<std::int64_t>(size)}, rank_(1) {
+    static_assert(!std::is_same_v<T, bool>,
+                  "lilith: a bool stands where a shape is due and would be read as size 0 or 1; "
+                  "look up the order of the function's parameters");
+  }
   Shape(const std::vector<std::int64_t>& dims) : Shape(dims.data(), dims.size()) {}
   Shape(const std::int64_t* dims, std::size_t rank);  // Error when rank > kMaxRank
 

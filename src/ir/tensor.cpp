@@ -73,9 +73,27 @@ std::int64_t Tensor::size(Dim d, SourceLocation loc) const {
   return shape()[d < 0 ? d + rank : int{d}];
 }
 
+std::int64_t Tensor::stride(Dim d, SourceLocation loc) const {
+  size(d, loc);  // checks d
+  return stride()[d < 0 ? d + ndim() : int{d}];
+}
+
+double Tensor::item(SourceLocation loc) const {
+  const double value = item_f64(loc);
+  if (!is_integral(dtype())) return value;
+  const std::int64_t whole = item_i64(loc);
+  const LocScope scope(loc);
+  LILITH_CHECK(
+      whole == INT64_MIN || (whole != INT64_MAX && static_cast<std::int64_t>(value) == whole),
+      "item: {} does not fit a double; write item<std::int64_t>()", whole);
+  return value;
+}
+
+bool Tensor::is_nonzero(SourceLocation loc) const { return item<bool>(loc); }
+
 const void* Tensor::raw_data(SourceLocation loc) const {
   LocScope scope(loc, "data");
-  LILITH_CHECK(device() == cpu(),
+  LILITH_CHECK(device() == lilith::cpu(),
                "data: the tensor is {} on {}; the host reads a copy: x.to(cpu()).data<T>()",
                aval().str(), device().str());
   Storage& storage = *ir::realise(*this, "data");

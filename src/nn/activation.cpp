@@ -111,4 +111,15 @@ Tensor PReLU::operator()(const Tensor& x, SourceLocation loc) const {
   return prelu(x, weight);
 }
 
+Tensor Threshold::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return lilith::threshold(x, threshold, value);
+}
+Tensor Softmax2d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  LILITH_CHECK(x.ndim() == 3 || x.ndim() == 4, "Softmax2d: x is {}; need [N,C,H,W] or [C,H,W].",
+               x.aval().str());
+  return softmax(x, -3);
+}
+
 }  // namespace lilith

@@ -74,13 +74,15 @@ Conv<D>::Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
   LILITH_CHECK(!same_padding || !strided, "Conv{}d: padding \"same\" needs stride 1.", D);
   const Shape shape = weight_shape<D>(out_channels, in_channels / groups, kernel);
   const std::int64_t fan_in = shape.numel() / out_channels;
-  weight = nn::fan_in_uniform(shape, fan_in, options.dtype);
-  if (options.bias) bias = nn::fan_in_uniform({out_channels}, fan_in, options.dtype);
+  weight = detail::fan_in_uniform(shape, fan_in, options.dtype);
+  if (options.bias) bias = detail::fan_in_uniform({out_channels}, fan_in, options.dtype);
 }
 
 template <int D>
 Tensor Conv<D>::forward(const Tensor& x) const {
-  const auto conv = D == 1 ? conv1d : D == 2 ? conv2d : conv3d;
+  using Function = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&,
+                              const Padding&, const IntList&, Int);
+  const Function functions[] = {conv1d, conv2d, conv3d}, conv = functions[D - 1];
   const Padding given = same_padding ? Padding("same") : Padding(list(padding));
   if (padding_mode == PadMode::Constant)
     return conv(x, weight, bias, list(stride), given, list(dilation), groups);
@@ -113,13 +115,16 @@ ConvTranspose<D>::ConvTranspose(Int in_channels, Int out_channels, const IntList
   const Shape shape = weight_shape<D>(in_channels, out_channels / groups, kernel);
   // PyTorch counts the fan of weight[1], which are the output's channels here.
   const std::int64_t fan_in = shape.numel() / in_channels;
-  weight = nn::fan_in_uniform(shape, fan_in, options.dtype);
-  if (options.bias) bias = nn::fan_in_uniform({out_channels}, fan_in, options.dtype);
+  weight = detail::fan_in_uniform(shape, fan_in, options.dtype);
+  if (options.bias) bias = detail::fan_in_uniform({out_channels}, fan_in, options.dtype);
 }
 
 template <int D>
 Tensor ConvTranspose<D>::forward(const Tensor& x) const {
-  const auto conv = D == 1 ? conv_transpose1d : D == 2 ? conv_transpose2d : conv_transpose3d;
+  using Function = Tensor (*)(const Arg&, const Tensor&, const Tensor&, const IntList&,
+                              const IntList&, const IntList&, Int, const IntList&);
+  const Function functions[] = {conv_transpose1d, conv_transpose2d, conv_transpose3d},
+                 conv = functions[D - 1];
   return conv(x, weight, bias, list(stride), list(padding), list(output_padding), groups,
               list(dilation));
 }

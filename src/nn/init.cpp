@@ -30,14 +30,14 @@ Tensor uniform(const Shape& shape, const TensorOptions& options, double a, doubl
 
 }  // namespace
 
-namespace nn {
+namespace detail {
 Tensor fan_in_uniform(const Shape& shape, std::int64_t fan_in, DType dtype) {
   if (fan_in <= 0) return zeros(shape, {.dtype = dtype});
   const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
   if (is_half(dtype)) return uniform(shape, {.dtype = dtype}, -bound, bound);
   return rand(shape, {.dtype = dtype}) * (2 * bound) - bound;
 }
-}  // namespace nn
+}  // namespace detail
 
 namespace init {
 

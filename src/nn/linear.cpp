@@ -16,8 +16,8 @@ Linear::Linear(Int in_features, Int out_features, const LinearOptions& options,
   LILITH_CHECK(in_features >= 0 && out_features >= 0,
                "Linear: in_features and out_features must not be negative; got {} and {}.",
                in_features, out_features);
-  weight = nn::fan_in_uniform({out_features, in_features}, in_features, options.dtype);
-  if (options.bias) bias = nn::fan_in_uniform({out_features}, in_features, options.dtype);
+  weight = detail::fan_in_uniform({out_features, in_features}, in_features, options.dtype);
+  if (options.bias) bias = detail::fan_in_uniform({out_features}, in_features, options.dtype);
 }
 Tensor Linear::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
@@ -30,9 +30,9 @@ Bilinear::Bilinear(Int in1_features, Int in2_features, Int out_features,
   LILITH_CHECK(in1_features > 0 && in2_features > 0 && out_features > 0,
                "Bilinear: the numbers of features must be positive; got {}, {} and {}.",
                in1_features, in2_features, out_features);
-  weight =
-      nn::fan_in_uniform({out_features, in1_features, in2_features}, in1_features, options.dtype);
-  if (options.bias) bias = nn::fan_in_uniform({out_features}, in1_features, options.dtype);
+  weight = detail::fan_in_uniform({out_features, in1_features, in2_features}, in1_features,
+                                  options.dtype);
+  if (options.bias) bias = detail::fan_in_uniform({out_features}, in1_features, options.dtype);
 }
 Tensor Bilinear::operator()(const Tensor& x1, const Tensor& x2, SourceLocation loc) const {
   LocScope scope(loc);

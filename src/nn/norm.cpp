@@ -112,6 +112,17 @@ Tensor LayerNorm::operator()(const Tensor& x, SourceLocation loc) const {
   return layer_norm(x, normalized_shape, weight, bias, eps);
 }
 
+RMSNorm::RMSNorm(const IntList& shape, const RMSNormOptions& options, SourceLocation loc)
+    : normalized_shape(shape.vec()) {
+  LocScope scope(loc);
+  if (options.eps) eps = *options.eps;
+  if (options.elementwise_affine) weight = ones(normalized_shape, {.dtype = options.dtype});
+}
+Tensor RMSNorm::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return rms_norm(x, normalized_shape, weight, eps ? std::optional<Real>(*eps) : std::nullopt);
+}
+
 GroupNorm::GroupNorm(Int num_groups, Int num_channels, const GroupNormOptions& options,
                      SourceLocation loc)
     : num_groups(num_groups), eps(options.eps) {

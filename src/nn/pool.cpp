@@ -12,8 +12,10 @@ MaxPool::MaxPool(const IntList& kernel_size, const MaxPoolOptions& options)
       padding(options.padding.vec()),
       dilation(options.dilation.vec()),
       ceil_mode(options.ceil_mode) {}
-MaxPool::MaxPool(const IntList& kernel_size, std::int64_t stride)
-    : MaxPool(kernel_size, MaxPoolOptions{.stride = stride}) {}
+MaxPool::MaxPool(const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                 const IntList& dilation, ByName)
+    : MaxPool(kernel_size,
+              MaxPoolOptions{.stride = stride, .padding = padding, .dilation = dilation}) {}
 
 AvgPool::AvgPool(const IntList& kernel_size, const AvgPoolOptions& options)
     : kernel_size(kernel_size.vec()),
@@ -22,8 +24,13 @@ AvgPool::AvgPool(const IntList& kernel_size, const AvgPoolOptions& options)
       ceil_mode(options.ceil_mode),
       count_include_pad(options.count_include_pad),
       divisor_override(options.divisor_override) {}
-AvgPool::AvgPool(const IntList& kernel_size, std::int64_t stride)
-    : AvgPool(kernel_size, AvgPoolOptions{.stride = stride}) {}
+AvgPool::AvgPool(const IntList& kernel_size, const IntList& stride, const IntList& padding,
+                 bool ceil_mode, bool count_include_pad, std::optional<Int> divisor_override)
+    : AvgPool(kernel_size, AvgPoolOptions{.stride = stride,
+                                          .padding = padding,
+                                          .ceil_mode = ceil_mode,
+                                          .count_include_pad = count_include_pad,
+                                          .divisor_override = divisor_override}) {}
 
 }  // namespace detail
 

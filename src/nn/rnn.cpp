@@ -80,7 +80,7 @@ Recurrent::Recurrent(const char* name, std::int64_t gates, const Config& c, Loc 
                dropout);
   const std::int64_t rows = gates * hidden_size;
   const auto draw = [&](const Shape& shape) {
-    return nn::fan_in_uniform(shape, hidden_size, c.dtype);
+    return detail::fan_in_uniform(shape, hidden_size, c.dtype);
   };
   for (std::int64_t layer = 0; layer < num_layers; ++layer)
     for (std::int64_t d = 0; d < directions(); ++d) {
@@ -238,11 +238,11 @@ void init_cell(C& cell, const char* name, std::int64_t gates, std::int64_t input
                "{}: input_size and hidden_size must be positive; got {} and {}.", name, input_size,
                hidden_size);
   const std::int64_t rows = gates * hidden_size;
-  cell.weight_ih = nn::fan_in_uniform({rows, input_size}, hidden_size, o.dtype);
-  cell.weight_hh = nn::fan_in_uniform({rows, hidden_size}, hidden_size, o.dtype);
+  cell.weight_ih = detail::fan_in_uniform({rows, input_size}, hidden_size, o.dtype);
+  cell.weight_hh = detail::fan_in_uniform({rows, hidden_size}, hidden_size, o.dtype);
   if (!o.bias) return;
-  cell.bias_ih = nn::fan_in_uniform({rows}, hidden_size, o.dtype);
-  cell.bias_hh = nn::fan_in_uniform({rows}, hidden_size, o.dtype);
+  cell.bias_ih = detail::fan_in_uniform({rows}, hidden_size, o.dtype);
+  cell.bias_hh = detail::fan_in_uniform({rows}, hidden_size, o.dtype);
 }
 
 template <class C>

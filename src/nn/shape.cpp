@@ -7,14 +7,27 @@ namespace lilith {
 
 namespace detail {
 
-template <int D, PadMode Mode>
-PadLayer<D, Mode>::PadLayer(const IntList& list, SourceLocation loc) : padding(list.vec()) {
+namespace {
+std::vector<std::int64_t> sides(const IntList& list, std::size_t d, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  if (padding.size() == 1) padding.assign(2 * D, padding[0]);
-  LILITH_CHECK(padding.size() == 2 * D, "Pad{}d: padding takes 1 or {} numbers; got {}.", D, 2 * D,
-               padding.size());
+  LILITH_CHECK(list.size() == 1 || list.size() == 2 * d,
+               "Pad{}d: padding takes 1 or {} numbers; got {}.", d, 2 * d, list.size());
+  return list.size() == 1 ? std::vector<std::int64_t>(2 * d, list[0]) : list.vec();
 }
-template <int D, PadMode Mode>
+}  // namespace
+
+template <int D, PadMode::Kind Mode>
+PadLayer<D, Mode>::PadLayer(const IntList& list, SourceLocation loc)
+    : padding(sides(list, D, loc)) {}
+template <int D>
+ConstantPad<D>::ConstantPad(const IntList& list, Real value, SourceLocation loc)
+    : padding(sides(list, D, loc)), value(value) {}
+template <int D>
+Tensor ConstantPad<D>::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return constant_pad_nd(x, padding, value);
+}
+template <int D, PadMode::Kind Mode>
 Tensor PadLayer<D, Mode>::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return pad(x, padding, Mode);
@@ -28,6 +41,12 @@ template class PadLayer<3, PadMode::Reflect>;
 template class PadLayer<1, PadMode::Replicate>;
 template class PadLayer<2, PadMode::Replicate>;
 template class PadLayer<3, PadMode::Replicate>;
+template class PadLayer<1, PadMode::Circular>;
+template class PadLayer<2, PadMode::Circular>;
+template class PadLayer<3, PadMode::Circular>;
+template class ConstantPad<1>;
+template class ConstantPad<2>;
+template class ConstantPad<3>;
 
 }  // namespace detail
 
@@ -38,6 +57,17 @@ Tensor PixelShuffle::operator()(const Tensor& x, SourceLocation loc) const {
 Tensor PixelUnshuffle::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return pixel_unshuffle(x, downscale_factor);
+}
+Tensor ChannelShuffle::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return channel_shuffle(x, groups);
+}
+Tensor Upsample::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  InterpolateOptions options{.mode = mode, .align_corners = align_corners};
+  if (size) options.size = *size;
+  if (scale_factor) options.scale_factor = *scale_factor;
+  return interpolate(x, options);
 }
 Tensor CosineSimilarity::operator()(const Tensor& a, const Tensor& b, SourceLocation loc) const {
   LocScope scope(loc);

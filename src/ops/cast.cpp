@@ -126,9 +126,11 @@ Tensor clamp_max(const Arg& x, const Arg& max) {
   const Operands o = broadcast_operands("clamp_max", x, max, ops::result_type({&x, &max}));
   return apply(select_op, {bound_wins("gt", o.a, o.b, max.is_scalar()), o.b, o.a});
 }
-Tensor clamp(const Arg& x, const Arg& min, const Arg& max) {
+Tensor clamp(const Arg& x, const Bound& min, const Bound& max) {
   LocScope scope(x.loc());
-  return clamp_max(clamp_min(x, min), max);
+  LILITH_CHECK(min.arg() || max.arg(), "clamp: neither min nor max is given; need one");
+  if (!max.arg()) return clamp_min(x, *min.arg());
+  return clamp_max(min.arg() ? clamp_min(x, *min.arg()) : x.tensor(), *max.arg());
 }
 
 }  // namespace lilith

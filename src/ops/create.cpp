@@ -184,6 +184,10 @@ Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options) 
   check_factory("full", shape, options);
   return expand(make_cast(make_reshape(value.tensor(), {}), options.dtype), shape);
 }
+Tensor scalar_tensor(const Arg& value, const TensorOptions& options) {
+  LocScope scope(value.loc());
+  return full({}, value, options);
+}
 Tensor zeros_like(const Arg& x, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   return full_like(x, 0, dtype);
@@ -211,6 +215,9 @@ Tensor arange(const Arg& start, const Arg& end, const Arg& step) {
   const bool floating = a.kind == Scalar::Kind::Float || b.kind == Scalar::Kind::Float ||
                         s.kind == Scalar::Kind::Float;
   return counted(a, b, s, {.dtype = floating ? DType::F32 : DType::I64});
+}
+Tensor arange(const Arg& start, const Arg& end, const TensorOptions& options) {
+  return arange(start, end, 1, options);
 }
 Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options) {
   LocScope scope(end.loc());

@@ -133,13 +133,47 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
   return self.index(items, loc);
 }
 
+namespace {
+
+// The places, row by row, where a mask is true: an index for each of its dimensions. How many there
+// are depends on the values: they are asked for.
+std::vector<Tensor> places_of(const Tensor& mask, const Tensor& x, int first) {
+  const Shape& shape = mask.shape();
+  bool fits = shape.rank() > 0 && first + shape.rank() <= x.ndim();
+  for (int d = 0; fits && d < shape.rank(); ++d) fits = shape[d] == x.shape()[first + d];
+  LILITH_CHECK(fits, "index: a mask {} for {} at dimension {}; need a mask of x's sizes there",
+               mask.aval().str(), x.aval().str(), first);
+  const auto values = mask.to_vector<bool>();
+  std::vector<std::vector<I>> places(shape.size());
+  for (I i = 0; i < mask.numel(); ++i) {
+    if (!values[static_cast<std::size_t>(i)]) continue;
+    I rest = i;
+    for (int d = shape.rank(); d-- > 0; rest /= shape[d])
+      places[static_cast<std::size_t>(d)].push_back(rest % shape[d]);
+  }
+  std::vector<Tensor> out;
+  for (const auto& p : places)
+    out.push_back(from_data(p.data(), {static_cast<I>(p.size())}).to(x.device()));
+  return out;
+}
+
+// Dimensions that an item takes.
+int dims_of(const TensorIndex& item) {
+  using Kind = TensorIndex::Kind;
+  if (item.kind == Kind::Ellipsis || item.kind == Kind::None) return 0;
+  const bool mask = item.kind == Kind::Tensor && item.tensor.dtype() == DType::Bool;
+  return mask ? item.tensor.ndim() : 1;
+}
+
+}  // namespace
+
 Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) const& {
   using Kind = TensorIndex::Kind;
   LocScope scope(loc);
   int named = 0, ellipses = 0;
   for (const TensorIndex& item : items) {
     ellipses += item.kind == Kind::Ellipsis;
-    named += item.kind != Kind::Ellipsis && item.kind != Kind::None;
+    named += dims_of(item);
   }
   LILITH_CHECK(named <= ndim() && ellipses <= 1,
                "index: {} items and {} Ellipsis for {}; need at most one item a dimension and one "
@@ -170,8 +204,15 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
         d += ndim() - named;
         break;
       case Kind::Tensor:
-        dims.push_back(d++);
-        indices.push_back(item.tensor);
+        if (item.tensor.dtype() != DType::Bool) {
+          dims.push_back(d++);
+          indices.push_back(item.tensor);
+          break;
+        }
+        for (const Tensor& places : places_of(item.tensor, x, d)) {
+          dims.push_back(d++);
+          indices.push_back(places);
+        }
         break;
     }
   }

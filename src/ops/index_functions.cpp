@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/reduce.h"
@@ -209,7 +210,10 @@ Tensor one_hot(const Arg& x, Int num_classes) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   check_index("one_hot", t);
-  LILITH_CHECK(num_classes >= 1, "one_hot: num_classes is {}; need num_classes >= 1", num_classes);
+  if (num_classes == -1) num_classes = t.numel() == 0 ? 0 : max(t).item<I>() + 1;
+  LILITH_CHECK(num_classes >= 1,
+               "one_hot: num_classes is {}; need num_classes >= 1, or -1 for as many as x has",
+               num_classes);
   Shape shape = t.shape();
   shape.push_back(num_classes);
   const Tensor wide = make_broadcast(make_cast(t, DType::I64), shape, range(t.ndim()));
@@ -298,6 +302,79 @@ Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, Int index) {
   const Tensor here =
       compare("eq", make_iota(t.shape(), d, DType::I64, t.device()), static_cast<double>(i));
   return make_select(here, broadcast_over(make_cast(src, t.dtype()), t.shape(), {d}), t);
+}
+
+Tensor slice_scatter(const Arg& x, const Tensor& src, Dim dim, Int start, Int end, Int step) {
+  LocScope scope(x.loc());
+  return slice_update(x, src, dim, start, end, step);
+}
+
+Tensor diagonal_scatter(const Arg& x, const Tensor& src, Int offset, Dim dim1, Dim dim2) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  const Shape wanted = diagonal(t, offset, dim1, dim2).shape();
+  LILITH_CHECK(src.shape() == wanted, "diagonal_scatter: src is {}; need shape {}",
+               src.aval().str(), wanted.str());
+  const int a = wrap_dim("diagonal_scatter", dim1, t.ndim()),
+            b = wrap_dim("diagonal_scatter", dim2, t.ndim());
+  const auto place = [&](int d) { return make_iota(t.shape(), d, DType::I64, t.device()); };
+  const Tensor here = compare("eq", sub(place(b), place(a)), static_cast<double>(offset));
+  // src along the dimension that starts at 0 on this diagonal, the other of size 1.
+  Tensor spread = diag_embed(make_cast(src, t.dtype()), offset, a, b);
+  for (const int d : {a, b}) spread = slice_dim(spread, d, 0, std::min(spread.size(d), t.size(d)));
+  Ints lo(t.shape().size(), 0), hi;
+  for (int d = 0; d < t.ndim(); ++d) hi.push_back(t.shape()[d] - spread.shape()[d]);
+  return make_select(here, make_pad(spread, lo, hi, Ints(hi.size(), 0), 0), t);
+}
+
+Tensor as_strided(const Arg& x, const Shape& size, const IntList& stride, Int storage_offset) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(stride.size() == size.size(), "as_strided: size {} and {} strides; need as many",
+               size.str(), stride.size());
+  I low = storage_offset, high = storage_offset;
+  Tensor place = make_full(size, static_cast<double>(storage_offset), DType::I64, t.device());
+  for (int d = 0; d < size.rank(); ++d) {
+    const I step = stride[static_cast<std::size_t>(d)];
+    LILITH_CHECK(size[d] >= 0, "as_strided: size {}; need sizes >= 0", size.str());
+    (step < 0 ? low : high) += step * std::max<I>(size[d] - 1, 0);
+    place =
+        add(place, scale(make_iota(size, d, DType::I64, t.device()), static_cast<double>(step)));
+  }
+  if (size.numel() == 0) return make_full(size, 0, t.dtype(), t.device());
+  LILITH_CHECK(low >= 0 && high < t.numel(),
+               "as_strided: places {} to {} of {}; need them within its {} elements", low, high,
+               t.aval().str(), t.numel());
+  const Tensor flat = make_reshape(t, {t.numel()});
+  return make_reshape(make_gather(flat, 0, make_reshape(place, {size.numel()})), size);
+}
+
+namespace {
+
+Tensor triangle_indices(const char* op, I rows, I columns, I offset, bool lower) {
+  LILITH_CHECK(rows >= 0 && columns >= 0, "{}: {} rows and {} columns; need at least 0", op, rows,
+               columns);
+  std::vector<I> r, c;
+  for (I i = 0; i < rows; ++i) {
+    const I edge = std::clamp<I>(i + offset + (lower ? 1 : 0), 0, columns);
+    for (I j = lower ? 0 : edge; j < (lower ? edge : columns); ++j) {
+      r.push_back(i);
+      c.push_back(j);
+    }
+  }
+  r.insert(r.end(), c.begin(), c.end());
+  return from_data(r.data(), {2, static_cast<I>(c.size())});
+}
+
+}  // namespace
+
+Tensor tril_indices(Int row, Int col, Int offset, SourceLocation loc) {
+  LocScope scope(loc);
+  return triangle_indices("tril_indices", row, col, offset, true);
+}
+Tensor triu_indices(Int row, Int col, Int offset, SourceLocation loc) {
+  LocScope scope(loc);
+  return triangle_indices("triu_indices", row, col, offset, false);
 }
 
 }  // namespace lilith

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "lilith/ops/elementwise.h"
+#include "lilith/ops/reduce.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -268,6 +269,28 @@ Tensor isclose(const Arg& a, const Arg& b, Real rtol, Real atol, bool equal_nan)
   const Tensor x = floating(o.a), y = floating(o.b);
   const Tensor allowed = shift(abs(scale(y, rtol)), atol), off = abs(sub(x, y));
   return logical_or(close, logical_and(isfinite(off), le(off, allowed)));
+}
+bool allclose(const Arg& a, const Arg& b, Real rtol, Real atol, bool equal_nan) {
+  LocScope scope(a.loc());
+  return all(isclose(a, b, rtol, atol, equal_nan)).item<bool>();
+}
+bool equal(const Arg& a, const Arg& b) {
+  LocScope scope(a.loc());
+  return a.tensor().shape() == b.tensor().shape() && all(eq(a, b)).item<bool>();
+}
+Tensor isreal(const Arg& x) {
+  LocScope scope(x.loc());
+  return make_full(x.tensor().shape(), 1, DType::Bool, x.tensor().device());
+}
+Tensor mvlgamma(const Arg& x, Int p) {
+  LocScope scope(x.loc());
+  LILITH_CHECK(p >= 1, "mvlgamma: p is {}; need p >= 1", p);
+  return rounded_once(floating(x), [&](const Tensor& t) {
+    Tensor total = full_as(
+        t, static_cast<double>(p) * static_cast<double>(p - 1) / 4 * std::log(std::numbers::pi));
+    for (int j = 0; j < p; ++j) total = add(total, lgamma(shift(t, -0.5 * static_cast<double>(j))));
+    return total;
+  });
 }
 
 }  // namespace lilith

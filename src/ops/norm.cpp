@@ -134,6 +134,42 @@ Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tenso
   return narrowed(y, x.dtype());
 }
 
+Tensor rms_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight,
+                std::optional<Real> eps) {
+  LocScope scope(input.loc());
+  const Tensor x = operand("rms_norm", input, 1);
+  const int n = static_cast<int>(normalized_shape.size());
+  const Shape wanted(normalized_shape.vec());
+  LILITH_CHECK(
+      n >= 1 && n <= x.ndim() && Shape(x.shape().end() - n, static_cast<std::size_t>(n)) == wanted,
+      "rms_norm: {} does not end in normalized_shape {}", x.aval().str(), wanted.str());
+  const double step = x.dtype() == DType::F64    ? 0x1p-52
+                      : x.dtype() == DType::F32  ? 0x1p-23
+                      : x.dtype() == DType::BF16 ? 0x1p-7
+                                                 : 0x1p-10;
+  Ints axes = range(n);
+  for (I& a : axes) a += x.ndim() - n;
+  const Tensor wide = widened(x), squares = mean(mul(wide, wide), IntList(axes), true);
+  Tensor y = mul(wide, rsqrt(shift(squares, eps ? double{*eps} : step)));
+  if (weight.defined()) {
+    LILITH_CHECK(weight.shape() == wanted, "rms_norm: weight is {}; need shape {}",
+                 weight.aval().str(), wanted.str());
+    y = mul(y, broadcast_last(make_cast(weight, y.dtype()), x.shape()));
+  }
+  return narrowed(y, x.dtype());
+}
+
+Tensor channel_shuffle(const Arg& input, Int groups) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  LILITH_CHECK(x.ndim() >= 3 && groups >= 1 && x.size(1) % groups == 0,
+               "channel_shuffle: {} in {} groups; need [N, C, …] with C a multiple of them",
+               x.aval().str(), groups);
+  Shape split{x.size(0), groups, x.size(1) / groups};
+  for (int d = 2; d < x.ndim(); ++d) split.push_back(x.shape()[d]);
+  return make_reshape(transpose(make_reshape(x, split), 1, 2), x.shape());
+}
+
 Tensor group_norm(const Arg& input, Int num_groups, const Tensor& weight, const Tensor& bias,
                   Real eps) {
   LocScope scope(input.loc());

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "lilith/ops/activation.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/nn.h"
@@ -153,6 +154,19 @@ Tensor avg_pool(const Pool& p, const Arg& input, bool include_pad, std::optional
   return narrowed(scale(y, 1 / constant), x.dtype());
 }
 
+// The root of the windows' sums of powers: their means, times the size of a whole window.
+Tensor lp_pool(const Pool& p, const Arg& input, double power) {
+  LocScope scope(input.loc(), p.op);
+  LILITH_CHECK(power != 0, "{}: norm_type is 0; need another number", p.op);
+  double size = 1;
+  for (const I n : p.size) size *= static_cast<double>(n);
+  return rounded_once(input.tensor(), [&](const Tensor& x) {
+    const Tensor powers = avg_pool(p, pow(x, full_as(x, power)), true, {});
+    const Tensor sums = scale(mul(sign(powers), relu(abs(powers))), size);
+    return pow(sums, full_as(sums, 1 / power));
+  });
+}
+
 // One dimension: output i is f of the indices [floor(i n / out), ceil((i + 1) n / out)).
 template <class F>
 Tensor adaptive_dim(const Tensor& x, int dim, I out, F&& f) {
@@ -211,7 +225,7 @@ Tensor adaptive_max(const char* op, int n, const Arg& input, const IntList& outp
   for (int d = n - 1; d >= 0; --d) {
     const int dim = x.ndim() - n + d;
     x = adaptive_dim(x, dim, a.out[static_cast<std::size_t>(d)],
-                     [&](const Tensor& t) { return max(t, dim, true).first; });
+                     [&](const Tensor& t) { return max(t, dim, true).values; });
   }
   return x;
 }
@@ -299,6 +313,16 @@ Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& strid
   LocScope scope(x.loc());
   return avg_pool(make_pool("avg_pool3d", 3, kernel_size, stride, padding, 1, ceil_mode), x,
                   count_include_pad, divisor_override);
+}
+Tensor lp_pool1d(const Arg& x, Real norm_type, const IntList& kernel_size, const IntList& stride,
+                 bool ceil_mode) {
+  LocScope scope(x.loc());
+  return lp_pool(make_pool("lp_pool1d", 1, kernel_size, stride, 0, 1, ceil_mode), x, norm_type);
+}
+Tensor lp_pool2d(const Arg& x, Real norm_type, const IntList& kernel_size, const IntList& stride,
+                 bool ceil_mode) {
+  LocScope scope(x.loc());
+  return lp_pool(make_pool("lp_pool2d", 2, kernel_size, stride, 0, 1, ceil_mode), x, norm_type);
 }
 Tensor adaptive_avg_pool1d(const Arg& x, const IntList& s) {
   return adaptive_avg("adaptive_avg_pool1d", 1, x, s);

@@ -8,9 +8,11 @@
 
 #include "ir/node.h"
 #include "ir/one_device.h"
+#include "lilith/ops/activation.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
+#include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
 #include "ops/define.h"
 #include "ops/factory.h"
@@ -329,13 +331,15 @@ Tensor randperm(Int n, const IntTensorOptions& options, SourceLocation loc) {
   const Tensor before = logical_or(lt(other, mine), logical_and(eq(other, mine), earlier));
   return make_cast(make_reduce("reduce_sum", make_cast(before, DType::I64), {1}), options.dtype);
 }
-Tensor rand_like(const Arg& x) {
+Tensor rand_like(const Arg& x, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return rand(x.tensor().shape(), {.dtype = x.tensor().dtype(), .device = x.tensor().device()});
+  const Aval& a = x.tensor().aval();
+  return rand(a.shape, {.dtype = dtype.value_or(a.dtype), .device = a.device});
 }
-Tensor randn_like(const Arg& x) {
+Tensor randn_like(const Arg& x, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return randn(x.tensor().shape(), {.dtype = x.tensor().dtype(), .device = x.tensor().device()});
+  const Aval& a = x.tensor().aval();
+  return randn(a.shape, {.dtype = dtype.value_or(a.dtype), .device = a.device});
 }
 Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator) {
   LocScope scope(p.loc());
@@ -351,6 +355,13 @@ Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& g
   const Tensor z =
       make_cast(gaussian(o.a.shape(), o.a.dtype(), o.a.device()), compute_dtype(o.a.dtype()));
   return narrowed(add(widened(o.a), mul(widened(o.b), z)), o.a.dtype());
+}
+
+Tensor normal(Real mean, Real std, const Shape& size, const TensorOptions& options,
+              SourceLocation loc) {
+  LocScope scope(loc);
+  LILITH_CHECK(std >= 0, "normal: std is {}; need std >= 0", std);
+  return shift(scale(randn(size, options), std), mean);
 }
 
 namespace {
@@ -380,6 +391,67 @@ Tensor feature_dropout(const Arg& x, Real p, bool training) {
   shape[0] = t.shape()[0];
   shape[1] = t.shape()[1];
   return dropped("feature_dropout", x, p, training, shape);
+}
+
+namespace {
+
+// dropout of whole channels of D spatial dimensions, with or without a batch.
+Tensor dropped_channels(const char* op, const Arg& x, double p, bool training, int d) {
+  const Tensor t = x.tensor();
+  LocScope scope(x.loc(), op);
+  LILITH_CHECK(t.ndim() == d + 1 || t.ndim() == d + 2,
+               "{}: got {}; need [N, C, …] or [C, …] with {} spatial dimension{}", op,
+               t.aval().str(), d, d == 1 ? "" : "s");
+  Shape shape(Ints(t.shape().size(), 1));
+  for (int i = 0; i < t.ndim() - d; ++i) shape[i] = t.shape()[i];
+  return dropped(op, x, p, training, shape);
+}
+
+}  // namespace
+
+Tensor dropout1d(const Arg& x, Real p, bool training) {
+  return dropped_channels("dropout1d", x, p, training, 1);
+}
+Tensor dropout2d(const Arg& x, Real p, bool training) {
+  return dropped_channels("dropout2d", x, p, training, 2);
+}
+Tensor dropout3d(const Arg& x, Real p, bool training) {
+  return dropped_channels("dropout3d", x, p, training, 3);
+}
+
+Tensor alpha_dropout(const Arg& x, Real p, bool training) {
+  LocScope scope(x.loc());
+  const Tensor given = x.tensor();
+  LILITH_CHECK(p >= 0 && p <= 1, "alpha_dropout: p is {}; need 0 <= p <= 1", p);
+  LILITH_CHECK(is_floating(given.dtype()), "alpha_dropout: got {}; need a floating dtype",
+               given.aval().str());
+  if (!training || p == 0) return given;
+  if (p == 1) return full_as(given, 0);
+  // What SELU tends to below: -scale alpha.
+  constexpr double kSaturated = -1.7580993408473766;
+  const double a = 1 / std::sqrt((kSaturated * kSaturated * p + 1) * (1 - p));
+  return rounded_once(given, [&](const Tensor& t) {
+    const Tensor keep = coin(t.shape(), make_full(t.shape(), 1 - p, t.dtype(), t.device()));
+    return shift(scale(make_select(keep, t, full_as(t, kSaturated)), a), -a * kSaturated * p);
+  });
+}
+
+Tensor gumbel_softmax(const Arg& logits, Real tau, bool hard, Dim dim) {
+  LocScope scope(logits.loc());
+  LILITH_CHECK(tau > 0, "gumbel_softmax: tau is {}; need tau > 0", tau);
+  const Tensor t = floating(logits);
+  const Tensor soft = rounded_once(t, [&](const Tensor& wide) {
+    // -log(-log(1 - u)), u in [0, 1) kept from 0.
+    const Tensor u = clamp_min(rand_like(wide), 1e-20);
+    const Tensor noise = neg(log(neg(log1p(neg(u)))));
+    return softmax(scale(add(wide, noise), 1 / tau), dim);
+  });
+  if (!hard) return soft;
+  const int d = wrap_dim("gumbel_softmax", dim, t.ndim());
+  const Tensor best = argmax(soft, d, true);
+  const Tensor place = make_iota(t.shape(), d, DType::I64, t.device());
+  const Tensor one = make_cast(eq(place, best), t.dtype());
+  return add(sub(one, stop_gradient(soft)), soft);
 }
 
 }  // namespace lilith

@@ -60,8 +60,8 @@ Tensor arg_extremum(const char* op, const Arg& x, std::optional<int> dim, bool k
   return keepdim ? make_reduce_keep(op, t, axis) : make_reduce(op, t, axis);
 }
 
-std::pair<Tensor, Tensor> extremum(const char* arg, const Arg& x, int dim, bool keepdim,
-                                   const char* function = __builtin_FUNCTION()) {
+ValuesIndices extremum(const char* arg, const Arg& x, int dim, bool keepdim,
+                       const char* function = __builtin_FUNCTION()) {
   LocScope scope(x.loc(), function);
   const Tensor t = x.tensor();
   const Tensor index = arg_extremum(arg, t, dim, true);
@@ -192,10 +192,10 @@ Tensor min(const Arg& x) {
   LocScope scope(x.loc());
   return amin(x);
 }
-std::pair<Tensor, Tensor> max(const Arg& x, Dim dim, bool keepdim) {
+ValuesIndices max(const Arg& x, Dim dim, bool keepdim) {
   return extremum("argmax", x, dim, keepdim);
 }
-std::pair<Tensor, Tensor> min(const Arg& x, Dim dim, bool keepdim) {
+ValuesIndices min(const Arg& x, Dim dim, bool keepdim) {
   return extremum("argmin", x, dim, keepdim);
 }
 Tensor argmax(const Arg& x, std::optional<Dim> dim, bool keepdim) {
@@ -255,6 +255,20 @@ Tensor norm(const Arg& x, Real p, const IntList& dims, bool keepdim) {
   check_floating("norm", x.tensor());
   return rounded_once(x.tensor(), [&](const Tensor& t) { return wide_norm(t, p, dims, keepdim); });
 }
+Tensor renorm(const Arg& x, Real p, Dim dim, Real maxnorm) {
+  LocScope scope(x.loc());
+  check_floating("renorm", x.tensor());
+  LILITH_CHECK(x.tensor().ndim() >= 2, "renorm: got {}; need at least 2 dimensions",
+               x.tensor().aval().str());
+  LILITH_CHECK(p > 0 && maxnorm >= 0, "renorm: p is {} and maxnorm {}; need p > 0, maxnorm >= 0", p,
+               maxnorm);
+  return rounded_once(x.tensor(), [&](const Tensor& t) {
+    const Ints kept{wrap_dim("renorm", dim, t.ndim())};
+    const Tensor size = wide_norm(t, p, IntList(other_dims(t.ndim(), kept)), true);
+    const Tensor factor = div(full_as(size, maxnorm), shift(size, 1e-7));
+    return mul(t, make_select(compare("gt", size, maxnorm), factor, full_as(size, 1)));
+  });
+}
 Tensor dist(const Arg& a, const Arg& b, Real p) {
   LocScope scope(a.loc());
   const DType dtype = ops::result_type({&a, &b});
@@ -281,44 +295,6 @@ Tensor diff(const Arg& x, Int n, Dim dim, const Tensor& prepend, const Tensor& a
     t = t.dtype() == DType::Bool ? logical_xor(a, b) : sub(a, b);
   }
   return t;
-}
-
-namespace {
-
-// Half the sum of the widths times the sums of neighbours.
-int sample_dim(const Tensor& y, int dim) {
-  LILITH_CHECK(y.ndim() > 0, "trapezoid: y is {}; need at least 1 dimension", y.aval().str());
-  return wrap_dim("trapezoid", dim, y.ndim());
-}
-Tensor trapezoids(const Tensor& y, const Arg& widths, int dim) {
-  const I n = y.shape()[dim];
-  if (n < 2) return sum(slice_dim(y, dim, 0, 0), dim);
-  return rounded_once(y, [&](const Tensor& wide) {
-    const Tensor pairs = add(slice_dim(wide, dim, 1, n), slice_dim(wide, dim, 0, n - 1));
-    return scale(sum(mul(pairs, widths), dim), 0.5);
-  });
-}
-
-}  // namespace
-
-Tensor trapezoid(const Arg& y, const Arg& dx, Dim dim) {
-  LocScope scope(y.loc());
-  const Tensor t = floating(y);
-  return trapezoids(t, dx, sample_dim(t, dim));
-}
-Tensor trapezoid(const Arg& y, const Tensor& x, Dim dim) {
-  LocScope scope(y.loc());
-  const Tensor t = floating(y);
-  const int d = sample_dim(t, dim), missing = t.ndim() - x.ndim();
-  LILITH_CHECK(missing >= 0, "trapezoid: y {}, x {}; need no more dimensions than y has",
-               t.aval().str(), x.aval().str());
-  // One dimension is that of the integral, whichever it is.
-  Shape points(Ints(t.shape().size(), 1));
-  for (int i = 0; i < x.ndim(); ++i) points[x.ndim() == 1 ? d : i + missing] = x.shape()[i];
-  LILITH_CHECK(points[d] == t.shape()[d],
-               "trapezoid: y {}, x {}; need {} points along dimension {}", t.aval().str(),
-               x.aval().str(), t.shape()[d], d);
-  return trapezoids(t, diff(make_reshape(x, points), 1, d), d);
 }
 
 }  // namespace lilith

@@ -319,6 +319,33 @@ std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexin
   return out;
 }
 
+std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, const char* indexing,
+                             SourceLocation loc) {
+  LocScope scope(loc);
+  const std::string_view word = indexing;
+  LILITH_CHECK(word == "ij" || word == "xy", "meshgrid: indexing is '{}'; need \"ij\" or \"xy\"",
+               word);
+  return meshgrid(tensors, word == "xy");
+}
+
+Tensor cartesian_prod(const std::vector<Tensor>& tensors, SourceLocation loc) {
+  LocScope scope(loc);
+  check_some("cartesian_prod", tensors);
+  for (const Tensor& t : tensors)
+    LILITH_CHECK(t.ndim() == 1, "cartesian_prod: got {}; need one dimension", t.aval().str());
+  if (tensors.size() == 1) return tensors[0];
+  std::vector<Tensor> columns = meshgrid(tensors);
+  for (Tensor& c : columns) c = ravel(c);
+  return stack(columns, 1);
+}
+
+Shape broadcast_shapes(const std::vector<Shape>& shapes, SourceLocation loc) {
+  LocScope scope(loc);
+  std::vector<Tensor> stand_ins;
+  for (const Shape& s : shapes) stand_ins.push_back(make_full(s, 0, DType::Bool, {}));
+  return shapes.empty() ? Shape() : ops::broadcast_shapes("broadcast_shapes", stand_ins);
+}
+
 Tensor unfold(const Arg& x, Dim dim, Int size, Int step) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();

@@ -4,77 +4,11 @@
 #include "ops/primitives.h"
 
 // The methods of Tensor that are free functions. A temporary is used up (Arg).
-#define LILITH_METHOD(name, parameters, ...)                                    \
-  Tensor Tensor::name parameters const& {                                       \
-    return lilith::name(Arg(*this, loc) __VA_OPT__(, ) __VA_ARGS__);            \
-  }                                                                             \
-  Tensor Tensor::name parameters&& {                                            \
-    return lilith::name(Arg(std::move(*this), loc) __VA_OPT__(, ) __VA_ARGS__); \
-  }
-
 namespace lilith {
-
-Tensor Tensor::to(DType dtype, SourceLocation loc) const& {
-  LocScope scope(loc);
-  return cast(*this, dtype);
-}
-Tensor Tensor::to(DType dtype, SourceLocation loc) && {
-  LocScope scope(loc);
-  return cast(std::move(*this), dtype);
-}
-Tensor Tensor::to(Device device, SourceLocation loc) const& {
-  LocScope scope(loc);
-  check_device("to", device);
-  return ir::on_device(*this, device);
-}
-Tensor Tensor::to(Device device, SourceLocation loc) && {
-  const Tensor self = std::move(*this);
-  return self.to(device, loc);
-}
-LILITH_METHOD(reshape, (const Shape& shape, SourceLocation loc), shape)
-LILITH_METHOD(view, (const Shape& shape, SourceLocation loc), shape)
-LILITH_METHOD(transpose, (Dim a, Dim b, SourceLocation loc), a, b)
-LILITH_METHOD(t, (SourceLocation loc))
-LILITH_METHOD(permute, (const IntList& dims, SourceLocation loc), dims)
-LILITH_METHOD(flatten, (Dim start, Dim end, SourceLocation loc), start, end)
-LILITH_METHOD(squeeze, (SourceLocation loc))
-LILITH_METHOD(squeeze, (Dim dim, SourceLocation loc), dim)
-LILITH_METHOD(unsqueeze, (Dim dim, SourceLocation loc), dim)
-LILITH_METHOD(expand, (const Shape& shape, SourceLocation loc), shape)
-LILITH_METHOD(slice, (Dim d, Int a, Int b, Int step, SourceLocation loc), d, a, b, step)
-LILITH_METHOD(sum, (SourceLocation loc))
-LILITH_METHOD(sum, (const IntList& dims, bool keepdim, SourceLocation loc), dims, keepdim)
-LILITH_METHOD(mean, (SourceLocation loc))
-LILITH_METHOD(mean, (const IntList& dims, bool keepdim, SourceLocation loc), dims, keepdim)
-LILITH_METHOD(max, (SourceLocation loc))
-LILITH_METHOD(min, (SourceLocation loc))
-LILITH_METHOD(argmax, (std::optional<Dim> dim, bool keepdim, SourceLocation loc), dim, keepdim)
-LILITH_METHOD(abs, (SourceLocation loc))
-LILITH_METHOD(exp, (SourceLocation loc))
-LILITH_METHOD(log, (SourceLocation loc))
-LILITH_METHOD(sqrt, (SourceLocation loc))
-Tensor Tensor::operator[](Index i) const& { return select(Arg(*this, i.loc), 0, i.value); }
-Tensor Tensor::operator[](Index i) && { return select(Arg(std::move(*this), i.loc), 0, i.value); }
-Tensor Tensor::pow(const Arg& exponent) const& {
-  LocScope scope(exponent.loc());
-  return lilith::pow(*this, exponent);
-}
-Tensor Tensor::pow(const Arg& exponent) && {
-  LocScope scope(exponent.loc());
-  return lilith::pow(std::move(*this), exponent);
-}
-Tensor Tensor::matmul(const Arg& other) const& {
-  LocScope scope(other.loc());
-  return lilith::matmul(*this, other);
-}
-Tensor Tensor::matmul(const Arg& other) && {
-  LocScope scope(other.loc());
-  return lilith::matmul(std::move(*this), other);
-}
-
-// The result keeps this handle's dtype and shape, as PyTorch's in-place operators do.
 namespace {
-Tensor same_kind(const char* op, const Tensor& before, Tensor after) {
+
+// What an in-place operation makes of x: of its dtype and shape, as in PyTorch.
+Tensor same_kind(const char* op, const Tensor& before, const Tensor& after) {
   LILITH_CHECK(after.shape() == before.shape(),
                "{}: {} would become {}; an in-place operator keeps the shape", op,
                before.aval().str(), after.aval().str());
@@ -83,23 +17,176 @@ Tensor same_kind(const char* op, const Tensor& before, Tensor after) {
                after.aval().str());
   return ops::make_cast(after, before.dtype());
 }
+
+// The variable keeps its ties: what it is tied to has the new value, too.
+Tensor& set(Tensor& x, const Tensor& value) {
+  x.rebind(value);
+  if (x.tie_tag().tagged()) x.tie_tag().set_fresh(true);
+  return x;
+}
+
 }  // namespace
+
+#define LILITH_OR(...)
+#define LILITH_HERE SourceLocation loc
+#define LILITH_METHOD(R, name, parameters, line, ...)                 \
+  R Tensor::name parameters const& {                                  \
+    const LocScope scope(line);                                       \
+    return lilith::name(*this __VA_OPT__(, ) __VA_ARGS__);            \
+  }                                                                   \
+  R Tensor::name parameters&& {                                       \
+    const LocScope scope(line);                                       \
+    return lilith::name(std::move(*this) __VA_OPT__(, ) __VA_ARGS__); \
+  }
+#define LILITH_IN_PLACE(name, function, parameters, line, ...)                               \
+  Tensor& Tensor::name parameters& {                                                         \
+    const LocScope scope(line);                                                              \
+    return set(*this,                                                                        \
+               same_kind(#name, *this, lilith::function(*this __VA_OPT__(, ) __VA_ARGS__))); \
+  }
+#define LILITH_VALUE(name) LILITH_METHOD(Tensor, name, (LILITH_HERE), loc)
+#define LILITH_UNARY(name) LILITH_VALUE(name) LILITH_IN_PLACE(name##_, name, (LILITH_HERE), loc)
+#define LILITH_PAIR(name) LILITH_METHOD(Tensor, name, (const Arg& other), other.loc(), other)
+#define LILITH_BINARY(name) \
+  LILITH_PAIR(name) LILITH_IN_PLACE(name##_, name, (const Arg& other), other.loc(), other)
+#define LILITH_WITH_ALPHA(name)                                                                \
+  LILITH_METHOD(Tensor, name, (const Arg& other, const Arg& alpha), other.loc(), other, alpha) \
+  LILITH_IN_PLACE(name##_, name, (const Arg& other, const Arg& alpha), other.loc(), other, alpha)
+#include "lilith/detail/tensor_methods.inc"
+
+// Those whose functions are of another form; take() is this tensor, used up where it may be.
+#define LILITH_METHOD(name, parameters, ...)                          \
+  Tensor Tensor::name parameters const& {                             \
+    const auto take = [&]() -> const Tensor& { return *this; };       \
+    __VA_ARGS__                                                       \
+  }                                                                   \
+  Tensor Tensor::name parameters&& {                                  \
+    const auto take = [&]() -> Tensor&& { return std::move(*this); }; \
+    __VA_ARGS__                                                       \
+  }
+LILITH_METHOD(to, (DType dtype, SourceLocation loc), const LocScope scope(loc);
+              return cast(take(), dtype);)
+LILITH_METHOD(to, (Device device, SourceLocation loc), const LocScope scope(loc);
+              check_device("to", device); return ir::on_device(take(), device);)
+LILITH_METHOD(to, (const Tensor& other, SourceLocation loc), const LocScope scope(loc);
+              const Aval like = other.aval(); return take().to(like.device).to(like.dtype);)
+LILITH_METHOD(type_as, (const Tensor& other, SourceLocation loc), const LocScope scope(loc);
+              const Aval like = other.aval(); return take().to(like.device).to(like.dtype);)
+LILITH_METHOD(half, (SourceLocation loc), return take().to(kFloat16, loc);)
+LILITH_METHOD(bfloat16, (SourceLocation loc), return take().to(kBFloat16, loc);)
+LILITH_METHOD(cpu, (SourceLocation loc), return take().to(lilith::cpu(), loc);)
+LILITH_METHOD(cuda, (SourceLocation loc), const LocScope scope(loc);
+              return take().to(lilith::cuda());)
+LILITH_METHOD(contiguous, (SourceLocation), return take();)
+LILITH_METHOD(transpose, (Dim a, Dim b, SourceLocation loc), const LocScope scope(loc);
+              return lilith::transpose(take(), a, b);)
+LILITH_METHOD(T, (SourceLocation loc), const LocScope scope(loc); std::vector<std::int64_t> dims;
+              for (int d = ndim(); d-- > 0;) dims.push_back(d);
+              return lilith::permute(take(), dims);)
+LILITH_METHOD(mT, (SourceLocation loc), const LocScope scope(loc); return lilith::adjoint(take());)
+LILITH_METHOD(operator[], (Index i), const LocScope scope(i.loc, "select");
+              return lilith::select(take(), 0, i.value);)
+LILITH_METHOD(operator[], (const At& at), return take().index({at.item}, at.loc);)
+LILITH_METHOD(where, (const Arg& cond, const Arg& other), const LocScope scope(cond.loc());
+              return lilith::where(cond, take(), other);)
+LILITH_METHOD(polygamma, (Int n, SourceLocation loc), const LocScope scope(loc);
+              return lilith::polygamma(n, take());)
+LILITH_METHOD(sum, (DType dtype, SourceLocation loc), const LocScope scope(loc);
+              return lilith::sum(take(), {}, false, dtype);)
+LILITH_METHOD(mean, (DType dtype, SourceLocation loc), const LocScope scope(loc);
+              return lilith::mean(take(), {}, false, dtype);)
+#undef LILITH_METHOD
+
+Tensor Tensor::new_zeros(const Shape& shape, std::optional<DType> dtype, SourceLocation loc) const {
+  return zeros(shape, {.dtype = dtype.value_or(this->dtype()), .device = device()}, loc);
+}
+Tensor Tensor::new_ones(const Shape& shape, std::optional<DType> dtype, SourceLocation loc) const {
+  return ones(shape, {.dtype = dtype.value_or(this->dtype()), .device = device()}, loc);
+}
+Tensor Tensor::new_empty(const Shape& shape, std::optional<DType> dtype, SourceLocation loc) const {
+  return empty(shape, {.dtype = dtype.value_or(this->dtype()), .device = device()}, loc);
+}
+Tensor Tensor::new_full(const Shape& shape, const Arg& value, std::optional<DType> dtype) const {
+  return full(shape, value, {.dtype = dtype.value_or(this->dtype()), .device = device()});
+}
+
+Tensor& Tensor::zero_(SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, zeros_like(*this));
+}
+Tensor& Tensor::fill_(const Arg& value) & {
+  LocScope scope(value.loc());
+  return set(*this, full_like(*this, value));
+}
+Tensor& Tensor::copy_(const Arg& source) & {
+  LocScope scope(source.loc());
+  return set(*this, lilith::expand(source.tensor().to(device()).to(dtype()), shape()));
+}
+Tensor& Tensor::normal_(Real mean, Real std, const std::optional<Generator>& generator,
+                        SourceLocation loc) & {
+  LocScope scope(loc);
+  const TensorOptions options{.dtype = dtype(), .device = device(), .generator = generator};
+  return set(*this, lilith::normal(mean, std, shape(), options));
+}
+Tensor& Tensor::uniform_(Real from, Real to, const std::optional<Generator>& generator,
+                         SourceLocation loc) & {
+  LocScope scope(loc);
+  LILITH_CHECK(from <= to, "uniform_: from {} to {}; need from <= to", from, to);
+  const TensorOptions options{.dtype = dtype(), .device = device(), .generator = generator};
+  return set(*this, ops::shift(ops::scale(rand(shape(), options), to - from), from));
+}
+Tensor& Tensor::bernoulli_(const Arg& p, const std::optional<Generator>& generator) & {
+  LocScope scope(p.loc());
+  const Tensor chance = lilith::expand(p.tensor(kFloat32).to(device()), shape());
+  return set(*this, lilith::bernoulli(chance, generator).to(dtype()));
+}
+Tensor& Tensor::squeeze_(SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, squeeze());
+}
+Tensor& Tensor::squeeze_(Dim dim, SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, squeeze(dim));
+}
+Tensor& Tensor::unsqueeze_(Dim dim, SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, unsqueeze(dim));
+}
+Tensor& Tensor::transpose_(Dim dim0, Dim dim1, SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, transpose(dim0, dim1));
+}
+Tensor& Tensor::t_(SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, t());
+}
+Tensor& Tensor::detach_(SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, detach());
+}
 
 Tensor& Tensor::operator+=(const Arg& other) & {
   LocScope scope(other.loc());
-  return *this = same_kind("+=", *this, add(*this, other));
+  return *this = same_kind("+=", *this, lilith::add(*this, other));
 }
 Tensor& Tensor::operator-=(const Arg& other) & {
   LocScope scope(other.loc());
-  return *this = same_kind("-=", *this, sub(*this, other));
+  return *this = same_kind("-=", *this, lilith::sub(*this, other));
 }
 Tensor& Tensor::operator*=(const Arg& other) & {
   LocScope scope(other.loc());
-  return *this = same_kind("*=", *this, mul(*this, other));
+  return *this = same_kind("*=", *this, lilith::mul(*this, other));
 }
 Tensor& Tensor::operator/=(const Arg& other) & {
   LocScope scope(other.loc());
-  return *this = same_kind("/=", *this, div(*this, other));
+  return *this = same_kind("/=", *this, lilith::div(*this, other));
+}
+
+const Tensor& ValuesIndices::operator[](Index i) const {
+  const LocScope scope(i.loc, nullptr);
+  LILITH_CHECK(i.value == 0 || i.value == 1,
+               "values and indices: item {}; need 0 (values) or 1 (indices)", i.value);
+  return i.value == 0 ? values : indices;
 }
 
 }  // namespace lilith

@@ -117,7 +117,8 @@ TEST(OpErrors, Indices) {
                     "gather: the index is f32[2,3]; need integers");
   EXPECT_ERROR_HERE(index_select(of({2, 3}), 0, of({2, 2}, DType::I64)),
                     "index_select: the index is i64[2,2]; need at most 1 dimension");
-  EXPECT_ERROR_HERE(one_hot(arange(3), 0), "one_hot: num_classes is 0; need num_classes >= 1");
+  EXPECT_ERROR_HERE(one_hot(arange(3), 0),
+                    "one_hot: num_classes is 0; need num_classes >= 1, or -1 for as many as x has");
   EXPECT_ERROR_HERE(diag(of({2, 2, 2})), "diag: got f32[2,2,2]; need 1 or 2 dimensions");
   EXPECT_ERROR_HERE(trace(of({2})), "trace: got f32[2]; need 2 dimensions");
   EXPECT_ERROR_HERE(embedding(arange(3), of({4})),

@@ -4,8 +4,8 @@
 // error: a bool stands where a number is due
 // error: a bool stands where a dimension, a size or a count is due
 // error: PyTorch has another argument in this place .inplace, return_indices
-// error: a bool stands where a dimension, a size or a count is due
-// error: a bool stands where a dimension, a size or a count is due
+// error: a bool stands where dimensions or sizes are due
+// error: a bool stands where dimensions or sizes are due
 // error: a bool stands where a dimension, a size or a count is due
 // error: a bool stands where a dimension, a size or a count is due
 // error: a bool stands where a number is due
@@ -21,8 +21,9 @@ Dropout2d drop2{.p = 0.1};
 LeakyReLU leaky{0.2};
 Softmax softmax_layer{-1};
 MaxPool2d pool{2, 2}, long_pool{3, {.stride = 2, .padding = 1, .ceil_mode = true}};
-MaxPool2d positional{3, {2, 1, 1}};
-Conv2d conv{3, 8, 3, {1, 1, 1, 1, false}};
+MaxPool2d positional{3, 2, 1}, per_dimension{3, {2, 1}};
+Conv2d conv{3, 8, 3, 1, 1, 1, 1, false}, of_tuples{3, 8, {3, 1}, {2, 1}, {1, 0}};
+ReLU relu_layer{true};
 Embedding table{10, 3, {0}};
 LSTM lstm{4, 8, {2, true, true, 0.1}};
 BatchNorm2d norm{8, {1e-5, 0.1, false}};
@@ -38,11 +39,12 @@ Hardtanh tanh_layer{-1, true};
 #elif WRONG == 5
 Softmax softmax_layer{true};
 #elif WRONG == 6
-MaxPool2d pool{3, {2, 1, 1, true}};
+MaxPool2d pool{3, 2, 1, 1, true};
 #elif WRONG == 7
 MaxPool2d pool{2, true};
 #elif WRONG == 8
-Conv2d conv{3, 8, 3, {1, 1, 1, false}};
+// PyTorch's sixth is dilation.
+Conv2d conv{3, 8, 3, 1, 1, false};
 #elif WRONG == 9
 Embedding table{10, 3, {true}};
 #elif WRONG == 10
@@ -52,5 +54,5 @@ BatchNorm2d norm{8, {true}};
 #elif WRONG == 12
 Flatten flatten_layer{true};
 #else
-ReLU relu_layer{true};
+ReLU relu_layer{true, true};
 #endif

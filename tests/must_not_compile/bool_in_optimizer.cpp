@@ -24,7 +24,7 @@ void use(Linear& net, const Tensor& x) {
   init::uniform_(net.weight, -0.1, 0.1);
   init::constant_(net.bias, 1);
   clip_grad_norm_(g, 1, INFINITY);
-  SGD sgd({0.1, 0.9, 0, 0, true}), up({.lr = 0.1f, .maximize = true});
+  SGD sgd(0.1, 0.9, 0, 0, true), up({.lr = 0.1f, .maximize = true});
   Adam adam({.lr = 1e-3, .betas = {0.9, 0.99}});
   StepLR steps(adam, {30, 0.1});
   DataLoader loader(data, {64, true});
@@ -40,7 +40,7 @@ void use(Linear& net, const Tensor& x) {
   // PyTorch's fourth is error_if_nonfinite.
   clip_grad_norm_(g, 1, true);
 #elif WRONG == 6
-  SGD opt({0.1, true});
+  SGD opt(0.1, true);
 #elif WRONG == 7
   // PyTorch's fifth is foreach: maximize would climb.
   Adamax opt({2e-3, {0.9, 0.999}, 1e-8, 0, true});

@@ -141,7 +141,7 @@ void add_reductions(Table& t) {
   t["cumprod"] = [](const Ts& x) { return cumprod(x[0], 1); };
   t["amax"] = [](const Ts& x) { return amax(x[0], 1); };
   t["amin"] = [](const Ts& x) { return amin(x[0], 1); };
-  t["max_dim"] = [](const Ts& x) { return max(x[0], 1).first; };
+  t["max_dim"] = [](const Ts& x) { return max(x[0], 1).values; };
   t["var"] = [](const Ts& x) { return var(x[0], 1); };
   t["std"] = [](const Ts& x) { return lilith::std(x[0], 1); };
   t["std_0"] = [](const Ts& x) { return lilith::std(x[0], 1, 0); };

@@ -12,6 +12,7 @@ Table bindings() {
   bind_nn(table);
   bind_resampling(table);
   bind_losses(table);
+  bind_composites(table);
   return table;
 }
 

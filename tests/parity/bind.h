@@ -33,5 +33,6 @@ void bind_creation(Table& table);
 void bind_nn(Table& table);
 void bind_resampling(Table& table);
 void bind_losses(Table& table);
+void bind_composites(Table& table);
 
 }  // namespace lilith::parity

@@ -32,7 +32,7 @@ struct Spread {
 using Reduce = Tensor (*)(const Arg&, const IntList&, bool, std::optional<DType>);
 using ReduceDims = Tensor (*)(const Arg&, const IntList&, bool);
 using ReduceDim = Tensor (*)(const Arg&, std::optional<Dim>, bool);
-using PairDim = std::pair<Tensor, Tensor> (*)(const Arg&, Dim, bool);
+using PairDim = ValuesIndices (*)(const Arg&, Dim, bool);
 
 void bind_sums(Table& t) {
   for (const auto& [name, f] : {std::pair<const char*, Reduce>{"sum", sum},

@@ -133,6 +133,12 @@ class DataLoader {
         epochs_(stream_),
         loc_(loc) {}
 
+  /// PyTorch's order: DataLoader(train, 64, true).
+  template <detail::AnyNumber B>
+  DataLoader(const Dataset<N>& dataset, B batch_size, bool shuffle = false,
+             SourceLocation loc = SourceLocation::current())
+      : DataLoader(dataset, {.batch_size = batch_size, .shuffle = shuffle}, loc) {}
+
   /// Batches an epoch.
   std::int64_t size() const { return stream_.batches(); }
   /// The next loop is epoch `epoch` (counted from 0). A shuffled loader without a seed draws one

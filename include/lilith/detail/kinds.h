@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "lilith/detail/choice.h"
 #include "lilith/detail/names.h"
 #include "lilith/visitor.h"
 
@@ -125,6 +126,10 @@ template <class T>
 inline constexpr bool is_text = std::is_convertible_v<T&, std::string_view>;
 template <class T>
 inline constexpr bool is_number = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+template <class T>
+inline constexpr bool is_choice = false;
+template <class Names>
+inline constexpr bool is_choice<detail::Choice<Names>> = true;
 template <class T>
 inline constexpr bool is_function_pointer =
     std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>;

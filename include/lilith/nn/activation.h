@@ -6,35 +6,50 @@
 namespace lilith {
 
 // The functions of lilith/ops/activation.h as layers, with torch.nn's names and defaults.
-// x: floating -> the same shape.
+// x: floating -> the same shape. `inplace` is PyTorch's and means nothing here: values do not
+// change.
 
 struct ReLU {
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS()
 };
 struct LeakyReLU {
   Real negative_slope = 0.01;
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(negative_slope)
 };
 struct ELU {
   Real alpha = 1;
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(alpha)
 };
 struct SELU {
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS()
 };
 struct CELU {
   Real alpha = 1;
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(alpha)
 };
 struct GELU {
   GeluApproximation approximate = GeluApproximation::None;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 struct SiLU {
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS()
 };
 struct Mish {
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS()
 };
 struct Tanh {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
@@ -56,16 +71,24 @@ struct Softsign {
 struct Hardtanh {
   Real min_val = -1;
   Real max_val = 1;
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(min_val, max_val)
 };
 struct ReLU6 {
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS()
 };
 struct Hardswish {
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS()
 };
 struct Hardsigmoid {
+  bool inplace = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS()
 };
 struct Hardshrink {
   Real lambd = 0.5;
@@ -92,6 +115,19 @@ struct Softmin {
 };
 struct LogSoftmax {
   Dim dim = -1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
+/// x where x > threshold, else value. Ref: torch.nn.Threshold.
+struct Threshold {
+  Real threshold;
+  Real value;
+  bool inplace = false;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(threshold, value)
+};
+/// Softmax over the channels of x [N, C, H, W] or [C, H, W]. Ref: torch.nn.Softmax2d.
+struct Softmax2d {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 

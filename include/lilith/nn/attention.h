@@ -1,6 +1,8 @@
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lilith/nn/linear.h"
@@ -38,6 +40,21 @@ class MultiheadAttention {
  public:
   MultiheadAttention(Int embed_dim, Int num_heads, const MultiheadAttentionOptions& options = {},
                      SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: MultiheadAttention(64, 8, 0.1).
+  template <detail::AnyNumber N>
+  MultiheadAttention(Int embed_dim, Int num_heads, N dropout, bool bias = true,
+                     bool add_bias_kv = false, bool add_zero_attn = false,
+                     std::optional<Int> kdim = {}, std::optional<Int> vdim = {},
+                     bool batch_first = false, SourceLocation loc = SourceLocation::current())
+      : MultiheadAttention(embed_dim, num_heads,
+                           {.dropout = dropout,
+                            .bias = bias,
+                            .add_bias_kv = add_bias_kv,
+                            .add_zero_attn = add_zero_attn,
+                            .kdim = kdim,
+                            .vdim = vdim,
+                            .batch_first = batch_first},
+                           loc) {}
   AttentionResult operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                              const AttentionOptions& options = {},
                              SourceLocation loc = SourceLocation::current()) const;
@@ -84,6 +101,20 @@ class TransformerEncoderLayer {
  public:
   TransformerEncoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options = {},
                           SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: TransformerEncoderLayer(512, 8, 2048, 0.1, "gelu").
+  template <detail::AnyNumber N>
+  TransformerEncoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout = 0.1,
+                          std::string_view activation = "relu", Real layer_norm_eps = 1e-5,
+                          bool batch_first = false, bool norm_first = false,
+                          SourceLocation loc = SourceLocation::current())
+      : TransformerEncoderLayer(d_model, nhead,
+                                {.dim_feedforward = dim_feedforward,
+                                 .dropout = dropout,
+                                 .activation = activation,
+                                 .layer_norm_eps = layer_norm_eps,
+                                 .batch_first = batch_first,
+                                 .norm_first = norm_first},
+                                loc) {}
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
 
@@ -108,6 +139,20 @@ class TransformerDecoderLayer {
  public:
   TransformerDecoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options = {},
                           SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: TransformerDecoderLayer(512, 8, 2048, 0.1, "gelu").
+  template <detail::AnyNumber N>
+  TransformerDecoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout = 0.1,
+                          std::string_view activation = "relu", Real layer_norm_eps = 1e-5,
+                          bool batch_first = false, bool norm_first = false,
+                          SourceLocation loc = SourceLocation::current())
+      : TransformerDecoderLayer(d_model, nhead,
+                                {.dim_feedforward = dim_feedforward,
+                                 .dropout = dropout,
+                                 .activation = activation,
+                                 .layer_norm_eps = layer_norm_eps,
+                                 .batch_first = batch_first,
+                                 .norm_first = norm_first},
+                                loc) {}
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
 
@@ -128,6 +173,17 @@ class TransformerDecoderLayer {
 
 /// num_layers copies of a layer, and a norm where one is given. Ref: torch.nn.TransformerEncoder.
 struct TransformerEncoder {
+  TransformerEncoder() = default;
+  TransformerEncoder(std::vector<TransformerEncoderLayer> layers,
+                     std::optional<LayerNorm> norm = {})
+      : layers(std::move(layers)), norm(std::move(norm)) {}
+  /// PyTorch's order: num_layers copies of a layer, which start alike.
+  TransformerEncoder(const TransformerEncoderLayer& layer, Int num_layers,
+                     std::optional<LayerNorm> norm = {})
+      : TransformerEncoder(
+            std::vector<TransformerEncoderLayer>(
+                static_cast<std::size_t>(std::max<std::int64_t>(num_layers, 0)), layer),
+            std::move(norm)) {}
   std::vector<TransformerEncoderLayer> layers;
   std::optional<LayerNorm> norm = {};
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
@@ -135,6 +191,17 @@ struct TransformerEncoder {
   LILITH_FIELDS(layers, norm)
 };
 struct TransformerDecoder {
+  TransformerDecoder() = default;
+  TransformerDecoder(std::vector<TransformerDecoderLayer> layers,
+                     std::optional<LayerNorm> norm = {})
+      : layers(std::move(layers)), norm(std::move(norm)) {}
+  /// PyTorch's order: num_layers copies of a layer, which start alike.
+  TransformerDecoder(const TransformerDecoderLayer& layer, Int num_layers,
+                     std::optional<LayerNorm> norm = {})
+      : TransformerDecoder(
+            std::vector<TransformerDecoderLayer>(
+                static_cast<std::size_t>(std::max<std::int64_t>(num_layers, 0)), layer),
+            std::move(norm)) {}
   std::vector<TransformerDecoderLayer> layers;
   std::optional<LayerNorm> norm = {};
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
@@ -166,6 +233,20 @@ class Transformer {
  public:
   explicit Transformer(const TransformerOptions& options = {},
                        SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: Transformer(512, 8, 6, 6).
+  template <detail::AnyNumber N>
+  explicit Transformer(N d_model, Int nhead = 8, Int num_encoder_layers = 6,
+                       Int num_decoder_layers = 6, Int dim_feedforward = 2048, Real dropout = 0.1,
+                       std::string_view activation = "relu",
+                       SourceLocation loc = SourceLocation::current())
+      : Transformer({.d_model = d_model,
+                     .nhead = nhead,
+                     .num_encoder_layers = num_encoder_layers,
+                     .num_decoder_layers = num_decoder_layers,
+                     .dim_feedforward = dim_feedforward,
+                     .dropout = dropout,
+                     .activation = activation},
+                    loc) {}
   Tensor operator()(const Tensor& src, const Tensor& tgt, const TransformerMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// The additive mask [size, size] that hides what comes later: -inf above the diagonal.

@@ -11,6 +11,7 @@ namespace lilith {
 /// Sizes are one number for all spatial dimensions or one for each; padding may be "same" or
 /// "valid".
 struct ConvOptions {
+  detail::Named named = {};
   IntList stride = 1;
   Padding padding = 0;
   IntList dilation = 1;
@@ -21,6 +22,7 @@ struct ConvOptions {
 };
 
 struct ConvTransposeOptions {
+  detail::Named named = {};
   IntList stride = 1;
   IntList padding = 0;
   IntList output_padding = 0;
@@ -38,6 +40,18 @@ class Conv {
  public:
   Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
        const ConvOptions& options = {}, SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: Conv2d(1, 32, 3, 1), Conv2d(16, 16, 3, 1, "same").
+  Conv(Int in_channels, Int out_channels, const IntList& kernel_size, const IntList& stride,
+       const Padding& padding = 0, const IntList& dilation = 1, Int groups = 1, bool bias = true,
+       PadMode padding_mode = {}, SourceLocation loc = SourceLocation::current())
+      : Conv(in_channels, out_channels, kernel_size,
+             {.stride = stride,
+              .padding = padding,
+              .dilation = dilation,
+              .groups = groups,
+              .bias = bias,
+              .padding_mode = padding_mode},
+             loc) {}
 
   Tensor weight;  // [out_channels, in_channels / groups, kernel…]
   Tensor bias;    // [out_channels]
@@ -60,6 +74,19 @@ class ConvTranspose {
   ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
                 const ConvTransposeOptions& options = {},
                 SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: ConvTranspose2d(100, 64, 4, 2, 1).
+  ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
+                const IntList& stride, const IntList& padding = 0,
+                const IntList& output_padding = 0, Int groups = 1, bool bias = true,
+                const IntList& dilation = 1, SourceLocation loc = SourceLocation::current())
+      : ConvTranspose(in_channels, out_channels, kernel_size,
+                      {.stride = stride,
+                       .padding = padding,
+                       .output_padding = output_padding,
+                       .groups = groups,
+                       .bias = bias,
+                       .dilation = dilation},
+                      loc) {}
 
   Tensor weight;  // [in_channels, out_channels / groups, kernel…]
   Tensor bias;    // [out_channels]

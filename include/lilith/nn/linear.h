@@ -33,6 +33,10 @@ class Bilinear {
  public:
   Bilinear(Int in1_features, Int in2_features, Int out_features, const LinearOptions& options = {},
            SourceLocation loc = SourceLocation::current());
+  template <std::same_as<bool> B>
+  Bilinear(Int in1_features, Int in2_features, Int out_features, B bias,
+           SourceLocation loc = SourceLocation::current())
+      : Bilinear(in1_features, in2_features, out_features, LinearOptions{.bias = bias}, loc) {}
   Tensor operator()(const Tensor& x1, const Tensor& x2,
                     SourceLocation loc = SourceLocation::current()) const;
 
@@ -70,6 +74,10 @@ class Embedding {
  public:
   Embedding(Int num_embeddings, Int embedding_dim, const EmbeddingOptions& options = {},
             SourceLocation loc = SourceLocation::current());
+  template <detail::AnyNumber N>
+  Embedding(Int num_embeddings, Int embedding_dim, N padding_idx,
+            SourceLocation loc = SourceLocation::current())
+      : Embedding(num_embeddings, embedding_dim, {.padding_idx = Int(padding_idx)}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight;

@@ -40,6 +40,16 @@ class BatchNorm : public ChannelNorm {
  public:
   explicit BatchNorm(Int num_features, const BatchNormOptions& options = {},
                      SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: BatchNorm2d(64, 1e-3, 0.01).
+  template <AnyNumber N>
+  BatchNorm(Int num_features, N eps, std::optional<Real> momentum = 0.1, bool affine = true,
+            bool track_running_stats = true, SourceLocation loc = SourceLocation::current())
+      : BatchNorm(num_features,
+                  {.eps = eps,
+                   .momentum = momentum,
+                   .affine = affine,
+                   .track_running_stats = track_running_stats},
+                  loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 
   std::optional<double> momentum;
@@ -81,12 +91,43 @@ class LayerNorm {
  public:
   explicit LayerNorm(const IntList& normalized_shape, const LayerNormOptions& options = {},
                      SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: LayerNorm(256, 1e-6).
+  template <detail::AnyNumber N>
+  LayerNorm(const IntList& normalized_shape, N eps, bool elementwise_affine = true,
+            bool bias = true, SourceLocation loc = SourceLocation::current())
+      : LayerNorm(normalized_shape,
+                  {.eps = eps, .elementwise_affine = elementwise_affine, .bias = bias}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
   std::vector<std::int64_t> normalized_shape;
   double eps = 1e-5;
   LILITH_FIELDS(weight, bias, normalized_shape, eps)
+};
+
+struct RMSNormOptions {
+  std::optional<Real> eps = {};  // none: the smallest step at 1
+  bool elementwise_affine = true;
+  DType dtype = DType::F32;
+};
+
+/// x over the root mean square of the last dimensions, of sizes normalized_shape, times weight (of
+/// that shape, ones). Ref: torch.nn.RMSNorm, arXiv:1910.07467.
+class RMSNorm {
+ public:
+  explicit RMSNorm(const IntList& normalized_shape, const RMSNormOptions& options = {},
+                   SourceLocation loc = SourceLocation::current());
+  template <detail::AnyNumber N>
+  RMSNorm(const IntList& normalized_shape, N eps, bool elementwise_affine = true,
+          SourceLocation loc = SourceLocation::current())
+      : RMSNorm(normalized_shape, {.eps = Real(eps), .elementwise_affine = elementwise_affine},
+                loc) {}
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+
+  Tensor weight;
+  std::vector<std::int64_t> normalized_shape;
+  std::optional<double> eps;
+  LILITH_FIELDS(weight, normalized_shape, eps)
 };
 
 struct GroupNormOptions {
@@ -101,6 +142,11 @@ class GroupNorm {
  public:
   GroupNorm(Int num_groups, Int num_channels, const GroupNormOptions& options = {},
             SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: GroupNorm(8, 64, 1e-6).
+  template <detail::AnyNumber N>
+  GroupNorm(Int num_groups, Int num_channels, N eps, bool affine = true,
+            SourceLocation loc = SourceLocation::current())
+      : GroupNorm(num_groups, num_channels, {.eps = eps, .affine = affine}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
@@ -125,6 +171,16 @@ class InstanceNorm : public ChannelNorm {
  public:
   explicit InstanceNorm(Int num_features, const InstanceNormOptions& options = {},
                         SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: InstanceNorm2d(64, 1e-5, 0.1, true).
+  template <AnyNumber N>
+  InstanceNorm(Int num_features, N eps, Real momentum = 0.1, bool affine = false,
+               bool track_running_stats = false, SourceLocation loc = SourceLocation::current())
+      : InstanceNorm(num_features,
+                     {.eps = eps,
+                      .momentum = momentum,
+                      .affine = affine,
+                      .track_running_stats = track_running_stats},
+                     loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 
   double momentum = 0.1;

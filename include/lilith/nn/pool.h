@@ -10,13 +10,14 @@ namespace lilith {
 
 /// An empty stride is the window's size.
 struct MaxPoolOptions {
+  detail::Named named = {};
   IntList stride = {};
   IntList padding = 0;
   IntList dilation = 1;
-  detail::ByName by_name = {};
   bool ceil_mode = false;
 };
 struct AvgPoolOptions {
+  detail::Named named = {};
   IntList stride = {};
   IntList padding = 0;
   bool ceil_mode = false;
@@ -28,9 +29,9 @@ namespace detail {
 class MaxPool {
  public:
   MaxPool(const IntList& kernel_size, const MaxPoolOptions& options = {});
-  MaxPool(const IntList& kernel_size, std::int64_t stride);
-  template <std::same_as<bool> B>
-  MaxPool(const IntList& kernel_size, B stride) : MaxPool(kernel_size, Int(stride)) {}
+  /// PyTorch's order: MaxPool2d(3, 2, 1).
+  MaxPool(const IntList& kernel_size, const IntList& stride, const IntList& padding = 0,
+          const IntList& dilation = 1, detail::ByName return_indices = {});
 
   std::vector<std::int64_t> kernel_size, stride, padding, dilation;
   bool ceil_mode = false;
@@ -38,9 +39,10 @@ class MaxPool {
 class AvgPool {
  public:
   AvgPool(const IntList& kernel_size, const AvgPoolOptions& options = {});
-  AvgPool(const IntList& kernel_size, std::int64_t stride);
-  template <std::same_as<bool> B>
-  AvgPool(const IntList& kernel_size, B stride) : AvgPool(kernel_size, Int(stride)) {}
+  /// PyTorch's order: AvgPool2d(3, 2, 1).
+  AvgPool(const IntList& kernel_size, const IntList& stride, const IntList& padding = 0,
+          bool ceil_mode = false, bool count_include_pad = true,
+          std::optional<Int> divisor_override = {});
 
   std::vector<std::int64_t> kernel_size, stride, padding;
   bool ceil_mode = false;

@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,19 @@ class RNN : public detail::Recurrent {
  public:
   RNN(Int input_size, Int hidden_size, const RNNOptions& options = {},
       SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: RNN(10, 20, 2, "relu").
+  template <detail::AnyNumber N>
+  RNN(Int input_size, Int hidden_size, N num_layers, std::string_view nonlinearity = "tanh",
+      bool bias = true, bool batch_first = false, Real dropout = 0, bool bidirectional = false,
+      SourceLocation loc = SourceLocation::current())
+      : RNN(input_size, hidden_size,
+            {.num_layers = num_layers,
+             .nonlinearity = nonlinearity,
+             .bias = bias,
+             .batch_first = batch_first,
+             .dropout = dropout,
+             .bidirectional = bidirectional},
+            loc) {}
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   bool relu = false;
@@ -111,6 +125,17 @@ class GRU : public detail::Recurrent {
  public:
   GRU(Int input_size, Int hidden_size, const GRUOptions& options = {},
       SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: GRU(10, 20, 2).
+  template <detail::AnyNumber N>
+  GRU(Int input_size, Int hidden_size, N num_layers, bool bias = true, bool batch_first = false,
+      Real dropout = 0, bool bidirectional = false, SourceLocation loc = SourceLocation::current())
+      : GRU(input_size, hidden_size,
+            {.num_layers = num_layers,
+             .bias = bias,
+             .batch_first = batch_first,
+             .dropout = dropout,
+             .bidirectional = bidirectional},
+            loc) {}
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   LILITH_CLASS
@@ -122,6 +147,19 @@ class LSTM : public detail::Recurrent {
  public:
   LSTM(Int input_size, Int hidden_size, const LSTMOptions& options = {},
        SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: LSTM(10, 20, 2).
+  template <detail::AnyNumber N>
+  LSTM(Int input_size, Int hidden_size, N num_layers, bool bias = true, bool batch_first = false,
+       Real dropout = 0, bool bidirectional = false, Int proj_size = 0,
+       SourceLocation loc = SourceLocation::current())
+      : LSTM(input_size, hidden_size,
+             {.num_layers = num_layers,
+              .bias = bias,
+              .batch_first = batch_first,
+              .dropout = dropout,
+              .bidirectional = bidirectional,
+              .proj_size = proj_size},
+             loc) {}
   LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
                         SourceLocation loc = SourceLocation::current()) const;
   LILITH_CLASS
@@ -145,6 +183,11 @@ class RNNCell {
  public:
   RNNCell(Int input_size, Int hidden_size, const CellOptions& options = {},
           SourceLocation loc = SourceLocation::current());
+  template <std::same_as<bool> B>
+  RNNCell(Int input_size, Int hidden_size, B bias, std::string_view nonlinearity = "tanh",
+          SourceLocation loc = SourceLocation::current())
+      : RNNCell(input_size, hidden_size, CellOptions{.bias = bias, .nonlinearity = nonlinearity},
+                loc) {}
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;
@@ -156,6 +199,9 @@ class GRUCell {
  public:
   GRUCell(Int input_size, Int hidden_size, const CellOptions& options = {},
           SourceLocation loc = SourceLocation::current());
+  template <std::same_as<bool> B>
+  GRUCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
+      : GRUCell(input_size, hidden_size, CellOptions{.bias = bias}, loc) {}
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;
@@ -166,6 +212,9 @@ class LSTMCell {
  public:
   LSTMCell(Int input_size, Int hidden_size, const CellOptions& options = {},
            SourceLocation loc = SourceLocation::current());
+  template <std::same_as<bool> B>
+  LSTMCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
+      : LSTMCell(input_size, hidden_size, CellOptions{.bias = bias}, loc) {}
   LSTMState operator()(const Tensor& x, const LSTMState& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;

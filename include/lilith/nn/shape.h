@@ -1,7 +1,9 @@
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "lilith/ops/int_list.h"
+#include "lilith/ops/nn.h"
 #include "lilith/ops/shape.h"
 #include "lilith/reflect.h"
 #include "lilith/tensor.h"
@@ -22,13 +24,23 @@ struct PixelUnshuffle {
 
 namespace detail {
 /// Padding of the last D dimensions: one number for all sides, or {last low, last high, …}.
-template <int D, PadMode Mode>
+template <int D, PadMode::Kind Mode>
 class PadLayer {
  public:
   explicit PadLayer(const IntList& padding, SourceLocation loc = SourceLocation::current());
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
   std::vector<std::int64_t> padding;
   LILITH_FIELDS(padding)
+};
+/// The same with a number.
+template <int D>
+class ConstantPad {
+ public:
+  ConstantPad(const IntList& padding, Real value, SourceLocation loc = SourceLocation::current());
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  std::vector<std::int64_t> padding;
+  double value;
+  LILITH_FIELDS(padding, value)
 };
 }  // namespace detail
 
@@ -70,6 +82,47 @@ class ReplicationPad2d : public detail::PadLayer<2, PadMode::Replicate> {
 class ReplicationPad3d : public detail::PadLayer<3, PadMode::Replicate> {
  public:
   using PadLayer::PadLayer;
+};
+
+/// The elements of the other end around the last dimensions. Ref: torch.nn.CircularPad2d.
+class CircularPad1d : public detail::PadLayer<1, PadMode::Circular> {
+ public:
+  using PadLayer::PadLayer;
+};
+class CircularPad2d : public detail::PadLayer<2, PadMode::Circular> {
+ public:
+  using PadLayer::PadLayer;
+};
+class CircularPad3d : public detail::PadLayer<3, PadMode::Circular> {
+ public:
+  using PadLayer::PadLayer;
+};
+/// A number around the last dimensions. Ref: torch.nn.ConstantPad2d.
+class ConstantPad1d : public detail::ConstantPad<1> {
+ public:
+  using ConstantPad::ConstantPad;
+};
+class ConstantPad2d : public detail::ConstantPad<2> {
+ public:
+  using ConstantPad::ConstantPad;
+};
+class ConstantPad3d : public detail::ConstantPad<3> {
+ public:
+  using ConstantPad::ConstantPad;
+};
+
+/// Channels [N, g c, …] read as [N, c, g]. Ref: torch.nn.ChannelShuffle.
+struct ChannelShuffle {
+  Int groups = 1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+/// interpolate to `size`, or by `scale_factor`. Ref: torch.nn.Upsample.
+struct Upsample {
+  std::optional<IntList> size = {};
+  std::optional<RealList> scale_factor = {};
+  Interpolation mode = {};
+  bool align_corners = false;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
 /// The cosine of the angle between a and b along dim. Ref: torch.nn.CosineSimilarity.

@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 
+#include "lilith/detail/choice.h"
 #include "lilith/tensor.h"
 
 namespace lilith {
@@ -15,7 +16,16 @@ Tensor prelu(const Arg& x, const Tensor& weight);
 Tensor elu(const Arg& x, Real alpha = 1.0);
 Tensor selu(const Arg& x);
 Tensor celu(const Arg& x, Real alpha = 1.0);
-enum class GeluApproximation : std::uint8_t { None, Tanh };
+namespace detail {
+struct GeluNames {
+  enum class Kind : std::uint8_t { None, Tanh };
+  static constexpr Kind None = Kind::None, Tanh = Kind::Tanh;
+  static constexpr const char* what = "approximate";
+  static constexpr std::string_view words[] = {"none", "tanh"};
+};
+}  // namespace detail
+/// GeluApproximation::Tanh, or "tanh".
+using GeluApproximation = detail::Choice<detail::GeluNames>;
 /// x Phi(x). Hendrycks and Gimpel, arXiv:1606.08415.
 Tensor gelu(const Arg& x, GeluApproximation approximate = GeluApproximation::None);
 /// x sigmoid(x).

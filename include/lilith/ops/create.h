@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "lilith/detail/sizes.h"
 #include "lilith/tensor.h"
 
 namespace lilith {
@@ -160,6 +161,10 @@ Tensor ones(const Shape& shape, const TensorOptions& options = {},
             SourceLocation loc = SourceLocation::current());
 Tensor empty(const Shape& shape, const TensorOptions& options = {},
              SourceLocation loc = SourceLocation::current());
+/// The same with sizes one after the other: zeros(2, 3), zeros(2, 3, {.dtype = kFloat64}).
+LILITH_OF_SIZES(zeros)
+LILITH_OF_SIZES(ones)
+LILITH_OF_SIZES(empty)
 /// full: without options the dtype follows the number (bool, i64, f32).
 Tensor full(const Shape& shape, const Arg& value);
 Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options);
@@ -175,6 +180,7 @@ Tensor arange(const Arg& end);
 Tensor arange(const Arg& end, const TensorOptions& options);
 Tensor arange(const Arg& start, const Arg& end, const Arg& step = 1);
 Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options);
+Tensor arange(const Arg& start, const Arg& end, const TensorOptions& options);
 /// `steps` numbers evenly spaced from start to end, both included.
 Tensor linspace(const Arg& start, const Arg& end, Int steps, const TensorOptions& options = {});
 /// base to the power of linspace(start, end, steps).
@@ -183,6 +189,24 @@ Tensor logspace(const Arg& start, const Arg& end, Int steps, Real base = 10,
 /// The n x m matrix with ones on the diagonal; m defaults to n.
 Tensor eye(Int n, std::optional<Int> m = {}, const TensorOptions& options = {},
            SourceLocation loc = SourceLocation::current());
+/// A 0-d tensor of a number; f32 unless told otherwise. Ref: torch.scalar_tensor
+Tensor scalar_tensor(const Arg& value, const TensorOptions& options = {});
+/// Rows and columns, [2, n], of the lower or upper triangle of a row x col matrix, row by row. Ref:
+/// torch.tril_indices
+Tensor tril_indices(Int row, Int col, Int offset = 0,
+                    SourceLocation loc = SourceLocation::current());
+Tensor triu_indices(Int row, Int col, Int offset = 0,
+                    SourceLocation loc = SourceLocation::current());
+/// Windows of n points; periodic: of n + 1 points without the last. Ref: torch.hann_window
+Tensor hann_window(Int n, bool periodic = true, const TensorOptions& options = {},
+                   SourceLocation loc = SourceLocation::current());
+Tensor hamming_window(Int n, bool periodic = true, Real alpha = 0.54, Real beta = 0.46,
+                      const TensorOptions& options = {},
+                      SourceLocation loc = SourceLocation::current());
+Tensor blackman_window(Int n, bool periodic = true, const TensorOptions& options = {},
+                       SourceLocation loc = SourceLocation::current());
+Tensor bartlett_window(Int n, bool periodic = true, const TensorOptions& options = {},
+                       SourceLocation loc = SourceLocation::current());
 /// x as a leaf that shares nothing with its graph's future: the value itself.
 Tensor clone(const Arg& x);
 

@@ -35,6 +35,9 @@ Tensor lgamma(const Arg& x);
 Tensor digamma(const Arg& x);
 /// The n-th derivative of digamma; n from 0 to 170.
 Tensor polygamma(Int n, const Arg& x);
+/// The logarithm of the p-variate gamma function: p (p - 1) / 4 log(pi) + sum_j lgamma(x - j / 2).
+/// Error: p < 1. Ref: torch.mvlgamma
+Tensor mvlgamma(const Arg& x, Int p);
 Tensor sigmoid(const Arg& x);
 Tensor reciprocal(const Arg& x);
 /// log(x / (1 - x)); with eps, x is first clamped to [eps, 1 - eps].
@@ -73,7 +76,6 @@ Tensor add(const Arg& a, const Arg& b, const Arg& alpha = 1);
 Tensor sub(const Arg& a, const Arg& b, const Arg& alpha = 1);
 Tensor rsub(const Arg& a, const Arg& b, const Arg& alpha = 1);
 Tensor mul(const Arg& a, const Arg& b);
-enum class RoundingMode : std::uint8_t { None, Trunc, Floor };
 /// a / b; integers give f32 unless the result is rounded.
 Tensor div(const Arg& a, const Arg& b, RoundingMode rounding = RoundingMode::None);
 Tensor true_divide(const Arg& a, const Arg& b);
@@ -138,6 +140,13 @@ Tensor isfinite(const Arg& x);
 /// |a - b| <= atol + rtol |b|.
 Tensor isclose(const Arg& a, const Arg& b, Real rtol = 1e-5, Real atol = 1e-8,
                bool equal_nan = false);
+/// Whether all elements are close, broadcast. Asks for the value. Ref: torch.allclose
+bool allclose(const Arg& a, const Arg& b, Real rtol = 1e-5, Real atol = 1e-8,
+              bool equal_nan = false);
+/// Whether shapes and all elements are equal. Asks for the value. Ref: torch.equal
+bool equal(const Arg& a, const Arg& b);
+/// true throughout: there are no complex numbers. Ref: torch.isreal
+Tensor isreal(const Arg& x);
 
 // ---- Choices. ----
 /// a where cond, else b. cond: bool; all three broadcast. No gradient leaks from the side not
@@ -145,8 +154,9 @@ Tensor isclose(const Arg& a, const Arg& b, Real rtol = 1e-5, Real atol = 1e-8,
 Tensor where(const Arg& cond, const Arg& a, const Arg& b);
 /// value where mask, else x. mask: bool, broadcasts to x.
 Tensor masked_fill(const Arg& x, const Arg& mask, const Arg& value);
-/// min(max(x, min), max). Gradient 1 inside and on the bounds.
-Tensor clamp(const Arg& x, const Arg& min, const Arg& max);
+/// min(max(x, min), max); a bound that is {} does not bind. Gradient 1 inside and on the bounds.
+/// Error when neither binds.
+Tensor clamp(const Arg& x, const Bound& min = {}, const Bound& max = {});
 Tensor clamp_min(const Arg& x, const Arg& min);
 Tensor clamp_max(const Arg& x, const Arg& max);
 

@@ -23,8 +23,9 @@ Tensor index_add(const Arg& x, Dim dim, const Tensor& index, const Tensor& sourc
 /// Rows of weight [V, D]: index [...] -> [..., D]. torch.nn.functional.embedding; the row
 /// padding_idx gets no gradient.
 Tensor embedding(const Arg& index, const Tensor& weight, std::optional<Int> padding_idx = {});
-/// integers [...] -> i64 [..., num_classes]. Errors: num_classes < 1 (it has to be given).
-Tensor one_hot(const Arg& x, Int num_classes);
+/// integers [...] -> i64 [..., num_classes]; -1: as many as x has, whose values are asked for.
+/// Errors: num_classes 0 or below -1; inside `compile` -1.
+Tensor one_hot(const Arg& x, Int num_classes = -1);
 /// The lower or upper triangle of the last two dimensions; zeros elsewhere.
 Tensor tril(const Arg& x, Int diagonal = 0);
 Tensor triu(const Arg& x, Int diagonal = 0);
@@ -41,6 +42,13 @@ Tensor select_scatter(const Arg& x, const Tensor& src, Dim dim, Int index);
 /// x with src in x[start:end:step] of `dim`. Errors: src's shape. Ref: torch.slice_scatter.
 Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, Int start = 0, Int end = INT64_MAX,
                     Int step = 1);
+/// slice_update, by PyTorch's name and default. Ref: torch.slice_scatter
+Tensor slice_scatter(const Arg& x, const Tensor& src, Dim dim = 0, Int start = 0,
+                     Int end = INT64_MAX, Int step = 1);
+/// x with src on the diagonal `offset` of dimensions dim1 and dim2. Error: src's shape is not the
+/// diagonal's. Ref: torch.diagonal_scatter
+Tensor diagonal_scatter(const Arg& x, const Tensor& src, Int offset = 0, Dim dim1 = 0,
+                        Dim dim2 = 1);
 /// x with `values` at x[indices[0], indices[1], …] of the first dimensions; indices: integers that
 /// broadcast, negative ones count from the end, or masks of one dimension each, whose values are
 /// asked for, so that they cannot be compiled; values broadcast to [indices..., rest of x]. With

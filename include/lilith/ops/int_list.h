@@ -1,7 +1,8 @@
 #pragma once
+#include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "lilith/real.h"
@@ -9,25 +10,32 @@
 
 namespace lilith {
 
+namespace detail {
+/// What a list of numbers is made of: numbers of any kind (Int and Real refuse the wrong ones), and
+/// unscoped enumerators.
+template <class T>
+concept Listed = std::is_arithmetic_v<Plain<T>> || PlainEnum<T>;
+}  // namespace detail
+
 /// A list of whole numbers that one number may stand for: dimensions, window sizes, strides. An
 /// empty list means "not given": all dimensions of a reduction, the default stride of a pooling.
 class IntList {
  public:
   IntList() = default;
-  IntList(int value) : values_{value} {}
-  IntList(std::int64_t value) : values_{value} {}
-  IntList(Dim value) : values_{value} {}
-  IntList(Int value) : values_{value} {}
-  template <std::same_as<bool> T>
-  IntList(T) {
+  template <detail::Listed T>
+  IntList(T value) : values_{Int(value)} {
     static_assert(detail::is_a_number<T>,
                   "lilith: a bool stands where dimensions or sizes are due and would be read as 0 "
                   "or 1; look up the order of the function's parameters");
   }
-  IntList(std::initializer_list<Int> values) : values_(values.begin(), values.end()) {}
-  IntList(const std::vector<std::int64_t>& values) : values_(values) {}
-  IntList(const std::vector<int>& values) : values_(values.begin(), values.end()) {}
-  IntList(const Shape& shape) : values_(shape.begin(), shape.end()) {}
+  // No std::initializer_list, which GCC makes of {.padding = 1} without a word.
+  template <detail::Listed A, detail::Listed B, detail::Listed... Rest>
+  IntList(A a, B b, Rest... rest) : values_{Int(a), Int(b), Int(rest)...} {}
+  // No braces for these: IntList({0, 1}) is a list of two.
+  template <class List>
+    requires std::same_as<List, std::vector<std::int64_t>> ||
+             std::same_as<List, std::vector<int>> || std::same_as<List, Shape>
+  IntList(const List& values) : values_(values.begin(), values.end()) {}
 
   bool empty() const { return values_.empty(); }
   std::size_t size() const { return values_.size(); }
@@ -41,17 +49,35 @@ class IntList {
   std::vector<std::int64_t> values_;
 };
 
+/// Numbers that one number may stand for: interpolate's factors.
+class RealList {
+ public:
+  RealList() = default;
+  template <detail::Listed T>
+  RealList(T value) : values_{Real(value)} {}
+  template <detail::Listed A, detail::Listed B, detail::Listed... Rest>
+  RealList(A a, B b, Rest... rest) : values_{Real(a), Real(b), Real(rest)...} {}
+  RealList(const std::vector<double>& values) : values_(values) {}
+  bool empty() const { return values_.empty(); }
+  std::size_t size() const { return values_.size(); }
+  double operator[](std::size_t i) const { return values_[i]; }
+  const std::vector<double>& vec() const { return values_; }
+
+ private:
+  std::vector<double> values_;
+};
+
 /// The padding of a convolution: sizes, or "same" or "valid" as PyTorch says them.
 class Padding {
  public:
   Padding() = default;
-  Padding(int value) : amount_(value) {}
-  Padding(std::int64_t value) : amount_(value) {}
-  template <std::same_as<bool> T>
+  template <detail::Listed T>
   Padding(T value) : amount_(value) {}
-  Padding(std::initializer_list<Int> values) : amount_(values) {}
-  Padding(const std::vector<std::int64_t>& values) : amount_(values) {}
-  Padding(const IntList& values) : amount_(values) {}
+  template <detail::Listed A, detail::Listed B, detail::Listed... Rest>
+  Padding(A a, B b, Rest... rest) : amount_(a, b, rest...) {}
+  template <class List>
+    requires std::same_as<List, IntList> || std::same_as<List, std::vector<std::int64_t>>
+  Padding(const List& values) : amount_(values) {}
   /// "same" or "valid"; Error for any other word.
   Padding(const char* mode);
 

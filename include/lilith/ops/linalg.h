@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,26 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands,
               SourceLocation loc = SourceLocation::current());
 /// The vector product along dim (of size 3).
 Tensor cross(const Arg& a, const Arg& b, Dim dim = -1);
+/// Kronecker's product: [a_i b_i …], missing dimensions of 1 in front. Ref: torch.kron
+Tensor kron(const Arg& a, const Arg& b);
+/// x @ x @ … (n times) of square matrices [..., M, M]; n = 0: the identity. Errors: n < 0 (there is
+/// no inverse yet), a matrix that is not square. Ref: torch.matrix_power
+Tensor matrix_power(const Arg& x, Int n);
+/// The product of matrices, from the left. Error: none. Ref: torch.chain_matmul
+Tensor chain_matmul(const std::vector<Tensor>& matrices,
+                    SourceLocation loc = SourceLocation::current());
+/// The last two dimensions swapped; 0-d tensors as they are. Error: one dimension. Ref:
+/// torch.adjoint
+Tensor adjoint(const Arg& x);
+/// The covariance matrix of variables (rows) over observations (columns), divided by
+/// n - correction; of one variable 0-d. x: floating [V, n] or [n]; fweights: how often each
+/// observation counts, integers [n]; aweights: their importance, [n]. Ref: torch.cov
+Tensor cov(const Arg& x, Int correction = 1, const Tensor& fweights = {},
+           const Tensor& aweights = {});
+/// The correlation coefficients of variables, clamped to [-1, 1]. Ref: torch.corrcoef
+Tensor corrcoef(const Arg& x);
+/// Columns x^(n-1), …, x, 1 of a vector; the other way round when increasing. Ref: torch.vander
+Tensor vander(const Arg& x, std::optional<Int> n = {}, bool increasing = false);
 /// The general contraction: batch dimensions pair up, contracted ones are summed over:
 /// [batch, lhs free, rhs free].
 Tensor dot_general(const Tensor& lhs, const Tensor& rhs, const std::vector<std::int64_t>& lhs_batch,

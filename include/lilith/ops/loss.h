@@ -1,4 +1,5 @@
 #pragma once
+#include "lilith/detail/choice.h"
 #include "lilith/tensor.h"
 
 namespace lilith {
@@ -9,8 +10,29 @@ namespace lilith {
 // with Reduction::None of the input's shape; its dtype is what the operands promote to, f32 for
 // integers.
 
-/// What a loss does with the values of its elements.
-enum class Reduction : std::uint8_t { None, Mean, Sum };
+namespace detail {
+struct ReductionNames {
+  enum class Kind : std::uint8_t { None, Mean, Sum };
+  static constexpr Kind None = Kind::None, Mean = Kind::Mean, Sum = Kind::Sum;
+  static constexpr const char* what = "reduction";
+  static constexpr std::string_view words[] = {"none", "mean", "sum"};
+};
+struct KLDivReductionNames {
+  enum class Kind : std::uint8_t { None, Mean, Sum, BatchMean };
+  static constexpr Kind None = Kind::None, Mean = Kind::Mean, Sum = Kind::Sum,
+                        BatchMean = Kind::BatchMean;
+  static constexpr const char* what = "reduction";
+  static constexpr std::string_view words[] = {"none", "mean", "sum", "batchmean"};
+};
+}  // namespace detail
+/// What a loss does with the values of its elements: Reduction::Sum, or "sum".
+using Reduction = detail::Choice<detail::ReductionNames>;
+
+/// F::mse_loss(x, y, {.reduction = "sum"}).
+struct ReductionOptions {
+  detail::Named named = {};
+  Reduction reduction = Reduction::Mean;
+};
 
 struct NLLLossOptions {
   Tensor weight = {};       // [C]
@@ -22,6 +44,9 @@ struct NLLLossOptions {
 /// over the weights. Errors: other shapes and dtypes; where it runs, a class that is out of range.
 /// Ref: torch.nn.functional.nll_loss.
 Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& options = {});
+inline Tensor nll_loss(const Arg& input, const Tensor& target, const Tensor& weight) {
+  return nll_loss(input, target, {.weight = weight});
+}
 struct CrossEntropyLossOptions {
   Tensor weight = {};       // [C]
   Int ignore_index = -100;  // of class indices
@@ -34,23 +59,63 @@ struct CrossEntropyLossOptions {
 /// Ref: torch.nn.functional.cross_entropy.
 Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
                           const CrossEntropyLossOptions& options = {});
+/// The same by the name that it has in torch.nn.functional.
+inline Tensor cross_entropy(const Arg& input, const Tensor& target,
+                            const CrossEntropyLossOptions& options = {}) {
+  const LocScope scope(input.loc());
+  return cross_entropy_loss(input, target, options);
+}
+inline Tensor cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight) {
+  return cross_entropy(input, target, {.weight = weight});
+}
 /// (input - target)^2. Ref: torch.nn.functional.mse_loss.
 Tensor mse_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
+inline Tensor mse_loss(const Arg& input, const Tensor& target, const ReductionOptions& o) {
+  return mse_loss(input, target, o.reduction);
+}
 /// |input - target|; slope 0 where they are equal. Ref: torch.nn.functional.l1_loss.
 Tensor l1_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
+inline Tensor l1_loss(const Arg& input, const Tensor& target, const ReductionOptions& o) {
+  return l1_loss(input, target, o.reduction);
+}
+struct SmoothL1LossOptions {
+  detail::Named named = {};
+  Reduction reduction = Reduction::Mean;
+  Real beta = 1;
+};
 /// With d = input - target: 0.5 d^2 / beta where |d| < beta, else |d| - 0.5 beta. Error: beta < 0.
 /// Ref: torch.nn.functional.smooth_l1_loss.
 Tensor smooth_l1_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean,
                       Real beta = 1);
+inline Tensor smooth_l1_loss(const Arg& input, const Tensor& target, const SmoothL1LossOptions& o) {
+  return smooth_l1_loss(input, target, o.reduction, o.beta);
+}
+struct HuberLossOptions {
+  detail::Named named = {};
+  Reduction reduction = Reduction::Mean;
+  Real delta = 1;
+};
 /// With d = input - target: 0.5 d^2 where |d| <= delta, else delta (|d| - 0.5 delta). Error:
 /// delta <= 0. Ref: torch.nn.functional.huber_loss.
 Tensor huber_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean,
                   Real delta = 1);
+inline Tensor huber_loss(const Arg& input, const Tensor& target, const HuberLossOptions& o) {
+  return huber_loss(input, target, o.reduction, o.delta);
+}
+struct BCELossOptions {
+  detail::Named named = {};
+  Tensor weight = {};
+  Reduction reduction = Reduction::Mean;
+};
 /// -(t log(p) + (1 - t) log(1 - p)) of probabilities p = input, the logs clamped at -100; the
 /// gradient is (p - t) / max(p (1 - p), 1e-12), finite at 0 and 1, as PyTorch's. Ref:
 /// torch.nn.functional.binary_cross_entropy.
 Tensor binary_cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight = {},
                             Reduction reduction = Reduction::Mean);
+inline Tensor binary_cross_entropy(const Arg& input, const Tensor& target,
+                                   const BCELossOptions& o) {
+  return binary_cross_entropy(input, target, o.weight, o.reduction);
+}
 struct BCEWithLogitsLossOptions {
   Tensor weight = {};
   Reduction reduction = Reduction::Mean;
@@ -60,12 +125,20 @@ struct BCEWithLogitsLossOptions {
 /// torch.nn.functional.binary_cross_entropy_with_logits.
 Tensor binary_cross_entropy_with_logits(const Arg& input, const Tensor& target,
                                         const BCEWithLogitsLossOptions& options = {});
-enum class KLDivReduction : std::uint8_t { None, Mean, Sum, BatchMean };
+using KLDivReduction = detail::Choice<detail::KLDivReductionNames>;
+struct KLDivLossOptions {
+  detail::Named named = {};
+  KLDivReduction reduction = KLDivReduction::Mean;
+  bool log_target = false;
+};
 /// target (log(target) - input), input holding log-probabilities and target probabilities, or with
 /// log_target their logarithms. BatchMean: the sum over dimension 0's size. Error: BatchMean of 0-d
 /// tensors. Ref: torch.nn.functional.kl_div.
 Tensor kl_div(const Arg& input, const Tensor& target,
               KLDivReduction reduction = KLDivReduction::Mean, bool log_target = false);
+inline Tensor kl_div(const Arg& input, const Tensor& target, const KLDivLossOptions& o) {
+  return kl_div(input, target, o.reduction, o.log_target);
+}
 struct PoissonNLLLossOptions {
   bool log_input = true;  // input is the logarithm of the rate, else the rate
   bool full = false;      // adds log(target!) by Stirling's formula where target > 1
@@ -88,19 +161,44 @@ Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& v
 /// log(1 + exp(-target input)), target 1 or -1. Ref: torch.nn.functional.soft_margin_loss.
 Tensor soft_margin_loss(const Arg& input, const Tensor& target,
                         Reduction reduction = Reduction::Mean);
+inline Tensor soft_margin_loss(const Arg& input, const Tensor& target, const ReductionOptions& o) {
+  return soft_margin_loss(input, target, o.reduction);
+}
+struct HingeEmbeddingLossOptions {
+  detail::Named named = {};
+  Real margin = 1;
+  Reduction reduction = Reduction::Mean;
+};
 /// input where target is 1, max(0, margin - input) where it is -1. Ref:
 /// torch.nn.functional.hinge_embedding_loss.
 Tensor hinge_embedding_loss(const Arg& input, const Tensor& target, Real margin = 1,
                             Reduction reduction = Reduction::Mean);
+inline Tensor hinge_embedding_loss(const Arg& input, const Tensor& target,
+                                   const HingeEmbeddingLossOptions& o) {
+  return hinge_embedding_loss(input, target, o.margin, o.reduction);
+}
+struct MarginOptions {
+  detail::Named named = {};
+  Real margin = 0;
+  Reduction reduction = Reduction::Mean;
+};
 /// max(0, -target (a - b) + margin), target 1 where a should rank higher, else -1. a and b are
 /// floating and broadcast, of as many dimensions; target has the shape of a - b. Ref:
 /// torch.nn.functional.margin_ranking_loss.
 Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, Real margin = 0,
                            Reduction reduction = Reduction::Mean);
+inline Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target,
+                                  const MarginOptions& o) {
+  return margin_ranking_loss(a, b, target, o.margin, o.reduction);
+}
 /// 1 - cos where target is 1, max(0, cos - margin) where it is -1. a, b: [N, D] and target [N], or
 /// [D] and [] -> 0-d, or target's shape. Ref: torch.nn.functional.cosine_embedding_loss.
 Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, Real margin = 0,
                              Reduction reduction = Reduction::Mean);
+inline Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target,
+                                    const MarginOptions& o) {
+  return cosine_embedding_loss(a, b, target, o.margin, o.reduction);
+}
 struct TripletMarginLossOptions {
   Real margin = 1;
   Real p = 2;  // of the norm
@@ -118,6 +216,10 @@ Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tens
 Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target,
                                    const Tensor& weight = {},
                                    Reduction reduction = Reduction::Mean);
+inline Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target,
+                                          const BCELossOptions& o) {
+  return multilabel_soft_margin_loss(input, target, o.weight, o.reduction);
+}
 struct MultiMarginLossOptions {
   Real p = 1;  // 1 or 2
   Real margin = 1;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "lilith/detail/choice.h"
 #include "lilith/ops/int_list.h"
 #include "lilith/tensor.h"
 
@@ -14,6 +15,22 @@ Tensor linear(const Arg& x, const Tensor& weight, const Tensor& bias = {});
 /// x1^T W_k x2 + bias_k. x1 [..., A], x2 [..., B], weight [out, A, B].
 Tensor bilinear(const Arg& x1, const Tensor& x2, const Tensor& weight, const Tensor& bias = {});
 
+/// Options of a convolution as a function: conv2d(x, w, b, {.padding = 1}).
+struct ConvFunctionOptions {
+  detail::Named named = {};
+  IntList stride = 1;
+  Padding padding = 0;
+  IntList dilation = 1;
+  Int groups = 1;
+};
+struct ConvTransposeFunctionOptions {
+  detail::Named named = {};
+  IntList stride = 1;
+  IntList padding = 0;
+  IntList output_padding = 0;
+  Int groups = 1;
+  IntList dilation = 1;
+};
 /// Cross-correlation. x [N, C, d…] or [C, d…], weight [out, C / groups, k…], bias [out].
 /// Errors: channels that do not fit, a window larger than the padded input, "same" with a stride.
 /// Ref: torch.nn.functional.conv2d.
@@ -39,7 +56,50 @@ Tensor conv_transpose3d(const Arg& x, const Tensor& weight, const Tensor& bias =
                         const IntList& stride = 1, const IntList& padding = 0,
                         const IntList& output_padding = 0, Int groups = 1,
                         const IntList& dilation = 1);
+inline Tensor conv1d(const Arg& x, const Tensor& weight, const Tensor& bias,
+                     const ConvFunctionOptions& o) {
+  return conv1d(x, weight, bias, o.stride, o.padding, o.dilation, o.groups);
+}
+inline Tensor conv2d(const Arg& x, const Tensor& weight, const Tensor& bias,
+                     const ConvFunctionOptions& o) {
+  return conv2d(x, weight, bias, o.stride, o.padding, o.dilation, o.groups);
+}
+inline Tensor conv3d(const Arg& x, const Tensor& weight, const Tensor& bias,
+                     const ConvFunctionOptions& o) {
+  return conv3d(x, weight, bias, o.stride, o.padding, o.dilation, o.groups);
+}
+inline Tensor conv_transpose1d(const Arg& x, const Tensor& weight, const Tensor& bias,
+                               const ConvTransposeFunctionOptions& o) {
+  return conv_transpose1d(x, weight, bias, o.stride, o.padding, o.output_padding, o.groups,
+                          o.dilation);
+}
+inline Tensor conv_transpose2d(const Arg& x, const Tensor& weight, const Tensor& bias,
+                               const ConvTransposeFunctionOptions& o) {
+  return conv_transpose2d(x, weight, bias, o.stride, o.padding, o.output_padding, o.groups,
+                          o.dilation);
+}
+inline Tensor conv_transpose3d(const Arg& x, const Tensor& weight, const Tensor& bias,
+                               const ConvTransposeFunctionOptions& o) {
+  return conv_transpose3d(x, weight, bias, o.stride, o.padding, o.output_padding, o.groups,
+                          o.dilation);
+}
 
+/// max_pool2d(x, 3, {.stride = 2, .padding = 1}).
+struct MaxPoolFunctionOptions {
+  detail::Named named = {};
+  IntList stride = {};
+  IntList padding = 0;
+  IntList dilation = 1;
+  bool ceil_mode = false;
+};
+struct AvgPoolFunctionOptions {
+  detail::Named named = {};
+  IntList stride = {};
+  IntList padding = 0;
+  bool ceil_mode = false;
+  bool count_include_pad = true;
+  std::optional<Int> divisor_override = {};  // 2d and 3d
+};
 /// The largest of each window; stride defaults to the window. x [N, C, d…] or [C, d…]. The gradient
 /// goes to the first maximum; NaN propagates. Errors: padding over half of the window.
 Tensor max_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
@@ -48,6 +108,18 @@ Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& strid
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
 Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
+inline Tensor max_pool1d(const Arg& x, const IntList& kernel_size,
+                         const MaxPoolFunctionOptions& o) {
+  return max_pool1d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
+inline Tensor max_pool2d(const Arg& x, const IntList& kernel_size,
+                         const MaxPoolFunctionOptions& o) {
+  return max_pool2d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
+inline Tensor max_pool3d(const Arg& x, const IntList& kernel_size,
+                         const MaxPoolFunctionOptions& o) {
+  return max_pool3d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
 /// The same with i64 indices: where each maximum stood, a row-major number among the pooled sizes
 /// (PyTorch's return_indices).
 std::pair<Tensor, Tensor> max_pool1d_with_indices(const Arg& x, const IntList& kernel_size,
@@ -75,6 +147,20 @@ Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& strid
 Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, bool ceil_mode = false, bool count_include_pad = true,
                   std::optional<Int> divisor_override = {});
+inline Tensor avg_pool1d(const Arg& x, const IntList& kernel_size,
+                         const AvgPoolFunctionOptions& o) {
+  return avg_pool1d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad);
+}
+inline Tensor avg_pool2d(const Arg& x, const IntList& kernel_size,
+                         const AvgPoolFunctionOptions& o) {
+  return avg_pool2d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
+                    o.divisor_override);
+}
+inline Tensor avg_pool3d(const Arg& x, const IntList& kernel_size,
+                         const AvgPoolFunctionOptions& o) {
+  return avg_pool3d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
+                    o.divisor_override);
+}
 /// Windows chosen so that the result has output_size; -1 keeps a size (PyTorch's None).
 Tensor adaptive_avg_pool1d(const Arg& x, const IntList& output_size);
 Tensor adaptive_avg_pool2d(const Arg& x, const IntList& output_size);
@@ -106,11 +192,25 @@ BatchNormResult batch_norm_train(const Arg& x, const Tensor& running_mean,
 /// Normalises over the last dimensions, of sizes normalized_shape.
 Tensor layer_norm(const Arg& x, const IntList& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, Real eps = 1e-5);
+/// x over the root of the mean of its squares over the last dimensions, of sizes normalized_shape;
+/// eps: unless given, the dtype's smallest step at 1. Zhang and Sennrich, arXiv:1910.07467. Ref:
+/// torch.nn.functional.rms_norm
+Tensor rms_norm(const Arg& x, const IntList& normalized_shape, const Tensor& weight = {},
+                std::optional<Real> eps = {});
 Tensor group_norm(const Arg& x, Int num_groups, const Tensor& weight = {}, const Tensor& bias = {},
                   Real eps = 1e-5);
 Tensor instance_norm(const Arg& x, const Tensor& running_mean = {}, const Tensor& running_var = {},
                      const Tensor& weight = {}, const Tensor& bias = {},
                      bool use_input_stats = true, Real momentum = 0.1, Real eps = 1e-5);
+/// (sum x^p)^(1/p) of each window; NaN where the sum is negative. Ref:
+/// torch.nn.functional.lp_pool2d
+Tensor lp_pool1d(const Arg& x, Real norm_type, const IntList& kernel_size,
+                 const IntList& stride = {}, bool ceil_mode = false);
+Tensor lp_pool2d(const Arg& x, Real norm_type, const IntList& kernel_size,
+                 const IntList& stride = {}, bool ceil_mode = false);
+/// Channels [N, g c, …] read as [N, c, g]: those of the groups take turns. Errors: channels that
+/// groups does not divide. Ref: torch.nn.functional.channel_shuffle
+Tensor channel_shuffle(const Arg& x, Int groups);
 /// x over the p-norm along dim, which is at least eps.
 Tensor normalize(const Arg& x, Real p = 2, const IntList& dim = 1, Real eps = 1e-12);
 Tensor local_response_norm(const Arg& x, Int size, Real alpha = 1e-4, Real beta = 0.75, Real k = 1);
@@ -121,10 +221,22 @@ Tensor pairwise_distance(const Arg& a, const Arg& b, Real p = 2, Real eps = 1e-6
 /// [..., C r^2, H, W] -> [..., C, H r, W r], and back.
 Tensor pixel_shuffle(const Arg& x, Int upscale_factor);
 Tensor pixel_unshuffle(const Arg& x, Int downscale_factor);
-enum class Interpolation : std::uint8_t { Nearest, Linear, Bilinear, Bicubic, Trilinear, Area };
+namespace detail {
+struct InterpolationNames {
+  enum class Kind : std::uint8_t { Nearest, Linear, Bilinear, Bicubic, Trilinear, Area };
+  static constexpr Kind Nearest = Kind::Nearest, Linear = Kind::Linear, Bilinear = Kind::Bilinear,
+                        Bicubic = Kind::Bicubic, Trilinear = Kind::Trilinear, Area = Kind::Area;
+  static constexpr const char* what = "mode";
+  static constexpr std::string_view words[] = {"nearest", "linear",    "bilinear",
+                                               "bicubic", "trilinear", "area"};
+};
+}  // namespace detail
+/// Interpolation::Bilinear, or "bilinear".
+using Interpolation = detail::Choice<detail::InterpolationNames>;
 struct InterpolateOptions {
-  IntList size = {};                      // of the result, or
-  std::vector<double> scale_factor = {};  // one number, or one per dimension
+  detail::Named named = {};
+  IntList size = {};           // of the result, or
+  RealList scale_factor = {};  // one number, or one per dimension
   Interpolation mode = Interpolation::Nearest;
   bool align_corners = false;
   bool recompute_scale_factor = false;  // from the sizes, rather than as given
@@ -132,6 +244,13 @@ struct InterpolateOptions {
 /// Resamples the sizes of x [N, C, d…]. Ref: torch.nn.functional.interpolate.
 /// Errors: neither or both of size and scale_factor, a mode for another number of sizes.
 Tensor interpolate(const Arg& x, const InterpolateOptions& options);
+/// PyTorch's order: interpolate(x, {8, 8}), interpolate(x, {}, 2, "bilinear").
+inline Tensor interpolate(const Arg& x, const IntList& size, const RealList& scale_factor = {},
+                          Interpolation mode = {}, bool align_corners = false) {
+  return interpolate(
+      x,
+      {.size = size, .scale_factor = scale_factor, .mode = mode, .align_corners = align_corners});
+}
 /// softmax(q k^T / sqrt(E) + mask) v. q [..., L, E], k [..., S, E], v [..., S, Ev]; mask: bool
 /// (true takes part) or added. A row with every key masked out is 0. is_causal: of key j and query
 /// i only j <= i take part. Vaswani et al., arXiv:1706.03762.

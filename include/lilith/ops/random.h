@@ -2,8 +2,10 @@
 #include <concepts>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
+#include "lilith/detail/sizes.h"
 #include "lilith/tensor.h"
 
 namespace lilith {
@@ -27,11 +29,22 @@ Tensor rand(const Shape& shape, const TensorOptions& options = {},
 /// Normal, mean 0 and variance 1.
 Tensor randn(const Shape& shape, const TensorOptions& options = {},
              SourceLocation loc = SourceLocation::current());
+/// The same with sizes one after the other: rand(2, 3), randn(2, 3, {.dtype = kFloat64}).
+LILITH_OF_SIZES(rand)
+LILITH_OF_SIZES(randn)
 /// Integers in [low, high). Errors: low >= high.
 Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
 Tensor randint(Int high, const Shape& shape, const IntTensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
+/// Says that the size is missing.
+template <std::integral A, std::integral B>
+Tensor randint(A, B) {
+  static_assert(std::is_void_v<A>,
+                "lilith: randint takes a shape after its bounds: randint(0, 10, {2, 3}), "
+                "randint(10, {2, 3})");
+  return {};
+}
 /// A random order of 0 … n - 1.
 Tensor randperm(Int n, const IntTensorOptions& options = {},
                 SourceLocation loc = SourceLocation::current());
@@ -50,8 +63,9 @@ template <std::same_as<TensorOptions> O>
 Tensor randperm(Int n, const O& o, SourceLocation loc = SourceLocation::current()) {
   return randperm(n, IntTensorOptions{o.dtype, o.device, o.generator}, loc);
 }
-Tensor rand_like(const Arg& x);
-Tensor randn_like(const Arg& x);
+/// With the shape, device and (unless given) dtype of x.
+Tensor rand_like(const Arg& x, std::optional<DType> dtype = {});
+Tensor randn_like(const Arg& x, std::optional<DType> dtype = {});
 /// Integers in [low, high), or [0, high), of x's shape and dtype. Errors: low >= high.
 Tensor randint_like(const Arg& x, Int low, Int high);
 Tensor randint_like(const Arg& x, Int high);
@@ -59,10 +73,24 @@ Tensor randint_like(const Arg& x, Int high);
 Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator = {});
 /// Normal with these means and standard deviations, which broadcast.
 Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& generator = {});
+/// Of that shape, with one mean and one standard deviation.
+Tensor normal(Real mean, Real std, const Shape& size, const TensorOptions& options = {},
+              SourceLocation loc = SourceLocation::current());
+/// Samples of softmax((logits + Gumbel noise) / tau) along dim; hard: one-hot, with the gradient of
+/// the soft ones. Jang et al., arXiv:1611.01144. Ref: torch.nn.functional.gumbel_softmax
+Tensor gumbel_softmax(const Arg& logits, Real tau = 1, bool hard = false, Dim dim = -1);
 /// In training: zeros with probability p, the others divided by 1 - p; else x. Errors: p outside
 /// [0, 1].
 Tensor dropout(const Arg& x, Real p = 0.5, bool training = true);
 /// dropout of whole channels: of the first two dimensions [N, C].
 Tensor feature_dropout(const Arg& x, Real p = 0.5, bool training = true);
+/// feature_dropout of x [N, C, L] or [C, L]; [N, C, H, W] or [C, H, W]; [N, C, D, H, W] or
+/// [C, D, H, W]. Ref: torch.nn.functional.dropout2d
+Tensor dropout1d(const Arg& x, Real p = 0.5, bool training = true);
+Tensor dropout2d(const Arg& x, Real p = 0.5, bool training = true);
+Tensor dropout3d(const Arg& x, Real p = 0.5, bool training = true);
+/// In training: SELU's saturation with probability p, then scaled and shifted so that mean 0 and
+/// variance 1 stay. Klambauer et al., arXiv:1706.02515. Ref: torch.nn.functional.alpha_dropout
+Tensor alpha_dropout(const Arg& x, Real p = 0.5, bool training = false);
 
 }  // namespace lilith

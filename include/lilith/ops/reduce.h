@@ -72,8 +72,8 @@ std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<Dim> dim = {}, boo
 Tensor max(const Arg& x);
 Tensor min(const Arg& x);
 /// Values and i64 indices (of the first); the gradient goes to the chosen element.
-std::pair<Tensor, Tensor> max(const Arg& x, Dim dim, bool keepdim = false);
-std::pair<Tensor, Tensor> min(const Arg& x, Dim dim, bool keepdim = false);
+ValuesIndices max(const Arg& x, Dim dim, bool keepdim = false);
+ValuesIndices min(const Arg& x, Dim dim, bool keepdim = false);
 /// maximum, minimum.
 Tensor max(const Arg& x, const Tensor& other);
 Tensor min(const Arg& x, const Tensor& other);
@@ -96,6 +96,16 @@ Tensor logcumsumexp(const Arg& x, Dim dim);
 /// The n-th forward difference along dim.
 Tensor diff(const Arg& x, Int n = 1, Dim dim = -1, const Tensor& prepend = {},
             const Tensor& append = {});
+/// The running integral: trapezoid of each beginning. Ref: torch.cumulative_trapezoid
+Tensor cumulative_trapezoid(const Arg& y, const Arg& dx = 1, Dim dim = -1);
+Tensor cumulative_trapezoid(const Arg& y, const Tensor& x, Dim dim = -1);
+/// Slopes along each of dims (all, when none is given) by central differences `spacing` apart, at
+/// the ends by one-sided ones of edge_order 1 or 2. Errors: fewer than edge_order + 1 elements
+/// along a dim. Ref: torch.gradient
+std::vector<Tensor> gradient(const Arg& x, Real spacing = 1, const IntList& dims = {},
+                             Int edge_order = 1);
+/// Slices of dim whose p-norm is over maxnorm, scaled to it. Ref: torch.renorm
+Tensor renorm(const Arg& x, Real p, Dim dim, Real maxnorm);
 /// The integral of y along dim by the trapezoidal rule, for samples dx apart or at the points x:
 /// one dimension (that of the integral) or y's last ones. Ref: torch.trapezoid.
 Tensor trapezoid(const Arg& y, const Arg& dx = 1, Dim dim = -1);

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "lilith/detail/choice.h"
 #include "lilith/ops/int_list.h"
 #include "lilith/tensor.h"
 
@@ -97,6 +98,19 @@ Tensor repeat_interleave(const Arg& x, Int repeats, std::optional<Dim> dim = {})
 /// As many of each element as repeats (integers, one or one per element) says: its values are asked
 /// for, so this cannot be compiled.
 Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<Dim> dim = {});
+/// All rows of one element from each vector, in order; of one vector itself. Ref:
+/// torch.cartesian_prod
+Tensor cartesian_prod(const std::vector<Tensor>& tensors,
+                      SourceLocation loc = SourceLocation::current());
+/// The shape that shapes broadcast to. Error when they do not. Ref: torch.broadcast_shapes
+Shape broadcast_shapes(const std::vector<Shape>& shapes,
+                       SourceLocation loc = SourceLocation::current());
+/// Elements offset + sum(i_d stride_d) of the flattened x: a copy, as all values are. Errors: a
+/// place outside of x. Ref: torch.as_strided
+Tensor as_strided(const Arg& x, const Shape& size, const IntList& stride, Int storage_offset = 0);
+/// torch.meshgrid's `indexing`: "ij" (the default) or "xy".
+std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, const char* indexing,
+                             SourceLocation loc = SourceLocation::current());
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing = false,
                              SourceLocation loc = SourceLocation::current());
 /// All windows of `size` along dim, `step` apart, as a new last dimension.
@@ -105,7 +119,19 @@ Tensor unfold(const Arg& x, Dim dim, Int size, Int step);
 /// Pads the last dimensions with a number; `pad` is {last lo, last hi, next to last lo, …};
 /// negative sizes crop.
 Tensor constant_pad_nd(const Arg& x, const std::vector<std::int64_t>& pad, const Arg& value = 0);
-enum class PadMode : std::uint8_t { Constant, Reflect, Replicate, Circular };
+namespace detail {
+struct PadModeNames {
+  enum class Kind : std::uint8_t { Constant, Reflect, Replicate, Circular };
+  static constexpr Kind Constant = Kind::Constant, Reflect = Kind::Reflect,
+                        Replicate = Kind::Replicate, Circular = Kind::Circular;
+  static constexpr const char* what = "mode";
+  static constexpr std::string_view words[] = {"constant", "reflect", "replicate", "circular",
+                                               "zeros"};
+  static constexpr std::size_t kinds = 4;
+};
+}  // namespace detail
+/// PadMode::Reflect, or "reflect"; "zeros", as convolutions have it, is "constant".
+using PadMode = detail::Choice<detail::PadModeNames>;
 /// torch.nn.functional.pad.
 Tensor pad(const Arg& x, const std::vector<std::int64_t>& pad, PadMode mode = PadMode::Constant,
            const Arg& value = 0);

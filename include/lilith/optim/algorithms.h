@@ -7,7 +7,8 @@ namespace lilith {
 
 // torch.optim's algorithms, options and defaults. Whether a state exists at all (momentum = 0,
 // amsgrad) is decided when the optimiser is made; every number can be changed at any time with
-// `hyper`. Each opens its LocScope before its base is made.
+// `hyper`. Options are given by name, Adam({.lr = 1e-3}), or in PyTorch's order, Adam(1e-3). Each
+// opens its LocScope before its base is made.
 
 struct SGDOptions {
   Real lr = 1e-3;
@@ -24,6 +25,15 @@ class SGD : public Optimizer {
  public:
   explicit SGD(const SGDOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : SGD(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit SGD(N lr, Real momentum = 0, Real dampening = 0, Real weight_decay = 0,
+               bool nesterov = false, SourceLocation loc = SourceLocation::current())
+      : SGD(SGDOptions{.lr = lr,
+                       .momentum = momentum,
+                       .dampening = dampening,
+                       .weight_decay = weight_decay,
+                       .nesterov = nesterov},
+            loc) {}
 
  private:
   SGD(const SGDOptions& options, const LocScope&);
@@ -43,6 +53,16 @@ class Adam : public Optimizer {
  public:
   explicit Adam(const AdamOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : Adam(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit Adam(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
+                Real weight_decay = 0, bool amsgrad = false,
+                SourceLocation loc = SourceLocation::current())
+      : Adam(AdamOptions{.lr = lr,
+                         .betas = betas,
+                         .eps = eps,
+                         .weight_decay = weight_decay,
+                         .amsgrad = amsgrad},
+             loc) {}
 
  private:
   Adam(const AdamOptions& options, const LocScope&);
@@ -63,6 +83,16 @@ class AdamW : public Optimizer {
  public:
   explicit AdamW(const AdamWOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : AdamW(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit AdamW(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
+                 Real weight_decay = 1e-2, bool amsgrad = false,
+                 SourceLocation loc = SourceLocation::current())
+      : AdamW(AdamWOptions{.lr = lr,
+                           .betas = betas,
+                           .eps = eps,
+                           .weight_decay = weight_decay,
+                           .amsgrad = amsgrad},
+              loc) {}
 
  private:
   AdamW(const AdamWOptions& options, const LocScope&);
@@ -84,6 +114,17 @@ class RMSprop : public Optimizer {
   explicit RMSprop(const RMSpropOptions& options = {},
                    SourceLocation loc = SourceLocation::current())
       : RMSprop(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit RMSprop(N lr, Real alpha = 0.99, Real eps = 1e-8, Real weight_decay = 0,
+                   Real momentum = 0, bool centered = false,
+                   SourceLocation loc = SourceLocation::current())
+      : RMSprop(RMSpropOptions{.lr = lr,
+                               .alpha = alpha,
+                               .eps = eps,
+                               .weight_decay = weight_decay,
+                               .momentum = momentum,
+                               .centered = centered},
+                loc) {}
 
  private:
   RMSprop(const RMSpropOptions& options, const LocScope&);
@@ -104,6 +145,16 @@ class Adagrad : public Optimizer {
   explicit Adagrad(const AdagradOptions& options = {},
                    SourceLocation loc = SourceLocation::current())
       : Adagrad(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit Adagrad(N lr, Real lr_decay = 0, Real weight_decay = 0,
+                   Real initial_accumulator_value = 0, Real eps = 1e-10,
+                   SourceLocation loc = SourceLocation::current())
+      : Adagrad(AdagradOptions{.lr = lr,
+                               .lr_decay = lr_decay,
+                               .weight_decay = weight_decay,
+                               .initial_accumulator_value = initial_accumulator_value,
+                               .eps = eps},
+                loc) {}
 
  private:
   Adagrad(const AdagradOptions& options, const LocScope&);
@@ -123,6 +174,11 @@ class Adadelta : public Optimizer {
   explicit Adadelta(const AdadeltaOptions& options = {},
                     SourceLocation loc = SourceLocation::current())
       : Adadelta(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit Adadelta(N lr, Real rho = 0.9, Real eps = 1e-6, Real weight_decay = 0,
+                    SourceLocation loc = SourceLocation::current())
+      : Adadelta(AdadeltaOptions{.lr = lr, .rho = rho, .eps = eps, .weight_decay = weight_decay},
+                 loc) {}
 
  private:
   Adadelta(const AdadeltaOptions& options, const LocScope&);
@@ -141,6 +197,11 @@ class Adamax : public Optimizer {
  public:
   explicit Adamax(const AdamaxOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : Adamax(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit Adamax(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
+                  Real weight_decay = 0, SourceLocation loc = SourceLocation::current())
+      : Adamax(AdamaxOptions{.lr = lr, .betas = betas, .eps = eps, .weight_decay = weight_decay},
+               loc) {}
 
  private:
   Adamax(const AdamaxOptions& options, const LocScope&);
@@ -160,6 +221,16 @@ class NAdam : public Optimizer {
  public:
   explicit NAdam(const NAdamOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : NAdam(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit NAdam(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
+                 Real weight_decay = 0, Real momentum_decay = 4e-3,
+                 SourceLocation loc = SourceLocation::current())
+      : NAdam(NAdamOptions{.lr = lr,
+                           .betas = betas,
+                           .eps = eps,
+                           .weight_decay = weight_decay,
+                           .momentum_decay = momentum_decay},
+              loc) {}
 
  private:
   NAdam(const NAdamOptions& options, const LocScope&);
@@ -178,6 +249,11 @@ class RAdam : public Optimizer {
  public:
   explicit RAdam(const RAdamOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : RAdam(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit RAdam(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
+                 Real weight_decay = 0, SourceLocation loc = SourceLocation::current())
+      : RAdam(RAdamOptions{.lr = lr, .betas = betas, .eps = eps, .weight_decay = weight_decay},
+              loc) {}
 
  private:
   RAdam(const RAdamOptions& options, const LocScope&);
@@ -197,6 +273,13 @@ class ASGD : public Optimizer {
  public:
   explicit ASGD(const ASGDOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : ASGD(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit ASGD(N lr, Real lambd = 1e-4, Real alpha = 0.75, Real t0 = 1e6, Real weight_decay = 0,
+                SourceLocation loc = SourceLocation::current())
+      : ASGD(
+            ASGDOptions{
+                .lr = lr, .lambd = lambd, .alpha = alpha, .t0 = t0, .weight_decay = weight_decay},
+            loc) {}
 
  private:
   ASGD(const ASGDOptions& options, const LocScope&);
@@ -214,6 +297,11 @@ class Rprop : public Optimizer {
  public:
   explicit Rprop(const RpropOptions& options = {}, SourceLocation loc = SourceLocation::current())
       : Rprop(options, LocScope(loc)) {}
+  template <detail::AnyNumber N>
+  explicit Rprop(N lr, std::array<double, 2> etas = {0.5, 1.2},
+                 std::array<double, 2> step_sizes = {1e-6, 50},
+                 SourceLocation loc = SourceLocation::current())
+      : Rprop(RpropOptions{.lr = lr, .etas = etas, .step_sizes = step_sizes}, loc) {}
 
  private:
   Rprop(const RpropOptions& options, const LocScope&);

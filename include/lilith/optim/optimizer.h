@@ -135,6 +135,20 @@ class Optimizer {
   /// Expires with this object.
   std::weak_ptr<const void> lifetime() const { return lifetime_.watch(); }
 
+  // What Lilith has other words for.
+  template <class... A>
+  void step(A&&...) {
+    static_assert(detail::kNever<A...>,
+                  "lilith: an optimiser has no step(): auto [loss, g] = grad(f, net, x, y); "
+                  "update(optimizer, net, g)");
+  }
+  template <class... A>
+  void zero_grad(A&&...) {
+    static_assert(detail::kNever<A...>,
+                  "lilith: there is no zero_grad(): gradients are what grad returns, new each "
+                  "time; leave the line out");
+  }
+
   LILITH_CLASS
   void visit_fields(Visitor& v);
 

@@ -31,6 +31,21 @@ class ReduceLROnPlateau {
       : ReduceLROnPlateau(options, loc) {
     attach(opt, loc);
   }
+  /// PyTorch's order: ReduceLROnPlateau(opt, "min", 0.5).
+  ReduceLROnPlateau(Optimizer& opt, std::string_view mode, Real factor = 0.1, Int patience = 10,
+                    Real threshold = 1e-4, std::string_view threshold_mode = "rel",
+                    Int cooldown = 0, Real min_lr = 0, Real eps = 1e-8,
+                    SourceLocation loc = SourceLocation::current())
+      : ReduceLROnPlateau(opt,
+                          {.mode = mode,
+                           .factor = factor,
+                           .patience = patience,
+                           .threshold = threshold,
+                           .threshold_mode = threshold_mode,
+                           .cooldown = cooldown,
+                           .min_lr = min_lr,
+                           .eps = eps},
+                          loc) {}
   /// From now on it sets the rates of `opt`. Error when min_lrs has another number of groups.
   void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
   /// What it steps; null before attach.

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lilith/ops/int_list.h"
 #include "lilith/optim/optimizer.h"
 
 namespace lilith {
@@ -111,7 +112,8 @@ class LRScheduler {
   std::vector<std::int64_t> milestones_;
 };
 
-// torch.optim.lr_scheduler's schedules, options and defaults. t: last_epoch. The formulas are those
+// torch.optim.lr_scheduler's schedules, options and defaults: StepLR(opt, {.step_size = 30}), or in
+// PyTorch's order StepLR(opt, 30). t: last_epoch. The formulas are those
 // of rates that nothing else changes.
 
 /// base gamma^floor(t / step_size).
@@ -128,6 +130,10 @@ class StepLR : public LRScheduler {
       : StepLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  StepLR(Optimizer& opt, N step_size, Real gamma = 0.1,
+         SourceLocation loc = SourceLocation::current())
+      : StepLR(opt, StepLROptions{.step_size = step_size, .gamma = gamma}, loc) {}
 
  private:
   StepLR(const StepLROptions& options, const LocScope&);
@@ -147,6 +153,9 @@ class MultiStepLR : public LRScheduler {
       : MultiStepLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  MultiStepLR(Optimizer& opt, const IntList& milestones, Real gamma = 0.1,
+              SourceLocation loc = SourceLocation::current())
+      : MultiStepLR(opt, MultiStepLROptions{.milestones = milestones.vec(), .gamma = gamma}, loc) {}
 
  private:
   MultiStepLR(const MultiStepLROptions& options, const LocScope&);
@@ -165,6 +174,9 @@ class ExponentialLR : public LRScheduler {
       : ExponentialLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  ExponentialLR(Optimizer& opt, N gamma, SourceLocation loc = SourceLocation::current())
+      : ExponentialLR(opt, ExponentialLROptions{.gamma = gamma}, loc) {}
 
  private:
   ExponentialLR(const ExponentialLROptions& options, const LocScope&);
@@ -185,6 +197,10 @@ class CosineAnnealingLR : public LRScheduler {
       : CosineAnnealingLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  CosineAnnealingLR(Optimizer& opt, N T_max, Real eta_min = 0,
+                    SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingLR(opt, CosineAnnealingLROptions{.T_max = T_max, .eta_min = eta_min}, loc) {}
 
  private:
   CosineAnnealingLR(const CosineAnnealingLROptions& options, const LocScope&);
@@ -213,6 +229,13 @@ class CosineAnnealingWarmRestarts : public LRScheduler {
       : CosineAnnealingWarmRestarts(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  CosineAnnealingWarmRestarts(Optimizer& opt, N T_0, Int T_mult = 1, Real eta_min = 0,
+                              SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingWarmRestarts(
+            opt,
+            CosineAnnealingWarmRestartsOptions{.T_0 = T_0, .T_mult = T_mult, .eta_min = eta_min},
+            loc) {}
 
  private:
   CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options, const LocScope&);
@@ -233,6 +256,14 @@ class LinearLR : public LRScheduler {
       : LinearLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  LinearLR(Optimizer& opt, N start_factor, Real end_factor = 1, Int total_iters = 5,
+           SourceLocation loc = SourceLocation::current())
+      : LinearLR(
+            opt,
+            LinearLROptions{
+                .start_factor = start_factor, .end_factor = end_factor, .total_iters = total_iters},
+            loc) {}
 
  private:
   LinearLR(const LinearLROptions& options, const LocScope&);
@@ -252,6 +283,10 @@ class ConstantLR : public LRScheduler {
       : ConstantLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  ConstantLR(Optimizer& opt, N factor, Int total_iters = 5,
+             SourceLocation loc = SourceLocation::current())
+      : ConstantLR(opt, ConstantLROptions{.factor = factor, .total_iters = total_iters}, loc) {}
 
  private:
   ConstantLR(const ConstantLROptions& options, const LocScope&);
@@ -272,6 +307,10 @@ class PolynomialLR : public LRScheduler {
       : PolynomialLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  PolynomialLR(Optimizer& opt, N total_iters, Real power = 1,
+               SourceLocation loc = SourceLocation::current())
+      : PolynomialLR(opt, PolynomialLROptions{.total_iters = total_iters, .power = power}, loc) {}
 
  private:
   PolynomialLR(const PolynomialLROptions& options, const LocScope&);
@@ -333,6 +372,18 @@ class OneCycleLR : public LRScheduler {
       : OneCycleLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  OneCycleLR(Optimizer& opt, N max_lr, Int total_steps = 0, Int epochs = 0, Int steps_per_epoch = 0,
+             Real pct_start = 0.3, std::string_view anneal_strategy = "cos",
+             SourceLocation loc = SourceLocation::current())
+      : OneCycleLR(opt,
+                   OneCycleLROptions{.max_lr = max_lr,
+                                     .total_steps = total_steps,
+                                     .epochs = epochs,
+                                     .steps_per_epoch = steps_per_epoch,
+                                     .pct_start = pct_start,
+                                     .anneal_strategy = anneal_strategy},
+                   loc) {}
 
  private:
   OneCycleLR(const OneCycleLROptions& options, const LocScope&);
@@ -367,6 +418,18 @@ class CyclicLR : public LRScheduler {
       : CyclicLR(options, LocScope(loc)) {
     attach(opt, loc);
   }
+  template <detail::AnyNumber N>
+  CyclicLR(Optimizer& opt, N base_lr, Real max_lr, Int step_size_up = 2000, Int step_size_down = 0,
+           std::string_view mode = "triangular", Real gamma = 1,
+           SourceLocation loc = SourceLocation::current())
+      : CyclicLR(opt,
+                 CyclicLROptions{.base_lr = base_lr,
+                                 .max_lr = max_lr,
+                                 .step_size_up = step_size_up,
+                                 .step_size_down = step_size_down,
+                                 .mode = mode,
+                                 .gamma = gamma},
+                 loc) {}
 
  private:
   CyclicLR(const CyclicLROptions& options, const LocScope&);

@@ -1,0 +1,40 @@
+#pragma once
+// PyTorch's namespaces: F::relu, nn::Linear, nn::init::zeros_, optim::Adam,
+// optim::lr_scheduler::StepLR, utils::data::DataLoader are the names of namespace lilith. With
+// `namespace torch = lilith;` in a program torch::cat and torch::nn::functional::relu work too.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lilith/data.h"
+#include "lilith/init.h"
+#include "lilith/nn.h"
+#include "lilith/ops.h"
+#include "lilith/optim.h"
+
+namespace lilith {
+
+namespace F = ::lilith;
+namespace functional = ::lilith;
+namespace nn = ::lilith;
+namespace utils = ::lilith;
+
+/// A parameter is a tensor that is a field of a model. Ref: torch.nn.Parameter
+using Parameter = Tensor;
+/// Layers by number and by name. Ref: torch.nn.ModuleList, torch.nn.ModuleDict
+template <class Layer>
+using ModuleList = std::vector<Layer>;
+template <class Layer>
+using ModuleDict = std::map<std::string, Layer>;
+
+namespace optim {
+using lilith::Adadelta, lilith::Adagrad, lilith::Adam, lilith::Adamax, lilith::AdamW, lilith::ASGD,
+    lilith::NAdam, lilith::Optimizer, lilith::RAdam, lilith::RMSprop, lilith::Rprop, lilith::SGD;
+namespace lr_scheduler = ::lilith;
+}  // namespace optim
+
+namespace data {
+using lilith::DataLoader, lilith::Dataset, lilith::random_split, lilith::TensorDataset;
+}  // namespace data
+
+}  // namespace lilith

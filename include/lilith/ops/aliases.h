@@ -1,0 +1,97 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "lilith/ops/activation.h"
+#include "lilith/ops/create.h"
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/index.h"
+#include "lilith/ops/linalg.h"
+#include "lilith/ops/loss.h"
+#include "lilith/ops/nn.h"
+#include "lilith/ops/reduce.h"
+#include "lilith/ops/shape.h"
+
+// PyTorch's second names for functions that lilith/ops/ has under their first.
+namespace lilith {
+
+#define LILITH_ALIAS(alias, function) \
+  inline Tensor alias(const Arg& x) { \
+    const LocScope scope(x.loc());    \
+    return function(x);               \
+  }
+#define LILITH_ALIAS2(alias, function)              \
+  inline Tensor alias(const Arg& a, const Arg& b) { \
+    const LocScope scope(a.loc());                  \
+    return function(a, b);                          \
+  }
+LILITH_ALIAS(absolute, abs)
+LILITH_ALIAS(negative, neg)
+LILITH_ALIAS(arcsin, asin)
+LILITH_ALIAS(arccos, acos)
+LILITH_ALIAS(arctan, atan)
+LILITH_ALIAS(arcsinh, asinh)
+LILITH_ALIAS(arccosh, acosh)
+LILITH_ALIAS(arctanh, atanh)
+LILITH_ALIAS(fix, trunc)
+LILITH_ALIAS2(arctan2, atan2)
+LILITH_ALIAS2(multiply, mul)
+LILITH_ALIAS2(not_equal, ne)
+LILITH_ALIAS2(greater, gt)
+LILITH_ALIAS2(greater_equal, ge)
+LILITH_ALIAS2(less, lt)
+LILITH_ALIAS2(less_equal, le)
+LILITH_ALIAS2(ger, outer)
+#undef LILITH_ALIAS
+#undef LILITH_ALIAS2
+
+inline Tensor subtract(const Arg& a, const Arg& b, const Arg& alpha = 1) {
+  const LocScope scope(a.loc());
+  return sub(a, b, alpha);
+}
+inline Tensor divide(const Arg& a, const Arg& b, RoundingMode rounding_mode = {}) {
+  const LocScope scope(a.loc());
+  return div(a, b, rounding_mode);
+}
+inline Tensor clip(const Arg& x, const Bound& min = {}, const Bound& max = {}) {
+  const LocScope scope(x.loc());
+  return clamp(x, min, max);
+}
+inline Tensor swapdims(const Arg& x, Dim dim0, Dim dim1) {
+  const LocScope scope(x.loc());
+  return transpose(x, dim0, dim1);
+}
+inline Tensor moveaxis(const Arg& x, const IntList& source, const IntList& destination) {
+  const LocScope scope(x.loc());
+  return movedim(x, source, destination);
+}
+inline Tensor trapz(const Arg& y, const Arg& dx = 1, Dim dim = -1) {
+  const LocScope scope(y.loc());
+  return trapezoid(y, dx, dim);
+}
+inline Tensor trapz(const Arg& y, const Tensor& x, Dim dim = -1) {
+  const LocScope scope(y.loc());
+  return trapezoid(y, x, dim);
+}
+inline Tensor concat(const std::vector<Tensor>& tensors, Dim dim = 0,
+                     SourceLocation loc = SourceLocation::current()) {
+  const LocScope scope(loc);
+  return cat(tensors, dim);
+}
+inline Tensor concatenate(const std::vector<Tensor>& tensors, Dim dim = 0,
+                          SourceLocation loc = SourceLocation::current()) {
+  const LocScope scope(loc);
+  return cat(tensors, dim);
+}
+inline Tensor row_stack(const std::vector<Tensor>& tensors,
+                        SourceLocation loc = SourceLocation::current()) {
+  const LocScope scope(loc);
+  return vstack(tensors);
+}
+/// The tensor itself: torch.as_tensor copies nothing either.
+inline Tensor as_tensor(const Arg& x) { return x.tensor(); }
+/// Of a tensor its dtype's, as PyTorch has them. Ref: torch.is_floating_point
+inline bool is_floating_point(const Tensor& x) { return is_floating(x.dtype()); }
+inline std::int64_t numel(const Tensor& x) { return x.numel(); }
+
+}  // namespace lilith

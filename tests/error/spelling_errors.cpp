@@ -1,0 +1,86 @@
+#include "lilith/compile.h"
+#include "lilith/functional.h"
+#include "support/expect_error.h"
+
+// What PyTorch's spellings say where they cannot be served.
+namespace lilith {
+namespace {
+
+TEST(SpellingErrors, Words) {
+  const Tensor x = zeros(2, 3);
+  EXPECT_ERROR_HERE(mse_loss(x, x, "sun"),
+                    "reduction: \"sun\" is none of its words; need \"none\", \"mean\" or \"sum\"");
+  const std::string word = "maximum";
+  EXPECT_ERROR_HERE(MSELoss{.reduction = word},
+                    "reduction: \"maximum\" is none of its words; need \"none\", \"mean\" or "
+                    "\"sum\"");
+  EXPECT_ERROR_HERE(F::pad(x, {1, 1}, "mirror"),
+                    "mode: \"mirror\" is none of its words; need \"constant\", \"reflect\", "
+                    "\"replicate\", \"circular\" or \"zeros\"");
+  EXPECT_ERROR_HERE(x.div(x, "down"),
+                    "rounding_mode: \"down\" is none of its words; need \"none\", \"trunc\" or "
+                    "\"floor\"");
+  EXPECT_ERROR_HERE(meshgrid({x}, "yx"), "meshgrid: indexing is 'yx'; need \"ij\" or \"xy\"");
+}
+
+TEST(SpellingErrors, Methods) {
+  Tensor x = zeros(2, 3), whole = tensor({1, 2});
+  EXPECT_ERROR_HERE(x.clamp(), "clamp: neither min nor max is given; need one");
+  EXPECT_ERROR_HERE(x[tensor({true, false, true})],
+                    "index: a mask bool[3] for f32[2,3] at dimension 0; need a mask of x's sizes "
+                    "there");
+  EXPECT_ERROR_HERE(x.max(1)[2], "values and indices: item 2; need 0 (values) or 1 (indices)");
+  EXPECT_ERROR_HERE(tensor((std::int64_t{1} << 60) + 1).item(),
+                    "item: 1152921504606846977 does not fit a double; write item<std::int64_t>()");
+  EXPECT_ERROR_HERE(x.view(4, 2),
+                    "view: f32[2,3] does not fit [4,2]; need as many elements (6 vs 8)");
+  EXPECT_ERROR_HERE(x.add_(zeros(4, 2, 3)),
+                    "add_: f32[2,3] would become f32[4,2,3]; an in-place operator keeps the shape");
+  EXPECT_ERROR_HERE(whole.add_(0.5),
+                    "add_: i64[2] would become f32[2]; convert it first with x.to(dtype)");
+  EXPECT_ERROR_HERE(x.uniform_(1, 0), "uniform_: from 1 to 0; need from <= to");
+  EXPECT_ERROR_HERE(zeros(2, -3), "zeros: shape [2,-3]; need sizes >= 0");
+}
+
+TEST(SpellingErrors, ValuesAskedForInATrace) {
+  const Tensor x = zeros(2, 3);
+  const std::string rule =
+      ": a value was asked for while a function is traced; return it from the function, or ask "
+      "outside of it";
+  EXPECT_ERROR_HERE(compile([](Tensor t) { return t[t > 0]; })(x), "index" + rule);
+  EXPECT_ERROR_HERE(compile([](Tensor t) { return one_hot(t); })(tensor({1, 2})), "one_hot" + rule);
+  EXPECT_ERROR_HERE(compile([](Tensor t) { return t * t.sum().item(); })(x), "item" + rule);
+}
+
+TEST(SpellingErrors, Composites) {
+  const Tensor x = zeros(2, 3), m = zeros(3, 3);
+  EXPECT_ERROR_HERE(x.renorm(0, 0, 1), "renorm: p is 0 and maxnorm 1; need p > 0, maxnorm >= 0");
+  EXPECT_ERROR_HERE(x.matrix_power(2),
+                    "matrix_power: got f32[2,3]; need square matrices [..., M, M]");
+  EXPECT_ERROR_HERE(m.matrix_power(-1), "matrix_power: n is -1; need n >= 0");
+  EXPECT_ERROR_HERE(as_strided(x, {3, 3}, {2, 1}),
+                    "as_strided: places 0 to 6 of f32[2,3]; need them within its 6 elements");
+  EXPECT_ERROR_HERE(m.diagonal_scatter(zeros(2)),
+                    "diagonal_scatter: src is f32[2]; need shape [3]");
+  EXPECT_ERROR_HERE(zeros(2, 2, 2).cov(),
+                    "cov: got f32[2,2,2]; need [variables, observations] or [observations]");
+  EXPECT_ERROR_HERE(x.mvlgamma(0), "mvlgamma: p is 0; need p >= 1");
+  EXPECT_ERROR_HERE(gradient(x, 1, 0, 2),
+                    "gradient: dimension 0 of f32[2,3] has 2 elements; need at least 3");
+  EXPECT_ERROR_HERE(dropout2d(x),
+                    "dropout2d: got f32[2,3]; need [N, C, …] or [C, …] with 2 spatial dimensions");
+  EXPECT_ERROR_HERE(gumbel_softmax(x, 0), "gumbel_softmax: tau is 0; need tau > 0");
+  EXPECT_ERROR_HERE(hann_window(-1), "hann_window: -1 points; need at least 0");
+  EXPECT_ERROR_HERE(channel_shuffle(zeros(1, 3, 2), 2),
+                    "channel_shuffle: f32[1,3,2] in 2 groups; need [N, C, …] with C a multiple of "
+                    "them");
+  EXPECT_ERROR_HERE(rms_norm(x, 4), "rms_norm: f32[2,3] does not end in normalized_shape [4]");
+  EXPECT_ERROR_HERE(cartesian_prod({x}), "cartesian_prod: got f32[2,3]; need one dimension");
+  EXPECT_ERROR_HERE(vander(x), "vander: got f32[2,3]; need one dimension");
+  EXPECT_ERROR_HERE(tril_indices(-1, 2), "tril_indices: -1 rows and 2 columns; need at least 0");
+  EXPECT_ERROR_HERE(nn::Softmax2d()(x), "Softmax2d: x is f32[2,3]; need [N,C,H,W] or [C,H,W].");
+  EXPECT_ERROR_HERE(nn::ConstantPad2d({1, 2, 3}, 0), "Pad2d: padding takes 1 or 4 numbers; got 3.");
+}
+
+}  // namespace
+}  // namespace lilith

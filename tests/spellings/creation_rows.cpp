@@ -1,0 +1,76 @@
+#include "spelling.h"
+
+// Tensors from numbers, and random ones.
+namespace lilith::spellings {
+namespace {
+
+const Row kRows[] = {
+    SPELL("torch.tensor([1., 2.])", tensor({1., 2.})),
+    SPELL("torch.tensor([[1, 2], [3, 4]])", tensor({{1, 2}, {3, 4}})),
+    SPELL("torch.tensor(3.)", tensor(3.)),
+    SPELL("torch.tensor([True, False])", tensor({true, false})),
+    SPELL("torch.tensor([1, 2], dtype=torch.float64)", tensor({1, 2}, {.dtype = kFloat64})),
+    SAME(zeros(3)),
+    SAME(zeros(2, 3)),
+    SPELL("zeros((2, 3))", zeros({2, 3})),
+    SPELL("zeros(2, 3, dtype=torch.int64)", zeros(2, 3, {.dtype = kInt64})),
+    SAME(ones(3)),
+    SAME(ones(2, 3)),
+    SAME(ones(2, 3, 4)),
+    SPELL("ones(2, dtype=torch.bool)", ones(2, {.dtype = kBool})),
+    SAME(zeros(1, 2, 1, 2)),
+    SPELL("empty(2, 3).shape", empty(2, 3).shape()),
+    SPELL("full((2, 3), 7)", full({2, 3}, 7)),
+    SPELL("full((2,), 1.5)", full(2, 1.5)),
+    SAME(zeros_like(x)),
+    SAME(ones_like(n)),
+    SAME(full_like(x, 2)),
+    SPELL("zeros_like(x, dtype=torch.int64)", zeros_like(x, kInt64)),
+    SPELL("empty_like(x).shape", empty_like(x).shape()),
+    SAME(arange(5)),
+    SAME(arange(1, 5)),
+    SAME(arange(0, 10, 2)),
+    SAME(arange(0, 1, 0.25)),
+    SPELL("arange(0, 10, dtype=torch.float32)", arange(0, 10, {.dtype = kFloat32})),
+    SPELL("arange(5, dtype=torch.float32)", arange(5, {.dtype = kFloat32})),
+    SAME(linspace(0, 1, 5)),
+    SAME(logspace(0, 2, 3)),
+    SAME(eye(3)),
+    SAME(eye(2, 3)),
+    SAME(scalar_tensor(2)),
+    SPELL("as_tensor(x)", as_tensor(x)),
+    SAME(tril_indices(3, 3)),
+    SAME(triu_indices(3, 4, 1)),
+    SAME(tril_indices(2, 3, -1)),
+    SAME(hann_window(5)),
+    SPELL("hann_window(5, False)", hann_window(5, false)),
+    SAME(hamming_window(5)),
+    SAME(blackman_window(6)),
+    SAME(bartlett_window(5)),
+    SAME(hann_window(1)),
+    SPELL("rand(2, 3).shape", rand(2, 3).shape()),
+    SPELL("randn(2, 3).shape", randn(2, 3).shape()),
+    SPELL("randn((2, 3)).shape", randn({2, 3}).shape()),
+    SPELL("randn(4, dtype=torch.float64).dtype == torch.float64",
+          randn(4, {.dtype = kFloat64}).dtype() == kFloat64),
+    SPELL("rand_like(x).shape", rand_like(x).shape()),
+    SPELL("randn_like(x, dtype=torch.float64).dtype == torch.float64",
+          randn_like(x, kFloat64).dtype() == kFloat64),
+    SPELL("randint(0, 10, (2, 3)).shape", randint(0, 10, {2, 3}).shape()),
+    SPELL("randint(10, (2,)).shape", randint(10, {2}).shape()),
+    SPELL("randint_like(x, 5).shape", randint_like(x, 5).shape()),
+    SPELL("randperm(5).sum()", randperm(5).sum()),
+    SPELL("bernoulli(p).shape", bernoulli(p).shape()),
+    SPELL("x.bernoulli(0.5).shape", p.bernoulli().shape()),
+    SPELL("normal(0., 1., (2, 3)).shape", normal(0., 1., {2, 3}).shape()),
+    SPELL("normal(x, y).shape", normal(x, y).shape()),
+    SPELL("torch.from_numpy(numpy.array([1., 2.]))", tensor(std::vector<double>{1., 2.})),
+    SPELL("torch.manual_seed(0) is None", (manual_seed(0), false)),
+    SPELL("torch.get_rng_state() is None", (set_rng_state(rng_state()), false)),
+};
+
+}  // namespace
+
+std::vector<Row> creation_rows() { return {std::begin(kRows), std::end(kRows)}; }
+
+}  // namespace lilith::spellings
