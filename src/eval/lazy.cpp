@@ -38,20 +38,19 @@ std::vector<char> donations(const Canonical& c, const std::vector<ir::NodeImpl*>
   std::vector<char> donated(c.inputs.size(), 0);
   if (become_leaves.size() == 0) return donated;
   ir::NodeMap<int> gone(order.size() * 2);  // edges that vanish, by the node they lead to
+  const auto is_let_go = [](const ir::NodeImpl& node, const int* edges) {
+    return node.handles() == 0 && edges && *edges + UndoScope::refs(&node) == node.refs();
+  };
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     const ir::NodeImpl& node = **at;
     const int* edges = gone.find(&node);
-    const bool lets_go =
-        become_leaves.contains(&node) || (node.handles() == 0 && edges && *edges == node.refs());
-    if (!lets_go) continue;
+    if (!become_leaves.contains(&node) && !is_let_go(node, edges)) continue;
     for (const ir::NodeImpl* input : node.inputs) ++gone[input];
   }
   for (std::size_t k = 0; k < c.inputs.size(); ++k) {
     const ir::NodeImpl& leaf = *c.items[c.inputs[k]].node;
-    const int* edges = gone.find(&leaf);
-    donated[k] = leaf.op == &ir::data_op() && leaf.handles() == 0 && edges &&
-                 *edges == leaf.refs() && runtime::held_by(leaf.storage(), 1) &&
-                 !leaf.storage()->lent();
+    donated[k] = leaf.op == &ir::data_op() && is_let_go(leaf, gone.find(&leaf)) &&
+                 runtime::held_by(leaf.storage(), 1) && !leaf.storage()->lent();
   }
   return donated;
 }
@@ -219,6 +218,7 @@ void evaluate(const std::vector<Tensor>& outputs) {
 namespace {
 
 thread_local int building_depth = 0;
+thread_local UndoScope* undo_scope = nullptr;
 
 /// Whether the root reaches more than `limit` pending nodes, and can be evaluated: it does not
 /// depend on a traced function's input (someone rewrites that function's graph). It looks at no
@@ -264,5 +264,27 @@ const InstallHooks install_hooks;
 
 BuildingScope::BuildingScope() { ++building_depth; }
 BuildingScope::~BuildingScope() { --building_depth; }
+
+UndoScope::UndoScope(const std::vector<Tensor*>& fields)
+    : held_(fields.size()), outer_(undo_scope) {
+  for (Tensor* t : fields) {
+    if (!t->defined()) continue;
+    before_.emplace_back(t, ir::NodeRef(*t));
+    ++held_[t->node()];
+  }
+  undo_scope = this;
+}
+UndoScope::~UndoScope() {
+  undo_scope = outer_;
+  for (const auto& [field, value] : before_) field->rebind(value.tensor());
+}
+
+int UndoScope::refs(const ir::NodeImpl* node) {
+  int all = 0;
+  for (const UndoScope* s = undo_scope; s; s = s->outer_) {
+    if (const int* held = s->held_.find(node)) all += *held;
+  }
+  return all;
+}
 
 }  // namespace lilith::driver

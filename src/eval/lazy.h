@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "ir/node_map.h"
 #include "lilith/tensor.h"
 
 namespace lilith::driver {
@@ -16,6 +18,24 @@ class BuildingScope {
   BuildingScope();
   ~BuildingScope();
   BuildingScope(const BuildingScope&) = delete;
+};
+
+/// The values of fields that are about to be assigned: they come back unless keep() is reached, as
+/// where what is assigned cannot be computed. This thread's evaluations may still write to their
+/// memory.
+class UndoScope {
+ public:
+  explicit UndoScope(const std::vector<Tensor*>& fields);
+  ~UndoScope();
+  UndoScope(const UndoScope&) = delete;
+  void keep() { before_.clear(); }
+  /// References to a node that scopes of this thread hold.
+  static int refs(const ir::NodeImpl* node);
+
+ private:
+  std::vector<std::pair<Tensor*, ir::NodeRef>> before_;
+  ir::NodeMap<int> held_;
+  UndoScope* const outer_;
 };
 
 void count_run(std::int64_t donated);

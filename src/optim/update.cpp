@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "eval/lazy.h"
@@ -79,6 +80,22 @@ std::vector<char> find_ignored(const Optimizer& opt, const UpdateOptions& option
   return out;
 }
 
+// What an update assigns: parameters, also those that are tied to them, and the optimiser's state.
+std::vector<Tensor*> assigned_fields(Optimizer& opt, Access::Model& state,
+                                     const std::vector<optim::Slot>& params) {
+  std::vector<Tensor*> fields;
+  for (const auto& [path, param] : params) {
+    fields.push_back(param);
+    const auto at = state.params.find(path);
+    if (at == state.params.end()) continue;
+    for (auto& [name, tensor] : at->second.tensors) fields.push_back(&tensor);
+    fields.push_back(&Access::clock(opt, state, static_cast<std::size_t>(at->second.group)));
+  }
+  std::ranges::sort(fields);
+  fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
+  return fields;
+}
+
 }  // namespace
 
 void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool consume,
@@ -108,6 +125,8 @@ void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool co
   Access::Model* state =
       updated.empty() ? nullptr : &optim::ready_state(opt, call, optim::firsts(params, roots));
   std::vector<Tensor*> assigned;
+  std::optional<driver::UndoScope> before;
+  if (state != nullptr && !tracing()) before.emplace(assigned_fields(opt, *state, params));
   {
     const driver::BuildingScope building;  // the step is one program, however long
     optim::Scalars scalars;
@@ -125,6 +144,7 @@ void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool co
   }
   if (tracing()) return;
   eval_pending(model, opt);
+  if (before) before->keep();
   if (state != nullptr) optim::note_update(*state, model.address(), assigned);
 }
 

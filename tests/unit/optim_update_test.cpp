@@ -231,5 +231,45 @@ TEST(Schedule, OneCycleMovesTheMomentum) {
             std::string::npos);
 }
 
+struct Lookup {
+  Embedding table{4, 3};
+  Linear out{3, 2};
+  Tensor operator()(const Tensor& i) const { return out(table(i)); }
+};
+
+// Without compile: the step fails when it is evaluated.
+TEST(Update, OneThatFailsLeavesModelAndOptimiser) {
+  manual_seed(4);
+  Lookup net, other;
+  other = net;
+  AdamW opt({.lr = 0.1}), other_opt({.lr = 0.1});
+  const auto step = [](Lookup& net, AdamW& opt, const Tensor& i) {
+    auto [loss, g] = grad([&](const Lookup& m) { return m(i).pow(2).mean(); }, net);
+    update(opt, net, std::move(g));
+    return loss;
+  };
+  const auto all = [](const Lookup& net, const AdamW& opt) {
+    std::vector<std::vector<float>> out;
+    for (const auto& [path, t] : state_dict(net)) out.push_back(t.to_vector<float>());
+    for (const auto& [path, t] : state_dict(opt)) out.push_back(t.to(kFloat32).to_vector<float>());
+    return out;
+  };
+  const Tensor good = tensor({0, 3, 1}), bad = tensor({0, 5, 1});
+  for (int k = 0; k < 3; ++k) {
+    const auto before = k == 0 ? decltype(all(net, opt)){} : all(net, opt);
+    EXPECT_NE(error_text([&] { step(net, opt, bad); }).find("index 5 is out of range"),
+              std::string::npos);
+    if (k > 0) {
+      EXPECT_EQ(all(net, opt), before);
+    }
+    EXPECT_EQ(step(net, opt, good).item<float>(), step(other, other_opt, good).item<float>());
+  }
+  EXPECT_EQ(all(net, opt), all(other, other_opt));
+  // A step that is not held back is written in place.
+  const auto donated = cache_stats().donated;
+  step(net, opt, good);
+  EXPECT_GE(cache_stats().donated, donated + 6);
+}
+
 }  // namespace
 }  // namespace lilith
