@@ -163,7 +163,7 @@ void run_bench(BenchOptions& o) {
   const auto entries = chosen(o.models);
   LILITH_CHECK(o.weights.empty() || entries.size() == 1,
                "--weights: a file fits one model; {} are asked for", entries.size());
-  o.args.device = parse_device(o.device);
+  o.args.device = parse_device(o.device, {});
   if (o.threads > 0) set_num_threads(o.threads);
   if (o.probe) {
     fmt::print("{}\n", probe_here(*entries.at(0), o.args));
@@ -191,9 +191,7 @@ void add_bench(CLI::App& app) {
                       "Folder with MNIST; without it, built-in drawn digits");
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
       ->check(above_zero());
-  command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
-      ->envname("LILITH_DEVICE")
-      ->capture_default_str();
+  add_device_option(command, &o->device);
   add_precision(command);
   command->add_option("--threads", o->threads, "Threads to run on (default: the cores there are)")
       ->check(above_zero());

@@ -73,9 +73,7 @@ void add_explain(CLI::App& app) {
                       "File for a page that shows it all: graphs, kernels with their code, memory");
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default 100)")
       ->check(above_zero());
-  command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
-      ->envname("LILITH_DEVICE")
-      ->capture_default_str();
+  add_device_option(command, &o->device);
   add_precision(command);
   command->callback([o] {
     if (!o->replay.empty()) return replay(o->replay, o->html);
@@ -83,7 +81,7 @@ void add_explain(CLI::App& app) {
     const zoo::Entry& entry = zoo::find_model(o->model);
     LILITH_CHECK(entry.bench != nullptr, "explain: '{}' has no single training step to explain",
                  o->model);
-    o->args.device = parse_device(o->device);
+    o->args.device = parse_device(o->device, {});
     const auto bench = entry.bench(o->args);
     bench->step(bench->batch(0)).item<double>();
     time_steps([&] { bench->step(bench->batch(0)).item<double>(); });

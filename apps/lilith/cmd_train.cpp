@@ -58,9 +58,7 @@ void add_train(CLI::App& app) {
       ->check(above_zero());
   command->add_option("--lr", o->args.lr, "Learning rate (default: the model's)")
       ->check(above_zero());
-  command->add_option("--device", o->device, "cpu, cuda, cuda:1, opencl:0 or best")
-      ->envname("LILITH_DEVICE")
-      ->capture_default_str();
+  add_device_option(command, &o->device);
   add_precision(command);
   command->add_option("--out", o->args.out,
                       "Folder for the model, metrics.csv, curves.png and the checkpoint");
@@ -75,7 +73,7 @@ void add_train(CLI::App& app) {
     LILITH_CHECK(!o->args.resume || !o->args.out.empty() || left_by_interrupt(),
                  "--resume: no --out, the folder that holds the checkpoint, and no "
                  "lilith-interrupted.safetensors in this folder");
-    o->args.device = parse_device(o->device);
+    o->args.device = parse_device(o->device, {});
     const zoo::TrainReport report = entry.train(o->args);
     fmt::print("{}\n", json_line(report));
     // As a shell reports a process that the signal ended.

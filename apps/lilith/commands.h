@@ -42,6 +42,12 @@ inline void add_precision(CLI::App* command) {
       },
       "highest, high or medium: of products of f32 on tensor cores (default high)");
 }
+/// Names where a command computes; unset: what LILITH_DEVICE says.
+inline void add_device_option(CLI::App* command, std::string* device) {
+  command->add_option("--device", *device, "cpu, cuda, cuda:1, opencl:0 or best")
+      ->envname("LILITH_DEVICE")
+      ->capture_default_str();
+}
 
 // Each adds its subcommand; the callback runs it and throws lilith::Error when it fails.
 void add_train(CLI::App& app);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,9 @@ struct Device {
 /// The host's processor.
 Device cpu();
 /// CUDA device i. Error, listing the devices there are, when it is absent.
-Device cuda(int i = 0);
+Device cuda(int i = 0, std::source_location loc = std::source_location::current());
 /// OpenCL device i. Error, listing the devices there are, when it is absent.
-Device opencl(int i = 0);
+Device opencl(int i = 0, std::source_location loc = std::source_location::current());
 /// Every device of this machine, the CPU first.
 std::vector<Device> devices();
 /// CUDA when there is one, else an OpenCL GPU, else the CPU.

@@ -115,8 +115,14 @@ std::string Device::str() const {
 }
 
 Device cpu() { return {}; }
-Device cuda(int i) { return existing(Device::Kind::Cuda, i); }
-Device opencl(int i) { return existing(Device::Kind::OpenCl, i); }
+Device cuda(int i, std::source_location loc) {
+  const LocScope scope(loc, nullptr);
+  return existing(Device::Kind::Cuda, i);
+}
+Device opencl(int i, std::source_location loc) {
+  const LocScope scope(loc, nullptr);
+  return existing(Device::Kind::OpenCl, i);
+}
 
 std::vector<Device> devices() {
   std::vector<Device> all{cpu()};
@@ -133,7 +139,8 @@ std::vector<DeviceKindInfo> device_kinds() {
   return all;
 }
 
-std::string description(Device device) {
+std::string description(Device device, std::source_location loc) {
+  const LocScope scope(loc);
   check_device("description", device);
   return kind_of(device).describe(device.index);
 }
@@ -145,7 +152,8 @@ Device best_available_device() {
   return cpu();
 }
 
-Device parse_device(const std::string& text) {
+Device parse_device(const std::string& text, std::source_location loc) {
+  const LocScope scope(loc, nullptr);
   if (text == "best") return best_available_device();
   const std::optional<Device> named = find_device_name(text);
   LILITH_CHECK(named, "device: '{}' names none; the devices are: {} (or best)", text,

@@ -203,8 +203,10 @@ void settle_inputs(const CallState& s) {
 
 template <class T>
 void put(std::vector<StoragePtr>& scalars, std::size_t at, T value) {
-  while (scalars.size() <= at) scalars.push_back(Storage::allocate(sizeof(T)));
-  *static_cast<T*>(scalars[at]->data()) = value;
+  if (scalars.size() <= at) scalars.resize(at + 1);
+  StoragePtr& scalar = scalars[at];
+  if (!scalar || !runtime::held_by(scalar, 1)) scalar = Storage::allocate(sizeof(T));
+  *static_cast<T*>(scalar->data()) = value;
 }
 
 void gather_inputs(CallState& s) {

@@ -13,11 +13,13 @@
 #include "core/text_table.h"
 #include "eval/check_nan.h"
 #include "eval/guard_bands.h"
+#include "eval/known_indices.h"
 #include "eval/launch_report.h"
 #include "eval/launcher.h"
 #include "eval/memory_check.h"
 #include "eval/placement.h"
 #include "eval/saved_plan.h"
+#include "eval/scalar_block.h"
 #include "lilith/compile.h"
 #include "runtime/device_memory.h"
 #include "schedule/plan_record.h"
@@ -36,6 +38,7 @@ struct Parts {
   schedule::Plan plan;
   std::int64_t num_nodes = 0;
   std::unique_ptr<Launcher> launcher = {};  // null: it has to be compiled
+  ScalarBlock scalars = {};
 };
 
 class CompiledProgram final : public Program {
@@ -45,9 +48,10 @@ class CompiledProgram final : public Program {
         device_(device),
         plan_(std::move(parts.plan)),
         memory_(plan_, device_),
-        placement_(plan_, checks_.size(), device_),
+        scalars_(std::move(parts.scalars)),
+        placement_(plan_, checks_.size(), device_, &scalars_),
         guards_(plan_, guard_bytes),
-        pool_(plan_.buffers.size(), checks_.size(), device_),
+        pool_(plan_.buffers.size(), checks_.size(), scalars_.bytes(), device_),
         launcher_(std::move(parts.launcher)) {
     if (!launcher_) {
       show_plan(plan_);
@@ -63,13 +67,14 @@ class CompiledProgram final : public Program {
 
   void run(std::span<const StoragePtr> inputs, std::span<const char> donated,
            std::span<StoragePtr> outputs) override {
-    if (before_) before_->run(inputs, {}, {});
+    if (before_ && !(known_ && known_->pass(inputs))) before_->run(inputs, {}, {});
     // What stops in the middle must leave its inputs as they were.
     if (env::check_nan()) donated = {};
     memory_.before_run(placement_, donated, outputs);
     std::unique_ptr<Instance> instance = pool_.acquire();
     const StoragePtr arena =
         plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes, device_) : nullptr;
+    if (instance->scalars) scalars_.write(*instance->scalars, inputs);
     placement_.place(*instance, arena, inputs, donated, outputs);
     guards_.fill(*instance);
     launch(*instance);
@@ -97,6 +102,9 @@ class CompiledProgram final : public Program {
     if (!compiler.empty()) *made_by = compiler;
     out.number(static_cast<int>(Form::Compiled));
     lilith::write(out, device_);
+    const std::vector<char> by_value = scalars_.by_value();
+    out.text(std::string_view(by_value.data(), by_value.size()));
+    out.text(known_ ? known_->graph().str() : "");
     write(out, checks_);
     write(out, plan_);
     out.number(stats_.num_nodes);
@@ -105,10 +113,15 @@ class CompiledProgram final : public Program {
     return !before_ || before_->save(out, made_by);
   }
 
-  /// What runs first, on the same inputs: its checks stop a run before anything is written.
+  /// What runs first, on the same inputs, where its checks are not known to pass: they stop a run
+  /// before anything is written.
   void set_before(std::shared_ptr<CompiledProgram> program) {
     stats_.compile_ms += program->stats_.compile_ms;
     before_ = std::move(program);
+  }
+  /// The indices that those checks look at: the host knows nothing of its own.
+  void set_known(const Graph& indices) {
+    if (device_ != cpu()) known_.emplace(indices, before_->checks_, scalars_);
   }
 
  private:
@@ -160,11 +173,13 @@ class CompiledProgram final : public Program {
   const Device device_;
   schedule::Plan plan_;  // the units below refer to it
   const MemoryCheck memory_;
+  const ScalarBlock scalars_;
   const Placement placement_;
   const GuardBands guards_;
   InstancePool pool_;
   std::unique_ptr<Launcher> launcher_;
   std::shared_ptr<CompiledProgram> before_;
+  std::optional<KnownIndices> known_;  // of before_'s checks
   LaunchTimes times_;
   ProgramStats stats_;  // without the text
 };
@@ -209,6 +224,7 @@ std::shared_ptr<CompiledProgram> compile_prepared(const Graph& g, const Checks& 
   for (schedule::Target target = target_of(device_of(g));;) {
     Parts parts{checks, plan_for(g, !checks.empty(), options, target),
                 static_cast<std::int64_t>(g.nodes().size())};
+    parts.scalars = ScalarBlock(options.by_value);
     try {
       return std::make_shared<CompiledProgram>(start, std::move(parts), device_of(g),
                                                options.guard_bytes);
@@ -222,7 +238,9 @@ std::shared_ptr<CompiledProgram> restore(ByteReader& in, const std::vector<Loc>&
   const Clock::time_point start = Clock::now();
   if (in.number() != static_cast<int>(Program::Form::Compiled)) return nullptr;
   const std::optional<Device> device = read_device(in);
+  const std::string_view by_value = in.text(), indices = in.text();
   Parts parts{read_checks(in, lines), read_plan(in, lines)};
+  parts.scalars = ScalarBlock(by_value);
   parts.num_nodes = in.number();
   const std::string_view code = in.text();
   const bool has_before = in.number() != 0;
@@ -234,6 +252,7 @@ std::shared_ptr<CompiledProgram> restore(ByteReader& in, const std::vector<Loc>&
   auto before = restore(in, lines);
   if (!before) return nullptr;
   program->set_before(std::move(before));
+  if (!indices.empty()) program->set_known(parse_graph(indices));
   return program;
 }
 
@@ -244,8 +263,12 @@ std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOpti
   if (schedule::records_plans()) asked.emplace(g.hash());
   schedule::IndexChecks prepared = schedule::prepare(g);
   auto program = compile_prepared(prepared.graph, prepared.checks, options);
-  if (!prepared.early.empty())
-    program->set_before(compile_prepared(prepared.before, prepared.early, {}));
+  if (!prepared.early.empty()) {
+    ProgramOptions before;
+    before.by_value = options.by_value;
+    program->set_before(compile_prepared(prepared.before, prepared.early, before));
+    program->set_known(prepared.indices);
+  }
   return program;
 }
 

@@ -6,6 +6,7 @@
 #include "eval/check_nan.h"
 #include "eval/program.h"
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "ir/reference.h"
@@ -81,12 +82,10 @@ class EagerProgram final : public Program {
       if (!values[k]) values[k] = compute(k, values);
     for (std::size_t k = 0; k < outputs_.size(); ++k) {
       const RefTensor& x = *values[static_cast<std::size_t>(outputs_[k])];
-      const auto write = [&](void* data) { narrow(x, data); };
-      const StoragePtr made = runtime::make_filled(x.aval.bytes(), x.aval.device, write);
-      if (outputs[k])
-        runtime::copy(*made, *outputs[k], x.aval.bytes());
-      else
-        outputs[k] = made;
+      const StoragePtr made = Storage::allocate(x.aval.bytes());
+      narrow(x, made->data());
+      if (!outputs[k]) outputs[k] = Storage::allocate(x.aval.bytes(), x.aval.device);
+      ir::write(*outputs[k], x.aval, made->data());
     }
   }
 

@@ -12,6 +12,7 @@ std::unique_ptr<Instance> InstancePool::acquire() {
   auto instance = std::make_unique<Instance>();
   instance->buffers.resize(buffers_);
   if (checks_ > 0) instance->seen = Storage::allocate(checks_ * sizeof(std::int64_t), device_);
+  if (scalar_bytes_ > 0) instance->scalars = Storage::allocate(scalar_bytes_, device_);
   free_.reserve(8);
   return instance;
 }

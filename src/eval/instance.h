@@ -20,6 +20,7 @@ struct Place {
 /// What one run of a program reads and writes.
 struct Instance {
   std::vector<Place> buffers;       // of the plan; those that no launch touches may have no place
+  StoragePtr scalars;               // the inputs that come by value (scalar_block.h)
   StoragePtr seen;                  // what the checks of indices say: an i64 each
   std::vector<void*> params;        // the CPU launcher's: of all launches, one after another
   std::vector<StoragePtr> scratch;  // the CPU launcher's: one a thread
@@ -29,15 +30,15 @@ struct Instance {
 /// that runs allocate nothing. Thread-safe.
 class InstancePool {
  public:
-  /// `checks`: of indices, whose results lie on the device.
-  InstancePool(std::size_t buffers, std::size_t checks, Device device)
-      : buffers_(buffers), checks_(checks), device_(device) {}
+  /// `checks`: of indices, whose results lie on the device, as do `scalar_bytes`.
+  InstancePool(std::size_t buffers, std::size_t checks, std::size_t scalar_bytes, Device device)
+      : buffers_(buffers), checks_(checks), scalar_bytes_(scalar_bytes), device_(device) {}
 
   std::unique_ptr<Instance> acquire();
   void release(std::unique_ptr<Instance> instance);
 
  private:
-  const std::size_t buffers_, checks_;
+  const std::size_t buffers_, checks_, scalar_bytes_;
   const Device device_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Instance>> free_;

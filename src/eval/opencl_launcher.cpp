@@ -36,6 +36,11 @@ class OpenClLauncher final : public QueuedLauncher {
     return fmt::format("{}\n{}\n{}\n{}", d.platform, d.name, d.version, d.driver);
   }
 
+  void run(Instance& instance) const override {
+    QueuedLauncher::run(instance);
+    device_.flush();
+  }
+
   std::vector<double> run_timed(Instance& instance) const override {
     std::vector<double> ms;
     device_.finish();

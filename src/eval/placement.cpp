@@ -9,8 +9,9 @@ namespace lilith {
 
 using schedule::BufferPlan;
 
-Placement::Placement(const schedule::Plan& plan, std::size_t num_checks, Device device)
-    : plan_(plan), num_checks_(num_checks), device_(device) {
+Placement::Placement(const schedule::Plan& plan, std::size_t num_checks, Device device,
+                     const ScalarBlock* scalars)
+    : plan_(plan), num_checks_(num_checks), device_(device), scalars_(scalars) {
   std::unordered_map<int, std::size_t> first;
   for (std::size_t i = 0; i < plan.outputs.size(); ++i)
     first_.push_back(first.try_emplace(plan.outputs[i], i).first->second);
@@ -37,6 +38,13 @@ std::int64_t Placement::bytes_in_place(std::span<const char> donated,
   return bytes;
 }
 
+Place Placement::input_place(const Instance& instance, std::span<const StoragePtr> inputs,
+                             std::size_t input) const {
+  const std::optional<std::size_t> at = scalars_ ? scalars_->offset(input) : std::nullopt;
+  if (at) return {instance.scalars.get(), *at};
+  return {inputs[input].get(), 0};
+}
+
 void Placement::place(Instance& instance, const StoragePtr& arena,
                       std::span<const StoragePtr> inputs, std::span<const char> donated,
                       std::span<StoragePtr> outputs) const {
@@ -45,7 +53,7 @@ void Placement::place(Instance& instance, const StoragePtr& arena,
     Place& place = instance.buffers[b];
     if (p.kind == BufferPlan::Kind::Arena) place = {arena.get(), p.offset};
     if (p.kind == BufferPlan::Kind::Input)
-      place = {inputs[static_cast<std::size_t>(p.index)].get(), 0};
+      place = input_place(instance, inputs, static_cast<std::size_t>(p.index));
     if (p.kind == BufferPlan::Kind::Output) place = {};
   }
   for (std::size_t i = 0; i < num_checks_; ++i) {
@@ -68,7 +76,9 @@ void Placement::place_outputs(Instance& instance, std::span<const StoragePtr> in
     } else if (!outputs[i]) {
       outputs[i] = Storage::allocate(p.bytes, device_);
     }
-    if (written) instance.buffers[b] = {outputs[i].get(), 0};
+    if (!written) continue;
+    outputs[i]->set_range({});
+    instance.buffers[b] = {outputs[i].get(), 0};
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "eval/instance.h"
+#include "eval/scalar_block.h"
 #include "schedule/plan.h"
 
 namespace lilith {
@@ -12,8 +13,9 @@ namespace lilith {
 /// look at: they lie in the instance.
 class Placement {
  public:
-  /// The plan outlives it. device: where all of it lies.
-  Placement(const schedule::Plan& plan, std::size_t num_checks, Device device = {});
+  /// The plan and the scalars (null: none) outlive it. device: where all of it lies.
+  Placement(const schedule::Plan& plan, std::size_t num_checks, Device device = {},
+            const ScalarBlock* scalars = nullptr);
 
   /// Fills the instance's buffers. Outputs that have no memory get it: a donated
   /// input's where the plan says so, else new.
@@ -33,6 +35,8 @@ class Placement {
   const schedule::BufferPlan& buffer(int b) const {
     return plan_.buffers[static_cast<std::size_t>(b)];
   }
+  Place input_place(const Instance& instance, std::span<const StoragePtr> inputs,
+                    std::size_t input) const;
   int donor_in_run(const schedule::BufferPlan& output, std::span<const char> donated) const;
   void place_outputs(Instance& instance, std::span<const StoragePtr> inputs,
                      std::span<const char> donated, std::span<StoragePtr> outputs) const;
@@ -40,6 +44,7 @@ class Placement {
   const schedule::Plan& plan_;
   const std::size_t num_checks_;
   const Device device_;
+  const ScalarBlock* const scalars_;
   std::vector<std::size_t> first_;  // by output: the first one that is the same buffer
 };
 

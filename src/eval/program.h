@@ -22,6 +22,9 @@ struct ProgramOptions {
   /// Per input: it may be donated at run time, so an output may be planned into its memory. Empty:
   /// none.
   std::vector<char> donatable;
+  /// Per input: it is 0-d, and a run gets it in memory of the host whatever the program's device.
+  /// Empty: none.
+  std::vector<char> by_value;
   /// Unused bytes after each temporary, checked after every run (InternalError when one was
   /// written); temporaries then share no memory. For tests.
   std::size_t guard_bytes = 0;
@@ -35,6 +38,13 @@ struct ProgramStats {
   double compile_ms = 0;
   std::string text;               // what `explain` prints
   std::vector<double> kernel_ms;  // the best time of each; empty while none was taken
+};
+
+class Program;
+/// What a program on several devices runs on one of them.
+struct ProgramPart {
+  const Program* program;       // null: values come from other devices, and nothing is computed
+  std::vector<char> donatable;  // by input
 };
 
 /// A compiled graph. Immutable; may be run from many threads at once.
@@ -55,6 +65,8 @@ class Program {
   virtual ProgramStats stats() const = 0;
   /// Whether a run may find bad input (an index out of range) and throw.
   virtual bool may_fail() const { return false; }
+  /// As split_by_device gives them; none for a program on one device.
+  virtual std::vector<ProgramPart> parts() const { return {}; }
   /// What it runs, without the kernels' code; null for a program that is interpreted.
   virtual const schedule::Plan* plan() const { return nullptr; }
   /// Writes what another process makes it of (program_store.h), its form first, and which file that

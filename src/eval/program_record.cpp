@@ -28,8 +28,9 @@ bool same_launches(const schedule::Plan* a, const schedule::Plan& b) {
 using Seen = std::vector<ProgramRecord::Stage>;
 
 // What a program that lies on one device runs; its graph is optimised. `seen`: the stages so far.
+// `part.program`: what was compiled of it.
 std::vector<ProgramRecord> record_part(const std::string& title, const Graph& g, Seen seen,
-                                       const std::vector<char>& donatable) {
+                                       const ProgramPart& part) {
   Stages stages;
   const schedule::IndexChecks made = schedule::prepare(g);
   seen.insert(seen.end(), stages.seen.begin(), stages.seen.end());
@@ -43,22 +44,29 @@ std::vector<ProgramRecord> record_part(const std::string& title, const Graph& g,
                        target});
   }
   ProgramOptions options;
-  options.donatable = donatable;
+  options.donatable = part.donatable;
   records.push_back(
       {title, std::move(seen), plan_for(made.graph, !made.checks.empty(), options), {}, target});
+  ProgramRecord& whole = records.back();
+  if (part.program && same_launches(part.program->plan(), whole.plan))
+    whole.ms = part.program->stats().kernel_ms;
   return records;
 }
 
 // A program on several devices: its parts, in the order in which they run.
-std::vector<ProgramRecord> record_split(const std::string& title, const Graph& g,
-                                        const Seen& seen) {
+std::vector<ProgramRecord> record_split(const std::string& title, const Graph& g, const Seen& seen,
+                                        const Program& program) {
   std::vector<ProgramRecord> records;
-  for (const Split::Part& part : split_by_device(g).parts) {
+  const std::vector<Split::Part> parts = split_by_device(g).parts;
+  std::vector<ProgramPart> compiled = program.parts();
+  compiled.resize(parts.size());  // an interpreted one has none
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const Split::Part& part = parts[p];
     if (part.outputs.empty()) continue;  // values come from elsewhere, and nothing is computed
     Seen stages = records.empty() ? seen : Seen();
     stages.push_back({"on " + part.device.str(), part.graph});
-    for (ProgramRecord& r :
-         record_part(title + " on " + part.device.str(), part.graph, std::move(stages), {}))
+    for (ProgramRecord& r : record_part(title + " on " + part.device.str(), part.graph,
+                                        std::move(stages), compiled[p]))
       records.push_back(std::move(r));
   }
   return records;
@@ -77,12 +85,9 @@ std::vector<ProgramRecord> record_program(const std::string& title, const Graph&
     seen.insert(seen.end(), stages.seen.begin(), stages.seen.end());
     return g;
   }();
-  if (!is_on_one_device(optimised)) return record_split(title, optimised, seen);
-  std::vector<ProgramRecord> records =
-      record_part(title, optimised, std::move(seen), std::vector<char>(asked.inputs().size(), 1));
-  ProgramRecord& whole = records.back();
-  if (same_launches(program.plan(), whole.plan)) whole.ms = program.stats().kernel_ms;
-  return records;
+  if (!is_on_one_device(optimised)) return record_split(title, optimised, seen, program);
+  return record_part(title, optimised, std::move(seen),
+                     {&program, std::vector<char>(asked.inputs().size(), 1)});
 }
 
 }  // namespace lilith

@@ -22,15 +22,27 @@ Device read_device(ByteReader& in, bool* found) {
   return device.value_or(cpu());
 }
 
-bool write(ByteWriter& out, const Split::Constant& c) {
-  const Aval& aval = c.leaf.aval();
-  const Attr* value = c.leaf.node()->attrs.find("value");
-  if (c.leaf.node()->op != &ir::constant_op() || !value) return false;
-  out.count(c.value);
+void write(ByteWriter& out, const Aval& aval) {
   out.number(static_cast<std::int64_t>(aval.dtype));
   write(out, aval.device);
   out.count(static_cast<std::size_t>(aval.shape.rank()));
   for (const std::int64_t d : aval.shape) out.number(d);
+}
+Aval read_aval(ByteReader& in, bool* found) {
+  Aval aval;
+  aval.dtype = static_cast<DType>(in.number());
+  aval.device = read_device(in, found);
+  std::vector<std::int64_t> dims(in.count());
+  for (std::int64_t& d : dims) d = in.number();
+  aval.shape = Shape(dims);
+  return aval;
+}
+
+bool write(ByteWriter& out, const Split::Constant& c) {
+  const Attr* value = c.leaf.node()->attrs.find("value");
+  if (c.leaf.node()->op != &ir::constant_op() || !value) return false;
+  out.count(c.value);
+  write(out, c.leaf.aval());
   const double* real = std::get_if<double>(value);
   const std::int64_t* integer = std::get_if<std::int64_t>(value);
   if (!real && !integer) return false;
@@ -41,12 +53,7 @@ bool write(ByteWriter& out, const Split::Constant& c) {
 
 Split::Constant read_constant(ByteReader& in, bool* found) {
   const auto value = static_cast<std::size_t>(in.number());
-  Aval aval;
-  aval.dtype = static_cast<DType>(in.number());
-  aval.device = read_device(in, found);
-  std::vector<std::int64_t> dims(in.count());
-  for (std::int64_t& d : dims) d = in.number();
-  aval.shape = Shape(dims);
+  const Aval aval = read_aval(in, found);
   const bool is_real = in.number() != 0;
   const Scalar number = is_real ? Scalar{Scalar::Kind::Float, 0, in.real()}
                                 : Scalar{Scalar::Kind::Int, in.number(), 0};
@@ -64,7 +71,8 @@ bool write(ByteWriter& out, const Split& split) {
     for (const Split::Move& m : moves) {
       out.count(m.from);
       out.count(m.to);
-      write(out, m.device);
+      write(out, m.from_device);
+      write(out, m.aval);
     }
     write(out, device);
     write(out, ins);
@@ -87,7 +95,8 @@ std::optional<Split> read_split(ByteReader& in) {
     for (Split::Move& m : part.moves) {
       m.from = static_cast<std::size_t>(in.number());
       m.to = static_cast<std::size_t>(in.number());
-      m.device = read_device(in, &found);
+      m.from_device = read_device(in, &found);
+      m.aval = read_aval(in, &found);
     }
     part.device = read_device(in, &found);
     part.inputs = read_list(in);

@@ -113,7 +113,7 @@ class Splitter {
         NodeImpl* from = node->inputs[0];
         if (from->is_leaf() && !values_.contains(from))
           out_.constants.push_back({number(from), Tensor(from)});
-        part.moves.push_back({number(from), number(node), node->aval.device});
+        part.moves.push_back({number(from), number(node), from->aval.device, node->aval});
         continue;
       }
       std::vector<Tensor> args;

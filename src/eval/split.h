@@ -12,7 +12,8 @@ struct Split {
   /// A value that is copied to another device, where it is a value of its own.
   struct Move {
     std::size_t from, to;
-    Device device;
+    Device from_device;
+    Aval aval;  // of `to`
   };
   struct Part {
     std::vector<Move> moves;  // first: values that come from other devices (op copy_to)

@@ -25,6 +25,18 @@ std::vector<std::size_t> find_last_uses(const Split& split) {
   return last;
 }
 
+/// By value: it is 0-d and comes from the host, and only programs of parts read it where it goes.
+std::vector<char> find_scalars(const Split& split) {
+  std::vector<char> scalars(split.num_values, 0);
+  for (const Split::Part& part : split.parts)
+    for (const Split::Move& m : part.moves)
+      scalars[m.to] = m.aval.shape.rank() == 0 && m.from_device == cpu();
+  for (const Split::Part& part : split.parts)
+    for (const Split::Move& m : part.moves) scalars[m.from] = 0;
+  for (const std::size_t v : split.outputs) scalars[v] = 0;
+  return scalars;
+}
+
 /// What a program is made of. Of the split's graphs nothing is needed.
 struct Parts {
   Split split;
@@ -37,11 +49,12 @@ struct Parts {
 // By input of part p: it may be written to, since nobody reads it afterwards.
 std::vector<char> donations(const Parts& all, std::size_t p,
                             const std::vector<std::size_t>& last_use,
-                            const std::vector<char>& donatable) {
+                            const std::vector<char>& scalars, const std::vector<char>& donatable) {
   std::vector<char> out;
   for (const std::size_t v : all.split.parts[p].inputs) {
     const bool is_input = v < all.num_inputs;
-    const bool may = is_input ? v < donatable.size() && donatable[v] && !all.fails_later : true;
+    const bool may =
+        is_input ? v < donatable.size() && donatable[v] && !all.fails_later : !scalars[v];
     out.push_back(may && last_use[v] == p);
   }
   return out;
@@ -50,14 +63,17 @@ std::vector<char> donations(const Parts& all, std::size_t p,
 Parts compile_parts(const Graph& g, const ProgramOptions& options) {
   Parts all{split_by_device(g), g.inputs().size(), {}, {}, false};
   const std::vector<std::size_t> last_use = find_last_uses(all.split);
+  const std::vector<char> scalars = find_scalars(all.split);
   all.programs.resize(all.split.parts.size());
   // Backwards: what may fail after a part keeps that part from writing to inputs.
   for (std::size_t p = all.split.parts.size(); p-- > 0;) {
     Split::Part& part = all.split.parts[p];
-    all.donatable.insert(all.donatable.begin(), donations(all, p, last_use, options.donatable));
+    all.donatable.insert(all.donatable.begin(),
+                         donations(all, p, last_use, scalars, options.donatable));
     if (part.outputs.empty()) continue;
     ProgramOptions own;
     own.donatable = all.donatable.front();
+    for (const std::size_t v : part.inputs) own.by_value.push_back(scalars[v]);
     own.guard_bytes = options.guard_bytes;
     own.precision = options.precision;
     all.programs[p] = make_compiled_program(part.graph, own);
@@ -72,6 +88,7 @@ class SplitProgram final : public Program {
   explicit SplitProgram(Parts parts)
       : split_(std::move(parts.split)),
         num_inputs_(parts.num_inputs),
+        by_value_(find_scalars(split_)),
         last_use_(find_last_uses(split_)),
         programs_(std::move(parts.programs)),
         donatable_(std::move(parts.donatable)),
@@ -109,6 +126,12 @@ class SplitProgram final : public Program {
   }
 
   bool may_fail() const override { return fails_later_; }
+  std::vector<ProgramPart> parts() const override {
+    std::vector<ProgramPart> all;
+    for (std::size_t p = 0; p < programs_.size(); ++p)
+      all.push_back({programs_[p].get(), donatable_[p]});
+    return all;
+  }
 
   bool save(ByteWriter& out, std::string* made_by) const override {
     out.number(static_cast<int>(Form::Split));
@@ -138,10 +161,17 @@ class SplitProgram final : public Program {
             const std::vector<StoragePtr>& given) const {
     const std::vector<Split::Move>& moves = split_.parts[p].moves;
     for (const Split::Move& m : moves) {
-      const Storage& from = *(*values)[m.from];
+      if (by_value_[m.to]) {
+        (*values)[m.to] = (*values)[m.from];
+        continue;
+      }
+      const StoragePtr& from = (*values)[m.from];
       StoragePtr& to = (*values)[m.to];
-      to = given[m.to] ? given[m.to] : Storage::allocate(from.bytes(), m.device);
-      runtime::copy(from, *to, std::min(from.bytes(), to->bytes()));
+      to = given[m.to] ? given[m.to] : Storage::allocate(m.aval.bytes(), m.aval.device);
+      if (from->is_on_host())
+        ir::upload(*to, m.aval, from);
+      else
+        runtime::copy(*from, *to, m.aval.bytes());
     }
     for (const Split::Move& m : moves)
       if (m.from >= num_inputs_ && last_use_[m.from] == p && !reads(p, m.from))
@@ -187,6 +217,7 @@ class SplitProgram final : public Program {
 
   const Split split_;
   const std::size_t num_inputs_;
+  const std::vector<char> by_value_;  // programs get it in memory of the host
   const std::vector<std::size_t> last_use_;
   const std::vector<std::shared_ptr<Program>> programs_;
   const std::vector<std::vector<char>> donatable_;

@@ -1,5 +1,6 @@
 #include "ir/host_copy.h"
 
+#include "ir/host.h"
 #include "ir/node.h"
 #include "runtime/device_memory.h"
 
@@ -32,8 +33,39 @@ Tensor host_copy(const Tensor& t, const char* what) {
   return make_data({.shape = t.shape(), .dtype = t.dtype()}, host_value(t, what));
 }
 
+StoragePtr placed(const StoragePtr& host, const Aval& aval) {
+  if (aval.device == cpu()) return host;
+  StoragePtr there = Storage::allocate(aval.bytes(), aval.device);
+  upload(*there, aval, host);
+  return there;
+}
+
+void upload(Storage& to, const Aval& aval, const StoragePtr& from) {
+  runtime::upload(to, from, aval.bytes());
+  if (aval.dtype == DType::I64) runtime::note_range(to, from->data(), aval.bytes());
+}
+
+void write(Storage& to, const Aval& aval, const void* from) {
+  runtime::write(to, 0, from, aval.bytes());
+  if (aval.dtype == DType::I64) runtime::note_range(to, from, aval.bytes());
+}
+
+StoragePtr uniform(const Aval& aval, Scalar value) {
+  return runtime::make_uniform(aval.bytes(), aval.device, [&](void* to, std::size_t bytes) {
+    fill(to, aval.dtype, static_cast<std::int64_t>(bytes / size_of(aval.dtype)), value);
+  });
+}
+
+Scalar number_of(const NodeImpl& constant) {
+  const Attr& value = *constant.attrs.find("value");
+  if (const double* f = std::get_if<double>(&value)) return {Scalar::Kind::Float, 0, *f};
+  return {Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
+}
+
 Tensor make_filled(const Aval& aval, const std::function<void(void*)>& fill) {
-  return make_data(aval, runtime::make_filled(aval.bytes(), aval.device, fill));
+  StoragePtr host = Storage::allocate(aval.bytes());
+  fill(host->data());
+  return make_data(aval, placed(host, aval));
 }
 
 }  // namespace lilith::ir

@@ -1,7 +1,7 @@
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "ir/op_registry.h"
-#include "runtime/device_memory.h"
 #include "runtime/fork.h"
 
 namespace lilith::ir {
@@ -69,15 +69,7 @@ void materialise(NodeImpl& constant) {
   static auto* mutex = new std::mutex;  // lives through static destruction
   const std::lock_guard lock(*mutex);
   if (constant.storage()) return;
-  const Attr& value = *constant.attrs.find("value");
-  const Scalar s = std::holds_alternative<double>(value)
-                       ? Scalar{Scalar::Kind::Float, 0, std::get<double>(value)}
-                       : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0};
-  const Aval& aval = constant.aval;
-  constant.set_storage(
-      runtime::make_uniform(aval.bytes(), aval.device, [&](void* data, std::size_t bytes) {
-        fill(data, aval.dtype, static_cast<std::int64_t>(bytes / size_of(aval.dtype)), s);
-      }));
+  constant.set_storage(uniform(constant.aval, number_of(constant)));
 }
 
 Tensor make_parameter(Aval aval, std::int64_t index, std::string name) {

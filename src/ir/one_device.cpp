@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/host_copy.h"
 #include "ir/node.h"
 
 namespace lilith::ir {
@@ -38,12 +39,8 @@ std::string placed_text(const Aval& aval) {
 Tensor on_device(const Tensor& x, Device device) {
   if (x.device() == device) return x;
   if (x.node()->op == &constant_op()) {
-    const Attr& value = *x.node()->attrs.find("value");
     const Aval aval{.shape = x.shape(), .dtype = x.dtype(), .device = device};
-    const double* f = std::get_if<double>(&value);
-    return make_constant(f ? Scalar{Scalar::Kind::Float, 0, *f}
-                           : Scalar{Scalar::Kind::Int, std::get<std::int64_t>(value), 0},
-                         aval);
+    return make_constant(number_of(*x.node()), aval);
   }
   return apply("copy_to", {x}, {{"device", device.str()}});
 }

@@ -6,10 +6,10 @@
 
 #include "core/device_kinds.h"
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "ir/text.h"
 #include "lilith/graph.h"
-#include "runtime/device_memory.h"
 #include "runtime/fork.h"
 
 namespace lilith {
@@ -262,9 +262,8 @@ class Parser {
     StoragePtr storage = Storage::borrow(memory, aval.bytes(), [memory] { std::free(memory); });
     if (!values.empty()) read_values(memory, aval, values);
     LILITH_CHECK(&op != &ir::scalar_op() || aval.shape.rank() == 0, "a scalar has no dimensions");
-    if (aval.device != cpu()) storage = runtime::copied_to(*storage, aval.device);
     Tensor t(new ir::NodeImpl(&op, {}, {}, aval, {}));
-    t.node()->set_storage(std::move(storage));
+    t.node()->set_storage(ir::placed(storage, aval));
     return t;
   }
 

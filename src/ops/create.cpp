@@ -143,7 +143,7 @@ Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device devic
   LILITH_CHECK(data || aval.numel() == 0, "from_data: the pointer is null for shape {}",
                shape.str());
   StoragePtr storage = Storage::allocate(aval.bytes(), device);
-  runtime::write(*storage, 0, data, aval.bytes());
+  ir::write(*storage, aval, data);
   return ir::make_data(aval, std::move(storage));
 }
 

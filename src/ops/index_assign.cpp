@@ -18,9 +18,9 @@ using I = std::int64_t;
 
 namespace {
 
-// Where a mask of `size` elements is true. How many there are depends on the values: they are asked
-// for.
-Tensor true_places(const char* op, const Tensor& mask, I size) {
+// Where a mask of `size` elements is true, as an index on `device`. How many there are depends on
+// the values: they are asked for.
+Tensor true_places(const char* op, const Tensor& mask, I size, Device device) {
   LILITH_CHECK(mask.ndim() == 1 && mask.numel() == size,
                "{}: an index is {} for a dimension of {}; a mask needs as many elements (where and "
                "masked_fill take larger masks)",
@@ -30,11 +30,12 @@ Tensor true_places(const char* op, const Tensor& mask, I size) {
   for (I i = 0; i < size; ++i) {
     if (values[static_cast<std::size_t>(i)]) places.push_back(i);
   }
-  return from_data(places.data(), {static_cast<I>(places.size())}).to(mask.device());
+  return detail::copy_from(places.data(), {static_cast<I>(places.size())}, DType::I64, device, {});
 }
 
 // The element numbers, in row-major order, that the indices pick from dimensions of these sizes. Of
 // several each is looked up in 0, 1, 2, …: as the index of a gather it is checked when it runs.
+// Those that lie on the host go to where x is.
 Tensor flat_index(const char* op, const Tensor& x, const std::vector<Tensor>& indices,
                   const Ints& sizes) {
   std::vector<Tensor> wide;
@@ -43,7 +44,11 @@ Tensor flat_index(const char* op, const Tensor& x, const std::vector<Tensor>& in
     LILITH_CHECK(t.defined() && (is_integral(t.dtype()) || t.dtype() == DType::Bool),
                  "{}: an index is {}; need integers, or a mask", op,
                  t.defined() ? t.aval().str() : "undefined");
-    Tensor pair[] = {x, t.dtype() == DType::Bool ? true_places(op, t, sizes[d]) : t};
+    Tensor pair[] = {x, t};
+    if (t.dtype() == DType::Bool)
+      pair[1] = true_places(op, t, sizes[d], x.device());
+    else if (t.device() == cpu())
+      pair[1] = ir::on_device(t, x.device());
     ir::bring_together(op, pair);
     wide.push_back(make_cast(pair[1], DType::I64));
   }

@@ -318,7 +318,8 @@ Tensor randperm(Int n, const IntTensorOptions& options, SourceLocation loc) {
   check_factory("randperm", {n}, {.dtype = options.dtype, .device = options.device});
   const GeneratorScope chosen_here(options.generator);
   if (!traced_keys()) {
-    const Tensor ranks = tensor(host_ranks(take_host_key(), n)).to(options.device);
+    const std::vector<I> order = host_ranks(take_host_key(), n);
+    const Tensor ranks = detail::copy_from(order.data(), {n}, DType::I64, options.device, {});
     return make_cast(ranks, options.dtype);
   }
   const Tensor key = ir::on_device(next_key(), options.device);

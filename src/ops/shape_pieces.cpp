@@ -298,8 +298,8 @@ Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<Dim>
     LILITH_CHECK(n >= 0, "repeat_interleave: {} repeats; need >= 0", n);
     index.insert(index.end(), static_cast<std::size_t>(n), i);
   }
-  const Tensor places = from_data(index.data(), {static_cast<I>(index.size())});
-  return index_select(t, d, places.to(t.device()));
+  const Shape count{static_cast<I>(index.size())};
+  return index_select(t, d, detail::copy_from(index.data(), count, DType::I64, t.device(), {}));
 }
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing,
                              SourceLocation loc) {

@@ -5,6 +5,7 @@
 
 #include "eval/lazy.h"
 #include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "ir/one_device.h"
 #include "lilith/ops/create.h"
@@ -13,7 +14,6 @@
 #include "lilith/ops/shape.h"
 #include "ops/half.h"
 #include "optim/rule.h"
-#include "runtime/device_memory.h"
 
 namespace lilith {
 
@@ -27,11 +27,7 @@ bool covers(const std::string& prefix, const std::string& path) {
 Tensor filled(const Aval& aval, double value) {
   LILITH_CHECK(is_floating(aval.dtype), "update: a parameter is {}; need a floating dtype.",
                aval.str());
-  const auto fill = [&](void* data, std::size_t bytes) {
-    ir::fill(data, aval.dtype, static_cast<std::int64_t>(bytes / size_of(aval.dtype)),
-             {Scalar::Kind::Float, 0, value});
-  };
-  return ir::make_data(aval, runtime::make_uniform(aval.bytes(), aval.device, fill));
+  return ir::make_data(aval, ir::uniform(aval, {Scalar::Kind::Float, 0, value}));
 }
 
 }  // namespace optim

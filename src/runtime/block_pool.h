@@ -7,6 +7,7 @@
 
 #include "lilith/memory.h"
 #include "runtime/fork.h"
+#include "runtime/memory_limit.h"
 
 namespace lilith::runtime {
 
@@ -36,10 +37,8 @@ class BlockPool {
     const std::lock_guard lock(mutex_);
     stats_.live_bytes -= static_cast<std::int64_t>(bytes);
     const std::size_t rounded = round(bytes);
-    // A pattern that repeats never has more free than its peak: what is above is left of another.
-    if (stats_.cached_bytes + static_cast<std::int64_t>(rounded) >
-        stats_.peak_bytes + stats_.peak_bytes / 4 + kMinCache)
-      release();
+    const std::int64_t limit = cache_limit_bytes(stats_.peak_bytes);
+    if (stats_.cached_bytes + static_cast<std::int64_t>(rounded) > limit) release();
     stats_.cached_bytes += static_cast<std::int64_t>(rounded);
     free_[rounded].push_back(std::move(block));
   }
@@ -61,8 +60,6 @@ class BlockPool {
   }
 
  private:
-  static constexpr std::int64_t kMinCache = std::int64_t{64} << 20;
-
   // To a quarter of the power of two below: at most 25 % are lost.
   static std::size_t round(std::size_t bytes) {
     std::size_t step = 64;

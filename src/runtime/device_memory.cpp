@@ -11,6 +11,10 @@ namespace runtime {
 
 DeviceMemory::~DeviceMemory() = default;
 
+void DeviceMemory::upload(Storage& to, const StoragePtr& from, std::size_t bytes) {
+  write(to, 0, from->data(), bytes);
+}
+
 DeviceMemory& memory_of(Device device) {
   check_device("memory", device);
   return kind_of(device).memory(device.index);
@@ -18,10 +22,12 @@ DeviceMemory& memory_of(Device device) {
 
 void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
-  if (to.is_on_host())
+  if (to.is_on_host()) {
     std::memcpy(static_cast<char*>(to.data()) + offset, from, bytes);
-  else
-    memory_of(to.device()).write(to, offset, from, bytes);
+  } else {
+    to.set_range({});
+    to.memory().write(to, offset, from, bytes);
+  }
 }
 
 void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes) {
@@ -29,7 +35,7 @@ void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes) 
   if (from.is_on_host())
     std::memcpy(to, static_cast<const char*>(from.data()) + offset, bytes);
   else
-    memory_of(from.device()).read(from, offset, to, bytes);
+    from.memory().read(from, offset, to, bytes);
 }
 
 void copy(const Storage& from, Storage& to, std::size_t bytes) {
@@ -39,18 +45,29 @@ void copy(const Storage& from, Storage& to, std::size_t bytes) {
   } else if (to.is_on_host()) {
     read(from, 0, to.data(), bytes);
   } else if (from.device() == to.device()) {
-    memory_of(to.device()).copy(from, to, bytes);
+    to.memory().copy(from, to, bytes);
+    to.set_range(from.range());
   } else {  // no device reaches another's memory
     const StoragePtr between = Storage::allocate(bytes);
     read(from, 0, between->data(), bytes);
     write(to, 0, between->data(), bytes);
+    to.set_range(from.range());
   }
 }
 
-StoragePtr make_filled(std::size_t bytes, Device device, const std::function<void(void*)>& fill) {
-  StoragePtr host = Storage::allocate(bytes);
-  fill(host->data());
-  return device == cpu() ? host : copied_to(*host, device);
+void upload(Storage& to, const StoragePtr& from, std::size_t bytes) {
+  const bool may_change = from->lent() || from->watched();  // the user has its address
+  if (to.is_on_host() || may_change || bytes == 0) return write(to, 0, from->data(), bytes);
+  to.set_range({});
+  to.memory().upload(to, from, bytes);
+}
+
+void note_range(Storage& to, const void* from, std::size_t bytes) {
+  const auto* values = static_cast<const std::int64_t*>(from);
+  const std::size_t n = bytes / sizeof *values;
+  if (to.is_on_host() || n == 0) return;
+  const auto [least, most] = std::minmax_element(values, values + n);
+  to.set_range(Storage::Range{*least, *most});
 }
 
 StoragePtr make_uniform(std::size_t bytes, Device device,
@@ -81,8 +98,17 @@ StoragePtr copied_to(const Storage& from, Device device) {
 
 }  // namespace runtime
 
-MemoryStats memory_stats(Device device) { return runtime::memory_of(device).stats(); }
-void reset_peak_memory(Device device) { runtime::memory_of(device).reset_peak(); }
-void release_cached_memory(Device device) { runtime::memory_of(device).release_cached(); }
+MemoryStats memory_stats(Device device, std::source_location loc) {
+  const LocScope scope(loc);
+  return runtime::memory_of(device).stats();
+}
+void reset_peak_memory(Device device, std::source_location loc) {
+  const LocScope scope(loc);
+  runtime::memory_of(device).reset_peak();
+}
+void release_cached_memory(Device device, std::source_location loc) {
+  const LocScope scope(loc);
+  runtime::memory_of(device).release_cached();
+}
 
 }  // namespace lilith

@@ -19,6 +19,9 @@ class DeviceMemory {
   virtual StoragePtr allocate(std::size_t bytes) = 0;
   /// From host memory, which may be changed afterwards.
   virtual void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) = 0;
+  /// The same from memory of the host that stays as it is while it is held: the device may read it
+  /// after the call and hold it until then. Else as write().
+  virtual void upload(Storage& to, const StoragePtr& from, std::size_t bytes);
   /// To host memory.
   virtual void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes) = 0;
   /// Between storages of this device, from their beginnings.
@@ -40,8 +43,12 @@ void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes)
 void read(const Storage& from, std::size_t offset, void* to, std::size_t bytes);
 void copy(const Storage& from, Storage& to, std::size_t bytes);
 
-/// New memory that `fill` has filled: in host memory, from where it is written to the device.
-StoragePtr make_filled(std::size_t bytes, Device device, const std::function<void(void*)>& fill);
+/// write() of what a storage of the host begins with; it may be held, and read later.
+void upload(Storage& to, const StoragePtr& from, std::size_t bytes);
+/// Notes the range of the integers (i64) at `from`, which were just written to `to`: all of it. On
+/// the host nobody asks.
+void note_range(Storage& to, const void* from, std::size_t bytes);
+
 /// New memory of one value all over, which `fill` writes to so many bytes of host memory: to a
 /// device it goes in pieces, so that the host needs no room for all of it.
 StoragePtr make_uniform(std::size_t bytes, Device device,

@@ -21,7 +21,6 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr int kSubclasses = 4;  // classes per power of two: at most 25 % waste
 constexpr int kNumClasses = 64 * kSubclasses;
-constexpr std::int64_t kMinCache = std::int64_t{64} << 20;
 
 struct SizeClass {
   int index;
@@ -74,8 +73,7 @@ class Pool {
     const SizeClass c = size_class(bytes);
     std::lock_guard lock(mutex_);
     if (count) stats_.live_bytes -= static_cast<std::int64_t>(bytes);
-    // A pattern that repeats never has more free than its peak: what is above is left from another.
-    const auto limit = stats_.peak_bytes + stats_.peak_bytes / 4 + kMinCache;
+    const std::int64_t limit = runtime::cache_limit_bytes(stats_.peak_bytes);
     if (stats_.cached_bytes + static_cast<std::int64_t>(c.bytes) > limit) release_cache();
     free_[static_cast<std::size_t>(c.index)] =
         new (p) FreeBlock{free_[static_cast<std::size_t>(c.index)], c.bytes};
@@ -235,6 +233,10 @@ std::uint64_t Storage::fingerprint() const {
     for (std::size_t k = 0; k < kLines; ++k) mix(k * step, kLine);
   }
   return hash;
+}
+
+runtime::DeviceMemory& Storage::memory() const {
+  return memory_ ? *memory_ : runtime::host_memory();
 }
 
 void* Storage::fail_off_host() const {

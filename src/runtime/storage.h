@@ -4,10 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "lilith/device.h"
 
 namespace lilith {
+namespace runtime {
+class DeviceMemory;
+}
 
 /// A block of memory of a device. Shared by the leaves that hold it; donated to a program (written
 /// in place) only when its last holder gives it away and it was never lent out.
@@ -23,6 +27,7 @@ class Storage {
   static std::shared_ptr<Storage> borrow_watched(void* data, std::size_t bytes,
                                                  std::function<void()> deleter);
   virtual ~Storage();
+  Storage(const Storage&) = delete;
 
   /// Its address. InternalError for memory that is not the host's: runtime/device_memory.h copies.
   void* data() { return is_on_host() ? data_ : fail_off_host(); }
@@ -30,6 +35,16 @@ class Storage {
   bool is_on_host() const { return device_.kind == Device::Kind::Cpu; }
   std::size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
+  /// What allocated it; of the host's own and of borrowed memory: the host's.
+  runtime::DeviceMemory& memory() const;
+  /// All integers (i64) that it holds lie there, both ends included.
+  struct Range {
+    std::int64_t least, most;
+  };
+  /// Of memory of a device that the host filled: nothing needs to be read to know it.
+  const std::optional<Range>& range() const { return range_; }
+  /// For whoever has just written, before others see it.
+  void set_range(std::optional<Range> range) { range_ = range; }
   /// Set once its address was handed to the user (data(), DLPack); such memory is never written
   /// again.
   void lend() { lent_.store(true, std::memory_order_relaxed); }
@@ -42,12 +57,18 @@ class Storage {
   void look() { seen_.store(fingerprint(), std::memory_order_relaxed); }
 
  protected:
+  Storage() = default;
+  /// Of a device that is not the host.
+  Storage(runtime::DeviceMemory& memory, Device device, std::size_t bytes)
+      : bytes_(bytes), device_(device), memory_(&memory) {}
   std::uint64_t fingerprint() const;
   [[noreturn]] void* fail_off_host() const;
 
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_;
+  runtime::DeviceMemory* memory_ = nullptr;  // null: the host's
+  std::optional<Range> range_;
   std::atomic<bool> lent_{false};
   bool watched_ = false;
   std::atomic<std::uint64_t> seen_{0};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -9,9 +10,17 @@
 namespace lilith::detail {
 
 Device device_of(ConstModelRef model) {
-  for (const Tensor& t : all_tensors(model))
-    if (t.defined()) return t.device();
-  return cpu();
+  const StateDict fields = state_dict(model);
+  const auto first = std::ranges::find_if(fields, [](const auto& f) { return f.second.defined(); });
+  if (first == fields.end()) return cpu();
+  for (const auto& [path, t] : fields)
+    LILITH_CHECK(
+        !t.defined() || t.device() == first->second.device(),
+        "the model lies on two devices: '{}' is {} on {}, '{}' is {} on {}; move it to one "
+        "(net = to(device, net)), or say where with .device",
+        first->first, first->second.aval().str(), first->second.device().str(), path,
+        t.aval().str(), t.device().str());
+  return first->second.device();
 }
 
 Tensor run_predict(const DataSourcePtr& data, const std::function<Tensor(const Tensor&)>& f,

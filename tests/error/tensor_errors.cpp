@@ -72,7 +72,7 @@ std::string absence(const std::string& kind, int index) {
   return fmt::format("there is no device {}:{}{}; the devices are: {}", kind, index, reason, all);
 }
 
-TEST(DeviceErrors, Absent) { EXPECT_ERROR(cuda(99), "cuda(99): " + absence("cuda", 99)); }
+TEST(DeviceErrors, Absent) { EXPECT_ERROR_HERE(cuda(99), "cuda(99): " + absence("cuda", 99)); }
 
 TEST(DeviceErrors, FactoriesOnAnAbsentDevice) {
   const Device absent{Device::Kind::OpenCl, 200};

@@ -29,19 +29,17 @@ Device toy() { return parse_device("toy:0"); }
 
 /// Memory that the host does not reach by its address.
 struct ToyStorage final : Storage {
-  ToyStorage(std::size_t bytes, Device where) : memory(bytes) {
-    bytes_ = bytes;
-    device_ = where;
-  }
-  mutable std::vector<char> memory;
+  ToyStorage(runtime::DeviceMemory& of, Device where, std::size_t bytes)
+      : Storage(of, where, bytes), content(bytes) {}
+  mutable std::vector<char> content;
 };
-char* bytes_of(const Storage& s) { return static_cast<const ToyStorage&>(s).memory.data(); }
+char* bytes_of(const Storage& s) { return static_cast<const ToyStorage&>(s).content.data(); }
 
 struct ToyMemory final : runtime::DeviceMemory {
   StoragePtr allocate(std::size_t bytes) override {
     used.peak_bytes =
         std::max(used.peak_bytes, used.live_bytes += static_cast<std::int64_t>(bytes));
-    return {new ToyStorage(bytes, toy()), [this](Storage* s) {
+    return {new ToyStorage(*this, toy(), bytes), [this](Storage* s) {
               used.live_bytes -= static_cast<std::int64_t>(s->bytes());
               delete s;
             }};

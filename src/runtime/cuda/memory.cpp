@@ -20,10 +20,9 @@ struct Blocks {
 
 class BufferStorage final : public Storage {
  public:
-  BufferStorage(Blocks& blocks, std::unique_ptr<Buffer> block, std::size_t bytes)
-      : buffer(std::move(block)), blocks_(blocks) {
-    bytes_ = bytes;
-    device_ = {lilith::Device::Kind::Cuda, static_cast<std::uint8_t>(buffer->device().index())};
+  BufferStorage(DeviceMemory& memory, Blocks& blocks, std::unique_ptr<Buffer> block,
+                std::size_t bytes)
+      : Storage(memory, device_of(*block), bytes), buffer(std::move(block)), blocks_(blocks) {
     blocks_.held.add(bytes);
   }
   ~BufferStorage() override {
@@ -34,6 +33,9 @@ class BufferStorage final : public Storage {
   std::unique_ptr<Buffer> buffer;  // another one when all of it is written anew
 
  private:
+  static lilith::Device device_of(const Buffer& b) {
+    return {lilith::Device::Kind::Cuda, static_cast<std::uint8_t>(b.device().index())};
+  }
   Blocks& blocks_;
 };
 
@@ -55,7 +57,7 @@ class Memory final : public DeviceMemory {
 
   StoragePtr allocate(std::size_t bytes) override {
     auto buffer = blocks_.pool.take(bytes, [&](std::size_t n) { return make_block(n); });
-    return std::make_shared<BufferStorage>(blocks_, std::move(buffer), bytes);
+    return std::make_shared<BufferStorage>(*this, blocks_, std::move(buffer), bytes);
   }
   void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) override {
     const bool all = offset == 0 && bytes == to.bytes();

@@ -1,27 +1,14 @@
 #include "runtime/opencl/api.h"
 
-#include <dlfcn.h>
-
 #include <utility>
 
 #include "lilith/error.h"
+#include "runtime/shared_library.h"
 
 namespace lilith::runtime::opencl {
 namespace {
 
-/// Looks functions up in a library; remembers the first one that is missing.
-struct Finder {
-  void* library;
-  const char* missing = nullptr;
-
-  template <class F>
-  void find(F** f, const char* name) {
-    *f = reinterpret_cast<F*>(dlsym(library, name));
-    if (*f == nullptr && missing == nullptr) missing = name;
-  }
-};
-
-void find_all(Finder& in, Api* api) {
+void find_all(SharedLibrary& in, Api* api) {
   in.find(&api->clGetPlatformIDs, "clGetPlatformIDs");
   in.find(&api->clGetPlatformInfo, "clGetPlatformInfo");
   in.find(&api->clGetDeviceIDs, "clGetDeviceIDs");
@@ -48,6 +35,7 @@ void find_all(Finder& in, Api* api) {
   in.find(&api->clEnqueueNDRangeKernel, "clEnqueueNDRangeKernel");
   in.find(&api->clFlush, "clFlush");
   in.find(&api->clFinish, "clFinish");
+  in.find(&api->clGetEventInfo, "clGetEventInfo");
   in.find(&api->clWaitForEvents, "clWaitForEvents");
   in.find(&api->clReleaseEvent, "clReleaseEvent");
 }
@@ -106,16 +94,15 @@ constexpr std::pair<cl_int, const char*> kErrors[] = {
 }  // namespace
 
 bool load_api(const char* library, Api* api, std::string* why) {
-  void* handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    *why = fmt::format("there is no OpenCL loader: {}", dlerror());
+  SharedLibrary loader;
+  if (!loader.open(library)) {
+    *why = fmt::format("there is no OpenCL loader: {}", loader.error());
     return false;
   }
-  Finder finder{handle};
-  find_all(finder, api);
-  if (finder.missing != nullptr) {
+  find_all(loader, api);
+  if (loader.missing() != nullptr) {
     *why = fmt::format("the OpenCL loader {} is older than OpenCL 1.2: it has no {}", library,
-                       finder.missing);
+                       loader.missing());
     return false;
   }
   return true;

@@ -35,6 +35,7 @@ struct Api {
   decltype(&::clEnqueueNDRangeKernel) clEnqueueNDRangeKernel = nullptr;
   decltype(&::clFlush) clFlush = nullptr;
   decltype(&::clFinish) clFinish = nullptr;
+  decltype(&::clGetEventInfo) clGetEventInfo = nullptr;
   decltype(&::clWaitForEvents) clWaitForEvents = nullptr;
   decltype(&::clReleaseEvent) clReleaseEvent = nullptr;
 };

@@ -2,23 +2,15 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <mutex>
 #include <type_traits>
 
 #include "lilith/error.h"
+#include "runtime/held_blocks.h"
 #include "runtime/opencl/session.h"
 
 namespace lilith::runtime::opencl {
-namespace {
-
-std::string bytes_text(std::size_t bytes) {
-  if (bytes < std::size_t{1} << 20) return fmt::format("{} bytes", bytes);
-  const double mib = static_cast<double>(bytes) / (1 << 20);
-  return mib < 1024 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
-}
-
-}  // namespace
-
 Device& device(int i) {
   const Listing& all = listing();
   const auto at = static_cast<std::size_t>(i);
@@ -31,11 +23,11 @@ Device& device(int i) {
   }
   const Call call;
   Session& s = session();
+  if (Device* opened = s.devices[at].load(std::memory_order_acquire)) return *opened;
   const std::lock_guard lock(s.mutex);
-  if (!s.devices[at]) {
-    s.devices[at].reset(new Device(i, all.devices[at], all.ids[at]));
-    end_before_statics_of_drivers();
-  }
+  if (Device* opened = s.devices[at]) return *opened;
+  s.devices[at] = new Device(i, all.devices[at], all.ids[at]);
+  Gate::end_before_statics();
   return *s.devices[at];
 }
 
@@ -51,15 +43,15 @@ Device::Device(int index, const DeviceInfo& info, _cl_device_id* id)
   }
 }
 
-void finish_all() {
-  for (const auto& d : session().devices) {
-    if (d) api().clFinish(d->queue_);
+void Session::finish() {
+  for (const auto& slot : session().devices) {
+    if (Device* d = slot) session().api.clFinish(d->queue_);
   }
 }
 
 void Device::check(int code, const char* call) const {
   if (code == CL_SUCCESS) return;
-  const std::string held = bytes_text(held_bytes_) + " held of " + bytes_text(info_.global_bytes);
+  const std::string held = held_text();
   // Memory that was asked for is taken when a command first needs it.
   if (code == CL_MEM_OBJECT_ALLOCATION_FAILURE) {
     throw DeviceError(fmt::format("opencl: out of memory on {}: {} ({}: {})", name_, held, call,
@@ -72,15 +64,19 @@ void Device::check(int code, const char* call) const {
       LocScope::current());
 }
 
+std::string Device::held_text() const {
+  return fmt::format("{} held{} of {}", bytes_text(held_bytes_),
+                     holders_ ? " (" + holders_() + ")" : "", bytes_text(info_.global_bytes));
+}
+
 void Device::fail_allocation(int code, std::size_t bytes) const {
   const std::string most = code == CL_INVALID_BUFFER_SIZE
                                ? fmt::format(", the most that it gives in one block is {}",
                                              bytes_text(info_.max_allocation))
                                : "";
   throw DeviceError(
-      fmt::format("opencl: out of memory on {}: {} asked for{}; {} held of {} (clCreateBuffer: {})",
-                  name_, bytes_text(bytes), most, bytes_text(held_bytes_),
-                  bytes_text(info_.global_bytes), error_name(code)),
+      fmt::format("opencl: out of memory on {}: {} asked for{}; {} (clCreateBuffer: {})", name_,
+                  bytes_text(bytes), most, held_text(), error_name(code)),
       LocScope::current());
 }
 
@@ -114,10 +110,29 @@ Buffer::~Buffer() {
 void Device::write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes) {
   check_range(to, offset, bytes, "write");
   if (bytes == 0) return;
+  constexpr std::size_t kCopied = std::size_t{64} << 10;
+  if (bytes <= kCopied) {  // faster than to wait for what is enqueued
+    auto copy = std::make_shared_for_overwrite<std::byte[]>(bytes);
+    std::memcpy(copy.get(), from, bytes);
+    return upload(to, offset, std::move(copy), bytes);
+  }
   const Call call;
   check(api().clEnqueueWriteBuffer(queue_, to.memory_, CL_TRUE, offset, bytes, from, 0, nullptr,
                                    nullptr),
         "clEnqueueWriteBuffer");
+}
+
+void Device::upload(Buffer& to, std::size_t offset, std::shared_ptr<const void> memory,
+                    std::size_t bytes) {
+  check_range(to, offset, bytes, "upload");
+  if (bytes == 0) return;
+  const Call call;
+  uploads_.let_go();
+  cl_event read = nullptr;
+  check(api().clEnqueueWriteBuffer(queue_, to.memory_, CL_FALSE, offset, bytes, memory.get(), 0,
+                                   nullptr, &read),
+        "clEnqueueWriteBuffer");
+  uploads_.hold(std::move(memory), bytes, read);
 }
 
 void Device::read(const Buffer& from, std::size_t offset, void* to, std::size_t bytes) {
@@ -127,6 +142,7 @@ void Device::read(const Buffer& from, std::size_t offset, void* to, std::size_t 
   check(api().clEnqueueReadBuffer(queue_, from.memory_, CL_TRUE, offset, bytes, to, 0, nullptr,
                                   nullptr),
         "clEnqueueReadBuffer");
+  uploads_.let_go();
 }
 
 void Device::copy(const Buffer& from, std::size_t from_offset, Buffer& to, std::size_t to_offset,
@@ -154,9 +170,15 @@ void Device::fill(Buffer& to, std::size_t offset, std::size_t bytes,
         "clEnqueueFillBuffer");
 }
 
+void Device::flush() {
+  const Call call;
+  check(api().clFlush(queue_), "clFlush");
+}
+
 void Device::finish() {
   const Call call;
   check(api().clFinish(queue_), "clFinish");
+  uploads_.let_go();
 }
 
 }  // namespace lilith::runtime::opencl

@@ -2,12 +2,15 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "runtime/opencl/uploads.h"
 
 struct _cl_context;
 struct _cl_command_queue;
@@ -109,7 +112,7 @@ class Kernel {
 };
 
 /// A device with a context and one queue: what is enqueued runs in that order. `read` and `finish`
-/// wait for what was enqueued before; the rest returns at once, `write` when `from` may be changed.
+/// wait for what was enqueued before; the rest returns at once, but a `write` of much waits.
 class Device {
  public:
   Device(const Device&) = delete;
@@ -118,9 +121,15 @@ class Device {
   /// "opencl:0 (GeForce …)"
   const std::string& name() const { return name_; }
 
+  /// What an error says of who holds its blocks. Before any other thread uses the device.
+  void set_holders(std::function<std::string()> holders) { holders_ = std::move(holders); }
   std::unique_ptr<Buffer> allocate(std::size_t bytes);
   std::size_t held_bytes() const { return held_bytes_; }
+  /// `from` may be changed afterwards.
   void write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes);
+  /// From `memory`, which is held, and must stay as it is, until the device has read it.
+  void upload(Buffer& to, std::size_t offset, std::shared_ptr<const void> memory,
+              std::size_t bytes);
   void read(const Buffer& from, std::size_t offset, void* to, std::size_t bytes);
   void copy(const Buffer& from, std::size_t from_offset, Buffer& to, std::size_t to_offset,
             std::size_t bytes);
@@ -134,16 +143,20 @@ class Device {
   std::shared_ptr<const Program> build_kept(const std::string& source, const std::string& options);
   /// Runs `groups` groups of `group` work items, in one dimension.
   void launch(Kernel& kernel, std::size_t groups, std::size_t group, std::span<const Arg> args);
+  /// What is enqueued begins now, where the driver would wait for more.
+  void flush();
   void finish();
 
  private:
   friend class Buffer;
   friend class Kernel;
+  friend class Uploads;
   friend Device& device(int i);
-  friend void finish_all();
+  friend struct Session;
   Device(int index, const DeviceInfo& info, _cl_device_id* id);
   /// Throws where the call failed; where that may be for want of memory, says what is held.
   void check(int code, const char* call) const;
+  std::string held_text() const;
   [[noreturn]] void fail_allocation(int code, std::size_t bytes) const;
   void check_range(const Buffer& b, std::size_t offset, std::size_t bytes, const char* what) const;
   void set_args(const Kernel& kernel, std::span<const Arg> args);
@@ -160,6 +173,9 @@ class Device {
   _cl_context* context_ = nullptr;
   _cl_command_queue* queue_ = nullptr;
   std::atomic<std::size_t> held_bytes_{0};
+  std::function<std::string()> holders_;
+  std::atomic<unsigned> launches_{0};
+  Uploads uploads_{*this};
 };
 
 }  // namespace lilith::runtime::opencl

@@ -1,16 +1,19 @@
 #pragma once
+#include <array>
 #include <atomic>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "runtime/fork.h"
+#include "runtime/driver_gate.h"
 #include "runtime/opencl/api.h"
 #include "runtime/opencl/device.h"
 
 // What the process has to do with OpenCL: the loader, the list of devices, those that were opened.
 namespace lilith::runtime::opencl {
+
+/// Devices that have a number.
+constexpr std::size_t kMaxDevices = 256;
 
 /// The devices of all platforms.
 struct Listing {
@@ -22,51 +25,24 @@ struct Listing {
 Listing list_devices(const char* library, Api* api);
 
 struct Session {
-  enum class State { Closed, Open, Forked, Ended };
-  std::atomic<State> state{State::Closed};
-  std::atomic<int> calls{0};  // under way
-  std::mutex mutex;           // of what follows
+  std::mutex mutex;  // of who makes what follows; it is read without
   Api api;
-  std::unique_ptr<Listing> listing;
-  std::vector<std::unique_ptr<Device>> devices;  // by number; null: not opened yet
+  std::atomic<const Listing*> listing{nullptr};             // null: not asked for yet
+  std::array<std::atomic<Device*>, kMaxDevices> devices{};  // by number; null: not opened yet
+
+  static constexpr const char* kName = "opencl";
+  static constexpr const char* kTitle = "OpenCL";
+  /// Waits for all devices.
+  static void finish();
 };
 /// Never destroyed: statics of the user free memory of devices.
 Session& session();
 const Listing& listing();
 inline const Api& api() { return session().api; }
 
-/// Held while a driver is called: fork() and the end of the process wait for it. Nests.
-class Entry {
- public:
-  Entry();
-  Entry(const Entry&) = delete;
-  ~Entry();
-
- private:
-  const Busy busy_;
-};
-/// The same; Error when there is nothing left to call.
-class Call {
- public:
-  Call();
-
- private:
-  const Entry entry_;
-};
-/// Of what lets go of things: false when there is nothing left to let go of.
-class Release {
- public:
-  explicit operator bool() const { return session().state == Session::State::Open; }
-
- private:
-  const Entry entry_;
-};
-
-/// At the end of the process the drivers are left alone before their own statics are destroyed.
-/// What a driver makes later on its way, as its compiler does, goes earlier: to be called again
-/// after such calls.
-void end_before_statics_of_drivers();
-/// Waits for all devices.
-void finish_all();
+/// Where calls pass (driver_gate.h).
+using Gate = DriverGate<Session>;
+using Call = Gate::Call;
+using Release = Gate::Release;
 
 }  // namespace lilith::runtime::opencl

@@ -12,6 +12,7 @@
 #include "ir/node.h"
 #include "ops/operand.h"
 #include "passes/rules.h"
+#include "schedule/rewrite/index_range.h"
 #include "schedule/rewrite/rewrites.h"
 
 //   gather(%x, %i)   ->   and max((%i - low) ^ sign bit), which tells of an index outside
@@ -65,8 +66,9 @@ IndexChecks add_index_checks(const ir::Numbered& numbered) {
   const Graph& g = numbered.graph();
   IndexChecks all;
   const std::vector<char> simple_index = simple_nodes(numbered);
+  const std::vector<std::optional<IndexRange>> ranges = index_ranges(numbered);
   std::set<std::tuple<const ir::NodeImpl*, std::int64_t, std::int64_t>> done;
-  std::vector<Tensor> outputs = g.outputs(), early;
+  std::vector<Tensor> outputs = g.outputs(), early, indices;
   for (const ir::NodeImpl* n : numbered.nodes()) {
     const ir::NodeImpl& node = *n;
     const int operand = node.op->index_operand;
@@ -77,6 +79,11 @@ IndexChecks add_index_checks(const ir::Numbered& numbered) {
     if (wrap != size) std::tie(index, wrap) = std::pair(source_of(node.input(operand)), 0);
     if (node.inputs[static_cast<std::size_t>(operand)]->aval.numel() == 0 ||
         !done.emplace(index.node(), wrap, size).second)
+      continue;
+    const IndexCheck check{node.op->name.c_str(), node.loc, -wrap, size};
+    const std::uint32_t* at = numbered.find(index.node());
+    if (const auto range = at ? ranges[*at] : std::nullopt;
+        range && check.passes(range->least, range->most))
       continue;
     const auto constant = [&, aval = index.aval()](std::int64_t v) {
       return ir::make_constant({Scalar::Kind::Int, v, 0}, aval);
@@ -89,9 +96,11 @@ IndexChecks add_index_checks(const ir::Numbered& numbered) {
     const bool simple = index.node()->is_leaf() || simple_index[*numbered.find(index.node())] != 0;
     (simple ? early : outputs)
         .push_back(axes.empty() ? place : apply("reduce_max", {place}, {{"axes", axes}}));
-    (simple ? all.early : all.checks).push_back({node.op->name.c_str(), node.loc, -wrap, size});
+    (simple ? all.early : all.checks).push_back(check);
+    if (simple) indices.push_back(index);
   }
   all.before = Graph(g.inputs(), std::move(early));
+  all.indices = Graph(g.inputs(), std::move(indices));
   all.graph = Graph(g.inputs(), std::move(outputs));
   return all;
 }
