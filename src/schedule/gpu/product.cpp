@@ -361,7 +361,8 @@ TileTask TiledProduct::task() const {
           mma,
           lies_by_sum(loops_.a),
           lies_by_sum(loops_.b),
-          [this](const Tile& t) { return tiles(t) * choose_parts(t); }};
+          [this](const Tile& t) { return tiles(t); },
+          [this](const Tile& t) { return choose_parts(t); }};
 }
 
 // A second launch has to be worth it: a few blocks more are not.

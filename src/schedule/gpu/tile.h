@@ -44,11 +44,12 @@ class Tile {
 
 /// What a tile has to suit.
 struct TileTask {
-  std::int64_t rows, columns, sum;                  // of the product
-  DType dtype;                                      // of registers
-  std::optional<DType> mma;                         // what a warp may multiply operands as
-  bool by_sum_a, by_sum_b;                          // an operand lies in memory along the sum
-  std::function<std::int64_t(const Tile&)> blocks;  // that the product would be
+  std::int64_t rows, columns, sum;                        // of the product
+  DType dtype;                                            // of registers
+  std::optional<DType> mma;                               // what a warp may multiply operands as
+  bool by_sum_a, by_sum_b;                                // an operand lies in memory along the sum
+  std::function<std::int64_t(const Tile&)> tiles, parts;  // of the result, and of its sum
+  std::int64_t blocks(const Tile& t) const { return tiles(t) * parts(t); }
 };
 /// Threads that have rows and columns of elements each; null where the device has no memory for
 /// it.

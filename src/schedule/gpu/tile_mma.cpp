@@ -131,20 +131,22 @@ std::vector<Warps> all_warps(std::int64_t most) {
 
 }  // namespace
 
-// First as many blocks as the device has units, then the largest tile, then the most threads.
+// First as many blocks as the device has units, then a sum in one part, which needs no second
+// launch, then the largest tile, then the most threads.
 std::unique_ptr<Tile> mma_tile(const GpuTarget& target, const TileTask& task) {
   if (!target.mma || !task.mma) return nullptr;
   const std::int64_t rows = std::max<std::int64_t>(power_of_two(task.rows), MmaShape::kRows),
                      columns =
                          std::max<std::int64_t>(power_of_two(task.columns), MmaShape::kColumns);
   std::unique_ptr<Tile> best;
-  std::array<std::int64_t, 3> best_score{};
+  std::array<std::int64_t, 4> best_score{};
   for (const Warps& w : all_warps(target.threads / MmaShape::kLanes)) {
     auto t = std::make_unique<MmaTile>(task, w);
     if (t->height() > rows || t->width() > columns || t->shared_bytes() > target.shared_bytes)
       continue;
-    const std::array<std::int64_t, 3> score{std::min<std::int64_t>(task.blocks(*t), target.units),
-                                            t->height() * t->width(), t->threads()};
+    const std::array<std::int64_t, 4> score{std::min<std::int64_t>(task.blocks(*t), target.units),
+                                            task.parts(*t) == 1, t->height() * t->width(),
+                                            t->threads()};
     if (best != nullptr && score <= best_score) continue;
     best = std::move(t);
     best_score = score;
