@@ -37,11 +37,12 @@ bool tracing();
 
 /// Counters of this process, for tests and tuning.
 struct CacheStats {
-  std::int64_t compiled = 0;  // programs compiled
+  std::int64_t compiled = 0;  // programs that code was generated for
   std::int64_t hits = 0;      // lazy evaluations and calls that found their program
   std::int64_t runs = 0;      // programs run
   std::int64_t donated = 0;   // inputs whose memory was given to a program
   std::int64_t traces = 0;    // functions traced by compile
+  std::int64_t planned = 0;   // programs made of code that was there, for other sizes or numbers
 };
 /// The counters now.
 CacheStats cache_stats();

@@ -57,6 +57,8 @@ struct Gone {};
 /// the rules of kernel IR.
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
                                             const Target& info = target());
+/// Kernels that compile_kernels compiled for this thread so far, rather than find them.
+std::int64_t kernels_compiled();
 /// Maps an object into executable memory: its functions in order. Error when it is damaged.
 std::vector<CompiledKernel> load_object(std::shared_ptr<const KernelObject> object);
 

@@ -210,7 +210,11 @@ class Claims {
   std::vector<Job> jobs_;
 };
 
+thread_local std::int64_t compiled_here = 0;
+
 }  // namespace
+
+std::int64_t kernels_compiled() { return compiled_here; }
 
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
                                             const Target& info) {
@@ -241,8 +245,10 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
     run_jobs(claims.jobs(), info);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     report(kernels, claims.jobs(), took.count());
-    for (const Job& job : claims.jobs())
+    for (const Job& job : claims.jobs()) {
       if (job.error) std::rethrow_exception(job.error);
+      compiled_here += !job.was_on_disk;
+    }
   }
   std::vector<CompiledKernel> out;
   const std::lock_guard lock(c.mutex);

@@ -5,6 +5,7 @@
 
 #include "codegen/codegen.h"
 #include "codegen/kernel_store.h"
+#include "codegen/shared_code.h"
 #include "lilith/runtime.h"
 #include "runtime/denormals.h"
 #include "runtime/thread_team.h"
@@ -28,18 +29,26 @@ struct Launch {
   bool barrier_before, single;
 };
 
+/// What a kernel is given: a buffer of the program, or the numbers of the launch.
+struct Param {
+  std::size_t buffer;
+  const std::int64_t* numbers;
+};
+
 class CpuLauncher final : public Launcher {
  public:
-  /// compiled: by launch.
-  CpuLauncher(const schedule::Plan& plan, std::vector<codegen::CompiledKernel> compiled)
-      : compiled_(std::move(compiled)) {
+  /// compiled, shared: by launch.
+  CpuLauncher(const schedule::Plan& plan, std::vector<codegen::CompiledKernel> compiled,
+              std::vector<codegen::SharedKernel> shared)
+      : compiled_(std::move(compiled)), shared_(std::move(shared)) {
     codegen::set_barrier_function([](std::int64_t, std::int64_t n) {
       if (n > 1) ThreadTeam::instance().barrier();
     });
     for (std::size_t i = 0; i < compiled_.size(); ++i) {
       const schedule::LaunchPlan& l = plan.launches[i];
-      launches_.push_back({compiled_[i].fn, buffers_.size(), l.barrier_before, l.single});
-      for (const int b : l.buffers) buffers_.push_back(static_cast<std::size_t>(b));
+      launches_.push_back({compiled_[i].fn, params_.size(), l.barrier_before, l.single});
+      for (const int b : l.buffers) params_.push_back({static_cast<std::size_t>(b), nullptr});
+      if (shared_[i].general) params_.push_back({0, shared_[i].numbers.data()});
       scratch_bytes_ =
           std::max(scratch_bytes_, static_cast<std::size_t>(compiled_[i].scratch_bytes));
       all_single_ = all_single_ && l.single;
@@ -47,8 +56,15 @@ class CpuLauncher final : public Launcher {
   }
 
   Code code() const override {
+    // Code that is shared is kept by kernel: each size would bring it again.
+    std::vector<codegen::KernelForm> forms;
+    for (const codegen::SharedKernel& k : shared_) {
+      if (k.general) return {};
+      forms.push_back(k.form);
+    }
     ByteWriter out;
     codegen::write(out, compiled_);
+    codegen::write(out, forms);
     return {out.take(), compiled_.empty() ? "" : compiled_[0].object->made_by};
   }
 
@@ -99,9 +115,12 @@ class CpuLauncher final : public Launcher {
   };
 
   void set_params(Instance& instance) const {
-    instance.params.resize(buffers_.size());
-    for (std::size_t k = 0; k < buffers_.size(); ++k)
-      instance.params[k] = instance.buffers[buffers_[k]].address();
+    instance.params.resize(params_.size());
+    for (std::size_t k = 0; k < params_.size(); ++k) {
+      const Param& p = params_[k];
+      void* address = const_cast<std::int64_t*>(p.numbers);  // that no kernel writes
+      instance.params[k] = address ? address : instance.buffers[p.buffer].address();
+    }
   }
 
   // The number of threads of a run is fixed when it begins: another thread may resize the team at
@@ -149,8 +168,9 @@ class CpuLauncher final : public Launcher {
   }
 
   std::vector<codegen::CompiledKernel> compiled_;
+  std::vector<codegen::SharedKernel> shared_;
   std::vector<Launch> launches_;
-  std::vector<std::size_t> buffers_;  // of all launches, one after another
+  std::vector<Param> params_;                       // of all launches, one after another
   std::size_t scratch_bytes_ = 0;
   bool all_single_ = true;
 };
@@ -166,14 +186,21 @@ std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan) {
 }
 
 std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan) {
-  return std::make_unique<CpuLauncher>(plan, codegen::compile_kernels(kernels_of(plan)));
+  std::vector<const kir::Kernel*> kernels = kernels_of(plan);
+  std::vector<codegen::SharedKernel> shared = codegen::share_code(plan.family, kernels);
+  for (std::size_t i = 0; i < kernels.size(); ++i)
+    if (shared[i].general) kernels[i] = shared[i].general.get();
+  return std::make_unique<CpuLauncher>(plan, codegen::compile_kernels(kernels), std::move(shared));
 }
 
 std::unique_ptr<Launcher> restore_cpu_launcher(const schedule::Plan& plan, std::string_view code) {
   ByteReader in(code);
   std::vector<codegen::CompiledKernel> compiled = codegen::read_kernels(in);
+  const std::vector<codegen::KernelForm> forms = codegen::read_forms(in);
   if (!in.done() || compiled.size() != plan.launches.size()) return nullptr;
-  return std::make_unique<CpuLauncher>(plan, std::move(compiled));
+  codegen::remember_code(plan.family, forms);
+  std::vector<codegen::SharedKernel> own(compiled.size());
+  return std::make_unique<CpuLauncher>(plan, std::move(compiled), std::move(own));
 }
 
 }  // namespace lilith

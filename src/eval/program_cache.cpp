@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "codegen/codegen.h"
+#include "codegen/shared_code.h"
 #include "core/dump.h"
 #include "core/env.h"
 #include "core/phases.h"
@@ -22,14 +23,15 @@ namespace {
 constexpr std::size_t kMaxPrograms = 512;
 
 struct Counters {
-  std::atomic<std::int64_t> compiled{0}, hits{0}, runs{0}, donated{0}, traces{0};
+  std::atomic<std::int64_t> compiled{0}, hits{0}, runs{0}, donated{0}, traces{0}, planned{0};
 };
 Counters counters;
 
 }  // namespace
 
 CacheStats cache_stats() {
-  return {counters.compiled, counters.hits, counters.runs, counters.donated, counters.traces};
+  return {counters.compiled, counters.hits,   counters.runs,
+          counters.donated,  counters.traces, counters.planned};
 }
 
 namespace driver {
@@ -179,11 +181,14 @@ std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
 
 std::shared_ptr<Program> compile_program(const Graph& g, Precision precision, PhaseTimes before) {
   const BuildingScope building;
-  ++counters.compiled;
+  const std::int64_t compiled = codegen::kernels_compiled(), shared = codegen::kernels_shared();
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());
   const auto make = [precision](const Graph& of) { return make_program(of, precision); };
   auto made = dump::on() ? dump_case(g, make) : make(g);
+  const bool planned =
+      codegen::kernels_compiled() == compiled && codegen::kernels_shared() > shared;
+  ++(planned ? counters.planned : counters.compiled);
   if (env::debug(1, "phases"))
     fmt::print(stderr, "phases: {} nodes: {}\n", made->stats().num_nodes,
                (phase_times() - before).str());

@@ -112,7 +112,7 @@ std::optional<Device> read_device(ByteReader& in) {
 }
 
 void write(ByteWriter& out, const Plan& plan) {
-  const auto& [buffers, launches, inputs, outputs, arena_bytes] = plan;
+  const auto& [buffers, launches, inputs, outputs, arena_bytes, family] = plan;
   out.count(buffers.size());
   for (const BufferPlan& b : buffers) write(out, b);
   out.count(launches.size());
@@ -120,6 +120,7 @@ void write(ByteWriter& out, const Plan& plan) {
   write(out, inputs);
   write(out, outputs);
   out.count(arena_bytes);
+  out.number(static_cast<std::int64_t>(family));
 }
 
 Plan read_plan(ByteReader& in, const std::vector<Loc>& lines) {
@@ -131,6 +132,7 @@ Plan read_plan(ByteReader& in, const std::vector<Loc>& lines) {
   plan.inputs = read_list(in);
   plan.outputs = read_list(in);
   plan.arena_bytes = static_cast<std::size_t>(in.number());
+  plan.family = static_cast<std::uint64_t>(in.number());
   return plan;
 }
 

@@ -84,6 +84,7 @@ class Writer {
         expr(s.loop.var);
         number(s.loop.extent);
         byte(static_cast<int>(s.loop.kind));
+        expr(s.loop.count);
         return body(s.loop.body);
       case Kind::While:
         expr(s.while_loop.cond);

@@ -87,7 +87,7 @@ class Interpreter : public Leaves {
     std::size_t next = 0;
     for (const BufferDecl& b : k.buffers) {
       const std::size_t bytes = static_cast<std::size_t>(b.size) * size_of(b.dtype);
-      if (b.space == Space::Param) {
+      if (b.space == Space::Param || b.space == Space::Scalar) {
         if (next >= params.size()) {
           throw InternalError(fmt::format("kernel {}: {} parameters given, {} has none", k.name,
                                           params.size(), b.name));
@@ -173,7 +173,8 @@ class Interpreter : public Leaves {
   void loop(const For& l) {
     if (l.kind == LoopKind::Thread) return threads(l);
     const bool grid = l.kind == LoopKind::Grid;
-    for (std::int64_t n = 0; n < l.extent; ++n) {
+    const std::int64_t count = l.count ? eval(l.count).i : l.extent;
+    for (std::int64_t n = 0; n < count; ++n) {
       if (grid) forget_shared();
       vars_[static_cast<std::size_t>(l.var->i)] =
           grid && order_.blocks_backwards ? l.extent - 1 - n : n;
@@ -183,7 +184,8 @@ class Interpreter : public Leaves {
 
   void forget_shared() {
     for (std::size_t b = 0, own = 0; b < memory_.size(); ++b) {
-      if (kernel_.buffers[b].space == Space::Param) continue;
+      if (kernel_.buffers[b].space == Space::Param || kernel_.buffers[b].space == Space::Scalar)
+        continue;
       std::vector<std::byte>& bytes = scratch_[own++];
       if (kernel_.buffers[b].space == Space::Shared)
         std::fill(bytes.begin(), bytes.end(), kUndefinedShared);

@@ -28,6 +28,9 @@ struct For {
   std::int64_t extent;
   LoopKind kind;
   std::shared_ptr<Block> body;
+  // Iterations where they are known at launch alone: an I64 expression of Scalar buffers, from 1 to
+  // `extent`. Of Serial, Parallel and Vector loops whose variable indexes no register.
+  Expr count = {};
 };
 /// A loop while `cond` (re-evaluated each time) holds. Not inside a Vector loop.
 struct While {
@@ -167,6 +170,8 @@ enum class Space : std::uint8_t {
   Param,   // a pointer given at launch, in the order of declaration
   Thread,  // scratch, one copy a thread, 64-byte aligned, undefined at entry
   Shared,  // of a GPU's block: all of its threads reach it; undefined when a block begins
+  Scalar,  // numbers of the launch, a pointer as a Param's: read at constant indices alone, so that
+           // their values are known when the kernel begins
 };
 struct BufferDecl {
   std::string name;
@@ -184,7 +189,7 @@ struct RegDecl {
 
 /// One function of a program. Compiled to
 ///   void kernel(void* const* params, int64_t thread, int64_t num_threads, void* thread_scratch)
-/// where params holds one pointer per Param buffer, and a Barrier calls the runtime's.
+/// where params holds one pointer per Param or Scalar buffer, and a Barrier calls the runtime's.
 struct Kernel {
   std::string name;
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();

@@ -96,8 +96,9 @@ Expr Pool::intern(ExprNode node) {
     node.hi = var_extent(static_cast<VarId>(node.i)) - 1;
   } else {
     const Interval bounds = infer_bounds(node);
-    node.lo = bounds.lo;
-    node.hi = bounds.hi;
+    const bool told = node.op == Op::Load;  // what was loaded may be known to be in some range
+    node.lo = told ? std::max(node.lo, bounds.lo) : bounds.lo;
+    node.hi = told ? std::min(node.hi, bounds.hi) : bounds.hi;
   }
   if (is_floating(node.dtype)) infer_half(&node);
   p.nodes.push_back(std::move(node));

@@ -60,7 +60,7 @@ const char* loop_name(LoopKind kind) {
 }
 
 const char* space_name(Space space) {
-  static constexpr const char* kNames[] = {"param", "scratch", "shared"};
+  static constexpr const char* kNames[] = {"param", "scratch", "shared", "scalar"};
   return kNames[static_cast<int>(space)];
 }
 
@@ -114,8 +114,10 @@ class Printer {
   void stmt(const Stmt& s) {
     switch (s.kind) {
       case Stmt::Kind::For:
-        begin({});
-        line("{} {} in {}", loop_name(s.loop.kind), text(s.loop.var), s.loop.extent);
+        begin({s.loop.count});
+        line("{} {} in {}", loop_name(s.loop.kind), text(s.loop.var),
+             s.loop.count ? fmt::format("{}, at most {}", text(s.loop.count), s.loop.extent)
+                          : std::to_string(s.loop.extent));
         return nested(*s.loop.body);
       case Stmt::Kind::While:
         begin({s.while_loop.cond});

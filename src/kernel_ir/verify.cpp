@@ -114,6 +114,7 @@ class Verifier {
       broken("loop {} runs to {}, its variable's extent is {}", var, l.extent,
              kernel_.pool->var_extent(id));
     }
+    if (l.count) count(l, var);
     if (l.kind == LoopKind::Parallel && (in_parallel_ || in_loop_)) {
       broken("parallel loop {} is not outermost", var);
     }
@@ -128,6 +129,14 @@ class Verifier {
     in_vector_ = vector;
     in_loop_ = inside;
     bound_.erase(id);
+  }
+
+  void count(const For& l, const std::string& var) {
+    if (l.kind != LoopKind::Serial && l.kind != LoopKind::Parallel && l.kind != LoopKind::Vector)
+      broken("loop {} has a count, and is written out or a GPU's", var);
+    value(l.count, DType::I64, var);
+    if (l.count->lo < 1 || l.count->hi > l.extent)
+      broken("the count of loop {} may be outside of 1 to {}", var, l.extent);
   }
 
   void body(const Block* b, const char* of) {
@@ -273,6 +282,8 @@ class Verifier {
     }
     if (x->args.empty() || x->args[0]->dtype != DType::I64)
       broken("load of {}: index is no i64", b.name);
+    if (b.space == Space::Scalar && (x->args.size() != 1 || x->args[0]->op != Op::Const))
+      broken("load of {}: a number of the launch is at no constant index", b.name);
     if (x->args.size() > 2 || (x->args.size() == 2 && x->args[1]->dtype != DType::Bool)) {
       broken("load of {}: the mask is no bool", b.name);
     }

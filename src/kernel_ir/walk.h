@@ -33,6 +33,7 @@ void for_each_expr(S& s, F&& f) {
       for (auto& e : s.mma.place) call(e);
       return call(s.mma.a.index, s.mma.b.index);
     case Stmt::Kind::For:
+      return call(s.loop.count);
     case Stmt::Kind::Barrier:
       return;
   }

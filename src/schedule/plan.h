@@ -57,6 +57,8 @@ struct Plan {
   std::vector<LaunchPlan> launches;
   std::vector<int> inputs, outputs;  // buffer of each program input and output
   std::size_t arena_bytes = 0;
+  // Programs that do the same with other sizes and numbers have one family, and share code.
+  std::uint64_t family = 0;
   std::string str() const;  // the fusion decisions, for people
 };
 

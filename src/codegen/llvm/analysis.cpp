@@ -59,12 +59,18 @@ Analysis::Analysis(const kir::Kernel& kernel, int vector_bytes)
   choose_tails();
 }
 
+bool Analysis::is_number(Expr e) const {
+  return e->op == Op::Load &&
+         kernel_.buffers[static_cast<std::size_t>(e->i)].space == kir::Space::Scalar;
+}
+
 const Deps* Analysis::intern(Deps d) { return &*deps_pool_.insert(std::move(d)).first; }
 
 Deps Analysis::own_deps(Expr e) {
   Deps d;
   if (e->op == Op::Var) d.vars = {static_cast<int>(e->i)};
   if (e->op == Op::RegRead) d.states = {static_cast<int>(e->i)};
+  if (is_number(e)) return d;
   if (e->op == Op::Load && kernel_.buffers[static_cast<std::size_t>(e->i)].written) {
     d.states = {buffer_state(static_cast<int>(e->i))};
   }
@@ -141,6 +147,8 @@ bool Analysis::compute_narrow(Expr e) {
     case Op::Const:
     case Op::Var:
       return true;
+    case Op::Load:
+      return is_number(e);
     case Op::Cast:
       return !is_floating(e->args[0]->dtype);
     case Op::Add:
@@ -262,7 +270,7 @@ int Analysis::natural_lanes(const kir::For& loop) {
   std::set<const kir::ExprNode*> seen;
   const int width = std::max(widest(*loop.body, loop, seen), 1);
   const int lanes = std::max(vector_bytes_ / width, 2);
-  if (loop.extent >= lanes) return lanes;
+  if (loop.count || loop.extent >= lanes) return lanes;
   return static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(loop.extent)));
 }
 
@@ -386,7 +394,7 @@ bool Analysis::totals_lanes(const kir::Block& block, const kir::For& loop) const
 /// full. Loops that share a register array agree; totals have one width for all steps.
 void Analysis::choose_tails() {
   for (const auto& [loop, lanes] : lanes_) {
-    const auto rest = static_cast<unsigned>(loop->extent % lanes);
+    const auto rest = loop->count ? 0U : static_cast<unsigned>(loop->extent % lanes);
     const bool narrow = lanes >= 8 && rest > 0 && !totals_lanes(*loop->body, *loop);
     tail_lanes_[loop] = narrow ? std::max(static_cast<int>(std::bit_ceil(rest)), lanes / 4) : lanes;
   }

@@ -49,6 +49,8 @@ class Analysis {
   const Linear& linear(kir::Expr e);
   /// An I64 expression whose value and parts fit in 32 bits: vectors of it are made of i32.
   bool is_narrow(kir::Expr e);
+  /// A number of the launch, known when the kernel begins.
+  bool is_number(kir::Expr e) const;
 
   const RegPlan& reg(kir::RegId r) const { return regs_[static_cast<std::size_t>(r)]; }
   /// Lanes of a Vector loop; 1 when it is run as scalar code.

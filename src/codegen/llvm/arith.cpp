@@ -70,6 +70,35 @@ llvm::Value* Emitter::divide(Op op, bool is_unsigned, Value* a, Value* b) {
 }
 
 /// By a positive constant, and with bounds that are known: made unsigned by adding a multiple.
+/// FloorDiv or FloorMod of what is not negative by what is positive and known at run time alone.
+/// Vectors of 32 bits have no division: (a + 1/2) * (1 / b) in doubles is at least 1 / (2 b) away
+/// from an integer, 2^-32 of itself, which the rounding of 2^-52 cannot bridge.
+llvm::Value* Emitter::divide_positive(Expr e, Value* a, Value* b) {
+  const bool is_div = e->op == Op::FloorDiv;
+  const Expr x = e->args[0], by = e->args[1];
+  const int lanes = lanes_of(a);
+  if (lanes > 0 && this->lanes(by) == 0 && a->getType()->getScalarSizeInBits() == 32) {
+    constexpr int kReciprocal = -1;
+    const Deps& d = analysis_.deps(by);
+    Value* inverse = remember({by.node(), bindings_key(d), kReciprocal}, d, [&] {
+      Value* divisor = b_.CreateSIToFP(scalar(by), b_.getDoubleTy());
+      return b_.CreateFDiv(llvm::ConstantFP::get(b_.getDoubleTy(), 1.0), divisor);
+    });
+    Type* type = value_type(DType::F64, lanes);
+    Value* half_up = b_.CreateFAdd(b_.CreateSIToFP(a, type), llvm::ConstantFP::get(type, 0.5));
+    Value* q = b_.CreateFPToSI(b_.CreateFMul(half_up, splat(inverse, lanes)), a->getType());
+    return is_div ? q : b_.CreateSub(a, b_.CreateMul(q, b));
+  }
+  const bool small = lanes == 0 && x->hi <= UINT32_MAX && by->hi <= UINT32_MAX;
+  Type* type = a->getType();
+  if (small) {
+    a = b_.CreateTrunc(a, b_.getInt32Ty());
+    b = b_.CreateTrunc(b, b_.getInt32Ty());
+  }
+  Value* out = is_div ? b_.CreateUDiv(a, b) : b_.CreateURem(a, b);
+  return small ? b_.CreateZExt(out, type) : out;
+}
+
 llvm::Value* Emitter::floor_divide(Op op, Expr e, Value* a, Value* b) {
   const bool is_div = op == Op::FloorDiv;
   if (e->dtype == DType::Bool || e->dtype == DType::U8) {
@@ -98,6 +127,7 @@ llvm::Value* Emitter::floor_divide(Op op, Expr e, Value* a, Value* b) {
       }
     }
   }
+  if (c == nullptr && x->lo >= 0 && e->args[1]->lo > 0) return divide_positive(e, a, b);
   Value* zero = llvm::Constant::getNullValue(a->getType());
   Value* r = divide(Op::Rem, false, a, b);
   Value* off = b_.CreateAnd(b_.CreateICmpNE(r, zero), b_.CreateICmpSLT(b_.CreateXor(r, b), zero));

@@ -39,7 +39,7 @@ llvm::Function* Emitter::run(const std::string& name) {
 void Emitter::emit_prologue() {
   std::int64_t scratch = 0, param = 0;
   for (const kir::BufferDecl& d : kernel_.buffers) {
-    if (d.space == kir::Space::Param) {
+    if (d.space != kir::Space::Thread) {
       Value* slot = b_.CreateConstGEP1_64(b_.getPtrTy(), function_->getArg(0),
                                           static_cast<std::uint64_t>(param++));
       buffers_.push_back(b_.CreateLoad(b_.getPtrTy(), slot, d.name));
@@ -125,12 +125,15 @@ int Emitter::home(const Deps& d) const {
   return h;
 }
 
+// Offsets are those of what is written out.
+constexpr std::int64_t kMostOffset = 1 << 20;
+
 std::int64_t Emitter::bindings_key(const Deps& d) const {
   std::int64_t key = 0;
   for (int v : d.vars) {
     const Binding& b = bindings_[static_cast<std::size_t>(v)];
     if (b.base != nullptr && b.lanes == 0 && b.offset == 0) continue;  // its scope tells
-    key = key * (kernel_.pool->var_extent(v) + 64) + b.offset;
+    key = key * (std::min(kernel_.pool->var_extent(v), kMostOffset) + 64) + b.offset;
     key = key * 130 + b.lanes + 1;
   }
   return key;

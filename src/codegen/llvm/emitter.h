@@ -133,6 +133,7 @@ class Emitter {
   Value* float_min_max(bool is_max, Value* a, Value* b);
   Value* fused_multiply_add(Value* a, Value* b, Value* c);
   Value* divide(kir::Op op, bool is_unsigned, Value* a, Value* b);
+  Value* divide_positive(kir::Expr e, Value* a, Value* b);
   Value* floor_divide(kir::Op op, kir::Expr x, Value* a, Value* b);
   Value* shift(kir::Op op, bool is_unsigned, Value* a, Value* b);
   Value* multiply_high(Value* a, Value* b);
@@ -206,7 +207,12 @@ class Emitter {
   void emit_for(const kir::For& s);
   void emit_parallel(const kir::For& s);
   void emit_vector(const kir::For& s);
+  Value* count_of(const kir::For& s);
+  void emit_copies(VectorLoop& v, Value* end);
+  void emit_counted(VectorLoop& v);
+  void emit_where(Value* cond, const kir::Block& block, const std::function<void()>& body);
   void emit_masked_loop(const kir::For& s, int lanes);
+  void emit_masked(const kir::For& s, Value* at, int lanes);
   void emit_rolled(const kir::For& s, const RollPlan& plan);
   RegStorage copy_to_memory(kir::RegId r);
   void emit_while(const kir::While& s);

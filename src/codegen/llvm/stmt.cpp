@@ -66,7 +66,7 @@ void Emitter::emit_for(const kir::For& s) {
   } else if (s.kind == LoopKind::Vector && analysis_.lanes(s) > 1) {
     emit_vector(s);
   } else if ((s.kind == LoopKind::Serial || rolled) && s.extent > 1) {
-    loop(i64(0), i64(s.extent), 1, *s.body, [&](Value* i) {
+    loop(i64(0), count_of(s), 1, *s.body, [&](Value* i) {
       bindings_[var] = {current_, i};
       emit_block(*s.body);
     });
@@ -98,8 +98,8 @@ void Emitter::loop(Value* begin, Value* end, std::int64_t step, const kir::Block
 
 /// Each thread takes extent * [thread, thread + 1) / num_threads.
 void Emitter::emit_parallel(const kir::For& s) {
-  Value *thread = function_->getArg(1), *team = function_->getArg(2);
-  auto bound = [&](Value* t) { return b_.CreateUDiv(b_.CreateMul(t, i64(s.extent)), team); };
+  Value *thread = function_->getArg(1), *team = function_->getArg(2), *count = count_of(s);
+  auto bound = [&](Value* t) { return b_.CreateUDiv(b_.CreateMul(t, count), team); };
   Value *begin = bound(thread), *end = bound(b_.CreateAdd(thread, i64(1)));
   llvm::BasicBlock *before = b_.GetInsertBlock(), *some = new_block("share"),
                    *done = new_block("done");
@@ -115,6 +115,14 @@ void Emitter::emit_parallel(const kir::For& s) {
   b_.SetInsertPoint(done);
 }
 
+llvm::Value* Emitter::count_of(const kir::For& s) {
+  return s.count ? scalar(s.count) : i64(s.extent);
+}
+
+// Bodies of up to this many expressions run as several independent ones, larger ones only once more
+// for the tail. The sums' order follows from the body alone, not from the extent.
+constexpr std::size_t kFourCopies = 24, kTwoCopies = 60;
+
 void Emitter::emit_vector(const kir::For& s) {
   VectorLoop v;
   v.loop = &s;
@@ -123,18 +131,16 @@ void Emitter::emit_vector(const kir::For& s) {
   const bool totals = analysis_.totals_lanes(*s.body, s);
   const std::int64_t full = s.extent / v.lanes;
   // Large bodies are not worth a second copy for the tail where masks cost next to nothing.
-  const bool masked = !written_out && full > 0 && s.extent % v.lanes != 0 &&
-                      target_.isa == Isa::Avx512 &&
-                      (rolled_ != nullptr || analysis_.body_size(*s.body) > 48);
+  const std::size_t size = analysis_.body_size(*s.body);
+  const bool masked = !written_out && (s.count || (full > 0 && s.extent % v.lanes != 0)) &&
+                      target_.isa == Isa::Avx512 && (rolled_ != nullptr || size > kTwoCopies);
   if (totals) {
     // A place for the totals' initial values.
     llvm::BasicBlock* next = new_block("lanes");
     v.before = b_.CreateBr(next);
     b_.SetInsertPoint(next);
-    if (!written_out && !masked && full >= 4 && !analysis_.has_inner_loop(*s.body)) {
-      const std::size_t size = analysis_.body_size(*s.body);
-      v.copies = size <= 24 ? 4 : size <= 60 ? 2 : 1;
-    }
+    if (!written_out && !masked && !analysis_.has_inner_loop(*s.body))
+      v.copies = size <= kFourCopies ? 4 : size <= kTwoCopies ? 2 : 1;
   }
   vector_ = &v;
   if (masked) {
@@ -142,19 +148,14 @@ void Emitter::emit_vector(const kir::For& s) {
     vector_ = nullptr;
     return finish_totals(v);
   }
+  if (s.count) {
+    emit_counted(v);
+    vector_ = nullptr;
+    return finish_totals(v);
+  }
   const std::int64_t step = std::int64_t{v.lanes} * v.copies;
   const std::int64_t looped = written_out ? 0 : s.extent / step * step;
-  if (looped > step) {
-    loop(i64(0), i64(looped), step, *s.body, [&](Value* i) {
-      const int scope = current_;
-      for (v.copy = 0; v.copy < v.copies; ++v.copy) {
-        bindings_[static_cast<std::size_t>(s.var->i)] = {scope, i, v.copy * v.lanes, v.lanes,
-                                                         v.lanes};
-        emit_block(*s.body);
-      }
-    });
-  }
-  v.copy = 0;
+  if (looped > step) emit_copies(v, i64(looped));
   const int lanes = v.lanes;
   for (std::int64_t at = looped > step ? looped : 0; at < s.extent; at += lanes) {
     const auto active = static_cast<int>(std::min<std::int64_t>(lanes, s.extent - at));
@@ -167,17 +168,59 @@ void Emitter::emit_vector(const kir::For& s) {
   finish_totals(v);
 }
 
+/// Full vectors up to `end`, a multiple of the step, all copies in each step.
+void Emitter::emit_copies(VectorLoop& v, Value* end) {
+  const kir::For& s = *v.loop;
+  loop(i64(0), end, std::int64_t{v.lanes} * v.copies, *s.body, [&](Value* i) {
+    const int scope = current_;
+    for (v.copy = 0; v.copy < v.copies; ++v.copy) {
+      bindings_[static_cast<std::size_t>(s.var->i)] = {scope, i, v.copy * v.lanes, v.lanes,
+                                                       v.lanes};
+      emit_block(*s.body);
+    }
+  });
+  v.copy = 0;
+}
+
+/// What the body does where cond holds, in a scope of its own.
+void Emitter::emit_where(Value* cond, const kir::Block& block, const std::function<void()>& body) {
+  llvm::BasicBlock *before = b_.GetInsertBlock(), *then = new_block("then"),
+                   *end = new_block("end");
+  b_.CreateCondBr(cond, then, end);
+  b_.SetInsertPoint(then);
+  push_scope(before, &block, true);
+  body();
+  pop_scope();
+  b_.CreateBr(end);
+  b_.SetInsertPoint(end);
+}
+
+/// A loop whose count is given at launch: full vectors, then up to one a copy under masks.
+void Emitter::emit_counted(VectorLoop& v) {
+  const kir::For& s = *v.loop;
+  Value* count = count_of(s);
+  const std::int64_t step = std::int64_t{v.lanes} * v.copies;
+  Value* looped = b_.CreateSub(count, b_.CreateURem(count, i64(step)));
+  emit_where(b_.CreateICmpSGT(looped, i64(0)), *s.body, [&] { emit_copies(v, looped); });
+  for (v.copy = 0; v.copy < v.copies; ++v.copy) {
+    Value* at = b_.CreateAdd(looped, i64(std::int64_t{v.lanes} * v.copy));
+    emit_where(b_.CreateICmpSLT(at, count), *s.body, [&] { emit_masked(s, at, v.lanes); });
+  }
+}
+
 /// Every iteration under a mask that is full but in the last one.
 void Emitter::emit_masked_loop(const kir::For& s, int lanes) {
+  loop(i64(0), count_of(s), lanes, *s.body, [&](Value* i) { emit_masked(s, i, lanes); });
+}
+
+void Emitter::emit_masked(const kir::For& s, Value* at, int lanes) {
   const auto var = static_cast<std::size_t>(s.var->i);
-  loop(i64(0), i64(s.extent), lanes, *s.body, [&](Value* i) {
-    bindings_[var] = {current_, i, 0, lanes, lanes};
-    const bool narrow = analysis_.is_narrow(s.var);
-    Value* end = i64(s.extent);
-    bindings_[var].mask =
-        b_.CreateICmpULT(eval(s.var), splat(narrow ? fit_width(end, true) : end, lanes));
-    emit_block(*s.body);
-  });
+  bindings_[var] = {current_, at, 0, lanes, lanes};
+  const bool narrow = analysis_.is_narrow(s.var);
+  Value* end = count_of(s);
+  bindings_[var].mask =
+      b_.CreateICmpULT(eval(s.var), splat(narrow ? fit_width(end, true) : end, lanes));
+  emit_block(*s.body);
 }
 
 void Emitter::emit_while(const kir::While& s) {

@@ -1,0 +1,147 @@
+#include "codegen/shared_code.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include "core/env.h"
+#include "kernel_ir/skeleton.h"
+
+namespace lilith::codegen {
+namespace {
+
+using Numbers = std::vector<kir::Number>;
+
+/// Kernels of one form, at one place among those of that form in their program, in one family.
+struct Form {
+  struct General {
+    kir::Holes holes;
+    std::shared_ptr<const kir::Kernel> kernel;
+  };
+  std::vector<Numbers> samples;  // the first one's, and those that a general kernel was made for
+  std::vector<General> generals;
+};
+
+// A form whose kernels go on differing in other places is not worth more code.
+constexpr std::size_t kMostGenerals = 6;
+
+std::optional<SharedKernel> find(const Form& form, const Numbers& numbers) {
+  if (numbers == form.samples.front()) return SharedKernel{};
+  for (auto g = form.generals.rbegin(); g != form.generals.rend(); ++g)
+    if (g->holes.fit(numbers, form.samples.front()))
+      return SharedKernel{g->kernel, g->holes.values(numbers)};
+  return {};
+}
+
+SharedKernel share(Form& form, const kir::Kernel& k, const Numbers& numbers) {
+  if (form.samples.empty()) {
+    form.samples.push_back(numbers);
+    return {};
+  }
+  if (auto known = find(form, numbers)) return *std::move(known);
+  if (form.generals.size() == kMostGenerals) return {};
+  form.samples.push_back(numbers);
+  kir::Holes holes(form.samples);
+  auto general = std::make_shared<const kir::Kernel>(kir::generalise(k, holes));
+  SharedKernel out{general, holes.values(numbers)};
+  form.generals.push_back({std::move(holes), std::move(general)});
+  return out;
+}
+
+struct Family {
+  std::unordered_map<std::string, Form> forms;
+};
+struct Families {
+  std::mutex mutex;
+  std::unordered_map<std::uint64_t, Family> by_hash;
+};
+// Beyond, all are forgotten: code that was made stays.
+constexpr std::size_t kMostFamilies = 1024;
+
+Families& families() {
+  static Families* f = new Families;  // outlives every static that still compiles
+  return *f;
+}
+
+Family& find_family(std::uint64_t family) {
+  auto& by_hash = families().by_hash;
+  if (by_hash.size() >= kMostFamilies && !by_hash.contains(family)) by_hash.clear();
+  return by_hash[family];
+}
+
+std::vector<KernelForm> forms_of(std::span<const kir::Kernel* const> kernels) {
+  std::unordered_map<std::string, std::uint64_t> places;
+  std::vector<KernelForm> out;
+  for (const kir::Kernel* k : kernels) {
+    kir::Skeleton s = kir::skeleton(*k);
+    const std::uint64_t place = places[s.form]++;
+    const XXH128_hash_t hash = XXH3_128bits_withSeed(s.form.data(), s.form.size(), place);
+    std::string key(reinterpret_cast<const char*>(&hash), sizeof hash);
+    out.push_back({std::move(key), std::move(s.numbers)});
+  }
+  return out;
+}
+
+thread_local std::int64_t shared_here = 0;
+
+}  // namespace
+
+std::int64_t kernels_shared() { return shared_here; }
+
+std::vector<SharedKernel> share_code(std::uint64_t family,
+                                     std::span<const kir::Kernel* const> kernels) {
+  std::vector<SharedKernel> out(kernels.size());
+  if (family == 0 || env::disabled("shared_code")) return out;
+  std::vector<KernelForm> forms = forms_of(kernels);
+  const std::lock_guard lock(families().mutex);
+  Family& f = find_family(family);
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    out[k] = share(f.forms[forms[k].key], *kernels[k], forms[k].numbers);
+    shared_here += out[k].general != nullptr;
+    if (!out[k].general) out[k].form = std::move(forms[k]);
+  }
+  return out;
+}
+
+void remember_code(std::uint64_t family, std::span<const KernelForm> forms) {
+  if (family == 0 || forms.empty()) return;
+  const std::lock_guard lock(families().mutex);
+  Family& f = find_family(family);
+  for (const KernelForm& k : forms) {
+    if (k.key.empty()) continue;  // made without sharing
+    Form& form = f.forms[k.key];
+    if (form.samples.empty()) form.samples.push_back(k.numbers);
+  }
+}
+
+void write(ByteWriter& out, std::span<const KernelForm> forms) {
+  out.count(forms.size());
+  for (const KernelForm& k : forms) {
+    out.text(k.key);
+    out.count(k.numbers.size());
+    for (const auto& [role, dtype, value] : k.numbers) {
+      out.number(static_cast<int>(role));
+      out.number(static_cast<int>(dtype));
+      out.number(value);
+    }
+  }
+}
+
+std::vector<KernelForm> read_forms(ByteReader& in) {
+  std::vector<KernelForm> forms(in.count());
+  for (KernelForm& k : forms) {
+    k.key = in.text();
+    k.numbers.resize(in.count());
+    for (auto& [role, dtype, value] : k.numbers) {
+      role = static_cast<kir::Number::Role>(in.number());
+      dtype = static_cast<DType>(in.number());
+      value = in.number();
+    }
+  }
+  return forms;
+}
+
+}  // namespace lilith::codegen

@@ -1,0 +1,42 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/bytes.h"
+#include "kernel_ir/kernel.h"
+#include "kernel_ir/skeleton.h"
+
+namespace lilith::codegen {
+
+/// What tells a kernel among those of its family: a hash of its form and its place among the
+/// kernels of that form in their program; and the numbers that are not in the form.
+struct KernelForm {
+  std::string key;
+  std::vector<kir::Number> numbers;
+};
+
+/// What is compiled in a kernel's place.
+struct SharedKernel {
+  std::shared_ptr<const kir::Kernel> general;  // null: the kernel as it is
+  std::vector<std::int64_t> numbers;           // what the Scalar buffer of `general` holds
+  KernelForm form;                             // where the kernel is as it is, in a family
+};
+
+/// Programs of one family (0: none) do the same with other sizes and numbers. The kernels of its
+/// first program stay as they are. One that comes again with other numbers becomes one that reads
+/// them at launch, and serves all later ones that differ in no more; kernels correspond that have
+/// one form and come in one order. Thread-safe.
+std::vector<SharedKernel> share_code(std::uint64_t family,
+                                     std::span<const kir::Kernel* const> kernels);
+/// The same for a program of the family whose code was found on disk.
+void remember_code(std::uint64_t family, std::span<const KernelForm> forms);
+/// General kernels that share_code gave this thread so far.
+std::int64_t kernels_shared();
+
+void write(ByteWriter& out, std::span<const KernelForm> forms);
+std::vector<KernelForm> read_forms(ByteReader& in);
+
+}  // namespace lilith::codegen
