@@ -28,7 +28,9 @@ Families& families() {
 
 std::vector<std::int64_t> sizes_of(const Graph& g) {
   std::vector<std::int64_t> sizes;
-  const auto add = [&](const Shape& shape) { sizes.insert(sizes.end(), shape.begin(), shape.end()); };
+  const auto add = [&](const Shape& shape) {
+    sizes.insert(sizes.end(), shape.begin(), shape.end());
+  };
   for (const Tensor& t : g.inputs()) add(t.shape());
   for (const ir::NodeImpl* node : ir::topological_order(g.outputs())) add(node->aval.shape);
   return sizes;

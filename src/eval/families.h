@@ -8,8 +8,9 @@ namespace lilith {
 
 /// What programs that do the same with other sizes have in common.
 struct Family {
-  std::uint64_t id = 0;                // ir::family
-  std::vector<std::int64_t> varying;  // sizes of this program that others of the family have otherwise
+  std::uint64_t id = 0;  // ir::family
+  std::vector<std::int64_t>
+      varying;  // sizes of this program that others of the family have otherwise
 };
 /// Of a graph that is about to be planned; remembers its sizes. Thread-safe.
 Family join_family(const Graph& g);

@@ -21,8 +21,8 @@ class Fixed {
   bool contains(Expr e) const { return exprs_.contains(e.node()); }
   /// Whether the loop's number of iterations may be given at launch.
   bool allows(const For& l) const {
-    const bool kind = l.kind == LoopKind::Serial || l.kind == LoopKind::Parallel ||
-                      l.kind == LoopKind::Vector;
+    const bool kind =
+        l.kind == LoopKind::Serial || l.kind == LoopKind::Parallel || l.kind == LoopKind::Vector;
     return kind && l.extent > 1 && !exprs_.contains(l.var.node());
   }
 
@@ -56,7 +56,8 @@ std::int64_t bits_of(Expr constant) {
 }
 
 std::int64_t rounded_scratch(std::int64_t size) {
-  return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(size, 256))));
+  return static_cast<std::int64_t>(
+      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(size, 256))));
 }
 
 class SkeletonWriter {
@@ -213,8 +214,7 @@ class Generaliser {
     return pool().intern(load);
   }
   Expr constant(Expr e, bool fixed) {
-    const int slot =
-        fixed || e->dtype == DType::Bool ? -1 : holes_.slots.at(next_++);
+    const int slot = fixed || e->dtype == DType::Bool ? -1 : holes_.slots.at(next_++);
     ExprNode node{Op::Const, e->dtype, &pool(), {}, e->i, e->f};
     if (slot < 0) return pool().intern(node);
     const Expr given = place(slot);
@@ -333,8 +333,8 @@ Holes::Range range_of(const std::vector<std::int64_t>& seen) {
   for (const std::int64_t v : seen) {
     const bool large = v > kLarge || v < -kLarge;
     const auto room = large ? INT64_MAX
-                            : static_cast<std::int64_t>(std::bit_ceil(
-                                  static_cast<std::uint64_t>(std::max(kRoom * std::abs(v), kSmall))));
+                            : static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(
+                                  std::max(kRoom * std::abs(v), kSmall))));
     most = std::max(most, room);
     least = std::min(least, v > 0 ? 1 : v == 0 ? 0 : -room);
   }
