@@ -202,7 +202,10 @@ schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& opti
   // A check that fails at the end of a run must find every input as it was.
   if (!checked) plan.donated.assign(options.donatable.begin(), options.donatable.end());
   plan.guard_bytes = options.guard_bytes;
-  return schedule::make_plan(g, plan);
+  plan.varying = options.family.varying;
+  schedule::Plan made = schedule::make_plan(g, plan);
+  made.family = options.family.id;
+  return made;
 }
 
 namespace {
@@ -265,6 +268,7 @@ std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOpti
   auto program = compile_prepared(prepared.graph, prepared.checks, options);
   if (!prepared.early.empty()) {
     ProgramOptions before;
+    before.family = part_of(options.family, 1);
     before.by_value = options.by_value;
     program->set_before(compile_prepared(prepared.before, prepared.early, before));
     program->set_known(prepared.indices);

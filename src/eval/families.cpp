@@ -4,7 +4,9 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "core/env.h"
 #include "ir/family.h"
+#include "ir/hash.h"
 #include "ir/node.h"
 
 namespace lilith {
@@ -38,7 +40,12 @@ std::vector<std::int64_t> sizes_of(const Graph& g) {
 
 }  // namespace
 
+Family part_of(const Family& whole, std::uint64_t part) {
+  return {whole.id == 0 ? 0 : mix(whole.id, part), whole.varying};
+}
+
 Family join_family(const Graph& g) {
+  if (env::disabled("shared_code")) return {};
   Family family{ir::family(g), {}};
   std::vector<std::int64_t> sizes = sizes_of(g);
   const std::lock_guard lock(families().mutex);

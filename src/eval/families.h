@@ -12,7 +12,10 @@ struct Family {
   std::vector<std::int64_t>
       varying;  // sizes of this program that others of the family have otherwise
 };
-/// Of a graph that is about to be planned; remembers its sizes. Thread-safe.
+/// Of a graph that is about to be made a program; remembers its sizes. None under
+/// LILITH_DISABLE=shared_code. Thread-safe.
 Family join_family(const Graph& g);
+/// Of a part of such a program: one of `part`s.
+Family part_of(const Family& whole, std::uint64_t part);
 
 }  // namespace lilith

@@ -170,7 +170,7 @@ class CpuLauncher final : public Launcher {
   std::vector<codegen::CompiledKernel> compiled_;
   std::vector<codegen::SharedKernel> shared_;
   std::vector<Launch> launches_;
-  std::vector<Param> params_;                       // of all launches, one after another
+  std::vector<Param> params_;  // of all launches, one after another
   std::size_t scratch_bytes_ = 0;
   bool all_single_ = true;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "eval/families.h"
 #include "lilith/graph.h"
 #include "lilith/precision.h"
 #include "runtime/storage.h"
@@ -29,6 +30,8 @@ struct ProgramOptions {
   /// written); temporaries then share no memory. For tests.
   std::size_t guard_bytes = 0;
   Precision precision = lilith::precision();
+  /// Whose code it may share, and what sizes make it differ. None: its kernels are its own.
+  Family family = {};
 };
 
 /// What a program is made of, for `explain` and tests.

@@ -169,6 +169,7 @@ std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
   ProgramOptions options;
   options.precision = precision;
   options.donatable.assign(g.inputs().size(), 1);
+  options.family = join_family(g);
   try {
     return find_or_make_program(g, options,
                                 [&] { return Program::compile(run_passes(g), options); });

@@ -126,6 +126,8 @@ bool write(ByteWriter& out, Device device) {
 std::string program_key(const Graph& g, const ProgramOptions& options) {
   if (!runtime::has_disk_cache() || is_watched() || options.guard_bytes > 0) return {};
   if (g.outputs().empty()) return {};
+  // Programs that share code are planned again: their kernels are there, once for all sizes.
+  if (!options.family.varying.empty()) return {};
   const ir::Numbered numbered(g);
   if (has_ops_of_the_user(numbered) || has_passes_of_the_user()) return {};
   const std::vector<Device> devices = devices_of(numbered);

@@ -76,6 +76,7 @@ Parts compile_parts(const Graph& g, const ProgramOptions& options) {
     for (const std::size_t v : part.inputs) own.by_value.push_back(scalars[v]);
     own.guard_bytes = options.guard_bytes;
     own.precision = options.precision;
+    own.family = part_of(options.family, p + 2);
     all.programs[p] = make_compiled_program(part.graph, own);
     all.fails_later = all.fails_later || all.programs[p]->may_fail();
     part.graph = {};

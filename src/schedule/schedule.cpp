@@ -21,6 +21,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   const Fusion fusion = fuse(dataflow, g, backend.rules(), options.donated);
   phase.emplace(Phase::Build);
   Builder builder(g, dataflow, options.target);
+  if (options.target.isa != Isa::Baseline) builder.varying = options.varying;  // which has no masks
   const std::vector<Decision> decisions = choose(fusion.groups, backend, options.pick, &builder);
   for (const Decision& d : decisions) emit(d, &builder);
   Plan plan = std::move(builder).finish(g);

@@ -23,6 +23,7 @@ struct Axis {
   /// the widest such stride, in elements.
   int strided = 0;
   std::int64_t apart = 0;
+  bool varies = false;  // in other programs that share this one's code: the last tile is masked
   bool summed() const { return out_dim < 0; }
 };
 

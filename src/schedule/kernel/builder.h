@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -37,9 +38,13 @@ struct Builder {
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;
   std::vector<SparseList> sparse_lists;
   std::vector<SplitSum> split_sums;
+  std::vector<std::int64_t> varying = {};  // extents (PlanOptions::varying)
   // Of operands, by what says all about them: buffers; -1 until the kernel that fills it is made.
   std::map<std::vector<std::int64_t>, int> copies;
 
+  bool varies(std::int64_t extent) const {
+    return std::binary_search(varying.begin(), varying.end(), extent);
+  }
   /// The buffer of a stored value made so far; -1 when there is none.
   int buffer(const ir::NodeImpl* n) const {
     const auto it = buffer_of.find(n);

@@ -100,6 +100,7 @@ ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   spec.axes = contraction_axes(core, lhs.stride, rhs.stride);
   std::erase_if(spec.axes, [](const Axis& x) { return x.extent == 1; });
   merge_summed(&spec);
+  for (Axis& x : spec.axes) x.varies = b.varies(x.extent);
   // Summed axes with the longest step outside.
   std::stable_sort(spec.axes.begin(), spec.axes.end(), [](const Axis& x, const Axis& y) {
     if (x.summed() != y.summed()) return !x.summed();

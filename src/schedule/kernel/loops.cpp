@@ -40,7 +40,7 @@ Block nest(const std::vector<LoopDim>& all, Block body, LoopKind innermost) {
 }
 
 Block only_where(Expr cond, Block body) {
-  if (!cond) return body;
+  if (!cond || cond.is_const(1)) return body;
   Block outer;
   outer.push_back(kir::If{cond, std::make_shared<Block>(std::move(body)), nullptr});
   return outer;

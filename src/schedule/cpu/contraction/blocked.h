@@ -45,6 +45,7 @@ class BlockedTiles : public Tiles {
 
  protected:
   void emit_loops() override;
+  bool may_mask() const override { return false; }
   std::string how() const override;
   Expr tile_a(const ResultTile& tile) override;
 

@@ -46,23 +46,28 @@ void Dots::emit(const std::string& how) {
   std::vector<Expr> at;
   std::vector<LoopDim> outer;
   for (int i = 0; i < axes(); ++i) {
-    const std::int64_t n = axis(i).extent / (i == group_axis ? group : 1);
+    const std::int64_t n = divide_up(axis(i).extent, i == group_axis ? group : 1);
     at.push_back(axis(i).summed() ? pool().var(n, axis(i).name)
                                   : loop_var(pool(), n, axis(i).name));
     if (!axis(i).summed()) outer.push_back({at.back(), n});
   }
   Block terms, body, results;
   for (std::int64_t j = 0; j < group; ++j) {
-    std::vector<Expr> here = at;
+    std::vector<Expr> here = at, read = at;
+    Expr inside;
     if (group_axis >= 0) {
-      Expr& place = here[static_cast<std::size_t>(group_axis)];
-      place = place * number(group) + number(j);
+      const auto g = static_cast<std::size_t>(group_axis);
+      const std::int64_t extent = axis(group_axis).extent;
+      here[g] = at[g] * number(group) + number(j);
+      // The last group of an extent that varies reaches beyond: the last element again, not stored.
+      read[g] = kir::min(here[g], number(extent - 1));
+      if (extent % group != 0) inside = kir::lt(here[g], number(extent));
     }
     const kir::RegId acc = kernel_.add_reg("acc", dtype_);
-    const Expr x = load_a(here), y = load_b(here);
+    const Expr x = load_a(read), y = load_b(read);
     body.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
     terms.push_back(kir::Accumulate{acc, {}, kir::Combine::Add, x * y, {}, {}});
-    append(&results, epilogue(out_index(here), pool().read(acc, dtype_)));
+    append(&results, only_where(inside, epilogue(out_index(here), pool().read(acc, dtype_))));
   }
   Block sum = in_loop(at[static_cast<std::size_t>(sum_axis)], LoopKind::Vector, std::move(terms));
   const std::vector<int> summed = summed_axes();
@@ -85,7 +90,9 @@ int lanes_of_sum(const std::vector<Axis>& axes) {
   return -1;
 }
 
-std::int64_t largest_group(std::int64_t extent) {
+std::int64_t largest_group(const Axis& axis) {
+  if (axis.varies) return kMostSums / 2;
+  const std::int64_t extent = axis.extent;
   for (std::int64_t n = std::min(extent, kMostSums); n > 1; --n) {
     if (extent % n == 0) return n;
   }
@@ -97,7 +104,7 @@ DotSchedule find_group(const ContractionSpec& spec) {
   for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
     const Axis& x = spec.axes[static_cast<std::size_t>(i)];
     const bool shares = !x.summed() && (x.a == 0) != (x.b == 0);
-    const std::int64_t group = shares ? largest_group(x.extent) : 1;
+    const std::int64_t group = shares ? largest_group(x) : 1;
     if (group <= s.group) continue;
     s.group_axis = i;
     s.group = group;

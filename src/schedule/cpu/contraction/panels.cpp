@@ -94,9 +94,12 @@ Block Panels::tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::v
     const Expr c = p.var(std::min(strip_width, width - start), "c");
     const Expr column = c + p.integer(start);
     at[static_cast<std::size_t>(vector_axis_)] = tile * p.integer(vector_tile_) + column;
+    const Expr mine = at[static_cast<std::size_t>(vector_axis_)];
+    const std::int64_t extent = axis(vector_axis_).extent;
+    const Expr guard = axis(vector_axis_).varies ? kir::lt(mine, p.integer(extent)) : Expr();
+    const Expr value = p.load(from, dtype_, spec_.place_b(p, at), guard);
     Block copy;
-    copy.push_back(
-        kir::Store{to, place(p, at, tile, column), p.load(from, dtype_, spec_.place_b(p, at)), {}});
+    copy.push_back(kir::Store{to, place(p, at, tile, column), value, {}});
     Block strip = in_loop(c, LoopKind::Vector, std::move(copy));
     append(&strips, in_loop(inner.var, LoopKind::Serial, std::move(strip)));
   }
@@ -138,7 +141,10 @@ void Panels::fill(const std::string& of) {
   Walk w = walk(p);
   const Expr tile = loop_var(p, tiles_, "tile");
   w.loops.insert(w.loops.begin(), {tile, tiles_});
-  Block body = full_or_last(tile, axis(vector_axis_).extent, vector_tile_, [&](std::int64_t width) {
+  // Beyond an extent that varies lie zeros: there is room for full panels.
+  const bool full = axis(vector_axis_).varies;
+  const std::int64_t columns = full ? tiles_ * vector_tile_ : axis(vector_axis_).extent;
+  Block body = full_or_last(tile, columns, vector_tile_, [&](std::int64_t width) {
     return tile_of(p, from, to, w.at, tile, width, w.inner);
   });
   kernel.body.push_back(

@@ -24,12 +24,12 @@ std::vector<int> ProductKernel::summed_axes() const {
   return r;
 }
 
-Expr ProductKernel::load_a(const std::vector<Expr>& at) {
-  return lower_.load(spec_.a_buffer, spec_.place_a(pool(), at), dtype_);
+Expr ProductKernel::load_a(const std::vector<Expr>& at, Expr guard) {
+  return lower_.load(spec_.a_buffer, spec_.place_a(pool(), at), dtype_, guard);
 }
 
-Expr ProductKernel::load_b(const std::vector<Expr>& at) {
-  return lower_.load(spec_.b_buffer, spec_.place_b(pool(), at), dtype_);
+Expr ProductKernel::load_b(const std::vector<Expr>& at, Expr guard) {
+  return lower_.load(spec_.b_buffer, spec_.place_b(pool(), at), dtype_, guard);
 }
 
 Index ProductKernel::out_index(const std::vector<Expr>& at) {

@@ -29,8 +29,9 @@ class ProductKernel {
   std::int64_t extent(const std::vector<int>& some) const { return extent_of(spec_.axes, some); }
   std::vector<Expr> zeros() { return std::vector<Expr>(spec_.axes.size(), number(0)); }
 
-  Expr load_a(const std::vector<Expr>& at);
-  Expr load_b(const std::vector<Expr>& at);
+  /// An operand's element; 0 where `guard` (null: always) does not hold.
+  Expr load_a(const std::vector<Expr>& at, Expr guard = {});
+  Expr load_b(const std::vector<Expr>& at, Expr guard = {});
   /// The index into the result.
   Index out_index(const std::vector<Expr>& at);
   /// Stores the group's results at an index, `core` being the product's value there.

@@ -112,6 +112,16 @@ void Search::try_tiles(const Lanes& l) {
     consider(l, vectors, {});
     for (const int r : l.row_axes) {
       const std::int64_t m = axis(r).extent;
+      if (axis(r).varies) {
+        // A few sizes alone, so that other extents come to the same.
+        for (const std::int64_t parts : {1, 2, 4}) {
+          const std::int64_t rows = divide_up(most, parts);
+          if (rows > 1)
+            consider(l, vectors,
+                     {{r}, {rows}, rows, divide_up(m, rows), 0, static_cast<double>(m)});
+        }
+        continue;
+      }
       for (std::int64_t rows = 2; rows <= std::min(most, m); ++rows)
         consider(l, vectors, {{r}, {rows}, rows, m / rows, m % rows, static_cast<double>(m)});
       for (const int q : l.row_axes) {
@@ -125,6 +135,7 @@ void Search::try_tiles(const Lanes& l) {
 void Search::try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t most, int outer,
                           int inner) {
   const std::int64_t m = axis(inner).extent, n = axis(outer).extent;
+  if (axis(inner).varies || axis(outer).varies) return;
   // Windows over both: as many along the inner axis as there is room for.
   const std::int64_t w = axis(inner).unit, h = axis(outer).unit;
   for (std::int64_t t = w; h > 1 && w > 1 && h * t <= most && t <= m; t += w) {
@@ -140,7 +151,9 @@ void Search::try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t mos
 
 void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
   if (!holds_units(rows)) return;
-  const std::int64_t extent = axis(l.axis).extent, width = std::min(vectors * lanes_, extent);
+  const std::int64_t extent = axis(l.axis).extent, width = axis(l.axis).varies
+                                                               ? vectors * lanes_
+                                                               : std::min(vectors * lanes_, extent);
   const double cycles =
       all_tiles(l, rows, extent, width) * (l.others / rows.covered) * row_distance(rows, vectors) +
       axis(l.axis).strided * static_cast<double>(result_) *
@@ -202,7 +215,9 @@ double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent,
   const std::int64_t panel =
       whole <= target_.l2_bytes / 2 ? whole : summed_ * width * element_bytes_;
   const LaneLoads loads{panel * 4 <= target_.l1_bytes * 3, l.aligned};
-  const std::int64_t full = extent / width, rest = extent % width;
+  const bool masked = axis(l.axis).varies;
+  const std::int64_t full = masked ? divide_up(extent, width) : extent / width,
+                     rest = masked ? 0 : extent % width;
   const auto columns = [&](std::int64_t n) {
     return static_cast<double>(full) * one_tile(n, width, loads) +
            (rest ? one_tile(n, rest, loads) : 0);

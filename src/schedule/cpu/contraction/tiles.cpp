@@ -99,11 +99,18 @@ Block Tiles::tile_cases(const std::vector<TileLoop>& loops, std::size_t k,
                         const std::function<Block(const std::vector<std::int64_t>&)>& emit) {
   if (k == loops.size()) return emit(sizes);
   const TileLoop& l = loops[k];
-  sizes.push_back(0);
+  sizes.push_back(l.tile);
+  if (is_masked(l.axis)) return tile_cases(loops, k + 1, std::move(sizes), emit);
   return full_or_last(l.var, axis(l.axis).extent, l.tile, [&](std::int64_t size) {
     sizes.back() = size;
     return tile_cases(loops, k + 1, sizes, emit);
   });
+}
+
+// Along an extent that varies all tiles are full ones, and the last reaches beyond: kernels for
+// other extents are then the same but for numbers.
+bool Tiles::is_masked(int i) const {
+  return may_mask() && g_.pool == nullptr && axis(i).varies && schedule_.tile_of(i) > 1;
 }
 
 // The tile that the loops stand at; `at` holds what is known of axes outside of them.
@@ -125,12 +132,31 @@ ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
     t.add_row(pool(), pool().var(sizes[k], "r"), sizes[k]);
     t.row_axes.push_back(l.axis);
     place = place + t.rows.back().var;
+    if (is_masked(l.axis))
+      t.row_inside = kir::logical_and(t.row_inside, kir::lt(place, number(axis(l.axis).extent)));
   }
   t.add_columns(pool(), columns);
-  at[static_cast<std::size_t>(schedule_.vector_axis)] =
-      t.step * number(schedule_.vector_tile) + t.column;
+  Expr& column = at[static_cast<std::size_t>(schedule_.vector_axis)];
+  column = t.step * number(schedule_.vector_tile) + t.column;
+  if (is_masked(schedule_.vector_axis))
+    t.column_inside = kir::lt(column, number(axis(schedule_.vector_axis).extent));
   t.at = std::move(at);
   return t;
+}
+
+// Rows beyond the result are the last one again: what they give is not stored.
+Expr Tiles::tile_a(const ResultTile& tile) {
+  std::vector<Expr> at = tile.at;
+  for (const int i : tile.row_axes) {
+    Expr& place = at[static_cast<std::size_t>(i)];
+    if (is_masked(i)) place = kir::min(place, number(axis(i).extent - 1));
+  }
+  return load_a(at, axis(schedule_.vector_axis).a == 0 ? Expr() : tile.column_inside);
+}
+
+Block Tiles::inside(const ResultTile& tile, Block block) const {
+  const Expr where = kir::logical_and(tile.row_inside, tile.column_inside);
+  return where ? only_where(where, std::move(block)) : block;
 }
 
 kir::RegId Tiles::add_accumulator(const ResultTile& tile) {
@@ -142,7 +168,7 @@ Expr Tiles::read(kir::RegId acc, const ResultTile& tile) {
 }
 
 Expr Tiles::tile_b(const ResultTile& tile) {
-  if (!panels_) return load_b(tile.at);
+  if (!panels_) return load_b(tile.at, tile.column_inside);
   return lower_.load(panels_->buffer(), panels_->place(pool(), tile.at, tile.step, tile.column),
                      dtype_);
 }
@@ -263,15 +289,15 @@ void Tiles::emit_loops() {
 Block Tiles::epilogue_of_tile(kir::RegId acc, const ResultTile& tile) {
   if (g_.pool != nullptr) return pooled_epilogue(acc, tile);
   if (!heavy_epilogue(tile.elements()))
-    return over_tile(tile, epilogue(out_index(tile.at), read(acc, tile)));
+    return over_tile(tile, inside(tile, epilogue(out_index(tile.at), read(acc, tile))));
   const kir::BufferId memory =
       kernel_.add_buffer("tile", dtype_, tile.elements(), kir::Space::Thread);
   const Expr place = tile.row * number(tile.columns) + tile.column;
   Block spill;
   spill.push_back(kir::Store{memory, place, read(acc, tile), {}});
   Block body = over_tile(tile, std::move(spill));
-  append(&body, over_tile(tile, epilogue(out_index(tile.at), pool().load(memory, dtype_, place)),
-                          LoopKind::Serial));
+  Block stores = epilogue(out_index(tile.at), pool().load(memory, dtype_, place));
+  append(&body, over_tile(tile, inside(tile, std::move(stores)), LoopKind::Serial));
   return body;
 }
 

@@ -26,6 +26,8 @@ struct ResultTile : RegisterTile {
   std::vector<int> row_axes;  // of each loop over rows
   kir::Expr step;             // of the vector axis: which of its tiles this is
   std::vector<kir::Expr> at;  // the value of every axis
+  // Where a full tile reaches beyond the result: of a row, of a lane. Null: everywhere.
+  kir::Expr row_inside, column_inside;
 };
 
 /// Register tiles over the result: what all loops around them share.
@@ -41,6 +43,8 @@ class Tiles : protected ProductKernel {
   /// The loops over the tiles and what is in them.
   virtual void emit_loops();
   virtual std::string how() const;
+  /// Whether tiles that reach beyond the result may be masked.
+  virtual bool may_mask() const { return true; }
 
   std::vector<TileLoop> tile_loops();
   Block tile_cases(const std::vector<TileLoop>& loops, std::size_t k,
@@ -50,7 +54,7 @@ class Tiles : protected ProductKernel {
                        std::vector<Expr> at);
   kir::RegId add_accumulator(const ResultTile& tile);
   Expr read(kir::RegId acc, const ResultTile& tile);
-  virtual Expr tile_a(const ResultTile& tile) { return load_a(tile.at); }
+  virtual Expr tile_a(const ResultTile& tile);
   Expr tile_b(const ResultTile& tile);
   Block inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& summed);
   Block epilogue_of_tile(kir::RegId acc, const ResultTile& tile);
@@ -62,6 +66,8 @@ class Tiles : protected ProductKernel {
   bool fetches_ahead_ = false;
 
  private:
+  bool is_masked(int axis) const;
+  Block inside(const ResultTile& tile, Block block) const;
   Block sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vector<Access>& reads);
   Block pooled_epilogue(kir::RegId acc, const ResultTile& tile);
   bool heavy_epilogue(std::int64_t elements) const;
@@ -74,6 +80,7 @@ class SplitTiles : public Tiles {
 
  protected:
   void emit_loops() override;
+  bool may_mask() const override { return false; }
 
  private:
   void keep_steps_inside();

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "schedule/cpu/map/chunked_reduction.h"
 
@@ -28,6 +29,7 @@ class ColumnReduction : private ChunkedReduction {
 
   const LoopDim inner_;
   std::int64_t tile_;
+  bool is_masked_;
   Expr row_, first_;      // of the kept loops around the columns; the tile's first column
   std::vector<Expr> by_;  // what replaces the loops' variables, but the inner one's
 };
@@ -35,7 +37,13 @@ class ColumnReduction : private ChunkedReduction {
 ColumnReduction::ColumnReduction(MapKernel& map) : ChunkedReduction(map), inner_(kept_.back()) {
   const auto reductions = static_cast<std::int64_t>(map.g.reduces.size());
   const std::int64_t widest = kColumnTile / std::max<std::int64_t>(1, reductions / 2);
-  tile_ = std::min(inner_.extent, std::max<std::int64_t>(16, widest));
+  tile_ = std::max<std::int64_t>(16, widest);
+  // Tiles of one size under a mask are the same code for every extent.
+  is_masked_ = map.b.varies(inner_.extent);
+  const auto extent = static_cast<std::uint64_t>(inner_.extent);
+  tile_ = std::min(tile_, is_masked_ ? std::max<std::int64_t>(
+                                           16, static_cast<std::int64_t>(std::bit_ceil(extent)))
+                                     : inner_.extent);
 }
 
 std::string ColumnReduction::emit() {
@@ -48,8 +56,8 @@ std::string ColumnReduction::emit() {
   first_ = tile * pool().integer(tile_);
   cut_loop(&by_);
   make_partials();
-  finish(
-      full_or_last(tile, inner_.extent, tile_, [&](std::int64_t width) { return tile_of(width); }));
+  const std::int64_t columns = is_masked_ ? tiles * tile_ : inner_.extent;
+  finish(full_or_last(tile, columns, tile_, [&](std::int64_t width) { return tile_of(width); }));
   return fmt::format("column reduction, {} columns in tiles of {}, {} rows{}", extent_of(kept_),
                      tile_, rows, in_chunks());
 }
@@ -60,9 +68,14 @@ Block ColumnReduction::tile_of(std::int64_t width) {
   std::vector<Expr> by = by_;
   set_var(&by, inner_.var, column);
   Block task = declare(accs);
-  append(&task, over_reduced(reduced_, in_loop(c, LoopKind::Vector, point(accs, {c}, by))));
+  const auto inside = [&](Block block) {
+    if (is_masked_)
+      block = only_where(kir::lt(column, pool().integer(inner_.extent)), std::move(block));
+    return in_loop(c, LoopKind::Vector, std::move(block));
+  };
+  append(&task, over_reduced(reduced_, inside(point(accs, {c}, by))));
   const Expr element = row_ * pool().integer(inner_.extent) + column;
-  append(&task, in_loop(c, LoopKind::Vector, store_sums(accs, {c}, element, by)));
+  append(&task, inside(store_sums(accs, {c}, element, by)));
   return task;
 }
 
