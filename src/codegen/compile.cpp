@@ -227,6 +227,7 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
     }
   }
   Cache& c = cache();
+  bool is_told = false;
   for (;;) {
     std::vector<Job> jobs;
     {
@@ -245,11 +246,13 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
     run_jobs(claims.jobs(), info);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     report(kernels, claims.jobs(), took.count());
+    is_told = true;
     for (const Job& job : claims.jobs()) {
       if (job.error) std::rethrow_exception(job.error);
       compiled_here += !job.was_on_disk;
     }
   }
+  if (!is_told) report(kernels, {}, 0);
   std::vector<CompiledKernel> out;
   const std::lock_guard lock(c.mutex);
   for (const std::string& key : keys) out.push_back(c.kernels.at(key));

@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -23,32 +24,64 @@ struct Form {
   };
   std::vector<Numbers> samples;  // the first one's, and those that a general kernel was made for
   std::vector<General> generals;
+  bool first_is_own = true;  // its kernel was compiled as it is
 };
 
 // A form whose kernels go on differing in other places is not worth more code.
 constexpr std::size_t kMostGenerals = 6;
 
 std::optional<SharedKernel> find(const Form& form, const Numbers& numbers) {
-  if (numbers == form.samples.front()) return SharedKernel{};
+  if (form.first_is_own && numbers == form.samples.front()) return SharedKernel{};
   for (auto g = form.generals.rbegin(); g != form.generals.rend(); ++g)
     if (g->holes.fit(numbers, form.samples.front()))
       return SharedKernel{g->kernel, g->holes.values(numbers)};
   return {};
 }
 
-SharedKernel share(Form& form, const kir::Kernel& k, const Numbers& numbers) {
+SharedKernel make_general(Form& form, const kir::Kernel& k, const Numbers& numbers,
+                          const std::vector<Numbers>& samples) {
+  kir::Holes holes(samples);
+  auto general = std::make_shared<const kir::Kernel>(kir::generalise(k, holes));
+  SharedKernel out{general, holes.values(numbers), {}};
+  form.generals.push_back({std::move(holes), std::move(general)});
+  return out;
+}
+
+/// Whether a number of a kernel seems to follow from a size: a multiple of it, an index that is one
+/// less, a count of tiles along it.
+bool follows(const kir::Number& n, std::int64_t size) {
+  if (n.role == kir::Number::Role::Constant && n.dtype != DType::I64) return false;
+  if (size < 2 || n.value < 2) return false;
+  if (n.value % size == 0 || n.value == size - 1) return true;
+  if (n.role != kir::Number::Role::Extent) return false;
+  for (std::int64_t tile = 2; tile <= 128 && tile < size; ++tile)
+    if ((size + tile - 1) / tile == n.value) return true;
+  return false;
+}
+
+/// The numbers as another size might have them.
+Numbers imagined(Numbers numbers, std::span<const std::int64_t> varying) {
+  for (kir::Number& n : numbers) {
+    const bool open = std::any_of(varying.begin(), varying.end(),
+                                  [&](std::int64_t size) { return follows(n, size); });
+    if (open && n.value < INT64_MAX / 4) n.value = 2 * n.value + 1;
+  }
+  return numbers;
+}
+
+SharedKernel share(Form& form, const kir::Kernel& k, const Numbers& numbers,
+                   std::span<const std::int64_t> varying) {
   if (form.samples.empty()) {
     form.samples.push_back(numbers);
-    return {};
+    Numbers other = imagined(numbers, varying);
+    if (other == numbers) return {};
+    form.first_is_own = false;
+    return make_general(form, k, numbers, {numbers, std::move(other)});
   }
   if (auto known = find(form, numbers)) return *std::move(known);
   if (form.generals.size() == kMostGenerals) return {};
   form.samples.push_back(numbers);
-  kir::Holes holes(form.samples);
-  auto general = std::make_shared<const kir::Kernel>(kir::generalise(k, holes));
-  SharedKernel out{general, holes.values(numbers)};
-  form.generals.push_back({std::move(holes), std::move(general)});
-  return out;
+  return make_general(form, k, numbers, form.samples);
 }
 
 struct Family {
@@ -92,14 +125,15 @@ thread_local std::int64_t shared_here = 0;
 std::int64_t kernels_shared() { return shared_here; }
 
 std::vector<SharedKernel> share_code(std::uint64_t family,
-                                     std::span<const kir::Kernel* const> kernels) {
+                                     std::span<const kir::Kernel* const> kernels,
+                                     std::span<const std::int64_t> varying) {
   std::vector<SharedKernel> out(kernels.size());
   if (family == 0 || env::disabled("shared_code")) return out;
   std::vector<KernelForm> forms = forms_of(kernels);
   const std::lock_guard lock(families().mutex);
   Family& f = find_family(family);
   for (std::size_t k = 0; k < kernels.size(); ++k) {
-    out[k] = share(f.forms[forms[k].key], *kernels[k], forms[k].numbers);
+    out[k] = share(f.forms[forms[k].key], *kernels[k], forms[k].numbers, varying);
     shared_here += out[k].general != nullptr;
     if (!out[k].general) out[k].form = std::move(forms[k]);
   }

@@ -28,9 +28,12 @@ struct SharedKernel {
 /// Programs of one family (0: none) do the same with other sizes and numbers. The kernels of its
 /// first program stay as they are. One that comes again with other numbers becomes one that reads
 /// them at launch, and serves all later ones that differ in no more; kernels correspond that have
-/// one form and come in one order. Thread-safe.
+/// one form and come in one order. What has a form that is new while sizes are known to vary
+/// becomes general at once, in numbers that seem to follow from those (`varying`: the program's own
+/// sizes, in order). Thread-safe.
 std::vector<SharedKernel> share_code(std::uint64_t family,
-                                     std::span<const kir::Kernel* const> kernels);
+                                     std::span<const kir::Kernel* const> kernels,
+                                     std::span<const std::int64_t> varying = {});
 /// The same for a program of the family whose code was found on disk.
 void remember_code(std::uint64_t family, std::span<const KernelForm> forms);
 /// General kernels that share_code gave this thread so far.

@@ -205,6 +205,7 @@ schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& opti
   plan.varying = options.family.varying;
   schedule::Plan made = schedule::make_plan(g, plan);
   made.family = options.family.id;
+  made.varying = options.family.varying;
   return made;
 }
 

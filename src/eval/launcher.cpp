@@ -187,7 +187,8 @@ std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan) {
 
 std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan) {
   std::vector<const kir::Kernel*> kernels = kernels_of(plan);
-  std::vector<codegen::SharedKernel> shared = codegen::share_code(plan.family, kernels);
+  std::vector<codegen::SharedKernel> shared =
+      codegen::share_code(plan.family, kernels, plan.varying);
   for (std::size_t i = 0; i < kernels.size(); ++i)
     if (shared[i].general) kernels[i] = shared[i].general.get();
   return std::make_unique<CpuLauncher>(plan, codegen::compile_kernels(kernels), std::move(shared));

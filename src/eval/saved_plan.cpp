@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/device_kinds.h"
+#include "lilith/error.h"
 
 namespace lilith {
 
@@ -112,7 +113,7 @@ std::optional<Device> read_device(ByteReader& in) {
 }
 
 void write(ByteWriter& out, const Plan& plan) {
-  const auto& [buffers, launches, inputs, outputs, arena_bytes, family] = plan;
+  const auto& [buffers, launches, inputs, outputs, arena_bytes, family, varying] = plan;
   out.count(buffers.size());
   for (const BufferPlan& b : buffers) write(out, b);
   out.count(launches.size());
@@ -121,6 +122,7 @@ void write(ByteWriter& out, const Plan& plan) {
   write(out, outputs);
   out.count(arena_bytes);
   out.number(static_cast<std::int64_t>(family));
+  if (!varying.empty()) throw InternalError("a plan that shares code is not kept");
 }
 
 Plan read_plan(ByteReader& in, const std::vector<Loc>& lines) {

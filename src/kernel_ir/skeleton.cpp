@@ -153,6 +153,7 @@ class SkeletonWriter {
         number(s.prefetch.buffer);
         return expr(s.prefetch.index);
       case Kind::Barrier:
+      case Kind::Mma:  // a GPU's
         return;
     }
   }
@@ -288,6 +289,7 @@ class Generaliser {
       case Kind::Prefetch:
         return Prefetch{s.prefetch.buffer, expr(s.prefetch.index)};
       case Kind::Barrier:
+      case Kind::Mma:  // a GPU's
         break;
     }
     return Barrier{};

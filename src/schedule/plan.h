@@ -59,7 +59,8 @@ struct Plan {
   std::size_t arena_bytes = 0;
   // Programs that do the same with other sizes and numbers have one family, and share code.
   std::uint64_t family = 0;
-  std::string str() const;  // the fusion decisions, for people
+  std::vector<std::int64_t> varying = {};  // PlanOptions::varying
+  std::string str() const;                 // the fusion decisions, for people
 };
 
 }  // namespace lilith::schedule
