@@ -58,6 +58,8 @@ Family join_family(const Graph& g) {
     known.first = std::move(sizes);
     return family;
   }
+  // The first one's plan is its own, whenever it is made: its sums keep their order.
+  if (sizes == known.first) return family;
   for (std::size_t k = 0; k < sizes.size(); ++k) {
     known.varies[k] = known.varies[k] || sizes[k] != known.first[k];
     if (known.varies[k]) family.varying.push_back(sizes[k]);

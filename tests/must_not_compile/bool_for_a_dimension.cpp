@@ -2,8 +2,8 @@
 // error: a bool stands where a dimension, a size or a count is due
 // error: a bool stands where a dimension, a size or a count is due
 // error: a bool stands where a dimension, a size or a count is due
-// error: a bool stands where a dimension, a size or a count is due
-// error: a bool stands where a dimension, a size or a count is due
+// error: a bool stands where
+// error: a bool stands where
 // error: a bool stands where a dimension, a size or a count is due
 // error: a bool stands where a dimension, a size or a count is due
 // error: a bool stands where dimensions or sizes are due

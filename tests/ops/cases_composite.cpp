@@ -79,7 +79,7 @@ std::vector<Case> composite_cases() {
       {"batch_norm",
        {{{4, 3, 2}}, {{3}}, {{3}}},
        [](const Ts& x) { return batch_norm(x[0], {}, {}, x[1], x[2], true); }},
-      {"rms_norm", {{{3, 4}}, {{4}}}, [](const Ts& x) { return rms_norm(x[0], {4}, x[1]); }},
+      {"rms_norm", {{{3, 4}}, {{4}}}, [](const Ts& x) { return rms_norm(x[0], {4}, x[1], 1e-3); }},
       {"var", {{{3, 4}}}, [](const Ts& x) { return var(x[0], {1}); }},
       {"cov", {{{3, 4}}}, [](const Ts& x) { return cov(x[0]); }},
       {"corrcoef", {{{3, 4}}}, [](const Ts& x) { return corrcoef(x[0]); }},
