@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "core/device_kinds.h"
 #include "core/dump.h"
@@ -221,7 +222,8 @@ bool make_smaller(schedule::Target* target) {
   return true;
 }
 
-/// For smaller blocks, where a kernel is too large for the device.
+/// For smaller blocks, where a kernel is too large for the device; without tensor cores, where it
+/// is not shown that what their lanes store lies apart.
 std::shared_ptr<CompiledProgram> compile_prepared(const Graph& g, const Checks& checks,
                                                   const ProgramOptions& options) {
   const Clock::time_point start = Clock::now();
@@ -234,6 +236,8 @@ std::shared_ptr<CompiledProgram> compile_prepared(const Graph& g, const Checks& 
                                                options.guard_bytes);
     } catch (const TooLarge&) {
       if (!make_smaller(&target)) throw;
+    } catch (const kir::Unproved&) {
+      if (!target.gpu || !std::exchange(target.gpu->mma, false)) throw;
     }
   }
 }

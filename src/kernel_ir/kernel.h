@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lilith/error.h"
 #include "lilith/kernel_ir.h"
 
 // The kernel IR's statements: loop nests over the expressions of lilith/kernel_ir.h.
@@ -213,7 +214,12 @@ Stmt make_for(Expr var, LoopKind kind, Block body);  // extent: the variable's
 /// The text form: loops indented, one statement a line.
 std::string to_string(const Kernel& k);
 std::string to_string(Expr x, const Kernel* k = nullptr);
-/// Throws InternalError when the kernel breaks a rule of this file.
+/// That no two threads race is not shown of a kernel; it need not be wrong.
+class Unproved : public InternalError {
+ public:
+  using InternalError::InternalError;
+};
+/// Throws InternalError when the kernel breaks a rule of this file; Unproved for races.
 void verify(const Kernel& k);
 /// The bytes that say all about a kernel but its names: equal for kernels that compile alike.
 std::string canonical_form(const Kernel& k);

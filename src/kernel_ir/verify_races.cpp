@@ -13,6 +13,11 @@
 namespace lilith::kir {
 namespace {
 
+template <class... Args>
+[[noreturn]] void unproved(fmt::format_string<Args...> format, Args&&... args) {
+  throw Unproved("kernel IR: " + fmt::format(format, std::forward<Args>(args)...));
+}
+
 struct Access {
   BufferId buffer;
   bool store;
@@ -197,15 +202,16 @@ class Races {
     };
     each_pair(all, [&](const Access& a, const Access& b) {
       if (!b.place.index)
-        broken("kernel {}: threads of loop {} store to {}, which an mma of theirs reads",
-               kernel_.name, kernel_.pool->var_name(static_cast<VarId>(lanes[0]->i)),
-               name(a.buffer));
+        unproved("kernel {}: threads of loop {} store to {}, which an mma of theirs reads",
+                 kernel_.name, kernel_.pool->var_name(static_cast<VarId>(lanes[0]->i)),
+                 name(a.buffer));
       if (equal_index_means_equal(a.place, b.place, lanes, is_common)) return;
       // That threads have places of their own in memory is a promise, not that of two places.
       if (a.place.index == b.place.index && depends_on_data(a.place.index)) return;
-      broken("kernel {}: threads of loop {} may touch each other's elements of {}: [{}] and [{}]",
-             kernel_.name, kernel_.pool->var_name(static_cast<VarId>(lanes[0]->i)), name(a.buffer),
-             to_string(a.place.index, &kernel_), to_string(b.place.index, &kernel_));
+      unproved("kernel {}: threads of loop {} may touch each other's elements of {}: [{}] and [{}]",
+               kernel_.name, kernel_.pool->var_name(static_cast<VarId>(lanes[0]->i)),
+               name(a.buffer), to_string(a.place.index, &kernel_),
+               to_string(b.place.index, &kernel_));
     });
   }
 
@@ -232,9 +238,9 @@ class Races {
     each_pair(all.found, [&](const Access& a, const Access& b) {
       if (depends_on_data(a.place.index) || depends_on_data(b.place.index)) return;
       if (equal_index_means_equal(a.place, b.place, {grid.var}, is_common)) return;
-      broken("kernel {}: blocks may touch each other's elements of {}: [{}] and [{}]", kernel_.name,
-             name(a.buffer), to_string(a.place.index, &kernel_),
-             to_string(b.place.index, &kernel_));
+      unproved("kernel {}: blocks may touch each other's elements of {}: [{}] and [{}]",
+               kernel_.name, name(a.buffer), to_string(a.place.index, &kernel_),
+               to_string(b.place.index, &kernel_));
     });
   }
 
@@ -253,8 +259,8 @@ class Races {
         int& by = touched_by[b];
         by = by == kNone || by == static_cast<int>(n) ? static_cast<int>(n) : kSeveral;
         if (stored[b] && by == kSeveral)
-          broken("kernel {}: several grid loops touch {}, one of which stores to it", kernel_.name,
-                 name(a.buffer));
+          unproved("kernel {}: several grid loops touch {}, one of which stores to it",
+                   kernel_.name, name(a.buffer));
       }
     }
   }
