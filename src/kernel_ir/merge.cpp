@@ -14,8 +14,7 @@ namespace {
 class Import {
  public:
   Import(const Kernel& from, Kernel* to, std::vector<BufferId> buffers)
-      : from_(from),
-        pool_(*to->pool),
+      : pool_(*to->pool),
         buffers_(std::move(buffers)),
         first_reg_(static_cast<RegId>(to->regs.size())) {
     for (int v = 0; v < from.pool->num_vars(); ++v)
@@ -82,7 +81,6 @@ class Import {
     return out;
   }
 
-  const Kernel& from_;
   Pool& pool_;
   const std::vector<BufferId> buffers_;
   const RegId first_reg_;
