@@ -179,6 +179,22 @@ TEST(GpuSchedule, NarrowTransposesAreLoops) {
   expect_same(Graph({x}, {turned}), {numbers(x.aval(), rng)}, "pointwise");
 }
 
+// What follows a sum over the first dimensions has a column's shape, or is no part of its chain.
+TEST(GpuSchedule, AColumnsSumMayBeReadInAnotherShape) {
+  const Tensor x = parameter(0, {6, 5, 4}, DType::F32);
+  const Tensor norms = sqrt(sum(x * x, {0, 1}));
+  const Tensor factors = where(norms > 2, 2 / norms, ones_like(norms));
+  const Tensor spread = reshape(factors, {1, 1, 4});
+  std::mt19937 rng(9);
+  const Graph g({x}, {x * spread, spread * 3});
+  const RefTensor values = numbers(x.aval(), rng);
+  const auto want = ir::interpret(g, {values});
+  const auto got = GpuPlan(run_passes(g)).interpret({to_storage(values)});
+  for (std::size_t o = 0; o < want.size(); ++o)
+    for (std::int64_t k = 0; k < want[o].aval.numel(); ++k)
+      EXPECT_NEAR(ir::read_f64(got[o]->data(), DType::F32, k), want[o].get(k), 1e-5);
+}
+
 // So many values would not fit into registers as vectors of four.
 TEST(GpuSchedule, ManyOperandsMakeNarrowThreads) {
   const auto how = [](int n) {

@@ -80,6 +80,10 @@ std::vector<Choice> column_chain_ways(Builder& b, const RowChain& g) {
   for (std::size_t k = 1; k < g.stages.size(); ++k) {
     const Map& m = g.stages[k].map;
     if (!m.reduces.empty() || m.domain == first.domain) return {};
+    // What follows the sums has an element a column.
+    const Shape& columns = first.reduces[0]->aval.shape;
+    if (std::ranges::any_of(m.stores, [&](const auto* n) { return n->aval.shape != columns; }))
+      return {};
   }
   // An element of each thread and reduction lies in shared memory.
   if (std::ssize(first.reduces) * 8 * b.target.gpu->threads > b.target.gpu->shared_bytes) return {};
