@@ -22,6 +22,7 @@ std::int64_t disk_cache_limit_bytes();
 /// Removes every entry; how many there were. Error as above.
 std::int64_t clear_disk_cache();
 
+/// Entries that were as written, and those that were not and are gone.
 struct DiskCacheCheck {
   std::int64_t good = 0, dropped = 0;
 };

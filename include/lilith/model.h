@@ -160,6 +160,7 @@ void tie(A& target, B& source, SourceLocation loc = SourceLocation::current()) {
 /// Ref: torch.nn.Module.parameters, torch.nn.Module.named_parameters
 std::vector<Tensor> parameters(ConstModelRef m);
 std::vector<std::pair<std::string, Tensor>> named_parameters(ConstModelRef m);
+/// The buffers, in the same way. Ref: torch.nn.Module.named_buffers
 std::vector<std::pair<std::string, Tensor>> named_buffers(ConstModelRef m);
 
 /// Number of elements of all parameters.

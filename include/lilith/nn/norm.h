@@ -117,6 +117,7 @@ class RMSNorm {
  public:
   explicit RMSNorm(const IntList& normalized_shape, const RMSNormOptions& options = {},
                    SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: RMSNorm(64, 1e-6).
   template <detail::AnyNumber N>
   RMSNorm(const IntList& normalized_shape, N eps, bool elementwise_affine = true,
           SourceLocation loc = SourceLocation::current())
