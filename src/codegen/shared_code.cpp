@@ -92,7 +92,7 @@ struct Families {
   std::unordered_map<std::uint64_t, Family> by_hash;
 };
 // Beyond, all are forgotten: code that was made stays.
-constexpr std::size_t kMostFamilies = 1024;
+constexpr std::size_t kMostFamilies = 1024, kMostForms = 4096;
 
 Families& families() {
   static Families* f = new Families;  // outlives every static that still compiles
@@ -102,7 +102,9 @@ Families& families() {
 Family& find_family(std::uint64_t family) {
   auto& by_hash = families().by_hash;
   if (by_hash.size() >= kMostFamilies && !by_hash.contains(family)) by_hash.clear();
-  return by_hash[family];
+  Family& f = by_hash[family];
+  if (f.forms.size() >= kMostForms) f.forms.clear();
+  return f;
 }
 
 std::vector<KernelForm> forms_of(std::span<const kir::Kernel* const> kernels) {

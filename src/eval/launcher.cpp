@@ -197,10 +197,12 @@ std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan) {
 std::unique_ptr<Launcher> restore_cpu_launcher(const schedule::Plan& plan, std::string_view code) {
   ByteReader in(code);
   std::vector<codegen::CompiledKernel> compiled = codegen::read_kernels(in);
-  const std::vector<codegen::KernelForm> forms = codegen::read_forms(in);
-  if (!in.done() || compiled.size() != plan.launches.size()) return nullptr;
+  std::vector<codegen::KernelForm> forms = codegen::read_forms(in);
+  if (!in.done() || compiled.size() != plan.launches.size() || forms.size() != compiled.size())
+    return nullptr;
   codegen::remember_code(plan.family, forms);
   std::vector<codegen::SharedKernel> own(compiled.size());
+  for (std::size_t i = 0; i < forms.size(); ++i) own[i].form = std::move(forms[i]);
   return std::make_unique<CpuLauncher>(plan, std::move(compiled), std::move(own));
 }
 

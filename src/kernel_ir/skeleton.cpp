@@ -338,7 +338,7 @@ Holes::Range range_of(const std::vector<std::int64_t>& seen) {
                             : static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(
                                   std::max(kRoom * std::abs(v), kSmall))));
     most = std::max(most, room);
-    least = std::min(least, v > 0 ? 1 : v == 0 ? 0 : -room);
+    least = std::min(least, v > 0 ? 1 : v == 0 ? 0 : large ? INT64_MIN : -room);
   }
   return {least, most};
 }
@@ -364,7 +364,8 @@ Holes::Holes(const std::vector<std::vector<Number>>& samples) {
       continue;
     }
     const bool extent = first.role == Number::Role::Extent;
-    const Range range = range_of(key);
+    const bool integer = extent || !is_floating(first.dtype);
+    const Range range = integer ? range_of(key) : Range{INT64_MIN, INT64_MAX};  // bits of a float
     key.push_back(extent ? -1 : static_cast<std::int64_t>(first.dtype));
     const auto [at, is_new] = places.try_emplace(key, static_cast<int>(ranges.size()));
     if (is_new) ranges.push_back(range);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace lilith::schedule {
 namespace {
@@ -39,7 +40,11 @@ Group rest_of(const RowChain& chain, std::size_t count) {
 class Chooser {
  public:
   Chooser(const Backend& backend, const Pick& pick, Builder* b)
-      : backend_(backend), pick_(pick), b_(*b) {}
+      : backend_(backend), pick_(pick), b_(*b) {
+    if (b_.varying.empty()) return;
+    alone_.emplace(b_);
+    alone_->varying.clear();
+  }
 
   void add(const Group& g) {
     if (try_whole(g)) return;
@@ -55,15 +60,39 @@ class Chooser {
 
  private:
   bool try_whole(const Group& g) {
-    std::vector<Choice> ways = backend_.ways(g, b_);
+    std::vector<Choice> ways = alone_ ? like_alone(g) : backend_.ways(g, b_);
     if (ways.empty()) return false;
     const std::size_t k = pick_ ? std::min(pick_(g, ways), ways.size() - 1) : 0;
     Decision d{std::move(ways[k]), {}};
     if (ways.size() > 1) d.next_best = describe(ways[k == 0 ? 1 : 0]);
-    for (const auto& [n, layout] : d.choice.results) b_.add_value(n, layout);
-    if (!d.choice.copies.empty()) b_.copies.try_emplace(d.choice.copies, -1);
+    take(d.choice, &b_);
     decisions.push_back(std::move(d));
     return true;
+  }
+
+  static void take(const Choice& c, Builder* b) {
+    for (const auto& [n, layout] : c.results) b->add_value(n, layout);
+    if (!c.copies.empty()) b->copies.try_emplace(c.copies, -1);
+  }
+
+  // Where extents vary: ways that give the bits of what these extents alone would be given, so that
+  // no result depends on which sizes came before. Layouts stay the same, and with them what the
+  // groups behind can choose from.
+  std::vector<Choice> like_alone(const Group& g) {
+    const std::vector<Choice> alone = backend_.ways(g, *alone_);
+    if (alone.empty()) return {};
+    take(alone.front(), &*alone_);
+    const auto differs = [&](const Choice& c) {
+      return c.sum_order != alone.front().sum_order || c.results != alone.front().results;
+    };
+    std::vector<Choice> ways = backend_.ways(g, b_);
+    std::erase_if(ways, differs);
+    if (!ways.empty()) return ways;
+    const std::vector<std::int64_t> varying = std::exchange(b_.varying, {});
+    ways = backend_.ways(g, b_);
+    b_.varying = varying;
+    std::erase_if(ways, differs);
+    return ways;
   }
 
   // The longest run of stages that one kernel can compute, then the others.
@@ -80,6 +109,7 @@ class Chooser {
   const Backend& backend_;
   const Pick& pick_;
   Builder& b_;
+  std::optional<Builder> alone_;  // as b_ would be if no extent varied
 };
 
 }  // namespace

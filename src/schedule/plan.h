@@ -16,6 +16,7 @@ struct Layout {
   static Layout row_major(int rank);
   /// Elements to step for each (logical) dimension.
   std::vector<std::int64_t> strides(const Shape& shape) const;
+  bool operator==(const Layout&) const = default;
 };
 
 /// A block of memory of a program.

@@ -420,10 +420,15 @@ std::size_t Analysis::body_size(const kir::Block& block) {
   while (!todo.empty()) {
     const Expr e = todo.back();
     todo.pop_back();
-    if (!seen.insert(e.node()).second) continue;
+    if (is_known_number(e) || !seen.insert(e.node()).second) continue;
     todo.insert(todo.end(), e->args.begin(), e->args.end());
   }
   return seen.size();
+}
+
+bool Analysis::is_known_number(Expr e) const {
+  if (e->op == Op::Cast || e->op == Op::Bitcast) return is_known_number(e->args[0]);
+  return e->op == Op::Const || is_number(e);
 }
 
 bool Analysis::has_inner_loop(const kir::Block& block) const {

@@ -65,7 +65,8 @@ class Analysis {
   /// The states (see Deps) that a block changes.
   const std::set<int>& modifies(const kir::Block& block);
   int buffer_state(kir::BufferId b) const { return static_cast<int>(kernel_.regs.size()) + b; }
-  /// Expressions that a loop body holds, counted once each.
+  /// Expressions that a loop body holds, counted once each; numbers do not count, so that a kernel
+  /// that is given them at launch is as long as one that has them in its code.
   std::size_t body_size(const kir::Block& block);
   bool has_inner_loop(const kir::Block& block) const;
   /// Whether the nest only reads register arrays and would be long written out, as the epilogue of
@@ -75,6 +76,8 @@ class Analysis {
  private:
   using LoopStack = std::vector<const kir::For*>;
 
+  /// A constant, or what stands for one.
+  bool is_known_number(kir::Expr e) const;
   const Deps* intern(Deps d);
   Deps own_deps(kir::Expr e);
   void linear_into(kir::Expr e, std::int64_t scale, std::map<std::uint32_t, std::size_t>& at,

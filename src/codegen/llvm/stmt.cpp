@@ -121,7 +121,7 @@ llvm::Value* Emitter::count_of(const kir::For& s) {
 
 // Bodies of up to this many expressions run as several independent ones, larger ones only once more
 // for the tail. The sums' order follows from the body alone, not from the extent.
-constexpr std::size_t kFourCopies = 24, kTwoCopies = 60;
+constexpr std::size_t kFourCopies = 18, kTwoCopies = 50;
 
 void Emitter::emit_vector(const kir::For& s) {
   VectorLoop v;

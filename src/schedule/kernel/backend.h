@@ -16,6 +16,9 @@ struct Choice {
   std::function<void()> emit;                                   // adds its kernels to the plan
   // What says all about the copy of an operand that it makes: free for who makes the same.
   std::vector<std::int64_t> copies = {};
+  // What says how its sums are added up: ways to compute the same group that agree in this give the
+  // same bits. Empty: in the order of the axes, one sum for each element.
+  std::vector<std::int64_t> sum_order = {};
 };
 
 /// What a device knows of kernels: which ways there are, and how each is written.

@@ -58,10 +58,11 @@ void Dots::emit(const std::string& how) {
     if (group_axis >= 0) {
       const auto g = static_cast<std::size_t>(group_axis);
       const std::int64_t extent = axis(group_axis).extent;
-      here[g] = at[g] * number(group) + number(j);
-      // The last group of an extent that varies reaches beyond: the last element again, not stored.
-      read[g] = kir::min(here[g], number(extent - 1));
-      if (extent % group != 0) inside = kir::lt(here[g], number(extent));
+      here[g] = read[g] = at[g] * number(group) + number(j);
+      if (extent % group != 0) {  // what lies beyond: the last element again, not stored
+        read[g] = kir::min(here[g], number(extent - 1));
+        inside = kir::lt(here[g], number(extent));
+      }
     }
     const kir::RegId acc = kernel_.add_reg("acc", dtype_);
     const Expr x = load_a(read), y = load_b(read);
@@ -90,13 +91,9 @@ int lanes_of_sum(const std::vector<Axis>& axes) {
   return -1;
 }
 
-std::int64_t largest_group(const Axis& axis) {
-  if (axis.varies) return kMostSums / 2;
-  const std::int64_t extent = axis.extent;
-  for (std::int64_t n = std::min(extent, kMostSums); n > 1; --n) {
-    if (extent % n == 0) return n;
-  }
-  return 1;
+// Groups of one size: their last one may reach beyond the result.
+std::int64_t group_of(std::int64_t extent) {
+  return divide_up(extent, divide_up(extent, kMostSums));
 }
 
 DotSchedule find_group(const ContractionSpec& spec) {
@@ -104,7 +101,7 @@ DotSchedule find_group(const ContractionSpec& spec) {
   for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
     const Axis& x = spec.axes[static_cast<std::size_t>(i)];
     const bool shares = !x.summed() && (x.a == 0) != (x.b == 0);
-    const std::int64_t group = shares ? largest_group(x) : 1;
+    const std::int64_t group = shares ? group_of(x.extent) : 1;
     if (group <= s.group) continue;
     s.group_axis = i;
     s.group = group;
@@ -134,6 +131,14 @@ double wait_for_operands(const ContractionSpec& spec, const Target& target, DTyp
          walk_in_runs(span_bytes(spec.axes, &Axis::b, size), line * size, target).far(1);
 }
 
+// Elements that are summed, those beyond the result too.
+double summed_elements(const ContractionSpec& spec, const DotSchedule& s) {
+  if (s.group_axis < 0) return spec.result_elements();
+  const std::int64_t extent = spec.axes[static_cast<std::size_t>(s.group_axis)].extent;
+  return spec.result_elements() / static_cast<double>(extent) *
+         static_cast<double>(divide_up(extent, s.group) * s.group);
+}
+
 double cycles_of(const ContractionSpec& spec, const Target& target, DType dtype,
                  const DotSchedule& s) {
   const std::int64_t k = spec.axes[static_cast<std::size_t>(s.sum_axis)].extent;
@@ -145,7 +150,7 @@ double cycles_of(const ContractionSpec& spec, const Target& target, DType dtype,
   // of each line the lanes are added up.
   const double lines = outer > 1 ? 7 : 0;
   const double vector = reloads(spec, target, dtype, s) ? kReloaded : std::max(1.0, 4 / group);
-  return result * (outer * (vectors * vector + 2 / group + lines) + 14) +
+  return summed_elements(spec, s) * (outer * (vectors * vector + 2 / group + lines) + 14) +
          wait_for_operands(spec, target, dtype, k);
 }
 
@@ -163,6 +168,7 @@ void add_dot_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                   spec.axes[static_cast<std::size_t>(s.sum_axis)].name, s.group);
   const Layout layout = Layout::row_major(g.domain.rank());
   Choice way = laid_out(name, cycles_of(spec, b.target, dtype, s), g.stores, layout);
+  way.sum_order = {kInLanes, s.sum_axis};
   way.emit = [&b, g, spec, layout, s, name] { Dots(b, g, spec, layout, s).emit(name); };
   ways->push_back(std::move(way));
 }

@@ -64,6 +64,7 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     share_panels(b, s.swap ? spec.swapped() : spec, s, &way);
+    if (s.chunks > 1) way.sum_order = {kInChunks, s.chunks};
     way.emit = [&b, g, spec, layout, s] {
       if (s.split_axes.empty())
         Tiles(b, g, spec, layout, s).emit();
@@ -95,7 +96,10 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
     return ways;
   }
   ContractionSpec spec = make_spec(b, g.core);
-  if (g.pool != nullptr && !mark_windows(g, &spec)) return {};
+  if (g.pool != nullptr) {
+    if (!mark_windows(g, &spec)) return {};
+    for (Axis& x : spec.axes) x.varies = false;  // windows and masks do not go together
+  }
   mark_strided(b, g, &spec);
   add_tile_ways(b, g, spec, &ways);
   if (spec.macs() > 0) {  // else a sum over nothing, which is 0

@@ -10,6 +10,10 @@ namespace lilith::schedule {
 /// its result that no register tile holds.
 std::vector<Choice> product_ways(Builder& b, const Product& g);
 
+// Orders of sums (Choice::sum_order) other than along the axes.
+constexpr std::int64_t kInChunks = 1;  // so many of the first summed axis, added at the end
+constexpr std::int64_t kInLanes = 2;   // along an axis
+
 // Each kind of way, for a product whose axes are known. Cycles of one thread.
 
 /// Register tiles over the result, in all of their shapes.
