@@ -182,8 +182,9 @@ namespace detail {
 /// The type-erased part of a compiled function: one entry a signature.
 class CompiledBase {
  public:
-  /// loc: the line that errors name where the function's own lines do not matter.
-  explicit CompiledBase(Loc loc);
+  /// loc: the line that errors name where the function's own lines do not matter. captures: the
+  /// function may hold more than its arguments.
+  CompiledBase(Loc loc, bool captures);
   /// Kernels, fusion, memory of each signature compiled so far.
   std::string explain() const;
   /// A page of the same, and of every stage of their graphs; see lilith::explain_html.
@@ -224,7 +225,8 @@ class Compiled : public detail::CompiledBase {
  public:
   /// Holds f; nothing is traced before the first call.
   explicit Compiled(F f, SourceLocation loc = SourceLocation::current())
-      : CompiledBase(loc), f_(std::make_shared<F>(std::move(f))) {}
+      : CompiledBase(loc, std::is_class_v<F> && !std::is_empty_v<F>),
+        f_(std::make_shared<F>(std::move(f))) {}
 
   /// f(args…), as one program; see compile.
   template <class... A>
@@ -262,10 +264,13 @@ class Compiled : public detail::CompiledBase {
 
 /// Compiles a function of tensors, models, optimisers and numbers. The first call of each signature
 /// traces f; later ones run its program. Arguments given by non-const reference are state: the
-/// fields that f assigns are written back. Numbers are part of the signature, Hypers are run-time
-/// inputs; captured numbers are constants. Call it from many threads. Inside grad or another
-/// compile it is a plain call of f. Errors: f uses a captured tensor, asks for a value, keeps a
-/// tensor outside, changes a static field.
+/// fields that f assigns are written back. Numbers are part of the signature: another one traces f
+/// again, and runs the same program once it was seen to change. Hypers are run-time inputs, which
+/// no trace is needed for. A number that f captures is a constant: f is traced again at the second
+/// call and now and then, and at every call once its captures were seen to change, which a line on
+/// stderr says. Call it from many threads. Inside grad or another compile it is a plain call of f.
+/// Errors: f uses a captured tensor, asks for a value, keeps a tensor outside, changes a static
+/// field.
 template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
 Compiled<std::decay_t<F>> compile(F&& f, SourceLocation loc = SourceLocation::current()) {

@@ -64,7 +64,7 @@ bool each_binding(const Entry& entry, CallState& s, std::span<const ArgRef> args
 
 class CompiledImpl {
  public:
-  explicit CompiledImpl(Loc loc) : loc(loc) {}
+  CompiledImpl(Loc loc, bool captures) : loc(loc), captures(captures) {}
 
   CallState* acquire() {
     const runtime::Busy busy;
@@ -136,7 +136,9 @@ class CompiledImpl {
     return {s.num_kernels, s.arena_bytes, s.compile_ms};
   }
 
-  const Loc loc;  // the line of compile
+  const Loc loc;                     // the line of compile
+  const bool captures;               // the function may hold numbers that change
+  std::atomic<bool> changes{false};  // they did: it is traced at each call
   // One trace at a time: the user's function may keep state of its own.
   runtime::ForkMutex trace_mutex;
 
@@ -300,9 +302,60 @@ std::shared_ptr<Entry> trace_entry(std::span<const ArgRef> args, const TraceFunc
   throw InternalError("compile: the trace asks to be repeated again and again");
 }
 
+/// When a function that captures something is traced again, though its signature is known: at the
+/// second call, and then for a small part of the time.
+bool is_due(Entry& entry) {
+  constexpr double kShare = 1.0 / 64;
+  if (++entry.calls == 2) return true;
+  return (driver::now_ms() - entry.traced_at_ms) * kShare > entry.trace_ms;
+}
+
+void say_what_changed(const CompiledImpl& impl, const Entry& before, const Entry& now) {
+  const std::int64_t calls = before.calls - before.traced_calls - 1;
+  fmt::print(stderr,
+             "lilith: compile{}: what the function captures changed after it was traced ({}){}. It "
+             "is traced at every call from now on. Pass a number that changes as an argument or as "
+             "a Hyper.\n",
+             impl.loc ? " at " + impl.loc.str() : "", before.change_to(now),
+             calls > 0 ? fmt::format("; up to {} calls used what was captured before", calls) : "");
+}
+
+/// The entry of the signature that was read.
+void find_or_trace(CompiledImpl& impl, CallState& s, std::span<const ArgRef> args,
+                   const TraceFunction& f) {
+  const double begin = driver::now_ms();
+  const auto trace = [&] {
+    s.entry = trace_entry(args, f);
+    s.signature.read(args);  // what was made real before tracing belongs to it
+  };
+  if (!impl.changes) {
+    s.entry = impl.find(s, args);
+    const bool due = s.entry && impl.captures && is_due(*s.entry);
+    if (s.entry && !due) return driver::count_hit();
+    const std::lock_guard lock(impl.trace_mutex);
+    if (!s.entry) s.entry = impl.find(s, args);
+    if (!s.entry || due) {
+      const std::shared_ptr<Entry> before = std::move(s.entry);
+      trace();
+      s.entry->note_trace(begin);
+      if (!before) return impl.insert(s.entry);
+      if (before->structure == s.entry->structure) {
+        before->note_trace(begin);
+        s.entry = before;
+        return driver::count_hit();
+      }
+      if (!impl.changes.exchange(true)) say_what_changed(impl, *before, *s.entry);
+    }
+    return;
+  }
+  const std::lock_guard lock(impl.trace_mutex);
+  trace();
+}
+
 }  // namespace
 
-CompiledBase::CompiledBase(Loc loc) : impl_(std::make_shared<CompiledImpl>(loc)) {}
+CompiledBase::CompiledBase(Loc loc, bool captures)
+    : impl_(std::make_shared<CompiledImpl>(loc, captures)) {}
 
 std::string CompiledBase::explain() const { return impl_->explain(); }
 void CompiledBase::explain_html(const std::string& path) const { impl_->explain_html(path); }
@@ -321,18 +374,7 @@ CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t 
     CallState& s = *state_;
     const std::span<const ArgRef> all(args, n);
     s.signature.read(all);
-    s.entry = impl_.find(s, all);
-    if (s.entry) {
-      driver::count_hit();
-    } else {
-      const std::lock_guard lock(impl_.trace_mutex);
-      s.entry = impl_.find(s, all);
-      if (!s.entry) {
-        s.entry = trace_entry(all, [&](Tracer& t) { return trace(context, t); });
-        impl_.insert(s.entry);
-        s.signature.read(all);  // what was made real before tracing belongs to it
-      }
-    }
+    find_or_trace(impl_, s, all, [&](Tracer& t) { return trace(context, t); });
     run_entry(s);
     each_binding(
         *s.entry, s, all,

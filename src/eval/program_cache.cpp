@@ -156,6 +156,11 @@ std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
   return find_or_make(key, [&] { return compile_program(g, key.precision); });
 }
 
+bool ProgramCache::has(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  return by_key_.contains(key);
+}
+
 void ProgramCache::clear() {
   std::lock_guard lock(mutex_);
   entries_.clear();

@@ -31,6 +31,7 @@ class ProgramCache {
   /// threads ask for it.
   std::shared_ptr<Program> get(const Request& request);
   std::shared_ptr<Program> get(const Key& key, const Graph& g);
+  bool has(const Key& key);
   void clear();
   /// Whether this thread compiles a program now: others may wait for it.
   static bool is_making();

@@ -1,9 +1,13 @@
 #include "eval/trace_entry.h"
 
 #include <algorithm>
+#include <chrono>
 
+#include "eval/numbers.h"
 #include "eval/program_cache.h"
+#include "ir/hash.h"
 #include "ir/node_map.h"
+#include "ir/text.h"
 #include "transforms/custom_rules.h"
 #include "transforms/markers.h"
 #include "transforms/settle.h"
@@ -29,9 +33,11 @@ class EntryBuilder {
     check_holders();
     const Canonical c = route();
     if (!c.outputs.empty()) {
+      entry_->structure = key_ = c.key;
       bind_inputs(c);
-      key_ = c.key;
+      note_numbers(c);
       graph_ = build_graph(c);
+      if (!ProgramCache::instance().has(key_)) take_numbers();
       entry_->lines = lines_of(c);
     }
     entry_->guards = session_.guards();
@@ -162,6 +168,34 @@ class EntryBuilder {
     return canonicalise(program_outputs);
   }
 
+  // Of a tensor that the function makes of numbers.
+  void note_contents(const ir::NodeImpl& data) {
+    constexpr std::size_t kMostBytes = 1 << 16;
+    const std::size_t bytes = data.aval.bytes();
+    if (data.aval.device != cpu() || bytes > kMostBytes) return;
+    entry_->structure.add(hash_text({static_cast<const char*>(data.storage()->data()), bytes}));
+  }
+
+  void note_numbers(const Canonical& c) {
+    for (const Canonical::Item& item : c.items) {
+      if (item.node->op != &ir::constant_op()) continue;
+      const Attr& value = *item.node->attrs.find("value");
+      entry_->numbers.push_back({ir::attr_text(value), item.node->loc});
+    }
+  }
+
+  // What changes from trace to trace comes as an input.
+  void take_numbers() {
+    WithNumbers made = changing_numbers(std::move(graph_));
+    graph_ = std::move(made.graph);
+    if (made.numbers.empty()) return;
+    std::vector<ir::NodeImpl*> outputs;
+    for (const Tensor& t : graph_.outputs()) outputs.push_back(t.node());
+    key_ = canonicalise(outputs).key;
+    for (StoragePtr& number : made.numbers)
+      entry_->inputs.push_back({Entry::Input::Fixed, 0, false, std::move(number)});
+  }
+
   void bind_inputs(const Canonical& c) {
     const std::size_t slots = session_.parameters().size(),
                       hypers = session_.hyper_parameters().size();
@@ -170,6 +204,7 @@ class EntryBuilder {
       Entry::Input in{Entry::Input::Fixed};
       if (node.op != &ir::parameter_op()) {
         in.fixed = node.storage();
+        note_contents(node);
       } else {
         in.index = static_cast<std::size_t>(node.attrs.integer("index"));
         LILITH_CHECK(
@@ -229,6 +264,27 @@ std::string Entry::explain() const {
   std::string out = label + "\n";
   out += program ? program->stats().text : "nothing to compute\n";
   return out;
+}
+
+double now_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::milli>(now).count();
+}
+
+void Entry::note_trace(double began_ms) {
+  traced_at_ms = now_ms();
+  trace_ms = traced_at_ms - began_ms;
+  traced_calls = calls.load();
+}
+
+std::string Entry::change_to(const Entry& later) const {
+  for (std::size_t k = 0; k < std::min(numbers.size(), later.numbers.size()); ++k) {
+    const auto& [before, at] = numbers[k];
+    const auto& [now, line] = later.numbers[k];
+    if (before == now) continue;
+    return fmt::format("{} -> {}{}", before, now, line ? ", used at " + line.str() : "");
+  }
+  return "it computes something else";
 }
 
 std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args,

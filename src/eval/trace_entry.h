@@ -20,6 +20,11 @@ struct Entry {
     Tensor fixed = {};
   };
 
+  struct Constant {
+    std::string value;
+    Loc loc;
+  };
+
   Key key;
   std::vector<Session::Guard> guards;
   std::vector<Session::Binding> bindings;
@@ -35,11 +40,24 @@ struct Entry {
   std::vector<Loc> lines;            // of the items of its canonical graph
   std::unique_ptr<detail::ResultBox> prototype;
   std::string label;
+  Key structure;                  // of the trace, its constants too
+  std::vector<Constant> numbers;  // of the trace, in order
   std::atomic<std::uint64_t> last_used{0};
+  // Where the function captures something: its calls, and those until it was traced last.
+  std::atomic<std::int64_t> calls{1}, traced_calls{1};
+  std::atomic<double> traced_at_ms{0}, trace_ms{0};  // and how long that took
 
   bool accepts(const Signature& s) const;
   std::string explain() const;
+  /// The function was traced for this signature, from then on until now.
+  void note_trace(double began_ms);
+  /// What the first number is that a later trace of the same signature has otherwise: "1 -> 2, used
+  /// at net.cpp:12".
+  std::string change_to(const Entry& later) const;
 };
+
+/// Of a clock that only moves on.
+double now_ms();
 
 /// Traces, checks and compiles.
 std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args,

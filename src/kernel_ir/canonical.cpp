@@ -84,6 +84,7 @@ class Writer {
         expr(s.loop.var);
         number(s.loop.extent);
         byte(static_cast<int>(s.loop.kind));
+        byte(s.loop.sums);
         expr(s.loop.count);
         return body(s.loop.body);
       case Kind::While:

@@ -32,6 +32,9 @@ struct For {
   // Iterations where they are known at launch alone: an I64 expression of Scalar buffers, from 1 to
   // `extent`. Of Serial, Parallel and Vector loops whose variable indexes no register.
   Expr count = {};
+  // Of a Vector loop: how many sums each total runs as beside each other; 0: as its body's length
+  // suggests. A part of what is computed: it orders the sum.
+  int sums = 0;
 };
 /// A loop while `cond` (re-evaluated each time) holds. Not inside a Vector loop.
 struct While {

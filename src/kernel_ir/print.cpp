@@ -115,9 +115,10 @@ class Printer {
     switch (s.kind) {
       case Stmt::Kind::For:
         begin({s.loop.count});
-        line("{} {} in {}", loop_name(s.loop.kind), text(s.loop.var),
+        line("{} {} in {}{}", loop_name(s.loop.kind), text(s.loop.var),
              s.loop.count ? fmt::format("{}, at most {}", text(s.loop.count), s.loop.extent)
-                          : std::to_string(s.loop.extent));
+                          : std::to_string(s.loop.extent),
+             s.loop.sums > 0 ? fmt::format(", {} sums", s.loop.sums) : "");
         return nested(*s.loop.body);
       case Stmt::Kind::While:
         begin({s.while_loop.cond});

@@ -160,6 +160,7 @@ class SkeletonWriter {
   void loop(const For& l) {
     expr(l.var);
     number(static_cast<int>(l.kind));
+    number(l.sums);
     if (fixed_.allows(l)) {
       number(-1);
       out_.numbers.push_back({Number::Role::Extent, DType::I64, l.extent});
@@ -313,6 +314,7 @@ class Generaliser {
       out.extent = holes_.ranges[static_cast<std::size_t>(slot)].most;
       out.count = place(slot);
     }
+    out.sums = l.sums;
     out.body = body(l.body);
     return out;
   }

@@ -47,7 +47,8 @@ struct Descent {
 };
 
 TEST(Compile, OneTracePerSignature) {
-  int traced = 0;
+  static int traced;  // not captured: what captures something is traced again, to be sure
+  traced = 0;
   auto f = compile([&](Tensor x) {
     ++traced;
     return (x + 1).sum();
@@ -61,7 +62,8 @@ TEST(Compile, OneTracePerSignature) {
 }
 
 TEST(Compile, NumbersArePartOfTheSignature) {
-  int traced = 0;
+  static int traced;
+  traced = 0;
   auto f = compile([&](Tensor x, double k, bool twice) {
     ++traced;
     return twice ? x * k * 2 : x * k;
@@ -73,7 +75,8 @@ TEST(Compile, NumbersArePartOfTheSignature) {
 }
 
 TEST(Compile, StateIsWrittenBack) {
-  int traced = 0;
+  static int traced;
+  traced = 0;
   auto step = compile([&](Model& m, const Descent& d, Tensor x) {
     ++traced;
     m.seen = m.seen + x;
@@ -93,7 +96,8 @@ TEST(Compile, StateIsWrittenBack) {
 }
 
 TEST(Compile, AHyperThatIsReadAsANumberIsAGuard) {
-  int traced = 0;
+  static int traced;
+  traced = 0;
   auto f = compile([&](Tensor x, const Descent& d) {
     ++traced;
     return d.lr > 1 ? x * 10 : x;

@@ -132,14 +132,17 @@ void Emitter::emit_vector(const kir::For& s) {
   const std::int64_t full = s.extent / v.lanes;
   // Large bodies are not worth a second copy for the tail where masks cost next to nothing.
   const std::size_t size = analysis_.body_size(*s.body);
-  const bool masked = !written_out && (s.count || (full > 0 && s.extent % v.lanes != 0)) &&
+  const bool masked = !written_out && s.sums <= 1 &&
+                      (s.count || (full > 0 && s.extent % v.lanes != 0)) &&
                       target_.isa == Isa::Avx512 && (rolled_ != nullptr || size > kTwoCopies);
   if (totals) {
     // A place for the totals' initial values.
     llvm::BasicBlock* next = new_block("lanes");
     v.before = b_.CreateBr(next);
     b_.SetInsertPoint(next);
-    if (!written_out && !masked && !analysis_.has_inner_loop(*s.body))
+    if (s.sums > 0)
+      v.copies = s.sums;
+    else if (!written_out && !masked && !analysis_.has_inner_loop(*s.body))
       v.copies = size <= kFourCopies ? 4 : size <= kTwoCopies ? 2 : 1;
   }
   vector_ = &v;

@@ -30,6 +30,13 @@ struct DotSchedule {
   std::int64_t group = 1;
 };
 
+// So that each FMA need not wait for the one before it, as far as there are registers; the same for
+// all groups that one extent may be given.
+int sums_of(std::int64_t group, const Target& target) {
+  if (group < kMostSums / 2) return 4;
+  return target.vector_registers >= 32 ? 2 : 1;
+}
+
 class Dots : private ProductKernel {
  public:
   Dots(Builder& b, const Product& g, const ContractionSpec& spec, const Layout& layout,
@@ -52,6 +59,14 @@ void Dots::emit(const std::string& how) {
     if (!axis(i).summed()) outer.push_back({at.back(), n});
   }
   Block terms, body, results;
+  const bool is_open = group_axis >= 0 && axis(group_axis).varies;
+  Expr left;  // of an extent that varies, from this group on: a register, of which nothing is known
+  if (is_open) {
+    const kir::RegId reg = kernel_.add_reg("left", DType::I64);
+    const Expr begun = at[static_cast<std::size_t>(group_axis)] * number(group);
+    body.push_back(kir::DeclReg{reg, number(axis(group_axis).extent) - begun});
+    left = pool().read(reg, DType::I64);
+  }
   for (std::int64_t j = 0; j < group; ++j) {
     std::vector<Expr> here = at, read = at;
     Expr inside;
@@ -59,7 +74,11 @@ void Dots::emit(const std::string& how) {
       const auto g = static_cast<std::size_t>(group_axis);
       const std::int64_t extent = axis(group_axis).extent;
       here[g] = read[g] = at[g] * number(group) + number(j);
-      if (extent % group != 0) {  // what lies beyond: the last element again, not stored
+      // What lies beyond: the last element again, not stored.
+      if (is_open) {
+        read[g] = at[g] * number(group) + kir::min(number(j), left - number(1));
+        inside = kir::lt(number(j), left);
+      } else if (extent % group != 0) {
         read[g] = kir::min(here[g], number(extent - 1));
         inside = kir::lt(here[g], number(extent));
       }
@@ -71,6 +90,7 @@ void Dots::emit(const std::string& how) {
     append(&results, only_where(inside, epilogue(out_index(here), pool().read(acc, dtype_))));
   }
   Block sum = in_loop(at[static_cast<std::size_t>(sum_axis)], LoopKind::Vector, std::move(terms));
+  sum.back().loop.sums = sums_of(group, b_.target);
   const std::vector<int> summed = summed_axes();
   for (auto it = summed.rbegin(); it != summed.rend(); ++it) {
     if (*it != sum_axis)
@@ -91,9 +111,11 @@ int lanes_of_sum(const std::vector<Axis>& axes) {
   return -1;
 }
 
-// Groups of one size: their last one may reach beyond the result.
-std::int64_t group_of(std::int64_t extent) {
-  return divide_up(extent, divide_up(extent, kMostSums));
+// Groups of one size: their last one may reach beyond the result. Along an extent that varies they
+// are as large for all, but for the smallest, which are summed otherwise (sums_of).
+std::int64_t group_of(const Axis& axis) {
+  if (axis.varies && axis.extent >= kMostSums / 2) return kMostSums;
+  return divide_up(axis.extent, divide_up(axis.extent, kMostSums));
 }
 
 DotSchedule find_group(const ContractionSpec& spec) {
@@ -101,7 +123,7 @@ DotSchedule find_group(const ContractionSpec& spec) {
   for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
     const Axis& x = spec.axes[static_cast<std::size_t>(i)];
     const bool shares = !x.summed() && (x.a == 0) != (x.b == 0);
-    const std::int64_t group = shares ? group_of(x.extent) : 1;
+    const std::int64_t group = shares ? group_of(x) : 1;
     if (group <= s.group) continue;
     s.group_axis = i;
     s.group = group;

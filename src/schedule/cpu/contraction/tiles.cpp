@@ -187,7 +187,8 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& 
   const std::int64_t vectors = tile.row_count * divide_up(tile.columns, b_.target.lanes(dtype_));
   for (auto it = summed.rbegin(); it != summed.rend(); ++it) {
     // The loop around a short innermost sum would cost as much as its body.
-    const bool unroll = it == summed.rbegin() && axis(*it).extent * vectors <= kMaxUnrolledSum;
+    const bool unroll =
+        it == summed.rbegin() && !axis(*it).varies && axis(*it).extent * vectors <= kMaxUnrolledSum;
     sum = in_loop(tile.at[static_cast<std::size_t>(*it)],
                   unroll ? LoopKind::Unroll : LoopKind::Serial, std::move(sum));
   }
