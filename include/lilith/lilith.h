@@ -6,6 +6,7 @@
 #include "lilith/compile.h"
 #include "lilith/data.h"
 #include "lilith/devices.h"
+#include "lilith/disk_cache.h"
 #include "lilith/functional.h"
 #include "lilith/graph.h"
 #include "lilith/init.h"

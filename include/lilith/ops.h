@@ -14,3 +14,4 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "lilith/ops/spatial.h"

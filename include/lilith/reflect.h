@@ -135,6 +135,9 @@ void walk(T& x, Visitor& v) {
   else if constexpr (is_number_list<T>) {
     v.structure(static_cast<std::int64_t>(x.size()));
     for (auto e : x) v.integer(static_cast<std::int64_t>(e));
+  } else if constexpr (std::is_same_v<T, RealList>) {
+    v.structure(static_cast<std::int64_t>(x.size()));
+    for (const double e : x.vec()) v.real(e);
   } else if constexpr (SelfVisiting<T>)
     walk_self(x, v);
   else if constexpr (is_shared<T>)

@@ -2,6 +2,7 @@
 
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
+#include "lilith/ops/random.h"
 
 namespace lilith {
 
@@ -100,6 +101,11 @@ Tensor Softmin::operator()(const Tensor& x, SourceLocation loc) const {
 Tensor LogSoftmax::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return log_softmax(x, dim);
+}
+
+Tensor RReLU::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return rrelu(x, lower, upper, training);
 }
 
 PReLU::PReLU(Int num_parameters, Real init, SourceLocation loc) {

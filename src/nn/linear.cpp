@@ -48,25 +48,67 @@ Tensor Unflatten::operator()(const Tensor& x, SourceLocation loc) const {
   return unflatten(x, dim, sizes);
 }
 
+namespace {
+
+struct Table {
+  Tensor weight;
+  std::optional<std::int64_t> padding_idx;
+};
+// What both embeddings start with: normal(0, 1), the padding's row 0.
+Table new_table(const char* layer, std::int64_t rows, std::int64_t width,
+                const std::optional<Int>& padding_idx, DType dtype) {
+  LILITH_CHECK(rows > 0 && width > 0,
+               "{}: num_embeddings and embedding_dim must be positive; got {} and {}.", layer, rows,
+               width);
+  Table t{randn({rows, width}, {.dtype = dtype}), {}};
+  if (!padding_idx) return t;
+  LILITH_CHECK(*padding_idx >= -rows && *padding_idx < rows,
+               "{}: padding_idx {} is outside of [{}, {}).", layer, *padding_idx, -rows, rows);
+  t.padding_idx = *padding_idx < 0 ? *padding_idx + rows : std::int64_t(*padding_idx);
+  t.weight = select_scatter(t.weight, zeros({width}, {.dtype = dtype}), 0, *t.padding_idx);
+  return t;
+}
+
+}  // namespace
+
 Embedding::Embedding(Int num_embeddings, Int embedding_dim, const EmbeddingOptions& options,
-                     SourceLocation loc)
-    : padding_idx(options.padding_idx) {
+                     SourceLocation loc) {
   LocScope scope(loc);
-  LILITH_CHECK(num_embeddings > 0 && embedding_dim > 0,
-               "Embedding: num_embeddings and embedding_dim must be positive; got {} and {}.",
-               num_embeddings, embedding_dim);
-  weight = randn({num_embeddings, embedding_dim}, {.dtype = options.dtype});
-  if (!padding_idx) return;
-  LILITH_CHECK(*padding_idx >= -num_embeddings && *padding_idx < num_embeddings,
-               "Embedding: padding_idx {} is outside of [{}, {}).", *padding_idx, -num_embeddings,
-               num_embeddings);
-  if (*padding_idx < 0) *padding_idx += num_embeddings;
-  weight =
-      select_scatter(weight, zeros({embedding_dim}, {.dtype = options.dtype}), 0, *padding_idx);
+  Table t =
+      new_table("Embedding", num_embeddings, embedding_dim, options.padding_idx, options.dtype);
+  weight = std::move(t.weight);
+  padding_idx = t.padding_idx;
 }
 Tensor Embedding::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return embedding(x, weight, padding_idx);
+}
+
+EmbeddingBag::EmbeddingBag(Int num_embeddings, Int embedding_dim,
+                           const EmbeddingBagOptions& options, SourceLocation loc)
+    : max_norm(options.max_norm),
+      norm_type(options.norm_type),
+      scale_grad_by_freq(options.scale_grad_by_freq),
+      mode(options.mode),
+      include_last_offset(options.include_last_offset) {
+  LocScope scope(loc);
+  Table t =
+      new_table("EmbeddingBag", num_embeddings, embedding_dim, options.padding_idx, options.dtype);
+  weight = std::move(t.weight);
+  padding_idx = t.padding_idx;
+}
+Tensor EmbeddingBag::operator()(const Tensor& x, const Tensor& offsets,
+                                const Tensor& per_sample_weights, SourceLocation loc) const {
+  LocScope scope(loc);
+  EmbeddingBagFunctionOptions o{.offsets = offsets,
+                                .norm_type = norm_type,
+                                .scale_grad_by_freq = scale_grad_by_freq,
+                                .mode = mode,
+                                .per_sample_weights = per_sample_weights,
+                                .include_last_offset = include_last_offset};
+  if (max_norm) o.max_norm = *max_norm;
+  if (padding_idx) o.padding_idx = *padding_idx;
+  return embedding_bag(x, weight, o);
 }
 
 }  // namespace lilith

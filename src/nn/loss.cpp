@@ -96,5 +96,33 @@ Tensor TripletMarginLoss::operator()(const Tensor& anchor, const Tensor& positiv
       anchor, positive, negative,
       {.margin = margin, .p = p, .eps = eps, .swap = swap, .reduction = reduction});
 }
+Tensor TripletMarginWithDistanceLoss::operator()(const Tensor& anchor, const Tensor& positive,
+                                                 const Tensor& negative, SourceLocation loc) const {
+  LocScope scope(loc);
+  return triplet_margin_with_distance_loss(anchor, positive, negative,
+                                           {.distance_function = distance_function,
+                                            .margin = margin,
+                                            .swap = swap,
+                                            .reduction = reduction});
+}
+Tensor MultiLabelMarginLoss::operator()(const Tensor& input, const Tensor& target,
+                                        SourceLocation loc) const {
+  LocScope scope(loc);
+  return multilabel_margin_loss(input, target, reduction);
+}
+Tensor CTCLoss::operator()(const Tensor& log_probs, const Tensor& targets,
+                           const Tensor& input_lengths, const Tensor& target_lengths,
+                           SourceLocation loc) const {
+  LocScope scope(loc);
+  return ctc_loss(log_probs, targets, input_lengths, target_lengths,
+                  {.blank = blank, .reduction = reduction, .zero_infinity = zero_infinity});
+}
+Tensor CTCLoss::operator()(const Tensor& log_probs, const Tensor& targets,
+                           const IntList& input_lengths, const IntList& target_lengths,
+                           SourceLocation loc) const {
+  LocScope scope(loc);
+  return ctc_loss(log_probs, targets, input_lengths, target_lengths,
+                  {.blank = blank, .reduction = reduction, .zero_infinity = zero_infinity});
+}
 
 }  // namespace lilith

@@ -160,5 +160,13 @@ Tensor Dropout2d::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return feature_dropout(x, p, training);
 }
+Tensor AlphaDropout::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return alpha_dropout(x, p, training);
+}
+Tensor FeatureAlphaDropout::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return feature_alpha_dropout(x, p, training);
+}
 
 }  // namespace lilith

@@ -1,6 +1,7 @@
 #include "lilith/nn/pool.h"
 
 #include "lilith/ops/nn.h"
+#include "lilith/ops/spatial.h"
 
 namespace lilith {
 
@@ -83,6 +84,56 @@ Tensor AdaptiveMaxPool2d::operator()(const Tensor& x, SourceLocation loc) const 
 Tensor AdaptiveMaxPool3d::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return adaptive_max_pool3d(x, output_size);
+}
+
+namespace detail {
+
+MaxUnpool::MaxUnpool(const IntList& kernel_size, const IntList& stride, const IntList& padding)
+    : kernel_size(kernel_size.vec()), stride(stride.vec()), padding(padding.vec()) {}
+LPPool::LPPool(Real norm_type, const IntList& kernel_size, const IntList& stride, bool ceil_mode)
+    : norm_type(norm_type),
+      kernel_size(kernel_size.vec()),
+      stride(stride.vec()),
+      ceil_mode(ceil_mode) {}
+
+}  // namespace detail
+
+Tensor MaxUnpool1d::operator()(const Tensor& x, const Tensor& indices, const IntList& output_size,
+                               SourceLocation loc) const {
+  LocScope scope(loc);
+  return max_unpool1d(x, indices, kernel_size, stride, padding, output_size);
+}
+Tensor MaxUnpool2d::operator()(const Tensor& x, const Tensor& indices, const IntList& output_size,
+                               SourceLocation loc) const {
+  LocScope scope(loc);
+  return max_unpool2d(x, indices, kernel_size, stride, padding, output_size);
+}
+Tensor MaxUnpool3d::operator()(const Tensor& x, const Tensor& indices, const IntList& output_size,
+                               SourceLocation loc) const {
+  LocScope scope(loc);
+  return max_unpool3d(x, indices, kernel_size, stride, padding, output_size);
+}
+Tensor LPPool1d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return lp_pool1d(x, norm_type, kernel_size, stride, ceil_mode);
+}
+Tensor LPPool2d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return lp_pool2d(x, norm_type, kernel_size, stride, ceil_mode);
+}
+Tensor LPPool3d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return lp_pool3d(x, norm_type, kernel_size, stride, ceil_mode);
+}
+Tensor FractionalMaxPool2d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return fractional_max_pool2d(x, kernel_size,
+                               {.output_size = output_size, .output_ratio = output_ratio});
+}
+Tensor FractionalMaxPool3d::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return fractional_max_pool3d(x, kernel_size,
+                               {.output_size = output_size, .output_ratio = output_ratio});
 }
 
 }  // namespace lilith

@@ -2,6 +2,7 @@
 
 #include "lilith/ops/nn.h"
 #include "lilith/ops/shape.h"
+#include "lilith/ops/spatial.h"
 
 namespace lilith {
 
@@ -68,6 +69,23 @@ Tensor Upsample::operator()(const Tensor& x, SourceLocation loc) const {
   if (size) options.size = *size;
   if (scale_factor) options.scale_factor = *scale_factor;
   return interpolate(x, options);
+}
+Tensor UpsamplingNearest2d::operator()(const Tensor& x, SourceLocation loc) const {
+  return Upsample{.size = size, .scale_factor = scale_factor}(x, loc);
+}
+Tensor UpsamplingBilinear2d::operator()(const Tensor& x, SourceLocation loc) const {
+  return Upsample{.size = size,
+                  .scale_factor = scale_factor,
+                  .mode = Interpolation::Bilinear,
+                  .align_corners = true}(x, loc);
+}
+Tensor Unfold::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return unfold(x, kernel_size, dilation, padding, stride);
+}
+Tensor Fold::operator()(const Tensor& x, SourceLocation loc) const {
+  LocScope scope(loc);
+  return fold(x, output_size, kernel_size, dilation, padding, stride);
 }
 Tensor CosineSimilarity::operator()(const Tensor& a, const Tensor& b, SourceLocation loc) const {
   LocScope scope(loc);

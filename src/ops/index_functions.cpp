@@ -186,26 +186,6 @@ Tensor index_fill(const Arg& x, Dim dim, const Tensor& index, const Arg& value) 
   return masked_fill(t, make_broadcast(named, t.shape(), {d}), value);
 }
 
-Tensor embedding(const Arg& index, const Tensor& weight, std::optional<Int> padding_idx) {
-  LocScope scope(index.loc());
-  const Tensor at = index.tensor();
-  check_index("embedding", at);
-  LILITH_CHECK(weight.ndim() == 2, "embedding: weight is {}; need [rows, features]",
-               weight.aval().str());
-  Tensor table = weight;
-  if (padding_idx) {
-    const I row = from_end(*padding_idx, weight.size(0));
-    LILITH_CHECK(row >= 0 && row < weight.size(0), "embedding: padding_idx {} of {} rows",
-                 *padding_idx, weight.size(0));
-    const Tensor is_padding = compare(
-        "eq", make_iota(weight.shape(), 0, DType::I64, weight.device()), static_cast<double>(row));
-    table = make_select(is_padding, stop_gradient(weight), weight);
-  }
-  Shape out = at.shape();
-  out.push_back(weight.size(1));
-  return make_reshape(make_gather(table, 0, spread_index(at, weight.shape(), 0)), out);
-}
-
 Tensor one_hot(const Arg& x, Int num_classes) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();

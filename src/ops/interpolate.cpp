@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
+#include "lilith/ops/linalg.h"
 #include "lilith/ops/nn.h"
+#include "lilith/ops/shape.h"
+#include "ops/cubic.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -23,7 +27,7 @@ struct Sampling {
   bool centred;
 };
 
-// Keys' kernel with a = -0.75, as PyTorch's bicubic has it: the weight at distance t.
+// The weight of an element at distance t.
 Tensor cubic_weight(const Tensor& t, bool near) {
   constexpr double kA = -0.75;
   const Tensor t2 = mul(t, t), t3 = mul(t2, t);
@@ -44,7 +48,7 @@ Tensor weighted(const Tensor& x, int dim, const Tensor& weight) {
 
 Tensor resample(const Tensor& x, int dim, const Sampling& s, int taps) {
   const Tensor i = make_iota({s.out}, 0, DType::F64, x.device());
-  if (taps == 1) return taken(x, dim, floor(scale(i, s.scale)));
+  if (taps == 1) return taken(x, dim, floor(scale(s.centred ? shift(i, 0.5) : i, s.scale)));
   Tensor source = s.centred ? shift(scale(shift(i, 0.5), s.scale), -0.5) : scale(i, s.scale);
   if (taps == 2) source = maximum(source, full_as(source, 0));
   const Tensor base = floor(source), t = sub(source, base), rest = sub(full_as(t, 1), t);
@@ -52,14 +56,43 @@ Tensor resample(const Tensor& x, int dim, const Sampling& s, int taps) {
     return add(weighted(taken(x, dim, base), dim, rest),
                weighted(taken(x, dim, shift(base, 1)), dim, t));
   }
-  const Tensor weights[] = {cubic_weight(shift(t, 1), false), cubic_weight(t, true),
-                            cubic_weight(rest, true), cubic_weight(shift(rest, 1), false)};
+  const std::array<Tensor, 4> weights = cubic_weights(t);
   Tensor total;
   for (int k = 0; k < 4; ++k) {
-    const Tensor part = weighted(taken(x, dim, shift(base, k - 1)), dim, weights[k]);
+    const Tensor part =
+        weighted(taken(x, dim, shift(base, k - 1)), dim, weights[static_cast<std::size_t>(k)]);
     total = total.defined() ? add(total, part) : part;
   }
   return total;
+}
+
+// What filters are at distance t from the middle; they reach 1 (triangle) or 2 (cubic, a = -0.5)
+// elements.
+double filter_at(double t, bool cubic) {
+  const double d = std::fabs(t);
+  if (!cubic) return std::max(0.0, 1 - d);
+  constexpr double kA = -0.5;
+  if (d < 1) return ((kA + 2) * d - (kA + 3)) * d * d + 1;
+  return d < 2 ? (((d - 5) * d + 8) * d - 4) * kA : 0;
+}
+
+// One dimension by a filter that widens with the step where it is over 1: a product with the
+// weights [out, n], each row of which adds up to 1.
+Tensor antialiased(const Tensor& x, int dim, const Sampling& s, bool cubic) {
+  const double widening = std::max(s.scale, 1.0), support = (cubic ? 2 : 1) * widening;
+  std::vector<double> weights(static_cast<std::size_t>(s.out * s.n), 0);
+  for (I i = 0; i < s.out; ++i) {
+    const double centre = s.scale * (static_cast<double>(i) + 0.5);
+    const I from = std::max<I>(static_cast<I>(centre - support + 0.5), 0),
+            to = std::min<I>(static_cast<I>(centre + support + 0.5), s.n);
+    double total = 0;
+    double* row = weights.data() + i * s.n;
+    for (I j = from; j < to; ++j)
+      total += row[j] = filter_at((static_cast<double>(j) - centre + 0.5) / widening, cubic);
+    for (I j = from; total != 0 && j < to; ++j) row[j] /= total;
+  }
+  const Tensor w = from_data(weights.data(), {s.out, s.n}).to(x.dtype()).to(x.device());
+  return movedim(matmul(movedim(x, dim, -1), transpose(w, 0, 1)), -1, dim);
 }
 
 Tensor area(const Tensor& x, const Ints& size) {
@@ -89,15 +122,27 @@ int spatial_rank(Interpolation mode, int rank) {
 
 }  // namespace
 
+std::array<Tensor, 4> ops::cubic_weights(const Tensor& t) {
+  const Tensor rest = sub(full_as(t, 1), t);
+  return {cubic_weight(shift(t, 1), false), cubic_weight(t, true), cubic_weight(rest, true),
+          cubic_weight(shift(rest, 1), false)};
+}
+
 Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
   LocScope scope(input.loc());
   Tensor x = input.tensor();
   const int n = x.ndim() - 2;
-  const bool picks = o.mode == Interpolation::Nearest;  // values of any dtype
+  const bool exact = o.mode == Interpolation::NearestExact;
+  const bool picks = o.mode == Interpolation::Nearest || exact;  // values of any dtype
   LILITH_CHECK(
       (picks || is_floating(x.dtype())) && n >= 1 && n <= 3 && n == spatial_rank(o.mode, n),
       "interpolate: got {}; need floating [N, C, d...] with as many sizes as the mode has",
       x.aval().str());
+  const bool smooth = o.mode == Interpolation::Bilinear || o.mode == Interpolation::Bicubic;
+  LILITH_CHECK(!o.antialias || smooth,
+               "interpolate: antialias with mode '{}'; need 'bilinear' or "
+               "'bicubic'",
+               o.mode.word());
   LILITH_CHECK(o.size.empty() != o.scale_factor.empty(),
                "interpolate: need size or scale_factor, one of them");
   LILITH_CHECK(o.scale_factor.size() <= 1 || static_cast<int>(o.scale_factor.size()) == n,
@@ -121,13 +166,16 @@ Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
     double step = given ? 1 / factor : static_cast<double>(in) / static_cast<double>(size[k]);
     if (o.align_corners)
       step = size[k] > 1 ? static_cast<double>(in - 1) / static_cast<double>(size[k] - 1) : 0;
-    samplings.push_back({in, size[k], step, !o.align_corners});
+    samplings.push_back({in, size[k], step, picks ? exact : !o.align_corners});
   }
   if (o.mode == Interpolation::Area) return area(x, size);
-  const int taps = o.mode == Interpolation::Nearest ? 1 : o.mode == Interpolation::Bicubic ? 4 : 2;
+  const int taps = picks ? 1 : o.mode == Interpolation::Bicubic ? 4 : 2;
   const DType dtype = x.dtype();
   if (!picks) x = widened(x);
-  for (int d = 0; d < n; ++d) x = resample(x, d + 2, samplings[static_cast<std::size_t>(d)], taps);
+  for (int d = 0; d < n; ++d) {
+    const Sampling& s = samplings[static_cast<std::size_t>(d)];
+    x = o.antialias ? antialiased(x, d + 2, s, taps == 4) : resample(x, d + 2, s, taps);
+  }
   return picks ? x : narrowed(x, dtype);
 }
 

@@ -358,6 +358,50 @@ Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tens
   if (o.swap) far = minimum(far, pairwise_distance(p, n, o.p, o.eps));
   return reduced(at_least_zero(shift(sub(near, far), o.margin)), o.reduction, dtype);
 }
+Tensor triplet_margin_with_distance_loss(const Arg& anchor, const Tensor& positive,
+                                         const Tensor& negative,
+                                         const TripletMarginWithDistanceLossOptions& o) {
+  LocScope scope(anchor.loc());
+  const Tensor a = anchor.tensor();
+  LILITH_CHECK(a.ndim() == positive.ndim() && a.ndim() == negative.ndim(),
+               "triplet_margin_with_distance_loss: anchor is {}, positive {}, negative {}; need as "
+               "many dimensions each",
+               a.aval().str(), positive.aval().str(), negative.aval().str());
+  const auto distance = [&](const Tensor& x, const Tensor& y) {
+    return o.distance_function ? o.distance_function(x, y) : pairwise_distance(x, y);
+  };
+  const Tensor near = distance(a, positive);
+  Tensor far = distance(a, negative);
+  if (o.swap) far = minimum(far, distance(positive, negative));
+  const Tensor gap = shift(sub(widened(near), widened(far)), o.margin);
+  return reduced(at_least_zero(gap), o.reduction, near.dtype());
+}
+Tensor multilabel_margin_loss(const Arg& input, const Tensor& target, Reduction reduction) {
+  LocScope scope(input.loc());
+  const DType dtype = input.tensor().dtype();
+  Tensor x = widened(input.tensor());
+  LILITH_CHECK(is_floating(dtype) && is_integral(target.dtype()) && x.ndim() <= 2 &&
+                   target.shape() == x.shape(),
+               "multilabel_margin_loss: input {}, target {}; need floating [N, C] or [C] and "
+               "integers of that shape",
+               input.tensor().aval().str(), target.aval().str());
+  const bool single = x.ndim() <= 1;
+  const Shape rows = single ? Shape{1, x.numel()} : x.shape();
+  x = make_reshape(x, rows);
+  const Tensor t = make_reshape(make_cast(target, DType::I64), rows);
+  const I classes = x.size(1);
+  const Tensor named = cumprod(make_cast(compare("ge", t, 0), DType::I64), 1);
+  const Tensor listed = compare("ne", named, 0), index = masked(listed, t);
+  const Tensor hits = make_scatter_add(full_as(named, 0), 1, index, named);
+  // [N, j, i]: listed j, and i that is not.
+  const Shape pairs{x.size(0), classes, classes};
+  const Tensor own = make_broadcast(make_gather(x, 1, index), pairs, {0, 1});
+  const Tensor gap = at_least_zero(shift(sub(make_broadcast(x, pairs, {0, 2}), own), 1));
+  const Tensor counts = logical_and(make_broadcast(listed, pairs, {0, 1}),
+                                    make_broadcast(compare("eq", hits, 0), pairs, {0, 2}));
+  const Tensor losses = scale(sum(masked(counts, gap), {1, 2}), 1 / static_cast<double>(classes));
+  return reduced(single ? squeeze(losses, 0) : losses, reduction, dtype);
+}
 Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const Tensor& weight,
                                    Reduction reduction) {
   LocScope scope(input.loc());

@@ -324,6 +324,11 @@ Tensor lp_pool2d(const Arg& x, Real norm_type, const IntList& kernel_size, const
   LocScope scope(x.loc());
   return lp_pool(make_pool("lp_pool2d", 2, kernel_size, stride, 0, 1, ceil_mode), x, norm_type);
 }
+Tensor lp_pool3d(const Arg& x, Real norm_type, const IntList& kernel_size, const IntList& stride,
+                 bool ceil_mode) {
+  LocScope scope(x.loc());
+  return lp_pool(make_pool("lp_pool3d", 3, kernel_size, stride, 0, 1, ceil_mode), x, norm_type);
+}
 Tensor adaptive_avg_pool1d(const Arg& x, const IntList& s) {
   return adaptive_avg("adaptive_avg_pool1d", 1, x, s);
 }

@@ -55,6 +55,11 @@ Tensor compare(std::string_view op, const Tensor& x, double value) {
   return with_number(op, x, value);
 }
 
+Tensor straight_through(const Tensor& value, const Tensor& slope) {
+  const Tensor still = stop_gradient(slope);
+  return add(stop_gradient(value), masked(isfinite(still), sub(slope, still)));
+}
+
 Tensor sqrt_flat_at_zero(const Tensor& x) {
   // By a choice of operands, so that no 0 * inf appears in the gradient.
   const Tensor none = compare("eq", x, 0);

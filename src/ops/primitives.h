@@ -51,6 +51,9 @@ Tensor make_scatter_add(const Tensor& base, int axis, const Tensor& index, const
 /// the gradient 0: what attention does, as PyTorch since 2.5.
 Tensor masked_softmax(const Tensor& scores);
 
+/// The value of `value` with the gradient of `slope`, where that is finite.
+Tensor straight_through(const Tensor& value, const Tensor& slope);
+
 /// sqrt(x), with the slope 0 where x is 0, as PyTorch has it for norms and deviations.
 Tensor sqrt_flat_at_zero(const Tensor& x);
 

@@ -384,14 +384,24 @@ Tensor dropped(const char* op, const Arg& input, double p, bool training, const 
 Tensor dropout(const Arg& x, Real p, bool training) {
   return dropped("dropout", x, p, training, x.tensor().shape());
 }
-Tensor feature_dropout(const Arg& x, Real p, bool training) {
-  LocScope scope(x.loc());
+
+namespace {
+
+// The shape of a mask that drops whole channels of [N, C, ...].
+Shape channels(const char* op, const Arg& x) {
   const Tensor t = x.tensor();
-  LILITH_CHECK(t.ndim() >= 2, "feature_dropout: got {}; need [N, C, ...]", t.aval().str());
+  LocScope scope(x.loc(), op);
+  LILITH_CHECK(t.ndim() >= 2, "{}: got {}; need [N, C, ...]", op, t.aval().str());
   Shape shape(Ints(t.shape().size(), 1));
   shape[0] = t.shape()[0];
   shape[1] = t.shape()[1];
-  return dropped("feature_dropout", x, p, training, shape);
+  return shape;
+}
+
+}  // namespace
+
+Tensor feature_dropout(const Arg& x, Real p, bool training) {
+  return dropped("feature_dropout", x, p, training, channels("feature_dropout", x));
 }
 
 namespace {
@@ -420,11 +430,14 @@ Tensor dropout3d(const Arg& x, Real p, bool training) {
   return dropped_channels("dropout3d", x, p, training, 3);
 }
 
-Tensor alpha_dropout(const Arg& x, Real p, bool training) {
-  LocScope scope(x.loc());
+namespace {
+
+// SELU's saturation where `mask`, repeated to x's shape, drops; then as of mean 0 and variance 1.
+Tensor alpha_dropped(const char* op, const Arg& x, double p, bool training, const Shape& mask) {
+  LocScope scope(x.loc(), op);
   const Tensor given = x.tensor();
-  LILITH_CHECK(p >= 0 && p <= 1, "alpha_dropout: p is {}; need 0 <= p <= 1", p);
-  LILITH_CHECK(is_floating(given.dtype()), "alpha_dropout: got {}; need a floating dtype",
+  LILITH_CHECK(p >= 0 && p <= 1, "{}: p is {}; need 0 <= p <= 1", op, p);
+  LILITH_CHECK(is_floating(given.dtype()), "{}: got {}; need a floating dtype", op,
                given.aval().str());
   if (!training || p == 0) return given;
   if (p == 1) return full_as(given, 0);
@@ -432,8 +445,32 @@ Tensor alpha_dropout(const Arg& x, Real p, bool training) {
   constexpr double kSaturated = -1.7580993408473766;
   const double a = 1 / std::sqrt((kSaturated * kSaturated * p + 1) * (1 - p));
   return rounded_once(given, [&](const Tensor& t) {
-    const Tensor keep = coin(t.shape(), make_full(t.shape(), 1 - p, t.dtype(), t.device()));
-    return shift(scale(make_select(keep, t, full_as(t, kSaturated)), a), -a * kSaturated * p);
+    const Tensor keep = coin(mask, make_full(mask, 1 - p, t.dtype(), t.device()));
+    const Tensor kept = make_select(broadcast_last(keep, t.shape()), t, full_as(t, kSaturated));
+    return shift(scale(kept, a), -a * kSaturated * p);
+  });
+}
+
+}  // namespace
+
+Tensor alpha_dropout(const Arg& x, Real p, bool training) {
+  return alpha_dropped("alpha_dropout", x, p, training, x.tensor().shape());
+}
+Tensor feature_alpha_dropout(const Arg& x, Real p, bool training) {
+  return alpha_dropped("feature_alpha_dropout", x, p, training,
+                       channels("feature_alpha_dropout", x));
+}
+
+Tensor rrelu(const Arg& x, Real lower, Real upper, bool training) {
+  LocScope scope(x.loc());
+  LILITH_CHECK(lower <= upper, "rrelu: slopes from {} to {}; need lower <= upper", lower, upper);
+  const Tensor given = x.tensor();
+  LILITH_CHECK(is_floating(given.dtype()), "rrelu: got {}; need a floating dtype",
+               given.aval().str());
+  if (!training) return leaky_relu(given, (lower + upper) / 2);
+  return rounded_once(given, [&](const Tensor& t) {
+    const Tensor slope = shift(scale(rand_like(t), upper - lower), lower);
+    return make_select(compare("gt", t, 0), t, mul(t, slope));
   });
 }
 

@@ -114,6 +114,33 @@ std::vector<Case> composite_cases() {
        [](const Ts& x) {
          return interpolate(x[0], {.size = {5, 6}, .mode = Interpolation::Bicubic});
        }},
+      {"unfold", {{{2, 2, 5, 4}}}, [](const Ts& x) { return unfold(x[0], {3, 2}, 1, 1, 2); }},
+      {"fold", {{{1, 12, 9}}}, [](const Ts& x) { return fold(x[0], {5, 4}, {3, 2}, 1, 1, 2); }},
+      {"grid_sample",
+       {{{1, 2, 4, 3}}, {{1, 3, 2, 2}, -1.3, 1.3}},
+       [](const Ts& x) { return grid_sample(x[0], x[1], "bilinear", "reflection"); }},
+      {"affine_grid", {{{2, 2, 3}}}, [](const Ts& x) { return affine_grid(x[0], {2, 1, 3, 2}); }},
+      {"max_unpool2d",
+       {{{1, 2, 2, 2}}},
+       [](const Ts& x) {
+         return max_unpool2d(x[0], tensor({{{{0, 3}, {9, 10}}, {{5, 6}, {12, 15}}}}), 2);
+       }},
+      {"embedding_bag",
+       {{{4, 3}}, {{6}, 0, 3, DType::I64}},
+       [](const Ts& x) {
+         return embedding_bag(x[1], x[0], {.offsets = tensor({0, 0}), .mode = "mean"});
+       }},
+      {"ctc_loss",
+       {{{4, 2, 3}}},
+       [](const Ts& x) {
+         return ctc_loss(log_softmax(x[0], 2), tensor({{0, 0}, {0, 0}}), {4, 3}, {2, 1},
+                         {.blank = x[0].size(2) - 1});
+       }},
+      {"multilabel_margin_loss",
+       {{{2, 4}}},
+       [](const Ts& x) {
+         return multilabel_margin_loss(x[0], tensor({{3, 0, -1, 1}, {2, -1, 0, 0}}));
+       }},
       {"einsum",
        {{{2, 3, 4}}, {{4, 5}}},
        [](const Ts& x) { return einsum("bij,jk->bki", {x[0], x[1]}); }},

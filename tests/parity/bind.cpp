@@ -11,6 +11,7 @@ Table bindings() {
   bind_creation(table);
   bind_nn(table);
   bind_resampling(table);
+  bind_spatial(table);
   bind_losses(table);
   bind_composites(table);
   return table;

@@ -32,6 +32,7 @@ void bind_linalg(Table& table);
 void bind_creation(Table& table);
 void bind_nn(Table& table);
 void bind_resampling(Table& table);
+void bind_spatial(Table& table);
 void bind_losses(Table& table);
 void bind_composites(Table& table);
 

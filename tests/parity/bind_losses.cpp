@@ -58,6 +58,28 @@ void bind_classification(Table& t) {
   };
 }
 
+void bind_alignment(Table& t) {
+  t[kPrefix + "multilabel_margin_loss"] = [](const Call& c) {
+    return one(multilabel_margin_loss(c.operand(0), c.tensor(1), reduction_of(c)));
+  };
+  t[kPrefix + "ctc_loss"] = [](const Call& c) {
+    const CTCLossOptions o{.blank = c.integer(4, "blank", 0),
+                           .reduction = reduction_of(c),
+                           .zero_infinity = c.flag(6, "zero_infinity", false)};
+    if (c.is_tensor(2, "input_lengths"))
+      return one(ctc_loss(c.operand(0), c.tensor(1), c.tensor(2), c.tensor(3), o));
+    const IntList inputs = c.longs(2, "input_lengths"), targets = c.longs(3, "target_lengths");
+    return one(ctc_loss(c.operand(0), c.tensor(1), inputs, targets, o));
+  };
+  t[kPrefix + "triplet_margin_with_distance_loss"] = [](const Call& c) {
+    if (c.has(-1, "distance_function")) throw Unsupported("a function of Python");
+    return one(triplet_margin_with_distance_loss(c.operand(0), c.tensor(1), c.tensor(2),
+                                                 {.margin = c.real(-1, "margin", 1),
+                                                  .swap = c.flag(-1, "swap", false),
+                                                  .reduction = reduction_of(c)}));
+  };
+}
+
 void bind_regression(Table& t) {
   for (const auto& [name, f] : {std::pair<const char*, Pointwise>{"mse_loss", mse_loss},
                                 {"l1_loss", l1_loss},
@@ -114,6 +136,7 @@ void bind_margins(Table& t) {
 
 void bind_losses(Table& t) {
   bind_classification(t);
+  bind_alignment(t);
   bind_regression(t);
   bind_margins(t);
 }

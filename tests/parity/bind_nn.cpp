@@ -153,14 +153,6 @@ void bind_nn(Table& t) {
   t[kPrefix + "bilinear"] = [](const Call& c) {
     return one(bilinear(c.operand(0), c.tensor(1), c.tensor(2), c.maybe_tensor(3, "bias")));
   };
-  // The samples are weight, indices.
-  t[kPrefix + "embedding"] = [](const Call& c) {
-    std::optional<std::int64_t> padding_idx;
-    if (c.has(2, "padding_idx")) padding_idx = c.integer(2, "padding_idx");
-    if (c.has(3, "max_norm")) throw Unsupported("max_norm, which changes the weight");
-    if (c.flag(5, "scale_grad_by_freq", false)) throw Unsupported("scale_grad_by_freq");
-    return one(embedding(c.operand(1), c.tensor(0), padding_idx));
-  };
   t[kPrefix + "cosine_similarity"] = [](const Call& c) {
     return one(cosine_similarity(c.operand(0), c.operand(1),
                                  static_cast<int>(c.integer(2, "dim", 1)), c.real(3, "eps", 1e-8)));

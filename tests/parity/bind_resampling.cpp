@@ -27,7 +27,8 @@ void bind_resampling(Table& t) {
         {"bilinear", Interpolation::Bilinear},
         {"bicubic", Interpolation::Bicubic},
         {"trilinear", Interpolation::Trilinear},
-        {"area", Interpolation::Area}}) {
+        {"area", Interpolation::Area},
+        {"nearest-exact", Interpolation::NearestExact}}) {
     t[std::string("nn.functional.interpolate__") + name] = [mode = mode](const Call& c) {
       return resampled(c, mode, 1, c.flag(4, "align_corners", false));
     };

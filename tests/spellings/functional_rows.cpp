@@ -93,6 +93,90 @@ const Row kRows[] = {
     SPELL("F.alpha_dropout(x, 0.5)", F::alpha_dropout(x, 0.5)),
     SPELL("F.gumbel_softmax(x).shape", F::gumbel_softmax(x).shape()),
     SPELL("F.gumbel_softmax(x, hard=True).sum(1)", F::gumbel_softmax(x, 1, true).sum(1).detach()),
+    SPELL("F.unfold(img, 2)", F::unfold(img, 2)),
+    SPELL("F.unfold(x.expand(1, 2, 2, 3), (2, 3), padding=1, stride=(1, 2))",
+          F::unfold(x.expand(1, 2, 2, 3), {2, 3}, {.padding = 1, .stride = {1, 2}})),
+    SPELL("F.unfold(img, 2, 2, 1, 2)", F::unfold(img, 2, 2, 1, 2)),
+    SPELL("F.fold(x.t().repeat(1, 4).reshape(1, 4, 6), (3, 4), 2)",
+          F::fold(x.t().repeat(1, 4).reshape(1, 4, 6), {3, 4}, 2)),
+    SPELL("F.fold(x.repeat(2, 2).reshape(4, 6), (4, 4), 2, padding=1, stride=(2, 3))",
+          F::fold(x.repeat(2, 2).reshape(4, 6), {4, 4}, 2, {.padding = 1, .stride = {2, 3}})),
+    SPELL("F.grid_sample(img, x.view(1, 1, 3, 2), align_corners=False)",
+          F::grid_sample(img, x.view(1, 1, 3, 2))),
+    SPELL("F.grid_sample(img, x.view(1, 3, 1, 2), 'bilinear', 'border', True)",
+          F::grid_sample(img, x.view(1, 3, 1, 2), "bilinear", "border", true)),
+    SPELL("F.grid_sample(img, x.view(1, 3, 1, 2), 'bilinear', 'reflection', False)",
+          F::grid_sample(img, x.view(1, 3, 1, 2), "bilinear", "reflection", false)),
+    SPELL("F.grid_sample(img, x.view(1, 1, 3, 2), mode='nearest', align_corners=False)",
+          F::grid_sample(img, x.view(1, 1, 3, 2), {.mode = "nearest"})),
+    SPELL("F.grid_sample(img, x.view(1, 1, 3, 2), mode='bicubic', align_corners=False)",
+          F::grid_sample(img, x.view(1, 1, 3, 2), {.mode = "bicubic"})),
+    SPELL("F.grid_sample(img, x.view(1, 1, 3, 2), mode='bicubic', padding_mode='border', "
+          "align_corners=True)",
+          F::grid_sample(img, x.view(1, 1, 3, 2),
+                         {.mode = "bicubic", .padding_mode = "border", .align_corners = true})),
+    SPELL(
+        "F.grid_sample(img, x.view(1, 1, 3, 2), mode='bicubic', padding_mode='reflection', "
+        "align_corners=False)",
+        F::grid_sample(img, x.view(1, 1, 3, 2), {.mode = "bicubic", .padding_mode = "reflection"})),
+    SPELL("F.grid_sample(img.view(1, 2, 2, 4, 2), x.view(1, 1, 1, 2, 3), align_corners=False)",
+          F::grid_sample(img.view(1, 2, 2, 4, 2), x.view(1, 1, 1, 2, 3))),
+    SPELL("F.affine_grid(x.unsqueeze(0), (1, 2, 3, 4), align_corners=False)",
+          F::affine_grid(x.unsqueeze(0), {1, 2, 3, 4})),
+    SPELL("F.affine_grid(x.unsqueeze(0), (1, 2, 3, 4), align_corners=True)",
+          F::affine_grid(x.unsqueeze(0), {1, 2, 3, 4}, true)),
+    SPELL("F.affine_grid(x.repeat(2, 1).reshape(1, 3, 4), (1, 2, 3, 4, 2), align_corners=False)",
+          F::affine_grid(x.repeat(2, 1).reshape(1, 3, 4), {1, 2, 3, 4, 2})),
+    SPELL("F.max_unpool2d(*F.max_pool2d(img * x.sum(), 2, return_indices=True), 2)",
+          [&] {
+            auto [values, indices] = F::max_pool2d_with_indices(img * x.sum(), 2);
+            return F::max_unpool2d(values, indices, 2);
+          }()),
+    SPELL("F.max_unpool1d(*F.max_pool1d(x, 2, 1, return_indices=True), 2, 1)",
+          [&] {
+            auto [values, indices] = F::max_pool1d_with_indices(x, 2, 1);
+            return F::max_unpool1d(values, indices, 2, 1);
+          }()),
+    SPELL(
+        "F.fractional_max_pool2d(img * x.sum(), 2, (3, 2), _random_samples=p.view(1, 3, 2)[:, :2])",
+        F::fractional_max_pool2d(
+            img* x.sum(), 2,
+            {.output_size = {3, 2}, .random_samples = p.view(1, 3, 2).slice(1, 0, 2)})),
+    SPELL("F.fractional_max_pool3d(img.view(1, 1, 4, 2, 4), (1, 1, 2), (2, 1, 2), "
+          "return_indices=True, "
+          "_random_samples=p[:1].view(1, 1, 3))[1]",
+          F::fractional_max_pool3d_with_indices(
+              img.view(1, 1, 4, 2, 4), {1, 1, 2},
+              {.output_size = {2, 1, 2}, .random_samples = p[Slice{0, 1}].view(1, 1, 3)})
+              .second),
+    SPELL("F.interpolate(img, scale_factor=1.6, mode='nearest-exact')",
+          F::interpolate(img, {.scale_factor = 1.6, .mode = "nearest-exact"})),
+    SPELL("F.interpolate(img, size=(3, 2), mode='bilinear', antialias=True)",
+          F::interpolate(img, {.size = {3, 2}, .mode = "bilinear", .antialias = true})),
+    SPELL("F.interpolate(img * x.sum(), size=(2, 5), mode='bicubic', antialias=True)",
+          F::interpolate(img* x.sum(), {.size = {2, 5}, .mode = "bicubic", .antialias = true})),
+    SPELL("F.embedding(n, x.t(), scale_grad_by_freq=True)",
+          F::embedding(n, x.t(), {.scale_grad_by_freq = true})),
+    SPELL("F.embedding_bag(n, x.t())", F::embedding_bag(n, x.t())),
+    SPELL("F.embedding_bag(n, x.t(), mode='sum', padding_idx=1)",
+          F::embedding_bag(n, x.t(), {.mode = "sum", .padding_idx = 1})),
+    SPELL("F.embedding_bag(n, x.t(), mode='max', padding_idx=0)",
+          F::embedding_bag(n, x.t(), {.mode = "max", .padding_idx = 0})),
+    SPELL("F.embedding_bag(n.view(-1), x.t(), torch.tensor([0, 2, 2, 5]))",
+          F::embedding_bag(n.view(-1), x.t(), tensor({0, 2, 2, 5}))),
+    SPELL("F.embedding_bag(n.view(-1), x.t(), torch.tensor([0, 4, 6]), mode='max', "
+          "include_last_offset=True)",
+          F::embedding_bag(
+              n.view(-1), x.t(),
+              {.offsets = tensor({0, 4, 6}), .mode = "max", .include_last_offset = true})),
+    SPELL("F.embedding_bag(n, x.t(), mode='sum', per_sample_weights=p)",
+          F::embedding_bag(n, x.t(), {.mode = "sum", .per_sample_weights = p})),
+    SPELL("F.embedding_bag(n, x.t(), scale_grad_by_freq=True)",
+          F::embedding_bag(n, x.t(), {.scale_grad_by_freq = true})),
+    SPELL("F.rrelu(x)", F::rrelu(x)),
+    SPELL("F.feature_alpha_dropout(img, 0.5)", F::feature_alpha_dropout(img, 0.5)),
+    SPELL("F.lp_pool3d(img.view(1, 1, 4, 2, 4) * x.sum(), 2, 2)",
+          F::lp_pool3d(img.view(1, 1, 4, 2, 4) * x.sum(), 2, 2)),
     SPELL("F.scaled_dot_product_attention(seq, seq, seq)",
           F::scaled_dot_product_attention(seq, seq, seq)),
     SPELL("F.scaled_dot_product_attention(seq, seq, seq, is_causal=True)",
@@ -138,6 +222,33 @@ const Row kRows[] = {
     SPELL("F.multi_margin_loss(x, index)", F::multi_margin_loss(x, index)),
     SPELL("F.multilabel_soft_margin_loss(x, mask.float())",
           F::multilabel_soft_margin_loss(x, mask.to(kFloat))),
+    SPELL("F.multilabel_margin_loss(x, torch.tensor([[1, -1, 0], [2, 0, -1]]))",
+          F::multilabel_margin_loss(x, tensor({{1, -1, 0}, {2, 0, -1}}))),
+    SPELL("F.triplet_margin_with_distance_loss(x, y, p, swap=True)",
+          F::triplet_margin_with_distance_loss(x, y, p, {.swap = true})),
+    SPELL("F.triplet_margin_with_distance_loss(x, y, p, distance_function=lambda a, b: (a - "
+          "b).abs().amax(1))",
+          F::triplet_margin_with_distance_loss(
+              x, y, p,
+              {.distance_function = [](Tensor a, Tensor b) { return (a - b).abs().amax(1); }})),
+    SPELL("F.ctc_loss((seq * x.sum()).log_softmax(2), torch.tensor([[1, 2], [1, 1]]), (4, 3), (2, "
+          "1))",
+          F::ctc_loss((seq * x.sum()).log_softmax(2), tensor({{1, 2}, {1, 1}}), {4, 3}, {2, 1})),
+    SPELL(
+        "F.ctc_loss((seq * x.sum()).log_softmax(2), torch.tensor([0, 0, 1]), torch.tensor([4, 4]), "
+        "torch.tensor([2, 1]), blank=2, reduction='none')",
+        F::ctc_loss((seq * x.sum()).log_softmax(2), tensor({0, 0, 1}), tensor({4, 4}),
+                    tensor({2, 1}), {.blank = 2, .reduction = "none"})),
+    SPELL(
+        "F.ctc_loss((seq * x.sum()).log_softmax(2), torch.tensor([[1, 1, 1], [1, 2, 0]]), (4, 4), "
+        "(3, 2), reduction='sum', zero_infinity=True)",
+        F::ctc_loss((seq * x.sum()).log_softmax(2), tensor({{1, 1, 1}, {1, 2, 0}}), {4, 4}, {3, 2},
+                    {.reduction = "sum", .zero_infinity = true})),
+    SPELL("F.ctc_loss((seq * x.sum()).log_softmax(2)[:2], torch.tensor([[1, 1], [1, 2]]), (2, 2), "
+          "(2, 2), reduction='none').detach()",
+          F::ctc_loss((seq * x.sum()).log_softmax(2)[Slice{0, 2}], tensor({{1, 1}, {1, 2}}), {2, 2},
+                      {2, 2}, {.reduction = "none"})
+              .detach()),
     SPELL("F.poisson_nll_loss(x, y)", F::poisson_nll_loss(x, y)),
     SPELL("F.gaussian_nll_loss(x, y, p)", F::gaussian_nll_loss(x, y, p)),
 };

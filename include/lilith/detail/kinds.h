@@ -16,6 +16,11 @@
 #include "lilith/detail/names.h"
 #include "lilith/visitor.h"
 
+namespace lilith {
+class IntList;
+class RealList;
+}  // namespace lilith
+
 // What reflection tells apart.
 namespace lilith::reflect {
 
@@ -121,7 +126,7 @@ constexpr bool is_standard() {
 }
 template <class T>
 inline constexpr bool is_number_list =
-    std::is_same_v<T, std::vector<bool>> || std::is_same_v<T, Shape>;
+    std::is_same_v<T, std::vector<bool>> || std::is_same_v<T, Shape> || std::is_same_v<T, IntList>;
 template <class T>
 inline constexpr bool is_text = std::is_convertible_v<T&, std::string_view>;
 template <class T>

@@ -131,6 +131,17 @@ struct Softmax2d {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
+/// x where x > 0, else a x: in training a is uniform in [lower, upper) for each element, else their
+/// mean. Ref: torch.nn.RReLU, arXiv:1505.00853.
+struct RReLU {
+  Real lower = 1.0 / 8;
+  Real upper = 1.0 / 3;
+  bool inplace = false;
+  bool training = true;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(lower, upper, training)
+};
+
 /// x where x > 0, else weight x; weight [num_parameters] starts as `init`. Ref: torch.nn.PReLU.
 class PReLU {
  public:

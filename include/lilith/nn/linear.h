@@ -1,6 +1,7 @@
 #pragma once
 #include <concepts>
 
+#include "lilith/ops/index.h"
 #include "lilith/reflect.h"
 #include "lilith/tensor.h"
 
@@ -83,6 +84,39 @@ class Embedding {
   Tensor weight;
   std::optional<std::int64_t> padding_idx;
   LILITH_FIELDS(weight, padding_idx)
+};
+
+struct EmbeddingBagOptions {
+  detail::Named named = {};
+  std::optional<Real> max_norm = {};  // rows of a larger norm are read scaled to it
+  Real norm_type = 2;
+  bool scale_grad_by_freq = false;
+  BagMode mode = BagMode::Mean;
+  bool include_last_offset = false;
+  std::optional<Int> padding_idx = {};  // this row is zero and left out of every bag
+  DType dtype = DType::F32;
+};
+
+/// The sum, mean or largest of the rows of weight in each bag. x integers [B, L], or [L] with
+/// offsets [B] -> [B, embedding_dim]; weight [num_embeddings, embedding_dim], normal(0, 1). Ref:
+/// torch.nn.EmbeddingBag.
+class EmbeddingBag {
+ public:
+  EmbeddingBag(Int num_embeddings, Int embedding_dim, const EmbeddingBagOptions& options = {},
+               SourceLocation loc = SourceLocation::current());
+  Tensor operator()(const Tensor& x, const Tensor& offsets = {},
+                    const Tensor& per_sample_weights = {},
+                    SourceLocation loc = SourceLocation::current()) const;
+
+  Tensor weight;
+  std::optional<double> max_norm;
+  double norm_type = 2;
+  bool scale_grad_by_freq = false;
+  BagMode mode;
+  bool include_last_offset = false;
+  std::optional<std::int64_t> padding_idx;
+  LILITH_FIELDS(weight, max_norm, norm_type, scale_grad_by_freq, mode, include_last_offset,
+                padding_idx)
 };
 
 }  // namespace lilith

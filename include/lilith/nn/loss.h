@@ -148,5 +148,34 @@ struct TripletMarginLoss {
   Tensor operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
                     SourceLocation loc = SourceLocation::current()) const;
 };
+/// triplet_margin_with_distance_loss. Ref: torch.nn.TripletMarginWithDistanceLoss.
+struct TripletMarginWithDistanceLoss {
+  DistanceFunction distance_function = {};
+  Real margin = 1;
+  bool swap = false;
+  Reduction reduction = Reduction::Mean;
+  Tensor operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                    SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(margin, swap, reduction)
+};
+/// multilabel_margin_loss: target class numbers before the first negative one. Ref:
+/// torch.nn.MultiLabelMarginLoss.
+struct MultiLabelMarginLoss {
+  Reduction reduction = Reduction::Mean;
+  Tensor operator()(const Tensor& input, const Tensor& target,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
+/// ctc_loss: log-probabilities [T, N, C], targets [N, S] or in a row. Ref: torch.nn.CTCLoss.
+struct CTCLoss {
+  Int blank = 0;
+  Reduction reduction = Reduction::Mean;
+  bool zero_infinity = false;
+  Tensor operator()(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                    const Tensor& target_lengths,
+                    SourceLocation loc = SourceLocation::current()) const;
+  Tensor operator()(const Tensor& log_probs, const Tensor& targets, const IntList& input_lengths,
+                    const IntList& target_lengths,
+                    SourceLocation loc = SourceLocation::current()) const;
+};
 
 }  // namespace lilith

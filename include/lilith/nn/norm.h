@@ -253,4 +253,22 @@ struct Dropout2d {
   LILITH_FIELDS(p, training)
 };
 
+/// In training: SELU's saturation with probability p, then scaled and shifted so that mean 0 and
+/// variance 1 stay; else x. Ref: torch.nn.AlphaDropout, arXiv:1706.02515.
+struct AlphaDropout {
+  Real p = 0.5;
+  detail::ByName by_name = {};
+  bool training = true;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(p, training)
+};
+/// The same for whole channels: x [N, C, …]. Ref: torch.nn.FeatureAlphaDropout.
+struct FeatureAlphaDropout {
+  Real p = 0.5;
+  detail::ByName by_name = {};
+  bool training = true;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(p, training)
+};
+
 }  // namespace lilith

@@ -55,6 +55,23 @@ class AdaptivePool {
 
   std::vector<std::int64_t> output_size;  // -1 keeps a size
 };
+class MaxUnpool {
+ public:
+  /// PyTorch's order: MaxUnpool2d(3, 2, 1). An empty stride is the window's size.
+  MaxUnpool(const IntList& kernel_size, const IntList& stride = {}, const IntList& padding = 0);
+
+  std::vector<std::int64_t> kernel_size, stride, padding;
+};
+class LPPool {
+ public:
+  /// PyTorch's order: LPPool2d(2, 3, 1). An empty stride is the window's size.
+  LPPool(Real norm_type, const IntList& kernel_size, const IntList& stride = {},
+         bool ceil_mode = false);
+
+  double norm_type;
+  std::vector<std::int64_t> kernel_size, stride;
+  bool ceil_mode;
+};
 }  // namespace detail
 
 /// The largest of each window. x [N, C, L] or [C, L]. `MaxPool1d{3, {.stride = 2, .padding = 1}}`,
@@ -140,6 +157,70 @@ class AdaptiveMaxPool3d : public detail::AdaptivePool {
   using AdaptivePool::AdaptivePool;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
   LILITH_FIELDS(output_size)
+};
+
+/// What a max pooling picked, back at its places: x and indices [N, C, L'] or [C, L']. output_size:
+/// the result's, where several pool to x's. Ref: torch.nn.MaxUnpool1d.
+class MaxUnpool1d : public detail::MaxUnpool {
+ public:
+  using MaxUnpool::MaxUnpool;
+  Tensor operator()(const Tensor& x, const Tensor& indices, const IntList& output_size = {},
+                    SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding)
+};
+/// The same for images.
+class MaxUnpool2d : public detail::MaxUnpool {
+ public:
+  using MaxUnpool::MaxUnpool;
+  Tensor operator()(const Tensor& x, const Tensor& indices, const IntList& output_size = {},
+                    SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding)
+};
+/// The same for volumes.
+class MaxUnpool3d : public detail::MaxUnpool {
+ public:
+  using MaxUnpool::MaxUnpool;
+  Tensor operator()(const Tensor& x, const Tensor& indices, const IntList& output_size = {},
+                    SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(kernel_size, stride, padding)
+};
+
+/// (sum x^p)^(1/p) of each window, p = norm_type. Ref: torch.nn.LPPool1d.
+class LPPool1d : public detail::LPPool {
+ public:
+  using LPPool::LPPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(norm_type, kernel_size, stride, ceil_mode)
+};
+/// The same for images.
+class LPPool2d : public detail::LPPool {
+ public:
+  using LPPool::LPPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(norm_type, kernel_size, stride, ceil_mode)
+};
+/// The same for volumes.
+class LPPool3d : public detail::LPPool {
+ public:
+  using LPPool::LPPool;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  LILITH_FIELDS(norm_type, kernel_size, stride, ceil_mode)
+};
+
+/// The largest of windows of kernel_size whose distances vary at random, to output_size or
+/// output_ratio of x's sizes. Ref: torch.nn.FractionalMaxPool2d.
+struct FractionalMaxPool2d {
+  IntList kernel_size;
+  IntList output_size = {};
+  RealList output_ratio = {};
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+/// The same for volumes.
+struct FractionalMaxPool3d {
+  IntList kernel_size;
+  IntList output_size = {};
+  RealList output_ratio = {};
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
 }  // namespace lilith

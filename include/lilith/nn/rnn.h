@@ -183,6 +183,7 @@ class RNNCell {
  public:
   RNNCell(Int input_size, Int hidden_size, const CellOptions& options = {},
           SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: RNNCell(10, 20, true, "relu").
   template <std::same_as<bool> B>
   RNNCell(Int input_size, Int hidden_size, B bias, std::string_view nonlinearity = "tanh",
           SourceLocation loc = SourceLocation::current())
@@ -199,6 +200,7 @@ class GRUCell {
  public:
   GRUCell(Int input_size, Int hidden_size, const CellOptions& options = {},
           SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: GRUCell(10, 20, false).
   template <std::same_as<bool> B>
   GRUCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
       : GRUCell(input_size, hidden_size, CellOptions{.bias = bias}, loc) {}
@@ -212,6 +214,7 @@ class LSTMCell {
  public:
   LSTMCell(Int input_size, Int hidden_size, const CellOptions& options = {},
            SourceLocation loc = SourceLocation::current());
+  /// PyTorch's order: LSTMCell(10, 20, false).
   template <std::same_as<bool> B>
   LSTMCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
       : LSTMCell(input_size, hidden_size, CellOptions{.bias = bias}, loc) {}

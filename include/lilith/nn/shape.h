@@ -116,12 +116,44 @@ struct ChannelShuffle {
   Int groups = 1;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
+/// Blocks of kernel_size under a sliding window as columns: [N, C, H, W] -> [N, C k_h k_w, L].
+/// Ref: torch.nn.Unfold.
+struct Unfold {
+  IntList kernel_size;
+  IntList dilation = 1;
+  IntList padding = 0;
+  IntList stride = 1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+/// Its adjoint: [N, C k_h k_w, L] -> [N, C, H, W], overlapping blocks add up. Ref: torch.nn.Fold.
+struct Fold {
+  IntList output_size;
+  IntList kernel_size;
+  IntList dilation = 1;
+  IntList padding = 0;
+  IntList stride = 1;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
 /// interpolate to `size`, or by `scale_factor`. Ref: torch.nn.Upsample.
 struct Upsample {
   std::optional<IntList> size = {};
   std::optional<RealList> scale_factor = {};
   Interpolation mode = {};
   bool align_corners = false;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+
+/// Upsample in mode "nearest". Ref: torch.nn.UpsamplingNearest2d.
+struct UpsamplingNearest2d {
+  std::optional<IntList> size = {};
+  std::optional<RealList> scale_factor = {};
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+};
+/// Upsample in mode "bilinear" with align_corners. Ref: torch.nn.UpsamplingBilinear2d.
+struct UpsamplingBilinear2d {
+  std::optional<IntList> size = {};
+  std::optional<RealList> scale_factor = {};
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 

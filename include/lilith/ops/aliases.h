@@ -92,6 +92,7 @@ inline Tensor row_stack(const std::vector<Tensor>& tensors,
 inline Tensor as_tensor(const Arg& x) { return x.tensor(); }
 /// Of a tensor its dtype's, as PyTorch has them. Ref: torch.is_floating_point
 inline bool is_floating_point(const Tensor& x) { return is_floating(x.dtype()); }
+/// The number of its elements. Ref: torch.numel
 inline std::int64_t numel(const Tensor& x) { return x.numel(); }
 
 }  // namespace lilith

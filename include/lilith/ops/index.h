@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include "lilith/detail/choice.h"
 #include "lilith/ops/int_list.h"
 #include "lilith/tensor.h"
 
@@ -23,6 +24,43 @@ Tensor index_add(const Arg& x, Dim dim, const Tensor& index, const Tensor& sourc
 /// Rows of weight [V, D]: index [...] -> [..., D]. torch.nn.functional.embedding; the row
 /// padding_idx gets no gradient.
 Tensor embedding(const Arg& index, const Tensor& weight, std::optional<Int> padding_idx = {});
+struct EmbeddingFunctionOptions {
+  detail::Named named = {};
+  std::optional<Int> padding_idx = {};
+  std::optional<Real> max_norm = {};  // rows of a larger norm are read scaled to it
+  Real norm_type = 2;
+  bool scale_grad_by_freq = false;  // a row's gradient is divided by how often index names it
+};
+/// The same with PyTorch's options; weight itself does not change with max_norm: values do not.
+Tensor embedding(const Arg& index, const Tensor& weight, const EmbeddingFunctionOptions& options);
+namespace detail {
+struct BagModeNames {
+  enum class Kind : std::uint8_t { Mean, Sum, Max };
+  static constexpr Kind Mean = Kind::Mean, Sum = Kind::Sum, Max = Kind::Max;
+  static constexpr const char* what = "mode";
+  static constexpr std::string_view words[] = {"mean", "sum", "max"};
+};
+}  // namespace detail
+/// BagMode::Sum, or "sum".
+using BagMode = detail::Choice<detail::BagModeNames>;
+struct EmbeddingBagFunctionOptions {
+  Tensor offsets = {};  // integers [B]: where the bags of a 1-d index begin, ascending from 0
+  std::optional<Real> max_norm = {};
+  Real norm_type = 2;
+  bool scale_grad_by_freq = false;
+  BagMode mode = BagMode::Mean;
+  Tensor per_sample_weights = {};       // of index's shape, for mode "sum"
+  bool include_last_offset = false;     // offsets ends with the number of indices
+  std::optional<Int> padding_idx = {};  // this row is left out of every bag
+};
+/// The sum, mean or largest of the rows of weight [V, D] in each bag. index: integers [B, L], a bag
+/// a row, or [L] with offsets -> [B, D]; empty bags give 0. Errors: offsets with a 2-d index,
+/// per_sample_weights in another mode. Ref: torch.nn.functional.embedding_bag.
+Tensor embedding_bag(const Arg& index, const Tensor& weight,
+                     const EmbeddingBagFunctionOptions& options = {});
+inline Tensor embedding_bag(const Arg& index, const Tensor& weight, const Tensor& offsets) {
+  return embedding_bag(index, weight, EmbeddingBagFunctionOptions{.offsets = offsets});
+}
 /// integers [...] -> i64 [..., num_classes]; -1: as many as x has, whose values are asked for.
 /// Errors: num_classes 0 or below -1; inside `compile` -1.
 Tensor one_hot(const Arg& x, Int num_classes = -1);

@@ -1,5 +1,8 @@
 #pragma once
+#include <functional>
+
 #include "lilith/detail/choice.h"
+#include "lilith/ops/int_list.h"
 #include "lilith/tensor.h"
 
 namespace lilith {
@@ -211,6 +214,19 @@ struct TripletMarginLossOptions {
 /// torch.nn.functional.triplet_margin_loss.
 Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletMarginLossOptions& options = {});
+/// A distance of each row: [N, D], [N, D] -> [N].
+using DistanceFunction = std::function<Tensor(const Tensor&, const Tensor&)>;
+struct TripletMarginWithDistanceLossOptions {
+  DistanceFunction distance_function = {};  // none: pairwise_distance
+  Real margin = 1;
+  bool swap = false;
+  Reduction reduction = Reduction::Mean;
+};
+/// triplet_margin_loss with a distance of one's own. Ref:
+/// torch.nn.functional.triplet_margin_with_distance_loss.
+Tensor triplet_margin_with_distance_loss(const Arg& anchor, const Tensor& positive,
+                                         const Tensor& negative,
+                                         const TripletMarginWithDistanceLossOptions& options = {});
 /// binary_cross_entropy_with_logits, averaged over the last dimension, the classes. input, target:
 /// [N, C] or [C] -> 0-d, or [N]. Ref: torch.nn.functional.multilabel_soft_margin_loss.
 Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target,
@@ -231,5 +247,31 @@ struct MultiMarginLossOptions {
 /// another p. Ref: torch.nn.functional.multi_margin_loss.
 Tensor multi_margin_loss(const Arg& input, const Tensor& target,
                          const MultiMarginLossOptions& options = {});
+/// The sum over classes j of the target and i outside of it of max(0, 1 - (x[j] - x[i])), divided
+/// by C. input [N, C] or [C]; target: integers of its shape, class numbers before the first
+/// negative one -> 0-d, or [N]. Ref: torch.nn.functional.multilabel_margin_loss.
+Tensor multilabel_margin_loss(const Arg& input, const Tensor& target,
+                              Reduction reduction = Reduction::Mean);
+inline Tensor multilabel_margin_loss(const Arg& input, const Tensor& target,
+                                     const ReductionOptions& o) {
+  return multilabel_margin_loss(input, target, o.reduction);
+}
+struct CTCLossOptions {
+  detail::Named named = {};
+  Int blank = 0;
+  Reduction reduction = Reduction::Mean;
+  bool zero_infinity = false;  // 0, with the gradient 0, for targets that no path spells
+};
+/// -log of the probability of all paths that spell the target. log_probs: log-probabilities
+/// [T, N, C] or [T, C]; targets: class numbers [N, S], or all of them in a row (then
+/// target_lengths' values are asked for); input_lengths, target_lengths: integers [N] or []. Mean:
+/// each over its target's length first. The gradient is PyTorch's: that of the logits whose
+/// log_softmax was taken. Errors: other shapes, a blank that is no class. Ref:
+/// torch.nn.functional.ctc_loss; Graves et al., 2006.
+Tensor ctc_loss(const Arg& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                const Tensor& target_lengths, const CTCLossOptions& options = {});
+/// The same with lengths that are known.
+Tensor ctc_loss(const Arg& log_probs, const Tensor& targets, const IntList& input_lengths,
+                const IntList& target_lengths, const CTCLossOptions& options = {});
 
 }  // namespace lilith

@@ -208,6 +208,8 @@ Tensor lp_pool1d(const Arg& x, Real norm_type, const IntList& kernel_size,
                  const IntList& stride = {}, bool ceil_mode = false);
 Tensor lp_pool2d(const Arg& x, Real norm_type, const IntList& kernel_size,
                  const IntList& stride = {}, bool ceil_mode = false);
+Tensor lp_pool3d(const Arg& x, Real norm_type, const IntList& kernel_size,
+                 const IntList& stride = {}, bool ceil_mode = false);
 /// Channels [N, g c, …] read as [N, c, g]: those of the groups take turns. Errors: channels that
 /// groups does not divide. Ref: torch.nn.functional.channel_shuffle
 Tensor channel_shuffle(const Arg& x, Int groups);
@@ -223,12 +225,21 @@ Tensor pixel_shuffle(const Arg& x, Int upscale_factor);
 Tensor pixel_unshuffle(const Arg& x, Int downscale_factor);
 namespace detail {
 struct InterpolationNames {
-  enum class Kind : std::uint8_t { Nearest, Linear, Bilinear, Bicubic, Trilinear, Area };
+  enum class Kind : std::uint8_t {
+    Nearest,
+    Linear,
+    Bilinear,
+    Bicubic,
+    Trilinear,
+    Area,
+    NearestExact
+  };
   static constexpr Kind Nearest = Kind::Nearest, Linear = Kind::Linear, Bilinear = Kind::Bilinear,
-                        Bicubic = Kind::Bicubic, Trilinear = Kind::Trilinear, Area = Kind::Area;
+                        Bicubic = Kind::Bicubic, Trilinear = Kind::Trilinear, Area = Kind::Area,
+                        NearestExact = Kind::NearestExact;
   static constexpr const char* what = "mode";
-  static constexpr std::string_view words[] = {"nearest", "linear",    "bilinear",
-                                               "bicubic", "trilinear", "area"};
+  static constexpr std::string_view words[] = {"nearest",   "linear", "bilinear",     "bicubic",
+                                               "trilinear", "area",   "nearest-exact"};
 };
 }  // namespace detail
 /// Interpolation::Bilinear, or "bilinear".
@@ -240,9 +251,11 @@ struct InterpolateOptions {
   Interpolation mode = Interpolation::Nearest;
   bool align_corners = false;
   bool recompute_scale_factor = false;  // from the sizes, rather than as given
+  bool antialias = false;               // bilinear and bicubic: a smaller result takes all of x
 };
-/// Resamples the sizes of x [N, C, d…]. Ref: torch.nn.functional.interpolate.
-/// Errors: neither or both of size and scale_factor, a mode for another number of sizes.
+/// Resamples the sizes of x [N, C, d…]. "nearest" rounds places down, "nearest-exact" to the
+/// nearest centre. Ref: torch.nn.functional.interpolate. Errors: neither or both of size and
+/// scale_factor, a mode for another number of sizes, antialias with another mode.
 Tensor interpolate(const Arg& x, const InterpolateOptions& options);
 /// PyTorch's order: interpolate(x, {8, 8}), interpolate(x, {}, 2, "bilinear").
 inline Tensor interpolate(const Arg& x, const IntList& size, const RealList& scale_factor = {},

@@ -92,5 +92,11 @@ Tensor dropout3d(const Arg& x, Real p = 0.5, bool training = true);
 /// In training: SELU's saturation with probability p, then scaled and shifted so that mean 0 and
 /// variance 1 stay. Klambauer et al., arXiv:1706.02515. Ref: torch.nn.functional.alpha_dropout
 Tensor alpha_dropout(const Arg& x, Real p = 0.5, bool training = false);
+/// alpha_dropout of whole channels: of the first two dimensions [N, C]. Ref:
+/// torch.nn.functional.feature_alpha_dropout
+Tensor feature_alpha_dropout(const Arg& x, Real p = 0.5, bool training = false);
+/// x where x > 0, else a x: in training a is uniform in [lower, upper) for each element, else their
+/// mean. Errors: lower > upper. Xu et al., arXiv:1505.00853. Ref: torch.nn.functional.rrelu
+Tensor rrelu(const Arg& x, Real lower = 1.0 / 8, Real upper = 1.0 / 3, bool training = false);
 
 }  // namespace lilith
