@@ -8,6 +8,7 @@
 #include "lilith/ops/shape.h"
 #include "ops/indices.h"
 #include "ops/operand.h"
+#include "ops/part_of.h"
 #include "ops/primitives.h"
 
 // Indexing by lists of items, and functions that give x with some elements replaced.
@@ -196,7 +197,7 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
                      "index: index {} of dimension {} of {} is out of range; need {} <= index < {}",
                      item.integer, d, x.aval().str(), -n, n);
         Shape without_d = without(x.shape(), {d});
-        x = make_reshape(slice_dim(x, d, i, i + 1), without_d);
+        x = make_reshape(part_of(x, d, i, i + 1), without_d);
         break;
       }
       case Kind::Slice:

@@ -6,6 +6,7 @@
 #include "lilith/ops/shape.h"
 #include "ops/indices.h"
 #include "ops/operand.h"
+#include "ops/part_of.h"
 #include "ops/primitives.h"
 
 // Functions that take pieces of tensors or join them.
@@ -25,7 +26,7 @@ std::vector<Tensor> cut(const Tensor& x, int dim, const std::vector<I>& sizes) {
   std::vector<Tensor> out;
   I start = 0;
   for (I size : sizes) {
-    out.push_back(slice_dim(x, dim, start, start + size));
+    out.push_back(part_of(x, dim, start, start + size));
     start += size;
   }
   return out;
@@ -55,7 +56,7 @@ Tensor slice(const Arg& x, Dim dim, Int start, Int end, Int step) {
   const int d = existing_dim("slice", t, dim);
   LILITH_CHECK(step >= 1, "slice: step {}; need step >= 1 (flip reverses)", step);
   const SliceRange r(start, end, step, t.shape()[d]);
-  return slice_dim(t, d, r.from, r.to, r.step);
+  return part_of(t, d, r.from, r.to, r.step);
 }
 Tensor narrow(const Arg& x, Dim dim, Int start, Int length) {
   LocScope scope(x.loc());
@@ -66,7 +67,7 @@ Tensor narrow(const Arg& x, Dim dim, Int start, Int length) {
       a >= 0 && length >= 0 && a + length <= n,
       "narrow: {} indices from {} of dimension {} of {}; need 0 <= start and start + length <= {}",
       length, start, d, t.aval().str(), n);
-  return slice_dim(t, d, a, a + length);
+  return part_of(t, d, a, a + length);
 }
 Tensor select(const Arg& x, Dim dim, Int index) {
   LocScope scope(x.loc());
@@ -75,7 +76,7 @@ Tensor select(const Arg& x, Dim dim, Int index) {
   const I n = t.shape()[d], i = from_end(index, n);
   LILITH_CHECK(i >= 0 && i < n, "select: index {} of dimension {} of {}; need {} <= index < {}",
                index, d, t.aval().str(), -n, n);
-  return make_reshape(slice_dim(t, d, i, i + 1), without(t.shape(), {d}));
+  return make_reshape(part_of(t, d, i, i + 1), without(t.shape(), {d}));
 }
 std::vector<Tensor> unbind(const Arg& x, Dim dim) {
   LocScope scope(x.loc());
