@@ -59,7 +59,7 @@ class Graph {
   std::uint64_t hash() const;
   /// The text form, one node a line, inputs first: "%x: f32[2,3] = parameter",
   /// "%7: f32[100,20,24,24] = conv_general(%x, %conv1.weight) {stride=[1,1] …}  # net.cpp:12"; then
-  /// "return %7, %9".
+  /// "return %7, %9". Before them the bodies of loops, inner ones first: "@5c… {", their text, "}".
   std::string str(bool with_locs = true) const;
   /// Throws InternalError when the graph is broken: avals that do not follow from the op's rule,
   /// a leaf that is no input, a wrong arity.
@@ -70,6 +70,23 @@ class Graph {
 
  private:
   std::vector<Tensor> inputs_, outputs_;
+};
+
+/// The function that a node owns, as an attribute (lilith/loops.h). Closed: it reads its inputs and
+/// constants alone. Immutable, shared by the nodes that do the same.
+class Body {
+ public:
+  explicit Body(Graph g);
+  const Graph& graph() const { return graph_; }
+  std::uint64_t hash() const { return hash_; }
+  /// What the printed graph calls it: "@" and the hash.
+  std::string name() const;
+  /// Whether both compute the same from the same inputs: ops, attrs, avals and edges.
+  bool operator==(const Body& other) const;
+
+ private:
+  Graph graph_;
+  std::uint64_t hash_ = 0;
 };
 
 /// Rebuilds a graph bottom-up: `visit` gets each node with its new inputs and returns the

@@ -11,6 +11,7 @@
 #include "lilith/graph.h"
 #include "lilith/init.h"
 #include "lilith/io.h"
+#include "lilith/loops.h"
 #include "lilith/lower.h"
 #include "lilith/memory.h"
 #include "lilith/metrics.h"

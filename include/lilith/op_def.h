@@ -30,6 +30,8 @@ struct VjpCtx {
   Tensor out;
   const Attrs& attrs;
   std::vector<bool> wanted;
+  /// Of an op with several results: their cotangents, undefined where none flows.
+  std::vector<Tensor> cts = {};
 };
 
 /// How the scheduler treats an op.
@@ -42,6 +44,8 @@ enum class OpClass : std::uint8_t {
   Window,       // reduce_window: a small reduction at each output element
   Scatter,      // writes at computed places
   Marker,       // of a transform: seen through before a program is scheduled
+  Loop,         // runs the bodies that its attributes hold; has several results
+  Get,          // one of those results, by attr "index"
 };
 
 /// What the elements of a Reduction are combined by; ArgMax and ArgMin: the index of the first of
@@ -120,6 +124,9 @@ struct OpDef {
   std::function<std::int64_t(const Attrs&)> below;
   /// The operand that holds indices into dimension "axis" of the first; 0: none.
   int index_operand = 0;
+  /// Every Loop: the avals of its results. A Loop's own aval stands for all of them; nodes of the
+  /// op "get" are their values.
+  std::function<std::vector<Aval>(const InferCtx&)> results;
 };
 
 /// Registers an op under its name; the returned definition lives for ever. Error when the name is

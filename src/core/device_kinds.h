@@ -40,6 +40,9 @@ struct DeviceKind {
   /// where that is of no use here. Without it the kind's programs are not kept on disk as a whole.
   std::unique_ptr<Launcher> (*restore)(const schedule::Plan& plan, std::string_view code,
                                        int i) = nullptr;
+  /// Its launcher runs launches that are loops (schedule::LoopPlan). Others get their graphs with
+  /// scans step by step, and while_loops interpreted on the host.
+  bool runs_loops = false;
 };
 
 /// Adds a row for the life of the process and returns the kind that names it; the library's own

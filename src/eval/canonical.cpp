@@ -3,6 +3,7 @@
 #include "core/phases.h"
 #include "ir/hash.h"
 #include "ir/node_map.h"
+#include "transforms/loops.h"
 #include "transforms/markers.h"
 
 namespace lilith::driver {
@@ -137,7 +138,8 @@ Tensor copy_node(const Canonical& c, const Canonical::Item& item, const std::vec
     args.push_back(made[c.edges[item.first_edge + e]]);
   Loc loc = node.loc;
   loc.site = static_cast<std::uint32_t>(made.size()) + 1;
-  return Tensor(new ir::NodeImpl(node.op, std::move(args), node.attrs, node.aval, loc));
+  Attrs attrs = node.op->cls == OpClass::Loop ? ir::without_markers(node.attrs) : node.attrs;
+  return Tensor(new ir::NodeImpl(node.op, std::move(args), std::move(attrs), node.aval, loc));
 }
 
 std::vector<Tensor> pick(const std::vector<Tensor>& made, const std::vector<std::uint32_t>& which) {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -21,7 +22,9 @@
 #include "eval/placement.h"
 #include "eval/saved_plan.h"
 #include "eval/scalar_block.h"
+#include "ir/node.h"
 #include "lilith/compile.h"
+#include "passes/pipeline.h"
 #include "runtime/device_memory.h"
 #include "schedule/plan_record.h"
 #include "schedule/rewrite/prepare.h"
@@ -57,9 +60,10 @@ class CompiledProgram final : public Program {
     if (!launcher_) {
       show_plan(plan_);
       launcher_ = kind_of(device_).launcher(plan_, device_.index);
-      for (schedule::LaunchPlan& l : plan_.launches) l.kernel = {};  // compiled: no longer needed
+      // Compiled: no longer needed.
+      for (schedule::LaunchPlan* l : schedule::kernel_launches(plan_)) l->kernel = {};
     }
-    stats_.num_kernels = static_cast<std::int64_t>(plan_.launches.size());
+    stats_.num_kernels = std::ssize(schedule::kernel_launches(plan_));
     stats_.num_nodes = parts.num_nodes;
     stats_.arena_bytes = static_cast<std::int64_t>(plan_.arena_bytes);
     const std::chrono::duration<double, std::milli> took = Clock::now() - start;
@@ -266,7 +270,20 @@ std::shared_ptr<CompiledProgram> restore(ByteReader& in, const std::vector<Loc>&
 
 }  // namespace
 
+namespace {
+
+bool has_loops(const Graph& g) {
+  return std::ranges::any_of(ir::topological_order(g.outputs()),
+                             [](const ir::NodeImpl* n) { return n->op->cls == OpClass::Loop; });
+}
+
+}  // namespace
+
 std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOptions& options) {
+  if (!kind_of(device_of(g)).runs_loops && has_loops(g)) {
+    const Graph steps = run_passes(passes::unrolled(g));
+    return has_loops(steps) ? make_eager_program(steps) : make_compiled_program(steps, options);
+  }
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());
   schedule::IndexChecks prepared = schedule::prepare(g);

@@ -24,7 +24,8 @@ schedule::Target target(int) {
      .target = target,
      .launcher = [](const schedule::Plan& plan, int) { return make_cpu_launcher(plan); },
      .restore = [](const schedule::Plan& plan, std::string_view code,
-                   int) { return restore_cpu_launcher(plan, code); }});
+                   int) { return restore_cpu_launcher(plan, code); },
+     .runs_loops = true});
 
 }  // namespace
 }  // namespace lilith

@@ -57,6 +57,9 @@ void check_index(const Node& node, const std::vector<const RefTensor*>& in) {
     if (i < 0 || i >= size) schedule::fail_index(node.op_name(), node.loc(), i, 0, size);
 }
 
+/// A body of a loop, as the whole is computed.
+std::vector<RefTensor> run_body(const Graph& g, const std::vector<RefTensor>& inputs);
+
 class EagerProgram final : public Program {
  public:
   explicit EagerProgram(const Graph& g) : graph_(g), nodes_(g.nodes()) {
@@ -73,20 +76,28 @@ class EagerProgram final : public Program {
 
   void run(std::span<const StoragePtr> inputs, std::span<const char>,
            std::span<StoragePtr> outputs) override {
-    std::vector<std::optional<RefTensor>> values(nodes_.size());
-    for (std::size_t k = 0; k < inputs_.size(); ++k) {
-      const auto id = static_cast<std::size_t>(inputs_[k]);
-      values[id] = widen(nodes_[id].aval(), inputs[k]);
-    }
-    for (std::size_t k = 0; k < nodes_.size(); ++k)
-      if (!values[k]) values[k] = compute(k, values);
+    std::vector<RefTensor> given;
+    for (std::size_t k = 0; k < inputs_.size(); ++k)
+      given.push_back(widen(nodes_[static_cast<std::size_t>(inputs_[k])].aval(), inputs[k]));
+    const std::vector<RefTensor> values = interpret(std::move(given));
     for (std::size_t k = 0; k < outputs_.size(); ++k) {
-      const RefTensor& x = *values[static_cast<std::size_t>(outputs_[k])];
+      const RefTensor& x = values[k];
       const StoragePtr made = Storage::allocate(x.aval.bytes());
       narrow(x, made->data());
       if (!outputs[k]) outputs[k] = Storage::allocate(x.aval.bytes(), x.aval.device);
       ir::write(*outputs[k], x.aval, made->data());
     }
+  }
+
+  std::vector<RefTensor> interpret(std::vector<RefTensor> inputs) const {
+    std::vector<std::optional<RefTensor>> values(nodes_.size());
+    for (std::size_t k = 0; k < inputs_.size(); ++k)
+      values[static_cast<std::size_t>(inputs_[k])] = std::move(inputs[k]);
+    for (std::size_t k = 0; k < nodes_.size(); ++k)
+      if (!values[k]) values[k] = compute(k, values);
+    std::vector<RefTensor> out;
+    for (const int k : outputs_) out.push_back(*values[static_cast<std::size_t>(k)]);
+    return out;
   }
 
   ProgramStats stats() const override {
@@ -107,7 +118,7 @@ class EagerProgram final : public Program {
     if (node.op().index_operand > 0) check_index(node, in);
     RefTensor out(node.aval());
     if (node.op().reference) {
-      RefCtx ctx{in, out, node.attrs()};
+      RefCtx ctx{in, out, node.attrs(), &run_body};
       node.op().reference(ctx);
     } else {
       std::vector<RefTensor> copies;
@@ -127,6 +138,10 @@ class EagerProgram final : public Program {
   std::vector<std::vector<int>> edges_;
   std::vector<int> inputs_, outputs_;
 };
+
+std::vector<RefTensor> run_body(const Graph& g, const std::vector<RefTensor>& inputs) {
+  return EagerProgram(g).interpret(inputs);
+}
 
 }  // namespace
 

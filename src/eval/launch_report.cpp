@@ -24,8 +24,9 @@ void show_plan(const schedule::Plan& plan) {
   const bool print = env::debug(4, "schedule");
   if (!print && !dump::on()) return;
   if (dump::on()) dump::write("plan", plan.str());
-  for (std::size_t i = 0; i < plan.launches.size(); ++i) {
-    const LaunchPlan& l = plan.launches[i];
+  const std::vector<const LaunchPlan*> launches = schedule::kernel_launches(plan);
+  for (std::size_t i = 0; i < launches.size(); ++i) {
+    const LaunchPlan& l = *launches[i];
     const std::string text = fmt::format("{}\n  {}\n{}", l.what, l.how, kir::to_string(l.kernel));
     if (print) fmt::print(stderr, "{}\n", text);
     if (dump::on()) dump::write(fmt::format("kernel_{}", i), text);
@@ -129,7 +130,16 @@ std::string launch_table(const schedule::Plan& plan, const std::vector<double>& 
   add_text("schedule",
            [](const LaunchPlan& l) { return l.how + (l.single ? ", one thread" : ""); });
   add_text("next best", [](const LaunchPlan& l) { return l.next_best; });
-  return std::move(table).text(static_cast<std::size_t>(width));
+  std::string text = std::move(table).text(static_cast<std::size_t>(width));
+  for (std::size_t i = 0; i < plan.launches.size(); ++i) {
+    if (!plan.launches[i].loop) continue;
+    for (const schedule::Plan& body : plan.launches[i].loop->bodies) {
+      text += fmt::format("in each step of kernel {}", i);
+      if (body.once > 0) text += fmt::format(" (the first {} in the first step alone)", body.once);
+      text += "\n" + launch_table(body, {}, width);
+    }
+  }
+  return text;
 }
 
 std::string memory_table(const schedule::Plan& plan) {

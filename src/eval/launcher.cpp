@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "codegen/codegen.h"
 #include "codegen/kernel_store.h"
@@ -23,36 +24,47 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using runtime::ThreadTeam;
 
-struct Launch {
-  codegen::CompiledKernel::Fn fn;
-  std::size_t params;  // where its pointers begin
-  bool barrier_before, single;
-};
-
-/// What a kernel is given: a buffer of the program, or the numbers of the launch.
+/// What a kernel is given: a buffer of its plan, or the numbers of the launch.
 struct Param {
   std::size_t buffer;
   const std::int64_t* numbers;
 };
 
+struct LoopCode;
+
+struct Launch {
+  codegen::CompiledKernel::Fn fn;
+  std::size_t params;  // where its pointers begin
+  bool barrier_before, single;
+  std::unique_ptr<LoopCode> loop;  // in place of the kernel
+};
+
+/// A plan's launches, ready to run.
+struct PlanCode {
+  std::vector<Launch> launches;
+  std::vector<Param> params;  // of all launches, one after another
+  std::size_t once = 0;
+};
+
+struct LoopCode {
+  schedule::LoopPlan plan;  // whose bodies are empty
+  std::vector<PlanCode> bodies;
+};
+
 class CpuLauncher final : public Launcher {
  public:
-  /// compiled, shared: by launch.
+  /// compiled, shared: by kernel, as kernels_of lists them.
   CpuLauncher(const schedule::Plan& plan, std::vector<codegen::CompiledKernel> compiled,
               std::vector<codegen::SharedKernel> shared)
       : compiled_(std::move(compiled)), shared_(std::move(shared)) {
     codegen::set_barrier_function([](std::int64_t, std::int64_t n) {
       if (n > 1) ThreadTeam::instance().barrier();
     });
-    for (std::size_t i = 0; i < compiled_.size(); ++i) {
-      const schedule::LaunchPlan& l = plan.launches[i];
-      launches_.push_back({compiled_[i].fn, params_.size(), l.barrier_before, l.single});
-      for (const int b : l.buffers) params_.push_back({static_cast<std::size_t>(b), nullptr});
-      if (shared_[i].general) params_.push_back({0, shared_[i].numbers.data()});
-      scratch_bytes_ =
-          std::max(scratch_bytes_, static_cast<std::size_t>(compiled_[i].scratch_bytes));
-      all_single_ = all_single_ && l.single;
-    }
+    std::size_t next = 0;
+    code_ = code_of(plan, &next);
+    for (const codegen::CompiledKernel& k : compiled_)
+      scratch_bytes_ = std::max(scratch_bytes_, static_cast<std::size_t>(k.scratch_bytes));
+    all_single_ = std::ranges::all_of(code_.launches, [](const Launch& l) { return l.single; });
   }
 
   Code code() const override {
@@ -86,10 +98,10 @@ class CpuLauncher final : public Launcher {
                     const std::function<void(std::size_t)>& after) const override {
     set_params(instance);
     grow_scratch(instance, 1);
-    for (std::size_t i = 0; i < launches_.size(); ++i) {
+    for (std::size_t i = 0; i < code_.launches.size(); ++i) {
       {
         const runtime::DenormalMode mode(flush_denormal());
-        call(launches_[i], instance, 0, 1);
+        call(code_.launches[i], instance, 0, 1);
       }
       after(i);
     }
@@ -97,7 +109,7 @@ class CpuLauncher final : public Launcher {
 
   std::vector<double> run_timed(Instance& instance) const override {
     set_params(instance);
-    std::vector<double> ms(launches_.size());
+    std::vector<double> ms(code_.launches.size());
     Context context{*this, instance, flush_denormal(), &ms};
     run_on_team(context, [](void* c, int thread, int n) {
       const auto& ctx = *static_cast<Context*>(c);
@@ -114,10 +126,32 @@ class CpuLauncher final : public Launcher {
     std::vector<double>* ms;
   };
 
+  // Takes the kernels in their order.
+  PlanCode code_of(const schedule::Plan& plan, std::size_t* next) const {
+    PlanCode code;
+    code.once = plan.once;
+    for (const schedule::LaunchPlan& l : plan.launches) {
+      Launch launch{nullptr, code.params.size(), l.barrier_before, l.single, nullptr};
+      for (const int b : l.buffers) code.params.push_back({static_cast<std::size_t>(b), nullptr});
+      if (l.loop) {
+        launch.loop = std::make_unique<LoopCode>(LoopCode{*l.loop, {}});
+        launch.loop->plan.bodies.clear();
+        for (const schedule::Plan& body : l.loop->bodies)
+          launch.loop->bodies.push_back(code_of(body, next));
+      } else {
+        launch.fn = compiled_[*next].fn;
+        if (shared_[*next].general) code.params.push_back({0, shared_[*next].numbers.data()});
+        ++*next;
+      }
+      code.launches.push_back(std::move(launch));
+    }
+    return code;
+  }
+
   void set_params(Instance& instance) const {
-    instance.params.resize(params_.size());
-    for (std::size_t k = 0; k < params_.size(); ++k) {
-      const Param& p = params_[k];
+    instance.params.resize(code_.params.size());
+    for (std::size_t k = 0; k < code_.params.size(); ++k) {
+      const Param& p = code_.params[k];
       void* address = const_cast<std::int64_t*>(p.numbers);  // that no kernel writes
       instance.params[k] = address ? address : instance.buffers[p.buffer].address();
     }
@@ -137,18 +171,105 @@ class CpuLauncher final : public Launcher {
       instance.scratch.push_back(Storage::allocate(scratch_bytes_));
   }
 
-  KERNEL_CALL static void call(const Launch& l, const Instance& instance, int thread,
-                               int num_threads) {
-    if (l.single && thread != 0) return;
+  static void call(const Launch& l, const Instance& instance, int thread, int num_threads) {
     void* scratch = instance.scratch.empty()
                         ? nullptr
                         : instance.scratch[static_cast<std::size_t>(thread)]->data();
-    l.fn(instance.params.data() + l.params, thread, l.single ? 1 : num_threads, scratch);
+    call(l, instance.params.data() + l.params, thread, num_threads, scratch);
   }
+
+  KERNEL_CALL static void call(const Launch& l, void* const* params, int thread, int num_threads,
+                               void* scratch) {
+    if (l.single && thread != 0) return;
+    const int n = l.single ? 1 : num_threads;
+    if (l.loop)
+      LoopRun(*l.loop, params, thread, n, scratch).run();
+    else
+      l.fn(params, thread, n, scratch);
+  }
+
+  /// A thread's part of a loop. Each thread has pointers of its own, which it moves on.
+  class LoopRun {
+   public:
+    LoopRun(const LoopCode& loop, void* const* buffers, int thread, int num_threads, void* scratch)
+        : loop_(loop),
+          buffers_(buffers),
+          thread_(thread),
+          num_threads_(num_threads),
+          scratch_(scratch) {}
+
+    void run() {
+      std::int64_t steps = 0;
+      switch (loop_.plan.kind) {
+        case schedule::LoopPlan::Kind::Scan:
+          for (; steps < loop_.plan.steps; ++steps) run_body(0, steps);
+          break;
+        case schedule::LoopPlan::Kind::While:
+          for (; goes_on(steps); ++steps) run_body(1, steps);
+          break;
+        case schedule::LoopPlan::Kind::Branch:
+          run_body(is_true(buffers_[loop_.plan.decides]) ? 0 : 1, 0);
+          break;
+      }
+      copy_results(steps);
+    }
+
+   private:
+    using Place = schedule::LoopPlan::Place;
+
+    static bool is_true(const void* value) { return *static_cast<const bool*>(value); }
+    void barrier() const {
+      if (num_threads_ > 1) ThreadTeam::instance().barrier();
+    }
+
+    char* address(const Place& p, std::int64_t step) const {
+      if (step == 0 && p.first >= 0) return static_cast<char*>(buffers_[p.first]);
+      const std::size_t odd = step & 1;
+      return static_cast<char*>(buffers_[p.in[odd]]) + p.offset[odd] + step * p.step;
+    }
+
+    // What a step reads was written before it, by any thread.
+    void run_body(std::size_t k, std::int64_t step) {
+      const PlanCode& body = loop_.bodies[k];
+      const std::vector<Place>& places = loop_.plan.places[k];
+      params_.resize(body.params.size());
+      for (std::size_t i = 0; i < body.params.size(); ++i) {
+        const Param& p = body.params[i];
+        params_[i] = p.numbers ? const_cast<std::int64_t*>(p.numbers)
+                               : static_cast<void*>(address(places[p.buffer], step));
+      }
+      if (step > 0) barrier();
+      for (std::size_t i = step == 0 ? 0 : body.once; i < body.launches.size(); ++i) {
+        const Launch& l = body.launches[i];
+        if (l.barrier_before) barrier();
+        call(l, params_.data() + l.params, thread_, num_threads_, scratch_);
+      }
+    }
+
+    bool goes_on(std::int64_t step) {
+      run_body(0, step);
+      barrier();
+      return is_true(address(loop_.plan.places[0][loop_.plan.asks], step));
+    }
+
+    void copy_results(std::int64_t steps) const {
+      if (loop_.plan.results.empty()) return;
+      barrier();
+      if (thread_ != 0) return;
+      for (const schedule::LoopPlan::Result& r : loop_.plan.results)
+        std::memcpy(buffers_[r.to], address(r.from, steps), r.bytes);
+    }
+
+    const LoopCode& loop_;
+    void* const* buffers_;  // of the launch
+    const int thread_, num_threads_;
+    void* scratch_;
+    std::vector<void*> params_;  // of a body in a step
+  };
 
   void run_thread(const Context& c, int thread, int num_threads) const {
     const runtime::DenormalMode mode(c.flush);
-    for (const Launch& l : launches_) {
+    for (const Launch& l : code_.launches) {
       if (l.barrier_before && num_threads > 1) ThreadTeam::instance().barrier();
       call(l, c.instance, thread, num_threads);
     }
@@ -157,10 +278,10 @@ class CpuLauncher final : public Launcher {
   void time_thread(const Context& c, int thread, int num_threads) const {
     const runtime::DenormalMode mode(c.flush);
     auto& team = ThreadTeam::instance();
-    for (std::size_t i = 0; i < launches_.size(); ++i) {
+    for (std::size_t i = 0; i < code_.launches.size(); ++i) {
       team.barrier();
       const auto start = Clock::now();
-      call(launches_[i], c.instance, thread, num_threads);
+      call(code_.launches[i], c.instance, thread, num_threads);
       team.barrier();
       if (thread == 0)
         (*c.ms)[i] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -169,8 +290,7 @@ class CpuLauncher final : public Launcher {
 
   std::vector<codegen::CompiledKernel> compiled_;
   std::vector<codegen::SharedKernel> shared_;
-  std::vector<Launch> launches_;
-  std::vector<Param> params_;  // of all launches, one after another
+  PlanCode code_;
   std::size_t scratch_bytes_ = 0;
   bool all_single_ = true;
 };
@@ -181,7 +301,8 @@ Launcher::~Launcher() = default;
 
 std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan) {
   std::vector<const kir::Kernel*> kernels;
-  for (const schedule::LaunchPlan& l : plan.launches) kernels.push_back(&l.kernel);
+  for (const schedule::LaunchPlan* l : schedule::kernel_launches(plan))
+    kernels.push_back(&l->kernel);
   return kernels;
 }
 
@@ -198,7 +319,7 @@ std::unique_ptr<Launcher> restore_cpu_launcher(const schedule::Plan& plan, std::
   ByteReader in(code);
   std::vector<codegen::CompiledKernel> compiled = codegen::read_kernels(in);
   std::vector<codegen::KernelForm> forms = codegen::read_forms(in);
-  if (!in.done() || compiled.size() != plan.launches.size() || forms.size() != compiled.size())
+  if (!in.done() || compiled.size() != kernels_of(plan).size() || forms.size() != compiled.size())
     return nullptr;
   codegen::remember_code(plan.family, forms);
   std::vector<codegen::SharedKernel> own(compiled.size());

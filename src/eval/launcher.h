@@ -34,7 +34,7 @@ class Launcher {
   virtual Code code() const { return {}; }
 };
 
-/// By launch.
+/// By launch; those of loops where these stand.
 std::vector<const kir::Kernel*> kernels_of(const schedule::Plan& plan);
 
 /// For this CPU: launches run on the thread team, one thread's alone on the caller.

@@ -36,6 +36,10 @@ const char* class_of(const OpDef& op) {
       return "scatter";
     case OpClass::Marker:
       return "marker";
+    case OpClass::Loop:
+      return "loop";
+    case OpClass::Get:
+      return "get";
   }
   return "";
 }

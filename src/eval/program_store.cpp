@@ -34,7 +34,12 @@ bool has_passes_of_the_user() {
   });
 }
 bool has_ops_of_the_user(const ir::Numbered& g) {
-  return std::ranges::any_of(g.nodes(), [](const ir::NodeImpl* n) { return !is_builtin(*n->op); });
+  return std::ranges::any_of(g.nodes(), [](const ir::NodeImpl* n) {
+    return !is_builtin(*n->op) || std::ranges::any_of(n->attrs.items(), [](const auto& item) {
+      const BodyPtr* body = std::get_if<BodyPtr>(&item.second);
+      return body && has_ops_of_the_user(ir::Numbered((*body)->graph()));
+    });
+  });
 }
 
 void write(ByteWriter& out, const Attr& attr) {
@@ -48,6 +53,8 @@ void write(ByteWriter& out, const Attr& attr) {
         } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
           out.count(value.size());
           for (const std::int64_t x : value) out.number(x);
+        } else if constexpr (std::is_same_v<T, BodyPtr>) {
+          out.text(value->graph().str(false));
         } else {
           out.number(static_cast<std::int64_t>(value));
         }

@@ -12,6 +12,7 @@ namespace lilith {
 using schedule::BufferPlan;
 using schedule::IndexCheck;
 using schedule::LaunchPlan;
+using schedule::LoopPlan;
 using schedule::Plan;
 
 namespace {
@@ -73,9 +74,67 @@ BufferPlan read_buffer(ByteReader& in) {
   return b;
 }
 
+void write(ByteWriter& out, const LoopPlan::Place& p) {
+  const auto& [in, offset, step, first] = p;
+  for (const std::int64_t x :
+       {std::int64_t{in[0]}, std::int64_t{in[1]}, offset[0], offset[1], step, std::int64_t{first}})
+    out.number(x);
+}
+
+LoopPlan::Place read_place(ByteReader& in) {
+  LoopPlan::Place p;
+  for (int& x : p.in) x = static_cast<int>(in.number());
+  for (std::int64_t& x : p.offset) x = in.number();
+  p.step = in.number();
+  p.first = static_cast<int>(in.number());
+  return p;
+}
+
+void write(ByteWriter& out, const LoopPlan& loop) {
+  const auto& [kind, steps, decides, asks, bodies, places, results] = loop;
+  out.number(static_cast<int>(kind));
+  out.number(steps);
+  out.number(decides);
+  out.count(asks);
+  out.count(bodies.size());
+  for (std::size_t k = 0; k < bodies.size(); ++k) {
+    write(out, bodies[k]);
+    out.count(places[k].size());
+    for (const LoopPlan::Place& p : places[k]) write(out, p);
+  }
+  out.count(results.size());
+  for (const auto& [to, from, bytes] : results) {
+    out.number(to);
+    write(out, from);
+    out.count(bytes);
+  }
+}
+
+LoopPlan read_loop(ByteReader& in, const std::vector<Loc>& lines) {
+  LoopPlan loop;
+  loop.kind = static_cast<LoopPlan::Kind>(in.number());
+  loop.steps = in.number();
+  loop.decides = static_cast<int>(in.number());
+  loop.asks = static_cast<std::size_t>(in.number());
+  loop.bodies.resize(in.count());
+  loop.places.resize(loop.bodies.size());
+  for (std::size_t k = 0; k < loop.bodies.size(); ++k) {
+    loop.bodies[k] = read_plan(in, lines);
+    loop.places[k].resize(in.count());
+    for (LoopPlan::Place& p : loop.places[k]) p = read_place(in);
+  }
+  loop.results.resize(in.count());
+  for (LoopPlan::Result& r : loop.results) {
+    r.to = static_cast<int>(in.number());
+    r.from = read_place(in);
+    r.bytes = static_cast<std::size_t>(in.number());
+  }
+  return loop;
+}
+
 void write(ByteWriter& out, const LaunchPlan& l) {
-  const auto& [kernel, buffers, params, written, loc, what, how, cycles, next_best, flops, bytes,
-               barrier_before, single] = l;
+  const auto& [kernel, loop, buffers, params, written, loc, what, how, cycles, next_best, flops,
+               bytes, barrier_before, single] = l;
   write(out, buffers);
   write(out, params);
   write(out, written);
@@ -86,6 +145,8 @@ void write(ByteWriter& out, const LaunchPlan& l) {
   for (const double x : {cycles, flops, bytes}) out.real(x);
   out.number(barrier_before);
   out.number(single);
+  out.number(loop != nullptr);
+  if (loop) write(out, *loop);
 }
 
 LaunchPlan read_launch(ByteReader& in, const std::vector<Loc>& lines) {
@@ -100,6 +161,7 @@ LaunchPlan read_launch(ByteReader& in, const std::vector<Loc>& lines) {
   for (double* x : {&l.cycles, &l.flops, &l.bytes}) *x = in.real();
   l.barrier_before = in.number() != 0;
   l.single = in.number() != 0;
+  if (in.number() != 0 && in.ok()) l.loop = std::make_shared<LoopPlan>(read_loop(in, lines));
   return l;
 }
 
@@ -113,7 +175,7 @@ std::optional<Device> read_device(ByteReader& in) {
 }
 
 void write(ByteWriter& out, const Plan& plan) {
-  const auto& [buffers, launches, inputs, outputs, arena_bytes, family, varying] = plan;
+  const auto& [buffers, launches, inputs, outputs, arena_bytes, once, family, varying] = plan;
   out.count(buffers.size());
   for (const BufferPlan& b : buffers) write(out, b);
   out.count(launches.size());
@@ -121,6 +183,7 @@ void write(ByteWriter& out, const Plan& plan) {
   write(out, inputs);
   write(out, outputs);
   out.count(arena_bytes);
+  out.count(once);
   out.number(static_cast<std::int64_t>(family));
   if (!varying.empty()) throw InternalError("a plan that shares code is not kept");
 }
@@ -134,6 +197,7 @@ Plan read_plan(ByteReader& in, const std::vector<Loc>& lines) {
   plan.inputs = read_list(in);
   plan.outputs = read_list(in);
   plan.arena_bytes = static_cast<std::size_t>(in.number());
+  plan.once = static_cast<std::size_t>(in.number());
   plan.family = static_cast<std::uint64_t>(in.number());
   return plan;
 }

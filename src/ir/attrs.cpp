@@ -6,6 +6,7 @@
 #include "ir/hash.h"
 #include "ir/text.h"
 #include "lilith/error.h"
+#include "lilith/graph.h"
 
 namespace lilith {
 namespace {
@@ -28,6 +29,7 @@ bool same(const Attr& a, const Attr& b) {
   if (const double* x = std::get_if<double>(&a)) {
     return std::bit_cast<std::uint64_t>(*x) == std::bit_cast<std::uint64_t>(std::get<double>(b));
   }
+  if (const BodyPtr* x = std::get_if<BodyPtr>(&a)) return **x == *std::get<BodyPtr>(b);
   return a == b;
 }
 
@@ -43,6 +45,8 @@ std::uint64_t hash_of(const Attr& a) {
         } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
           h = mix(h, v.size());
           for (std::int64_t x : v) h = mix(h, static_cast<std::uint64_t>(x));
+        } else if constexpr (std::is_same_v<T, BodyPtr>) {
+          h = mix(h, v->hash());
         } else {
           h = mix(h, static_cast<std::uint64_t>(v));
         }
@@ -83,6 +87,7 @@ const std::string& Attrs::text(std::string_view key) const { return get<std::str
 const std::vector<std::int64_t>& Attrs::ints(std::string_view key) const {
   return get<std::vector<std::int64_t>>(*this, key);
 }
+const BodyPtr& Attrs::body(std::string_view key) const { return get<BodyPtr>(*this, key); }
 
 std::uint64_t Attrs::hash() const {
   std::uint64_t h = items_.size();

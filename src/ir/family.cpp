@@ -16,6 +16,8 @@ std::uint64_t family(const Graph& g) {
     h = mix(h, static_cast<std::uint64_t>(node->aval.dtype) |
                    static_cast<std::uint64_t>(node->aval.shape.rank()) << 32);
     for (const NodeImpl* input : node->inputs) h = mix(h, *number.find(input));
+    for (const auto& [name, attr] : node->attrs.items())
+      if (const BodyPtr* body = std::get_if<BodyPtr>(&attr)) h = mix(h, family((*body)->graph()));
   };
   for (const Tensor& t : g.inputs()) add(t.node());
   for (const NodeImpl* node : topological_order(g.outputs())) add(node);

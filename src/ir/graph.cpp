@@ -5,6 +5,7 @@
 
 #include "ir/hash.h"
 #include "ir/node_map.h"
+#include "ir/numbered.h"
 #include "ir/one_device.h"
 #include "ir/rebuild.h"
 
@@ -100,6 +101,18 @@ std::uint64_t Graph::hash() const {
   }
   for (const Tensor& t : outputs_) h = mix(h, *number.find(t.node()));
   return h;
+}
+
+Body::Body(Graph g) : graph_(std::move(g)), hash_(graph_.hash()) {}
+
+std::string Body::name() const { return fmt::format("@{:016x}", hash_); }
+
+bool Body::operator==(const Body& other) const {
+  if (this == &other) return true;
+  if (hash_ != other.hash_ || graph_.inputs().size() != other.graph_.inputs().size()) return false;
+  for (std::size_t i = 0; i < graph_.inputs().size(); ++i)
+    if (graph_.inputs()[i].aval() != other.graph_.inputs()[i].aval()) return false;
+  return ir::same_program(ir::Numbered(graph_), ir::Numbered(other.graph_));
 }
 
 std::vector<Tensor> Graph::operator()(const std::vector<Tensor>& inputs) const {

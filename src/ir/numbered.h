@@ -53,8 +53,8 @@ class Numbered {
   std::shared_ptr<const Data> data_;
 };
 
-/// True when two graphs with the same inputs are the same program: ops, attrs, avals and edges;
-/// neither names nor lines.
+/// True when two graphs are the same program of the same inputs, or of their own in the same order:
+/// ops, attrs, avals and edges; neither names nor lines.
 bool same_program(const Numbered& a, const Numbered& b);
 
 }  // namespace lilith::ir

@@ -1,5 +1,7 @@
 #include <charconv>
 #include <cstdlib>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <unordered_map>
@@ -122,8 +124,12 @@ Aval parse_aval(Line& line) {
   return aval;
 }
 
+using Bodies = std::map<std::string, BodyPtr, std::less<>>;
+
 class Parser {
  public:
+  explicit Parser(Bodies& bodies) : bodies_(bodies) {}
+
   Graph run(std::string_view text) {
     int number = 0;
     while (!text.empty() && !done_) {
@@ -140,15 +146,41 @@ class Parser {
   void parse_line(std::string_view text, int number) {
     try {
       if (text.ends_with('\r')) text.remove_suffix(1);
-      Line line(text);
-      if (line.at_end()) return;
-      if (line.accept("return"))
-        parse_return(line);
-      else
-        parse_node(line);
+      parse_text(text);
     } catch (const Error& e) {
       throw Error(fmt::format("parse_graph: line {}: {}", number, e.what()));
     }
+  }
+
+  void parse_text(std::string_view text) {
+    if (body_) return parse_in_body(text);
+    Line line(text);
+    if (line.at_end()) return;
+    if (line.accept("@"))
+      begin_body(line);
+    else if (line.accept("return"))
+      parse_return(line);
+    else
+      parse_node(line);
+  }
+
+  void begin_body(Line& line) {
+    LILITH_CHECK(!is_body_, "a body stands in another one; it has to stand before it");
+    body_name_ = "@" + std::string(line.word());
+    line.expect("{");
+    body_ = std::make_unique<Parser>(bodies_);
+    body_->is_body_ = true;
+  }
+
+  void parse_in_body(std::string_view text) {
+    if (!body_->done_) return body_->parse_text(text);
+    Line line(text);
+    if (line.at_end()) return;
+    line.expect("}");
+    auto body = std::make_shared<Body>(Graph(body_->inputs_, body_->outputs_));
+    LILITH_CHECK(bodies_.emplace(body_name_, std::move(body)).second, "{} is defined twice",
+                 body_name_);
+    body_.reset();
   }
 
   void parse_return(Line& line) {
@@ -187,7 +219,12 @@ class Parser {
     LILITH_CHECK(values_.emplace(name, t).second, "%{} is defined twice", name);
   }
 
-  static Attrs parse_attrs(Line& line, std::string_view& values) {
+  Attr parse_attr(std::string_view text) const {
+    const auto body = bodies_.find(text);
+    return body != bodies_.end() ? Attr(body->second) : ir::parse_attr(text);
+  }
+
+  Attrs parse_attrs(Line& line, std::string_view& values) const {
     Attrs attrs;
     if (!line.accept("{")) return attrs;
     while (!line.accept("}")) {
@@ -198,7 +235,7 @@ class Parser {
         values = text;
       } else {
         LILITH_CHECK(!attrs.has(key), "attr '{}' is given twice", key);
-        attrs.set(key, ir::parse_attr(text));
+        attrs.set(key, parse_attr(text));
       }
     }
     return attrs;
@@ -239,6 +276,7 @@ class Parser {
       return inputs_.back();
     }
     if (def == &ir::constant_op()) return make_constant(aval, attrs);
+    LILITH_CHECK(!is_body_, "a body holds no data: %{} has to be one of its inputs", name);
     Tensor t = make_data(*def, aval, values);
     if (named) t.node()->name = name;
     return t;
@@ -289,11 +327,17 @@ class Parser {
 
   std::unordered_map<std::string, Tensor> values_;
   std::vector<Tensor> inputs_, outputs_;
-  bool done_ = false;
+  bool done_ = false, is_body_ = false;
+  Bodies& bodies_;
+  std::string body_name_;
+  std::unique_ptr<Parser> body_;  // that is being read
 };
 
 }  // namespace
 
-Graph parse_graph(std::string_view text) { return Parser().run(text); }
+Graph parse_graph(std::string_view text) {
+  Bodies bodies;
+  return Parser(bodies).run(text);
+}
 
 }  // namespace lilith

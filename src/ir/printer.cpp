@@ -1,5 +1,6 @@
 #include "ir/printer.h"
 
+#include <algorithm>
 #include <ostream>
 #include <unordered_set>
 
@@ -86,13 +87,51 @@ std::string aval_text(const Aval& aval) {
 
 }  // namespace ir
 
+namespace ir {
+namespace {
+
+void collect_bodies(const std::vector<Node>& nodes, std::vector<const Body*>* bodies) {
+  for (const Node& n : nodes) {
+    for (const auto& [key, attr] : n.attrs().items()) {
+      const BodyPtr* body = std::get_if<BodyPtr>(&attr);
+      const auto same = [&](const Body* b) { return b->name() == (*body)->name(); };
+      if (!body || std::ranges::any_of(*bodies, same)) continue;
+      collect_bodies((*body)->graph().nodes(), bodies);
+      bodies->push_back(body->get());
+    }
+  }
+}
+
+/// Of the nodes alone, a line each, and what they return.
+std::string lines_of(const std::vector<Node>& all, const std::vector<Tensor>& outputs,
+                     bool with_locs, const char* indent);
+
+}  // namespace
+}  // namespace ir
+
 std::string Graph::str(bool with_locs) const {
   const std::vector<Node> all = nodes();
-  const ir::NodeNames names(all);
+  std::vector<const Body*> bodies;
+  ir::collect_bodies(all, &bodies);
+  std::string out;
+  for (const Body* body : bodies) {
+    out += body->name() + " {\n";
+    out += ir::lines_of(body->graph().nodes(), body->graph().outputs(), with_locs, "  ") + "}\n";
+  }
+  return out + ir::lines_of(all, outputs_, with_locs, "");
+}
+
+namespace ir {
+namespace {
+
+std::string lines_of(const std::vector<Node>& all, const std::vector<Tensor>& outputs,
+                     bool with_locs, const char* indent) {
+  const NodeNames names(all);
   std::string out;
   for (const Node& n : all) {
-    const ir::NodeImpl& node = *n.tensor().node();
-    out += "%" + names.of(&node) + ": " + ir::aval_text(node.aval) + " = " + node.op->name;
+    const NodeImpl& node = *n.tensor().node();
+    out += indent;
+    out += "%" + names.of(&node) + ": " + aval_text(node.aval) + " = " + node.op->name;
     if (!node.is_leaf()) {
       out += '(';
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
@@ -100,16 +139,20 @@ std::string Graph::str(bool with_locs) const {
       }
       out += ')';
     }
-    out += ir::attrs_text(node);
+    out += attrs_text(node);
     if (with_locs && node.loc) out += "  # " + node.loc.str();
     out += '\n';
   }
+  out += indent;
   out += "return";
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    out += (i ? ", %" : " %") + names.of(outputs_[i].node());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    out += (i ? ", %" : " %") + names.of(outputs[i].node());
   }
   return out + "\n";
 }
+
+}  // namespace
+}  // namespace ir
 
 std::ostream& operator<<(std::ostream& out, const Graph& g) { return out << g.str(); }
 

@@ -12,8 +12,9 @@ namespace lilith {
 /// A tensor of the reference interpreter: floats as double, bool and integers as int64, row-major.
 struct RefTensor {
   Aval aval;
-  std::vector<double> f;        // when aval.dtype is floating
-  std::vector<std::int64_t> i;  // otherwise
+  std::vector<double> f;                // when aval.dtype is floating
+  std::vector<std::int64_t> i;          // otherwise
+  std::vector<RefTensor> results = {};  // of a Loop
   explicit RefTensor(Aval a);
   bool floating() const { return is_floating(aval.dtype); }
   double get(std::int64_t k) const { return floating() ? f[k] : static_cast<double>(i[k]); }
@@ -21,11 +22,15 @@ struct RefTensor {
   void set_int(std::int64_t k, std::int64_t v);  // wraps into the dtype's range
 };
 
+/// Computes a graph: of a Loop's bodies.
+using RunBody = std::vector<RefTensor> (*)(const Graph& g, const std::vector<RefTensor>& inputs);
+
 /// What an op's `reference` sees: fill `out` from `in`.
 struct RefCtx {
   std::span<const RefTensor* const> in;
   RefTensor& out;
   const Attrs& attrs;
+  RunBody run = nullptr;  // null: ir::interpret
 };
 
 namespace ir {

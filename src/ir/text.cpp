@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lilith/error.h"
+#include "lilith/graph.h"
 
 namespace lilith::ir {
 namespace {
@@ -94,6 +95,7 @@ std::string attr_text(const Attr& a) {
       for (std::size_t i = 0; i < v.size(); ++i) out += (i ? "," : "") + std::to_string(v[i]);
       return out + "]";
     }
+    std::string operator()(const BodyPtr& v) const { return v->name(); }
   };
   return std::visit(Writer{}, a);
 }
@@ -104,6 +106,7 @@ Attr parse_attr(std::string_view text) {
   if (text == "false") return false;
   if (text.front() == '"') return unquoted(text);
   if (text.front() == '[') return parse_list(text);
+  LILITH_CHECK(text.front() != '@', "there is no body {} before its use", text);
   const bool negative = text.front() == '-';
   const std::string_view magnitude = text.substr(negative ? 1 : 0);
   if (magnitude == "nan") return std::copysign(std::nan(""), negative ? -1.0 : 1.0);

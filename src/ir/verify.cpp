@@ -7,6 +7,33 @@ namespace lilith {
 namespace ir {
 namespace {
 
+// Of the bodies that a node owns.
+std::string find_fault_inside(const NodeImpl& node) {
+  for (const auto& [name, attr] : node.attrs.items()) {
+    const BodyPtr* body = std::get_if<BodyPtr>(&attr);
+    if (!body) continue;
+    if (std::string fault = find_fault((*body)->graph()); !fault.empty())
+      return fmt::format("has a fault in its {}: {}", name, fault);
+  }
+  return "";
+}
+
+// A result of a loop is what the loop says.
+std::string find_fault_of_get(const NodeImpl& node) {
+  const NodeImpl& loop = *node.inputs[0];
+  if (!loop.op->results)
+    return fmt::format("is a result of {}, which has one alone", loop.op->name);
+  std::vector<Aval> in;
+  for (const NodeImpl* input : loop.inputs) in.push_back(input->aval);
+  const std::vector<Aval> results = loop.op->results({loop.op->name, in, loop.attrs});
+  const std::int64_t index = node.attrs.integer("index");
+  if (index < 0 || index >= std::ssize(results))
+    return fmt::format("is result {} of {}", index, results.size());
+  const Aval& expected = results[static_cast<std::size_t>(index)];
+  if (expected == node.aval) return "";
+  return fmt::format("is {}, but that result is {}", node.aval.str(), expected.str());
+}
+
 std::string find_fault(const NodeImpl& node, const NodeMap<char>& is_input) {
   if (node.op == &parameter_op()) {
     return is_input.contains(&node) ? "" : "is a parameter, but no input of the graph";
@@ -24,9 +51,10 @@ std::string find_fault(const NodeImpl& node, const NodeMap<char>& is_input) {
   for (const NodeImpl* input : node.inputs) in.push_back(input->aval);
   try {
     const Aval expected = op.infer({op.name, in, node.attrs});
-    if (expected == node.aval) return "";
-    return fmt::format("is {}, but the rule of {} gives {}", node.aval.str(), op.name,
-                       expected.str());
+    if (expected != node.aval)
+      return fmt::format("is {}, but the rule of {} gives {}", node.aval.str(), op.name,
+                         expected.str());
+    return op.cls == OpClass::Get ? find_fault_of_get(node) : find_fault_inside(node);
   } catch (const Error& e) {
     return fmt::format("breaks the rule of {}: {}", op.name, e.what());
   }

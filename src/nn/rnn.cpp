@@ -1,5 +1,6 @@
 #include "lilith/nn/rnn.h"
 
+#include "lilith/loops.h"
 #include "lilith/ops/activation.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
@@ -15,6 +16,7 @@ namespace {
 
 using detail::Recurrent;
 using ops::narrowed, ops::widened;
+using Cell = void (*)(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor& c);
 
 // What h adds to the gates, as composites compute with it.
 Tensor from_state(const Tensor& h, const Recurrent::Weights& w) {
@@ -51,6 +53,35 @@ bool is_relu(const char* layer, std::string_view nonlinearity) {
   LILITH_CHECK(nonlinearity == "tanh" || nonlinearity == "relu",
                "{}: nonlinearity is '{}'; need 'tanh' or 'relu'.", layer, nonlinearity);
   return nonlinearity == "relu";
+}
+
+// h after each step over the rows of gates [T, N, gates H]; `s` becomes the state after the last
+// one. A loop in the graph, but for a few steps, and for a state of another dtype, which the first
+// step changes.
+Tensor all_steps(Cell cell, const Tensor& gates, const Recurrent::Weights& w, bool reverse,
+                 LSTMState& s) {
+  constexpr std::int64_t kFew = 3;
+  const std::int64_t steps = gates.size(0);
+  const auto is_like_gates = [&](const Tensor& t) {
+    return !t.defined() || t.dtype() == gates.dtype();
+  };
+  if (steps > kFew && is_like_gates(s.h) && is_like_gates(s.c)) {
+    auto [last, outputs] = scan(
+        [&](LSTMState now, const Tensor& x) {
+          cell(x, w, now.h, now.c);
+          return std::pair(now, now.h);
+        },
+        s, gates, {.reverse = reverse});
+    s = last;
+    return outputs;
+  }
+  std::vector<Tensor> outputs(static_cast<std::size_t>(steps));
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const std::int64_t t = reverse ? steps - 1 - i : i;
+    cell(select(gates, 0, t), w, s.h, s.c);
+    outputs[static_cast<std::size_t>(t)] = s.h;
+  }
+  return stack(outputs);
 }
 
 Tensor zeros_beside(const Shape& shape, const Tensor& like) {
@@ -124,16 +155,10 @@ LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& x, const LS
       const std::int64_t k = layer * directions() + d;
       const Weights& w = weights[static_cast<std::size_t>(k)];
       const Tensor gates = linear(seq, w.weight_ih, w.bias_ih);  // all steps at once
-      Tensor h = select(h0, 0, k), c = has_c ? select(c0, 0, k) : Tensor();
-      std::vector<Tensor> outputs(static_cast<std::size_t>(steps));
-      for (std::int64_t i = 0; i < steps; ++i) {
-        const std::int64_t t = d == 0 ? i : steps - 1 - i;
-        cell(select(gates, 0, t), w, h, c);
-        outputs[static_cast<std::size_t>(t)] = h;
-      }
-      sides.push_back(stack(outputs));
-      last_h.push_back(h);
-      if (has_c) last_c.push_back(c);
+      LSTMState last{select(h0, 0, k), has_c ? select(c0, 0, k) : Tensor()};
+      sides.push_back(all_steps(cell, gates, w, d == 1, last));
+      last_h.push_back(last.h);
+      if (has_c) last_c.push_back(last.c);
     }
     seq = sides.size() == 1 ? sides[0] : cat(sides, -1);
     if (layer + 1 < num_layers) seq = lilith::dropout(seq, dropout, training);

@@ -22,7 +22,9 @@ using ir::NodeImpl;
 // More elements than this are not interpreted at compile time.
 constexpr std::int64_t kMaxElements = 4096;
 
-bool is_foldable(const NodeImpl& n) { return n.op->pure && n.op->reference && n.aval.numel() != 0; }
+bool is_foldable(const NodeImpl& n) {
+  return n.op->pure && n.op->reference && n.op->cls != OpClass::Loop && n.aval.numel() != 0;
+}
 
 // One element stands for all of an elementwise op on constants.
 Aval folded_aval(const NodeImpl& n, const Aval& aval) {

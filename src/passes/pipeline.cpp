@@ -18,6 +18,7 @@ namespace {
 /// The list, in order. Dead nodes need no pass: a graph is what its outputs reach.
 std::vector<Pass> builtin_passes() {
   return {
+      {"loops", loops},                        // equal loops, results that nobody reads
       {"empty", empty},                        // tensors without elements, sums over none
       {"simplify", simplify},                  // exact identities
       {"constant_folding", constant_folding},  // ops on constants
@@ -121,17 +122,19 @@ std::vector<Pass> pipeline() {
 
 }  // namespace passes
 
-Graph run_passes(const Graph& g) {
-  const PhaseScope phase(Phase::Passes);
-  ir::Numbered current(g);
+namespace {
+
+// Round after round, until nothing changes. A registered pass need not reach a fixed point: it runs
+// once, where it does at all.
+ir::Numbered in_rounds(const ir::Numbered& g, bool registered) {
+  ir::Numbered current = g;
   const std::vector<passes::Pass> all = passes::pipeline();
   int version = 0;                              // of the graph
   std::vector<int> left_alone(all.size(), -1);  // by pass: the version that it had nothing to do in
   for (int round = 0; round < passes::kMaxRounds; ++round) {
     const ir::Numbered before = current;
     for (std::size_t k = 0; k < all.size(); ++k) {
-      // A registered pass need not reach a fixed point: it runs once.
-      if (round > 0 && all[k].kind == passes::PassKind::Registered) continue;
+      if (all[k].kind == passes::PassKind::Registered && (round > 0 || !registered)) continue;
       if (left_alone[k] == version) continue;
       ir::Numbered next = passes::run_pass(all[k], current);
       if (next.is(current))
@@ -142,7 +145,24 @@ Graph run_passes(const Graph& g) {
     }
     if (same_program(before, current)) break;
   }
-  return current.graph();
+  return current;
+}
+
+ir::Numbered optimised(const Graph& g) {
+  const ir::Numbered outside = in_rounds(ir::Numbered(g), true);
+  const ir::Numbered inside = outside.next(
+      passes::with_bodies(outside, [](const Graph& body) { return optimised(body).graph(); }));
+  if (inside.is(outside)) return outside;
+  // Simpler bodies show more of what need not be in them.
+  const ir::Numbered moved = passes::run_pass({"loops", passes::loops}, inside);
+  return moved.is(inside) ? inside : in_rounds(moved, false);
+}
+
+}  // namespace
+
+Graph run_passes(const Graph& g) {
+  const PhaseScope phase(Phase::Passes);
+  return optimised(g).graph();
 }
 
 void register_pass(PassDef pass) {

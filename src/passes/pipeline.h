@@ -32,7 +32,14 @@ ir::Numbered run_pass(const Pass& pass, const ir::Numbered& g);
 /// The passes in the order in which they run, registered ones in their places.
 std::vector<Pass> pipeline();
 
+/// The graph with new bodies of its loops.
+Graph with_bodies(const ir::Numbered& g, const std::function<Graph(const Graph&)>& f);
+/// The graph with its scans step by step and both branches of a cond computed: for devices that
+/// run no loops. A while_loop stays.
+Graph unrolled(const Graph& g);
+
 // The passes. Each keeps the values of the outputs and is exact but for the sign of zero.
+Graph loops(const ir::Numbered& g);
 Graph empty(const ir::Numbered& g);
 Graph simplify(const ir::Numbered& g);
 Graph constant_folding(const ir::Numbered& g);

@@ -124,7 +124,7 @@ std::vector<Decision> choose(const std::vector<Group>& groups, const Backend& ba
 void emit(const Decision& d, Builder* b) {
   d.choice.emit();
   LaunchPlan& last = b->plan.launches.back();
-  last.cycles = d.choice.cycles;
+  if (!last.loop) last.cycles = d.choice.cycles;  // which knows its own
   last.next_best = d.next_best;
 }
 

@@ -21,6 +21,7 @@ struct Results {
   }
   Nodes operator()(const Product& p) const { return p.stores; }
   Nodes operator()(const Scatter& s) const { return {s.core}; }
+  Nodes operator()(const Loop& l) const { return l.gets; }
 };
 
 }  // namespace

@@ -43,8 +43,14 @@ struct Scatter {
   ir::NodeImpl* core = nullptr;
 };
 
-/// What one kernel computes.
-using Group = std::variant<Map, RowChain, Product, Scatter>;
+/// A node that runs bodies of its own, and those of its results that are asked for.
+struct Loop {
+  ir::NodeImpl* core = nullptr;
+  Nodes gets;
+};
+
+/// What one kernel computes, or one launch that runs other plans.
+using Group = std::variant<Map, RowChain, Product, Scatter, Loop>;
 
 /// Every stored value that a group produces.
 Nodes results_of(const Group& g);

@@ -31,6 +31,14 @@ void find_lifetimes(Plan* plan) {
       b.last = stretch;
     }
   }
+  // What the first step of a loop leaves to the others stays.
+  for (std::size_t k = 0; k < plan->once; ++k) {
+    for (const int id : plan->launches[k].written) {
+      BufferPlan& b = plan->buffers[static_cast<std::size_t>(id)];
+      b.first = 0;
+      b.last = stretch;
+    }
+  }
 }
 
 /// Where a kernel reads and stores its buffers: which elements, in which block, in program order.
@@ -143,6 +151,7 @@ class Donors {
     for (std::size_t k = 0; k < plan_.launches.size(); ++k) {
       if (written[k].empty() || last_read[k].empty()) continue;
       const LaunchPlan& l = plan_.launches[k];
+      if (l.loop) continue;  // which reads in later steps
       const Accesses accesses(l.kernel);
       for (const int out : written[k]) {
         const auto in = std::find_if(last_read[k].begin(), last_read[k].end(), [&](int donor) {

@@ -18,6 +18,8 @@ struct PlanOptions {
   std::vector<bool> donated;    // per input: its memory may be written; empty: none
   std::size_t guard_bytes = 0;  // an unused band after each arena buffer, for tests
   Pick pick = {};               // null: the best by the model
+  // Of a loop's body, per input: it is the same in every step. Empty: of none.
+  std::vector<bool> constant = {};
   // Extents that the same work has had otherwise, in order: tiles along them have one size and
   // their last one is masked, so that kernels for other extents are the same but for numbers.
   std::vector<std::int64_t> varying = {};

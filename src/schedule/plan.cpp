@@ -24,13 +24,50 @@ std::vector<std::int64_t> Layout::strides(const Shape& shape) const {
   return s;
 }
 
+namespace {
+
+template <class P, class L>
+void collect(P& plan, std::vector<L*>* out) {
+  for (L& l : plan.launches) {
+    if (!l.loop) {
+      out->push_back(&l);
+      continue;
+    }
+    for (auto& body : l.loop->bodies) collect(body, out);
+  }
+}
+
+std::string indented(const std::string& text) {
+  std::string out = "    ";
+  for (const char c : text.substr(0, text.size() - 1)) {
+    out += c;
+    if (c == '\n') out += "    ";
+  }
+  return out + "\n";
+}
+
+}  // namespace
+
+std::vector<LaunchPlan*> kernel_launches(Plan& plan) {
+  std::vector<LaunchPlan*> out;
+  collect(plan, &out);
+  return out;
+}
+std::vector<const LaunchPlan*> kernel_launches(const Plan& plan) {
+  std::vector<const LaunchPlan*> out;
+  collect(plan, &out);
+  return out;
+}
+
 std::string Plan::str() const {
   std::string text;
   for (std::size_t i = 0; i < launches.size(); ++i) {
     const LaunchPlan& l = launches[i];
-    text += fmt::format("{:3}{} {}\n      {}; {:.3f} MFLOP, {:.1f} KiB{}\n", i,
+    text += fmt::format("{:3}{} {}\n      {}; {:.3f} MFLOP, {:.1f} KiB{}{}\n", i,
                         l.barrier_before ? "*" : " ", l.what, l.how, l.flops / 1e6, l.bytes / 1024,
-                        l.single ? ", one thread" : "");
+                        l.single ? ", one thread" : "", i < once ? ", in the first step" : "");
+    if (!l.loop) continue;
+    for (const Plan& body : l.loop->bodies) text += indented(body.str());
   }
   std::size_t total = 0;
   for (const BufferPlan& b : buffers) {

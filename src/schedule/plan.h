@@ -35,9 +35,13 @@ struct BufferPlan {
   bool scratch = false;       // of a schedule's own (packed panels, partial sums): no graph value
 };
 
+struct LoopPlan;
+
 /// One kernel launch: a kernel, the buffers that its parameters are, and what it computes.
 struct LaunchPlan {
   kir::Kernel kernel;
+  // What it runs in place of the kernel, which then says no more than what it touches.
+  std::shared_ptr<LoopPlan> loop;
   std::vector<int> buffers;           // per Param of the kernel, an index into Plan::buffers
   std::vector<kir::BufferId> params;  // the kernel's name for each of them
   std::vector<int> written;           // buffers it stores to
@@ -58,10 +62,45 @@ struct Plan {
   std::vector<LaunchPlan> launches;
   std::vector<int> inputs, outputs;  // buffer of each program input and output
   std::size_t arena_bytes = 0;
+  // Of a loop's body: so many launches, the first ones, do the same in every step. They run in the
+  // first one alone.
+  std::size_t once = 0;
   // Programs that do the same with other sizes and numbers have one family, and share code.
   std::uint64_t family = 0;
   std::vector<std::int64_t> varying = {};  // PlanOptions::varying
   std::string str() const;                 // the fusion decisions, for people
 };
+
+/// What a launch runs that is a loop or a branch: other plans, whose buffers are parts of its own.
+struct LoopPlan {
+  /// Scan: a body, `steps` times. While: a condition, then a body while it is true. Branch: one
+  /// body where a bool is true, else the other.
+  enum class Kind : std::uint8_t { Scan, While, Branch };
+  /// Where a buffer of a body lies in a step: in the buffer of the launch with this number, in
+  /// steps of even and odd numbers, at offset + number * step bytes; in step 0 in `first`, if any.
+  struct Place {
+    int in[2] = {-1, -1};
+    std::int64_t offset[2] = {0, 0};
+    std::int64_t step = 0;
+    int first = -1;
+  };
+  /// A result that is copied when the loop ends, from where a step more would read it.
+  struct Result {
+    int to = -1;
+    Place from;
+    std::size_t bytes = 0;
+  };
+  Kind kind = Kind::Scan;
+  std::int64_t steps = 0;
+  int decides = -1;      // Branch: the buffer of the launch that says which
+  std::size_t asks = 0;  // While: the buffer of the condition that says whether it goes on
+  std::vector<Plan> bodies;
+  std::vector<std::vector<Place>> places;  // by body, by its buffer
+  std::vector<Result> results;
+};
+
+/// The launches that are kernels, those of loops where these stand.
+std::vector<LaunchPlan*> kernel_launches(Plan& plan);
+std::vector<const LaunchPlan*> kernel_launches(const Plan& plan);
 
 }  // namespace lilith::schedule

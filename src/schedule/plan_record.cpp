@@ -27,6 +27,7 @@ class Record {
     for (std::size_t k = 0; k < p.buffers.size(); ++k) buffer(k, p.buffers[k]);
     line("inputs {}, outputs {}, arena {}", fmt::join(p.inputs, " "), fmt::join(p.outputs, " "),
          p.arena_bytes);
+    if (p.once > 0) line("the first {} launches in the first step", p.once);
   }
 
   /// Lines for people.
@@ -58,6 +59,20 @@ class Record {
          l.single ? ", one thread" : "");
     line("  {} flop, {} bytes", l.flops, l.bytes);
     shown(kir::to_string(l.kernel));
+    if (l.loop) loop(*l.loop);
+  }
+
+  void loop(const LoopPlan& l) {
+    const auto text = [](const LoopPlan::Place& p) {
+      return fmt::format("{}/{}+{}/{}+{}s, first {}", p.in[0], p.in[1], p.offset[0], p.offset[1],
+                         p.step, p.first);
+    };
+    line("loop {} of {} steps, by {}", static_cast<int>(l.kind), l.steps, l.decides);
+    for (std::size_t k = 0; k < l.bodies.size(); ++k) {
+      plan(l.bodies[k]);
+      for (const LoopPlan::Place& p : l.places[k]) line("place {}", text(p));
+    }
+    for (const LoopPlan::Result& r : l.results) line("copy {} from {}", r.to, text(r.from));
   }
 
   void buffer(std::size_t k, const BufferPlan& b) {

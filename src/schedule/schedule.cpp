@@ -10,6 +10,7 @@
 #include "schedule/fusion/fusion.h"
 #include "schedule/gpu/side_by_side.h"
 #include "schedule/memory_plan.h"
+#include "schedule/once.h"
 #include "schedule/plan_record.h"
 
 namespace lilith::schedule {
@@ -21,12 +22,22 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   const Fusion fusion = fuse(dataflow, g, backend.rules(), options.donated);
   phase.emplace(Phase::Build);
   Builder builder(g, dataflow, options.target);
+  builder.constant = options.constant;
+  builder.plan_body = [&](const Graph& body, std::vector<bool> constant) {
+    return make_plan(body, {.target = options.target,
+                            .donated = {},
+                            .guard_bytes = 0,
+                            .pick = options.pick,
+                            .constant = std::move(constant),
+                            .varying = options.varying});
+  };
   if (options.target.isa != Isa::Baseline) builder.varying = options.varying;  // which has no masks
   const std::vector<Decision> decisions = choose(fusion.groups, backend, options.pick, &builder);
   for (const Decision& d : decisions) emit(d, &builder);
   Plan plan = std::move(builder).finish(g);
   phase.emplace(Phase::Memory);
   const std::optional<GpuTarget>& gpu = options.target.gpu;
+  find_once(&plan, options.constant);
   update_in_place(&plan, options.donated);
   if (gpu && !env::disabled("side_by_side")) gpu::put_side_by_side(&plan, *gpu);
   take_what_is_free(&plan, options.donated, !gpu);

@@ -11,6 +11,7 @@
 #include "ir/one_device.h"
 #include "lilith/transforms.h"
 #include "ops/half.h"
+#include "transforms/loops.h"
 #include "transforms/markers.h"
 
 namespace lilith {
@@ -86,10 +87,20 @@ class Backward {
     sum = sum.defined() ? apply("add", {sum, ct}) : ct;
   }
 
+  // The cotangent of one result of a loop.
+  void add_to_loop(const ir::NodeImpl* get, const Tensor& ct) {
+    std::vector<Tensor>& parts = parts_[get->inputs[0]];
+    parts.resize(ir::result_avals(*get->inputs[0]).size());
+    Tensor& sum = parts[static_cast<std::size_t>(get->attrs.integer("index"))];
+    sum = sum.defined() ? apply("add", {sum, ct}) : ct;
+  }
+
   void step(ir::NodeImpl* node) {
     const Tensor* found = cts_.find(node);
-    if (!found) return;
-    const Tensor ct = *found;
+    const std::vector<Tensor>* parts = parts_.find(node);
+    if (found && node->op->cls == OpClass::Get) return add_to_loop(node, *found);
+    if (!found && !parts) return;
+    const Tensor ct = found ? *found : Tensor();
     const OpDef& op = *node->op;
     const Loc made = node->loc ? node->loc : LocScope::current();
     if (!op.vjp)
@@ -101,7 +112,7 @@ class Backward {
     const bool wide =
         (op.cls == OpClass::Elementwise && op.name != "cast") || op.cls == OpClass::Reduction;
     const auto seen = [wide](const Tensor& t) { return wide ? ops::widened(t) : t; };
-    VjpCtx ctx{{}, seen(Tensor(node)), node->attrs, {}};
+    VjpCtx ctx{{}, seen(Tensor(node)), node->attrs, {}, parts ? *parts : std::vector<Tensor>()};
     for (ir::NodeImpl* input : node->inputs) {
       ctx.in.push_back(seen(Tensor(input)));
       ctx.wanted.push_back(dependent(input) && is_floating(input->aval.dtype));
@@ -132,6 +143,7 @@ class Backward {
   std::vector<ir::NodeImpl*> order_;
   ir::NodeMap<int> index_{256};
   ir::NodeMap<Tensor> cts_{256};
+  ir::NodeMap<std::vector<Tensor>> parts_{4};  // of loops, by result
 };
 
 }  // namespace

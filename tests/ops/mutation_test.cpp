@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ir/node.h"
+#include "lilith/loops.h"
 #include "lilith/transforms.h"
 #include "ops/check.h"
 #include "transforms/markers.h"
@@ -17,7 +18,8 @@ namespace {
 using Ts = std::vector<Tensor>;
 
 // Rows for the ops that transforms put into a graph: the table is of functions on tensors.
-std::vector<Case> marker_cases() {
+// Ops that are no rows of the table.
+std::vector<Case> other_cases() {
   const auto cube = [](const Tensor& x) { return x * x * x; };
   const auto slope = [](const Ts& in, const Tensor&, const Tensor& ct) {
     return Ts{ct * in[0] * in[0] * 3};
@@ -28,6 +30,20 @@ std::vector<Case> marker_cases() {
        {{{3, 4}}},
        [](const Ts& x) { return grad([](Tensor t) { return sum(t * t); }, x[0]).second; }},
       {"custom_vjp", {{{3, 4}}}, [=](const Ts& x) { return custom_vjp(cube, slope)(x[0]); }},
+      {"scan",
+       {{{4}}, {{3, 4}}, {{4}}},
+       [](const Ts& x) {
+         return scan([&](const Tensor& s, const Tensor& row) { return s * x[2] + row * row; }, x[0],
+                     x[1])
+             .carry;
+       }},
+      {"cond",
+       {{{3, 4}}},
+       [](const Ts& x) {
+         return cond(
+             tensor(true), [](const Tensor& x) { return x * x; }, [](const Tensor& x) { return x; },
+             x[0]);
+       }},
   };
 }
 
@@ -37,7 +53,7 @@ std::map<const OpDef*, std::vector<Case>> rows_of_rules() {
   for (const OpDef* op : all_ops()) {
     if (op->vjp) out[op];
   }
-  std::vector<Case> all = marker_cases();
+  std::vector<Case> all = other_cases();
   all.insert(all.end(), cases().begin(), cases().end());
   for (const Case& c : all) {
     const Tensor y = c.build(parameters(draw(c, 1)));

@@ -64,6 +64,9 @@ TEST(WarmStartChild, DISABLED_Trains) {
   }
   const auto f = compile([](const Tensor& a) { return softmax(a * 2.0, 1).sum({0}); });
   std::printf("child: compiled %016lx\n", bits_of(f(x.flatten(1))));
+  const auto rows = [](const LSTM& m, const Tensor& x) { return m(x).output.sum(); };
+  std::printf("child: loop %016lx\n",
+              bits_of(grad(rows, LSTM{4, 5}, randn({7, 2, 4})).second.weights[0].weight_hh));
   const Tensor picked = index_select(x, 0, tensor({5, 0, 0}));
   std::printf("child: picked %016lx\n", bits_of(picked));
   try {

@@ -40,6 +40,7 @@ struct Ways {
   std::vector<Choice> operator()(const RowChain& g) { return row_chain_ways(b, g); }
   std::vector<Choice> operator()(const Product& g) { return product_ways(b, g); }
   std::vector<Choice> operator()(const Scatter& g) { return scatter_ways(b, g); }
+  std::vector<Choice> operator()(const Loop&) { return {}; }  // of no device (kernel/loop.h)
 };
 
 }  // namespace

@@ -40,6 +40,7 @@ void Maps::run() {
   for (std::size_t i = 0; i < a_.order().size(); ++i) {
     NodeImpl* n = a_.order()[i];
     const int number = static_cast<int>(i);
+    if (n->op->cls == OpClass::Loop) add_loop(n);
     if (!s_.stored(number) || s_.grouped(n) || (n->is_leaf() && !is_constant(n))) continue;
     s_.set_grouped(n);
     if (n->op->cls == OpClass::Scatter)
@@ -47,6 +48,15 @@ void Maps::run() {
     else
       add_to_group(n, number);
   }
+}
+
+void Maps::add_loop(NodeImpl* n) {
+  Loop loop{n, {}};
+  for (NodeImpl* get : a_.users(n)) {
+    loop.gets.push_back(get);
+    s_.set_grouped(get);
+  }
+  s_.add(std::move(loop));
 }
 
 void Maps::add_to_group(NodeImpl* n, int number) {

@@ -59,6 +59,11 @@ void Stores::must_store() {
         a_.is_output(n)) {
       store(n);
     }
+    // A loop has its operands and results in memory.
+    if (cls == OpClass::Get) store(n);
+    if (cls == OpClass::Loop) {
+      for (const NodeImpl* in : n->inputs) store(in);
+    }
     // What pools the same input twice (the maximum and where it was) shares a kernel.
     if (cls == OpClass::Window && a_.users(n->inputs[0]).size() > 1) {
       for (const NodeImpl* u : a_.users(n->inputs[0])) {
@@ -82,7 +87,7 @@ void Stores::store_shared() {
   for (std::size_t i = 0; i < n; ++i) {
     NodeImpl* node = a_.order()[i];
     const int number = static_cast<int>(i);
-    if (is_constant(node)) continue;
+    if (is_constant(node) || node->op->cls == OpClass::Loop) continue;
     if (node->is_leaf()) {
       loads[i] = 1;
       continue;

@@ -39,18 +39,27 @@ struct Builder {
   std::vector<SparseList> sparse_lists;
   std::vector<SplitSum> split_sums;
   std::vector<std::int64_t> varying = {};  // extents (PlanOptions::varying)
+  std::vector<bool> constant = {};         // inputs (PlanOptions::constant)
+  /// Plans a body of a loop; which of its inputs are the same in every step.
+  std::function<Plan(const Graph& body, std::vector<bool> constant)> plan_body;
   // Of operands, by what says all about them: buffers; -1 until the kernel that fills it is made.
   std::map<std::vector<std::int64_t>, int> copies;
 
   bool varies(std::int64_t extent) const {
     return std::binary_search(varying.begin(), varying.end(), extent);
   }
+  /// Whether a buffer holds the same in every step of the loop whose body this is.
+  bool is_constant(int buffer) const {
+    const auto input = static_cast<std::size_t>(buffer);  // inputs come first
+    return input < constant.size() && constant[input];
+  }
   /// The buffer of a stored value made so far; -1 when there is none.
   int buffer(const ir::NodeImpl* n) const {
     const auto it = buffer_of.find(n);
     return it == buffer_of.end() ? -1 : it->second;
   }
-  /// A buffer for a stored value. Outputs are row-major whatever `layout` says.
+  /// A buffer for a stored value. Outputs and a loop's
+  /// operands are row-major whatever `layout` says.
   int add_value(const ir::NodeImpl* n, const Layout& layout);
   /// Scratch memory shared by the team.
   int add_scratch(std::string name, DType dtype, std::int64_t elements);

@@ -71,6 +71,7 @@ ContractionSpec ContractionSpec::swapped() const {
   for (Axis& x : s.axes) std::swap(x.a, x.b);
   std::swap(s.a_buffer, s.b_buffer);
   std::swap(s.a_offset, s.b_offset);
+  std::swap(s.a_constant, s.b_constant);
   return s;
 }
 
@@ -95,6 +96,8 @@ ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   ContractionSpec spec;
   spec.a_buffer = lhs.buffer;
   spec.b_buffer = rhs.buffer;
+  spec.a_constant = b.is_constant(lhs.buffer);
+  spec.b_constant = b.is_constant(rhs.buffer);
   spec.a_offset = lhs.offset;
   spec.b_offset = rhs.offset;
   spec.axes = contraction_axes(core, lhs.stride, rhs.stride);

@@ -76,14 +76,24 @@ const std::vector<passes::Pass>& rewrites() {
   return *all;
 }
 
-IndexChecks prepare(const Graph& g) {
-  const PhaseScope phase(Phase::Prepare);
-  static std::once_flag warned;
-  std::call_once(warned, warn_of_unknown);
+namespace {
+
+ir::Numbered rewritten(const Graph& g) {
   ir::Numbered current(g);
   for (const passes::Pass& r : rewrites()) {
     if (!env::disabled(r.feature)) current = passes::run_pass(r, current);
   }
+  return current.next(
+      passes::with_bodies(current, [](const Graph& body) { return rewritten(body).graph(); }));
+}
+
+}  // namespace
+
+IndexChecks prepare(const Graph& g) {
+  const PhaseScope phase(Phase::Prepare);
+  static std::once_flag warned;
+  std::call_once(warned, warn_of_unknown);
+  const ir::Numbered current = rewritten(g);
   IndexChecks all = add_index_checks(current);
   ir::show_stage("prepared", all.graph);
   if (env::debug(3, "schedule")) fmt::print(stderr, "prepared\n{}", all.graph.str());

@@ -277,6 +277,7 @@ void Search::choose_copies(BlockSchedule* s) const {
   s->copy_a = copied < direct;
   double pack = 0;
   const double panels = wait_for_b(*s, &pack);
+  if (spec_.b_constant) pack = 0;
   const double rows = axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, nullptr) : INFINITY;
   s->tile.pack_b = panels + pack < rows;
   s->tile.pack_cycles = s->tile.pack_b ? pack : 0;

@@ -386,7 +386,7 @@ std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target
         if (auto outside = split(turned, target, dtype, s)) all.push_back(std::move(*outside));
       }
       const Memory memory(turned, target, dtype, s);
-      s.pack_cycles = memory.pack();
+      s.pack_cycles = turned.b_constant ? 0 : memory.pack();
       s.cycles = (beside(s.cycles, memory.store_result()) + memory.wait()) *
                      idle_factor(target, memory.tiles()) +
                  s.pack_cycles;
