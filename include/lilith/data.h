@@ -6,7 +6,11 @@
 #include <vector>
 
 #include "lilith/data/dataset.h"
+#include "lilith/data/image.h"
 #include "lilith/data/loader.h"
+#include "lilith/data/own.h"
+#include "lilith/data/text.h"
+#include "lilith/data/transforms.h"
 
 namespace lilith {
 
@@ -52,6 +56,27 @@ enum class Split { Train, Test };
 class MNIST : public Dataset<2> {
  public:
   MNIST(const std::string& dir, Split split, SourceLocation loc = SourceLocation::current());
+};
+
+/// Clothes in MNIST's format. Ref: Xiao et al., arXiv:1708.07747;
+/// torchvision.datasets.FashionMNIST.
+class FashionMNIST : public MNIST {
+ public:
+  using MNIST::MNIST;
+};
+
+/// 32 x 32 photographs of 10 classes from the binary version's data_batch_1.bin … and
+/// test_batch.bin in `dir`: x f32 [3,32,32] with pixels in [0,1], y i64. Error when a file is
+/// missing or broken. Ref: Krizhevsky 2009; torchvision.datasets.CIFAR10.
+class CIFAR10 : public Dataset<2> {
+ public:
+  CIFAR10(const std::string& dir, Split split, SourceLocation loc = SourceLocation::current());
+};
+/// The same of 100 classes (the fine ones), from train.bin and test.bin. Ref:
+/// torchvision.datasets.CIFAR100.
+class CIFAR100 : public Dataset<2> {
+ public:
+  CIFAR100(const std::string& dir, Split split, SourceLocation loc = SourceLocation::current());
 };
 
 struct DigitsOptions {

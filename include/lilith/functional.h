@@ -18,6 +18,7 @@ namespace F = ::lilith;
 namespace functional = ::lilith;
 namespace nn = ::lilith;
 namespace utils = ::lilith;
+namespace rnn = ::lilith;
 
 /// A parameter is a tensor that is a field of a model. Ref: torch.nn.Parameter
 using Parameter = Tensor;
@@ -30,6 +31,10 @@ using ModuleDict = std::map<std::string, Layer>;
 namespace optim {
 using lilith::Adadelta, lilith::Adagrad, lilith::Adam, lilith::Adamax, lilith::AdamW, lilith::ASGD,
     lilith::NAdam, lilith::Optimizer, lilith::RAdam, lilith::RMSprop, lilith::Rprop, lilith::SGD;
+using lilith::Adafactor, lilith::LBFGS, lilith::Lion, lilith::Muon;
+namespace swa_utils {
+using lilith::AveragedModel, lilith::update_bn;
+}  // namespace swa_utils
 namespace lr_scheduler = ::lilith;
 }  // namespace optim
 

@@ -22,5 +22,6 @@
 #include "lilith/plot.h"
 #include "lilith/precision.h"
 #include "lilith/runtime.h"
+#include "lilith/tensorboard.h"
 #include "lilith/train.h"
 #include "lilith/transforms.h"

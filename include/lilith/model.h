@@ -194,6 +194,47 @@ std::vector<std::size_t> tied_parameters(ConstModelRef m);
 void assign_parameters(ModelRef m, const std::vector<Tensor>& values);
 }  // namespace detail
 
+namespace detail {
+template <class L>
+L layer_of(void (*)(L&));
+template <class F, class L>
+L layer_of(void (F::*)(L&));
+template <class F, class L>
+L layer_of(void (F::*)(L&) const);
+/// The layer type that f takes.
+template <class F>
+using LayerOf = decltype(layer_of(&F::operator()));
+
+template <class... F>
+class ApplyVisitor final : public PathVisitor {
+ public:
+  explicit ApplyVisitor(F&... f) : f_(f...) {}
+  void parameter(Tensor&) override {}
+  void buffer(Buffer&) override {}
+  void object(const TypeInfo& type, void* address) override {
+    std::apply([&](auto&... f) { (try_one(f, type, address), ...); }, f_);
+  }
+
+ private:
+  template <class G>
+  static void try_one(G& f, const TypeInfo& type, void* address) {
+    using L = LayerOf<G>;
+    if (&type == &reflect::type_info<L>) f(*static_cast<L*>(address));
+  }
+  std::tuple<F&...> f_;
+};
+}  // namespace detail
+
+/// Calls f for every layer of the type that it takes, at any depth: apply(net, [](nn::Linear& m) {
+/// nn::init::xavier_uniform_(m.weight); }). Several functions, one for a type each, may be given.
+/// f returns nothing. Ref: torch.nn.Module.apply.
+template <class M, class... F>
+  requires(sizeof...(F) >= 1 && (requires { typename detail::LayerOf<F>; } && ...))
+void apply(M& model, F... f) {
+  detail::ApplyVisitor<F...> visitor(f...);
+  ModelRef(model).visit(visitor);
+}
+
 /// A deep copy: unique_ptr and Shared fields too (sharing inside the copy stays). Tensors are
 /// values, so they are not copied until one side is assigned.
 template <class T>

@@ -138,9 +138,10 @@ void walk(T& x, Visitor& v) {
   } else if constexpr (std::is_same_v<T, RealList>) {
     v.structure(static_cast<std::int64_t>(x.size()));
     for (const double e : x.vec()) v.real(e);
-  } else if constexpr (SelfVisiting<T>)
+  } else if constexpr (SelfVisiting<T>) {
+    v.object(type_info<T>, &x);
     walk_self(x, v);
-  else if constexpr (is_shared<T>)
+  } else if constexpr (is_shared<T>)
     walk_shared(x, v);
   else if constexpr (is_optional<T> || is_unique<T>) {
     v.structure(static_cast<bool>(x));
@@ -150,9 +151,10 @@ void walk(T& x, Visitor& v) {
     std::visit([&](auto& e) { walk(e, v); }, x);
   } else if constexpr (is_list<T> || is_tuple<T> || is_map<T>)
     walk_container(x, v);
-  else if constexpr (PlainStruct<T>)
+  else if constexpr (PlainStruct<T>) {
+    v.object(type_info<T>, &x);
     walk_struct(x, v);
-  else if constexpr (std::is_empty_v<T>)
+  } else if constexpr (std::is_empty_v<T>)
     v.begin(type_info<T>), v.end();
   else if constexpr (is_function_pointer<T>)
     v.integer(reinterpret_cast<std::intptr_t>(x));

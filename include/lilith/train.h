@@ -108,6 +108,13 @@ struct FitOptions {
   /// `.optimizer = o` trains with o itself: called again with it, fit goes on as one longer fit
   /// would, the orders of the rows included.
   OptimizerRef optimizer = Adam({.lr = 1e-3});
+  /// Batches whose gradients make one step together, each computed by itself: a step is of
+  /// batch_size * accumulate rows and needs the memory of batch_size. Batch norms see the batches.
+  std::int64_t accumulate = 1;
+  /// The most that the gradients' common 2-norm, and each element, may be: see clip_grad_norm_,
+  /// clip_grad_value_.
+  std::optional<Real> clip_grad_norm = {};
+  std::optional<Real> clip_grad_value = {};
   /// Where it trains: the model, its optimiser's state and the batches go there. Unset: where the
   /// model lies.
   std::optional<Device> device = {};
@@ -151,6 +158,27 @@ struct FitSteps {
   std::function<std::vector<Tensor>(const std::vector<Tensor>& batch)> evaluate;
 };
 History run_fit(const DataSourcePtr& data, const FitSteps& steps, FitOptions& options, Loc loc);
+
+/// sum += part gradients; undefined ones count as 0.
+void add_scaled(ModelRef sum, ConstModelRef gradients, const Tensor& part);
+/// The rows of a batch, batch_size at a time, and what part of them all those are; the mean of what
+/// f gives.
+std::vector<Tensor> in_parts(
+    const std::vector<Tensor>& batch, std::int64_t batch_size,
+    const std::function<std::vector<Tensor>(const std::vector<Tensor>& rows, const Tensor& part)>&
+        f);
+/// Gradients that are undefined.
+template <class M>
+auto no_gradients(const M& model) {
+  typename reflect::GradientsOf<M>::type out(clone(model));
+  for_each_parameter(out, [](const std::string&, Tensor& t) { t = Tensor(); });
+  return out;
+}
+template <class G>
+void clip_for_fit(G& gradients, const FitOptions& options, SourceLocation loc) {
+  if (options.clip_grad_value) clip_grad_value_(gradients, *options.clip_grad_value, loc);
+  if (options.clip_grad_norm) clip_grad_norm_(gradients, *options.clip_grad_norm, 2, loc);
+}
 
 /// Sets every `bool training` to false and, when it goes, back to what it was.
 class TestModeScope {
@@ -304,9 +332,30 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
         };
         auto [value, score, gradients] =
             detail::grad_aux_impl(std::index_sequence<0>{}, "fit", loc, of_model, m, batch);
+        detail::clip_for_fit(gradients, options, loc);
         update(optimizer, m, std::move(gradients), {.ignore = ignore}, loc);
         score.insert(score.begin(), value);
         return score;
+      },
+      loc);
+  // Of accumulated gradients: `part` of all rows are in this batch.
+  auto collect = compile(
+      [&](M& m, typename reflect::GradientsOf<M>::type& sum, Held& held,
+          const std::vector<Tensor>& batch, const Tensor& part) {
+        auto of_model = [&](M& of, const std::vector<Tensor>& x) {
+          return objective(loss_argument.loss_of(held), of, x);
+        };
+        auto [value, score, gradients] =
+            detail::grad_aux_impl(std::index_sequence<0>{}, "fit", loc, of_model, m, batch);
+        detail::add_scaled(ModelRef(sum, loc), gradients, part);
+        score.insert(score.begin(), value);
+        return score;
+      },
+      loc);
+  auto finish = compile(
+      [&](M& m, Optimizer& optimizer, typename reflect::GradientsOf<M>::type& sum) {
+        detail::clip_for_fit(sum, options, loc);
+        update(optimizer, m, sum, {.ignore = ignore}, loc);
       },
       loc);
   auto evaluate = compile(
@@ -319,7 +368,16 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
   Held& held = loss_argument.held();
   const detail::FitSteps steps{
       model, kColumns > 0 ? kColumns : 2,
-      [&](const std::vector<Tensor>& batch) { return step(model, optimizer, held, batch); },
+      [&](const std::vector<Tensor>& batch) {
+        if (options.accumulate == 1) return step(model, optimizer, held, batch);
+        auto sum = detail::no_gradients(model);
+        auto scores = detail::in_parts(batch, options.batch_size,
+                                       [&](const std::vector<Tensor>& rows, const Tensor& part) {
+                                         return collect(model, sum, held, rows, part);
+                                       });
+        finish(model, optimizer, sum);
+        return scores;
+      },
       [&](const std::vector<Tensor>& batch) { return evaluate(model, held, batch); }};
   return detail::run_fit(data.source(), steps, options, loc);
 }

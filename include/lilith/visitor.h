@@ -42,6 +42,8 @@ class Visitor {
   virtual void enter(std::string_view /*name*/) {}
   virtual void enter(std::size_t /*index*/) {}
   virtual void leave() {}
+  /// A layer or another struct, before it is walked over: its type and address.
+  virtual void object(const TypeInfo&, void*) {}
   /// A struct's fields follow, then `end`.
   virtual void begin(const TypeInfo&) {}
   virtual void end() {}

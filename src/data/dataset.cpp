@@ -53,6 +53,7 @@ class SubsetSource final : public DataSource {
       : base_(std::move(base)), rows_(std::move(rows)) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
   const std::vector<Aval>& columns() const override { return base_->columns(); }
+  bool draws() const override { return base_->draws(); }
   void read(const std::int64_t* rows, std::int64_t n, void* const* out) const override {
     std::vector<std::int64_t> mapped(static_cast<std::size_t>(n));
     for (std::size_t i = 0; i < mapped.size(); ++i)

@@ -5,8 +5,11 @@
 
 #include "core/device_kinds.h"
 #include "data/gather.h"
+#include "data/prefetch.h"
 #include "data/random.h"
 #include "ir/one_device.h"
+#include "lilith/generator.h"
+#include "ops/random_key.h"
 #include "runtime/fork.h"
 
 namespace lilith::data {
@@ -16,13 +19,29 @@ BatchStream::BatchStream(DataSourcePtr source, const DataLoaderOptions& options,
   LILITH_CHECK(options.batch_size >= 1, "DataLoader: batch_size is {}; need at least 1",
                options.batch_size);
   check_device("DataLoader", options.device);
-  const std::int64_t n = source_->size();
+  LILITH_CHECK(options.num_workers >= 0 && options.prefetch_factor >= 1,
+               "DataLoader: num_workers is {}, prefetch_factor {}; need 0 and 1 at least",
+               options.num_workers, options.prefetch_factor);
+  LILITH_CHECK(!options.shuffle || !options.sampler,
+               "DataLoader: shuffle and a sampler; need one of them");
+  const std::int64_t n = options.sampler ? options.sampler.size : source_->size();
+  visited_ = n;
   batches_ = n / options.batch_size + (!options.drop_last && n % options.batch_size != 0);
   next_ = batches_;
 }
 
 void BatchStream::start(std::int64_t epoch, std::int64_t first) {
-  if (options_.shuffle) {
+  prefetch_ = {};
+  epoch_ = epoch;
+  if (options_.sampler) {
+    auto order = options_.sampler.order(options_.seed.value_or(0), epoch);
+    LILITH_CHECK(static_cast<std::int64_t>(order.size()) == visited_,
+                 "DataLoader: the sampler gave {} rows; its size is {}", order.size(), visited_);
+    for (const std::int64_t row : order)
+      LILITH_CHECK(row >= 0 && row < source_->size(),
+                   "DataLoader: the sampler gave row {}; there are {} rows", row, source_->size());
+    order_ = std::make_shared<const std::vector<std::int64_t>>(std::move(order));
+  } else if (options_.shuffle) {
     HostRandom mix(options_.seed.value_or(0), static_cast<std::uint64_t>(epoch));
     order_ =
         std::make_shared<const std::vector<std::int64_t>>(permutation(source_->size(), mix.next()));
@@ -31,12 +50,23 @@ void BatchStream::start(std::int64_t epoch, std::int64_t first) {
 }
 
 std::int64_t BatchStream::rows() const {
-  return options_.drop_last ? batches_ * options_.batch_size : source_->size();
+  return options_.drop_last ? batches_ * options_.batch_size : visited_;
 }
 
-std::vector<Tensor> BatchStream::next() {
-  const std::int64_t from = next_ * options_.batch_size;
-  const std::int64_t n = std::min<std::int64_t>(options_.batch_size, source_->size() - from);
+bool BatchStream::random() const {
+  return options_.shuffle || options_.sampler.random || source_->draws();
+}
+
+std::vector<Tensor> BatchStream::batch(std::int64_t k) const {
+  // What a batch draws depends on the epoch's seed and its number alone: not on who makes it.
+  std::optional<Generator> own;
+  if (source_->draws()) {
+    HostRandom mix(options_.seed.value_or(0), static_cast<std::uint64_t>(epoch_));
+    own.emplace(mix.next() + static_cast<std::uint64_t>(k));
+  }
+  const ops::GeneratorScope drawing(own);
+  const std::int64_t from = k * options_.batch_size;
+  const std::int64_t n = std::min<std::int64_t>(options_.batch_size, visited_ - from);
   std::vector<std::int64_t> in_order;
   const std::int64_t* rows = nullptr;
   if (order_) {
@@ -46,7 +76,13 @@ std::vector<Tensor> BatchStream::next() {
     std::iota(in_order.begin(), in_order.end(), from);
     rows = in_order.data();
   }
-  auto tensors = gather_unchecked(*source_, rows, n, columns_);
+  return gather_unchecked(*source_, rows, n, columns_);
+}
+
+std::vector<Tensor> BatchStream::next() {
+  if (options_.num_workers > 0 && !prefetch_.threads)
+    prefetch_.threads = std::make_shared<Prefetcher>(*this);
+  auto tensors = prefetch_.threads ? prefetch_.threads->take(next_) : batch(next_);
   ++next_;
   for (Tensor& t : tensors) t = ir::on_device(t, options_.device);
   return tensors;
@@ -54,7 +90,8 @@ std::vector<Tensor> BatchStream::next() {
 
 LoaderEpochs::LoaderEpochs(const BatchStream& stream) : seed_(stream.options().seed) {
   const DataLoaderOptions& o = stream.options();
-  made_with_.rows = stream.source()->size();
+  random_ = stream.random();
+  made_with_.rows = o.sampler ? o.sampler.size : stream.source()->size();
   made_with_.batch_size = o.batch_size;
   made_with_.shuffle = o.shuffle;
   made_with_.drop_last = o.drop_last;
@@ -67,6 +104,7 @@ LoaderEpochs& LoaderEpochs::operator=(const LoaderEpochs& other) {
   const runtime::Busy busy;
   const std::scoped_lock lock(mutex_, other.mutex_);
   made_with_ = other.made_with_;
+  random_ = other.random_;
   seed_ = other.seed_;
   next_epoch_ = other.next_epoch_;
   restored_ = other.restored_;
@@ -88,7 +126,7 @@ std::pair<BatchStream, LoaderEpochs::LoopPtr> LoaderEpochs::begin(const BatchStr
     loop->epoch = next_epoch_++;
     loop->seed = seed_;
   }
-  if (made_with_.shuffle && !loop->seed) loop->seed = draw_seed();
+  if (random_ && !loop->seed) loop->seed = draw_seed();
   BatchStream started = stream;
   if (loop->seed) started.set_seed(*loop->seed);
   started.start(loop->epoch, loop->next);
@@ -100,7 +138,7 @@ std::pair<BatchStream, LoaderEpochs::LoopPtr> LoaderEpochs::begin(const BatchStr
 void LoaderEpochs::set_epoch(std::int64_t epoch) {
   const runtime::Busy busy;
   const std::lock_guard lock(mutex_);
-  if (made_with_.shuffle && !seed_) seed_ = draw_seed();
+  if (random_ && !seed_) seed_ = draw_seed();
   next_epoch_ = epoch;
   restored_.reset();
 }

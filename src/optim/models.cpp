@@ -42,7 +42,8 @@ Tensor initial(const Optimizer& opt, const StateDef& def, const Access::Param& s
                const Tensor& param) {
   const ParamGroup& group = opt.param_groups()[static_cast<std::size_t>(state.group)];
   const double init = def.init_hyper.empty() ? def.init : group.hyper.at(def.init_hyper).value();
-  return filled(def.scalar ? Aval{{}, DType::F64, cpu()} : param.aval(), init);
+  if (def.scalar) return filled({{}, DType::F64, cpu()}, init);
+  return filled({*def.shape_for(param.shape()), param.dtype(), param.device()}, init);
 }
 
 bool is_scalar_state(const std::vector<StateDef>& defs, const std::string& name) {
@@ -51,11 +52,18 @@ bool is_scalar_state(const std::vector<StateDef>& defs, const std::string& name)
          });
 }
 
+Shape wanted_shape(const std::vector<StateDef>& defs, const std::string& name, const Shape& param) {
+  const auto def =
+      std::find_if(defs.begin(), defs.end(), [&](const StateDef& d) { return d.name == name; });
+  if (name == "step") return {};
+  return def == defs.end() ? param : def->shape_for(param).value_or(param);
+}
+
 // Gives state that was read from a file to its parameter.
 void bind(const std::vector<StateDef>& defs, const std::string& path, Access::Param& state,
           const Tensor& param) {
   for (const auto& [name, t] : state.tensors) {
-    const Shape want = is_scalar_state(defs, name) ? Shape{} : param.shape();
+    const Shape want = wanted_shape(defs, name, param.shape());
     LILITH_CHECK(t.shape() == want, "update: '{}' is {}, its loaded state '{}' is {}.", path,
                  param.aval().str(), name, t.aval().str());
   }
@@ -84,8 +92,9 @@ bool is_complete(const std::vector<StateDef>& defs, const Access::Model& model,
                  const std::string& path, const Tensor& param) {
   const auto at = model.params.find(path);
   return at != model.params.end() && at->second.bound && is_at_home(defs, at->second, param) &&
-         std::all_of(defs.begin(), defs.end(),
-                     [&](const StateDef& def) { return at->second.tensors.count(def.name) != 0; });
+         std::all_of(defs.begin(), defs.end(), [&](const StateDef& def) {
+           return !def.shape_for(param.shape()) || at->second.tensors.count(def.name) != 0;
+         });
 }
 
 void complete(Optimizer& opt, Access::Model& model, const std::string& path, const Tensor& param) {
@@ -103,7 +112,7 @@ void complete(Optimizer& opt, Access::Model& model, const std::string& path, con
     bind(defs, path, state, param);
   }
   for (const StateDef& def : defs)
-    if (state.tensors.count(def.name) == 0)
+    if (def.shape_for(param.shape()) && state.tensors.count(def.name) == 0)
       state.tensors[def.name] = initial(opt, def, state, param);
   if (is_at_home(defs, state, param)) return;
   for (auto& [name, t] : state.tensors) t = Tensor(t).to(home_of(defs, name, param));

@@ -33,11 +33,12 @@ Tensor filled(const Aval& aval, double value) {
 }  // namespace optim
 
 void optim::check_hyper(const std::string& rule, const std::string& name, double value) {
-  const bool may_be_negative = name == "momentum_decay";
+  const bool may_be_negative =
+      name == "momentum_decay" || name == "beta2_decay" || name.rfind("ns_", 0) == 0;
   LILITH_CHECK(value >= 0 || may_be_negative, "{}: {} must not be negative; got {}.", rule, name,
                value);
-  LILITH_CHECK(name.rfind("beta", 0) != 0 || value < 1, "{}: {} must be below 1; got {}.", rule,
-               name, value);
+  const bool is_beta = name.rfind("beta", 0) == 0 && name != "beta2_decay";
+  LILITH_CHECK(!is_beta || value < 1, "{}: {} must be below 1; got {}.", rule, name, value);
 }
 
 const Hyper& HyperMap::at(const std::string& name) const {

@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,13 @@ struct StateDef {
   bool scalar = false;
   std::string init_hyper = {};  // starts as this hyper-parameter's value, else as `init`
   double init = 0;
+  /// Of another shape than the parameter's; none: a parameter of that shape has no such state.
+  std::optional<Shape> (*shape)(const Shape& param) = nullptr;
+
+  std::optional<Shape> shape_for(const Shape& param) const {
+    if (scalar) return Shape{};
+    return shape == nullptr ? param : shape(param);
+  }
 };
 
 /// An algorithm: its state for these flags, and one step. Static: optimisers point to it.

@@ -106,7 +106,10 @@ class Loader {
         parts_(parts),
         strict_(options.strict),
         ignore_misshapen_(options.ignore_misshapen) {
-    for (const auto& def : Access::defs(opt)) names_.push_back(def.name);
+    for (const auto& def : Access::defs(opt)) {
+      names_.push_back(def.name);
+      if (def.shape != nullptr) optional_.push_back(def.name);
+    }
     names_.push_back("step");
   }
 
@@ -200,7 +203,8 @@ class Loader {
     if (tensors.count("step") == 0) state.tensors.erase("step");
     // Momentum may have been given to a rule that had none when its state was saved.
     for (const std::string& name : names_)
-      if (strict_ && name != "step" && name != "momentum_buffer" && tensors.count(name) == 0)
+      if (strict_ && name != "step" && name != "momentum_buffer" && tensors.count(name) == 0 &&
+          std::find(optional_.begin(), optional_.end(), name) == optional_.end())
         problems_.push_back(key(model, path, name) + ": missing");
     for (const auto& [name, t] : tensors) {
       if (std::find(names_.begin(), names_.end(), name) == names_.end()) {
@@ -229,7 +233,7 @@ class Loader {
   Optimizer& opt_;
   const Parts& parts_;
   bool strict_, ignore_misshapen_, loaded_ = false;
-  std::vector<std::string> problems_, names_;
+  std::vector<std::string> problems_, names_, optional_;  // state that not every parameter has
 };
 
 std::string op_of(const LoadOptions& options) {

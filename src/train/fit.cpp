@@ -38,14 +38,14 @@ class Fitting {
         optimizer_(options.optimizer),
         steps_(steps),
         line_(line),
-        shape_{data->size(), options.batch_size, options.seed, options.shuffle, options.drop_last},
+        shape_{data->size(), step_rows(), options.seed, options.shuffle, options.drop_last},
         stream_(data, loader_options(), steps.columns),
         modes_(steps.model),
         progress_(style(options.progress)) {
     const LocScope scope(line_, nullptr);
     LILITH_CHECK(options.epochs >= 0, "fit: epochs is {}; need at least 0", options.epochs);
     LILITH_CHECK(stream_.batches() > 0, "fit: no batches: {} rows, batch_size {}{}", data->size(),
-                 options.batch_size, options.drop_last ? ", drop_last" : "");
+                 step_rows(), options.drop_last ? ", drop_last" : "");
     LILITH_CHECK(!options.resume || std::filesystem::exists(resume_path()),
                  "fit: resume without {}",
                  options.checkpoint.empty() ? "the path of a checkpoint"
@@ -91,8 +91,15 @@ class Fitting {
     return train::Progress::detect();
   }
 
+  // The rows that an optimiser's step is made of.
+  std::int64_t step_rows() const {
+    LILITH_CHECK(options_.accumulate >= 1, "fit: accumulate is {}; need at least 1",
+                 options_.accumulate);
+    return options_.batch_size * options_.accumulate;
+  }
+
   DataLoaderOptions loader_options() const {
-    return {.batch_size = options_.batch_size,
+    return {.batch_size = step_rows(),
             .shuffle = options_.shuffle,
             .seed = options_.seed,
             .drop_last = options_.drop_last,
@@ -196,13 +203,13 @@ class Fitting {
 
   std::vector<Tensor> train_step(const std::vector<Tensor>& batch) {
     const std::int64_t rows = batch[0].size(0);
-    if (rows == options_.batch_size) return steps_.train(batch);
+    if (rows == step_rows()) return steps_.train(batch);
     try {
       return steps_.train(batch);
     } catch (const Error& e) {
       rethrow_with(e, fmt::format("The last batch of the {} rows has {} instead of {}; "
                                   ".drop_last = true leaves it out.",
-                                  shape_.rows, rows, options_.batch_size));
+                                  shape_.rows, rows, step_rows()));
     }
   }
 

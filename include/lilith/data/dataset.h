@@ -24,6 +24,8 @@ class DataSource {
   /// Writes rows[0..n) of column c densely to out[c]; a null out[c] skips the column. Rows are in
   /// range.
   virtual void read(const std::int64_t* rows, std::int64_t n, void* const* out) const = 0;
+  /// Whether reading draws random numbers: a loader then gives each batch a generator of its own.
+  virtual bool draws() const { return false; }
 };
 using DataSourcePtr = std::shared_ptr<const DataSource>;
 

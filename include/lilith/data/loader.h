@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "lilith/data/dataset.h"
+#include "lilith/data/sampler.h"
 
 namespace lilith {
 
@@ -19,6 +20,13 @@ struct DataLoaderOptions {
   bool drop_last = false;
   /// Where the batches are put.
   Device device = {};
+  /// Threads that make the next batches meanwhile; 0: each is made when it is asked for. Order,
+  /// values and state are the same with any number.
+  Int num_workers = 0;
+  /// Batches that each of them may be ahead.
+  Int prefetch_factor = 2;
+  /// Which rows an epoch visits, instead of `shuffle`.
+  Sampler sampler = {};
 };
 
 /// Where a DataLoader stands, for a checkpoint: `loader.state()`, put back by `set_state`.
@@ -36,6 +44,21 @@ struct DataLoaderState {
 };
 
 namespace data {
+
+/// Threads that make batches ahead of a stream. Copies of the stream have none of them.
+class Prefetcher;
+class PrefetchHandle {
+ public:
+  PrefetchHandle() = default;
+  PrefetchHandle(const PrefetchHandle&) {}
+  PrefetchHandle(PrefetchHandle&&) = default;
+  PrefetchHandle& operator=(const PrefetchHandle&) {
+    threads.reset();
+    return *this;
+  }
+  PrefetchHandle& operator=(PrefetchHandle&&) = default;
+  std::shared_ptr<Prefetcher> threads;
+};
 
 /// The batches of an epoch, one after the other. A value: copies go on by themselves.
 class BatchStream {
@@ -55,13 +78,18 @@ class BatchStream {
   const DataSourcePtr& source() const { return source_; }
   const DataLoaderOptions& options() const { return options_; }
   void set_seed(std::uint64_t seed) { options_.seed = seed; }
+  /// Whether an epoch depends on a seed.
+  bool random() const;
+  /// Batch k of the epoch, in host memory.
+  std::vector<Tensor> batch(std::int64_t k) const;
 
  private:
   DataSourcePtr source_;
   DataLoaderOptions options_;
   int columns_ = 0;
-  std::int64_t batches_ = 0, next_ = 0;
+  std::int64_t batches_ = 0, next_ = 0, epoch_ = 0, visited_ = 0;
   std::shared_ptr<const std::vector<std::int64_t>> order_;  // null: 0, 1, 2 …
+  PrefetchHandle prefetch_;
 };
 
 /// The loops over one DataLoader: which epoch each of them is, and where they are.
@@ -89,6 +117,7 @@ class LoaderEpochs {
  private:
   mutable std::mutex mutex_;  // loops over a const loader may start from several threads
   DataLoaderState made_with_;
+  bool random_ = false;
   std::optional<std::uint64_t> seed_;  // of every epoch; none: each draws one
   std::int64_t next_epoch_ = 0;
   std::optional<DataLoaderState> restored_;  // where the next loop goes on

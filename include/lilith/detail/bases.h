@@ -50,6 +50,7 @@ class BaseVisitor final : public Visitor {
   void enter(std::string_view name) override;
   void enter(std::size_t index) override;
   void leave() override;
+  void object(const TypeInfo& type, void* address) override { outer_.object(type, address); }
   void begin(const TypeInfo& type) override;
   void end() override;
   bool enter_shared(const void* object) override { return outer_.enter_shared(object); }

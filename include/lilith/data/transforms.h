@@ -1,0 +1,125 @@
+#pragma once
+#include <array>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "lilith/ops/nn.h"
+#include "lilith/ops/shape.h"
+#include "lilith/ops/spatial.h"
+#include "lilith/tensor.h"
+
+namespace lilith {
+
+/// Transforms of images [..., C, H, W], floating unless said otherwise, as torchvision.transforms
+/// has them. The random ones draw from the process's generator (manual_seed), one draw for all of
+/// x.
+namespace transforms {
+
+/// Several, one after the other.
+class Compose {
+ public:
+  template <class... F>
+  explicit Compose(F... f) : steps_{std::function<Tensor(const Tensor&)>(std::move(f))...} {}
+  Tensor operator()(const Tensor& x) const;
+
+ private:
+  std::vector<std::function<Tensor(const Tensor&)>> steps_;
+};
+/// u8 as f32 in [0, 1]; floating as it is.
+struct ToFloat {
+  Tensor operator()(const Tensor& x) const;
+};
+/// (x - mean) / std for each channel.
+struct Normalize {
+  std::vector<double> mean, std;
+  Tensor operator()(const Tensor& x) const;
+};
+/// To sizes {h, w}; one number: the shorter side's, the other in proportion. Bilinear with
+/// antialias, or another mode of interpolate.
+struct Resize {
+  IntList size;
+  Interpolation mode = Interpolation::Bilinear;
+  bool antialias = true;
+  Tensor operator()(const Tensor& x) const;
+};
+/// The middle {h, w}; smaller images are padded with zeros.
+struct CenterCrop {
+  IntList size;
+  Tensor operator()(const Tensor& x) const;
+};
+/// A random {h, w}, after padding each side by so many elements.
+struct RandomCrop {
+  IntList size;
+  Int padding = 0;
+  PadMode padding_mode = PadMode::Constant;
+  Tensor operator()(const Tensor& x) const;
+};
+/// A random part, by area and aspect, resized to {h, w}.
+struct RandomResizedCrop {
+  IntList size;
+  std::array<double, 2> scale = {0.08, 1};
+  std::array<double, 2> ratio = {3.0 / 4, 4.0 / 3};
+  Interpolation mode = Interpolation::Bilinear;
+  Tensor operator()(const Tensor& x) const;
+};
+/// Left and right exchanged with probability p.
+struct RandomHorizontalFlip {
+  Real p = 0.5;
+  Tensor operator()(const Tensor& x) const;
+};
+/// Top and bottom exchanged with probability p.
+struct RandomVerticalFlip {
+  Real p = 0.5;
+  Tensor operator()(const Tensor& x) const;
+};
+/// Moved, turned and sheared about the middle: degrees anticlockwise, translations in parts of the
+/// size, zeros from outside.
+struct RandomAffine {
+  std::array<double, 2> degrees = {0, 0};
+  std::array<double, 2> translate = {0, 0};  // at most so much of the width and the height
+  std::array<double, 2> scale = {1, 1};
+  std::array<double, 2> shear = {0, 0};  // degrees along x
+  GridMode mode = GridMode::Nearest;
+  Tensor operator()(const Tensor& x) const;
+};
+/// Turned by an angle in [-degrees, degrees].
+struct RandomRotation {
+  Real degrees;
+  GridMode mode = GridMode::Nearest;
+  Tensor operator()(const Tensor& x) const;
+};
+/// Brightness, contrast and saturation times a factor in [1 - b, 1 + b], the hue turned by at most
+/// `hue` of a circle; three channels in [0, 1], in a random order.
+struct ColorJitter {
+  Real brightness = 0, contrast = 0, saturation = 0, hue = 0;
+  Tensor operator()(const Tensor& x) const;
+};
+/// With probability p a random part is set to `value`.
+struct RandomErasing {
+  Real p = 0.5;
+  std::array<double, 2> scale = {0.02, 0.33};
+  std::array<double, 2> ratio = {0.3, 3.3};
+  Real value = 0;
+  Tensor operator()(const Tensor& x) const;
+};
+
+/// Of batches x [N, C, H, W] and class numbers y [N]: rows mixed with rows in another order, y as
+/// probabilities [N, classes] in the same proportion, drawn from Beta(alpha, alpha). Zhang et al.,
+/// arXiv:1710.09412.
+struct MixUp {
+  Int num_classes;
+  Real alpha = 1;
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& y) const;
+};
+/// The same with a rectangle of the other row, y in the proportion of areas. Yun et al.,
+/// arXiv:1905.04899.
+struct CutMix {
+  Int num_classes;
+  Real alpha = 1;
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& y) const;
+};
+
+}  // namespace transforms
+
+}  // namespace lilith

@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "core/quote.h"
+#include "data/byte_images.h"
+#include "lilith/data/image.h"
+#include "lilith/data/own.h"
+#include "lilith/data/transforms.h"
+#include "lilith/ops/create.h"
+
+// Sets of images: folders of files, and CIFAR's binary files.
+namespace lilith::data {
+
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t kShown = 1000;  // bytes of a path in a message
+
+bool is_image(const fs::path& path) {
+  std::string end = path.extension().string();
+  std::transform(end.begin(), end.end(), end.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return end == ".png" || end == ".jpg" || end == ".jpeg";
+}
+
+std::shared_ptr<const ImageFolder::Files> files_in(const std::string& root) {
+  LILITH_CHECK(fs::is_directory(root), "ImageFolder: {} is not a folder", escaped(root, kShown));
+  auto files = std::make_shared<ImageFolder::Files>();
+  for (const auto& entry : fs::directory_iterator(root))
+    if (entry.is_directory()) files->classes.push_back(entry.path().filename().string());
+  std::sort(files->classes.begin(), files->classes.end());
+  for (std::size_t c = 0; c < files->classes.size(); ++c) {
+    std::vector<std::string> paths;
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(root) / files->classes[c]))
+      if (entry.is_regular_file() && is_image(entry.path())) paths.push_back(entry.path().string());
+    std::sort(paths.begin(), paths.end());
+    LILITH_CHECK(!paths.empty(), "ImageFolder: there is no PNG or JPEG file in {}/{}",
+                 escaped(root, kShown), escaped(files->classes[c], kShown));
+    for (std::string& path : paths)
+      files->samples.emplace_back(std::move(path), static_cast<std::int64_t>(c));
+  }
+  LILITH_CHECK(!files->samples.empty(), "ImageFolder: {} has no folder of images",
+               escaped(root, kShown));
+  return files;
+}
+
+// Three channels: grey repeated, alpha left out. On the host: images of any size may follow.
+Tensor as_rgb(const Tensor& image) {
+  const std::int64_t channels = image.size(0);
+  if (channels == 3) return image;
+  const auto area = static_cast<std::size_t>(image.size(1) * image.size(2));
+  const auto* from = static_cast<const std::uint8_t*>(image.raw_data());
+  std::vector<std::uint8_t> rgb(3 * area);
+  for (std::size_t c = 0; c < 3; ++c)
+    std::copy_n(from + (channels <= 2 ? 0 : c * area), area, rgb.data() + c * area);
+  return lilith::detail::copy_from(rgb.data(), {3, image.size(1), image.size(2)}, DType::U8, {},
+                                   {});
+}
+
+DataSourcePtr images_of(std::shared_ptr<const ImageFolder::Files> files,
+                        const ImageFolderOptions& options) {
+  const auto rows = static_cast<std::int64_t>(files->samples.size());
+  return from_rows(
+      rows,
+      [files = std::move(files), transform = options.transform](std::int64_t i) {
+        const auto& [path, label] = files->samples[static_cast<std::size_t>(i)];
+        const Tensor image = as_rgb(read_image(path));
+        const Tensor x = transform ? transform(image) : transforms::ToFloat{}(image);
+        return std::vector<Tensor>{x, scalar_row(label)};
+      },
+      2);
+}
+
+// Records of `labels` bytes, of which the last is the class, and 3 x 32 x 32 pixels.
+DataSourcePtr cifar(const char* op, const std::string& dir, const std::vector<std::string>& names,
+                    int labels) {
+  constexpr std::int64_t kPixels = 3 * 32 * 32;
+  LILITH_CHECK(fs::is_directory(dir), "{}: {} is not a folder", op, escaped(dir, kShown));
+  std::vector<std::uint8_t> pixels, classes;
+  for (const std::string& name : names) {
+    const std::string path = (fs::path(dir) / name).string();
+    std::ifstream file(path, std::ios::binary);
+    LILITH_CHECK(file.is_open(), "{}: {} has no file {}; need the binary version of the data set",
+                 op, escaped(dir, kShown), name);
+    const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
+    const auto record = static_cast<std::size_t>(labels + kPixels);
+    LILITH_CHECK(!bytes.empty() && bytes.size() % record == 0,
+                 "{}: {} has {} bytes; need a multiple of {}", op, escaped(path, kShown),
+                 bytes.size(), record);
+    for (std::size_t at = 0; at < bytes.size(); at += record) {
+      const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(at) + labels;
+      classes.push_back(*(first - 1));
+      pixels.insert(pixels.end(), first, first + kPixels);
+    }
+  }
+  return std::make_shared<ByteImages>(std::move(pixels), std::move(classes), Shape{3, 32, 32});
+}
+
+std::vector<std::string> cifar10_files(Split split) {
+  if (split == Split::Test) return {"test_batch.bin"};
+  std::vector<std::string> out;
+  for (int i = 1; i <= 5; ++i) out.push_back("data_batch_" + std::to_string(i) + ".bin");
+  return out;
+}
+
+}  // namespace
+
+ImageFolder::ImageFolder(const std::string& root, const ImageFolderOptions& options,
+                         SourceLocation loc)
+    : ImageFolder((static_cast<void>(LocScope(loc, nullptr)), files_in(root)), options, loc) {}
+ImageFolder::ImageFolder(std::shared_ptr<const Files> files, const ImageFolderOptions& options,
+                         SourceLocation loc)
+    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), images_of(files, options)), loc),
+      files_(std::move(files)) {}
+
+CIFAR10::CIFAR10(const std::string& dir, Split split, SourceLocation loc)
+    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)),
+                  cifar("CIFAR10", dir, cifar10_files(split), 1)),
+                 loc) {}
+CIFAR100::CIFAR100(const std::string& dir, Split split, SourceLocation loc)
+    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)),
+                  cifar("CIFAR100", dir, {split == Split::Train ? "train.bin" : "test.bin"}, 2)),
+                 loc) {}
+
+}  // namespace lilith::data

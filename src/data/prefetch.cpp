@@ -1,0 +1,55 @@
+#include "data/prefetch.h"
+
+#include <utility>
+
+namespace lilith::data {
+
+Prefetcher::Prefetcher(const BatchStream& stream)
+    : stream_(stream), next_(stream.position()), taken_(next_) {
+  const DataLoaderOptions& o = stream.options();
+  ahead_ = o.num_workers * o.prefetch_factor;
+  for (std::int64_t i = 0; i < o.num_workers; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Prefetcher::~Prefetcher() {
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  room_.notify_all();
+  for (std::thread& t : threads_) t.join();
+}
+
+void Prefetcher::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    room_.wait(lock,
+               [&] { return done_ || next_ >= stream_.batches() || next_ < taken_ + ahead_; });
+    if (done_ || next_ >= stream_.batches()) return;
+    const std::int64_t k = next_++;
+    lock.unlock();
+    Made made;
+    try {
+      made.batch = stream_.batch(k);
+    } catch (...) {
+      made.error = std::current_exception();
+    }
+    lock.lock();
+    ready_[k] = std::move(made);
+    made_.notify_all();
+  }
+}
+
+std::vector<Tensor> Prefetcher::take(std::int64_t k) {
+  std::unique_lock lock(mutex_);
+  made_.wait(lock, [&] { return ready_.count(k) != 0; });
+  Made made = std::move(ready_.at(k));
+  ready_.erase(k);
+  taken_ = k + 1;
+  lock.unlock();
+  room_.notify_all();
+  if (made.error) std::rethrow_exception(made.error);
+  return std::move(made.batch);
+}
+
+}  // namespace lilith::data

@@ -1,0 +1,36 @@
+#include "lilith/optim/averaged.h"
+
+#include "ir/node.h"
+#include "ops/half.h"
+
+namespace lilith::detail {
+
+void average_into(ModelRef average, ConstModelRef model, const Tensor& rate, bool use_buffers) {
+  std::vector<Tensor> from;
+  for_each_slot(model, [&](Tensor& t, bool) { from.push_back(t); });
+  std::size_t k = 0;
+  for_each_slot(average, [&](Tensor& t, bool is_parameter) {
+    LILITH_CHECK(k < from.size() && from[k].defined() == t.defined(),
+                 "AveragedModel: the model has other parameters than the one it was made of");
+    const Tensor& now = from[k++];
+    if (!t.defined()) return;
+    LILITH_CHECK(now.shape() == t.shape(), "AveragedModel: a tensor is {}, its average {}",
+                 now.aval().str(), t.aval().str());
+    if (!is_floating(t.dtype()) || !(is_parameter || use_buffers)) {
+      t = now;
+      return;
+    }
+    const Tensor wide = ops::widened(t);
+    const Tensor step = rate.to(wide.dtype()).to(wide.device());
+    t = ops::narrowed(wide + (ops::widened(now) - wide) * step, t.dtype());
+  });
+}
+
+void settle(ConstModelRef model) {
+  std::vector<Tensor> pending;
+  for (Tensor& t : all_tensors(model))
+    if (t.defined()) pending.push_back(std::move(t));
+  ir::eval_hooks().eval(pending);
+}
+
+}  // namespace lilith::detail
