@@ -1,7 +1,7 @@
 #include "lilith/optim/averaged.h"
 
-#include "ir/node.h"
 #include "ops/half.h"
+#include "transforms/settle.h"
 
 namespace lilith::detail {
 
@@ -27,10 +27,8 @@ void average_into(ModelRef average, ConstModelRef model, const Tensor& rate, boo
 }
 
 void settle(ConstModelRef model) {
-  std::vector<Tensor> pending;
-  for (Tensor& t : all_tensors(model))
-    if (t.defined()) pending.push_back(std::move(t));
-  ir::eval_hooks().eval(pending);
+  const ConstModelRef models[] = {model};
+  ir::settle(models);
 }
 
 }  // namespace lilith::detail
