@@ -24,4 +24,7 @@ Graph test_relu_results(const ir::Numbered& g);
 /// What a ReLU makes zero before an unpool: zeros of what is unpooled.
 Tensor unpool_last(const Node& n, const std::vector<Tensor>& in);
 
+/// One node for each result of a loop, whose launch writes each once.
+Graph one_get_each(const ir::Numbered& g);
+
 }  // namespace lilith::schedule
