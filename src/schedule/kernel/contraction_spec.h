@@ -9,6 +9,7 @@ namespace lilith::schedule {
 
 /// dot_general and conv_general as one thing: out[Σ] = sum over the summed axes of a[Σ] * b[Σ],
 /// where every place is an offset plus strides times axes.
+/// A field that a search for tiles looks at is a part of search_key (cpu/contraction).
 struct ContractionSpec {
   std::vector<Axis> axes;
   int a_buffer = -1, b_buffer = -1;

@@ -4,6 +4,7 @@
 
 #include "schedule/cpu/contraction/blocked.h"
 #include "schedule/cpu/contraction/epilogue_facts.h"
+#include "schedule/cpu/contraction/known_searches.h"
 
 namespace lilith::schedule {
 
@@ -16,6 +17,13 @@ Choice laid_out(std::string name, double cycles, const Nodes& results, const Lay
 namespace {
 
 constexpr std::size_t kMostTiles = 6;  // ways with register tiles that are worth comparing
+
+// What was found comes best first.
+template <class Schedule>
+std::vector<Schedule> best_of(std::vector<Schedule> found) {
+  if (found.size() > kMostTiles) found.resize(kMostTiles);
+  return found;
+}
 
 // Windows are counted in whole ones: what none reaches is not computed. False where more than one
 // axis, or one with a stride, walks over them.
@@ -58,8 +66,10 @@ void share_panels(const Builder& b, const ContractionSpec& spec, const TileSched
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways) {
   const DType dtype = compute_dtype(g.core->aval.dtype);
-  std::vector<TileSchedule> found = search_tiles(spec, b.target, dtype);
-  if (found.size() > kMostTiles) found.resize(kMostTiles);
+  static KnownSearches<TileSchedule> known;
+  const std::vector<TileSchedule> found = known.find_or(search_key(spec, b.target, dtype), [&] {
+    return best_of(search_tiles(spec, b.target, dtype));
+  });
   for (const TileSchedule& s : found) {
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
@@ -77,13 +87,18 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
 
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways) {
-  std::vector<BlockSchedule> found =
-      search_blocks(spec, b.target, compute_dtype(g.core->aval.dtype));
-  if (found.size() > kMostTiles) found.resize(kMostTiles);
+  const DType dtype = compute_dtype(g.core->aval.dtype);
+  ContractionSpec sizes = spec;
+  for (Axis& x : sizes.axes) x.varies = false;  // blocks have no masks
+  static KnownSearches<BlockSchedule> known;
+  const std::vector<BlockSchedule> found = known.find_or(search_key(sizes, b.target, dtype), [&] {
+    return best_of(search_blocks(sizes, b.target, dtype));
+  });
   for (const BlockSchedule& s : found) {
     const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     share_panels(b, cut_sum(s.tile.swap ? spec.swapped() : spec, s.cut_axis, s.cut), s.tile, &way);
+    way.one_size = true;
     way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
   }
