@@ -291,9 +291,9 @@ void lilith_class();
 #define LILITH_FIELDS(...)                                                                      \
   LILITH_CLASS                                                                                  \
   friend struct ::lilith::reflect::Access;                                                      \
-  void visit_fields(::lilith::Visitor& v) {                                                     \
+  void visit_fields(::lilith::Visitor& lilith_visitor) {                                        \
     ::lilith::reflect::walk_listed<std::remove_pointer_t<decltype(this->lilith_base_class())>>( \
-        *this, v, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__);                                     \
+        *this, lilith_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__);                        \
   }
 
 /// In a class that has a `visit_fields` of its own: those that inherit from it can list theirs.

@@ -347,5 +347,19 @@ class Many {
 };
 TEST(ReflectFields, MoreThanFortyAreListed) { EXPECT_EQ(paths(Many{}), (Paths{"e0"})); }
 
+class Attention {
+ public:
+  explicit Attention(std::int64_t n) : q(n, n), k(n, n), v(n, n) {}
+  LILITH_FIELDS(q, k, v)
+
+ private:
+  Linear q, k, v;
+};
+
+TEST(ReflectFields, MayBeNamedV) {
+  Attention net(2);
+  EXPECT_EQ(named_parameters(net).size(), 6u);
+}
+
 }  // namespace
 }  // namespace lilith
