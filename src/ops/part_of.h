@@ -7,7 +7,8 @@ namespace lilith::ops {
 
 /// Elements of a dimension, start to limit, every step-th. Of a value in the host's memory, where
 /// they follow each other, that memory itself: the part is a value already, whose place no program
-/// needs to know, and keeps all of it alive. Else, and inside of a trace, a slice.
+/// needs to know, and keeps all of it alive; cotangents flow through it. Else, and inside of a
+/// trace, a slice.
 Tensor part_of(const Tensor& x, int dim, std::int64_t start, std::int64_t limit,
                std::int64_t step = 1);
 

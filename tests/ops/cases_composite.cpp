@@ -123,23 +123,26 @@ std::vector<Case> composite_cases() {
       {"max_unpool2d",
        {{{1, 2, 2, 2}}},
        [](const Ts& x) {
-         return max_unpool2d(x[0], tensor({{{{0, 3}, {9, 10}}, {{5, 6}, {12, 15}}}}), 2);
+         return max_unpool2d(
+             x[0], tensor({{{{0, 3}, {9, 10}}, {{5, 6}, {12, 15}}}}).to(x[0].device()), 2);
        }},
       {"embedding_bag",
        {{{4, 3}}, {{6}, 0, 3, DType::I64}},
        [](const Ts& x) {
-         return embedding_bag(x[1], x[0], {.offsets = tensor({0, 0}), .mode = "mean"});
+         return embedding_bag(x[1], x[0],
+                              {.offsets = tensor({0, 0}).to(x[0].device()), .mode = "mean"});
        }},
       {"ctc_loss",
        {{{4, 2, 3}}},
        [](const Ts& x) {
-         return ctc_loss(log_softmax(x[0], 2), tensor({{0, 0}, {0, 0}}), {4, 3}, {2, 1},
-                         {.blank = x[0].size(2) - 1});
+         return ctc_loss(log_softmax(x[0], 2), tensor({{0, 0}, {0, 0}}).to(x[0].device()), {4, 3},
+                         {2, 1}, {.blank = x[0].size(2) - 1});
        }},
       {"multilabel_margin_loss",
        {{{2, 4}}},
        [](const Ts& x) {
-         return multilabel_margin_loss(x[0], tensor({{3, 0, -1, 1}, {2, -1, 0, 0}}));
+         return multilabel_margin_loss(x[0],
+                                       tensor({{3, 0, -1, 1}, {2, -1, 0, 0}}).to(x[0].device()));
        }},
       {"einsum",
        {{{2, 3, 4}}, {{4, 5}}},
