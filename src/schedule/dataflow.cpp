@@ -1,5 +1,7 @@
 #include "schedule/dataflow.h"
 
+#include <algorithm>
+
 #include "lilith/error.h"
 
 namespace lilith::schedule {
@@ -51,6 +53,12 @@ int Dataflow::index(const NodeImpl* n) const {
   const int* i = unread_.find(n);
   if (i == nullptr) throw InternalError("schedule: a node is not of the graph");
   return *i;
+}
+
+bool Dataflow::is_row_major(const NodeImpl* n) const {
+  const auto all = users(n);
+  return is_output(n) || std::any_of(all.begin(), all.end(),
+                                     [](const NodeImpl* u) { return u->op->cls == OpClass::Loop; });
 }
 
 Edges Dataflow::edges(bool to_users) const {

@@ -31,6 +31,9 @@ class Dataflow {
   bool is_output(const ir::NodeImpl* n) const {
     return output_[static_cast<std::size_t>(index(n))];
   }
+  /// Whether its memory is row-major whatever a schedule would like: an output's, and what a
+  /// loop reads.
+  bool is_row_major(const ir::NodeImpl* n) const;
   /// Whether `n` needs the value of `of` (n == of counts).
   bool depends(const ir::NodeImpl* n, const ir::NodeImpl* of) const {
     return reachability_.depends(index(n), index(of));

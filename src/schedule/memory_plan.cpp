@@ -67,7 +67,8 @@ class Accesses {
   struct Place {
     const kir::Block* block;
     const kir::ExprNode* index;
-    int statement;  // the first one that reads there, or that stores
+    int statement;                        // the first one that reads there, or that stores
+    const kir::ExprNode* mask = nullptr;  // another one is another load, in another register
   };
   using Places = std::vector<Place>;  // each once, in some order
   struct Buffer {
@@ -76,9 +77,10 @@ class Accesses {
   using Seen = std::unordered_set<const kir::ExprNode*>;
 
   static void keep_first(Places* places) {
-    const auto place = [](const Place& p) { return std::tuple(p.block, p.index); };
-    std::ranges::sort(*places, {},
-                      [](const Place& p) { return std::tuple(p.block, p.index, p.statement); });
+    const auto place = [](const Place& p) { return std::tuple(p.block, p.index, p.mask); };
+    std::ranges::sort(*places, {}, [](const Place& p) {
+      return std::tuple(p.block, p.index, p.mask, p.statement);
+    });
     const auto rest = std::ranges::unique(*places, {}, place);
     places->erase(rest.begin(), rest.end());
   }
@@ -88,7 +90,10 @@ class Accesses {
 
   void collect_loads(const kir::Expr& x, const kir::Block* block, Seen* seen) {
     if (!x || !seen->insert(x.node()).second) return;
-    if (x->op == kir::Op::Load) of(x->i).loads.push_back({block, x->args[0].node(), statement_});
+    if (x->op == kir::Op::Load) {
+      const kir::ExprNode* mask = x->args.size() > 1 ? x->args[1].node() : nullptr;
+      of(x->i).loads.push_back({block, x->args[0].node(), statement_, mask});
+    }
     for (const kir::Expr& a : x->args) collect_loads(a, block, seen);
   }
 

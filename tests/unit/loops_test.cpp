@@ -546,5 +546,30 @@ TEST(Cond, InsideOfAScan) {
   EXPECT_TRUE(gradcheck(f, xs));
 }
 
+// What a loop reads is row-major in memory, whatever the order in which a kernel writes it.
+TEST(Scan, ReadsWhatLiesInAnotherOrder) {
+  for (const std::int64_t width : {3, 32}) {
+    const Tensor x = reshape(sin(cast(arange(4 * 5 * width), DType::F32) * 0.37), {4, 5, width});
+    eval(x);
+    const auto turned = [&] { return (exp(x * 0.1) + 1).permute({1, 2, 0}) * 1.0; };
+    const auto [h, ys] = scan(
+        [](Tensor h, Tensor v) {
+          const Tensor next = tanh(h * 0.5 + v);
+          return std::pair(next, next * 2);
+        },
+        zeros({width, 4}), turned());
+    const std::vector<float> got = ys.sum(0).to_vector<float>();
+    const Tensor rows = turned();
+    eval(rows);
+    Tensor g = zeros({width, 4}), sum = g;
+    for (std::int64_t t = 0; t < 5; ++t) {
+      g = tanh(g * 0.5 + rows[t]);
+      sum = sum + g * 2;
+    }
+    const std::vector<float> right = sum.to_vector<float>();
+    for (std::size_t k = 0; k < got.size(); ++k) EXPECT_NEAR(got[k], right[k], 1e-5);
+  }
+}
+
 }  // namespace
 }  // namespace lilith

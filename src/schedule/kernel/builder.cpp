@@ -77,13 +77,11 @@ int Builder::add_value(const ir::NodeImpl* n, const Layout& layout) {
   p.dtype = n->aval.dtype;
   // As whoever reads it elsewhere expects it.
   const bool output = dataflow.is_output(n);
-  const bool plain = output || std::ranges::any_of(dataflow.users(n), [](const ir::NodeImpl* u) {
-                       return u->op->cls == OpClass::Loop;
-                     });
-  p.layout = plain ? Layout::row_major(p.shape.rank()) : layout;
+  const bool row_major = dataflow.is_row_major(n);
+  p.layout = row_major ? Layout::row_major(p.shape.rank()) : layout;
   p.kind = output ? BufferPlan::Kind::Output : BufferPlan::Kind::Arena;
   // Offsets inside a window fit a byte.
-  if (!plain && !is_floating(p.dtype) && n->op->below && n->op->below(n->attrs) <= 256)
+  if (!row_major && !is_floating(p.dtype) && n->op->below && n->op->below(n->attrs) <= 256)
     p.dtype = DType::U8;
   p.bytes = static_cast<std::size_t>(p.shape.numel()) * size_of(p.dtype);
   plan.buffers.push_back(std::move(p));

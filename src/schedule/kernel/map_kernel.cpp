@@ -23,7 +23,7 @@ MapKernel::MapKernel(Builder& builder, const Map& map)
 void MapKernel::make_loops() {
   std::vector<Access> accesses = loads_of(values, kernel);
   for (const NodeImpl* n : g.stores) {
-    if (!b.dataflow.is_output(n)) continue;
+    if (!b.dataflow.is_row_major(n)) continue;
     accesses.push_back({place_of(pool(), domain.index, layout_of(n), g.domain),
                         static_cast<double>(n->aval.bytes())});
   }
@@ -38,7 +38,7 @@ void MapKernel::make_loops() {
 }
 
 Layout MapKernel::layout_of(const NodeImpl* store) const {
-  return b.dataflow.is_output(store) ? Layout::row_major(g.domain.rank()) : Layout{order};
+  return b.dataflow.is_row_major(store) ? Layout::row_major(g.domain.rank()) : Layout{order};
 }
 
 // A reduction's result keeps the order of the dimensions that stay.
