@@ -323,8 +323,9 @@ void say_what_changed(const CompiledImpl& impl, const Entry& before, const Entry
 /// The entry of the signature that was read.
 void find_or_trace(CompiledImpl& impl, CallState& s, std::span<const ArgRef> args,
                    const TraceFunction& f) {
-  const double begin = driver::now_ms();
+  double begin = 0;
   const auto trace = [&] {
+    begin = driver::now_ms();
     s.entry = trace_entry(args, f);
     s.signature.read(args);  // what was made real before tracing belongs to it
   };

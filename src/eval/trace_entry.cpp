@@ -32,13 +32,15 @@ class EntryBuilder {
     collect();
     check_holders();
     const Canonical c = route();
+    entry_->structure = c.key;
+    note_outputs();
     if (!c.outputs.empty()) {
-      entry_->structure = key_ = c.key;
+      key_ = c.key;
       bind_inputs(c);
       note_numbers(c);
       graph_ = build_graph(c);
-      if (!ProgramCache::instance().has(key_)) take_numbers();
       entry_->lines = lines_of(c);
+      if (!ProgramCache::instance().has(key_)) take_numbers();
     }
     entry_->guards = session_.guards();
     entry_->bindings = session_.bindings();
@@ -184,16 +186,46 @@ class EntryBuilder {
     }
   }
 
-  // What changes from trace to trace comes as an input.
+  // Where results and fields come from: what is captured may change that alone.
+  void note_outputs() {
+    const auto note = [&](const Entry::Output& out) {
+      entry_->structure.add(out.kind);
+      entry_->structure.add(out.kind == Entry::Output::Passed ? entry_->passed_slots[out.index]
+                                                              : out.index);
+      if (out.kind != Entry::Output::Fixed || !out.fixed.defined()) return;
+      const ir::NodeImpl& node = *out.fixed.node();
+      entry_->structure.add(node.aval);
+      if (node.op == &ir::constant_op())
+        entry_->structure.add(node.attrs.hash());
+      else if (node.storage())
+        note_contents(node);
+    };
+    for (const auto& [slot, out] : entry_->state) {
+      entry_->structure.add(slot);
+      note(out);
+    }
+    for (const Entry::Output& out : entry_->results) note(out);
+  }
+
+  // What changes from trace to trace comes as an input. The program's inputs are in the order that
+  // its key tells, which knows them by their places alone.
   void take_numbers() {
-    WithNumbers made = changing_numbers(std::move(graph_));
-    graph_ = std::move(made.graph);
+    WithNumbers made = changing_numbers(graph_);
     if (made.numbers.empty()) return;
-    std::vector<ir::NodeImpl*> outputs;
-    for (const Tensor& t : graph_.outputs()) outputs.push_back(t.node());
-    key_ = canonicalise(outputs).key;
+    std::vector<Entry::Input> inputs = std::move(entry_->inputs);
     for (StoragePtr& number : made.numbers)
-      entry_->inputs.push_back({Entry::Input::Fixed, 0, false, std::move(number)});
+      inputs.push_back({Entry::Input::Fixed, 0, false, std::move(number)});
+    std::vector<ir::NodeImpl*> outputs;
+    for (const Tensor& t : made.graph.outputs()) outputs.push_back(t.node());
+    const Canonical c = canonicalise(outputs);
+    entry_->inputs.clear();
+    for (const std::uint32_t k : c.inputs) {
+      const std::int64_t index = c.items[k].node->attrs.integer("index");
+      entry_->inputs.push_back(std::move(inputs.at(static_cast<std::size_t>(index))));
+    }
+    graph_ = build_graph(c);
+    key_ = c.key;
+    entry_->lines = lines_of(c);
   }
 
   void bind_inputs(const Canonical& c) {

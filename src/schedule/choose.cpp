@@ -90,17 +90,20 @@ class Chooser {
   std::vector<Choice> like_alone(const Group& g) {
     const std::vector<Choice> alone = backend_.ways(g, *alone_);
     if (alone.empty()) return {};
-    take(alone.front(), &*alone_);
     const auto differs = [&](const Choice& c) {
       return c.sum_order != alone.front().sum_order || c.results != alone.front().results;
     };
     std::vector<Choice> ways = backend_.ways(g, b_);
     std::erase_if(ways, differs);
-    if (!ways.empty()) return shared_first(std::move(ways));
+    if (!ways.empty()) {
+      take(alone.front(), &*alone_);
+      return shared_first(std::move(ways));
+    }
     const std::vector<std::int64_t> varying = std::exchange(b_.varying, {});
     ways = backend_.ways(g, b_);
     b_.varying = varying;
     std::erase_if(ways, differs);
+    if (!ways.empty()) take(alone.front(), &*alone_);
     return ways;
   }
 

@@ -99,6 +99,18 @@ TEST(ChangingNumbers, MakeTwoPrograms) {
   }
 }
 
+// Two functions whose programs differ in which input is a number of the function's own.
+TEST(ChangingNumbers, AreTakenForNoOtherInput) {
+  const Tensor x = values({3, 4}), s = full({}, 4.0);
+  eval(x, s);
+  const auto f = compile([](Tensor x, Tensor s, double b) { return (x - s) / b; });
+  const auto g = compile([](Tensor x, Tensor s, double b) { return (x - b) / s; });
+  for (const double b : {2.5, 3.5, 4.5, 2.25}) {
+    EXPECT_EQ(results(f(x, s, b)), results((x - 4.0) / b));
+    EXPECT_EQ(results(g(x, s, b)), results((x - b) / 4.0));
+  }
+}
+
 struct Scaled {
   Linear a{5, 5};
   double scale = 0.5;
@@ -159,6 +171,22 @@ TEST(CapturedNumbers, MayBePlacesAndContents) {
   EXPECT_EQ(add(zeros({2})).to_vector<float>(), numbers);
   numbers = {5, 7};
   EXPECT_EQ(add(zeros({2})).to_vector<float>(), numbers);
+  EXPECT_FALSE(::testing::internal::GetCapturedStderr().empty());
+}
+
+TEST(CapturedNumbers, MayDecideWhatIsReturned) {
+  bool first = true;
+  double number = 2;
+  const auto pass = compile([&](Tensor a, Tensor b) { return first ? a : b; });
+  const auto constant = compile([&](Tensor) { return full({2}, number); });
+  const Tensor a = ones({1}), b = zeros({1});
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(pass(a, b).item<float>(), 1);
+  EXPECT_EQ(constant(a).to_vector<float>(), (std::vector<float>{2, 2}));
+  first = false;
+  number = 3;
+  EXPECT_EQ(pass(a, b).item<float>(), 0);
+  EXPECT_EQ(constant(a).to_vector<float>(), (std::vector<float>{3, 3}));
   EXPECT_FALSE(::testing::internal::GetCapturedStderr().empty());
 }
 
