@@ -1,10 +1,12 @@
 #include "lilith/data/image.h"
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 
+#include <jerror.h>  // after it
 #include <jpeglib.h>
 #include <png.h>
 
@@ -50,6 +52,7 @@ Pixels decode_png(const Bytes& bytes, const std::string& name) {
   check(png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()));
   const bool color = (image.format & PNG_FORMAT_FLAG_COLOR) != 0,
              alpha = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
+  image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // deep samples are cut, not converted
   image.format = color ? (alpha ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB)
                        : (alpha ? PNG_FORMAT_GA : PNG_FORMAT_GRAY);
   Pixels p{image.height, image.width, (color ? 3 : 1) + (alpha ? 1 : 0), {}};
@@ -69,11 +72,15 @@ struct JpegErrors {
   info->err->format_message(info, errors->message);
   std::longjmp(errors->back, 1);
 }
-void ignore_warning(j_common_ptr, int) {}
+/// What is cut off is no image; other warnings are let pass.
+void note_warning(j_common_ptr info, int level) {
+  const int code = info->err->msg_code;
+  if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) leave(info);
+}
 void start(JpegErrors& errors) {
   jpeg_std_error(&errors.base);
   errors.base.error_exit = leave;
-  errors.base.emit_message = ignore_warning;
+  errors.base.emit_message = note_warning;
 }
 
 // Nothing with a destructor is made between setjmp and the jump.

@@ -82,7 +82,16 @@ std::vector<Tensor> BatchStream::batch(std::int64_t k) const {
 std::vector<Tensor> BatchStream::next() {
   if (options_.num_workers > 0 && !prefetch_.threads)
     prefetch_.threads = std::make_shared<Prefetcher>(*this);
-  auto tensors = prefetch_.threads ? prefetch_.threads->take(next_) : batch(next_);
+  const auto take = [&] {
+    if (!prefetch_.threads) return batch(next_);
+    try {
+      return prefetch_.threads->take(next_);
+    } catch (...) {
+      prefetch_ = {};  // a batch that failed may be asked for again
+      throw;
+    }
+  };
+  auto tensors = take();
   ++next_;
   for (Tensor& t : tensors) t = ir::on_device(t, options_.device);
   return tensors;

@@ -16,7 +16,10 @@ using optim::Point, optim::Vector, optim::dot;
 
 double largest(const Vector& a) {
   double out = 0;
-  for (const double v : a) out = std::max(out, std::fabs(v));
+  for (const double v : a) {
+    if (std::isnan(v)) return v;
+    out = std::max(out, std::fabs(v));
+  }
   return out;
 }
 

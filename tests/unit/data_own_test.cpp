@@ -161,11 +161,24 @@ TEST(Workers, ErrorsReachTheLoop) {
   });
   EXPECT_NE(text.find("row five is broken"), std::string::npos);
   EXPECT_EQ(seen, 2);
+  // Asked for again it fails again, rather than waits for a batch that nobody makes.
+  auto at = loader.begin();
+  ++at;
+  for (int k = 0; k < 2; ++k)
+    EXPECT_NE(error_text([&] { ++at; }).find("row five is broken"), std::string::npos);
   // A loop that is left waits for nobody.
   for (auto batch : DataLoader(noisy(), {.batch_size = 1, .num_workers = 2})) break;
 }
 
 Tensor picture() { return ((arange(3 * 5 * 4) * 37) % 256).view(3, 5, 4).to(DType::U8); }
+
+TEST(Images, ThatAreCutOffAreRefused) {
+  const testing::TempDir dir;
+  const std::string path = dir.file("cut.jpg");
+  write_image(((arange(3 * 64 * 64) * 37) % 256).view(3, 64, 64).to(DType::U8), path);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+  EXPECT_NE(error_text([&] { read_image(path); }).find("cut.jpg"), std::string::npos);
+}
 
 TEST(Images, AreReadAsTheyWereWritten) {
   const testing::TempDir dir;
