@@ -15,6 +15,7 @@ class Expr;
 }
 struct LowerCtx;  // lilith/lower.h
 struct RefCtx;    // src/ir/reference.h
+struct CallCtx;   // src/ir/host_call.h
 
 /// What a shape rule sees. It returns the aval of the result and throws Error on misuse.
 struct InferCtx {
@@ -34,6 +35,16 @@ struct VjpCtx {
   std::vector<Tensor> cts = {};
 };
 
+/// What a batching rule sees: one example's op, and operands of which some hold `size` examples as
+/// dimension 0.
+struct BatchCtx {
+  std::string_view op;
+  std::vector<Tensor> in;
+  std::vector<bool> batched;  // at least one is
+  std::int64_t size;
+  const Attrs& attrs;
+};
+
 /// How the scheduler treats an op.
 enum class OpClass : std::uint8_t {
   Leaf,         // parameter, constant: has no computation
@@ -46,6 +57,8 @@ enum class OpClass : std::uint8_t {
   Marker,       // of a transform: seen through before a program is scheduled
   Loop,         // runs the bodies that its attributes hold; has several results
   Get,          // one of those results, by attr "index"
+  Sort,         // puts rows in order: its own schedule
+  Call,         // a function of the host, of whole values; may have several results
 };
 
 /// What the elements of a Reduction are combined by; ArgMax and ArgMin: the index of the first of
@@ -124,9 +137,13 @@ struct OpDef {
   std::function<std::int64_t(const Attrs&)> below;
   /// The operand that holds indices into dimension "axis" of the first; 0: none.
   int index_operand = 0;
-  /// Every Loop: the avals of its results. A Loop's own aval stands for all of them; nodes of the
-  /// op "get" are their values.
+  /// Every Loop, and a Call with several results: the avals of its results. The node's own aval
+  /// stands for all of them; nodes of the op "get" are their values.
   std::function<std::vector<Aval>(const InferCtx&)> results;
+  /// vmap's rule: the results for all examples, each with the batch as dimension 0.
+  std::function<std::vector<Tensor>(const BatchCtx&)> batch;
+  /// Every Call: computes its results from its operands, all row-major on the host.
+  std::function<void(CallCtx&)> call;
 };
 
 /// Registers an op under its name; the returned definition lives for ever. Error when the name is

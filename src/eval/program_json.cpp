@@ -40,6 +40,10 @@ const char* class_of(const OpDef& op) {
       return "loop";
     case OpClass::Get:
       return "get";
+    case OpClass::Sort:
+      return "sort";
+    case OpClass::Call:
+      return "call";
   }
   return "";
 }
