@@ -40,8 +40,9 @@ struct DeviceKind {
   /// where that is of no use here. Without it the kind's programs are not kept on disk as a whole.
   std::unique_ptr<Launcher> (*restore)(const schedule::Plan& plan, std::string_view code,
                                        int i) = nullptr;
-  /// Its launcher runs launches that are loops (schedule::LoopPlan). Others get their graphs with
-  /// scans step by step, and while_loops interpreted on the host.
+  /// Its launcher runs launches that are loops (schedule::LoopPlan) or functions of the host
+  /// (CallPlan). Others get their graphs with scans step by step, while_loops interpreted and calls
+  /// made on the host.
   bool runs_loops = false;
 };
 

@@ -15,6 +15,7 @@
 #include "core/text_table.h"
 #include "eval/check_nan.h"
 #include "eval/guard_bands.h"
+#include "eval/host_calls.h"
 #include "eval/known_indices.h"
 #include "eval/launch_report.h"
 #include "eval/launcher.h"
@@ -51,6 +52,7 @@ class CompiledProgram final : public Program {
       : checks_(std::move(parts.checks)),
         device_(device),
         plan_(std::move(parts.plan)),
+        calls_(schedule::has_calls(plan_)),
         memory_(plan_, device_),
         scalars_(std::move(parts.scalars)),
         placement_(plan_, checks_.size(), device_, &scalars_),
@@ -86,7 +88,9 @@ class CompiledProgram final : public Program {
     guards_.check(*instance);
     placement_.copy_repeated(inputs, outputs);
     const Failure failure = failed_check(*instance);
+    const std::exception_ptr thrown = std::exchange(instance->failure, nullptr);
     pool_.release(std::move(instance));
+    if (thrown) std::rethrow_exception(thrown);
     if (failure.check) failure.check->fail(failure.seen);
   }
 
@@ -98,7 +102,7 @@ class CompiledProgram final : public Program {
     return s;
   }
 
-  bool may_fail() const override { return before_ || !checks_.empty(); }
+  bool may_fail() const override { return before_ || !checks_.empty() || calls_; }
   const schedule::Plan* plan() const override { return &plan_; }
 
   bool save(ByteWriter& out, std::string* made_by) const override {
@@ -177,6 +181,7 @@ class CompiledProgram final : public Program {
   const Checks checks_;
   const Device device_;
   schedule::Plan plan_;  // the units below refer to it
+  const bool calls_;     // of the host, which may throw
   const MemoryCheck memory_;
   const ScalarBlock scalars_;
   const Placement placement_;
@@ -204,8 +209,9 @@ schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& opti
   schedule::PlanOptions plan;
   plan.target = target;
   plan.target.precision = options.precision;
-  // A check that fails at the end of a run must find every input as it was.
-  if (!checked) plan.donated.assign(options.donatable.begin(), options.donatable.end());
+  // What fails in the middle or at the end of a run must find every input as it was.
+  if (!checked && !has_calls(g))
+    plan.donated.assign(options.donatable.begin(), options.donatable.end());
   plan.guard_bytes = options.guard_bytes;
   plan.varying = options.family.varying;
   schedule::Plan made = schedule::make_plan(g, plan);

@@ -100,6 +100,7 @@ class EagerProgram final : public Program {
     return out;
   }
 
+  bool may_fail() const override { return true; }
   ProgramStats stats() const override {
     ProgramStats s;
     s.num_nodes = static_cast<std::int64_t>(nodes_.size());

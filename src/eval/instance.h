@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -24,6 +25,7 @@ struct Instance {
   StoragePtr seen;                  // what the checks of indices say: an i64 each
   std::vector<void*> params;        // the CPU launcher's: of all launches, one after another
   std::vector<StoragePtr> scratch;  // the CPU launcher's: one a thread
+  std::exception_ptr failure;       // of a function of the host
 };
 
 /// The instances of a program: runs at the same time have one each, later ones take them over, so

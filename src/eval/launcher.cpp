@@ -7,6 +7,7 @@
 #include "codegen/codegen.h"
 #include "codegen/kernel_store.h"
 #include "codegen/shared_code.h"
+#include "eval/host_calls.h"
 #include "lilith/runtime.h"
 #include "runtime/denormals.h"
 #include "runtime/thread_team.h"
@@ -36,7 +37,9 @@ struct Launch {
   codegen::CompiledKernel::Fn fn;
   std::size_t params;  // where its pointers begin
   bool barrier_before, single;
-  std::unique_ptr<LoopCode> loop;  // in place of the kernel
+  std::unique_ptr<LoopCode> loop;                  // in place of the kernel
+  std::shared_ptr<const schedule::CallPlan> call;  // or this
+  Loc loc;                                         // of the call
 };
 
 /// A plan's launches, ready to run.
@@ -49,6 +52,7 @@ struct PlanCode {
 struct LoopCode {
   schedule::LoopPlan plan;  // whose bodies are empty
   std::vector<PlanCode> bodies;
+  bool may_fail = false;
 };
 
 class CpuLauncher final : public Launcher {
@@ -131,14 +135,17 @@ class CpuLauncher final : public Launcher {
     PlanCode code;
     code.once = plan.once;
     for (const schedule::LaunchPlan& l : plan.launches) {
-      Launch launch{nullptr, code.params.size(), l.barrier_before, l.single, nullptr};
+      Launch launch{nullptr, code.params.size(), l.barrier_before, l.single, nullptr, l.call,
+                    l.loc};
       for (const int b : l.buffers) code.params.push_back({static_cast<std::size_t>(b), nullptr});
       if (l.loop) {
         launch.loop = std::make_unique<LoopCode>(LoopCode{*l.loop, {}});
         launch.loop->plan.bodies.clear();
-        for (const schedule::Plan& body : l.loop->bodies)
+        for (const schedule::Plan& body : l.loop->bodies) {
           launch.loop->bodies.push_back(code_of(body, next));
-      } else {
+          launch.loop->may_fail = launch.loop->may_fail || schedule::has_calls(body);
+        }
+      } else if (!l.call) {
         launch.fn = compiled_[*next].fn;
         if (shared_[*next].general) code.params.push_back({0, shared_[*next].numbers.data()});
         ++*next;
@@ -171,19 +178,21 @@ class CpuLauncher final : public Launcher {
       instance.scratch.push_back(Storage::allocate(scratch_bytes_));
   }
 
-  static void call(const Launch& l, const Instance& instance, int thread, int num_threads) {
+  static void call(const Launch& l, Instance& instance, int thread, int num_threads) {
     void* scratch = instance.scratch.empty()
                         ? nullptr
                         : instance.scratch[static_cast<std::size_t>(thread)]->data();
-    call(l, instance.params.data() + l.params, thread, num_threads, scratch);
+    call(l, instance.params.data() + l.params, thread, num_threads, scratch, &instance.failure);
   }
 
   KERNEL_CALL static void call(const Launch& l, void* const* params, int thread, int num_threads,
-                               void* scratch) {
+                               void* scratch, std::exception_ptr* failure) {
     if (l.single && thread != 0) return;
     const int n = l.single ? 1 : num_threads;
     if (l.loop)
-      LoopRun(*l.loop, params, thread, n, scratch).run();
+      LoopRun(*l.loop, params, thread, n, scratch, failure).run();
+    else if (l.call)
+      run_host_call(*l.call, l.loc, params, failure);
     else
       l.fn(params, thread, n, scratch);
   }
@@ -191,12 +200,14 @@ class CpuLauncher final : public Launcher {
   /// A thread's part of a loop. Each thread has pointers of its own, which it moves on.
   class LoopRun {
    public:
-    LoopRun(const LoopCode& loop, void* const* buffers, int thread, int num_threads, void* scratch)
+    LoopRun(const LoopCode& loop, void* const* buffers, int thread, int num_threads, void* scratch,
+            std::exception_ptr* failure)
         : loop_(loop),
           buffers_(buffers),
           thread_(thread),
           num_threads_(num_threads),
-          scratch_(scratch) {}
+          scratch_(scratch),
+          failure_(failure) {}
 
     void run() {
       std::int64_t steps = 0;
@@ -242,14 +253,20 @@ class CpuLauncher final : public Launcher {
       for (std::size_t i = step == 0 ? 0 : body.once; i < body.launches.size(); ++i) {
         const Launch& l = body.launches[i];
         if (l.barrier_before) barrier();
-        call(l, params_.data() + l.params, thread_, num_threads_, scratch_);
+        call(l, params_.data() + l.params, thread_, num_threads_, scratch_, failure_);
       }
     }
 
     bool goes_on(std::int64_t step) {
       run_body(0, step);
       barrier();
-      return is_true(address(loop_.plan.places[0][loop_.plan.asks], step));
+      char* asks = address(loop_.plan.places[0][loop_.plan.asks], step);
+      if (loop_.may_fail) {
+        // What a failed call left might never end.
+        if (thread_ == 0 && *failure_) *asks = 0;
+        barrier();
+      }
+      return is_true(asks);
     }
 
     void copy_results(std::int64_t steps) const {
@@ -264,7 +281,8 @@ class CpuLauncher final : public Launcher {
     void* const* buffers_;  // of the launch
     const int thread_, num_threads_;
     void* scratch_;
-    std::vector<void*> params_;  // of a body in a step
+    std::exception_ptr* failure_;  // thread 0's: it alone calls the host
+    std::vector<void*> params_;    // of a body in a step
   };
 
   void run_thread(const Context& c, int thread, int num_threads) const {

@@ -5,11 +5,15 @@
 #include <string>
 
 #include "core/device_kinds.h"
+#include "ir/node.h"
 #include "lilith/error.h"
+#include "lilith/op_def.h"
+#include "transforms/loops.h"
 
 namespace lilith {
 
 using schedule::BufferPlan;
+using schedule::CallPlan;
 using schedule::IndexCheck;
 using schedule::LaunchPlan;
 using schedule::LoopPlan;
@@ -132,9 +136,30 @@ LoopPlan read_loop(ByteReader& in, const std::vector<Loc>& lines) {
   return loop;
 }
 
+// As the text of a graph of the one node.
+void write(ByteWriter& out, const CallPlan& call) {
+  const auto& [op, attrs, in, results, buffers] = call;
+  std::vector<Tensor> inputs;
+  for (const Aval& aval : in) inputs.push_back(ir::make_parameter(aval, std::ssize(inputs), ""));
+  out.text(Graph(inputs, {apply(*op, inputs, attrs)}).str(false));
+  write(out, buffers);
+}
+
+std::shared_ptr<CallPlan> read_call(ByteReader& in) {
+  const Graph g = parse_graph(in.text());
+  const ir::NodeImpl& node = *g.outputs().at(0).node();
+  auto call = std::make_shared<CallPlan>(CallPlan{node.op, node.attrs, {}, {}, read_list(in)});
+  for (const Tensor& t : g.inputs()) call->in.push_back(t.aval());
+  if (node.op->results)
+    call->out = ir::result_avals(node);
+  else
+    call->out.push_back(node.aval);
+  return call;
+}
+
 void write(ByteWriter& out, const LaunchPlan& l) {
-  const auto& [kernel, loop, buffers, params, written, loc, what, how, cycles, next_best, flops,
-               bytes, barrier_before, single] = l;
+  const auto& [kernel, loop, call, buffers, params, written, loc, what, how, cycles, next_best,
+               flops, bytes, barrier_before, single] = l;
   write(out, buffers);
   write(out, params);
   write(out, written);
@@ -147,6 +172,8 @@ void write(ByteWriter& out, const LaunchPlan& l) {
   out.number(single);
   out.number(loop != nullptr);
   if (loop) write(out, *loop);
+  out.number(call != nullptr);
+  if (call) write(out, *call);
 }
 
 LaunchPlan read_launch(ByteReader& in, const std::vector<Loc>& lines) {
@@ -162,6 +189,7 @@ LaunchPlan read_launch(ByteReader& in, const std::vector<Loc>& lines) {
   l.barrier_before = in.number() != 0;
   l.single = in.number() != 0;
   if (in.number() != 0 && in.ok()) l.loop = std::make_shared<LoopPlan>(read_loop(in, lines));
+  if (in.number() != 0 && in.ok()) l.call = read_call(in);
   return l;
 }
 

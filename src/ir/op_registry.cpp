@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "ir/check_aval.h"
+#include "ir/host_call.h"
 #include "ir/node.h"
 #include "ir/one_device.h"
 #include "runtime/fork.h"
@@ -116,8 +117,11 @@ const OpDef& register_builtin(OpDef def) {
   LILITH_CHECK(!r.by_name.count(def.name), "register_op: there is an op '{}' already", def.name);
   const std::string name = def.name;
   const auto at = r.ops.emplace(name, std::make_unique<OpDef>(std::move(def))).first;
-  r.by_name.emplace(at->second->name, at->second.get());
-  return *at->second;
+  OpDef& made = *at->second;
+  if (made.cls == OpClass::Call && !made.reference)
+    made.reference = [&made](RefCtx& c) { ir::call_reference(made, c); };
+  r.by_name.emplace(made.name, &made);
+  return made;
 }
 
 const OpDef& register_op(OpDef def) {

@@ -23,7 +23,8 @@ using ir::NodeImpl;
 constexpr std::int64_t kMaxElements = 4096;
 
 bool is_foldable(const NodeImpl& n) {
-  return n.op->pure && n.op->reference && n.op->cls != OpClass::Loop && n.aval.numel() != 0;
+  return n.op->pure && n.op->reference && n.op->cls != OpClass::Loop &&
+         n.op->cls != OpClass::Call && n.aval.numel() != 0;
 }
 
 // One element stands for all of an elementwise op on constants.

@@ -57,8 +57,9 @@ int Dataflow::index(const NodeImpl* n) const {
 
 bool Dataflow::is_row_major(const NodeImpl* n) const {
   const auto all = users(n);
-  return is_output(n) || std::any_of(all.begin(), all.end(),
-                                     [](const NodeImpl* u) { return u->op->cls == OpClass::Loop; });
+  return is_output(n) || std::any_of(all.begin(), all.end(), [](const NodeImpl* u) {
+           return u->op->cls == OpClass::Loop || u->op->cls == OpClass::Call;
+         });
 }
 
 Edges Dataflow::edges(bool to_users) const {

@@ -22,6 +22,7 @@ struct Results {
   Nodes operator()(const Product& p) const { return p.stores; }
   Nodes operator()(const Scatter& s) const { return {s.core}; }
   Nodes operator()(const Loop& l) const { return l.gets; }
+  Nodes operator()(const HostCall& c) const { return c.results; }
 };
 
 }  // namespace

@@ -49,8 +49,14 @@ struct Loop {
   Nodes gets;
 };
 
-/// What one kernel computes, or one launch that runs other plans.
-using Group = std::variant<Map, RowChain, Product, Scatter, Loop>;
+/// A function of the host, and those of its results that are asked for.
+struct HostCall {
+  ir::NodeImpl* core = nullptr;
+  Nodes results;
+};
+
+/// What one kernel computes, or one launch that runs other plans or a function of the host.
+using Group = std::variant<Map, RowChain, Product, Scatter, Loop, HostCall>;
 
 /// Every stored value that a group produces.
 Nodes results_of(const Group& g);

@@ -156,7 +156,7 @@ class Donors {
     for (std::size_t k = 0; k < plan_.launches.size(); ++k) {
       if (written[k].empty() || last_read[k].empty()) continue;
       const LaunchPlan& l = plan_.launches[k];
-      if (l.loop) continue;  // which reads in later steps
+      if (l.loop || l.call) continue;  // which read in later steps, or as they like
       const Accesses accesses(l.kernel);
       for (const int out : written[k]) {
         const auto in = std::find_if(last_read[k].begin(), last_read[k].end(), [&](int donor) {

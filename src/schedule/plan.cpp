@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "schedule/memory_plan.h"
@@ -29,6 +30,7 @@ namespace {
 template <class P, class L>
 void collect(P& plan, std::vector<L*>* out) {
   for (L& l : plan.launches) {
+    if (l.call) continue;
     if (!l.loop) {
       out->push_back(&l);
       continue;
@@ -57,6 +59,12 @@ std::vector<const LaunchPlan*> kernel_launches(const Plan& plan) {
   std::vector<const LaunchPlan*> out;
   collect(plan, &out);
   return out;
+}
+
+bool has_calls(const Plan& plan) {
+  return std::ranges::any_of(plan.launches, [](const LaunchPlan& l) {
+    return l.call || (l.loop && std::ranges::any_of(l.loop->bodies, has_calls));
+  });
 }
 
 std::string Plan::str() const {

@@ -37,11 +37,20 @@ struct BufferPlan {
 
 struct LoopPlan;
 
+/// What a launch runs that is an op of class Call: a function of the host, on whole values.
+struct CallPlan {
+  const OpDef* op = nullptr;
+  Attrs attrs;
+  std::vector<Aval> in, out;
+  std::vector<int> buffers;  // of the launch: the operands', then the results'
+};
+
 /// One kernel launch: a kernel, the buffers that its parameters are, and what it computes.
 struct LaunchPlan {
   kir::Kernel kernel;
   // What it runs in place of the kernel, which then says no more than what it touches.
   std::shared_ptr<LoopPlan> loop;
+  std::shared_ptr<const CallPlan> call;
   std::vector<int> buffers;           // per Param of the kernel, an index into Plan::buffers
   std::vector<kir::BufferId> params;  // the kernel's name for each of them
   std::vector<int> written;           // buffers it stores to
@@ -102,5 +111,7 @@ struct LoopPlan {
 /// The launches that are kernels, those of loops where these stand.
 std::vector<LaunchPlan*> kernel_launches(Plan& plan);
 std::vector<const LaunchPlan*> kernel_launches(const Plan& plan);
+/// Whether a launch, of a loop too, is a call of the host.
+bool has_calls(const Plan& plan);
 
 }  // namespace lilith::schedule

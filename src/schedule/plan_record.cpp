@@ -60,6 +60,9 @@ class Record {
     line("  {} flop, {} bytes", l.flops, l.bytes);
     shown(kir::to_string(l.kernel));
     if (l.loop) loop(*l.loop);
+    if (l.call)
+      line("call of {} {} with {}", l.call->op->name, l.call->attrs.hash(),
+           fmt::join(l.call->buffers, " "));
   }
 
   void loop(const LoopPlan& l) {

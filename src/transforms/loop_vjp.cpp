@@ -277,7 +277,8 @@ class ScanBackward {
   bool is_again(const NodeImpl* n) const {
     if (n->op == &parameter_op()) return false;
     return level_.of(n) <= Dependence::Invariant || level_.behind_barrier(n) ||
-           n->op->cls == OpClass::Loop || n->op == &alias_op();
+           n->op->cls == OpClass::Loop || n->op == &alias_op() ||
+           (n->op->cls == OpClass::Call && n->op->results);
   }
   bool is_cheap(const NodeImpl* n) const {
     if (n->op == &parameter_op()) return false;

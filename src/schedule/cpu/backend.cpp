@@ -40,7 +40,9 @@ struct Ways {
   std::vector<Choice> operator()(const RowChain& g) { return row_chain_ways(b, g); }
   std::vector<Choice> operator()(const Product& g) { return product_ways(b, g); }
   std::vector<Choice> operator()(const Scatter& g) { return scatter_ways(b, g); }
-  std::vector<Choice> operator()(const Loop&) { return {}; }  // of no device (kernel/loop.h)
+  // Of no device: kernel/loop.h, kernel/host_call.h.
+  std::vector<Choice> operator()(const Loop&) { return {}; }
+  std::vector<Choice> operator()(const HostCall&) { return {}; }
 };
 
 }  // namespace

@@ -41,6 +41,7 @@ void Maps::run() {
     NodeImpl* n = a_.order()[i];
     const int number = static_cast<int>(i);
     if (n->op->cls == OpClass::Loop) add_loop(n);
+    if (n->op->cls == OpClass::Call) add_call(n);
     if (!s_.stored(number) || s_.grouped(n) || (n->is_leaf() && !is_constant(n))) continue;
     s_.set_grouped(n);
     if (n->op->cls == OpClass::Scatter)
@@ -57,6 +58,17 @@ void Maps::add_loop(NodeImpl* n) {
     s_.set_grouped(get);
   }
   s_.add(std::move(loop));
+}
+
+void Maps::add_call(NodeImpl* n) {
+  HostCall call{n, {}};
+  if (n->op->results) {
+    for (NodeImpl* get : a_.users(n)) call.results.push_back(get);
+  } else {
+    call.results.push_back(n);
+  }
+  for (const NodeImpl* result : call.results) s_.set_grouped(result);
+  s_.add(std::move(call));
 }
 
 void Maps::add_to_group(NodeImpl* n, int number) {

@@ -19,6 +19,7 @@ class Maps {
 
  private:
   void add_loop(ir::NodeImpl* n);
+  void add_call(ir::NodeImpl* n);
   void add_to_group(ir::NodeImpl* n, int number);
   // The group that computes n too from now on, if there is one.
   std::optional<std::size_t> join(ir::NodeImpl* n, int number);

@@ -59,9 +59,9 @@ void Stores::must_store() {
         a_.is_output(n)) {
       store(n);
     }
-    // A loop has its operands and results in memory.
-    if (cls == OpClass::Get) store(n);
-    if (cls == OpClass::Loop) {
+    // A loop and a call have their operands and results in memory.
+    if (cls == OpClass::Get || (cls == OpClass::Call && !n->op->results)) store(n);
+    if (cls == OpClass::Loop || cls == OpClass::Call) {
       for (const NodeImpl* in : n->inputs) store(in);
     }
     // What pools the same input twice (the maximum and where it was) shares a kernel.
@@ -87,7 +87,8 @@ void Stores::store_shared() {
   for (std::size_t i = 0; i < n; ++i) {
     NodeImpl* node = a_.order()[i];
     const int number = static_cast<int>(i);
-    if (is_constant(node) || node->op->cls == OpClass::Loop) continue;
+    if (is_constant(node) || node->op->cls == OpClass::Loop || node->op->cls == OpClass::Call)
+      continue;
     if (node->is_leaf()) {
       loads[i] = 1;
       continue;

@@ -58,8 +58,8 @@ struct Builder {
     const auto it = buffer_of.find(n);
     return it == buffer_of.end() ? -1 : it->second;
   }
-  /// A buffer for a stored value. Outputs and a loop's
-  /// operands are row-major whatever `layout` says.
+  /// A buffer for a stored value. Outputs and the operands
+  /// of loops and calls are row-major whatever `layout` says.
   int add_value(const ir::NodeImpl* n, const Layout& layout);
   /// Scratch memory shared by the team.
   int add_scratch(std::string name, DType dtype, std::int64_t elements);

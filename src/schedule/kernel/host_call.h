@@ -1,0 +1,10 @@
+#pragma once
+#include "schedule/kernel/backend.h"
+
+namespace lilith::schedule {
+
+/// A function of the host is one launch, of one thread: operands and results lie row-major in
+/// memory. Results that nobody asks for have scratch memory.
+Choice host_call_way(Builder& b, const HostCall& call);
+
+}  // namespace lilith::schedule
