@@ -25,3 +25,4 @@
 #include "lilith/tensorboard.h"
 #include "lilith/train.h"
 #include "lilith/transforms.h"
+#include "lilith/vmap.h"

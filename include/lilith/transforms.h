@@ -375,8 +375,8 @@ auto jvp(F&& f, const P& primal, const std::type_identity_t<P>& tangent,
   return std::pair(std::move(out), std::move(derivative));
 }
 
-/// d f(x) / dx, of shape [y.shape..., x.shape...]. f: Tensor -> Tensor. One reverse pass an element
-/// of y.
+/// d f(x) / dx, of shape [y.shape..., x.shape...]. f: Tensor -> Tensor. One reverse pass for all
+/// elements of y at once; jacrev (lilith/vmap.h) takes models, jacfwd goes forwards.
 Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
                 SourceLocation loc = SourceLocation::current());
 /// d² f(x) / dx², of shape [x.shape..., x.shape...]. f: Tensor -> scalar.

@@ -8,6 +8,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/batch.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -51,7 +52,8 @@ const OpDef& softmax_vjp_op =
                             c.out.f = c.in[0]->f;
                             c.out.i = c.in[0]->i;
                           },
-                      .cost = 0});
+                      .cost = 0,
+                      .batch = batch_by_dims({.some = "axes"})});
 
 Tensor with_softmax_vjp(const Tensor& y, const Tensor& x, int dim) {
   return apply(softmax_vjp_op, {y, x}, {{"axes", std::vector<std::int64_t>{dim}}});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/batch.h"
 #include "ops/define.h"
 #include "ops/operand.h"
 
@@ -221,6 +222,50 @@ std::vector<ContractionAxis> conv_axes(const Attrs& attrs, const Shape&, const S
   return axes;
 }
 
+// [B, …, G m, …] -> […, G B m, …]: the batch becomes a part of dimension `into`, between its G
+// parts and what they consist of.
+Tensor join_batch(const Tensor& x, I into, I groups) {
+  const auto d = static_cast<int>(into);
+  Shape split = x.shape(), joined = x.shape();
+  split[d + 1] /= groups;
+  split.insert(d + 1, groups);
+  joined.erase(0);
+  joined[d] *= x.shape()[0];
+  return make_reshape(move_dim(make_reshape(x, split), 0, d + 1), joined);
+}
+
+// […, G B m, …] -> [B, …, G m, …]
+Tensor part_batch(const Tensor& y, I from, I groups, I size) {
+  const auto d = static_cast<int>(from);
+  Shape split = y.shape(), parted = y.shape();
+  split[d] /= groups * size;
+  split.insert(d, size);
+  split.insert(d, groups);
+  parted[d] /= size;
+  parted.insert(0, size);
+  return make_reshape(move_dim(make_reshape(y, split), d + 1, 0), parted);
+}
+
+// The examples are more of the batch, more output features, or groups.
+Cts batch_conv(const BatchCtx& c) {
+  ConvSpec s = ConvSpec::of(c.attrs);
+  const I groups = s.groups * s.batch_groups;
+  Tensor lhs = c.in[0], rhs = c.in[1];
+  if (!c.batched[1]) {
+    lhs = join_batch(lhs, s.lhs[0], s.batch_groups);
+    return {part_batch(make_conv(lhs, rhs, s), s.out[0], 1, c.size)};
+  }
+  if (!c.batched[0]) {
+    rhs = join_batch(rhs, s.rhs[0], groups);
+    return {part_batch(make_conv(lhs, rhs, s), s.out[1], groups, c.size)};
+  }
+  I& more = s.batch_groups > 1 ? s.batch_groups : s.groups;
+  lhs = join_batch(lhs, s.batch_groups > 1 ? s.lhs[0] : s.lhs[1], 1);
+  rhs = join_batch(rhs, s.rhs[0], 1);
+  more *= c.size;
+  return {part_batch(make_conv(lhs, rhs, s), s.out[1], 1, c.size)};
+}
+
 const OpDef& conv_op =
     register_builtin({.name = "conv_general",
                       .arity = 2,
@@ -232,7 +277,8 @@ const OpDef& conv_op =
                                 c.wanted[1] ? rhs_gradient(s, ct, c.in[0], c.in[1]) : Tensor()};
                       },
                       .reference = reference_conv,
-                      .axes = conv_axes});
+                      .axes = conv_axes,
+                      .batch = batch_conv});
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "lilith/ops/linalg.h"
+#include "ops/batch.h"
 #include "ops/define.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -161,6 +162,36 @@ std::vector<ContractionAxis> dot_axes(const Attrs& attrs, const Shape& lhs, cons
   return axes;
 }
 
+Ints shifted(Ints dims) {
+  for (I& d : dims) ++d;
+  return dims;
+}
+
+// Two batched operands: one more batch dimension. One: its examples are rows (or columns) of one
+// product. A product with the other operand's columns first needs no transpose where it has none.
+Cts batch_dot(const BatchCtx& c) {
+  const Spec s(c.attrs);
+  const Tensor &a = c.in[0], &b = c.in[1];
+  if (c.batched[0] && c.batched[1])
+    return {dot_general(a, b, behind_batch(s.lhs_batch), behind_batch(s.rhs_batch),
+                        shifted(s.lhs_contract), shifted(s.rhs_contract))};
+  const auto nb = static_cast<I>(s.lhs_batch.size());
+  Tensor y;
+  I at = nb;  // where the examples are in y
+  if (c.batched[0]) {
+    y = dot_general(a, b, shifted(s.lhs_batch), s.rhs_batch, shifted(s.lhs_contract),
+                    s.rhs_contract);
+  } else if (free_dims(b.ndim() - 1, s.rhs_batch, s.rhs_contract).empty()) {
+    y = dot_general(b, a, shifted(s.rhs_batch), s.lhs_batch, shifted(s.rhs_contract),
+                    s.lhs_contract);
+  } else {
+    y = dot_general(a, b, s.lhs_batch, shifted(s.rhs_batch), s.lhs_contract,
+                    shifted(s.rhs_contract));
+    at += static_cast<I>(free_dims(a.ndim(), s.lhs_batch, s.lhs_contract).size());
+  }
+  return {move_dim(y, static_cast<int>(at), 0)};
+}
+
 const OpDef& dot_general_op = register_builtin(
     {.name = "dot_general",
      .arity = 2,
@@ -180,7 +211,8 @@ const OpDef& dot_general_op = register_builtin(
        return out;
      },
      .reference = reference_dot,
-     .axes = dot_axes});
+     .axes = dot_axes,
+     .batch = batch_dot});
 
 }  // namespace
 }  // namespace ops

@@ -1,21 +1,12 @@
 #include "ops/host_function.h"
 
-#include "ops/primitives.h"
+#include "ops/batch.h"
 
 namespace lilith::ops {
 namespace {
 
 std::vector<Tensor> batched(const BatchCtx& c) {
-  std::vector<Tensor> in = c.in;
-  for (std::size_t k = 0; k < in.size(); ++k) {
-    if (c.batched[k]) continue;
-    Shape shape = in[k].shape();
-    Ints dims;
-    for (int d = 0; d < in[k].ndim(); ++d) dims.push_back(d + 1);
-    shape.insert(0, c.size);
-    in[k] = make_broadcast(in[k], shape, dims);
-  }
-  return ir::apply_call(*find_op(c.op), std::move(in), c.attrs);
+  return ir::apply_call(*find_op(c.op), batched_operands(c), c.attrs);
 }
 
 }  // namespace

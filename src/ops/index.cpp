@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/batch.h"
 #include "ops/define.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -28,6 +29,19 @@ int check_axis(const InferCtx& c) {
 }
 
 I clamped(I index, I size) { return std::clamp<I>(index, 0, std::max<I>(size - 1, 0)); }
+
+// One x for all examples: their indices follow each other along the axis, so that the gradient adds
+// up in one x.
+Cts batch_gather(const BatchCtx& c) {
+  if (c.batched[0]) return batch_by_dims({.one = "axis"})(c);
+  const auto axis = static_cast<int>(c.attrs.integer("axis"));
+  const Tensor index = move_dim(c.in[1], 0, axis);
+  Shape joined = index.shape(), parted = joined;
+  joined.erase(axis);
+  joined[axis] *= c.size;
+  return {move_dim(make_reshape(make_gather(c.in[0], axis, make_reshape(index, joined)), parted),
+                   axis, 0)};
+}
 
 const OpDef& gather_op = register_builtin(
     {.name = "gather",
@@ -66,7 +80,8 @@ const OpDef& gather_op = register_builtin(
          },
      .cost = 4,
      .dims = DimAttrs{.one = "axis"},
-     .index_operand = 1});
+     .index_operand = 1,
+     .batch = batch_gather});
 
 const OpDef& scatter_add_op = register_builtin(
     {.name = "scatter_add",

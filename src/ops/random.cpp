@@ -14,6 +14,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/batch.h"
 #include "ops/define.h"
 #include "ops/factory.h"
 #include "ops/half.h"
@@ -56,32 +57,36 @@ const OpDef& random_bits_op = register_builtin(
      .cls = OpClass::View,
      .infer =
          [](const InferCtx& c) {
-           LILITH_CHECK(c.in[0].dtype == DType::I64 && c.in[0].shape.empty(),
-                        "random_bits: the key is {}; need i64[]", c.in[0].str());
-           for (I size : c.attrs.ints("shape"))
+           const Ints &shape = c.attrs.ints("shape"), keys = c.in[0].shape.vec();
+           for (I size : shape)
              LILITH_CHECK(size >= 0, "random_bits: a size is {}; need sizes >= 0", size);
-           return Aval{
-               .shape = c.attrs.ints("shape"), .dtype = DType::I32, .device = c.in[0].device};
+           LILITH_CHECK(
+               c.in[0].dtype == DType::I64 && std::ranges::mismatch(keys, shape).in1 == keys.end(),
+               "random_bits: the key is {}; need i64[], or of the first dimensions of {}",
+               c.in[0].str(), Shape(shape).str());
+           return Aval{.shape = shape, .dtype = DType::I32, .device = c.in[0].device};
          },
      .no_vjp_reason = "bits do not depend on anything differentiable",
      .lower =
          [](LowerCtx& c) {
            kir::Expr linear = c.integer(0);
-           for (std::size_t d = 0; d < c.index.size(); ++d) {
-             linear = linear * c.integer(c.out.shape[static_cast<int>(d)]) + c.index[d];
-           }
-           return kir::philox(c.element(0, {}), kir::floor_div(linear, 4),
+           const auto first = c.index.begin(), rest = first + c.in[0].shape.rank();
+           for (auto i = rest; i != c.index.end(); ++i)
+             linear = linear * c.integer(c.out.shape[static_cast<int>(i - first)]) + *i;
+           return kir::philox(c.element(0, {first, rest}), kir::floor_div(linear, 4),
                               kir::floor_mod(linear, 4));
          },
      .reference =
          [](RefCtx& c) {
-           const auto key = static_cast<U64>(c.in[0]->i[0]);
+           const I keys = std::ssize(c.in[0]->i), draws = c.out.aval.numel() / std::max<I>(keys, 1);
            for (I k = 0; k < c.out.aval.numel(); ++k) {
-             const auto block = philox(key, static_cast<U64>(k / 4));
-             c.out.set_int(k, static_cast<std::int32_t>(block[static_cast<std::size_t>(k % 4)]));
+             const auto key = static_cast<U64>(c.in[0]->i[static_cast<std::size_t>(k / draws)]);
+             const auto at = static_cast<U64>(k % draws);
+             c.out.set_int(k, static_cast<std::int32_t>(philox(key, at / 4)[at % 4]));
            }
          },
-     .cost = 60});
+     .cost = 60,
+     .batch = batch_by_dims({.each = {"shape"}})});
 
 // Of all generators: a draw is short, and one mutex can be held over a fork.
 std::mutex& streams() {

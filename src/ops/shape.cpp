@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ops/batch.h"
 #include "ops/define.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -80,7 +81,8 @@ const OpDef& reshape_op = register_builtin(
            c.out.f = c.in[0]->f;
            c.out.i = c.in[0]->i;
          },
-     .cost = 0});
+     .cost = 0,
+     .batch = batch_by_dims({.each = {"shape"}})});
 
 // ---- broadcast ----
 
@@ -137,7 +139,12 @@ const OpDef& broadcast_op = register_builtin(
              copy_element(c.out, k, *c.in[0], linear_index(c.in[0]->aval.shape, from));
            });
          },
-     .cost = 0});
+     .cost = 0,
+     .batch = [](const BatchCtx& c) -> Cts {
+       Shape shape = c.attrs.ints("shape");
+       shape.insert(0, c.size);
+       return {make_broadcast(c.in[0], shape, behind_batch(c.attrs.ints("dims")))};
+     }});
 
 // ---- transpose ----
 
@@ -174,7 +181,10 @@ const OpDef& transpose_op = register_builtin(
              copy_element(c.out, k, *c.in[0], linear_index(c.in[0]->aval.shape, from));
            });
          },
-     .cost = 0});
+     .cost = 0,
+     .batch = [](const BatchCtx& c) -> Cts {
+       return {make_transpose(c.in[0], behind_batch(c.attrs.ints("perm")))};
+     }});
 
 // ---- slice ----
 

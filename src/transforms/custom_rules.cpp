@@ -1,7 +1,10 @@
 #include "transforms/custom_rules.h"
 
 #include "ir/one_device.h"
+#include "ops/batch.h"
+#include "ops/primitives.h"
 #include "transforms/markers.h"
+#include "transforms/vmap.h"
 
 namespace lilith {
 namespace {
@@ -54,6 +57,53 @@ std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
   cts.insert(cts.begin(), Tensor());  // the value's own gradient is replaced
   cts.emplace_back();                 // the rule
   return cts;
+}
+
+namespace {
+
+/// The cotangents of all examples, by the rule of one. What the examples share gets their sum.
+std::vector<Tensor> batched_rule(const CustomRule& rule, const std::vector<bool>& batched,
+                                 std::int64_t size, const std::vector<Tensor>& in,
+                                 const Tensor& out, const Tensor& ct) {
+  std::vector<Tensor> placeholders, given;
+  std::vector<ir::ForAll> values;
+  const auto one = [&](const Tensor& all) {
+    Aval aval = all.aval();
+    aval.shape.erase(0);
+    placeholders.push_back(ir::make_parameter(aval, std::ssize(placeholders), ""));
+    values.push_back({all, true});
+    return placeholders.back();
+  };
+  for (std::size_t k = 0; k < in.size(); ++k) given.push_back(batched[k] ? one(in[k]) : in[k]);
+  ir::ExampleScope scope(size);
+  std::vector<Tensor> cts = rule(given, one(out), one(ct)), defined;
+  LILITH_CHECK(cts.size() == in.size(),
+               "custom_vjp: the rule gave {} cotangents; need one for each of {} inputs",
+               cts.size(), in.size());
+  for (const Tensor& t : cts)
+    if (t.defined()) defined.push_back(t);
+  const std::vector<ir::ForAll> made = scope.finish(defined, placeholders, values);
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < cts.size(); ++k) {
+    if (!cts[k].defined()) continue;
+    cts[k] = ir::for_each_example(made[next++], size);
+    if (!batched[k]) cts[k] = ops::make_reduce("reduce_sum", cts[k], {0});
+  }
+  return cts;
+}
+
+}  // namespace
+
+std::vector<Tensor> batch_custom_rule(const BatchCtx& c) {
+  const CustomRule& rule = static_cast<const RuleStorage&>(*c.in.back().node()->storage()).rule;
+  const std::vector<Tensor> in(c.in.begin() + 1, c.in.end() - 1);
+  const std::vector<bool> batched(c.batched.begin() + 1, c.batched.end() - 1);
+  return {make_custom_vjp(
+      [rule, batched, size = c.size](const std::vector<Tensor>& in, const Tensor& out,
+                                     const Tensor& ct) {
+        return batched_rule(rule, batched, size, in, out, ct);
+      },
+      ops::batched_operand(c, 0), in)};
 }
 
 }  // namespace lilith

@@ -18,5 +18,7 @@ Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Ten
 std::vector<CustomRule> copy_rules(const std::vector<Tensor>& outputs);
 /// The vjp of "custom_vjp" (out, in…, rule).
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct);
+/// Its batching rule: the gradient's rule is one for all examples, too.
+std::vector<Tensor> batch_custom_rule(const BatchCtx& c);
 
 }  // namespace lilith

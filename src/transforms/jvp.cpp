@@ -56,35 +56,4 @@ void push_forward(ConstModelRef outputs, const std::vector<Tensor>& slots, Const
 
 }  // namespace detail
 
-namespace {
-
-Shape joined(const Shape& a, const Shape& b) {
-  Shape out = a;
-  for (std::int64_t d : b) out.push_back(d);
-  return out;
-}
-
-}  // namespace
-
-Tensor jacobian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
-                SourceLocation loc) {
-  const auto [y, pullback] = vjp(f, x, loc);
-  LocScope scope(loc);
-  const std::int64_t n = y.numel();
-  std::vector<Tensor> rows;
-  for (std::int64_t k = 0; k < n; ++k) {
-    const Tensor basis =
-        (arange(0, n, 1, {.dtype = kInt64, .device = y.device()}) == k).to(y.dtype());
-    const Tensor row = pullback(basis.reshape(y.shape()));
-    rows.push_back(row.defined() ? row : zeros_like(x));
-  }
-  LILITH_CHECK(n > 0, "jacobian: the function's value is {}; need at least one element",
-               y.aval().str());
-  return stack(rows, 0).reshape(joined(y.shape(), x.shape()));
-}
-
-Tensor hessian(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, SourceLocation loc) {
-  return jacobian([&](const Tensor& at) { return grad(f, at, loc).second; }, x, loc);
-}
-
 }  // namespace lilith

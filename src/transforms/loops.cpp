@@ -7,6 +7,7 @@
 #include "ir/reference.h"
 #include "ops/define.h"
 #include "transforms/markers.h"
+#include "transforms/vmap.h"
 
 namespace lilith::ir {
 namespace {
@@ -217,7 +218,8 @@ const OpDef& scan_op() {
                         .infer = infer_scan,
                         .vjp = [](const VjpCtx& c, const Tensor&) { return scan_vjp(c); },
                         .reference = run_scan,
-                        .results = scan_results});
+                        .results = scan_results,
+                        .batch = scan_batch});
   return op;
 }
 
@@ -230,7 +232,8 @@ const OpDef& while_op() {
        .no_vjp_reason = "the number of its steps is not known before it runs, so that what the "
                         "backward pass needs of each has no place; scan has a fixed number",
        .reference = run_while,
-       .results = while_results});
+       .results = while_results,
+       .batch = while_batch});
   return op;
 }
 
@@ -242,7 +245,8 @@ const OpDef& cond_op() {
                         .infer = infer_cond,
                         .vjp = [](const VjpCtx& c, const Tensor&) { return cond_vjp(c); },
                         .reference = run_cond,
-                        .results = cond_results});
+                        .results = cond_results,
+                        .batch = cond_batch});
   return op;
 }
 

@@ -2,6 +2,7 @@
 
 #include "ir/op_registry.h"
 #include "ir/reference.h"
+#include "ops/batch.h"
 #include "transforms/custom_rules.h"
 
 namespace lilith::ir {
@@ -28,7 +29,8 @@ const OpDef& alias_op() {
        .infer = same_as_first,
        .vjp = [](const VjpCtx&, const Tensor& ct) { return std::vector<Tensor>{ct}; },
        .reference = copy_first,
-       .cost = 0});
+       .cost = 0,
+       .batch = ops::batch_in_front});
   return op;
 }
 
@@ -40,7 +42,8 @@ const OpDef& seed_op() {
        .infer = same_as_first,
        .vjp = [](const VjpCtx& c, const Tensor&) { return std::vector<Tensor>(c.in.size()); },
        .reference = fill_with_one,
-       .cost = 0});
+       .cost = 0,
+       .batch = ops::batch_in_front});
   return op;
 }
 
@@ -52,7 +55,8 @@ const OpDef& custom_vjp_op() {
        .infer = same_as_first,
        .vjp = [](const VjpCtx& c, const Tensor& ct) { return apply_custom_rule(c, ct); },
        .reference = copy_first,
-       .cost = 0});
+       .cost = 0,
+       .batch = batch_custom_rule});
   return op;
 }
 

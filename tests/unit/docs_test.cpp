@@ -67,6 +67,7 @@ TEST(Docs, QuoteWhatCompiles) {
   expect_quotes("docs/adding-a-schedule.md", 3);
   expect_quotes("docs/adding-a-device.md", 4);
   expect_quotes("docs/from-pytorch.md", 4);
+  expect_quotes("docs/vmap.md", 4);
 }
 
 }  // namespace
