@@ -7,6 +7,7 @@
 #include "lilith/data.h"
 #include "lilith/devices.h"
 #include "lilith/disk_cache.h"
+#include "lilith/distributions.h"
 #include "lilith/functional.h"
 #include "lilith/graph.h"
 #include "lilith/init.h"

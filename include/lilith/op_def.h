@@ -57,7 +57,7 @@ enum class OpClass : std::uint8_t {
   Marker,       // of a transform: seen through before a program is scheduled
   Loop,         // runs the bodies that its attributes hold; has several results
   Get,          // one of those results, by attr "index"
-  Sort,         // puts rows in order: its own schedule
+  Sort,         // puts rows in order: a function of the host that all threads run
   Call,         // a function of the host, of whole values; may have several results
 };
 
@@ -142,8 +142,10 @@ struct OpDef {
   std::function<std::vector<Aval>(const InferCtx&)> results;
   /// vmap's rule: the results for all examples, each with the batch as dimension 0.
   std::function<std::vector<Tensor>(const BatchCtx&)> batch;
-  /// Every Call: computes its results from its operands, all row-major on the host.
+  /// Every Call and Sort: computes its results from its operands, all row-major on the host.
   std::function<void(CallCtx&)> call;
+  /// Every Sort: bytes that its call needs beside its operands and results.
+  std::function<std::int64_t(const InferCtx&)> scratch;
 };
 
 /// Registers an op under its name; the returned definition lives for ever. Error when the name is

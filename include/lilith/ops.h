@@ -13,5 +13,8 @@
 #include "lilith/ops/nn.h"
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"
+#include "lilith/ops/sampling.h"
+#include "lilith/ops/scatter.h"
 #include "lilith/ops/shape.h"
+#include "lilith/ops/sorting.h"
 #include "lilith/ops/spatial.h"

@@ -27,6 +27,9 @@ class Tensor;
 struct At;
 struct TensorIndex;
 struct ValuesIndices;
+struct UniqueOptions;
+struct UniqueConsecutiveOptions;
+struct UniqueResult;
 
 using SourceLocation = std::source_location;
 
@@ -85,6 +88,27 @@ struct RoundingNames {
 }  // namespace detail
 /// How div rounds: RoundingMode::Floor, or "floor".
 using RoundingMode = detail::Choice<detail::RoundingNames>;
+
+namespace detail {
+struct ScatterNames {
+  enum class Kind : std::uint8_t { Sum, Prod, Mean, Amax, Amin };
+  static constexpr Kind Sum = Kind::Sum, Prod = Kind::Prod, Mean = Kind::Mean, Amax = Kind::Amax,
+                        Amin = Kind::Amin;
+  static constexpr const char* what = "reduce";
+  static constexpr std::string_view words[] = {"sum", "prod", "mean", "amax", "amin"};
+};
+struct QuantileNames {
+  enum class Kind : std::uint8_t { Linear, Lower, Higher, Midpoint, Nearest };
+  static constexpr Kind Linear = Kind::Linear, Lower = Kind::Lower, Higher = Kind::Higher,
+                        Midpoint = Kind::Midpoint, Nearest = Kind::Nearest;
+  static constexpr const char* what = "interpolation";
+  static constexpr std::string_view words[] = {"linear", "lower", "higher", "midpoint", "nearest"};
+};
+}  // namespace detail
+/// What scatter_reduce combines elements by: ScatterReduction::Sum, or "sum".
+using ScatterReduction = detail::Choice<detail::ScatterNames>;
+/// Where a quantile between two elements lies: QuantileInterpolation::Linear, or "linear".
+using QuantileInterpolation = detail::Choice<detail::QuantileNames>;
 
 /// One of several sizes or dimensions that stand one after the other, x.view(2, 3), with the
 /// user's line.

@@ -11,6 +11,7 @@
 #include "ir/rebuild.h"
 #include "passes/pipeline.h"
 #include "runtime/denormals.h"
+#include "runtime/thread_team.h"
 #include "transforms/loops.h"
 
 namespace lilith {
@@ -39,16 +40,32 @@ void run_host_call(const schedule::CallPlan& call, Loc loc, void* const* buffers
     if (call.out[k].bytes() > 0) std::memset(out[k], 0, call.out[k].bytes());
 }
 
+void run_sort(const schedule::CallPlan& call, void* const* buffers, int thread, int num_threads) {
+  const void* in[] = {buffers[call.buffers[0]]};
+  void* out[] = {buffers[call.buffers[1]]};
+  CallCtx ctx{call.attrs, call.in, in, call.out, out};
+  if (call.scratch >= 0) ctx.scratch = buffers[call.scratch];
+  ctx.thread = thread;
+  ctx.num_threads = num_threads;
+  ctx.barrier = [] { runtime::ThreadTeam::instance().barrier(); };
+  call.op->call(ctx);
+}
+
 namespace {
 
 using ir::NodeImpl;
 
 bool is_away(const NodeImpl& node) { return !kind_of(node.aval.device).runs_loops; }
 
-bool has_calls_inside(const NodeImpl& loop) {
-  return std::ranges::any_of(loop.attrs.items(), [](const auto& item) {
+// Whether a graph, or a loop in it, has an op of that kind.
+bool reaches(const Graph& g, bool (*is)(const OpDef&)) {
+  const auto inside = [&](const auto& item) {
     const BodyPtr* body = std::get_if<BodyPtr>(&item.second);
-    return body && has_calls((*body)->graph());
+    return body && reaches((*body)->graph(), is);
+  };
+  return std::ranges::any_of(ir::topological_order(g.outputs()), [&](const NodeImpl* n) {
+    return is(*n->op) ||
+           (n->op->cls == OpClass::Loop && std::ranges::any_of(n->attrs.items(), inside));
   });
 }
 
@@ -60,9 +77,7 @@ Tensor moved(const Tensor& t, Device to) {
 }  // namespace
 
 bool has_calls(const Graph& g) {
-  return std::ranges::any_of(ir::topological_order(g.outputs()), [](const NodeImpl* n) {
-    return n->op->cls == OpClass::Call || (n->op->cls == OpClass::Loop && has_calls_inside(*n));
-  });
+  return reaches(g, [](const OpDef& op) { return op.cls == OpClass::Call; });
 }
 
 Graph calls_on_host(const Graph& g) {
@@ -72,16 +87,16 @@ Graph calls_on_host(const Graph& g) {
                                [&](const NodeImpl* n) { return is_away(*n) && what(*n); });
   };
   if (any([](const NodeImpl& n) { return n.op == &ir::scan_op() || n.op == &ir::cond_op(); }) &&
-      has_calls(g)) {
+      reaches(g, ir::is_host_function)) {
     const Graph steps = run_passes(passes::unrolled(g));
     return calls_on_host(steps);
   }
-  if (!any([](const NodeImpl& n) { return n.op->cls == OpClass::Call; })) return g;
+  if (!any([](const NodeImpl& n) { return ir::is_host_function(*n.op); })) return g;
   std::map<const NodeImpl*, Tensor> calls;  // with several results
   return ir::transform(numbered, [&](std::size_t n, std::span<NodeImpl* const> in) -> Tensor {
     const NodeImpl& node = numbered.node(n);
     const LocScope::Override scope(node.loc);
-    if (node.op->cls == OpClass::Call && is_away(node)) {
+    if (ir::is_host_function(*node.op) && is_away(node)) {
       std::vector<Tensor> operands;
       for (NodeImpl* operand : in) operands.push_back(moved(Tensor(operand), cpu()));
       const Tensor call = apply(*node.op, std::move(operands), node.attrs);

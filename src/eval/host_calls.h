@@ -11,6 +11,8 @@ namespace lilith {
 /// failure.
 void run_host_call(const schedule::CallPlan& call, Loc loc, void* const* buffers,
                    std::exception_ptr* failure);
+/// A thread's part of one that all threads of the team run.
+void run_sort(const schedule::CallPlan& call, void* const* buffers, int thread, int num_threads);
 
 /// Whether a graph, or a loop in it, calls the host.
 bool has_calls(const Graph& g);

@@ -138,17 +138,19 @@ LoopPlan read_loop(ByteReader& in, const std::vector<Loc>& lines) {
 
 // As the text of a graph of the one node.
 void write(ByteWriter& out, const CallPlan& call) {
-  const auto& [op, attrs, in, results, buffers] = call;
+  const auto& [op, attrs, in, results, buffers, scratch] = call;
   std::vector<Tensor> inputs;
   for (const Aval& aval : in) inputs.push_back(ir::make_parameter(aval, std::ssize(inputs), ""));
   out.text(Graph(inputs, {apply(*op, inputs, attrs)}).str(false));
   write(out, buffers);
+  out.number(scratch);
 }
 
 std::shared_ptr<CallPlan> read_call(ByteReader& in) {
   const Graph g = parse_graph(in.text());
   const ir::NodeImpl& node = *g.outputs().at(0).node();
-  auto call = std::make_shared<CallPlan>(CallPlan{node.op, node.attrs, {}, {}, read_list(in)});
+  auto call = std::make_shared<CallPlan>(CallPlan{node.op, node.attrs, {}, {}, read_list(in), -1});
+  call->scratch = static_cast<int>(in.number());
   for (const Tensor& t : g.inputs()) call->in.push_back(t.aval());
   if (node.op->results)
     call->out = ir::result_avals(node);

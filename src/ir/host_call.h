@@ -10,15 +10,21 @@
 
 namespace lilith {
 
-/// What the function of an op of class Call sees: whole values, row-major, in the host's memory. It
-/// runs on one thread of the team, once; it throws CallError where a value cannot be (a singular
-/// matrix), which ends the run. The reference interpreter gives it f64 in place of other floats.
+/// What the function of an op of class Call (or Sort) sees: whole values, row-major, in the host's
+/// memory. It runs on one thread of the team, once; it throws CallError where a value cannot be (a
+/// singular matrix), which ends the run. The reference interpreter gives it f64 in place of other
+/// floats.
 struct CallCtx {
   const Attrs& attrs;
   std::span<const Aval> in_avals;
   std::span<const void* const> in;
   std::span<const Aval> out_avals;
   std::span<void* const> out;
+  // Of an op of class Sort, which all threads of the team run: scratch memory of all, and whose
+  // part this is. They meet at the barrier.
+  void* scratch = nullptr;
+  int thread = 0, num_threads = 1;
+  void (*barrier)() = nullptr;
 
   template <class T>
   const T* input(std::size_t k) const {
@@ -37,6 +43,11 @@ class CallError : public std::runtime_error {
 };
 
 namespace ir {
+
+/// Whether a launch of the op is a function of the host.
+inline bool is_host_function(const OpDef& op) {
+  return op.cls == OpClass::Call || op.cls == OpClass::Sort;
+}
 
 /// Runs a Call; a CallError comes out as the Error of the op at `loc`.
 void run_call(const OpDef& op, CallCtx& ctx, Loc loc);

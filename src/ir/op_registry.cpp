@@ -68,6 +68,7 @@ void check_definition(const OpDef& def) {
        "dims; a scatter says how its attributes speak of dimensions");
   need(OpClass::Loop, static_cast<bool>(def.results), "results; a loop says what it gives");
   need(OpClass::Call, static_cast<bool>(def.call), "call; the function that computes it");
+  need(OpClass::Sort, def.call && def.scratch, "call and scratch; the function that computes it");
   LILITH_CHECK(def.index_operand >= 0 &&
                    (def.arity < 0 || def.index_operand < def.arity || def.index_operand == 0),
                "register_op: '{}' has index_operand {}; need one of its {} operands, or 0",

@@ -133,11 +133,14 @@ Tensor make_gather(const Tensor& x, int axis, const Tensor& index) {
   return apply("gather", {x, make_cast(index, DType::I64)}, {{"axis", std::int64_t{axis}}});
 }
 
+Tensor make_scatter(std::string_view op, const Tensor& base, int axis, const Tensor& index,
+                    const Tensor& src) {
+  const Tensor made = apply(op, {widened(base), make_cast(index, DType::I64), widened(src)},
+                            {{"axis", std::int64_t{axis}}});
+  return narrowed(made, base.dtype());
+}
 Tensor make_scatter_add(const Tensor& base, int axis, const Tensor& index, const Tensor& src) {
-  const Tensor sums =
-      apply("scatter_add", {widened(base), make_cast(index, DType::I64), widened(src)},
-            {{"axis", std::int64_t{axis}}});
-  return narrowed(sums, base.dtype());
+  return make_scatter("scatter_add", base, axis, index, src);
 }
 
 Shape without(const Shape& shape, const Ints& axes) {

@@ -46,6 +46,9 @@ Tensor make_concat(const std::vector<Tensor>& tensors, int dim);
 Tensor make_iota(const Shape& shape, int dim, DType dtype, Device device);
 Tensor make_gather(const Tensor& x, int axis, const Tensor& index);
 Tensor make_scatter_add(const Tensor& base, int axis, const Tensor& index, const Tensor& src);
+/// op: scatter_add, scatter_max, scatter_min, scatter_mul, or scatter, which replaces.
+Tensor make_scatter(std::string_view op, const Tensor& base, int axis, const Tensor& index,
+                    const Tensor& src);
 
 /// softmax over the last dimension, but 0 for a row that is -inf throughout (all masked out), with
 /// the gradient 0: what attention does, as PyTorch since 2.5.

@@ -21,6 +21,7 @@
 #include "ops/operand.h"
 #include "ops/primitives.h"
 #include "ops/random_key.h"
+#include "ops/sort.h"
 #include "runtime/fork.h"
 
 // Random numbers: Philox bits under a key that is a run-time input. Salmon et al., "Parallel random
@@ -315,8 +316,8 @@ Tensor randint_like(const Arg& x, Int high) {
   LocScope scope(x.loc());
   return randint_like(x, 0, high);
 }
-// The ranks of random numbers are a random order: sorted on the host where the key is known,
-// counted in the graph (n^2 comparisons) where it is not. Both give the same order for a key.
+// The ranks of random numbers are a random order: sorted at once where the key is known, in the
+// graph where it is not. Both give the same order for a key.
 Tensor randperm(Int n, const IntTensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(n >= 0, "randperm: n is {}; need n >= 0", n);
@@ -328,14 +329,8 @@ Tensor randperm(Int n, const IntTensorOptions& options, SourceLocation loc) {
     return make_cast(ranks, options.dtype);
   }
   const Tensor key = ir::on_device(next_key(), options.device);
-  const Tensor words = make_cast(apply(random_bits_op, {key}, {{"shape", Ints{n}}}), DType::I64);
-  const Shape square{n, n};
-  const Tensor mine = make_broadcast(words, square, {0}),
-               other = make_broadcast(words, square, {1});
-  const Tensor earlier = lt(make_iota(square, 1, DType::I64, options.device),
-                            make_iota(square, 0, DType::I64, options.device));
-  const Tensor before = logical_or(lt(other, mine), logical_and(eq(other, mine), earlier));
-  return make_cast(make_reduce("reduce_sum", make_cast(before, DType::I64), {1}), options.dtype);
+  const Tensor words = apply(random_bits_op, {key}, {{"shape", Ints{n}}});
+  return make_cast(make_argsort(make_argsort(words, 0, n, false), 0, n, false), options.dtype);
 }
 Tensor rand_like(const Arg& x, std::optional<DType> dtype) {
   LocScope scope(x.loc());

@@ -2,9 +2,11 @@
 
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
+#include "lilith/ops/sorting.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
+#include "ops/sort.h"
 
 // Running combinations along a dimension, in log2(n) doubling steps (Hillis and Steele, 1986):
 // after step s every element holds the combination of the 2^s up to itself.
@@ -38,6 +40,42 @@ Tensor accumulated(const Arg& x, std::optional<DType> dtype) {
 }
 
 }  // namespace
+
+// The later of two stays where it is no worse, NaN above all and for good.
+Tensor ops::running_place(const Tensor& x, int d, bool largest) {
+  Tensor best = stop_gradient(x), place = make_iota(x.shape(), d, DType::I64, x.device());
+  for (I step = 1; step < x.shape()[d]; step *= 2) {
+    const Tensor before = earlier(best, d, step, 0), place_before = earlier(place, d, step, -1);
+    Tensor keeps = largest ? ge(best, before) : le(best, before);
+    if (is_floating(x.dtype())) {
+      keeps = logical_or(isnan(best), logical_and(logical_not(isnan(before)), keeps));
+    }
+    keeps = logical_or(keeps, compare("lt", place_before, 0));
+    best = make_select(keeps, best, before);
+    place = make_select(keeps, place, place_before);
+  }
+  return place;
+}
+
+namespace {
+
+ValuesIndices running_extremum(const char* op, const Tensor& x, int dim, bool largest) {
+  const int d = wrap_dim(op, dim, x.ndim());
+  if (x.ndim() == 0) return {x, make_full({}, 0, DType::I64, x.device())};
+  const Tensor place = running_place(x, d, largest);
+  return {x.numel() == 0 ? x : make_gather(x, d, place), place};
+}
+
+}  // namespace
+
+ValuesIndices cummax(const Arg& x, Dim dim) {
+  LocScope scope(x.loc());
+  return running_extremum("cummax", x.tensor(), dim, true);
+}
+ValuesIndices cummin(const Arg& x, Dim dim) {
+  LocScope scope(x.loc());
+  return running_extremum("cummin", x.tensor(), dim, false);
+}
 
 Tensor cumsum(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());

@@ -68,7 +68,7 @@ Tensor without_empty_pieces(const NodeImpl& n) {
 // The value of an op whose result has elements while an input has none.
 Tensor of_nothing(const NodeImpl& n) {
   if (is(n, "concat")) return without_empty_pieces(n);
-  if (is(n, "scatter_add")) return is_empty(n.inputs[0]) ? Tensor() : n.input(0);
+  if (n.op->cls == OpClass::Scatter) return is_empty(n.inputs[0]) ? Tensor() : n.input(0);
   if (is(n, "pad")) return constant(n.attrs.real("value"), n.aval);
   if (is(n, "reduce_prod")) return constant(1, n.aval);
   if (is(n, "reduce_max") || is(n, "reduce_window_max"))

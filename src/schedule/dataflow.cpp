@@ -1,5 +1,7 @@
 #include "schedule/dataflow.h"
 
+#include "ir/host_call.h"
+
 #include <algorithm>
 
 #include "lilith/error.h"
@@ -58,7 +60,7 @@ int Dataflow::index(const NodeImpl* n) const {
 bool Dataflow::is_row_major(const NodeImpl* n) const {
   const auto all = users(n);
   return is_output(n) || std::any_of(all.begin(), all.end(), [](const NodeImpl* u) {
-           return u->op->cls == OpClass::Loop || u->op->cls == OpClass::Call;
+           return u->op->cls == OpClass::Loop || ir::is_host_function(*u->op);
          });
 }
 

@@ -63,7 +63,8 @@ std::vector<const LaunchPlan*> kernel_launches(const Plan& plan) {
 
 bool has_calls(const Plan& plan) {
   return std::ranges::any_of(plan.launches, [](const LaunchPlan& l) {
-    return l.call || (l.loop && std::ranges::any_of(l.loop->bodies, has_calls));
+    return (l.call && l.call->may_fail()) ||
+           (l.loop && std::ranges::any_of(l.loop->bodies, has_calls));
   });
 }
 

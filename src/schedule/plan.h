@@ -37,12 +37,14 @@ struct BufferPlan {
 
 struct LoopPlan;
 
-/// What a launch runs that is an op of class Call: a function of the host, on whole values.
+/// What a launch runs that is an op of class Call or Sort: a function of the host, on whole values.
 struct CallPlan {
   const OpDef* op = nullptr;
   Attrs attrs;
   std::vector<Aval> in, out;
   std::vector<int> buffers;  // of the launch: the operands', then the results'
+  int scratch = -1;          // of the launch: what a Sort needs beside them
+  bool may_fail() const { return op->cls == OpClass::Call; }
 };
 
 /// One kernel launch: a kernel, the buffers that its parameters are, and what it computes.
@@ -111,7 +113,7 @@ struct LoopPlan {
 /// The launches that are kernels, those of loops where these stand.
 std::vector<LaunchPlan*> kernel_launches(Plan& plan);
 std::vector<const LaunchPlan*> kernel_launches(const Plan& plan);
-/// Whether a launch, of a loop too, is a call of the host.
+/// Whether a launch, of a loop too, is a call of the host that may fail.
 bool has_calls(const Plan& plan);
 
 }  // namespace lilith::schedule

@@ -38,5 +38,6 @@ const std::vector<Case>& cases();
 std::vector<Case> elementwise_cases();
 std::vector<Case> structure_cases();
 std::vector<Case> composite_cases();
+std::vector<Case> sorting_cases();
 
 }  // namespace lilith::testing

@@ -14,6 +14,7 @@ Table bindings() {
   bind_spatial(table);
   bind_losses(table);
   bind_composites(table);
+  bind_sorting(table);
   return table;
 }
 

@@ -35,5 +35,6 @@ void bind_resampling(Table& table);
 void bind_spatial(Table& table);
 void bind_losses(Table& table);
 void bind_composites(Table& table);
+void bind_sorting(Table& table);
 
 }  // namespace lilith::parity

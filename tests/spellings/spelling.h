@@ -58,6 +58,7 @@ struct Row {
 /// Every row, family by family.
 std::vector<Row> tensor_rows();
 std::vector<Row> in_place_rows();
+std::vector<Row> sorting_rows();
 std::vector<Row> function_rows();
 std::vector<Row> creation_rows();
 std::vector<Row> functional_rows();

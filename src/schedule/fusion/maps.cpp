@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ir/host_call.h"
 #include "schedule/fusion/linked_group.h"
 #include "schedule/kernel/reduction.h"
 
@@ -41,7 +42,7 @@ void Maps::run() {
     NodeImpl* n = a_.order()[i];
     const int number = static_cast<int>(i);
     if (n->op->cls == OpClass::Loop) add_loop(n);
-    if (n->op->cls == OpClass::Call) add_call(n);
+    if (ir::is_host_function(*n->op)) add_call(n);
     if (!s_.stored(number) || s_.grouped(n) || (n->is_leaf() && !is_constant(n))) continue;
     s_.set_grouped(n);
     if (n->op->cls == OpClass::Scatter)

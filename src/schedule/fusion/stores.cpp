@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/host_call.h"
 #include "schedule/kernel/strided_view.h"
 
 namespace lilith::schedule {
@@ -51,6 +52,7 @@ void Stores::run() {
 void Stores::must_store() {
   for (const NodeImpl* n : a_.order()) {
     const OpClass cls = n->op->cls;
+    const bool is_call = ir::is_host_function(*n->op);
     if (n->is_leaf()) {
       if (!is_constant(n) || a_.is_output(n)) store(n);
       continue;
@@ -60,8 +62,8 @@ void Stores::must_store() {
       store(n);
     }
     // A loop and a call have their operands and results in memory.
-    if (cls == OpClass::Get || (cls == OpClass::Call && !n->op->results)) store(n);
-    if (cls == OpClass::Loop || cls == OpClass::Call) {
+    if (cls == OpClass::Get || (is_call && !n->op->results)) store(n);
+    if (cls == OpClass::Loop || is_call) {
       for (const NodeImpl* in : n->inputs) store(in);
     }
     // What pools the same input twice (the maximum and where it was) shares a kernel.
@@ -87,7 +89,7 @@ void Stores::store_shared() {
   for (std::size_t i = 0; i < n; ++i) {
     NodeImpl* node = a_.order()[i];
     const int number = static_cast<int>(i);
-    if (is_constant(node) || node->op->cls == OpClass::Loop || node->op->cls == OpClass::Call)
+    if (is_constant(node) || node->op->cls == OpClass::Loop || ir::is_host_function(*node->op))
       continue;
     if (node->is_leaf()) {
       loads[i] = 1;

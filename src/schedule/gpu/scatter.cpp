@@ -5,6 +5,7 @@
 
 #include "schedule/gpu/backend.h"
 #include "schedule/gpu/blocks.h"
+#include "schedule/kernel/reduction.h"
 
 // scatter_add: an element of the result is one thread's, which goes over the index in order and
 // adds what is meant for it: the sums of a CPU, in every bit, and no two threads at one place. An
@@ -63,8 +64,13 @@ class OwnerScan {
     at[axis_] = step;
     return lower_.value(n_->inputs[static_cast<std::size_t>(k)], at, guard);
   }
-  // What a sum becomes: it is in memory after each step where a CPU computes it.
-  Expr add(Expr sum, Expr step) { return kir::rounded(sum + operand(2, step), n_->aval.dtype); }
+  // What a sum (or what else the op combines by) becomes: it is in memory after each step where a
+  // CPU computes it.
+  Expr add(Expr sum, Expr step) {
+    const Expr source = operand(2, step);
+    const bool replaces = n_->op->combine == Combination::None;
+    return kir::rounded(replaces ? source : combine(combine_of(n_), sum, source), n_->aval.dtype);
+  }
   void begin();
   Block scan_index();
   Block scan_list();

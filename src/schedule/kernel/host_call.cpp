@@ -36,10 +36,25 @@ class CallBuilder {
       launch_.flops += static_cast<double>(core_.op->cost) * static_cast<double>(aval.numel());
       add(made[k], true);
     }
+    if (core_.op->cls == OpClass::Sort) add_scratch();
     launch();
   }
 
  private:
+  void add_scratch() {
+    const std::int64_t bytes = core_.op->scratch({core_.op->name, plan_->in, core_.attrs});
+    if (bytes == 0) return;
+    add(b_.add_scratch(core_.op->name, DType::U8, bytes), true);
+    plan_->scratch = plan_->buffers.back();
+    plan_->buffers.pop_back();
+  }
+
+  // Of little work, which is done before several threads have met.
+  bool is_alone_faster() const {
+    constexpr double kLittle = 40000;
+    return launch_.flops < kLittle;
+  }
+
   void add(int buffer, bool written) {
     std::vector<int>& all = launch_.buffers;
     const auto at = std::ranges::find(all, buffer);
@@ -57,9 +72,10 @@ class CallBuilder {
   void launch() {
     launch_.call = plan_;
     launch_.loc = core_.loc;
-    launch_.single = true;
+    launch_.single = core_.op->cls == OpClass::Call || is_alone_faster();
     launch_.kernel.name = core_.op->name;
-    launch_.how = "a function of the host";
+    launch_.how =
+        core_.op->cls == OpClass::Sort ? "all threads on the host" : "a function of the host";
     launch_.what = core_.op->name + " ->";
     for (const NodeImpl* r : results_)
       launch_.what += fmt::format(" %{} {}", b_.dataflow.name(r), r->aval.str());

@@ -99,6 +99,11 @@ Known negated(const ir::NodeImpl&, Operands in) {
 Known first(const ir::NodeImpl&, Operands in) { return in[0]; }
 Known any(const ir::NodeImpl&, Operands in) { return joined(in); }
 
+std::int64_t row_size(const ir::NodeImpl& node) {
+  const Shape& rows = node.inputs[0]->aval.shape;
+  return rows[rows.rank() - 1];
+}
+
 using Rule = Known (*)(const ir::NodeImpl& node, Operands in);
 
 const std::unordered_map<std::string_view, Rule>& rules() {
@@ -108,6 +113,8 @@ const std::unordered_map<std::string_view, Rule>& rules() {
        [](const auto& n, Operands) { return counted(n, "axes", n.inputs[0]->aval.shape); }},
       {"argmin",
        [](const auto& n, Operands) { return counted(n, "axes", n.inputs[0]->aval.shape); }},
+      {"argsort", [](const auto& n, Operands) { return Known({0, row_size(n) - 1}); }},
+      {"searchsorted", [](const auto& n, Operands) { return Known({0, row_size(n)}); }},
       {"select", [](const auto&, Operands in) { return joined(in.subspan(1)); }},
       {"add", added},
       {"sub", subtracted},

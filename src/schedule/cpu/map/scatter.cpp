@@ -3,10 +3,11 @@
 
 #include "schedule/cpu/backend.h"
 #include "schedule/cpu/tasks.h"
+#include "schedule/kernel/reduction.h"
 
 // scatter_add(base, index, src): out = base, then out[…, index, …] += src in the order of src's
-// axis, so that sums are the same in every run. Threads take distinct slices of the other
-// dimensions.
+// axis, so that sums are the same in every run. (Or what else the op combines by; scatter puts src
+// there.) Threads take distinct slices of the other dimensions.
 //
 //   parallel { vector i { out[i] = base[i] } }
 //   barrier
@@ -19,9 +20,9 @@ using kir::LoopKind;
 
 namespace {
 
-class ScatterAdd {
+class Scattered {
  public:
-  ScatterAdd(Builder& b, const Scatter& g)
+  Scattered(Builder& b, const Scatter& g)
       : b_(b),
         n_(g.core),
         axis_(static_cast<std::size_t>(n_->attrs.integer("axis"))),
@@ -50,7 +51,7 @@ Index index_of(const std::vector<LoopDim>& loops) {
   return at;
 }
 
-void ScatterAdd::build() {
+void Scattered::build() {
   ir::NodeImpl *base = n_->inputs[0], *index = n_->inputs[1], *source = n_->inputs[2];
   const std::vector<LoopDim> all = make_loops(n_->aval.shape, "i"),
                              at = make_loops(source->aval.shape, "s");
@@ -66,21 +67,25 @@ void ScatterAdd::build() {
             static_cast<double>(source->aval.numel()), n_);
 }
 
-std::vector<LoopDim> ScatterAdd::make_loops(const Shape& shape, const char* name) {
+std::vector<LoopDim> Scattered::make_loops(const Shape& shape, const char* name) {
   std::vector<LoopDim> loops;
   for (const std::int64_t n : shape) loops.push_back({loop_var(pool(), n, name), n});
   return loops;
 }
 
 // One element after another along the axis; lanes run over the innermost other dimension.
-Block ScatterAdd::add(const std::vector<LoopDim>& at, Expr to, Expr source) {
+Block Scattered::add(const std::vector<LoopDim>& at, Expr to, Expr source) {
   // An index outside is clamped, as gather's is; the run reports it.
   const Expr last = pool().integer(n_->aval.shape[static_cast<int>(axis_)] - 1);
   Index place = index_of(at);
   place[axis_] = kir::min(kir::max(to, pool().integer(0)), last);
-  const Expr sum =
-      lower_.load(out_, lower_.address(out_, place), compute_dtype(n_->aval.dtype)) + source;
-  Block body{lower_.store(out_, place, sum)};
+  Expr value = source;
+  if (n_->op->combine != Combination::None) {
+    const Expr before =
+        lower_.load(out_, lower_.address(out_, place), compute_dtype(n_->aval.dtype));
+    value = combine(combine_of(n_), before, source);
+  }
+  Block body{lower_.store(out_, place, value)};
   std::vector<LoopDim> others = at;
   others.erase(others.begin() + static_cast<std::ptrdiff_t>(axis_));
   if (axis_ < others.size()) {
@@ -94,7 +99,7 @@ Block ScatterAdd::add(const std::vector<LoopDim>& at, Expr to, Expr source) {
 }  // namespace
 
 std::vector<Choice> scatter_ways(Builder& b, const Scatter& g) {
-  const auto scatter = std::make_shared<ScatterAdd>(b, g);
+  const auto scatter = std::make_shared<Scattered>(b, g);
   return {{"in order along the axis",
            0,
            {{g.core, Layout::row_major(g.core->aval.shape.rank())}},

@@ -1,0 +1,169 @@
+#include "distributions/parameters.h"
+#include "lilith/ops/sampling.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// Distributions of whole numbers. Two outcomes are told by logits, which keep small probabilities.
+namespace lilith::distributions {
+namespace {
+
+/// Probabilities of an outcome and its logits, one from the other.
+struct Odds {
+  Tensor probs, logits;
+};
+
+Odds odds_of_probs(const char* name, const Arg& probs) {
+  const LocScope scope(probs.loc(), name);
+  if (const auto number = ops::constant_value(probs))
+    LILITH_CHECK(*number >= 0 && *number <= 1, "{}: probs is {}; need 0 <= probs <= 1", name,
+                 *number);
+  const Tensor p = floating_parameter(name, "probs", probs);
+  return {p, log(p) - log1p(-p)};
+}
+Odds odds_of(const char* name, const ProbsOrLogits& o, SourceLocation loc) {
+  const LocScope scope(loc, name);
+  one_of(name, o);
+  if (o.probs.defined()) return odds_of_probs(name, o.probs);
+  const Tensor l = floating_parameter(name, "logits", o.logits);
+  return {sigmoid(l), l};
+}
+
+// log p and log (1 - p).
+Tensor log_of_one(const Tensor& logits) { return logsigmoid(logits); }
+Tensor log_of_zero(const Tensor& logits) { return logsigmoid(-logits); }
+
+Tensor entropy_of_odds(const Tensor& probs, const Tensor& logits) {
+  return -(probs * log_of_one(logits) + (1 - probs) * log_of_zero(logits));
+}
+
+// 0 where a probability is 0 times whatever log it has.
+Tensor times_log(const Tensor& number, const Tensor& log_p) {
+  return where(number == 0, 0.0, number * log_p);
+}
+
+}  // namespace
+
+Bernoulli::Bernoulli(const Arg& p) : Distribution("Bernoulli", p.tensor().shape(), {}, false) {
+  const Odds o = odds_of_probs("Bernoulli", p);
+  probs = o.probs, logits = o.logits;
+}
+Bernoulli::Bernoulli(const ProbsOrLogits& o, SourceLocation loc)
+    : Distribution("Bernoulli", one_of("Bernoulli", o).shape(), {}, false) {
+  const Odds odds = odds_of("Bernoulli", o, loc);
+  probs = odds.probs, logits = odds.logits;
+}
+Tensor Bernoulli::draw(const Shape& shape) const {
+  return bernoulli(expand(probs, extended(shape)));
+}
+Tensor Bernoulli::log_density(const Tensor& x) const {
+  return times_log(x, log_of_one(logits)) + times_log(1 - x, log_of_zero(logits));
+}
+Tensor Bernoulli::entropy_of() const { return entropy_of_odds(probs, logits); }
+Tensor Bernoulli::mean_of() const { return probs; }
+Tensor Bernoulli::variance_of() const { return probs * (1 - probs); }
+
+Geometric::Geometric(const Arg& p) : Distribution("Geometric", p.tensor().shape(), {}, false) {
+  const Odds o = odds_of_probs("Geometric", p);
+  probs = o.probs, logits = o.logits;
+}
+Geometric::Geometric(const ProbsOrLogits& o, SourceLocation loc)
+    : Distribution("Geometric", one_of("Geometric", o).shape(), {}, false) {
+  const Odds odds = odds_of("Geometric", o, loc);
+  probs = odds.probs, logits = odds.logits;
+}
+Tensor Geometric::draw(const Shape& shape) const {
+  return floor(log(uniform_like(extended(shape), probs)) / log1p(-probs));
+}
+Tensor Geometric::log_density(const Tensor& x) const {
+  return times_log(x, log_of_zero(logits)) + log_of_one(logits);
+}
+Tensor Geometric::entropy_of() const { return entropy_of_odds(probs, logits) / probs; }
+Tensor Geometric::mean_of() const { return 1 / probs - 1; }
+Tensor Geometric::variance_of() const { return (1 / probs - 1) / probs; }
+
+Binomial::Binomial(Int count, const Arg& p)
+    : Distribution("Binomial", p.tensor().shape(), {}, false), total_count(count) {
+  const Odds o = odds_of_probs("Binomial", p);
+  LILITH_CHECK(count >= 0, "Binomial: total_count is {}; need total_count >= 0", count);
+  probs = o.probs, logits = o.logits;
+}
+Binomial::Binomial(Int count, const ProbsOrLogits& o, SourceLocation loc)
+    : Distribution("Binomial", one_of("Binomial", o).shape(), {}, false), total_count(count) {
+  const Odds odds = odds_of("Binomial", o, loc);
+  LILITH_CHECK(count >= 0, "Binomial: total_count is {}; need total_count >= 0", count);
+  probs = odds.probs, logits = odds.logits;
+}
+Tensor Binomial::draw(const Shape& shape) const {
+  Shape each{total_count};
+  for (const std::int64_t n : extended(shape)) each.push_back(n);
+  return sum(bernoulli(expand(probs, each)), 0);
+}
+Tensor Binomial::log_density(const Tensor& x) const {
+  const auto n = static_cast<double>(total_count);
+  const Tensor ways = lgamma(full_like(x, n + 1)) - lgamma(x + 1) - lgamma(n + 1 - x);
+  return ways + times_log(x, log_of_one(logits)) + times_log(n - x, log_of_zero(logits));
+}
+Tensor Binomial::entropy_of() const {
+  Shape shape{total_count + 1};
+  for (std::size_t d = 0; d < batch_shape().size(); ++d) shape.push_back(1);
+  const Tensor number =
+      reshape(arange(total_count + 1, {.dtype = probs.dtype(), .device = probs.device()}), shape);
+  const Tensor log_p = log_density(number);
+  return -sum(exp(log_p) * log_p, 0);
+}
+Tensor Binomial::mean_of() const { return probs * total_count; }
+Tensor Binomial::variance_of() const { return probs * (1 - probs) * total_count; }
+
+namespace {
+
+Shape rows_of(const char* name, const Tensor& t) {
+  LILITH_CHECK(t.ndim() >= 1, "{}: parameters are {}; need at least 1 dimension, the classes", name,
+               t.aval().str());
+  return Shape(t.shape().begin(), t.shape().size() - 1);
+}
+
+}  // namespace
+
+Categorical::Categorical(const Arg& p) : Categorical(ProbsOrLogits{.probs = p.tensor()}) {}
+Categorical::Categorical(const ProbsOrLogits& o, SourceLocation loc)
+    : Distribution("Categorical", rows_of("Categorical", one_of("Categorical", o)), {}, false) {
+  const LocScope scope(loc, "Categorical");
+  if (o.probs.defined()) {
+    const Tensor p = floating_parameter("Categorical", "probs", o.probs);
+    probs = p / sum(p, -1, true);
+    logits = log(probs);
+  } else {
+    logits = log_softmax(floating_parameter("Categorical", "logits", o.logits), -1);
+    probs = exp(logits);
+  }
+}
+Tensor Categorical::draw(const Shape& shape) const {
+  const std::int64_t classes = probs.size(-1), rows = probs.numel() / classes,
+                     draws = shape.numel();
+  const Tensor flat = multinomial(reshape(probs, {rows, classes}), draws, true);
+  return reshape(transpose(flat, 0, 1), extended(shape));
+}
+Tensor Categorical::log_density(const Tensor& x) const {
+  const Tensor like[] = {x, sum(logits, -1)};
+  Shape shape = ops::broadcast_shapes("Categorical", like);
+  const Tensor at = unsqueeze(expand(x, shape), -1);
+  shape.push_back(logits.size(-1));
+  return squeeze(gather(expand(logits, shape), -1, at.to(kInt64)), -1);
+}
+Tensor Categorical::entropy_of() const { return -sum(times_log(probs, logits), -1); }
+Tensor Categorical::mean_of() const { has_no("mean: classes are not numbers"); }
+Tensor Categorical::variance_of() const { has_no("variance: classes are not numbers"); }
+
+Poisson::Poisson(const Arg& r)
+    : Distribution("Poisson", r.tensor().shape(), {}, false), rate([&] {
+        const LocScope scope(r.loc(), "Poisson");
+        return positive_parameter("Poisson", "rate", r);
+      }()) {}
+Tensor Poisson::draw(const Shape& shape) const { return poisson(expand(rate, extended(shape))); }
+Tensor Poisson::log_density(const Tensor& x) const {
+  return times_log(x, log(rate)) - rate - lgamma(x + 1);
+}
+Tensor Poisson::mean_of() const { return rate; }
+Tensor Poisson::variance_of() const { return rate; }
+
+}  // namespace lilith::distributions

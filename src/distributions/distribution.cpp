@@ -1,0 +1,92 @@
+#include "lilith/distributions.h"
+
+#include "distributions/parameters.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+
+// What all distributions have in common.
+namespace lilith::distributions {
+
+Distribution::~Distribution() = default;
+
+void Distribution::has_no(const char* what) const {
+  throw Error(fmt::format("{}: has no {}", name_, what), LocScope::current());
+}
+Tensor Distribution::distribution_function(const Tensor&) const { has_no("cdf in closed form"); }
+Tensor Distribution::entropy_of() const { has_no("entropy in closed form"); }
+
+Shape Distribution::extended(const Shape& sample_shape) const {
+  Shape out = sample_shape;
+  for (const Shape& part : {batch_shape_, event_shape_})
+    for (const std::int64_t n : part) out.push_back(n);
+  return out;
+}
+
+Tensor Distribution::sample(const Shape& sample_shape, SourceLocation loc) const {
+  const LocScope scope(loc, name_);
+  return stop_gradient(draw(sample_shape));
+}
+Tensor Distribution::rsample(const Shape& sample_shape, SourceLocation loc) const {
+  const LocScope scope(loc, name_);
+  if (!has_rsample_) has_no("rsample: its values are discrete; use sample and log_prob");
+  return draw(sample_shape);
+}
+Tensor Distribution::log_prob(const Arg& value) const {
+  const LocScope scope(value.loc(), name_);
+  return log_density(value.tensor());
+}
+Tensor Distribution::cdf(const Arg& value) const {
+  const LocScope scope(value.loc(), name_);
+  return distribution_function(value.tensor());
+}
+Tensor Distribution::entropy(SourceLocation loc) const {
+  const LocScope scope(loc, name_);
+  return entropy_of();
+}
+Tensor Distribution::mean(SourceLocation loc) const {
+  const LocScope scope(loc, name_);
+  return mean_of();
+}
+Tensor Distribution::variance(SourceLocation loc) const {
+  const LocScope scope(loc, name_);
+  return variance_of();
+}
+Tensor Distribution::stddev(SourceLocation loc) const {
+  const LocScope scope(loc, name_);
+  return sqrt(variance_of());
+}
+
+Tensor floating_parameter(const char* distribution, const char* name, const Arg& x) {
+  const Tensor t = ops::floating(x);
+  LILITH_CHECK(is_floating(t.dtype()), "{}: {} is {}; need a floating dtype", distribution, name,
+               t.aval().str());
+  return t;
+}
+Tensor positive_parameter(const char* distribution, const char* name, const Arg& x) {
+  if (const auto number = ops::constant_value(x))
+    LILITH_CHECK(*number > 0, "{}: {} is {}; need {} > 0", distribution, name, *number, name);
+  return floating_parameter(distribution, name, x);
+}
+const Tensor& one_of(const char* distribution, const ProbsOrLogits& o) {
+  LILITH_CHECK(o.probs.defined() != o.logits.defined(),
+               "{}: got {} of probs and logits; need one of them", distribution,
+               o.probs.defined() ? "both" : "neither");
+  return o.probs.defined() ? o.probs : o.logits;
+}
+
+Tensor uniform_like(const Shape& shape, const Tensor& like) {
+  const DType dtype = like.dtype() == DType::F64 ? DType::F64 : DType::F32;
+  const Tensor u = rand(shape, {.dtype = dtype, .device = like.device()});
+  return ops::make_cast(ops::shift(ops::scale(u, 1 - 0x1p-23), 0x1p-25), like.dtype());
+}
+
+detail::Pair::Pair(const char* what, const char* positive, const Arg& x, const Arg& y) {
+  const LocScope scope(x.loc(), what);
+  if (positive) positive_parameter(what, positive, y);
+  const DType dtype = ops::floating_type(ops::result_type({&x, &y}));
+  const ops::Operands o = ops::broadcast_operands(what, x, y, dtype);
+  a = o.a;
+  b = o.b;
+}
+
+}  // namespace lilith::distributions

@@ -1,0 +1,94 @@
+#include <limits>
+
+#include "lilith/ops/create.h"
+#include "lilith/ops/elementwise.h"
+#include "lilith/ops/reduce.h"
+#include "lilith/ops/scatter.h"
+#include "ops/half.h"
+#include "ops/operand.h"
+#include "ops/primitives.h"
+#include "ops/sort.h"
+
+// Segments that lie one behind the other: each element's segment is found by binary search among
+// their ends, then they are scattered there.
+namespace lilith {
+
+using namespace ops;
+using I = std::int64_t;
+
+namespace {
+
+Tensor lengths_of(const SegmentReduceOptions& o) {
+  LILITH_CHECK(o.lengths.defined() != o.offsets.defined(),
+               "segment_reduce: got {} of lengths and offsets; need one of them",
+               o.lengths.defined() ? "both" : "neither");
+  const Tensor& given = o.lengths.defined() ? o.lengths : o.offsets;
+  LILITH_CHECK(is_integral(given.dtype()) && given.ndim() >= 1,
+               "segment_reduce: lengths or offsets are {}; need integers of at least 1 dimension",
+               given.aval().str());
+  const Tensor wide = make_cast(given, DType::I64);
+  return o.lengths.defined() ? wide : diff(wide);
+}
+
+double start_of(SegmentReduction reduce, const std::optional<Real>& initial) {
+  if (initial) return *initial;
+  const double inf = std::numeric_limits<double>::infinity();
+  switch (reduce.kind()) {
+    case SegmentReduction::Prod:
+      return 1;
+    case SegmentReduction::Max:
+      return -inf;
+    case SegmentReduction::Min:
+      return inf;
+    case SegmentReduction::Sum:
+    case SegmentReduction::Mean:
+      break;
+  }
+  return 0;
+}
+
+// The segment of each place along the axis: i64 of data's shape.
+Tensor segments(const Tensor& lengths, const Shape& shape, int axis, Device device) {
+  Shape rows(shape.begin(), static_cast<std::size_t>(axis) + 1);
+  const Tensor place = make_iota(rows, axis, DType::I64, device);
+  const Tensor segment = make_searchsorted(cumsum(lengths, Dim(axis)), place, true);
+  return make_broadcast(segment, shape, range(axis + 1));
+}
+
+// What divides the sums of a mean: empty segments stay as they are, or NaN.
+Tensor mean_of(const Tensor& sums, const Tensor& lengths, bool has_initial) {
+  const Tensor number = make_broadcast(lengths, sums.shape(), range(lengths.ndim()));
+  const Tensor empty = compare("eq", number, 0);
+  const Tensor none = has_initial ? sums : full_as(sums, std::numeric_limits<double>::quiet_NaN());
+  return make_select(empty, none,
+                     div(sums, make_cast(maximum(number, full_as(number, 1)), sums.dtype())));
+}
+
+}  // namespace
+
+Tensor segment_reduce(const Arg& data, const SegmentReduction& reduce,
+                      const SegmentReduceOptions& o) {
+  LocScope scope(data.loc());
+  const Tensor given = data.tensor(), lengths = lengths_of(o);
+  LILITH_CHECK(is_floating(given.dtype()) && given.ndim() >= 1,
+               "segment_reduce: data is {}; need a floating dtype and at least 1 dimension",
+               given.aval().str());
+  const int axis = wrap_dim("segment_reduce", o.axis, given.ndim());
+  LILITH_CHECK(lengths.ndim() == axis + 1,
+               "segment_reduce: axis is {} and there are lengths {}; need their last dimension to "
+               "be the axis",
+               axis, lengths.aval().str());
+  Shape shape = given.shape();
+  shape[axis] = lengths.size(-1);
+  return rounded_once(given, [&](const Tensor& t) {
+    const Tensor base = make_full(shape, start_of(reduce, o.initial), t.dtype(), t.device());
+    if (t.numel() == 0 || shape.numel() == 0) return base;
+    constexpr const char* kOps[] = {"scatter_add", "scatter_add", "scatter_max", "scatter_min",
+                                    "scatter_mul"};
+    const Tensor out = make_scatter(kOps[static_cast<int>(reduce.kind())], base, axis,
+                                    segments(lengths, t.shape(), axis, t.device()), t);
+    return reduce == SegmentReduction::Mean ? mean_of(out, lengths, o.initial.has_value()) : out;
+  });
+}
+
+}  // namespace lilith

@@ -1,0 +1,149 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lilith/lilith.h"
+#include "support/expect_error.h"
+
+// Densities against integrals over a grid, draws against moments.
+namespace lilith::distributions {
+namespace {
+
+double number(const Tensor& t) { return t.to(kFloat64).item<double>(); }
+Tensor f64(double v) { return full({}, v, {.dtype = kFloat64}); }
+
+struct Grid {
+  Tensor x;
+  double step;
+};
+// Midpoints of [from, to].
+Grid grid(double from, double to, std::int64_t n = 400000) {
+  const double step = (to - from) / static_cast<double>(n);
+  return {(arange(n, {.dtype = kFloat64}) + 0.5) * step + from, step};
+}
+Grid whole(std::int64_t last) { return {arange(last + 1, {.dtype = kFloat64}), 1}; }
+
+/// Of a distribution over numbers: its density adds up to 1 and has its moments and entropy.
+void check(const Distribution& d, const Grid& g, double tolerance = 1e-5, bool has_entropy = true) {
+  SCOPED_TRACE(d.name());
+  const Tensor log_p = d.log_prob(g.x), p = exp(log_p) * g.step;
+  const double mean = number(sum(p * g.x));
+  EXPECT_NEAR(number(sum(p)), 1, tolerance);
+  EXPECT_NEAR(mean, number(d.mean()), tolerance * std::fmax(1, std::abs(mean)));
+  const double variance = number(sum(p * square(g.x - mean)));
+  EXPECT_NEAR(variance, number(d.variance()), tolerance * std::fmax(1, variance));
+  if (has_entropy) {
+    EXPECT_NEAR(number(-sum(where(p > 0, p * log_p, 0.0))), number(d.entropy()), tolerance);
+  }
+  const Tensor draws = d.sample({20000});
+  EXPECT_NEAR(number(lilith::mean(draws)), number(d.mean()),
+              5 * std::sqrt(variance / 20000) + 1e-3);
+}
+
+/// The divergence of two against the sum over the grid.
+template <class D>
+void check_kl(const D& p, const D& q, const Grid& g, double tolerance = 1e-5) {
+  const Tensor log_p = p.log_prob(g.x), log_q = q.log_prob(g.x);
+  const Tensor terms = exp(log_p) * (log_p - log_q) * g.step;
+  EXPECT_NEAR(number(sum(where(log_p > -700, terms, 0.0))), number(kl_divergence(p, q)), tolerance)
+      << p.name();
+}
+
+TEST(Distributions, Continuous) {
+  manual_seed(1);
+  check(Normal(f64(0.5), 1.5), grid(-15, 15));
+  check(LogNormal(f64(0.2), 0.4), grid(1e-6, 30));
+  check(Uniform(f64(-1), 2.0), grid(-2, 3));
+  check(Laplace(f64(1), 0.7), grid(-20, 22));
+  check(Exponential(f64(1.5)), grid(0, 30));
+  check(Gamma(f64(2.5), 1.5), grid(0, 40));
+  check(Gamma(f64(0.7), 2.0), grid(0, 30), 2e-3);
+  check(Beta(f64(2), 3.5), grid(0, 1));
+  check(StudentT(f64(8), 0.5, 2.0), grid(-400, 400, 4000000), 1e-4);
+}
+
+TEST(Distributions, Discrete) {
+  manual_seed(2);
+  check(Bernoulli(f64(0.3)), whole(1));
+  check(Geometric(f64(0.3)), whole(200));
+  check(Binomial(6, f64(0.3)), whole(6));
+  check(Poisson(f64(3.5)), whole(60), 1e-5, false);
+  const Categorical c(tensor({1.0, 3.0, 4.0}));
+  EXPECT_NEAR(number(c.log_prob(1)), std::log(3.0 / 8), 1e-6);
+  EXPECT_NEAR(number(c.entropy()),
+              0.125 * std::log(8) + 0.375 * std::log(8.0 / 3) + 0.5 * std::log(2), 1e-6);
+  const Tensor draws = c.sample({8000});
+  EXPECT_EQ(draws.dtype(), kInt64);
+  EXPECT_NEAR(number(lilith::mean((draws == 2).to(kFloat))), 0.5, 0.03);
+  EXPECT_EQ(Categorical(rand({2, 3, 5})).sample({4}).shape(), (Shape{4, 2, 3}));
+}
+
+TEST(Distributions, Divergences) {
+  check_kl(Normal(f64(0.5), 1.5), Normal(f64(0), 1.0), grid(-15, 15));
+  check_kl(LogNormal(f64(0.5), 0.5), LogNormal(f64(0), 1.0), grid(1e-6, 80));
+  check_kl(Uniform(f64(0), 1.0), Uniform(f64(-1), 2.0), grid(0, 1));
+  check_kl(Laplace(f64(1), 0.7), Laplace(f64(0), 1.2), grid(-20, 22));
+  check_kl(Exponential(f64(1.5)), Exponential(f64(0.5)), grid(0, 30));
+  check_kl(Gamma(f64(2.5), 1.5), Gamma(f64(1.5), 0.7), grid(0, 40));
+  check_kl(Beta(f64(2), 3.5), Beta(f64(1.5), 2.0), grid(0, 1));
+  check_kl(Bernoulli(f64(0.3)), Bernoulli(f64(0.6)), whole(1));
+  check_kl(Geometric(f64(0.3)), Geometric(f64(0.6)), whole(200));
+  check_kl(Binomial(6, f64(0.3)), Binomial(6, f64(0.6)), whole(6));
+  check_kl(Poisson(f64(3.5)), Poisson(f64(2)), whole(60));
+  const Categorical p(tensor({0.5, 0.5})), q(tensor({0.25, 0.75}));
+  EXPECT_NEAR(number(kl_divergence(p, q)), 0.5 * std::log(2) + 0.5 * std::log(2.0 / 3), 1e-6);
+}
+
+// The mean of the draws' gradients is the gradient of the mean.
+TEST(Distributions, GradientsOfDraws) {
+  manual_seed(3);
+  const auto slope = [](auto f, double at) {
+    return number(std::get<1>(grad(f, full({20000}, at, {.dtype = kFloat64}))).sum());
+  };
+  EXPECT_NEAR(slope([](Tensor a) { return Gamma(a, 2.0).rsample().mean(); }, 3.0), 0.5, 0.02);
+  EXPECT_NEAR(slope([](Tensor a) { return Gamma(a, 1.0).rsample().square().mean(); }, 0.5), 2.0,
+              0.2);
+  EXPECT_NEAR(slope([](Tensor a) { return Gamma(a, 1.0).rsample().mean(); }, 60.0), 1.0, 0.02);
+  EXPECT_NEAR(slope([](Tensor a) { return Beta(a, 3.0).rsample().mean(); }, 2.0), 3.0 / 25, 0.01);
+  EXPECT_NEAR(slope([](Tensor s) { return Normal(1.0, s).rsample().square().mean(); }, 1.5), 3.0,
+              0.2);
+  EXPECT_NEAR(slope([](Tensor r) { return Exponential(r).rsample().mean(); }, 2.0), -0.25, 0.02);
+  const Tensor parts = Dirichlet(tensor({1.0, 2.0, 3.0})).rsample({5000});
+  EXPECT_NEAR(number(lilith::mean(parts, 0)[2]), 0.5, 0.02);
+  EXPECT_NEAR(number(lilith::sum(parts[7])), 1, 1e-5);
+}
+
+TEST(Distributions, DirichletAndFriends) {
+  const Dirichlet d(tensor({2.0, 3.5}));
+  const Beta b(f64(2), 3.5);
+  const Tensor x = tensor({0.3, 0.7});
+  EXPECT_NEAR(number(d.log_prob(x)), number(b.log_prob(0.3)), 1e-5);
+  EXPECT_NEAR(number(d.entropy()), number(b.entropy()), 1e-5);
+  EXPECT_NEAR(number(kl_divergence(d, Dirichlet(tensor({1.5, 2.0})))),
+              number(kl_divergence(b, Beta(f64(1.5), 2.0))), 1e-5);
+  EXPECT_NEAR(number(Normal(f64(1), 2.0).cdf(2)), 0.691462461, 1e-8);
+  EXPECT_NEAR(number(Normal(f64(1), 2.0).icdf(0.691462461)), 2, 1e-6);
+}
+
+TEST(Distributions, CompiledPolicyStep) {
+  const auto loss = [](Tensor logits) {
+    const Categorical c({.logits = logits});
+    const Tensor action = c.sample();
+    return -(c.log_prob(action) * 2).sum();
+  };
+  const Tensor logits = randn({4, 3});
+  const auto [l, g] = compile([&](Tensor x) { return grad(loss, x); })(logits);
+  EXPECT_EQ(g.shape(), logits.shape());
+  EXPECT_TRUE(std::isfinite(number(l)));
+}
+
+TEST(Distributions, Errors) {
+  EXPECT_ERROR_HERE(Normal(0, -1), "Normal: scale is -1; need scale > 0");
+  EXPECT_ERROR_HERE(Bernoulli(0.5).rsample(),
+                    "Bernoulli: has no rsample: its values are discrete; use sample and log_prob");
+  EXPECT_ERROR_HERE(Poisson(2.0).entropy(), "Poisson: has no entropy in closed form");
+  EXPECT_ERROR_HERE(Uniform(2, 1), "Uniform: [2, 1); need low < high");
+}
+
+}  // namespace
+}  // namespace lilith::distributions
