@@ -22,6 +22,7 @@ std::vector<Pass> builtin_passes() {
       {"empty", empty},                        // tensors without elements, sums over none
       {"simplify", simplify},                  // exact identities
       {"constant_folding", constant_folding},  // ops on constants
+      {"unit_dims", unit_dims},                // dimensions of extent 1 get out of the way
       {"transposes", transposes},              // move transposes until they meet and cancel
       {"cse", cse},                            // equal nodes become one
       {"one_hot", one_hot},                    // scatters of one value per row

@@ -43,6 +43,7 @@ Graph loops(const ir::Numbered& g);
 Graph empty(const ir::Numbered& g);
 Graph simplify(const ir::Numbered& g);
 Graph constant_folding(const ir::Numbered& g);
+Graph unit_dims(const ir::Numbered& g);
 Graph transposes(const ir::Numbered& g);
 Graph cse(const ir::Numbered& g);
 Graph one_hot(const ir::Numbered& g);

@@ -42,10 +42,11 @@ TEST_P(PassGolden, GivesTheExpectedGraph) {
 INSTANTIATE_TEST_SUITE_P(
     Passes, PassGolden,
     ::testing::Values("passes/empty", "passes/simplify", "passes/constant_folding",
-                      "passes/transposes", "passes/cse", "passes/one_hot", "passes/disjoint_pads",
-                      "passes/loops", "passes/pipeline", "rewrites/conv_phases", "rewrites/padding",
-                      "rewrites/windows", "rewrites/long_argmax", "rewrites/relu_masks",
-                      "rewrites/unpool", "rewrites/gets", "rewrites/prepare"),
+                      "passes/unit_dims", "passes/transposes", "passes/cse", "passes/one_hot",
+                      "passes/disjoint_pads", "passes/loops", "passes/pipeline",
+                      "rewrites/conv_phases", "rewrites/padding", "rewrites/windows",
+                      "rewrites/long_argmax", "rewrites/relu_masks", "rewrites/unpool",
+                      "rewrites/gets", "rewrites/prepare"),
     [](const auto& info) { return info.param.substr(info.param.find('/') + 1); });
 
 }  // namespace

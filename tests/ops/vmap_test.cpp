@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "ir/host.h"
+#include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/graph.h"
 #include "ops/check.h"
+#include "support/to_storage.h"
 #include "transforms/vjp.h"
 
 // Every row of the table vmapped, against a loop over the examples.
@@ -136,6 +141,37 @@ std::string row_name(const ::testing::TestParamInfo<std::size_t>& info) {
   return out;
 }
 INSTANTIATE_TEST_SUITE_P(Ops, VmapRow, ::testing::Range<std::size_t>(0, cases().size()), row_name);
+
+// Elementwise ops stay what they are.
+bool changes_under_vmap(const std::string& op) {
+  const OpDef* def = find_op(op);
+  return def && def->cls != OpClass::Elementwise;
+}
+
+// The first row of each op whose rule makes another node, as programs.
+TEST(Vmap, Compiles) {
+  std::set<std::string> seen;
+  Ts outputs;
+  std::vector<RefTensor> want;
+  for (const Case& c : cases()) {
+    if (!changes_under_vmap(c.op) || !seen.insert(c.op).second) continue;
+    std::vector<Refs> x;
+    for (std::uint64_t k = 0; k < kExamples; ++k) x.push_back(draw(c, 1 + k));
+    const auto f = [&](const Ts& in) { return Ts{c.build(in)}; };
+    Ts in;
+    for (const RefTensor& t : stacked(x)) in.push_back(ir::make_data(t.aval, to_storage(t)));
+    outputs.push_back(vmap(f)(in)[0]);
+    want.push_back(by_loop(f, x)[0]);
+  }
+  ir::eval_hooks().eval(outputs);
+  for (std::size_t o = 0; o < outputs.size(); ++o) {
+    const StoragePtr got = ir::realise(outputs[o], "vmap");
+    for (std::int64_t k = 0; k < want[o].aval.numel(); ++k)
+      ASSERT_TRUE(
+          is_close(ir::read_f64(got->data(), want[o].aval.dtype, k), want[o].get(k), DType::F64))
+          << outputs[o].node()->op->name << ", element " << k;
+  }
+}
 
 }  // namespace
 }  // namespace lilith::testing
