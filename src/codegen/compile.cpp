@@ -19,6 +19,7 @@
 #include "codegen/kernel_store.h"
 #include "core/env.h"
 #include "core/phases.h"
+#include "kernel_ir/forms.h"
 #include "lilith/error.h"
 #include "runtime/disk_cache.h"
 #include "runtime/fork.h"
@@ -39,12 +40,25 @@ CompileFn* load_code_generator() {
   return reinterpret_cast<CompileFn*>(symbol);
 }
 
-/// The kernels of this process, by target and canonical form.
+/// What a kernel is found by: the processor and the canonical form.
+struct Key {
+  const std::string* cpu;  // one string for each that there is
+  std::shared_ptr<const kir::Form> form;
+  bool operator==(const Key& o) const {
+    return cpu == o.cpu && (form == o.form || *form == *o.form);
+  }
+};
+struct KeyHash {
+  std::size_t operator()(const Key& k) const { return k.form->hash[0]; }
+};
+
+/// The kernels of this process.
 struct Cache {
   std::mutex mutex;
   std::condition_variable made;  // some that were being made are not any more
-  std::unordered_map<std::string, CompiledKernel> kernels;
-  std::unordered_set<std::string> being_made;
+  std::unordered_set<std::string> cpus;
+  std::unordered_map<Key, CompiledKernel, KeyHash> kernels;
+  std::unordered_set<Key, KeyHash> being_made;
 };
 
 Cache& cache() {
@@ -85,8 +99,7 @@ void outlive_no_static_of_llvm() {
 /// One kernel that this process does not have, and what came of it.
 struct Job {
   const kir::Kernel* kernel;
-  std::string key;   // in the cache of this process
-  std::string form;  // canonical
+  Key key;
   CompiledKernel result;
   bool was_on_disk = false;
   std::exception_ptr error;
@@ -124,7 +137,7 @@ void compile_jobs(const std::vector<Job*>& jobs, const Target& info, const std::
   std::vector<std::string> forms;
   for (const Job* job : jobs) {
     kernels.push_back(job->kernel);
-    forms.push_back(job->form);
+    forms.push_back(job->key.form->bytes);
   }
   std::shared_ptr<const KernelObject> object;
   {
@@ -147,7 +160,7 @@ void run_batch(std::span<Job> batch, const Target& info, const std::string& iden
     std::vector<Job*> missing;
     for (Job& job : batch) {
       std::optional<CompiledKernel> found;
-      if (!identity.empty()) found = find_on_disk(identity, job.form);
+      if (!identity.empty()) found = find_on_disk(identity, job.key.form->bytes);
       job.was_on_disk = found.has_value();
       if (found)
         job.result = std::move(*found);
@@ -200,7 +213,7 @@ class Claims {
     const std::lock_guard lock(cache().mutex);
     for (Job& job : jobs_) {
       cache().being_made.erase(job.key);
-      if (job.result.fn) cache().kernels.try_emplace(std::move(job.key), std::move(job.result));
+      if (job.result.fn) cache().kernels.try_emplace(job.key, std::move(job.result));
     }
     cache().made.notify_all();
   }
@@ -218,15 +231,14 @@ std::int64_t kernels_compiled() { return compiled_here; }
 
 std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> kernels,
                                             const Target& info) {
-  std::vector<std::string> forms, keys;
+  Cache& c = cache();
+  std::vector<Key> keys;
   {
     const PhaseScope phase(Phase::Names);
-    for (const kir::Kernel* k : kernels) {
-      forms.push_back(kir::canonical_form(*k));
-      keys.push_back(info.cpu + '\0' + forms.back());
-    }
+    for (const kir::Kernel* k : kernels) keys.push_back({nullptr, kir::canonical_of(*k)});
+    const std::lock_guard lock(c.mutex);
+    for (Key& key : keys) key.cpu = &*c.cpus.insert(info.cpu).first;
   }
-  Cache& c = cache();
   bool is_told = false;
   for (;;) {
     std::vector<Job> jobs;
@@ -234,9 +246,9 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
       std::unique_lock lock(c.mutex);
       for (std::size_t i = 0; i < kernels.size(); ++i) {
         if (c.kernels.contains(keys[i]) || !c.being_made.insert(keys[i]).second) continue;
-        jobs.push_back({kernels[i], keys[i], forms[i], {}, false, {}});
+        jobs.push_back({kernels[i], keys[i], {}, false, {}});
       }
-      const auto is_there = [&](const std::string& key) { return c.kernels.contains(key); };
+      const auto is_there = [&](const Key& key) { return c.kernels.contains(key); };
       if (jobs.empty() && std::ranges::all_of(keys, is_there)) break;
       if (jobs.empty()) c.made.wait(lock);  // by other threads
     }
@@ -255,7 +267,7 @@ std::vector<CompiledKernel> compile_kernels(std::span<const kir::Kernel* const> 
   if (!is_told) report(kernels, {}, 0);
   std::vector<CompiledKernel> out;
   const std::lock_guard lock(c.mutex);
-  for (const std::string& key : keys) out.push_back(c.kernels.at(key));
+  for (const Key& key : keys) out.push_back(c.kernels.at(key));
   return out;
 }
 

@@ -1,15 +1,14 @@
 #include "codegen/shared_code.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
+#include <array>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
 
 #include "core/env.h"
-#include "kernel_ir/skeleton.h"
+#include "kernel_ir/forms.h"
 
 namespace lilith::codegen {
 namespace {
@@ -41,7 +40,8 @@ std::optional<SharedKernel> find(const Form& form, const Numbers& numbers) {
 SharedKernel make_general(Form& form, const kir::Kernel& k, const Numbers& numbers,
                           const std::vector<Numbers>& samples) {
   kir::Holes holes(samples);
-  auto general = std::make_shared<const kir::Kernel>(kir::generalise(k, holes));
+  auto general = std::make_shared<kir::Kernel>(kir::generalise(k, holes));
+  general->forms = std::make_shared<kir::KernelForms>();
   SharedKernel out{general, holes.values(numbers), {}};
   form.generals.push_back({std::move(holes), std::move(general)});
   return out;
@@ -49,22 +49,33 @@ SharedKernel make_general(Form& form, const kir::Kernel& k, const Numbers& numbe
 
 /// Whether a number of a kernel seems to follow from a size: a multiple of it, an index that is one
 /// less, a count of tiles along it.
-bool follows(const kir::Number& n, std::int64_t size) {
+bool follows(const kir::Number& n, std::int64_t size, const std::vector<std::int64_t>& tiles) {
   if (n.role == kir::Number::Role::Constant && n.dtype != DType::I64) return false;
   if (size < 2 || n.value < 2) return false;
   if (n.value % size == 0 || n.value == size - 1) return true;
-  if (n.role != kir::Number::Role::Extent) return false;
-  for (std::int64_t tile = 2; tile <= 128 && tile < size; ++tile)
-    if ((size + tile - 1) / tile == n.value) return true;
-  return false;
+  return std::ranges::any_of(
+      tiles, [&](std::int64_t tile) { return tile < size && (size + tile - 1) / tile == n.value; });
 }
 
-/// The numbers as another size might have them.
-Numbers imagined(Numbers numbers, std::span<const std::int64_t> varying) {
+/// The sizes of a kernel's register tiles.
+std::vector<std::int64_t> tiles_of(const kir::Kernel& k) {
+  std::vector<std::int64_t> tiles;
+  for (const kir::RegDecl& r : k.regs) {
+    for (const std::int64_t d : r.dims)
+      if (d > 1 && std::ranges::find(tiles, d) == tiles.end()) tiles.push_back(d);
+  }
+  return tiles;
+}
+
+/// The numbers as another size might have them; `apart`: equal ones as two sizes might.
+Numbers imagined(const kir::Kernel& k, Numbers numbers, std::span<const std::int64_t> varying,
+                 bool apart) {
+  const std::vector<std::int64_t> tiles = tiles_of(k);
+  std::int64_t step = 0;
   for (kir::Number& n : numbers) {
     const bool open = std::any_of(varying.begin(), varying.end(),
-                                  [&](std::int64_t size) { return follows(n, size); });
-    if (open && n.value < INT64_MAX / 4) n.value = 2 * n.value + 1;
+                                  [&](std::int64_t size) { return follows(n, size, tiles); });
+    if (open && n.value < INT64_MAX / 4) n.value = 2 * n.value + 1 + (apart ? step++ : 0);
   }
   return numbers;
 }
@@ -73,7 +84,7 @@ SharedKernel share(Form& form, const kir::Kernel& k, const Numbers& numbers,
                    std::span<const std::int64_t> varying) {
   if (form.samples.empty()) {
     form.samples.push_back(numbers);
-    Numbers other = imagined(numbers, varying);
+    Numbers other = imagined(k, numbers, varying, false);
     if (other == numbers) return {};
     form.first_is_own = false;
     return make_general(form, k, numbers, {numbers, std::move(other)});
@@ -81,7 +92,9 @@ SharedKernel share(Form& form, const kir::Kernel& k, const Numbers& numbers,
   if (auto known = find(form, numbers)) return *std::move(known);
   if (form.generals.size() == kMostGenerals) return {};
   form.samples.push_back(numbers);
-  return make_general(form, k, numbers, form.samples);
+  std::vector<Numbers> samples = form.samples;
+  samples.push_back(imagined(k, numbers, varying, !form.generals.empty()));
+  return make_general(form, k, numbers, samples);
 }
 
 struct Family {
@@ -108,14 +121,12 @@ Family& find_family(std::uint64_t family) {
 }
 
 std::vector<KernelForm> forms_of(std::span<const kir::Kernel* const> kernels) {
-  std::unordered_map<std::string, std::uint64_t> places;
+  std::map<std::array<std::uint64_t, 2>, std::uint64_t> places;
   std::vector<KernelForm> out;
   for (const kir::Kernel* k : kernels) {
-    kir::Skeleton s = kir::skeleton(*k);
-    const std::uint64_t place = places[s.form]++;
-    const XXH128_hash_t hash = XXH3_128bits_withSeed(s.form.data(), s.form.size(), place);
-    std::string key(reinterpret_cast<const char*>(&hash), sizeof hash);
-    out.push_back({std::move(key), std::move(s.numbers)});
+    const auto s = kir::skeleton_of(*k);
+    const std::uint64_t key[] = {s->form.hash[0], s->form.hash[1], places[s->form.hash]++};
+    out.push_back({std::string(reinterpret_cast<const char*>(key), sizeof key), s->numbers});
   }
   return out;
 }

@@ -191,6 +191,8 @@ struct RegDecl {
   int thread_dims = 0;             // GPU form: how many of them, the first ones, are threads
 };
 
+class KernelForms;  // kernel_ir/forms.h
+
 /// One function of a program. Compiled to
 ///   void kernel(void* const* params, int64_t thread, int64_t num_threads, void* thread_scratch)
 /// where params holds one pointer per Param or Scalar buffer, and a Barrier calls the runtime's.
@@ -201,6 +203,8 @@ struct Kernel {
   std::vector<RegDecl> regs;
   Block body;
   int threads = 0;  // of a block: GPU form. 0: a kernel for a CPU
+  // Of a kernel that changes in its names alone from now on: what copies of it are known by.
+  std::shared_ptr<KernelForms> forms = {};
 
   /// Scratch counts as written, a Param as read alone until `written` is set.
   BufferId add_buffer(std::string name, DType dtype, std::int64_t size, Space space = Space::Param);

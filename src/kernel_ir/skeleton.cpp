@@ -163,7 +163,9 @@ class SkeletonWriter {
     number(l.sums);
     if (fixed_.allows(l)) {
       number(-1);
-      out_.numbers.push_back({Number::Role::Extent, DType::I64, l.extent});
+      const bool tasks = l.kind == LoopKind::Parallel;
+      out_.numbers.push_back(
+          {tasks ? Number::Role::Tasks : Number::Role::Extent, DType::I64, l.extent});
     } else {
       number(l.extent);
     }
@@ -361,14 +363,15 @@ Holes::Holes(const std::vector<std::vector<Number>>& samples) {
     std::vector<std::int64_t> key;
     for (const std::vector<Number>& s : samples) key.push_back(s[k].value);
     const bool same = std::all_of(key.begin(), key.end(), [&](auto v) { return v == key[0]; });
-    if (same) {
+    if (same && first.role != Number::Role::Tasks) {
       slots.push_back(-1);
       continue;
     }
-    const bool extent = first.role == Number::Role::Extent;
-    const bool integer = extent || !is_floating(first.dtype);
-    const Range range = integer ? range_of(key) : Range{INT64_MIN, INT64_MAX};  // bits of a float
-    key.push_back(extent ? -1 : static_cast<std::int64_t>(first.dtype));
+    const Range range =
+        first.is_integer() ? range_of(key) : Range{INT64_MIN, INT64_MAX};  // bits of a float
+    const bool constant = first.role == Number::Role::Constant;
+    key.push_back(constant ? static_cast<std::int64_t>(first.dtype)
+                           : -1 - static_cast<std::int64_t>(first.role));
     const auto [at, is_new] = places.try_emplace(key, static_cast<int>(ranges.size()));
     if (is_new) ranges.push_back(range);
     slots.push_back(at->second);
@@ -388,8 +391,7 @@ bool Holes::fit(const std::vector<Number>& numbers, const std::vector<Number>& f
     if (before != nullptr && before->value != n.value) return false;
     before = &n;
     const Range& range = ranges[slot];
-    const bool integer = n.role == Number::Role::Extent || !is_floating(n.dtype);
-    if (integer && (n.value < range.least || n.value > range.most)) return false;
+    if (n.is_integer() && (n.value < range.least || n.value > range.most)) return false;
   }
   return true;
 }

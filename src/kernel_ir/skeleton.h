@@ -13,10 +13,11 @@ namespace lilith::kir {
 /// A number of a kernel that another kernel of the same form may have otherwise: the extent of a
 /// loop or a constant of an expression.
 struct Number {
-  enum class Role : std::uint8_t { Extent, Constant } role;
-  DType dtype;         // Constant
+  enum class Role : std::uint8_t { Extent, Tasks, Constant } role;  // Tasks: of a Parallel loop
+  DType dtype;                                                      // Constant
   std::int64_t value;  // a float's: the bits of its double
 
+  bool is_integer() const { return role != Role::Constant || !is_floating(dtype); }
   bool operator==(const Number&) const = default;
 };
 
@@ -39,8 +40,8 @@ struct Holes {
   std::vector<int> slots;
   std::vector<Range> ranges;  // by place
 
-  /// What varies between kernels of one form. Numbers that are equal in each of them share a place;
-  /// ranges leave room for larger numbers.
+  /// What varies between kernels of one form, and how many tasks there are, which costs nothing.
+  /// Numbers that are equal in each of them share a place; ranges leave room for larger numbers.
   explicit Holes(const std::vector<std::vector<Number>>& samples);
   /// Whether a kernel with these numbers differs from one with `fixed` in its holes alone, in their
   /// ranges.

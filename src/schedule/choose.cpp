@@ -6,6 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "core/env.h"
+#include "schedule/known_groups.h"
+
 namespace lilith::schedule {
 namespace {
 
@@ -41,6 +44,7 @@ class Chooser {
  public:
   Chooser(const Backend& backend, const Pick& pick, Builder* b)
       : backend_(backend), pick_(pick), b_(*b) {
+    if (!pick && !b_.target.gpu && !env::disabled("known_groups")) settings_ = settings_key(b_);
     if (b_.varying.empty()) return;
     alone_.emplace(b_);
     alone_->varying.clear();
@@ -60,12 +64,38 @@ class Chooser {
 
  private:
   bool try_whole(const Group& g) {
+    std::optional<GroupKey> key;
+    if (settings_) key = group_key(g, b_, *settings_);
+    if (key && (reads_copies(*key, b_) || (alone_ && reads_copies(*key, *alone_)))) key.reset();
+    if (key && take_known(*key)) return true;
     std::vector<Choice> ways = alone_ ? like_alone(g) : backend_.ways(g, b_);
     if (ways.empty()) return false;
     const std::size_t k = pick_ ? std::min(pick_(g, ways), ways.size() - 1) : 0;
     Decision d{std::move(ways[k]), {}};
     if (ways.size() > 1) d.next_best = describe(ways[k == 0 ? 1 : 0]);
     take(d.choice, &b_);
+    if (d.choice.copies.empty() && !alone_made_copy_) d.key = std::move(key);
+    decisions.push_back(std::move(d));
+    return true;
+  }
+
+  // What a product costs depends on copies of its operands that there are.
+  static bool reads_copies(const GroupKey& key, const Builder& b) {
+    return std::ranges::any_of(b.copies, [&](const auto& copy) {
+      return std::ranges::find(key.operands, copy.first.front()) != key.operands.end();
+    });
+  }
+
+  // As a group that is alike was decided.
+  bool take_known(const GroupKey& key) {
+    const std::shared_ptr<const KnownGroup> known = find_known(key);
+    if (!known) return false;
+    Decision d{{known->name, 0, {}, {}}, known->next_best, {}};
+    for (const auto& [n, layout] : known->results)
+      d.choice.results.emplace_back(key.nodes[static_cast<std::size_t>(n)], layout);
+    d.choice.emit = [known, key, &b = b_] { write_again(*known, key, &b); };
+    take(d.choice, &b_);
+    if (alone_) take(d.choice, &*alone_);
     decisions.push_back(std::move(d));
     return true;
   }
@@ -75,21 +105,13 @@ class Chooser {
     if (!c.copies.empty()) b->copies.try_emplace(c.copies, -1);
   }
 
-  // Code that other extents share is worth some time.
-  static std::vector<Choice> shared_first(std::vector<Choice> ways) {
-    constexpr double kWorth = 1.15;
-    const auto shared = std::ranges::find(ways, false, &Choice::one_size);
-    if (shared != ways.end() && shared->cycles <= kWorth * ways.front().cycles)
-      std::rotate(ways.begin(), shared, shared + 1);
-    return ways;
-  }
-
   // Where extents vary: ways that give the bits of what these extents alone would be given, so that
   // no result depends on which sizes came before. Layouts stay the same, and with them what the
   // groups behind can choose from.
   std::vector<Choice> like_alone(const Group& g) {
     const std::vector<Choice> alone = backend_.ways(g, *alone_);
     if (alone.empty()) return {};
+    alone_made_copy_ = !alone.front().copies.empty();
     const auto differs = [&](const Choice& c) {
       return c.sum_order != alone.front().sum_order || c.results != alone.front().results;
     };
@@ -97,7 +119,7 @@ class Chooser {
     std::erase_if(ways, differs);
     if (!ways.empty()) {
       take(alone.front(), &*alone_);
-      return shared_first(std::move(ways));
+      return ways;
     }
     const std::vector<std::int64_t> varying = std::exchange(b_.varying, {});
     ways = backend_.ways(g, b_);
@@ -121,7 +143,9 @@ class Chooser {
   const Backend& backend_;
   const Pick& pick_;
   Builder& b_;
-  std::optional<Builder> alone_;  // as b_ would be if no extent varied
+  std::optional<Builder> alone_;           // as b_ would be if no extent varied
+  bool alone_made_copy_ = false;           // for the last group
+  std::optional<std::uint64_t> settings_;  // where what was written once may be written again
 };
 
 }  // namespace
@@ -134,10 +158,15 @@ std::vector<Decision> choose(const std::vector<Group>& groups, const Backend& ba
 }
 
 void emit(const Decision& d, Builder* b) {
+  if (const auto known = d.key ? find_known(*d.key) : nullptr)
+    return write_again(*known, *d.key, b);
+  const PlanMark mark(*b);
   d.choice.emit();
   LaunchPlan& last = b->plan.launches.back();
   if (!last.loop) last.cycles = d.choice.cycles;  // which knows its own
   last.next_best = d.next_best;
+  if (!d.key) return;
+  if (auto written = written_since(mark, d, *b)) remember(*d.key, std::move(written));
 }
 
 }  // namespace lilith::schedule

@@ -1,7 +1,9 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "schedule/group_key.h"
 #include "schedule/kernel/backend.h"
 #include "schedule/options.h"
 
@@ -11,6 +13,7 @@ namespace lilith::schedule {
 struct Decision {
   Choice choice;
   std::string next_best;  // the way that came second, with its cycles; empty: there is no other
+  std::optional<GroupKey> key = {};  // of what may be written again for groups that are alike
 };
 
 /// Decides how each group is computed and where its results lie: gives the values their buffers.

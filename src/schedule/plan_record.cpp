@@ -18,8 +18,10 @@ class Record {
          t.vector_bytes, t.vector_registers, t.threads, t.l1_bytes, t.l2_bytes);
     std::string donated;
     for (const bool d : o.donated) donated += d ? '1' : '0';
+    std::vector<std::string> without = env::disabled();
+    std::erase(without, "known_groups");  // which must change nothing
     line("options: donated {}, guards of {}, without [{}]", donated, o.guard_bytes,
-         fmt::join(env::disabled(), " "));
+         fmt::join(without, " "));
   }
 
   void plan(const Plan& p) {

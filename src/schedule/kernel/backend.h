@@ -19,7 +19,6 @@ struct Choice {
   // What says how its sums are added up: ways to compute the same group that agree in this give the
   // same bits. Empty: in the order of the axes, one sum for each element.
   std::vector<std::int64_t> sum_order = {};
-  bool one_size = false;  // other extents need other code, along an axis that varies too
 };
 
 /// What a device knows of kernels: which ways there are, and how each is written.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kernel_ir/forms.h"
+
 namespace lilith::schedule {
 
 namespace {
@@ -118,13 +120,17 @@ std::string describe(const Builder& b, const Nodes& stored, const ir::NodeImpl* 
   };
   if (core) visit(core, true);
   for (const ir::NodeImpl* n : stored) visit(n, true);
-  std::string results;
-  for (const ir::NodeImpl* n : stored)
-    results += fmt::format(" %{} {}", b.dataflow.name(n), n->aval.str());
-  return results.empty() ? "copy" : fmt::format("{} ->{}", ops, results);
+  return stored.empty() ? "copy" : fmt::format("{} ->{}", ops, b.describe(stored));
 }
 
 }  // namespace
+
+std::string Builder::describe(const Nodes& results) const {
+  std::string text;
+  for (const ir::NodeImpl* n : results)
+    text += fmt::format(" %{} {}", dataflow.name(n), n->aval.str());
+  return text;
+}
 
 void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& results,
                      std::string how, double flops, ir::NodeImpl* core) {
@@ -133,12 +139,13 @@ void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& resu
   for (const int buffer : l.buffers)
     l.bytes += static_cast<double>(plan.buffers[static_cast<std::size_t>(buffer)].bytes);
   l.kernel = std::move(kernel);
+  if (!target.gpu) l.kernel.forms = std::make_shared<kir::KernelForms>();
   for (std::size_t k = 0; k < l.kernel.buffers.size(); ++k) {
     if (l.kernel.buffers[k].space != kir::Space::Param) continue;
     if (l.kernel.buffers[k].written) l.written.push_back(l.buffers[l.params.size()]);
     l.params.push_back(static_cast<kir::BufferId>(k));
   }
-  l.what = describe(*this, results, core);
+  l.what = lilith::schedule::describe(*this, results, core);
   for (const ir::NodeImpl* n : results) l.loc = n->loc;
   l.how = std::move(how);
   l.flops = flops;
@@ -150,6 +157,8 @@ void Builder::launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& resu
            (s.loop.kind == kir::LoopKind::Parallel && s.loop.extent > 1);
   });
   plan.launches.push_back(std::move(l));
+  stored_by.resize(plan.launches.size());
+  stored_by.back() = results;
 }
 
 }  // namespace lilith::schedule

@@ -36,6 +36,7 @@ struct Builder {
   const Target& target;
   Plan plan;
   std::unordered_map<const ir::NodeImpl*, int> buffer_of;
+  std::vector<Nodes> stored_by;  // by launch: the values of the graph that it stores
   std::vector<SparseList> sparse_lists;
   std::vector<SplitSum> split_sums;
   std::vector<std::int64_t> varying = {};  // extents (PlanOptions::varying)
@@ -71,6 +72,8 @@ struct Builder {
       return id < known ? id : -1;
     });
   }
+  /// "%12 f32[3,4]" of each, for people.
+  std::string describe(const Nodes& results) const;
   /// Ends a kernel that stores these values of the graph, by way of `core` where it has one.
   void launch(kir::Kernel kernel, const Lowerer& lower, const Nodes& results, std::string how,
               double flops, ir::NodeImpl* core = nullptr);

@@ -72,16 +72,26 @@ class Search {
   std::vector<BlockSchedule> found_;
 };
 
+// How many rows of an axis a tile may have.
+std::vector<std::int64_t> row_counts(const Axis& x, std::int64_t most) {
+  if (x.varies) return {most, divide_up(most, 2), divide_up(most, 4)};
+  std::vector<std::int64_t> counts;
+  for (std::int64_t rows = std::min<std::int64_t>(4, most); rows <= std::min(most, x.extent);
+       ++rows)
+    counts.push_back(rows);
+  return counts;
+}
+
 void Search::try_rows(int v, std::int64_t vectors) {
   const std::int64_t most = (target_.vector_registers - 1 - vectors) / vectors;
   BlockSchedule best;
   best.cycles = INFINITY;
   for (const int r : rows_) {
-    for (std::int64_t rows = std::min<std::int64_t>(4, most);
-         rows <= std::min(most, axis(r).extent); ++rows) {
+    for (const std::int64_t rows : row_counts(axis(r), most)) {
       BlockSchedule s;
       s.tile.vector_axis = v;
-      s.tile.vector_tile = std::min(vectors * lanes_, axis(v).extent);
+      s.tile.vector_tile =
+          axis(v).varies ? vectors * lanes_ : std::min(vectors * lanes_, axis(v).extent);
       s.tile.row_axes = {r};
       s.tile.row_tiles = {rows};
       if (!holds_windows(s.tile)) continue;
@@ -115,6 +125,7 @@ void Search::cut_sum(BlockSchedule* s) const {
       inside *= n;
       continue;
     }
+    if (axis(*i).varies) return;
     std::int64_t cut = std::min(n, kLongestBlock / inside);
     while (n % cut != 0) --cut;
     if (cut * inside < kLongestBlock / 8) return;
@@ -181,10 +192,12 @@ double Search::tile_cycles(const BlockSchedule& s) const {
            registers * (1 + 2 * (sum_blocks - 1)) + 15 * (sum_blocks - 1);
   };
   const auto columns = [&](std::int64_t r) {
+    if (axis(t.vector_axis).varies) return masked_tiles(n, width) * tile(r, width);
     return static_cast<double>(n / width) * tile(r, width) + (n % width ? tile(r, n % width) : 0);
   };
-  const double one =
-      static_cast<double>(m / rows) * columns(rows) + (m % rows ? columns(m % rows) : 0);
+  const double one = axis(t.row_axes[0]).varies ? masked_tiles(m, rows) * columns(rows)
+                                                : static_cast<double>(m / rows) * columns(rows) +
+                                                      (m % rows ? columns(m % rows) : 0);
   return one * spec_.result_elements() / static_cast<double>(m * n) *
          layout_factor(spec_, t.vector_axis);
 }

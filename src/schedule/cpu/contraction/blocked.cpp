@@ -55,7 +55,10 @@ BlockedTiles::Loops BlockedTiles::make_loops() {
     else
       loops.rows.push_back(l);
   }
-  for (const TileLoop& l : loops.rows) loops.row_steps *= l.steps;
+  for (const TileLoop& l : loops.rows) {
+    loops.row_steps *= l.steps;
+    loops.rows_open |= axis(l.axis).varies;
+  }
   return loops;
 }
 
@@ -124,10 +127,10 @@ Block BlockedTiles::tiles_of_block(const Loops& loops, Expr row_block, Expr colu
   Block body = tile_cases(at, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
     return one_tile(make_tile(at, sizes, at_));
   });
-  if (loops.row_steps % blocks_.row_tiles != 0)
+  if (loops.rows_open || loops.row_steps % blocks_.row_tiles != 0)
     body = only_where(kir::lt(row_step, number(loops.row_steps)), std::move(body));
   body = in_loop(row_tile_, LoopKind::Serial, std::move(body));
-  if (loops.columns.steps % blocks_.column_tiles != 0)
+  if (axis(loops.columns.axis).varies || loops.columns.steps % blocks_.column_tiles != 0)
     body = only_where(kir::lt(column_step, number(loops.columns.steps)), std::move(body));
   return in_loop(column_tile_, LoopKind::Serial, std::move(body));
 }
@@ -181,7 +184,7 @@ Expr BlockedTiles::copied_place(const ResultTile& tile) {
 }
 
 Expr BlockedTiles::tile_a(const ResultTile& tile) {
-  if (copy_ < 0) return load_a(tile.at);
+  if (copy_ < 0) return Tiles::tile_a(tile);
   return pool().load(copy_, dtype_, copied_place(tile));
 }
 
@@ -192,7 +195,7 @@ Block BlockedTiles::copy_block(const Loops& loops, Expr row_block) {
   Block body = tile_cases(at, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
     return copy_tile(make_tile(at, sizes, at_));
   });
-  if (loops.row_steps % blocks_.row_tiles != 0)
+  if (loops.rows_open || loops.row_steps % blocks_.row_tiles != 0)
     body = only_where(kir::lt(row_step, number(loops.row_steps)), std::move(body));
   return in_loop(row_tile_, LoopKind::Serial, std::move(body));
 }
@@ -205,7 +208,7 @@ Block BlockedTiles::copy_tile(const ResultTile& tile) {
     sum.push_back({loop_var(pool(), axis(i).extent, axis(i).name), axis(i).extent});
     t.at[static_cast<std::size_t>(i)] = sum.back().var;
   }
-  Block copy{kir::Store{copy_, copied_place(t), load_a(t.at), {}}};
+  Block copy{kir::Store{copy_, copied_place(t), Tiles::tile_a(t), {}}};
   std::vector<LoopDim> loops = along_sum() ? t.rows : sum;
   const std::vector<LoopDim>& inside = along_sum() ? sum : t.rows;
   loops.insert(loops.end(), inside.begin(), inside.end());

@@ -45,7 +45,6 @@ class BlockedTiles : public Tiles {
 
  protected:
   void emit_loops() override;
-  bool may_mask() const override { return false; }
   std::string how() const override;
   Expr tile_a(const ResultTile& tile) override;
 
@@ -55,6 +54,7 @@ class BlockedTiles : public Tiles {
     std::vector<TileLoop> batches, rows;
     TileLoop columns;
     std::int64_t row_steps = 1;
+    bool rows_open = false;  // there are more or fewer of them in other programs
   };
   Loops make_loops();
   Block tiles_of_block(const Loops& loops, Expr row_block, Expr column_block);

@@ -12,6 +12,10 @@ double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) 
   return std::max({fma, loads, latency}) + 0.25 * std::min(fma, loads);
 }
 
+double masked_tiles(std::int64_t extent, std::int64_t tile) {
+  return static_cast<double>(extent) / static_cast<double>(tile) + 0.5;
+}
+
 bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lanes) {
   for (int i = 0; i < static_cast<int>(axes.size()); ++i) {
     if (i != vector_axis && axes[static_cast<std::size_t>(i)].b % lanes != 0) return false;

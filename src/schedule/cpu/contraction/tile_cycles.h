@@ -19,6 +19,10 @@ struct LaneLoads {
 /// time is not free: both compete for the front end.
 double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b);
 
+/// How many tiles there are along an extent that varies, the last one masked: as extents of about
+/// this size have them.
+double masked_tiles(std::int64_t extent, std::int64_t tile);
+
 /// Whether steps of every axis but the one in the lanes move b by whole vectors.
 bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lanes);
 

@@ -15,7 +15,9 @@ struct TileSchedule {
   std::int64_t vector_tile = 0;  // elements of the vector axis in one tile
   std::vector<int> row_axes;     // at most two, the last innermost
   std::vector<std::int64_t> row_tiles;
-  bool pack_b = false;          // b is copied into panels [tile][k][vector_tile] first
+  bool b_is_small = false;  // all of it that lies under the lanes' axis stays in the cache: it is
+                            // walked innermost
+  bool pack_b = false;      // b is copied into panels [tile][k][vector_tile] first
   std::vector<int> split_axes;  // summed axes outside of the tiles, their first cut into chunks
   std::int64_t chunks = 1;
   double cycles = 0;       // the model's estimate, of one thread
@@ -30,9 +32,4 @@ struct TileSchedule {
 /// outside of the tiles are ways of their own.
 std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target& target,
                                        DType dtype);
-/// Whether all of b that lies under the lanes' axis stays in the cache: it is walked innermost
-/// then.
-bool small_b(const ContractionSpec& spec, const TileSchedule& s, std::int64_t element_bytes,
-             const Target& target);
-
 }  // namespace lilith::schedule

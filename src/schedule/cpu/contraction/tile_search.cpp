@@ -28,7 +28,9 @@ double innermost_overhead(const ContractionSpec& spec) {
 struct Rows {
   std::vector<int> axes;  // the last innermost
   std::vector<std::int64_t> tiles;
-  std::int64_t rows = 1, full = 1, rest = 0;
+  std::int64_t rows = 1;
+  double full = 1;
+  std::int64_t rest = 0;
   double covered = 1;  // elements of the axes
 };
 
@@ -72,7 +74,7 @@ class Search {
   std::int64_t rows_in_line(const Rows& rows) const;
   bool holds_units(const Rows& rows) const;
   double row_distance(const Rows& rows, std::int64_t vectors) const;
-  double all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent, std::int64_t width) const;
+  double all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) const;
   double one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads) const;
 
   const ContractionSpec& spec_;
@@ -118,12 +120,14 @@ void Search::try_tiles(const Lanes& l) {
           const std::int64_t rows = divide_up(most, parts);
           if (rows > 1)
             consider(l, vectors,
-                     {{r}, {rows}, rows, divide_up(m, rows), 0, static_cast<double>(m)});
+                     {{r}, {rows}, rows, masked_tiles(m, rows), 0, static_cast<double>(m)});
         }
         continue;
       }
       for (std::int64_t rows = 2; rows <= std::min(most, m); ++rows)
-        consider(l, vectors, {{r}, {rows}, rows, m / rows, m % rows, static_cast<double>(m)});
+        consider(
+            l, vectors,
+            {{r}, {rows}, rows, static_cast<double>(m / rows), m % rows, static_cast<double>(m)});
       for (const int q : l.row_axes) {
         if (q != r) try_two_axes(l, vectors, most, q, r);
       }
@@ -140,12 +144,19 @@ void Search::try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t mos
   const std::int64_t w = axis(inner).unit, h = axis(outer).unit;
   for (std::int64_t t = w; h > 1 && w > 1 && h * t <= most && t <= m; t += w) {
     consider(l, vectors,
-             {{outer, inner}, {h, t}, h * t, m / t, m % t * h, static_cast<double>(m * h)});
+             {{outer, inner},
+              {h, t},
+              h * t,
+              static_cast<double>(m / t),
+              m % t * h,
+              static_cast<double>(m * h)});
   }
   // The inner axis whole, the outer one by a divisor.
   for (std::int64_t t = 2; m * t <= most && t <= n; ++t) {
     if (n % t != 0) continue;
-    consider(l, vectors, {{outer, inner}, {t, m}, m * t, n / t, 0, static_cast<double>(m * n)});
+    consider(
+        l, vectors,
+        {{outer, inner}, {t, m}, m * t, static_cast<double>(n / t), 0, static_cast<double>(m * n)});
   }
 }
 
@@ -155,7 +166,7 @@ void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
                                                                ? vectors * lanes_
                                                                : std::min(vectors * lanes_, extent);
   const double cycles =
-      all_tiles(l, rows, extent, width) * (l.others / rows.covered) * row_distance(rows, vectors) +
+      all_tiles(l, rows, width) * (l.others / rows.covered) * row_distance(rows, vectors) +
       axis(l.axis).strided * static_cast<double>(result_) *
           scattered_cycles(axis(l.axis).apart * element_bytes_, width, rows_in_line(rows), target_);
   if (cycles >= best_.cycles * 0.999) return;
@@ -207,8 +218,8 @@ double Search::row_distance(const Rows& rows, std::int64_t vectors) const {
 }
 
 // Cycles for the tiles along the rows and the vector axis, `width` elements of it in each.
-double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent,
-                         std::int64_t width) const {
+double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) const {
+  const std::int64_t extent = axis(l.axis).extent;
   // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows; so does
   // a small b of several panels, which is walked innermost.
   const std::int64_t whole = summed_ * extent * element_bytes_;
@@ -216,14 +227,12 @@ double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t extent,
       whole <= target_.l2_bytes / 2 ? whole : summed_ * width * element_bytes_;
   const LaneLoads loads{panel * 4 <= target_.l1_bytes * 3, l.aligned};
   const bool masked = axis(l.axis).varies;
-  const std::int64_t full = masked ? divide_up(extent, width) : extent / width,
-                     rest = masked ? 0 : extent % width;
+  const double full = masked ? masked_tiles(extent, width) : static_cast<double>(extent / width);
+  const std::int64_t rest = masked ? 0 : extent % width;
   const auto columns = [&](std::int64_t n) {
-    return static_cast<double>(full) * one_tile(n, width, loads) +
-           (rest ? one_tile(n, rest, loads) : 0);
+    return full * one_tile(n, width, loads) + (rest ? one_tile(n, rest, loads) : 0);
   };
-  return static_cast<double>(rows.full) * columns(rows.rows) +
-         (rows.rest > 0 ? columns(rows.rest) : 0);
+  return rows.full * columns(rows.rows) + (rows.rest > 0 ? columns(rows.rest) : 0);
 }
 
 double Search::one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads) const {
@@ -267,7 +276,7 @@ class Memory {
   double store_result() const {
     const Axis& lanes = spec_.axes[static_cast<std::size_t>(s_.vector_axis)];
     if (lanes.strided > 0) return 0;  // see scattered_cycles
-    const bool beside = small_b(spec_, s_, bytes_, target_);
+    const bool beside = s_.b_is_small;
     const std::int64_t run = beside ? lanes.extent : s_.vector_tile;
     std::int64_t apart = lanes.extent;
     for (const int i : s_.row_axes)
@@ -307,7 +316,7 @@ class Memory {
   }
   // A small b: all of it for each tile of rows. A large one: a panel at a time, all rows under it.
   double wait_for(const OperandWalk& a, const OperandWalk& b) const {
-    if (small_b(spec_, s_, bytes_, target_)) {
+    if (s_.b_is_small) {
       const double again = a.fits ? 1 : tiles_ / panels_of_a_;
       return a.far(panels_of_a_ * again) +
              b.far(whole(&Axis::b).fits || s_.pack_b ? panels_of_b_ : tiles_);
@@ -356,22 +365,38 @@ std::optional<TileSchedule> split(const ContractionSpec& spec, const Target& tar
   }
   s.chunks = std::min<std::int64_t>(target.threads,
                                     spec.axes[static_cast<std::size_t>(s.split_axes[0])].extent);
-  const Memory memory(spec, target, dtype, s);
-  // The copies are cleared and added up.
-  s.cycles += memory.wait_of_split() +
-              result / static_cast<double>(size) * static_cast<double>(s.chunks) * 0.5;
-  s.cycles *= idle_factor(target, static_cast<double>(s.chunks));
   return s;
+}
+
+// What comes to the cycles of the tiles themselves.
+void add_memory(const ContractionSpec& spec, const Target& target, DType dtype, TileSchedule* s) {
+  const Memory memory(spec, target, dtype, *s);
+  if (!s->split_axes.empty()) {
+    // The copies are cleared and added up.
+    s->cycles +=
+        memory.wait_of_split() + spec.result_elements() * static_cast<double>(s->chunks) * 0.5;
+    s->cycles *= idle_factor(target, static_cast<double>(s->chunks));
+    return;
+  }
+  s->pack_cycles = spec.b_constant ? 0 : memory.pack();
+  s->cycles = (beside(s->cycles, memory.store_result()) + memory.wait()) *
+                  idle_factor(target, memory.tiles()) +
+              s->pack_cycles;
 }
 
 }  // namespace
 
+namespace {
+
+// Whether all of b that lies under the lanes' axis stays in the cache.
 bool small_b(const ContractionSpec& spec, const TileSchedule& s, std::int64_t element_bytes,
              const Target& target) {
   std::int64_t bytes = spec.axes[static_cast<std::size_t>(s.vector_axis)].extent * element_bytes;
   for (const Axis& x : spec.axes) bytes *= x.summed() ? x.extent : 1;
   return bytes <= target.l2_bytes / 2;
 }
+
+}  // namespace
 
 std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target& target,
                                        DType dtype) {
@@ -382,14 +407,14 @@ std::vector<TileSchedule> search_tiles(const ContractionSpec& spec, const Target
     const ContractionSpec turned = swap ? spec.swapped() : spec;
     for (TileSchedule& s : Search(turned, target, dtype).run()) {
       s.swap = swap;
+      s.b_is_small = small_b(turned, s, static_cast<std::int64_t>(size_of(dtype)), target);
       if (!pooled && !s.pack_b) {
-        if (auto outside = split(turned, target, dtype, s)) all.push_back(std::move(*outside));
+        if (auto outside = split(turned, target, dtype, s)) {
+          add_memory(turned, target, dtype, &*outside);
+          all.push_back(std::move(*outside));
+        }
       }
-      const Memory memory(turned, target, dtype, s);
-      s.pack_cycles = turned.b_constant ? 0 : memory.pack();
-      s.cycles = (beside(s.cycles, memory.store_result()) + memory.wait()) *
-                     idle_factor(target, memory.tiles()) +
-                 s.pack_cycles;
+      add_memory(turned, target, dtype, &s);
       all.push_back(std::move(s));
     }
   }

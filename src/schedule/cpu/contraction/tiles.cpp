@@ -82,8 +82,7 @@ std::vector<TileLoop> Tiles::tile_loops() {
     add(is_row ? &rows : &others, i, schedule_.tile_of(i));
   }
   add(&vec, schedule_.vector_axis, schedule_.vector_tile);
-  const bool small =
-      small_b(spec_, schedule_, static_cast<std::int64_t>(size_of(dtype_)), b_.target);
+  const bool small = schedule_.b_is_small;
   std::vector<TileLoop> order;
   if (!small) order = vec;
   order.insert(order.end(), others.begin(), others.end());
@@ -198,6 +197,7 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& 
 // The epilogue's reads that are worth fetching while the sum runs: lines of arrays too large to be
 // in the L1 cache still, in rows too short for the hardware to foresee.
 std::vector<Access> Tiles::reads_ahead(const ResultTile& tile, const Block& epilogue) const {
+  if (std::ranges::any_of(spec_.axes, &Axis::varies)) return {};  // how large they are varies too
   std::vector<Expr> values;
   const std::function<void(const Block&)> visit = [&](const Block& block) {
     for (const kir::Stmt& s : block) {

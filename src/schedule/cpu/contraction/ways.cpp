@@ -5,6 +5,7 @@
 #include "schedule/cpu/contraction/blocked.h"
 #include "schedule/cpu/contraction/epilogue_facts.h"
 #include "schedule/cpu/contraction/known_searches.h"
+#include "schedule/kernel/typical.h"
 
 namespace lilith::schedule {
 
@@ -17,13 +18,6 @@ Choice laid_out(std::string name, double cycles, const Nodes& results, const Lay
 namespace {
 
 constexpr std::size_t kMostTiles = 6;  // ways with register tiles that are worth comparing
-
-// What was found comes best first.
-template <class Schedule>
-std::vector<Schedule> best_of(std::vector<Schedule> found) {
-  if (found.size() > kMostTiles) found.resize(kMostTiles);
-  return found;
-}
 
 // Windows are counted in whole ones: what none reaches is not computed. False where more than one
 // axis, or one with a stride, walks over them.
@@ -63,14 +57,55 @@ void share_panels(const Builder& b, const ContractionSpec& spec, const TileSched
 
 }  // namespace
 
+namespace {
+
+bool is_of_kind(const TileSchedule& x, const TileSchedule& y) {
+  return x.vector_axis == y.vector_axis && x.split_axes == y.split_axes && x.chunks == y.chunks;
+}
+bool is_of_kind(const BlockSchedule& x, const BlockSchedule& y) {
+  return x.tile.vector_axis == y.tile.vector_axis;
+}
+
+void scale(TileSchedule* s, double by) {
+  s->cycles *= by;
+  s->pack_cycles *= by;
+}
+void scale(BlockSchedule* s, double by) {
+  s->cycles *= by;
+  scale(&s->tile, by);
+}
+
+// Schedules worth comparing, the best first. Where extents vary: those for typical ones, the best
+// of each layout and order of sums, so that all extents come to the same.
+template <class Schedule>
+std::vector<Schedule> find_schedules(const Builder& b, const Product& g,
+                                     const ContractionSpec& spec,
+                                     std::vector<Schedule> (*search)(const ContractionSpec&,
+                                                                     const Target&, DType)) {
+  const DType dtype = compute_dtype(g.core->aval.dtype);
+  const bool varies = std::ranges::any_of(spec.axes, &Axis::varies);
+  const ContractionSpec sizes = varies ? typical(spec) : spec;
+  static KnownSearches<Schedule> known;
+  auto found = known.find_or(search_key(sizes, b.target, dtype), [&] {
+    std::vector<Schedule> all = search(sizes, b.target, dtype), kept;
+    for (Schedule& s : all) {
+      const auto alike = [&](const Schedule& k) { return is_of_kind(k, s); };
+      if (varies ? std::ranges::none_of(kept, alike) : kept.size() < kMostTiles)
+        kept.push_back(std::move(s));
+    }
+    return kept;
+  });
+  if (varies && sizes.macs() > 0) {
+    for (Schedule& s : found) scale(&s, spec.macs() / sizes.macs());
+  }
+  return found;
+}
+
+}  // namespace
+
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways) {
-  const DType dtype = compute_dtype(g.core->aval.dtype);
-  static KnownSearches<TileSchedule> known;
-  const std::vector<TileSchedule> found = known.find_or(search_key(spec, b.target, dtype), [&] {
-    return best_of(search_tiles(spec, b.target, dtype));
-  });
-  for (const TileSchedule& s : found) {
+  for (const TileSchedule& s : find_schedules(b, g, spec, search_tiles)) {
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     share_panels(b, s.swap ? spec.swapped() : spec, s, &way);
@@ -87,18 +122,10 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
 
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways) {
-  const DType dtype = compute_dtype(g.core->aval.dtype);
-  ContractionSpec sizes = spec;
-  for (Axis& x : sizes.axes) x.varies = false;  // blocks have no masks
-  static KnownSearches<BlockSchedule> known;
-  const std::vector<BlockSchedule> found = known.find_or(search_key(sizes, b.target, dtype), [&] {
-    return best_of(search_blocks(sizes, b.target, dtype));
-  });
-  for (const BlockSchedule& s : found) {
+  for (const BlockSchedule& s : find_schedules(b, g, spec, search_blocks)) {
     const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     share_panels(b, cut_sum(s.tile.swap ? spec.swapped() : spec, s.cut_axis, s.cut), s.tile, &way);
-    way.one_size = true;
     way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
   }

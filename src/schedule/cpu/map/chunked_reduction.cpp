@@ -23,8 +23,8 @@ std::int64_t ChunkedReduction::chunks_for(std::int64_t tasks) const {
   return std::min<std::int64_t>(reduced_[0].extent, threads);
 }
 
-Expr ChunkedReduction::begin(std::int64_t tasks) {
-  chunks_ = chunks_for(tasks);
+Expr ChunkedReduction::begin(std::int64_t tasks, std::int64_t to_share) {
+  chunks_ = chunks_for(to_share);
   task_ = pool().var(tasks * chunks_, "task");
   return chunks_ == 1 ? task_ : kir::floor_div(task_, chunks_);
 }
@@ -38,7 +38,8 @@ void ChunkedReduction::cut_loop(std::vector<Expr>* by) {
   loop.extent = divide_up(whole.extent, chunks_);
   loop.var = pool().var(loop.extent, "r");
   const Expr at = chunk_ * pool().integer(loop.extent) + loop.var;
-  if (loop.extent * chunks_ != whole.extent) inside_ = kir::lt(at, pool().integer(whole.extent));
+  if (loop.extent * chunks_ != whole.extent || map_.b.varies(whole.extent))
+    inside_ = kir::lt(at, pool().integer(whole.extent));
   set_var(by, whole.var, at);
 }
 

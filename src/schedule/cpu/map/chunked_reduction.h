@@ -22,8 +22,8 @@ class ChunkedReduction {
   kir::Pool& pool() { return map_.pool(); }
   /// Chunks beside so many tasks; 1 when these are enough, or there is too little work.
   std::int64_t chunks_for(std::int64_t tasks) const;
-  /// Makes chunks beside so many tasks; gives the number of the task among these.
-  kir::Expr begin(std::int64_t tasks);
+  /// Makes chunks where `to_share` are too few tasks; gives the number of the task beside them.
+  kir::Expr begin(std::int64_t tasks, std::int64_t to_share);
   /// Cuts the outermost reduced loop where there are chunks; sets its variable in `by`.
   void cut_loop(std::vector<kir::Expr>* by);
   /// Memory for a partial result of every kept element, where there are chunks.

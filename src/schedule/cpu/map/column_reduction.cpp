@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "schedule/cpu/map/chunked_reduction.h"
+#include "schedule/kernel/typical.h"
 
 // Reductions whose innermost loop is kept: a sum in every lane, for a tile of columns at a time.
 //
@@ -29,6 +29,7 @@ class ColumnReduction : private ChunkedReduction {
 
   const LoopDim inner_;
   std::int64_t tile_;
+  std::int64_t shared_;  // tiles of the widest kind: what there is to share without chunks
   bool is_masked_;
   Expr row_, first_;      // of the kept loops around the columns; the tile's first column
   std::vector<Expr> by_;  // what replaces the loops' variables, but the inner one's
@@ -38,18 +39,18 @@ ColumnReduction::ColumnReduction(MapKernel& map) : ChunkedReduction(map), inner_
   const auto reductions = static_cast<std::int64_t>(map.g.reduces.size());
   const std::int64_t widest = kColumnTile / std::max<std::int64_t>(1, reductions / 2);
   tile_ = std::max<std::int64_t>(16, widest);
-  // Tiles of one size under a mask are the same code for every extent.
+  // Tiles of one size under a mask are the same code for every extent; sums are taken in chunks
+  // where those of this extent alone would be.
   is_masked_ = map.b.varies(inner_.extent);
-  const auto extent = static_cast<std::uint64_t>(inner_.extent);
-  tile_ = std::min(tile_, is_masked_ ? std::max<std::int64_t>(
-                                           16, static_cast<std::int64_t>(std::bit_ceil(extent)))
+  shared_ = divide_up(inner_.extent, tile_);
+  tile_ = std::min(tile_, is_masked_ ? std::max<std::int64_t>(16, typical_extent(inner_.extent))
                                      : inner_.extent);
 }
 
 std::string ColumnReduction::emit() {
   const std::int64_t rows = extent_of(reduced_), tiles = divide_up(inner_.extent, tile_);
   const std::vector<LoopDim> outer(kept_.begin(), kept_.end() - 1);
-  const Expr task = begin(extent_of(outer) * tiles);
+  const Expr task = begin(extent_of(outer) * tiles, extent_of(outer) * shared_);
   row_ = tiles == 1 ? task : kir::floor_div(task, tiles);
   if (!outer.empty()) split_index(row_, outer, &by_);
   const Expr tile = tiles == 1 ? pool().integer(0) : kir::floor_mod(task, tiles);

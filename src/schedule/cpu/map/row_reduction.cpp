@@ -26,7 +26,7 @@ std::string RowReduction::emit() {
   const std::int64_t rows = extent_of(kept_), elements = extent_of(reduced_);
   if (reduced_.empty()) reduced_.push_back({pool().var(1, "r"), 1, true});
   if (reduced_.size() == 1 && chunks_for(rows) > 1) split_single();
-  const Expr row = begin(rows);
+  const Expr row = begin(rows, rows);
   std::vector<Expr> by;
   if (!kept_.empty()) split_index(row, kept_, &by);
   cut_loop(&by);
