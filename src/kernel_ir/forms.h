@@ -25,7 +25,8 @@ struct SkeletonForm {
   std::vector<Number> numbers;
 };
 
-/// The canonical form and the skeleton of a kernel, each made when somebody asks first. Thread-safe.
+/// The canonical form and the skeleton of a kernel, each made when somebody asks first.
+/// Thread-safe.
 class KernelForms {
  public:
   std::shared_ptr<const Form> canonical(const Kernel& k);

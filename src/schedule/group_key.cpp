@@ -44,6 +44,7 @@ class Writer {
   }
   void operator()(const Scatter& g) { node(g.core); }
   void operator()(const Loop&) { known_ = false; }
+  void operator()(const HostCall&) { known_ = false; }
 
   std::optional<GroupKey> finish(std::uint64_t settings) {
     if (!known_) return {};

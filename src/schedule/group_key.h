@@ -24,8 +24,8 @@ struct GroupKey {
 /// A hash of what is the same for all groups of a plan: the machine, the features that are off.
 std::uint64_t settings_key(const Builder& b);
 
-/// Of a group whose operands have their buffers and whose results have none. Nothing of loops
-/// and sparse products, whose kernels depend on more than is looked at.
+/// Of a group whose operands have their buffers and whose results have none. Nothing of loops,
+/// calls and sparse products, whose kernels depend on more than is looked at.
 std::optional<GroupKey> group_key(const Group& g, const Builder& b, std::uint64_t settings);
 
 }  // namespace lilith::schedule

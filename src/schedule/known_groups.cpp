@@ -93,7 +93,8 @@ std::shared_ptr<const KnownGroup> written_since(const PlanMark& mark, const Deci
   auto known = std::make_shared<KnownGroup>();
   known->name = d.choice.name;
   known->next_best = d.next_best;
-  for (const auto& [n, layout] : d.choice.results) known->results.emplace_back(key.number(n), layout);
+  for (const auto& [n, layout] : d.choice.results)
+    known->results.emplace_back(key.number(n), layout);
   known->scratch.assign(b.plan.buffers.begin() + static_cast<std::ptrdiff_t>(mark.buffers),
                         b.plan.buffers.end());
   for (std::size_t k = mark.launches; k < b.plan.launches.size(); ++k) {

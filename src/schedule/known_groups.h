@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "schedule/group_key.h"
 #include "schedule/choose.h"
+#include "schedule/group_key.h"
 
 namespace lilith::schedule {
 
@@ -32,7 +32,8 @@ struct PlanMark {
   std::size_t launches, buffers, copies;
   explicit PlanMark(const Builder& b);
 };
-/// What was added since, of the group with this key; null where it is not what the group alone says.
+/// What was added since, of the group with this key; null where it is not what the group alone
+/// says.
 std::shared_ptr<const KnownGroup> written_since(const PlanMark& mark, const Decision& d,
                                                 const Builder& b);
 /// Adds it to another plan.

@@ -204,7 +204,7 @@ double Search::tile_cycles(const BlockSchedule& s) const {
 
 // A block of a is touched once and then read again for each tile of columns.
 double Search::wait_for_a(const BlockSchedule& s, bool copied) const {
-  std::vector<std::int64_t> tile;
+  Steps tile;
   double tiles = 1;
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
     const Axis& x = axis(i);
@@ -239,7 +239,7 @@ double Search::wait_for_b(const BlockSchedule& s, double* pack) const {
     row_blocks *= static_cast<double>(divide_up(axis(i).extent, s.tile.tile_of(i)));
   row_blocks = std::max(1.0, row_blocks / static_cast<double>(s.row_tiles));
   const double bytes = elements * static_cast<double>(element_bytes_);
-  std::vector<std::int64_t> tile;
+  Steps tile;
   double tiles = 1;
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
     const Axis& x = axis(i);

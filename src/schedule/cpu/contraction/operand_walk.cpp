@@ -63,16 +63,14 @@ double span_bytes(const std::vector<Axis>& axes, std::int64_t Axis::* step,
   return static_cast<double>(elements * element_bytes);
 }
 
-OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step,
-                      const std::vector<std::int64_t>& steps, std::int64_t element_bytes,
-                      const Target& target) {
-  std::vector<Part> parts;
+OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step, const Steps& steps,
+                      std::int64_t element_bytes, const Target& target) {
+  Few<Part, 12> parts;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     if (steps[i] > 1 && axes[i].*step != 0)
       parts.push_back({std::abs(axes[i].*step) * element_bytes, steps[i]});
   }
-  std::sort(parts.begin(), parts.end(),
-            [](const Part& x, const Part& y) { return x.bytes < y.bytes; });
+  std::ranges::sort(parts, {}, &Part::bytes);
   // Steps inside of what is touched already make the run longer; others begin a new one.
   std::int64_t run = element_bytes, apart = 0;
   double runs = 1;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/few.h"
 #include "schedule/cpu/tasks.h"
 #include "schedule/kernel/contraction_spec.h"
 #include "schedule/target.h"
@@ -35,15 +36,17 @@ struct OperandWalk {
   double copied() const { return lines * std::min(price, kOverlapped); }
 };
 
+/// By axis.
+using Steps = Few<std::int64_t, 12>;
+
 /// From an operand's first byte to its last.
 double span_bytes(const std::vector<Axis>& axes, std::int64_t Axis::* step,
                   std::int64_t element_bytes);
 /// Over so many steps of each axis (1: it stands still). The hardware foresees runs of lines and
 /// short even steps; lines that are far apart wait for memory one after another, and a power of two
 /// apart they compete for a few sets of the cache.
-OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step,
-                      const std::vector<std::int64_t>& steps, std::int64_t element_bytes,
-                      const Target& target);
+OperandWalk walk_over(const std::vector<Axis>& axes, std::int64_t Axis::* step, const Steps& steps,
+                      std::int64_t element_bytes, const Target& target);
 /// Over memory from end to end.
 OperandWalk walk_along(double bytes, const Target& target);
 /// Over so much memory in runs of so many bytes that lie far from each other.

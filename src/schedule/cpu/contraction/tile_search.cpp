@@ -26,8 +26,8 @@ double innermost_overhead(const ContractionSpec& spec) {
 
 // Tiles of the whole result: how many there are of a full set of rows, and the rows of one more.
 struct Rows {
-  std::vector<int> axes;  // the last innermost
-  std::vector<std::int64_t> tiles;
+  Few<int, 2> axes;  // the last innermost
+  Few<std::int64_t, 2> tiles;
   std::int64_t rows = 1;
   double full = 1;
   std::int64_t rest = 0;
@@ -70,7 +70,7 @@ class Search {
   std::optional<Lanes> in_lanes(int v, bool pack) const;
   void try_tiles(const Lanes& l);
   void try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t most, int outer, int inner);
-  void consider(const Lanes& l, std::int64_t vectors, Rows rows);
+  void consider(const Lanes& l, std::int64_t vectors, const Rows& rows);
   std::int64_t rows_in_line(const Rows& rows) const;
   bool holds_units(const Rows& rows) const;
   double row_distance(const Rows& rows, std::int64_t vectors) const;
@@ -160,7 +160,7 @@ void Search::try_two_axes(const Lanes& l, std::int64_t vectors, std::int64_t mos
   }
 }
 
-void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
+void Search::consider(const Lanes& l, std::int64_t vectors, const Rows& rows) {
   if (!holds_units(rows)) return;
   const std::int64_t extent = axis(l.axis).extent, width = axis(l.axis).varies
                                                                ? vectors * lanes_
@@ -174,8 +174,8 @@ void Search::consider(const Lanes& l, std::int64_t vectors, Rows rows) {
   best_.vector_axis = l.axis;
   best_.pack_b = l.pack;
   best_.vector_tile = width;
-  best_.row_axes = std::move(rows.axes);
-  best_.row_tiles = std::move(rows.tiles);
+  best_.row_axes.assign(rows.axes.begin(), rows.axes.end());
+  best_.row_tiles.assign(rows.tiles.begin(), rows.tiles.end());
 }
 
 // Rows of a tile that follow each other in the memory of the result.
@@ -251,10 +251,12 @@ class Memory {
       const bool outside =
           std::find(s.split_axes.begin(), s.split_axes.end(), i) != s.split_axes.end();
       if (outside) rounds_ *= static_cast<double>(x.extent);
-      all_.push_back(outside ? 1 : x.extent);
-      tile_.push_back(x.summed() ? all_.back() : std::min(x.extent, s.tile_of(i)));
+      const std::int64_t all = outside ? 1 : x.extent,
+                         tile = x.summed() ? all : std::min(x.extent, s.tile_of(i));
+      all_.push_back(all);
+      tile_.push_back(tile);
       if (x.summed()) continue;
-      const auto steps = static_cast<double>(divide_up(x.extent, tile_.back()));
+      const auto steps = static_cast<double>(divide_up(x.extent, tile));
       tiles_ *= steps;
       if (x.a != 0) panels_of_a_ *= steps;
       if (x.b != 0) panels_of_b_ *= steps;
@@ -339,8 +341,8 @@ class Memory {
   const Target& target_;
   const std::int64_t bytes_;
   const TileSchedule& s_;
-  std::vector<std::int64_t> tile_, all_;  // steps of each axis in one tile, in one round
-  double rounds_ = 1;                     // of the sum outside of the tiles
+  Steps tile_, all_;   // steps of each axis in one tile, in one round
+  double rounds_ = 1;  // of the sum outside of the tiles
   double tiles_ = 1, panels_of_a_ = 1, panels_of_b_ = 1;
 };
 
