@@ -64,14 +64,13 @@ class Distribution {
 };
 
 /// The functions that each distribution defines.
-#define LILITH_DISTRIBUTION                               \
- protected:                                               \
+#define LILITH_DENSITY()                                  \
   Tensor draw(const Shape& sample_shape) const override;  \
   Tensor log_density(const Tensor& value) const override; \
   Tensor mean_of() const override;                        \
-  Tensor variance_of() const override;
-#define LILITH_ENTROPY Tensor entropy_of() const override;
-#define LILITH_CDF Tensor distribution_function(const Tensor& value) const override;
+  Tensor variance_of() const override
+#define LILITH_ENTROPY() Tensor entropy_of() const override
+#define LILITH_CDF() Tensor distribution_function(const Tensor& value) const override
 
 namespace detail {
 /// Two parameters of one shape and floating dtype.
@@ -89,61 +88,157 @@ class Normal : public Distribution {
   Tensor loc, scale;
   /// The value below which that part of the values lies.
   Tensor icdf(const Arg& probability) const;
- LILITH_DISTRIBUTION LILITH_ENTROPY LILITH_CDF private : explicit Normal(const detail::Pair& p);
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
+
+ private:
+  explicit Normal(const detail::Pair& p);
 };
 /// exp of a Normal.
 class LogNormal : public Distribution {
  public:
   LogNormal(const Arg& loc, const Arg& scale);
   Tensor loc, scale;
- LILITH_DISTRIBUTION LILITH_ENTROPY LILITH_CDF private : explicit LogNormal(const detail::Pair& p);
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
+
+ private:
+  explicit LogNormal(const detail::Pair& p);
 };
 /// Uniform in [low, high).
 class Uniform : public Distribution {
  public:
   Uniform(const Arg& low, const Arg& high);
   Tensor low, high;
- LILITH_DISTRIBUTION LILITH_ENTROPY LILITH_CDF private : explicit Uniform(const detail::Pair& p);
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
+
+ private:
+  explicit Uniform(const detail::Pair& p);
 };
 class Laplace : public Distribution {
  public:
   Laplace(const Arg& loc, const Arg& scale);
   Tensor loc, scale;
- LILITH_DISTRIBUTION LILITH_ENTROPY LILITH_CDF private : explicit Laplace(const detail::Pair& p);
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
+
+ private:
+  explicit Laplace(const detail::Pair& p);
+};
+/// Has neither mean nor variance: they are NaN.
+class Cauchy : public Distribution {
+ public:
+  Cauchy(const Arg& loc, const Arg& scale);
+  Tensor loc, scale;
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
+
+ private:
+  explicit Cauchy(const detail::Pair& p);
+};
+/// The magnitude of a Normal around 0.
+class HalfNormal : public Distribution {
+ public:
+  explicit HalfNormal(const Arg& scale);
+  Tensor scale;
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
+};
+class Gumbel : public Distribution {
+ public:
+  Gumbel(const Arg& loc, const Arg& scale);
+  Tensor loc, scale;
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
+
+ private:
+  explicit Gumbel(const detail::Pair& p);
 };
 class Exponential : public Distribution {
  public:
   explicit Exponential(const Arg& rate);
   Tensor rate;
-  LILITH_DISTRIBUTION LILITH_ENTROPY LILITH_CDF
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+  LILITH_CDF();
 };
 /// concentration and rate (the inverse of the scale). Draws: Marsaglia and Tsang (2000).
 class Gamma : public Distribution {
  public:
   Gamma(const Arg& concentration, const Arg& rate);
   Tensor concentration, rate;
- LILITH_DISTRIBUTION LILITH_ENTROPY private : explicit Gamma(const detail::Pair& p);
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+
+ private:
+  explicit Gamma(const detail::Pair& p);
 };
 /// concentration1 is the power of x, concentration0 that of 1 - x.
 class Beta : public Distribution {
  public:
   Beta(const Arg& concentration1, const Arg& concentration0);
   Tensor concentration1, concentration0;
- LILITH_DISTRIBUTION LILITH_ENTROPY private : explicit Beta(const detail::Pair& p);
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+
+ private:
+  explicit Beta(const detail::Pair& p);
 };
 /// concentration [..., k]: an event is a vector of k parts that add up to 1.
 class Dirichlet : public Distribution {
  public:
   explicit Dirichlet(const Arg& concentration);
   Tensor concentration;
-  LILITH_DISTRIBUTION LILITH_ENTROPY
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+};
+/// Of sums of df squares of normal numbers: Gamma(df / 2, 1 / 2).
+class Chi2 : public Gamma {
+ public:
+  explicit Chi2(const Arg& df);
+  Tensor df() const;
 };
 class StudentT : public Distribution {
  public:
   explicit StudentT(const Arg& df, const Arg& loc = 0.0, const Arg& scale = 1.0);
   Tensor df, loc, scale;
- LILITH_DISTRIBUTION LILITH_ENTROPY private
-     : StudentT(const detail::Pair& df_and_scale, const Tensor& loc);
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+
+ private:
+  StudentT(const detail::Pair& df_and_scale, const Tensor& loc);
 };
 
 /// Probabilities, or their logarithms up to a constant (of two outcomes: log p / (1 - p)).
@@ -157,7 +252,10 @@ class Bernoulli : public Distribution {
   explicit Bernoulli(const Arg& probs);
   explicit Bernoulli(const ProbsOrLogits& options, SourceLocation loc = SourceLocation::current());
   Tensor probs, logits;
-  LILITH_DISTRIBUTION LILITH_ENTROPY
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
 };
 /// How often a Bernoulli is 0 before it is 1.
 class Geometric : public Distribution {
@@ -165,7 +263,10 @@ class Geometric : public Distribution {
   explicit Geometric(const Arg& probs);
   explicit Geometric(const ProbsOrLogits& options, SourceLocation loc = SourceLocation::current());
   Tensor probs, logits;
-  LILITH_DISTRIBUTION LILITH_ENTROPY
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
 };
 /// How often a Bernoulli is 1 in total_count draws.
 class Binomial : public Distribution {
@@ -175,7 +276,10 @@ class Binomial : public Distribution {
            SourceLocation loc = SourceLocation::current());
   std::int64_t total_count;
   Tensor probs, logits;
-  LILITH_DISTRIBUTION LILITH_ENTROPY
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
 };
 /// probs or logits [..., n] -> i64 classes in [0, n). probs need not add up to 1.
 class Categorical : public Distribution {
@@ -184,18 +288,75 @@ class Categorical : public Distribution {
   explicit Categorical(const ProbsOrLogits& options,
                        SourceLocation loc = SourceLocation::current());
   Tensor probs, logits;  // normalised
-  LILITH_DISTRIBUTION LILITH_ENTROPY
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+};
+/// One-hot vectors of a Categorical's classes.
+class OneHotCategorical : public Distribution {
+ public:
+  explicit OneHotCategorical(const Arg& probs);
+  explicit OneHotCategorical(const ProbsOrLogits& options,
+                             SourceLocation loc = SourceLocation::current());
+  Tensor probs, logits;  // normalised
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+
+ private:
+  explicit OneHotCategorical(const Categorical& c);
 };
 class Poisson : public Distribution {
  public:
   explicit Poisson(const Arg& rate);
   Tensor rate;
-  LILITH_DISTRIBUTION
+
+ protected:
+  LILITH_DENSITY();
 };
 
-#undef LILITH_DISTRIBUTION
+#undef LILITH_DENSITY
 #undef LILITH_ENTROPY
 #undef LILITH_CDF
+
+namespace detail {
+Tensor sum_of_last(const Tensor& x, std::int64_t dims);
+Shape first_of(const Shape& shape, std::int64_t count);
+Shape last_of(const Distribution& base, std::int64_t count);
+}  // namespace detail
+
+/// A distribution whose last batch dimensions are part of the event: its densities multiply.
+/// Error: more dimensions than the base has. Ref: torch.distributions.Independent
+template <class D>
+class Independent : public Distribution {
+ public:
+  Independent(const D& distribution, Int reinterpreted_batch_ndims)
+      : Distribution("Independent",
+                     detail::first_of(distribution.batch_shape(),
+                                      static_cast<std::int64_t>(distribution.batch_shape().size()) -
+                                          reinterpreted_batch_ndims),
+                     detail::last_of(distribution, reinterpreted_batch_ndims),
+                     distribution.has_rsample()),
+        base(distribution),
+        dims_(reinterpreted_batch_ndims) {}
+  D base;
+
+ protected:
+  Tensor draw(const Shape& shape) const override {
+    return base.has_rsample() ? base.rsample(shape) : base.sample(shape);
+  }
+  Tensor log_density(const Tensor& x) const override {
+    return detail::sum_of_last(base.log_prob(x), dims_);
+  }
+  Tensor entropy_of() const override { return detail::sum_of_last(base.entropy(), dims_); }
+  Tensor mean_of() const override { return base.mean(); }
+  Tensor variance_of() const override { return base.variance(); }
+
+ private:
+  std::int64_t dims_;
+};
 
 /// The expectation of log p - log q under p, of two of one family, in closed form: [batch_shape].
 /// Ref: torch.distributions.kl_divergence
@@ -224,5 +385,18 @@ Tensor kl_divergence(const Categorical& p, const Categorical& q,
                      SourceLocation loc = SourceLocation::current());
 Tensor kl_divergence(const Poisson& p, const Poisson& q,
                      SourceLocation loc = SourceLocation::current());
+Tensor kl_divergence(const HalfNormal& p, const HalfNormal& q,
+                     SourceLocation loc = SourceLocation::current());
+Tensor kl_divergence(const Gumbel& p, const Gumbel& q,
+                     SourceLocation loc = SourceLocation::current());
+Tensor kl_divergence(const OneHotCategorical& p, const OneHotCategorical& q,
+                     SourceLocation loc = SourceLocation::current());
+template <class D>
+Tensor kl_divergence(const Independent<D>& p, const Independent<D>& q,
+                     SourceLocation loc = SourceLocation::current()) {
+  return detail::sum_of_last(kl_divergence(p.base, q.base, loc),
+                             static_cast<std::int64_t>(p.base.batch_shape().size()) -
+                                 static_cast<std::int64_t>(p.batch_shape().size()));
+}
 
 }  // namespace lilith::distributions

@@ -100,6 +100,60 @@ Tensor Laplace::distribution_function(const Tensor& x) const {
   return 0.5 - 0.5 * sign(d) * expm1(-abs(d) / scale);
 }
 
+Cauchy::Cauchy(const Arg& median, const Arg& spread)
+    : Cauchy(detail::Pair("Cauchy", "scale", median, spread)) {}
+Cauchy::Cauchy(const detail::Pair& p) : Distribution("Cauchy", p.a.shape()), loc(p.a), scale(p.b) {}
+Tensor Cauchy::draw(const Shape& shape) const {
+  return loc + scale * tan(std::numbers::pi * (uniform_like(extended(shape), loc) - 0.5));
+}
+Tensor Cauchy::log_density(const Tensor& x) const {
+  return -std::log(std::numbers::pi) - log(scale) - log1p(square((x - loc) / scale));
+}
+Tensor Cauchy::entropy_of() const { return log(scale) + std::log(4 * std::numbers::pi); }
+Tensor Cauchy::mean_of() const { return full_like(loc, std::numeric_limits<double>::quiet_NaN()); }
+Tensor Cauchy::variance_of() const { return mean_of(); }
+Tensor Cauchy::distribution_function(const Tensor& x) const {
+  return atan((x - loc) / scale) / std::numbers::pi + 0.5;
+}
+
+HalfNormal::HalfNormal(const Arg& s)
+    : Distribution("HalfNormal", s.tensor().shape()), scale([&] {
+        const LocScope scope(s.loc(), "HalfNormal");
+        return positive_parameter("HalfNormal", "scale", s);
+      }()) {}
+Tensor HalfNormal::draw(const Shape& shape) const {
+  return abs(scale * gaussian(extended(shape), scale));
+}
+Tensor HalfNormal::log_density(const Tensor& x) const {
+  return where_inside(x >= 0,
+                      -square(x / scale) / 2 - log(scale) + (std::numbers::ln2 - kLogRoot2Pi));
+}
+Tensor HalfNormal::entropy_of() const {
+  return log(scale) + (0.5 + kLogRoot2Pi - std::numbers::ln2);
+}
+Tensor HalfNormal::mean_of() const { return scale * std::sqrt(2 / std::numbers::pi); }
+Tensor HalfNormal::variance_of() const { return square(scale) * (1 - 2 / std::numbers::pi); }
+Tensor HalfNormal::distribution_function(const Tensor& x) const {
+  return erf(maximum(x, 0) / (scale * std::numbers::sqrt2));
+}
+
+Gumbel::Gumbel(const Arg& mode, const Arg& spread)
+    : Gumbel(detail::Pair("Gumbel", "scale", mode, spread)) {}
+Gumbel::Gumbel(const detail::Pair& p) : Distribution("Gumbel", p.a.shape()), loc(p.a), scale(p.b) {}
+Tensor Gumbel::draw(const Shape& shape) const {
+  return loc - scale * log(-log(uniform_like(extended(shape), loc)));
+}
+Tensor Gumbel::log_density(const Tensor& x) const {
+  const Tensor y = (loc - x) / scale;
+  return y - exp(y) - log(scale);
+}
+Tensor Gumbel::entropy_of() const { return log(scale) + (1 + std::numbers::egamma); }
+Tensor Gumbel::mean_of() const { return loc + scale * std::numbers::egamma; }
+Tensor Gumbel::variance_of() const {
+  return square(scale) * (std::numbers::pi * std::numbers::pi / 6);
+}
+Tensor Gumbel::distribution_function(const Tensor& x) const { return exp(-exp((loc - x) / scale)); }
+
 Exponential::Exponential(const Arg& r)
     : Distribution("Exponential", r.tensor().shape()), rate([&] {
         const LocScope scope(r.loc(), "Exponential");

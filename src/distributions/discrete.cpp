@@ -154,6 +154,23 @@ Tensor Categorical::entropy_of() const { return -sum(times_log(probs, logits), -
 Tensor Categorical::mean_of() const { has_no("mean: classes are not numbers"); }
 Tensor Categorical::variance_of() const { has_no("variance: classes are not numbers"); }
 
+OneHotCategorical::OneHotCategorical(const Arg& p) : OneHotCategorical(Categorical(p)) {}
+OneHotCategorical::OneHotCategorical(const ProbsOrLogits& o, SourceLocation loc)
+    : OneHotCategorical(Categorical(o, loc)) {}
+OneHotCategorical::OneHotCategorical(const Categorical& c)
+    : Distribution("OneHotCategorical", c.batch_shape(), {c.probs.size(-1)}, false),
+      probs(c.probs),
+      logits(c.logits) {}
+Tensor OneHotCategorical::draw(const Shape& shape) const {
+  return one_hot(Categorical({.probs = probs}).sample(shape), probs.size(-1)).to(probs.dtype());
+}
+Tensor OneHotCategorical::log_density(const Tensor& x) const {
+  return sum(times_log(x, logits), -1);
+}
+Tensor OneHotCategorical::entropy_of() const { return -sum(times_log(probs, logits), -1); }
+Tensor OneHotCategorical::mean_of() const { return probs; }
+Tensor OneHotCategorical::variance_of() const { return probs * (1 - probs); }
+
 Poisson::Poisson(const Arg& r)
     : Distribution("Poisson", r.tensor().shape(), {}, false), rate([&] {
         const LocScope scope(r.loc(), "Poisson");

@@ -80,6 +80,25 @@ Tensor uniform_like(const Shape& shape, const Tensor& like) {
   return ops::make_cast(ops::shift(ops::scale(u, 1 - 0x1p-23), 0x1p-25), like.dtype());
 }
 
+Tensor detail::sum_of_last(const Tensor& x, std::int64_t dims) {
+  std::vector<std::int64_t> all;
+  for (std::int64_t d = 1; d <= dims; ++d) all.push_back(-d);
+  return all.empty() ? x : sum(x, IntList(all));
+}
+Shape detail::first_of(const Shape& shape, std::int64_t count) {
+  LILITH_CHECK(count >= 0, "Independent: more dimensions than the base's batch shape {} has",
+               shape.str());
+  return Shape(shape.begin(), static_cast<std::size_t>(count));
+}
+Shape detail::last_of(const Distribution& base, std::int64_t count) {
+  Shape out;
+  const Shape& batch = base.batch_shape();
+  for (int d = batch.rank() - static_cast<int>(count); d < batch.rank(); ++d)
+    out.push_back(batch[d]);
+  for (const std::int64_t n : base.event_shape()) out.push_back(n);
+  return out;
+}
+
 detail::Pair::Pair(const char* what, const char* positive, const Arg& x, const Arg& y) {
   const LocScope scope(x.loc(), what);
   if (positive) positive_parameter(what, positive, y);

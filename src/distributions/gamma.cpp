@@ -34,6 +34,15 @@ Tensor Gamma::entropy_of() const {
 Tensor Gamma::mean_of() const { return concentration / rate; }
 Tensor Gamma::variance_of() const { return concentration / square(rate); }
 
+Chi2::Chi2(const Arg& freedom)
+    : Gamma(
+          [&] {
+            const LocScope scope(freedom.loc(), "Chi2");
+            return positive_parameter("Chi2", "df", freedom) / 2;
+          }(),
+          0.5) {}
+Tensor Chi2::df() const { return concentration * 2; }
+
 Beta::Beta(const Arg& one, const Arg& zero)
     : Beta([&] {
         const LocScope scope(one.loc(), "Beta");

@@ -90,4 +90,19 @@ Tensor kl_divergence(const Poisson& p, const Poisson& q, SourceLocation loc) {
   return p.rate * log(p.rate / q.rate) - (p.rate - q.rate);
 }
 
+Tensor kl_divergence(const HalfNormal& p, const HalfNormal& q, SourceLocation loc) {
+  const LocScope scope(loc);
+  return log(q.scale / p.scale) + square(p.scale / q.scale) / 2 - 0.5;
+}
+Tensor kl_divergence(const Gumbel& p, const Gumbel& q, SourceLocation loc) {
+  const LocScope scope(loc);
+  const Tensor ratio = p.scale / q.scale, shift = (p.loc - q.loc) / q.scale;
+  return log(q.scale / p.scale) + std::numbers::egamma * (ratio - 1) + shift +
+         exp(lgamma(ratio + 1) - shift) - 1;
+}
+Tensor kl_divergence(const OneHotCategorical& p, const OneHotCategorical& q, SourceLocation loc) {
+  const LocScope scope(loc);
+  return sum(where(p.probs == 0, 0.0, p.probs * (p.logits - q.logits)), -1);
+}
+
 }  // namespace lilith::distributions

@@ -6,6 +6,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/shape.h"
+#include "ops/asked_values.h"
 #include "ops/indices.h"
 #include "ops/operand.h"
 #include "ops/part_of.h"
@@ -27,7 +28,7 @@ Tensor true_places(const char* op, const Tensor& mask, I size, Device device) {
                "masked_fill take larger masks)",
                op, mask.aval().str(), size);
   std::vector<I> places;
-  const auto values = mask.to_vector<bool>();
+  const auto values = asked_values<bool>(op, mask);
   for (I i = 0; i < size; ++i) {
     if (values[static_cast<std::size_t>(i)]) places.push_back(i);
   }
@@ -149,7 +150,7 @@ std::vector<Tensor> places_of(const Tensor& mask, const Tensor& x, int first) {
   for (int d = 0; fits && d < shape.rank(); ++d) fits = shape[d] == x.shape()[first + d];
   LILITH_CHECK(fits, "index: a mask {} for {} at dimension {}; need a mask of x's sizes there",
                mask.aval().str(), x.aval().str(), first);
-  const auto values = mask.to_vector<bool>();
+  const auto values = asked_values<bool>("index", mask);
   std::vector<std::vector<I>> places(shape.size());
   for (I i = 0; i < mask.numel(); ++i) {
     if (!values[static_cast<std::size_t>(i)]) continue;

@@ -47,7 +47,11 @@ TEST(SpellingErrors, ValuesAskedForInATrace) {
   const std::string rule =
       ": a value was asked for while a function is traced; return it from the function, or ask "
       "outside of it";
-  EXPECT_ERROR_HERE(compile([](Tensor t) { return t[t > 0]; })(x), "index" + rule);
+  EXPECT_ERROR_HERE(
+      compile([](Tensor t) { return t[t > 0]; })(x),
+      "index: the size of its result depends on values of bool[2,3], which a function "
+      "that is traced (compile, a loop's body) does not have; call index outside and "
+      "pass its result in, or keep the shape with where or masked_fill");
   EXPECT_ERROR_HERE(compile([](Tensor t) { return one_hot(t); })(tensor({1, 2})), "one_hot" + rule);
   EXPECT_ERROR_HERE(compile([](Tensor t) { return t * t.sum().item(); })(x), "item" + rule);
 }

@@ -56,6 +56,11 @@ TEST(Distributions, Continuous) {
   check(Uniform(f64(-1), 2.0), grid(-2, 3));
   check(Laplace(f64(1), 0.7), grid(-20, 22));
   check(Exponential(f64(1.5)), grid(0, 30));
+  check(HalfNormal(f64(1.5)), grid(0, 15));
+  check(Gumbel(f64(0.5), 1.2), grid(-8, 60));
+  check(Chi2(f64(5)), grid(0, 120));
+  const Grid far = grid(-2000, 2000, 4000000);
+  EXPECT_NEAR(number(sum(exp(Cauchy(f64(0.5), 1.5).log_prob(far.x)) * far.step)), 1, 1e-3);
   check(Gamma(f64(2.5), 1.5), grid(0, 40));
   check(Gamma(f64(0.7), 2.0), grid(0, 30), 2e-3);
   check(Beta(f64(2), 3.5), grid(0, 1));
@@ -84,6 +89,8 @@ TEST(Distributions, Divergences) {
   check_kl(Uniform(f64(0), 1.0), Uniform(f64(-1), 2.0), grid(0, 1));
   check_kl(Laplace(f64(1), 0.7), Laplace(f64(0), 1.2), grid(-20, 22));
   check_kl(Exponential(f64(1.5)), Exponential(f64(0.5)), grid(0, 30));
+  check_kl(HalfNormal(f64(1.5)), HalfNormal(f64(0.8)), grid(0, 15));
+  check_kl(Gumbel(f64(0.5), 1.2), Gumbel(f64(0), 0.9), grid(-6, 60));
   check_kl(Gamma(f64(2.5), 1.5), Gamma(f64(1.5), 0.7), grid(0, 40));
   check_kl(Beta(f64(2), 3.5), Beta(f64(1.5), 2.0), grid(0, 1));
   check_kl(Bernoulli(f64(0.3)), Bernoulli(f64(0.6)), whole(1));
@@ -123,6 +130,21 @@ TEST(Distributions, DirichletAndFriends) {
               number(kl_divergence(b, Beta(f64(1.5), 2.0))), 1e-5);
   EXPECT_NEAR(number(Normal(f64(1), 2.0).cdf(2)), 0.691462461, 1e-8);
   EXPECT_NEAR(number(Normal(f64(1), 2.0).icdf(0.691462461)), 2, 1e-6);
+}
+
+TEST(Distributions, PartsOfEvents) {
+  const Normal each(zeros({2, 3}), 2.0);
+  const Independent<Normal> rows(each, 1);
+  EXPECT_EQ(rows.batch_shape(), (Shape{2}));
+  EXPECT_EQ(rows.event_shape(), (Shape{3}));
+  EXPECT_EQ(rows.rsample({4}).shape(), (Shape{4, 2, 3}));
+  const Tensor x = ones({2, 3});
+  EXPECT_TRUE(allclose(rows.log_prob(x), each.log_prob(x).sum(1)));
+  EXPECT_TRUE(allclose(kl_divergence(rows, Independent<Normal>(Normal(x, 1.0), 1)),
+                       kl_divergence(each, Normal(x, 1.0)).sum(1)));
+  const OneHotCategorical c(tensor({1.0, 3.0}));
+  EXPECT_EQ(c.sample({5}).sum(-1).to_vector<float>(), std::vector<float>(5, 1));
+  EXPECT_NEAR(number(c.log_prob(tensor({0.f, 1.f}))), std::log(0.75), 1e-6);
 }
 
 TEST(Distributions, CompiledPolicyStep) {
