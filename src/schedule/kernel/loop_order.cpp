@@ -105,6 +105,31 @@ std::vector<bool> pinned_vars(const std::vector<Expr>& roots) {
   return pinned;
 }
 
+namespace {
+
+// How long the innermost loop of an order is, with those around it that all accesses walk as one
+// with it.
+std::int64_t innermost_run(const std::vector<int>& order, const Shape& domain,
+                           const std::vector<Access>& accesses,
+                           const std::vector<std::vector<double>>& strides) {
+  std::int64_t run = 0;
+  std::size_t inner = 0;
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    const auto d = static_cast<std::size_t>(*at);
+    if (domain[*at] == 1) continue;
+    if (run == 0) inner = d;
+    for (std::size_t k = 0; run > 0 && k < accesses.size(); ++k) {
+      const bool walks_on = !strides[k].empty() && kir::affine(accesses[k].address) &&
+                            strides[k][d] == strides[k][inner] * static_cast<double>(run);
+      if (!walks_on) return run;
+    }
+    run = std::max<std::int64_t>(run, 1) * domain[*at];
+  }
+  return run;
+}
+
+}  // namespace
+
 std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain,
                               const std::vector<Access>& accesses) {
   const auto rank = static_cast<std::size_t>(domain.rank());
@@ -137,12 +162,13 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
     for (const int d : order) {
       if (domain[d] > 1) inner = d;
     }
+    const std::int64_t run = inner < 0 ? 0 : innermost_run(order, domain, accesses, strides);
     double total = 0;
     for (std::size_t k = 0; k < strides.size(); ++k) {
       if (strides[k].empty() || inner < 0) continue;
       const double step = std::abs(strides[k][static_cast<std::size_t>(inner)]);
       // A short innermost loop fills few lanes.
-      const double lanes = domain[inner] < 8 ? 2.0 : 1.0;
+      const double lanes = run < 8 ? 2.0 : 1.0;
       total += accesses[k].bytes * (step <= 1 ? lanes : 4.0);
     }
     return total;
