@@ -109,10 +109,15 @@ Aval infer_aval(const OpDef& op, const std::vector<Tensor>& inputs, const Attrs&
   return op.infer({op.name, in, attrs});
 }
 
-}  // namespace
+/// Whether vmap knows what becomes of an op (ops/batch.h): by its class, what it says of its
+/// dimensions, or a rule of its own.
+bool has_batch_rule(const OpDef& def) {
+  const bool by_class = def.cls == OpClass::Elementwise || def.cls == OpClass::Reduction ||
+                        def.cls == OpClass::Leaf || def.cls == OpClass::Get;
+  return by_class || def.arity == 0 || def.dims || def.batch;
+}
 
-const OpDef& register_builtin(OpDef def) {
-  check_definition(def);
+const OpDef& add(OpDef def) {
   Registry& r = registry();
   std::unique_lock lock(r.mutex);
   LILITH_CHECK(!r.by_name.count(def.name), "register_op: there is an op '{}' already", def.name);
@@ -125,13 +130,24 @@ const OpDef& register_builtin(OpDef def) {
   return made;
 }
 
+}  // namespace
+
+const OpDef& register_builtin(OpDef def) {
+  check_definition(def);
+  LILITH_CHECK(has_batch_rule(def),
+               "register_op: '{}' has no batch; every built-in op says what vmap makes of it",
+               def.name);
+  return add(std::move(def));
+}
+
 const OpDef& register_op(OpDef def) {
   LILITH_CHECK(
       !has_own_schedule(def.cls),
       "register_op: '{}' is neither elementwise nor a view; the other classes are scheduled "
       "by what the library knows of its own ops",
       def.name);
-  const OpDef& made = register_builtin(std::move(def));
+  check_definition(def);
+  const OpDef& made = add(std::move(def));
   Registry& r = registry();
   std::unique_lock lock(r.mutex);
   r.of_the_user.insert(&made);

@@ -53,6 +53,7 @@ const OpDef& scaled_op() {
              least.shape = {};
              return std::vector{c.in[0], least};
            },
+       .batch = [](const BatchCtx& c) -> std::vector<Tensor> { fail("{}: one by one", c.op); },
        .call =
            [](CallCtx& c) {
              c.in_avals[0].dtype == DType::F64 ? scale_all<double>(c) : scale_all<float>(c);

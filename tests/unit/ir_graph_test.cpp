@@ -35,7 +35,8 @@ const OpDef& attrs_op() {
                                              .arity = -1,
                                              .cls = OpClass::Marker,
                                              .infer = [](const InferCtx& c) { return c.in[0]; },
-                                             .no_vjp_reason = "a test's op"});
+                                             .no_vjp_reason = "a test's op",
+                                             .batch = [](const BatchCtx& c) { return c.in; }});
   return op;
 }
 

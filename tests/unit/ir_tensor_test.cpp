@@ -18,7 +18,8 @@ const OpDef& wrap_op() {
                                              .cls = OpClass::Marker,
                                              .infer = [](const InferCtx& c) { return c.in[0]; },
                                              .no_vjp_reason = "a test's op",
-                                             .reference = nullptr});
+                                             .reference = nullptr,
+                                             .batch = [](const BatchCtx& c) { return c.in; }});
   return op;
 }
 
@@ -164,6 +165,14 @@ TEST(Op, SaysWhatItsClassNeeds) {
                                 .index_operand = 2});
             }),
             "register_op: 'test_bad' has index_operand 2; need one of its 2 operands, or 0");
+  EXPECT_EQ(message_of([] {
+              register_builtin({.name = "test_bad",
+                                .cls = OpClass::View,
+                                .infer = [](const InferCtx& c) { return c.in[0]; },
+                                .no_vjp_reason = "a test's op",
+                                .lower = [](LowerCtx& c) { return c[0]; }});
+            }),
+            "register_op: 'test_bad' has no batch; every built-in op says what vmap makes of it");
   EXPECT_EQ(find_op("test_bad"), nullptr);
 }
 
