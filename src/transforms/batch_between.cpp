@@ -53,9 +53,13 @@ class Batcher {
 
  private:
   static std::vector<Tensor> apply_rule(const NodeImpl* node, const BatchCtx& c) {
-    const ops::BatchRule rule = ops::batch_rule(*node->op);
-    LILITH_CHECK(rule, "vmap: '{}' has no batching rule; give its definition a batch", c.op);
-    std::vector<Tensor> out = rule(c);
+    const OpDef& op = *node->op;
+    const ops::BatchRule rule = ops::batch_rule(op);
+    LILITH_CHECK(rule || !op.index_operand,
+                 "vmap: '{}' has no batching rule, and an operand of indices; give its definition "
+                 "a batch",
+                 c.op);
+    std::vector<Tensor> out = rule ? rule(c) : batch_view(op, c);
     if (node->op->results) return out;
     Shape wanted = node->aval.shape;
     wanted.insert(0, c.size);

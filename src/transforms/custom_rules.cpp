@@ -59,9 +59,6 @@ std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
   return cts;
 }
 
-namespace {
-
-/// The cotangents of all examples, by the rule of one. What the examples share gets their sum.
 std::vector<Tensor> batched_rule(const CustomRule& rule, const std::vector<bool>& batched,
                                  std::int64_t size, const std::vector<Tensor>& in,
                                  const Tensor& out, const Tensor& ct) {
@@ -91,8 +88,6 @@ std::vector<Tensor> batched_rule(const CustomRule& rule, const std::vector<bool>
   }
   return cts;
 }
-
-}  // namespace
 
 std::vector<Tensor> batch_custom_rule(const BatchCtx& c) {
   const CustomRule& rule = static_cast<const RuleStorage&>(*c.in.back().node()->storage()).rule;

@@ -18,6 +18,11 @@ Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Ten
 std::vector<CustomRule> copy_rules(const std::vector<Tensor>& outputs);
 /// The vjp of "custom_vjp" (out, in…, rule).
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct);
+/// The cotangents of `size` examples, by the rule of one; of the inputs those that are `batched`
+/// have the batch as dimension 0, what the examples share gets its sum.
+std::vector<Tensor> batched_rule(const CustomRule& rule, const std::vector<bool>& batched,
+                                 std::int64_t size, const std::vector<Tensor>& in,
+                                 const Tensor& out, const Tensor& ct);
 /// Its batching rule: the gradient's rule is one for all examples, too.
 std::vector<Tensor> batch_custom_rule(const BatchCtx& c);
 

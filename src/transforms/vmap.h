@@ -38,6 +38,8 @@ class ExampleScope {
   std::unique_ptr<State> state_;
 };
 
+/// The rule of a view that a user registered without one.
+std::vector<Tensor> batch_view(const OpDef& op, const BatchCtx& c);
 /// The rules of the loops.
 std::vector<Tensor> scan_batch(const BatchCtx& c);
 std::vector<Tensor> while_batch(const BatchCtx& c);

@@ -77,8 +77,9 @@ TEST(VmapErrors, OfTheFunction) {
                     "mean() give");
 }
 
-TEST(VmapErrors, ViewsOfTheUserNeedARule) {
+TEST(VmapErrors, ViewsOfIndicesNeedARule) {
   const OpDef& first = register_op({.name = "vmap_errors_first",
+                                    .arity = 2,
                                     .cls = OpClass::View,
                                     .infer =
                                         [](const InferCtx& c) {
@@ -87,10 +88,13 @@ TEST(VmapErrors, ViewsOfTheUserNeedARule) {
                                           return out;
                                         },
                                     .no_vjp_reason = "none",
-                                    .lower = [](LowerCtx& c) { return c[0]; }});
-  const auto f = [&](const Tensor& x) { return apply(first, {x}); };
-  EXPECT_ERROR_HERE(vmap(f)(ones({2, 4})),
-                    "vmap: 'vmap_errors_first' has no batching rule; give its definition a batch");
+                                    .lower = [](LowerCtx& c) { return c[0]; },
+                                    .index_operand = 1});
+  const auto f = [&](const Tensor& x) { return apply(first, {x, x}); };
+  EXPECT_ERROR_HERE(
+      vmap(f)(ones({2, 4})),
+      "vmap: 'vmap_errors_first' has no batching rule, and an operand of indices; give "
+      "its definition a batch");
 }
 
 TEST(VmapErrors, Ensembles) {

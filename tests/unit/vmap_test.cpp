@@ -371,5 +371,42 @@ TEST(Vmap, OfARegisteredOp) {
   expect_near(vmap([&](const Tensor& x) { return apply(twice, {x}); })(x), x * 2);
 }
 
+// Every second element, and the first of another operand at the end.
+TEST(Vmap, OfARegisteredView) {
+  const OpDef& halves = register_op(
+      {.name = "vmap_test_halves",
+       .arity = 2,
+       .cls = OpClass::View,
+       .infer =
+           [](const InferCtx& c) {
+             Aval out = c.in[0];
+             out.shape[0] = (out.shape[0] + 1) / 2;
+             return out;
+           },
+       .vjp =
+           [](const VjpCtx& c, const Tensor& ct) {
+             const Tensor spread = stack({ct, zeros_like(ct)}, 1).flatten();
+             return std::vector<Tensor>{spread.slice(0, 0, c.in[0].size(0)), ct * 3};
+           },
+       .lower =
+           [](LowerCtx& c) {
+             return c.element(0, {c.index[0] * c.integer(2)}) + c.element(1, {c.index[0]});
+           }});
+  const auto f = [&](const Tensor& x, const Tensor& y) { return apply(halves, {x, y}); };
+  const auto by_hand = [](const Tensor& x, const Tensor& y) { return x.slice(0, 0, 7, 2) + y; };
+  const Tensor x = ramp({3, 7}), y = ramp({3, 4});
+  expect_near(vmap(f)(x, y), vmap(by_hand)(x, y));
+  expect_near(vmap(f, {0, std::nullopt})(x, y[0]), vmap(by_hand, {0, std::nullopt})(x, y[0]));
+  const Tensor xs = ramp({2, 3, 7}), ys = ramp({2, 3, 4});
+  expect_near(vmap(vmap(f))(xs, ys), vmap(vmap(by_hand))(xs, ys));
+  const auto total = [&](const Tensor& x, const Tensor& y) {
+    return vmap(f, {0, std::nullopt})(x, y).pow(2).sum();
+  };
+  const auto [dx, dy] = grad<0, 1>(total, x, y[0]).second;
+  const Tensor ct = 2 * f(x[1], y[0]);
+  expect_near(dx[1].slice(0, 0, 7, 2), ct);
+  expect_near(dy, (2 * vmap(f, {0, std::nullopt})(x, y[0])).sum(0) * 3);
+}
+
 }  // namespace
 }  // namespace lilith
