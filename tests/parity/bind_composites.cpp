@@ -33,6 +33,42 @@ void bind_new(Table& t) {
   };
 }
 
+// With the statistics that PyTorch keeps for its gradient.
+void bind_norms(Table& t) {
+  t["native_layer_norm"] = [](const Call& c) {
+    const auto shape = c.longs(1, "normalized_shape");
+    const double eps = c.real(4, "eps", 1e-5);
+    std::vector<std::int64_t> dims;
+    for (std::size_t d = 1; d <= shape.size(); ++d) dims.push_back(-static_cast<std::int64_t>(d));
+    const auto [var, mean] = var_mean(c.operand(0), dims, 0, true);
+    return std::vector{layer_norm(c.operand(0), shape, c.maybe_tensor(2, "weight"),
+                                  c.maybe_tensor(3, "bias"), eps),
+                       mean, rsqrt(var + eps)};
+  };
+  t["native_batch_norm"] = [](const Call& c) {
+    const Tensor x = c.tensor(0);
+    const bool training = c.flag(5, "training", false);
+    const double eps = c.real(7, "eps", 1e-5);
+    std::vector<std::int64_t> dims;
+    for (int d = 0; d < x.ndim(); ++d)
+      if (d != 1) dims.push_back(d);
+    const auto [var, mean] = var_mean(x, dims, 0);
+    const Tensor out = batch_norm(x, c.maybe_tensor(3), c.maybe_tensor(4), c.maybe_tensor(1),
+                                  c.maybe_tensor(2), training, c.real(6, "momentum", 0.1), eps);
+    if (!training) return std::vector{out, x.new_zeros(0), x.new_zeros(0)};
+    return std::vector{out, mean, rsqrt(var + eps)};
+  };
+  // In place: of the variable's dtype and shape.
+  t["zero_"] = [](const Call& c) {
+    Tensor x = c.tensor(0);
+    return one(x.zero_());
+  };
+  t["fill"] = [](const Call& c) {
+    Tensor x = c.tensor(0);
+    return one(x.fill_(c.operand(1, "value")));
+  };
+}
+
 void bind_matrices(Table& t) {
   t["cov"] = [](const Call& c) {
     return one(cov(c.operand(0), c.integer(-1, "correction", 1), c.maybe_tensor(-1, "fweights"),
@@ -85,6 +121,7 @@ void bind_integrals(Table& t) {
 void bind_composites(Table& t) {
   bind_transposes(t);
   bind_new(t);
+  bind_norms(t);
   bind_matrices(t);
   bind_integrals(t);
 }
