@@ -101,8 +101,8 @@ std::vector<Workload> all_workloads() {
   for (const auto table :
        {bench::pointwise, bench::broadcasts, bench::reductions, bench::extremes,
         bench::normalisations, bench::losses, bench::products, bench::convolutions, bench::pools,
-        bench::movements, bench::pieces, bench::indices, bench::attentions, bench::recurrences,
-        bench::networks, bench::steps}) {
+        bench::movements, bench::pieces, bench::indices, bench::orders, bench::attentions,
+        bench::recurrences, bench::networks, bench::steps}) {
     for (Workload& w : table()) all.push_back(std::move(w));
   }
   return all;

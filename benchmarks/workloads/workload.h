@@ -139,6 +139,7 @@ std::vector<Workload> pools();
 std::vector<Workload> movements();
 std::vector<Workload> pieces();
 std::vector<Workload> indices();
+std::vector<Workload> orders();
 std::vector<Workload> attentions();
 std::vector<Workload> recurrences();
 std::vector<Workload> networks();
