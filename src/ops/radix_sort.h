@@ -12,7 +12,7 @@
 namespace lilith::ops {
 
 constexpr std::int64_t kLongRow = 1 << 15;  // does not stay in a cache
-constexpr int kMostThreads = 256;           // that share a row
+constexpr int kMostThreads = 128;           // that share a row
 
 /// Of a thread: how many elements have each value of each digit.
 using DigitCounts = std::array<std::uint32_t, kDigits>;

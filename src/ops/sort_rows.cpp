@@ -235,8 +235,11 @@ std::int64_t order_scratch_bytes(const RowOrder& order, DType dtype) {
 void order_rows(const RowOrder& order, DType dtype, const void* in, std::int64_t* out,
                 void* scratch, const TeamPart& part) {
   if (order.rows == 0 || order.count == 0) return;
+  // A larger team would need more scratch than there is: one thread does it.
+  const bool is_alone = is_shared(order) && part.num_threads > kMostThreads;
+  if (is_alone && part.thread > 0) return;
   with_dtype(dtype, [&](auto d) {
-    RowSorter<decltype(d)::value> sorter(order, in, out, part);
+    RowSorter<decltype(d)::value> sorter(order, in, out, is_alone ? TeamPart{} : part);
     if (is_shared(order))
       sorter.run_shared(static_cast<std::byte*>(scratch));
     else

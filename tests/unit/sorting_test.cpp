@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "lilith/lilith.h"
+#include "ops/sort_rows.h"
 #include "runtime/thread_team.h"
 #include "support/on_opencl.h"
 
@@ -72,6 +73,20 @@ TEST(Sorting, AnyNumberOfThreadsGivesTheSame) {
     EXPECT_EQ(kthvalue(x, 35000).indices.to_vector<I>(), order_of(x, 34999, 1, false));
   }
   set_num_threads(before);
+}
+
+// There is scratch for so many threads; a larger team leaves the work to one.
+TEST(Sorting, LargeTeams) {
+  const Tensor x = awkward({1, 70000}, kFloat);
+  const ops::RowOrder order{.rows = 1, .n = 70000, .first = 0, .count = 70000, .descending = false};
+  std::vector<char> scratch(static_cast<std::size_t>(ops::order_scratch_bytes(order, kFloat)) + 64);
+  const auto at = reinterpret_cast<std::uintptr_t>(scratch.data());
+  std::vector<I> out(70000);
+  const auto no_barrier = [] { FAIL() << "nobody else comes"; };
+  for (const int thread : {1, 0})
+    ops::order_rows(order, kFloat, x.data<float>(), out.data(),
+                    scratch.data() + ((at + 63) / 64 * 64 - at), {thread, 1000, no_barrier});
+  EXPECT_EQ(out, order_of(x, 0, 70000, false));
 }
 
 TEST(Sorting, AlongAnyDimension) {
