@@ -30,11 +30,17 @@ Expr erfc(Expr x);           // <= 6 ulp, tail and denormals included
 Expr erfinv(Expr x);         // <= 4 ulp
 Expr lgamma(Expr x);         // <= 2 ulp in F32; absolute 1e-13 near its roots in F64
 Expr digamma(Expr x);        // as lgamma; NaN at the negative integers
-Expr pow(Expr x, Expr y);    // <= 4 ulp; C99's special cases
-Expr sigmoid(Expr x);        // <= 4 ulp
-Expr rsqrt(Expr x);          // <= 2 ulp
-Expr fmod(Expr x, Expr y);   // exact (Op::Rem)
-Expr isnan(Expr x);          // Bool
+Expr i0(Expr x);             // <= 1 ulp in F32, as those below; 1e-14 relative in F64
+Expr i0e(Expr x);            // i0(x) e^-|x|
+Expr i1(Expr x);
+Expr i1e(Expr x);
+Expr erfcx(Expr x);         // e^(x^2) erfc(x)
+Expr ndtri(Expr x);         // NaN outside of [0, 1]
+Expr pow(Expr x, Expr y);   // <= 4 ulp; C99's special cases
+Expr sigmoid(Expr x);       // <= 4 ulp
+Expr rsqrt(Expr x);         // <= 2 ulp
+Expr fmod(Expr x, Expr y);  // exact (Op::Rem)
+Expr isnan(Expr x);         // Bool
 
 /// Philox4x32-10: word `word` (0..3) of the block at counter (I64) under the key (I64), as I32
 /// bits. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).

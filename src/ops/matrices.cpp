@@ -42,23 +42,6 @@ Tensor kron(const Arg& a, const Arg& b) {
   return make_reshape(mul(make_reshape(x, left), make_reshape(y, right)), out);
 }
 
-Tensor matrix_power(const Arg& x, Int n) {
-  LocScope scope(x.loc());
-  const Tensor t = x.tensor();
-  LILITH_CHECK(t.ndim() >= 2 && t.size(-1) == t.size(-2),
-               "matrix_power: got {}; need square matrices [..., M, M]", t.aval().str());
-  LILITH_CHECK(n >= 0, "matrix_power: n is {}; need n >= 0", n);
-  const Tensor one = eye(t.size(-1), {}, {.dtype = t.dtype(), .device = t.device()});
-  if (n == 0) return expand(one, t.shape());
-  return rounded_once(t, [&](Tensor square) {
-    Tensor out;
-    for (I left = n;; square = matmul(square, square)) {
-      if (left % 2 == 1) out = out.defined() ? matmul(out, square) : square;
-      if ((left /= 2) == 0) return out;
-    }
-  });
-}
-
 Tensor chain_matmul(const std::vector<Tensor>& matrices, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(!matrices.empty(), "chain_matmul: there is no matrix; need at least one");

@@ -39,5 +39,6 @@ std::vector<Case> elementwise_cases();
 std::vector<Case> structure_cases();
 std::vector<Case> composite_cases();
 std::vector<Case> sorting_cases();
+std::vector<Case> linalg_cases();
 
 }  // namespace lilith::testing

@@ -14,6 +14,9 @@ Table bindings() {
   bind_spatial(table);
   bind_losses(table);
   bind_composites(table);
+  bind_decompositions(table);
+  bind_fft(table);
+  bind_special(table);
   bind_sorting(table);
   return table;
 }

@@ -35,6 +35,9 @@ void bind_resampling(Table& table);
 void bind_spatial(Table& table);
 void bind_losses(Table& table);
 void bind_composites(Table& table);
+void bind_decompositions(Table& table);
+void bind_fft(Table& table);
+void bind_special(Table& table);
 void bind_sorting(Table& table);
 
 }  // namespace lilith::parity

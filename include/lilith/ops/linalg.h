@@ -42,8 +42,8 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands,
 Tensor cross(const Arg& a, const Arg& b, Dim dim = -1);
 /// Kronecker's product: [a_i b_i …], missing dimensions of 1 in front. Ref: torch.kron
 Tensor kron(const Arg& a, const Arg& b);
-/// x @ x @ … (n times) of square matrices [..., M, M]; n = 0: the identity. Errors: n < 0 (there is
-/// no inverse yet), a matrix that is not square. Ref: torch.matrix_power
+/// x @ x @ … (n times) of square matrices [..., M, M]; n = 0: the identity; n < 0: of the inverse.
+/// Errors: a matrix that is not square or, with n < 0, singular. Ref: torch.matrix_power
 Tensor matrix_power(const Arg& x, Int n);
 /// The product of matrices, from the left. Error: none. Ref: torch.chain_matmul
 Tensor chain_matmul(const std::vector<Tensor>& matrices,
