@@ -317,6 +317,31 @@ class Poisson : public Distribution {
   LILITH_DENSITY();
 };
 
+struct MultivariateNormalOptions {
+  lilith::detail::Named named = {};
+  Tensor covariance_matrix = {}, precision_matrix = {}, scale_tril = {};  // one of them
+};
+/// loc [..., k] and a matrix [..., k, k]: the covariance, its inverse, or the lower triangular L
+/// with L L^T the covariance. Error where a matrix is not positive-definite, when it runs.
+class MultivariateNormal : public Distribution {
+ public:
+  MultivariateNormal(const Arg& loc, const Tensor& covariance_matrix);
+  MultivariateNormal(const Arg& loc, const MultivariateNormalOptions& options);
+  Tensor loc, scale_tril;
+  Tensor covariance_matrix() const;
+
+ protected:
+  LILITH_DENSITY();
+  LILITH_ENTROPY();
+
+ private:
+  struct Parts {
+    Tensor loc, scale_tril;
+  };
+  explicit MultivariateNormal(const Parts& p);
+  static Parts parts(const Arg& loc, const MultivariateNormalOptions& options);
+};
+
 #undef LILITH_DENSITY
 #undef LILITH_ENTROPY
 #undef LILITH_CDF
@@ -390,6 +415,8 @@ Tensor kl_divergence(const HalfNormal& p, const HalfNormal& q,
 Tensor kl_divergence(const Gumbel& p, const Gumbel& q,
                      SourceLocation loc = SourceLocation::current());
 Tensor kl_divergence(const OneHotCategorical& p, const OneHotCategorical& q,
+                     SourceLocation loc = SourceLocation::current());
+Tensor kl_divergence(const MultivariateNormal& p, const MultivariateNormal& q,
                      SourceLocation loc = SourceLocation::current());
 template <class D>
 Tensor kl_divergence(const Independent<D>& p, const Independent<D>& q,

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "lilith/lilith.h"
 #include "support/expect_error.h"
@@ -145,6 +146,36 @@ TEST(Distributions, PartsOfEvents) {
   const OneHotCategorical c(tensor({1.0, 3.0}));
   EXPECT_EQ(c.sample({5}).sum(-1).to_vector<float>(), std::vector<float>(5, 1));
   EXPECT_NEAR(number(c.log_prob(tensor({0.f, 1.f}))), std::log(0.75), 1e-6);
+}
+
+TEST(Distributions, Vectors) {
+  manual_seed(4);
+  const Tensor loc = tensor({1.0, -1.0}, {.dtype = kFloat64}),
+               covariance = tensor({{2.0, 0.5}, {0.5, 1.0}}, {.dtype = kFloat64}),
+               x = tensor({0.5, 0.25}, {.dtype = kFloat64});
+  const MultivariateNormal d(loc, covariance);
+  // d^T inverse(covariance) d with d = (-0.5, 1.25), the determinant 1.75.
+  const double quadratic = (1 * 0.25 - 2 * 0.5 * -0.625 + 2 * 1.5625) / 1.75;
+  EXPECT_NEAR(number(d.log_prob(x)),
+              -quadratic / 2 - std::log(2 * std::numbers::pi) - std::log(1.75) / 2, 1e-9);
+  EXPECT_NEAR(number(d.entropy()), 1 + std::log(2 * std::numbers::pi) + std::log(1.75) / 2, 1e-9);
+  const MultivariateNormal same(loc, {.scale_tril = d.scale_tril}),
+      by_precision(loc, {.precision_matrix =
+                             tensor({{1.0, -0.5}, {-0.5, 2.0}}, {.dtype = kFloat64}) / 1.75});
+  EXPECT_NEAR(number(same.log_prob(x)), number(d.log_prob(x)), 1e-9);
+  EXPECT_NEAR(number(by_precision.log_prob(x)), number(d.log_prob(x)), 1e-9);
+  EXPECT_NEAR(number(kl_divergence(d, by_precision)), 0, 1e-9);
+  const MultivariateNormal apart(zeros({2}, {.dtype = kFloat64}), eye(2).to(kFloat64));
+  const Normal rows(tensor({1.0, -1.0}, {.dtype = kFloat64}), 1.0);
+  EXPECT_NEAR(number(kl_divergence(MultivariateNormal(loc, eye(2).to(kFloat64)), apart)),
+              number(kl_divergence(rows, Normal(f64(0), 1.0)).sum()), 1e-9);
+  const Tensor draws = d.rsample({20000});
+  EXPECT_TRUE(allclose(cov(draws.t()), covariance, 0.1, 0.05));
+  EXPECT_EQ(MultivariateNormal(zeros({3, 1, 2}), eye(2)).log_prob(zeros({5, 3, 4, 2})).shape(),
+            (Shape{5, 3, 4}));
+  const auto [value, slope] =
+      grad([&](Tensor c) { return MultivariateNormal(loc, c).log_prob(x); }, covariance);
+  EXPECT_TRUE(isfinite(slope).all().item<bool>());
 }
 
 TEST(Distributions, CompiledPolicyStep) {
