@@ -66,6 +66,15 @@ Tensor narrow(NodeImpl& x, const Drop& drop) {
                {{"shape", shape.vec()}, {"dims", renumbered(dims, drop)}});
 }
 
+/// Whether a dimension is of extent 1 in the result and in all operands.
+bool is_unit(const NodeImpl& n, std::size_t d) {
+  const auto in = [d](const Aval& a) {
+    return a.shape.size() > d && a.shape[static_cast<int>(d)] == 1;
+  };
+  return in(n.aval) &&
+         std::ranges::all_of(n.inputs, [&](const NodeImpl* x) { return in(x->aval); });
+}
+
 /// Whether the op leaves a dimension alone, whose extent is 1.
 bool leaves_alone(const NodeImpl& n, std::size_t d) {
   const std::optional<DimAttrs>& dims = n.op->dims;
@@ -98,7 +107,7 @@ Tensor sink(NodeImpl& n) {
     if (drop.empty()) drop = units(*x);
   if (drop.size() != n.aval.shape.size()) return {};
   for (std::size_t d = 0; d < drop.size(); ++d)
-    drop[d] = drop[d] && n.aval.shape[static_cast<int>(d)] == 1 && leaves_alone(n, d);
+    drop[d] = drop[d] && is_unit(n, d) && leaves_alone(n, d);
   if (std::ranges::none_of(drop, std::identity())) return {};
   for (const NodeImpl* x : n.inputs)
     if (!is_narrow_for_nothing(*x)) return {};
