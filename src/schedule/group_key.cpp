@@ -96,10 +96,12 @@ class Writer {
     nodes_.push_back(n);
   }
   void describe(const NodeImpl* n) {
-    add(b_.buffer(n) >= 0 ? 0 : reinterpret_cast<std::uintptr_t>(n->op.operator->()));
+    // A constant that is an output lies in memory too, but is read as the number that it is.
+    const bool is_read = b_.buffer(n) >= 0 && n->op != &ir::constant_op();
+    add(is_read ? 0 : reinterpret_cast<std::uintptr_t>(n->op.operator->()));
     add(static_cast<std::uint64_t>(n->aval.dtype));
     add(n->aval.shape);
-    if (b_.buffer(n) >= 0) return;
+    if (is_read) return;
     add(n->attrs.hash());
     add(n->inputs.size());
   }

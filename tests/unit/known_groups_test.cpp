@@ -94,5 +94,23 @@ TEST(KnownGroups, ArePlannedAsIfTheyWereNew) {
   }
 }
 
+// The first step of a recurrence, whose state is a number that a product needs in memory, is not
+// its second.
+TEST(KnownGroups, ANumberInMemoryIsNoTensor) {
+  const Tensor x = rand({2, 8}), w = rand({4, 8});
+  const auto cell = [&](const Tensor& h, const Tensor& c) {
+    const std::vector<Tensor> gates = chunk(matmul(h, w) + x, 2, 1);
+    return sigmoid(gates[0]) * c + tanh(gates[1]);
+  };
+  Tensor h = zeros({2, 4}), c = h, second;
+  for (int step = 0; step < 2; ++step) {
+    c = cell(h, c);
+    h = tanh(c);
+    eval(h, c);
+    if (step == 0) second = cell(h, c * 2 - c);
+  }
+  EXPECT_TRUE(allclose(c, second, 1e-5, 1e-6));
+}
+
 }  // namespace
 }  // namespace lilith::schedule
