@@ -100,11 +100,18 @@ void bind_spectra(Table& t) {
   t["linalg.eigvalsh"] = [](const Call& c) {
     return one(linalg::eigvalsh(c.operand(0), c.text(1, "UPLO", "L")));
   };
-  for (const char* name : {"svd_lowrank", "pca_lowrank"}) {
-    t[name] = [](const Call&) -> std::vector<Tensor> {
-      throw Unsupported("the signs of the vectors follow from draws of PyTorch's generator");
-    };
-  }
+  t["svd_lowrank"] = [](const Call& c) -> std::vector<Tensor> {
+    const Tensor a = matmul(c.tensor(0), transpose(c.tensor(1), -2, -1));
+    const auto [u, s, v] = svd_lowrank(a, Int(c.integer(-1, "q", 6)), c.integer(-1, "niter", 2),
+                                       c.maybe_tensor(-1, "M"));
+    return {u, s, v};
+  };
+  t["pca_lowrank"] = [](const Call& c) -> std::vector<Tensor> {
+    const Tensor a = matmul(c.tensor(0), transpose(c.tensor(1), -2, -1));
+    const auto [u, s, v] = pca_lowrank(a, Int(c.integer(-1, "q", 6)), c.flag(-1, "center", true),
+                                       c.integer(-1, "niter", 2));
+    return {u, s, v};
+  };
   t["pinverse"] = [](const Call& c) {
     return one(pinverse(c.operand(0), c.real(1, "rcond", 1e-15)));
   };
