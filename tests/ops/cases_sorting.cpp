@@ -10,25 +10,24 @@ using Ts = std::vector<Tensor>;
 Tensor at(const Ts& x, const Tensor& numbers) { return numbers.to(x[0].device()); }
 
 std::vector<Case> scatter_cases() {
-  std::vector<Case> out;
-  for (const auto& [op, how] : {std::pair("scatter_reduce", "sum"),
-                                {"scatter_mul", "prod"},
-                                {"scatter_reduce", "mean"},
-                                {"scatter_max", "amax"},
-                                {"scatter_min", "amin"}}) {
-    for (const bool self : {true, false})
-      out.push_back(
-          {op, {{{4, 3}}, {{5, 2}, 0, 3, DType::I64}, {{5, 3}}}, [how = how, self](const Ts& x) {
-             return scatter_reduce(x[0], 0, x[1], x[2], how, self);
-           }});
-    out.push_back({"segment_reduce", {{{6, 2}}}, [how = how](const Ts& x) {
-                     const std::string name = how;
-                     return segment_reduce(
-                         x[0], name[0] == 'a' ? name.substr(1) : name,
-                         {.lengths = at(x, tensor({2, 0, 3, 1})), .initial = 1.5});
-                   }});
-  }
-  return out;
+  const auto scattered = [](const char* op, const char* how, bool self) {
+    return Case{op, {{{4, 3}}, {{5, 2}, 0, 3, DType::I64}, {{5, 3}}}, [how, self](const Ts& x) {
+                  return scatter_reduce(x[0], 0, x[1], x[2], how, self);
+                }};
+  };
+  const auto segments = [](const char* how) {
+    return Case{"segment_reduce", {{{6, 2}}}, [how](const Ts& x) {
+                  const Tensor lengths = at(x, tensor({2, 0, 3, 1}));
+                  return segment_reduce(x[0], how, {.lengths = lengths, .initial = 1.5});
+                }};
+  };
+  return {scattered("scatter_reduce", "sum", false),
+          scattered("scatter_reduce", "mean", true),
+          scattered("scatter_mul", "prod", true),
+          scattered("scatter_max", "amax", false),
+          scattered("scatter_min", "amin", true),
+          segments("mean"),
+          segments("max")};
 }
 
 }  // namespace
