@@ -61,7 +61,8 @@ TEST(SpellingErrors, Composites) {
   EXPECT_ERROR_HERE(x.renorm(0, 0, 1), "renorm: p is 0 and maxnorm 1; need p > 0, maxnorm >= 0");
   EXPECT_ERROR_HERE(x.matrix_power(2),
                     "matrix_power: got f32[2,3]; need square matrices [..., M, M]");
-  EXPECT_ERROR_HERE(m.matrix_power(-1), "matrix_power: n is -1; need n >= 0");
+  EXPECT_ERROR_HERE(m.to(kInt64).matrix_power(-1),
+                    "matrix_power: n is -1 of i64[3,3]; integers have no inverse");
   EXPECT_ERROR_HERE(as_strided(x, {3, 3}, {2, 1}),
                     "as_strided: places 0 to 6 of f32[2,3]; need them within its 6 elements");
   EXPECT_ERROR_HERE(m.diagonal_scatter(zeros(2)),
