@@ -35,6 +35,7 @@ struct Options {
   std::string model, save_initial, html, device = "cpu";
   int steps = 20, curve = 5, batches = 40, threads = 0;
   std::int64_t batch = 0, seed = 0;
+  std::vector<std::int64_t> before;
   double lr = 1e-3;
   bool json = false, infer = false, losses = false;
 };
@@ -70,6 +71,10 @@ Timing time_steps(Workload& w, const Options& o) {
   for (int i = 0; i < std::min(steps, o.batches); ++i) {
     const Batch b = w.batch(i);
     batches.push_back({b.x.to(device), b.y.to(device)});
+  }
+  for (const std::int64_t n : o.before) {
+    double ms = 0;
+    step(w, {batches[0].x.narrow(0, 0, n), batches[0].y.narrow(0, 0, n)}, o.infer, &ms);
   }
   Timing t;
   for (int i = 0; i < steps; ++i) {
@@ -165,6 +170,10 @@ void add_options(CLI::App& app, Options& o) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--batch", o.batch, "Examples a step (default 16, 64, 128)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--before", o.before,
+                 "Examples of steps that run before, fewer than in a batch: what is timed is then "
+                 "the program for all sizes")
       ->check(CLI::PositiveNumber);
   app.add_option("--lr", o.lr, "Of Adam")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "Threads to run on (default: the cores there are)")
