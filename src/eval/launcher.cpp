@@ -91,10 +91,14 @@ class CpuLauncher final : public Launcher {
       grow_scratch(instance, 1);
       run_thread(context, 0, 1);
     } else {
-      run_on_team(context, [](void* c, int thread, int n) {
+      const auto task = [](void* c, int thread, int n) {
         const auto& ctx = *static_cast<Context*>(c);
-        ctx.launcher.run_thread(ctx, thread, n);
-      });
+        try {
+          ctx.launcher.run_thread(ctx, thread, n);
+        } catch (const Left&) {
+        }
+      };
+      run_on_team(context, task, true);
     }
   }
 
@@ -115,10 +119,11 @@ class CpuLauncher final : public Launcher {
     set_params(instance);
     std::vector<double> ms(code_.launches.size());
     Context context{*this, instance, flush_denormal(), &ms};
-    run_on_team(context, [](void* c, int thread, int n) {
+    const auto task = [](void* c, int thread, int n) {
       const auto& ctx = *static_cast<Context*>(c);
       ctx.launcher.time_thread(ctx, thread, n);
-    });
+    };
+    run_on_team(context, task, false);
     return ms;
   }
 
@@ -166,11 +171,21 @@ class CpuLauncher final : public Launcher {
 
   // The number of threads of a run is fixed when it begins: another thread may resize the team at
   // any time before.
-  static void run_on_team(Context& context, ThreadTeam::Task task) {
-    ThreadTeam::instance().run(task, &context, [](void* c, int num_threads) {
+  static void run_on_team(Context& context, ThreadTeam::Task task, bool may_leave) {
+    const auto prepare = [](void* c, int num_threads) {
       const auto& ctx = *static_cast<Context*>(c);
       ctx.launcher.grow_scratch(ctx.instance, num_threads);
-    });
+    };
+    ThreadTeam::instance().run(task, &context, prepare, may_leave);
+  }
+
+  /// A thread has left the run: thread 0 does the rest.
+  struct Left {};
+  /// All threads meet; how many go on.
+  static int meet(int thread, int num_threads) {
+    if (num_threads == 1 || ThreadTeam::instance().meet(thread)) return num_threads;
+    if (thread != 0) throw Left{};
+    return 1;
   }
 
   void grow_scratch(Instance& instance, int num_threads) const {
@@ -178,25 +193,30 @@ class CpuLauncher final : public Launcher {
       instance.scratch.push_back(Storage::allocate(scratch_bytes_));
   }
 
-  static void call(const Launch& l, Instance& instance, int thread, int num_threads) {
+  // How many threads go on.
+  static int call(const Launch& l, Instance& instance, int thread, int num_threads) {
     void* scratch = instance.scratch.empty()
                         ? nullptr
                         : instance.scratch[static_cast<std::size_t>(thread)]->data();
-    call(l, instance.params.data() + l.params, thread, num_threads, scratch, &instance.failure);
+    return call(l, instance.params.data() + l.params, thread, num_threads, scratch,
+                &instance.failure);
   }
 
-  KERNEL_CALL static void call(const Launch& l, void* const* params, int thread, int num_threads,
-                               void* scratch, std::exception_ptr* failure) {
-    if (l.single && thread != 0) return;
+  KERNEL_CALL static int call(const Launch& l, void* const* params, int thread, int num_threads,
+                              void* scratch, std::exception_ptr* failure) {
+    if (l.single && thread != 0) return num_threads;
     const int n = l.single ? 1 : num_threads;
-    if (l.loop)
-      LoopRun(*l.loop, params, thread, n, scratch, failure).run();
-    else if (l.call && !l.call->may_fail())
+    if (l.loop) {
+      const int left = LoopRun(*l.loop, params, thread, n, scratch, failure).run();
+      return l.single ? num_threads : left;
+    }
+    if (l.call && !l.call->may_fail())
       run_sort(*l.call, params, thread, n);
     else if (l.call)
       run_host_call(*l.call, l.loc, params, failure);
     else
       l.fn(params, thread, n, scratch);
+    return num_threads;
   }
 
   /// A thread's part of a loop. Each thread has pointers of its own, which it moves on.
@@ -211,7 +231,8 @@ class CpuLauncher final : public Launcher {
           scratch_(scratch),
           failure_(failure) {}
 
-    void run() {
+    /// How many threads go on.
+    int run() {
       std::int64_t steps = 0;
       switch (loop_.plan.kind) {
         case schedule::LoopPlan::Kind::Scan:
@@ -225,15 +246,14 @@ class CpuLauncher final : public Launcher {
           break;
       }
       copy_results(steps);
+      return num_threads_;
     }
 
    private:
     using Place = schedule::LoopPlan::Place;
 
     static bool is_true(const void* value) { return *static_cast<const bool*>(value); }
-    void barrier() const {
-      if (num_threads_ > 1) ThreadTeam::instance().barrier();
-    }
+    void barrier() { num_threads_ = meet(thread_, num_threads_); }
 
     char* address(const Place& p, std::int64_t step) const {
       if (step == 0 && p.first >= 0) return static_cast<char*>(buffers_[p.first]);
@@ -255,7 +275,8 @@ class CpuLauncher final : public Launcher {
       for (std::size_t i = step == 0 ? 0 : body.once; i < body.launches.size(); ++i) {
         const Launch& l = body.launches[i];
         if (l.barrier_before) barrier();
-        call(l, params_.data() + l.params, thread_, num_threads_, scratch_, failure_);
+        num_threads_ =
+            call(l, params_.data() + l.params, thread_, num_threads_, scratch_, failure_);
       }
     }
 
@@ -271,7 +292,7 @@ class CpuLauncher final : public Launcher {
       return is_true(asks);
     }
 
-    void copy_results(std::int64_t steps) const {
+    void copy_results(std::int64_t steps) {
       if (loop_.plan.results.empty()) return;
       barrier();
       if (thread_ != 0) return;
@@ -281,7 +302,8 @@ class CpuLauncher final : public Launcher {
 
     const LoopCode& loop_;
     void* const* buffers_;  // of the launch
-    const int thread_, num_threads_;
+    const int thread_;
+    int num_threads_;
     void* scratch_;
     std::exception_ptr* failure_;  // thread 0's: it alone calls the host
     std::vector<void*> params_;    // of a body in a step
@@ -290,8 +312,8 @@ class CpuLauncher final : public Launcher {
   void run_thread(const Context& c, int thread, int num_threads) const {
     const runtime::DenormalMode mode(c.flush);
     for (const Launch& l : code_.launches) {
-      if (l.barrier_before && num_threads > 1) ThreadTeam::instance().barrier();
-      call(l, c.instance, thread, num_threads);
+      if (l.barrier_before) num_threads = meet(thread, num_threads);
+      num_threads = call(l, c.instance, thread, num_threads);
     }
   }
 

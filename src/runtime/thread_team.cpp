@@ -23,13 +23,18 @@ constexpr int kSpinsBetween = 20000;
 // More than any machine has cores; a slip of the hand must not take every process it grants.
 constexpr int kMostThreads = 4096;
 
+// Of the caller of a run: how long it slept in it.
+thread_local Pace::Duration slept;
+
 // Waits until `word` differs from `old`: spins, then sleeps in the kernel.
 void wait_while_equal(std::atomic<std::uint32_t>& word, std::uint32_t old, int spins) {
   for (int i = 0; i < spins; ++i) {
     if (word.load(std::memory_order_acquire) != old) return;
     cpu_pause();
   }
+  const Pace::Clock::time_point start = Pace::Clock::now();
   while (word.load(std::memory_order_acquire) == old) word.wait(old, std::memory_order_acquire);
+  slept += Pace::Clock::now() - start;
 }
 
 }  // namespace
@@ -108,27 +113,48 @@ void ThreadTeam::work(int thread, std::uint32_t seen) {
     wait_while_equal(epoch_, seen, spin_.load(std::memory_order_relaxed) ? kSpinsBetween : 0);
     seen = epoch_.load(std::memory_order_acquire);
     if (stopping_.load(std::memory_order_acquire)) return;
-    task_(context_, thread, size());
+    task_(context_, thread, running_);
     barrier();
   }
 }
 
-void ThreadTeam::run(Task task, void* context, Prepare prepare) {
+void ThreadTeam::run(Task task, void* context, Prepare prepare, bool may_leave) {
   std::lock_guard lock(turn_);
   // The child of a fork gets its threads when it first needs them.
   if (static_cast<int>(workers_.size()) + 1 != size()) start(size());
-  if (prepare) prepare(context, size());
-  if (size() == 1) return task(context, 0, 1);
+  start_ = Pace::Clock::now();
+  const bool alone = size() == 1 || !pace_.wants_team(start_);
+  if (prepare) prepare(context, alone ? 1 : size());
+  running_ = alone ? 1 : size();
+  if (alone) return task(context, 0, 1);
+  slept = {};
   task_ = task;
   context_ = context;
+  may_leave_ = may_leave;
+  const std::uint32_t none = phase_.load(std::memory_order_relaxed);
+  left_at_.store(none, std::memory_order_relaxed);
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
-  task(context, 0, size());
+  task(context, 0, running_);
   barrier();
+  const Pace::Clock::time_point end = Pace::Clock::now();
+  if (left_at_.load(std::memory_order_relaxed) != none)
+    pace_.pause(end);
+  else
+    pace_.note(end, end - start_, slept);
+}
+
+bool ThreadTeam::meet(int thread) {
+  const std::uint32_t next = phase_.load(std::memory_order_acquire) + 1;
+  if (thread == 0 && may_leave_ && slept > Pace::Duration{} &&
+      Pace::stalls(Pace::Clock::now() - start_, slept))
+    left_at_.store(next, std::memory_order_relaxed);  // which all see that meet
+  barrier();
+  return left_at_.load(std::memory_order_relaxed) != next;
 }
 
 void ThreadTeam::barrier() {
-  const auto n = static_cast<std::uint32_t>(size());
+  const auto n = static_cast<std::uint32_t>(running_);
   if (n == 1) return;
   const std::uint32_t phase = phase_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {

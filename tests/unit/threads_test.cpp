@@ -12,6 +12,7 @@
 #include "lilith/ops.h"
 #include "lilith/runtime.h"
 #include "lilith/transforms.h"
+#include "runtime/pace.h"
 #include "runtime/thread_team.h"
 
 namespace lilith {
@@ -165,7 +166,45 @@ TEST(Threads, WhatAPreparationThrowsReachesTheCaller) {
   const auto count = [](void* p, int, int) { ++*static_cast<std::atomic<int>*>(p); };
   std::atomic<int> threads{0};
   team.run(count, &threads);
-  EXPECT_EQ(threads, team.size());
+  EXPECT_TRUE(threads == team.size() || threads == 1);
+}
+
+using Pace = runtime::Pace;
+constexpr std::chrono::milliseconds ms(int n) { return std::chrono::milliseconds(n); }
+
+TEST(Pace, RunsOnTheTeamWhereThatIsFaster) {
+  Pace pace;
+  Pace::Clock::time_point now = Pace::Clock::now();
+  for (int k = 0; k < 100; ++k, now += ms(1)) {
+    EXPECT_TRUE(pace.wants_team(now));
+    pace.note(now, ms(1), std::chrono::microseconds(400));
+  }
+}
+
+TEST(Pace, RunsAloneForAWhileWhereTheOthersDoNotRun) {
+  Pace pace;
+  Pace::Clock::time_point now = Pace::Clock::now();
+  pace.note(now, ms(3), ms(2));
+  EXPECT_TRUE(pace.wants_team(now));  // too little to tell
+  pace.note(now, ms(3), ms(2));
+  EXPECT_FALSE(pace.wants_team(now));
+  EXPECT_FALSE(pace.wants_team(now + ms(19)));
+  EXPECT_TRUE(pace.wants_team(now + ms(20)));
+  // As long as it stays so, twice as long each time.
+  int tries = 0;
+  for (int k = 0; k < 10000; ++k, now += ms(1)) {
+    if (!pace.wants_team(now)) continue;
+    ++tries;
+    pace.note(now, ms(8), ms(6));
+  }
+  EXPECT_LE(tries, 24);
+  // Soon after the others are there again it is the team that runs.
+  now += ms(640);
+  EXPECT_TRUE(pace.wants_team(now));
+  pace.note(now, ms(8), ms(1));
+  pace.note(now, ms(8), ms(6));
+  EXPECT_FALSE(pace.wants_team(now + ms(19)));
+  EXPECT_TRUE(pace.wants_team(now + ms(20)));
 }
 
 }  // namespace
