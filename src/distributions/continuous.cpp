@@ -87,7 +87,7 @@ Laplace::Laplace(const detail::Pair& p)
     : Distribution("Laplace", p.a.shape()), loc(p.a), scale(p.b) {}
 Tensor Laplace::draw(const Shape& shape) const {
   const Tensor u = uniform_like(extended(shape), loc) - 0.5;
-  return loc - scale * sign(u) * log1p(-2 * abs(u));
+  return (loc - scale * sign(u) * log1p(-2 * abs(u))).to(loc.dtype());
 }
 Tensor Laplace::log_density(const Tensor& x) const {
   return -log(2 * scale) - abs(x - loc) / scale;
@@ -104,7 +104,8 @@ Cauchy::Cauchy(const Arg& median, const Arg& spread)
     : Cauchy(detail::Pair("Cauchy", "scale", median, spread)) {}
 Cauchy::Cauchy(const detail::Pair& p) : Distribution("Cauchy", p.a.shape()), loc(p.a), scale(p.b) {}
 Tensor Cauchy::draw(const Shape& shape) const {
-  return loc + scale * tan(std::numbers::pi * (uniform_like(extended(shape), loc) - 0.5));
+  const Tensor u = uniform_like(extended(shape), loc);
+  return (loc + scale * tan(std::numbers::pi * (u - 0.5))).to(loc.dtype());
 }
 Tensor Cauchy::log_density(const Tensor& x) const {
   return -std::log(std::numbers::pi) - log(scale) - log1p(square((x - loc) / scale));
@@ -141,7 +142,7 @@ Gumbel::Gumbel(const Arg& mode, const Arg& spread)
     : Gumbel(detail::Pair("Gumbel", "scale", mode, spread)) {}
 Gumbel::Gumbel(const detail::Pair& p) : Distribution("Gumbel", p.a.shape()), loc(p.a), scale(p.b) {}
 Tensor Gumbel::draw(const Shape& shape) const {
-  return loc - scale * log(-log(uniform_like(extended(shape), loc)));
+  return (loc - scale * log(-log(uniform_like(extended(shape), loc)))).to(loc.dtype());
 }
 Tensor Gumbel::log_density(const Tensor& x) const {
   const Tensor y = (loc - x) / scale;
@@ -160,7 +161,7 @@ Exponential::Exponential(const Arg& r)
         return positive_parameter("Exponential", "rate", r);
       }()) {}
 Tensor Exponential::draw(const Shape& shape) const {
-  return -log(uniform_like(extended(shape), rate)) / rate;
+  return (-log(uniform_like(extended(shape), rate)) / rate).to(rate.dtype());
 }
 Tensor Exponential::log_density(const Tensor& x) const {
   return where_inside(x >= 0, log(rate) - rate * x);

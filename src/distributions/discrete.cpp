@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "distributions/parameters.h"
 #include "lilith/ops/sampling.h"
 #include "ops/operand.h"
@@ -7,10 +9,17 @@
 namespace lilith::distributions {
 namespace {
 
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
 /// Probabilities of an outcome and its logits, one from the other.
 struct Odds {
   Tensor probs, logits;
 };
+
+Shape shape_of(const char* name, const ProbsOrLogits& o, SourceLocation loc) {
+  const LocScope scope(loc, name);
+  return one_of(name, o).shape();
+}
 
 Odds odds_of_probs(const char* name, const Arg& probs) {
   const LocScope scope(probs.loc(), name);
@@ -18,7 +27,10 @@ Odds odds_of_probs(const char* name, const Arg& probs) {
     LILITH_CHECK(*number >= 0 && *number <= 1, "{}: probs is {}; need 0 <= probs <= 1", name,
                  *number);
   const Tensor p = floating_parameter(name, "probs", probs);
-  return {p, log(p) - log1p(-p)};
+  // At 0 and 1 without a gradient, which would be NaN.
+  const Tensor inner = where(logical_or(p == 0, p == 1), 0.5, p);
+  const Tensor logits = log(inner) - log1p(-inner);
+  return {p, where(p == 0, -kInf, where(p == 1, kInf, logits))};
 }
 Odds odds_of(const char* name, const ProbsOrLogits& o, SourceLocation loc) {
   const LocScope scope(loc, name);
@@ -33,12 +45,7 @@ Tensor log_of_one(const Tensor& logits) { return logsigmoid(logits); }
 Tensor log_of_zero(const Tensor& logits) { return logsigmoid(-logits); }
 
 Tensor entropy_of_odds(const Tensor& probs, const Tensor& logits) {
-  return -(probs * log_of_one(logits) + (1 - probs) * log_of_zero(logits));
-}
-
-// 0 where a probability is 0 times whatever log it has.
-Tensor times_log(const Tensor& number, const Tensor& log_p) {
-  return where(number == 0, 0.0, number * log_p);
+  return -(times_log(probs, log_of_one(logits)) + times_log(1 - probs, log_of_zero(logits)));
 }
 
 }  // namespace
@@ -48,7 +55,7 @@ Bernoulli::Bernoulli(const Arg& p) : Distribution("Bernoulli", p.tensor().shape(
   probs = o.probs, logits = o.logits;
 }
 Bernoulli::Bernoulli(const ProbsOrLogits& o, SourceLocation loc)
-    : Distribution("Bernoulli", one_of("Bernoulli", o).shape(), {}, false) {
+    : Distribution("Bernoulli", shape_of("Bernoulli", o, loc), {}, false) {
   const Odds odds = odds_of("Bernoulli", o, loc);
   probs = odds.probs, logits = odds.logits;
 }
@@ -67,12 +74,12 @@ Geometric::Geometric(const Arg& p) : Distribution("Geometric", p.tensor().shape(
   probs = o.probs, logits = o.logits;
 }
 Geometric::Geometric(const ProbsOrLogits& o, SourceLocation loc)
-    : Distribution("Geometric", one_of("Geometric", o).shape(), {}, false) {
+    : Distribution("Geometric", shape_of("Geometric", o, loc), {}, false) {
   const Odds odds = odds_of("Geometric", o, loc);
   probs = odds.probs, logits = odds.logits;
 }
 Tensor Geometric::draw(const Shape& shape) const {
-  return floor(log(uniform_like(extended(shape), probs)) / log1p(-probs));
+  return floor(log(uniform_like(extended(shape), probs)) / log1p(-probs)).to(probs.dtype());
 }
 Tensor Geometric::log_density(const Tensor& x) const {
   return times_log(x, log_of_zero(logits)) + log_of_one(logits);
@@ -83,12 +90,14 @@ Tensor Geometric::variance_of() const { return (1 / probs - 1) / probs; }
 
 Binomial::Binomial(Int count, const Arg& p)
     : Distribution("Binomial", p.tensor().shape(), {}, false), total_count(count) {
+  const LocScope scope(p.loc(), "Binomial");
   const Odds o = odds_of_probs("Binomial", p);
   LILITH_CHECK(count >= 0, "Binomial: total_count is {}; need total_count >= 0", count);
   probs = o.probs, logits = o.logits;
 }
 Binomial::Binomial(Int count, const ProbsOrLogits& o, SourceLocation loc)
-    : Distribution("Binomial", one_of("Binomial", o).shape(), {}, false), total_count(count) {
+    : Distribution("Binomial", shape_of("Binomial", o, loc), {}, false), total_count(count) {
+  const LocScope scope(loc, "Binomial");
   const Odds odds = odds_of("Binomial", o, loc);
   LILITH_CHECK(count >= 0, "Binomial: total_count is {}; need total_count >= 0", count);
   probs = odds.probs, logits = odds.logits;
@@ -109,33 +118,53 @@ Tensor Binomial::entropy_of() const {
   const Tensor number =
       reshape(arange(total_count + 1, {.dtype = probs.dtype(), .device = probs.device()}), shape);
   const Tensor log_p = log_density(number);
-  return -sum(exp(log_p) * log_p, 0);
+  return -sum(times_log(exp(log_p), log_p), 0);
 }
 Tensor Binomial::mean_of() const { return probs * total_count; }
 Tensor Binomial::variance_of() const { return probs * (1 - probs) * total_count; }
 
 namespace {
 
-Shape rows_of(const char* name, const Tensor& t) {
-  LILITH_CHECK(t.ndim() >= 1, "{}: parameters are {}; need at least 1 dimension, the classes", name,
-               t.aval().str());
+Shape rows_of(const Tensor& t) {
+  LILITH_CHECK(
+      t.ndim() >= 1 && t.size(-1) >= 1,
+      "Categorical: parameters are {}; need at least 1 dimension, the classes, and 1 class",
+      t.aval().str());
   return Shape(t.shape().begin(), t.shape().size() - 1);
+}
+Shape rows_of(const Arg& probs) {
+  const LocScope scope(probs.loc(), "Categorical");
+  return rows_of(probs.tensor());
+}
+Shape rows_of(const ProbsOrLogits& o, SourceLocation loc) {
+  const LocScope scope(loc, "Categorical");
+  return rows_of(one_of("Categorical", o));
+}
+
+Odds classes_of_probs(const Arg& probs) {
+  const LocScope scope(probs.loc(), "Categorical");
+  const Tensor given = floating_parameter("Categorical", "probs", probs);
+  const Tensor p = given / sum(given, -1, true);
+  // At 0 without a gradient, which would be NaN.
+  return {p, where(p == 0, -kInf, log(where(p == 0, 1.0, p)))};
+}
+Odds classes_of(const ProbsOrLogits& o, SourceLocation loc) {
+  const LocScope scope(loc, "Categorical");
+  if (o.probs.defined()) return classes_of_probs(o.probs);
+  const Tensor l = log_softmax(floating_parameter("Categorical", "logits", o.logits), -1);
+  return {exp(l), l};
 }
 
 }  // namespace
 
-Categorical::Categorical(const Arg& p) : Categorical(ProbsOrLogits{.probs = p.tensor()}) {}
+Categorical::Categorical(const Arg& p) : Distribution("Categorical", rows_of(p), {}, false) {
+  const Odds o = classes_of_probs(p);
+  probs = o.probs, logits = o.logits;
+}
 Categorical::Categorical(const ProbsOrLogits& o, SourceLocation loc)
-    : Distribution("Categorical", rows_of("Categorical", one_of("Categorical", o)), {}, false) {
-  const LocScope scope(loc, "Categorical");
-  if (o.probs.defined()) {
-    const Tensor p = floating_parameter("Categorical", "probs", o.probs);
-    probs = p / sum(p, -1, true);
-    logits = log(probs);
-  } else {
-    logits = log_softmax(floating_parameter("Categorical", "logits", o.logits), -1);
-    probs = exp(logits);
-  }
+    : Distribution("Categorical", rows_of(o, loc), {}, false) {
+  const Odds odds = classes_of(o, loc);
+  probs = odds.probs, logits = odds.logits;
 }
 Tensor Categorical::draw(const Shape& shape) const {
   const std::int64_t classes = probs.size(-1), rows = probs.numel() / classes,

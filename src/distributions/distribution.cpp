@@ -2,7 +2,7 @@
 
 #include "distributions/parameters.h"
 #include "ops/operand.h"
-#include "ops/primitives.h"
+#include "ops/sampling.h"
 
 // What all distributions have in common.
 namespace lilith::distributions {
@@ -74,10 +74,13 @@ const Tensor& one_of(const char* distribution, const ProbsOrLogits& o) {
   return o.probs.defined() ? o.probs : o.logits;
 }
 
+Tensor times_log(const Tensor& number, const Tensor& log_p) {
+  return number * where(number == 0, 0.0, log_p);
+}
+
 Tensor uniform_like(const Shape& shape, const Tensor& like) {
   const DType dtype = like.dtype() == DType::F64 ? DType::F64 : DType::F32;
-  const Tensor u = rand(shape, {.dtype = dtype, .device = like.device()});
-  return ops::make_cast(ops::shift(ops::scale(u, 1 - 0x1p-23), 0x1p-25), like.dtype());
+  return ops::open_uniform(shape, dtype, like.device());
 }
 
 Tensor detail::sum_of_last(const Tensor& x, std::int64_t dims) {
@@ -86,8 +89,9 @@ Tensor detail::sum_of_last(const Tensor& x, std::int64_t dims) {
   return all.empty() ? x : sum(x, IntList(all));
 }
 Shape detail::first_of(const Shape& shape, std::int64_t count) {
-  LILITH_CHECK(count >= 0, "Independent: more dimensions than the base's batch shape {} has",
-               shape.str());
+  LILITH_CHECK(count >= 0 && count <= shape.rank(),
+               "Independent: {} dimensions of the base's batch shape {}; need from 0 to {}",
+               shape.rank() - count, shape.str(), shape.rank());
   return Shape(shape.begin(), static_cast<std::size_t>(count));
 }
 Shape detail::last_of(const Distribution& base, std::int64_t count) {

@@ -57,7 +57,7 @@ Tensor Beta::draw(const Shape& shape) const {
   return a / (a + b);
 }
 Tensor Beta::log_density(const Tensor& x) const {
-  return xlogy(concentration1 - 1, x) + (concentration0 - 1) * log1p(-x) -
+  return xlogy(concentration1 - 1, x) + xlog1py(concentration0 - 1, -x) -
          log_beta(concentration1, concentration0);
 }
 Tensor Beta::entropy_of() const {

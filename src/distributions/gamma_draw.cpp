@@ -1,3 +1,4 @@
+#include <limits>
 #include <tuple>
 
 #include "distributions/parameters.h"
@@ -13,9 +14,11 @@ namespace {
 
 using Pair = std::tuple<Tensor, Tensor>;
 
-// Below 1 by way of concentration + 1.
+// Below 1 by way of concentration + 1. NaN of what is no concentration.
 Tensor drawn(const Tensor& a) {
   const Tensor is_small = a < 1, d = where(is_small, a + 1, a) - 1.0 / 3, c = rsqrt(9 * d);
+  const Tensor is_valid = logical_and(a > 0, a < std::numeric_limits<double>::infinity());
+  const Tensor start = where(is_valid, ones_like(a), std::numeric_limits<double>::quiet_NaN());
   const auto [v, done] = while_loop(
       [](const Pair& s) { return any(logical_not(std::get<1>(s))); },
       [&](const Pair& s) {
@@ -26,7 +29,7 @@ Tensor drawn(const Tensor& a) {
         const Tensor& was_done = std::get<1>(s);
         return Pair(where(was_done, std::get<0>(s), cube), logical_or(was_done, accepted));
       },
-      Pair(ones_like(a), zeros_like(a).to(kBool)));
+      Pair(start, logical_not(is_valid)));
   const Tensor power = log(uniform_like(a.shape(), a)) / a;
   return d * v * where(is_small, exp(where(is_small, power, 0.0)), 1.0);
 }

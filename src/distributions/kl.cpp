@@ -16,7 +16,8 @@ Tensor of_normals(const Tensor& mp, const Tensor& sp, const Tensor& mq, const Te
 
 // Of two outcomes with these logits.
 Tensor of_odds(const Tensor& probs, const Tensor& p, const Tensor& q) {
-  return probs * (logsigmoid(p) - logsigmoid(q)) + (1 - probs) * (logsigmoid(-p) - logsigmoid(-q));
+  return times_log(probs, logsigmoid(p) - logsigmoid(q)) +
+         times_log(1 - probs, logsigmoid(-p) - logsigmoid(-q));
 }
 
 Tensor of_dirichlets(const Tensor& p, const Tensor& q) {
@@ -83,7 +84,7 @@ Tensor kl_divergence(const Binomial& p, const Binomial& q, SourceLocation loc) {
 }
 Tensor kl_divergence(const Categorical& p, const Categorical& q, SourceLocation loc) {
   const LocScope scope(loc);
-  return sum(where(p.probs == 0, 0.0, p.probs * (p.logits - q.logits)), -1);
+  return sum(times_log(p.probs, p.logits - q.logits), -1);
 }
 Tensor kl_divergence(const Poisson& p, const Poisson& q, SourceLocation loc) {
   const LocScope scope(loc);
@@ -102,7 +103,7 @@ Tensor kl_divergence(const Gumbel& p, const Gumbel& q, SourceLocation loc) {
 }
 Tensor kl_divergence(const OneHotCategorical& p, const OneHotCategorical& q, SourceLocation loc) {
   const LocScope scope(loc);
-  return sum(where(p.probs == 0, 0.0, p.probs * (p.logits - q.logits)), -1);
+  return sum(times_log(p.probs, p.logits - q.logits), -1);
 }
 
 }  // namespace lilith::distributions

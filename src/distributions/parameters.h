@@ -21,7 +21,10 @@ Tensor positive_parameter(const char* distribution, const char* name, const Arg&
 /// Of the two that one is defined.
 const Tensor& one_of(const char* distribution, const ProbsOrLogits& options);
 
-/// Uniform in (0, 1), of like's dtype and device.
+/// number * log_p, but 0 where number is 0, whatever log_p is there, and so the gradients.
+Tensor times_log(const Tensor& number, const Tensor& log_p);
+
+/// Uniform in (0, 1) on like's device: f64 beside f64, else f32, since halves round to 0 and 1.
 Tensor uniform_like(const Shape& shape, const Tensor& like);
 
 /// A draw of Gamma(concentration, 1), with the gradient to it; floats of f32 or f64.

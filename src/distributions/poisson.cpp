@@ -1,3 +1,4 @@
+#include <limits>
 #include <tuple>
 
 #include "lilith/loops.h"
@@ -56,7 +57,11 @@ Tensor poisson(const Arg& rate, const std::optional<Generator>& generator) {
   const Tensor r = make_cast(given, DType::F64);
   const Tensor is_small = compare("lt", r, 10);
   const Tensor limit = exp(neg(r)), large = maximum(r, full_as(r, 10));
-  Draw start{full_as(r, 0), full_as(r, 1), make_full(r.shape(), 0, DType::Bool, r.device())};
+  // NaN of what is no rate.
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor is_valid = logical_and(ge(r, 0), compare("lt", r, infinity));
+  const Tensor none = full_as(r, std::numeric_limits<double>::quiet_NaN());
+  Draw start{make_select(is_valid, full_as(r, 0), none), full_as(r, 1), logical_not(is_valid)};
   const auto uniform = [&] { return open_uniform(r.shape(), DType::F64, r.device()); };
   const auto [number, product, done] = while_loop(
       [](const std::tuple<Tensor, Tensor, Tensor>& d) { return any(logical_not(std::get<2>(d))); },

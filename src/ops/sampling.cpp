@@ -33,8 +33,8 @@ Tensor checked(const char* op, const Tensor& x) {
   return x;
 }
 
-// The first element whose sum up to it is over a uniform part of the whole; those of probability 0
-// at the end are never it.
+// The first element whose sum up to it is over a uniform part of the whole; where rounding of the
+// sums makes it one of probability 0, the last before it that is not.
 Tensor with_replacement(const Tensor& p, I num_samples) {
   const int last = p.ndim() - 1;
   Shape shape = p.shape();
@@ -44,7 +44,8 @@ Tensor with_replacement(const Tensor& p, I num_samples) {
   const Tensor whole = slice_dim(sums, last, n - 1, n);
   const Tensor u = rand(shape, {.dtype = p.dtype(), .device = p.device()});
   const Tensor at = make_searchsorted(sums, mul(u, broadcast_last(whole, shape)), true);
-  return minimum(at, broadcast_last(make_searchsorted(sums, whole, false), shape));
+  const Tensor allowed = running_place(make_cast(compare("gt", p, 0), DType::I32), last, true);
+  return make_gather(allowed, last, minimum(at, full_as(at, static_cast<double>(n - 1))));
 }
 
 }  // namespace

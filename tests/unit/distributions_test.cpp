@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "lilith/lilith.h"
@@ -190,12 +191,86 @@ TEST(Distributions, CompiledPolicyStep) {
   EXPECT_TRUE(std::isfinite(number(l)));
 }
 
+// Where a probability is 0 or 1 nothing is NaN, gradients included.
+TEST(Distributions, CertainOutcomes) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto finite = [](const Tensor& t) { return isfinite(t).all().item<bool>(); };
+  const auto slope = [](auto f, const Tensor& at) { return std::get<1>(grad(f, at)); };
+  const Tensor masked = tensor({0.5, -inf, 1.0}), other = tensor({0.0, -inf, 0.0}),
+               no_second = tensor({0.25, 0.0, 0.75});
+  const auto entropy = [](Tensor l) { return Categorical({.logits = l}).entropy(); };
+  const auto divergence = [&](Tensor l) {
+    return kl_divergence(Categorical({.logits = l}), Categorical({.logits = other}));
+  };
+  const auto by_probs = [](Tensor p) { return Categorical(p).entropy(); };
+  const auto one_hot = [](Tensor l) {
+    return OneHotCategorical({.logits = l}).log_prob(tensor({1.f, 0.f, 0.f}));
+  };
+  EXPECT_TRUE(finite(slope(entropy, masked)));
+  EXPECT_TRUE(finite(slope(divergence, masked)));
+  EXPECT_TRUE(finite(slope(by_probs, no_second)));
+  EXPECT_TRUE(finite(slope(one_hot, masked)));
+  const Tensor certain = tensor({0.0, 1.0, 0.5}), half = full({3}, 0.5);
+  const auto all = [&](Tensor p) {
+    return (Bernoulli(p).entropy() + Binomial(3, p).entropy() +
+            kl_divergence(Bernoulli(p), Bernoulli(half)) +
+            kl_divergence(Binomial(3, p), Binomial(3, half)))
+        .sum();
+  };
+  EXPECT_TRUE(finite(all(certain)));
+  EXPECT_TRUE(finite(slope(all, certain)));
+  EXPECT_NEAR(number(Bernoulli(certain).entropy().sum()), std::numbers::ln2, 1e-6);
+  EXPECT_EQ(number(Geometric(ones({})).entropy()), 0);
+  EXPECT_NEAR(number(kl_divergence(Geometric(ones({})), Geometric(full({}, 0.5)))),
+              std::numbers::ln2, 1e-6);
+  EXPECT_EQ(number(Bernoulli(certain).log_prob(certain)[1]), 0);
+  EXPECT_NEAR(number(Beta(f64(2), 1.0).log_prob(f64(1))), std::log(2), 1e-12);
+}
+
+// Parameters that are none draw NaN, in a loop that ends.
+TEST(Distributions, ParametersThatAreNone) {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const std::vector<bool> is_nan{true, true, true, false};
+  const Tensor x = tensor({nan, -1.0, inf, 2.0});
+  EXPECT_EQ(isnan(Gamma(x, 1.0).sample()).to_vector<bool>(), is_nan);
+  EXPECT_EQ(isnan(poisson(x)).to_vector<bool>(), is_nan);
+}
+
+TEST(Distributions, DrawsOfHalvesAreFinite) {
+  manual_seed(5);
+  for (const DType dtype : {kBFloat16, kFloat16}) {
+    const Tensor at = full({8000}, 0.5, {.dtype = dtype});
+    for (const Tensor& x :
+         {Laplace(at, 1.0).sample(), Gumbel(at, 1.0).sample(), Cauchy(at, 1.0).sample(),
+          Exponential(at).sample(), Geometric(at).sample()}) {
+      EXPECT_EQ(x.dtype(), dtype);
+      EXPECT_TRUE(isfinite(x).all().item<bool>());
+    }
+  }
+}
+
 TEST(Distributions, Errors) {
   EXPECT_ERROR_HERE(Normal(0, -1), "Normal: scale is -1; need scale > 0");
   EXPECT_ERROR_HERE(Bernoulli(0.5).rsample(),
                     "Bernoulli: has no rsample: its values are discrete; use sample and log_prob");
   EXPECT_ERROR_HERE(Poisson(2.0).entropy(), "Poisson: has no entropy in closed form");
   EXPECT_ERROR_HERE(Uniform(2, 1), "Uniform: [2, 1); need low < high");
+  EXPECT_ERROR_HERE(Bernoulli(ProbsOrLogits{}),
+                    "Bernoulli: got neither of probs and logits; need one of them");
+  EXPECT_ERROR_HERE(Binomial(-1, 0.5), "Binomial: total_count is -1; need total_count >= 0");
+  EXPECT_ERROR_HERE(Binomial(-1, {.probs = f64(0.5)}),
+                    "Binomial: total_count is -1; need total_count >= 0");
+  EXPECT_ERROR_HERE(Categorical(ProbsOrLogits{}),
+                    "Categorical: got neither of probs and logits; need one of them");
+  const char* classes =
+      "Categorical: parameters are {}; need at least 1 dimension, the classes, and 1 class";
+  EXPECT_ERROR_HERE(Categorical(0.5), fmt::format(fmt::runtime(classes), "f32[]"));
+  EXPECT_ERROR_HERE(Categorical(zeros({2, 0})), fmt::format(fmt::runtime(classes), "f32[2,0]"));
+  const Normal each(zeros({2, 3}), 1.0);
+  EXPECT_ERROR(Independent<Normal>(each, -1),
+               "Independent: -1 dimensions of the base's batch shape [2,3]; need from 0 to 2");
+  EXPECT_ERROR(Independent<Normal>(each, 3),
+               "Independent: 3 dimensions of the base's batch shape [2,3]; need from 0 to 2");
 }
 
 }  // namespace

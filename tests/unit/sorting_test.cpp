@@ -182,6 +182,8 @@ TEST(Sorting, Draws) {
   EXPECT_EQ(counts[0] + counts[3], 0);
   EXPECT_NEAR(static_cast<double>(counts[2]) / 4000, 0.75, 0.03);
   EXPECT_EQ(sort(multinomial(p, 2)).values.to_vector<I>(), (std::vector<I>{1, 2}));
+  const Tensor odd = remainder(arange(4096), 2).to(kFloat) * rand({4096});
+  EXPECT_TRUE((odd[multinomial(odd, 20000, true)] > 0).all().item<bool>());
   for (const double rate : {0.5, 4.0, 30.0}) {
     const Tensor x = poisson(full({4000}, rate));
     EXPECT_NEAR(x.mean().item<double>(), rate, 5 * std::sqrt(rate / 4000));
