@@ -76,9 +76,10 @@ struct LoopTrace::State {
     ++ir::trace_depth();
     tracing = true;
     draws.emplace([this, counted](I) {
-      keys.push_back(ir::make_parameter({{}, DType::I64, {}}, std::ssize(keys), "key"));
+      const Aval number{{}, DType::I64, device()};
+      keys.push_back(ir::make_parameter(number, std::ssize(keys), "key"));
       if (!counted) return keys.back();
-      if (!index.defined()) index = ir::make_parameter({{}, DType::I64, {}}, 0, "step");
+      if (!index.defined()) index = ir::make_parameter(number, 0, "step");
       return ops::fold_in(keys.back(), index);
     });
   }
@@ -90,8 +91,14 @@ struct LoopTrace::State {
   }
   std::vector<Tensor> outer_keys() const {
     std::vector<Tensor> out;
-    for (std::size_t k = 0; k < keys.size(); ++k) out.push_back(ops::next_key());
+    for (std::size_t k = 0; k < keys.size(); ++k)
+      out.push_back(ir::on_device(ops::next_key(), device()));
     return out;
+  }
+  /// Of all that the loop takes.
+  Device device() const {
+    const std::vector<Tensor>& some = init.empty() ? xs : init;
+    return some.empty() ? cpu() : some[0].device();
   }
 
   /// What a step gives has to be what it takes.
@@ -188,7 +195,7 @@ void LoopTrace::end_scan(ModelRef carry, ModelRef ys) {
   std::vector<Tensor> parameters = s.parameters, inputs = joined(s.init, s.xs);
   if (s.index.defined()) {
     parameters.push_back(s.index);
-    inputs.push_back(ops::make_iota({s.length}, 0, DType::I64, {}));
+    inputs.push_back(ops::make_iota({s.length}, 0, DType::I64, s.device()));
   }
   const std::size_t xs = inputs.size() - s.init.size();
   ir::Closure closed = ir::close_over(joined(std::move(parameters), s.keys), outputs);

@@ -36,5 +36,23 @@ TEST_F(LoopsOnOpenCl, WhileLoopsAndBranches) {
   }
 }
 
+// Keys and the number of the step lie where the carry does.
+TEST_F(LoopsOnOpenCl, Draws) {
+  const auto noisy = [](const Tensor& x) {
+    manual_seed(3);
+    const Tensor sum =
+        scan([](const Tensor& c, const Tensor& row) { return std::pair(c + rand_like(row), row); },
+             x[0], x)
+            .carry;
+    return while_loop([](const Tensor& s) { return s.sum() < 100; },
+                      [](const Tensor& s) { return s + rand_like(s); }, sum);
+  };
+  const Tensor x = ones({3, 4});
+  expect_near(noisy(x.to(opencl(0))), noisy(x));
+  const Tensor rate = tensor({1.f, 30.f}).to(opencl(0));
+  EXPECT_TRUE((poisson(rate) >= 0).all().item<bool>());
+  EXPECT_TRUE((distributions::Gamma(rate, 1.0).sample() > 0).all().item<bool>());
+}
+
 }  // namespace
 }  // namespace lilith
