@@ -70,15 +70,14 @@ struct LoopTrace::State {
   State(const char* w, Loc l) : what(w), loc(l), fallback(l) {}
   ~State() { leave(); }
 
-  /// Random draws have a key of their own in each step: made of one outside and of `index`, where
-  /// steps are counted.
-  void enter(bool counted) {
+  /// Random draws in steps have a key of their own in each: made of one outside and of `index`.
+  void enter(bool has_steps) {
     ++ir::trace_depth();
     tracing = true;
-    draws.emplace([this, counted](I) {
+    if (!has_steps) return;
+    draws.emplace([this](I) {
       const Aval number{{}, DType::I64, device()};
       keys.push_back(ir::make_parameter(number, std::ssize(keys), "key"));
-      if (!counted) return keys.back();
       if (!index.defined()) index = ir::make_parameter(number, 0, "step");
       return ops::fold_in(keys.back(), index);
     });
@@ -310,14 +309,8 @@ void LoopTrace::end_cond(ModelRef result) {
                  quoted(s.paths[k]), ir::placed_text(s.wanted[k]),
                  ir::placed_text(made.tensors[k]->aval()));
   const std::size_t own = s.parameters.size();
-  const std::vector<Tensor> keys = s.outer_keys();
-  // Both branches may draw: the keys that the first one captured are not among its parameters.
   const ir::Closure closed = ir::close_over(s.parameters_of_second, made.values());
   std::vector<Tensor> inputs = joined(joined(s.init, s.first.captured), closed.captured);
-  for (Tensor& t : inputs) {
-    for (std::size_t k = 0; k < keys.size(); ++k)
-      if (t.node() == s.keys[k].node()) t = keys[k];
-  }
   made.assign(
       ir::apply_loop(ir::cond_op(), std::move(inputs),
                      {{"otherwise", ir::with_inputs(closed.body, s.first.captured, {}, own)},

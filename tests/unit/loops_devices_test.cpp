@@ -1,3 +1,5 @@
+#include <set>
+
 #include "lilith/lilith.h"
 #include "support/on_opencl.h"
 
@@ -34,6 +36,24 @@ TEST_F(LoopsOnOpenCl, WhileLoopsAndBranches) {
     const Tensor x = full({4}, start);
     expect_near(f(x.to(opencl(0))), f(x));
   }
+}
+
+// A branch draws anew at each call, and inside of a compiled function too.
+TEST_F(LoopsOnOpenCl, BranchesThatDraw) {
+  const auto f = [](const Tensor& x) {
+    const auto drawn = [](const Tensor& x) { return x + rand_like(x); };
+    return cond(x.sum() > 0, drawn, drawn, x);
+  };
+  const auto compiled = compile(f);
+  const Tensor here = ones({4}), there = here.to(opencl(0));
+  const auto run = [&] {
+    manual_seed(3);
+    return cat({f(here), f(here), f(there).to(cpu()), compiled(here), compiled(here)});
+  };
+  const std::vector<float> x = run().to_vector<float>();
+  EXPECT_EQ(x, run().to_vector<float>());
+  EXPECT_EQ(std::set<float>(x.begin(), x.end()).size(), x.size());
+  for (const float v : x) EXPECT_TRUE(v >= 1 && v < 2);
 }
 
 // Keys and the number of the step lie where the carry does.
