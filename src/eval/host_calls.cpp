@@ -26,6 +26,12 @@ void run_host_call(const schedule::CallPlan& call, Loc loc, void* const* buffers
     else
       out.push_back(buffers[b]);
   }
+  const auto clear = [&] {
+    for (std::size_t k = 0; k < out.size(); ++k)
+      if (call.out[k].bytes() > 0) std::memset(out[k], 0, call.out[k].bytes());
+  };
+  // Functions go over matrices and rows: of none they may write nothing.
+  if (std::ranges::any_of(call.in, [](const Aval& a) { return a.numel() == 0; })) clear();
   if (!*failure) {
     try {
       const runtime::DenormalMode mode(false);
@@ -36,8 +42,7 @@ void run_host_call(const schedule::CallPlan& call, Loc loc, void* const* buffers
       *failure = std::current_exception();
     }
   }
-  for (std::size_t k = 0; k < out.size(); ++k)
-    if (call.out[k].bytes() > 0) std::memset(out[k], 0, call.out[k].bytes());
+  clear();
 }
 
 void run_sort(const schedule::CallPlan& call, void* const* buffers, int thread, int num_threads) {

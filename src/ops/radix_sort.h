@@ -47,7 +47,11 @@ class RadixSort {
     int passes[kPasses], num_passes = 0;
     for (int p = 0; p < kPasses; ++p)
       if (!is_trivial(p)) passes[num_passes++] = p;
-    if (num_passes == 0) return in_order(window);
+    if (num_passes == 0) {
+      in_order(window);
+      part_.meet();  // others may still look at the counts
+      return;
+    }
     for (int k = 0; k < num_passes; ++k) {
       const int p = passes[k];
       if (k > 0 && part_.num_threads > 1) {

@@ -75,6 +75,8 @@ class FirstFew {
     is_full_ = true;
     worst_ = static_cast<Bits>(kept_[count_ - 1].key());
     worst_bits_ = row_.in[kept_[count_ - 1].place()];
+    // A NaN is the largest whatever its sign.
+    if (dtype == DType::F32 && (worst_bits_ & 0x7fffffffu) > 0x7f800000u) worst_bits_ = 0x7fffffffu;
   }
 
   const KeyRow<dtype> row_;

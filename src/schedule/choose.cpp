@@ -96,6 +96,7 @@ class Chooser {
     d.choice.emit = [known, key, &b = b_] { write_again(*known, key, &b); };
     take(d.choice, &b_);
     if (alone_) take(d.choice, &*alone_);
+    d.is_known = true;
     decisions.push_back(std::move(d));
     return true;
   }
@@ -163,6 +164,7 @@ void emit(const Decision& d, Builder* b) {
   const PlanMark mark(*b);
   d.choice.emit();
   LaunchPlan& last = b->plan.launches.back();
+  if (d.is_known) return;
   if (!last.loop) last.cycles = d.choice.cycles;  // which knows its own
   last.next_best = d.next_best;
   if (!d.key) return;

@@ -13,6 +13,7 @@ namespace lilith::schedule {
 struct Decision {
   Choice choice;
   std::string next_best;  // the way that came second, with its cycles; empty: there is no other
+  bool is_known = false;  // its kernels are written again as they were, with what was said of them
   std::optional<GroupKey> key = {};  // of what may be written again for groups that are alike
 };
 

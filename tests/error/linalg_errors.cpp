@@ -1,3 +1,6 @@
+#include <cmath>
+#include <limits>
+
 #include "lilith/lilith.h"
 #include "support/expect_error.h"
 
@@ -20,6 +23,23 @@ TEST(LinalgErrors, ASingularMatrixIsFoundWhereItsInverseIsComputed) {
                     "positive-definite (the leading minor of order 1 is not positive-definite)");
   EXPECT_EQ(linalg::inv_ex(kSingular).info.item<int>(), 2);
   EXPECT_EQ(linalg::cholesky_ex(-eye(2)).info.item<int>(), 1);
+}
+
+// LAPACK's own functions end the process at some of these, or do not return.
+TEST(LinalgErrors, MatricesThatAreNotFinite) {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  for (const double bad : {inf, -inf, nan}) {
+    for (const std::int64_t n : {3, 40}) {
+      const Tensor x = eye(n) + full({n, n}, 0.5) * (arange(n * n).reshape({n, n}) == 4) * bad;
+      const std::string text = ": the input matrix contained non-finite values";
+      EXPECT_ERROR_HERE(eval(linalg::svdvals(x)), "svdvals" + text);
+      EXPECT_ERROR_HERE(eval(linalg::eigvalsh(x)), "eigvalsh" + text);
+      EXPECT_ERROR_HERE(eval(linalg::lstsq(x, ones({n, 1})).solution), "lstsq" + text);
+      EXPECT_ERROR_HERE(eval(linalg::lstsq(eye(n), full({n, 1}, bad)).solution), "lstsq" + text);
+      const Tensor g = grad([](const Tensor& m) { return det(m); }, x).second;
+      EXPECT_TRUE(isnan(g).all().item<bool>());
+    }
+  }
 }
 
 TEST(LinalgErrors, AFailureInACompiledStepLeavesItsStateAsItWas) {

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "codegen/codegen.h"
 #include "eval/canonical.h"
 #include "eval/compiled_program.h"
 #include "eval/program.h"
@@ -14,11 +15,22 @@
 #include "lilith/graph.h"
 #include "lilith/ops.h"
 #include "passes/pipeline.h"
+#include "schedule/rewrite/prepare.h"
+#include "schedule/schedule.h"
 #include "support/gpu_plan.h"
 
 namespace lilith::testing {
 
 using Inputs = std::vector<Tensor>;
+
+/// The plan for a core whose caches are 48 KiB and 1 MiB, whatever this machine's are.
+inline std::string plan_with_caches(const Graph& g) {
+  schedule::PlanOptions options;
+  options.target = codegen::target();
+  options.target.l1_bytes = 48 << 10;
+  options.target.l2_bytes = 1 << 20;
+  return schedule::make_plan(schedule::prepare(run_passes(g)).graph, options).str();
+}
 
 inline StoragePtr random_storage(const Aval& aval, std::mt19937& rng, double low, double high) {
   StoragePtr s = Storage::allocate(std::max<std::size_t>(1, aval.bytes()));

@@ -75,6 +75,28 @@ TEST(Sorting, AnyNumberOfThreadsGivesTheSame) {
   set_num_threads(before);
 }
 
+// Rows that need no pass at all, between others.
+TEST(Sorting, ConstantRows) {
+  const int before = num_threads();
+  for (const DType dtype : {kFloat, DType::I64, DType::Bool}) {
+    const Tensor x =
+        (arange(4 * 70000).reshape({4, 70000}) % 7 * tensor({0, 1, 0, 0}).unsqueeze(1)).to(dtype);
+    const std::vector<I> expected = order_of(x, 0, 70000, false);
+    for (const int threads : {2, 3}) {
+      set_num_threads(threads);
+      for (int k = 0; k < 10; ++k) EXPECT_EQ(argsort(x).to_vector<I>(), expected);
+    }
+  }
+  set_num_threads(before);
+}
+
+// A NaN is the largest number, whatever its sign.
+TEST(Sorting, NegativeNaN) {
+  const Tensor nan = full({300}, -std::nan(""));
+  const Tensor x = cat({nan, arange(100, 0, -1).to(kFloat)});
+  EXPECT_EQ(topk(x, 5, -1, false).values.to_vector<float>(), (std::vector<float>{1, 2, 3, 4, 5}));
+}
+
 // There is scratch for so many threads; a larger team leaves the work to one.
 TEST(Sorting, LargeTeams) {
   const Tensor x = awkward({1, 70000}, kFloat);

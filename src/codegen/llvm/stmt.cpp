@@ -96,10 +96,14 @@ void Emitter::loop(Value* begin, Value* end, std::int64_t step, const kir::Block
   b_.SetInsertPoint(after);
 }
 
-/// Each thread takes extent * [thread, thread + 1) / num_threads.
+/// Each thread takes extent * [thread, thread + 1) / num_threads, rounded up: where there is too
+/// little for all it is thread 0, which the others wait for least, that has work.
 void Emitter::emit_parallel(const kir::For& s) {
   Value *thread = function_->getArg(1), *team = function_->getArg(2), *count = count_of(s);
-  auto bound = [&](Value* t) { return b_.CreateUDiv(b_.CreateMul(t, count), team); };
+  Value* last = b_.CreateSub(team, i64(1));
+  auto bound = [&](Value* t) {
+    return b_.CreateUDiv(b_.CreateAdd(b_.CreateMul(t, count), last), team);
+  };
   Value *begin = bound(thread), *end = bound(b_.CreateAdd(thread, i64(1)));
   llvm::BasicBlock *before = b_.GetInsertBlock(), *some = new_block("share"),
                    *done = new_block("done");

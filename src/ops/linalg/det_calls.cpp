@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
@@ -64,6 +66,10 @@ const OpDef& det_op = define(
 template <class T>
 void cofactors(const T* x, const int n, T* out) {
   const auto size = static_cast<std::size_t>(n);
+  if (!all_finite(x, std::int64_t{n} * n)) {
+    std::fill(out, out + std::int64_t{n} * n, std::numeric_limits<T>::quiet_NaN());
+    return;
+  }
   std::vector<T> a = turned<T>(x, n, n), s(size), u(size * size), vt(size * size);
   std::vector<int> iwork(8 * size);
   int info = 0;

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -44,9 +45,20 @@ void with_work(F&& f) {
   T best = 0;
   int ask = -1;
   f(&best, &ask);
-  const int size = std::max(1, static_cast<int>(best));
+  // A size above 2^24 may have been rounded down.
+  const int size = std::max(1, static_cast<int>(std::nextafter(best, 2 * best)));
   std::vector<T> work(static_cast<std::size_t>(size));
   f(work.data(), &size);
+}
+
+template <class T>
+bool all_finite(const T* x, std::int64_t size) {
+  return std::all_of(x, x + size, [](T v) { return std::isfinite(v); });
+}
+/// What some of LAPACK's functions do not return from, or end the process at.
+template <class T>
+void check_finite(const T* x, std::int64_t size) {
+  if (!all_finite(x, size)) throw CallError("the input matrix contained non-finite values");
 }
 
 /// "(batch element 3): " where there are several.

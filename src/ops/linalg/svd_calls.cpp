@@ -39,6 +39,7 @@ struct Svd {
 
 template <class T>
 Svd decompose(const T* x, const Matrices& m, bool full) {
+  check_finite(x, m.size);
   const int k = m.least(), rows = full ? m.cols : k, cols = full ? m.rows : k;
   const auto at = [](int a, int b) {
     return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
@@ -54,9 +55,9 @@ Svd decompose(const T* x, const Matrices& m, bool full) {
                                 iwork.data(), &info, 1);
   });
   if (info != 0)
-    throw CallError(info > 0 ? "the algorithm failed to converge because the input matrix is "
-                               "ill-conditioned or has too many repeated singular values"
-                             : "the input matrix contained non-finite values");
+    throw CallError(
+        "the algorithm failed to converge because the input matrix is ill-conditioned or has too "
+        "many repeated singular values");
   return out;
 }
 
@@ -139,7 +140,10 @@ void run_eigh(CallCtx& c) {
   const char* triangle = c.attrs.flag("upper") ? "U" : "L";
   std::vector<double> w(static_cast<std::size_t>(n));
   for (std::int64_t b = 0; b < m.count; ++b) {
-    std::vector<double> a = turned<double>(c.input<T>(0) + b * m.size, n, n), work(1);
+    const T* x = c.input<T>(0) + b * m.size;
+    for (int i = 0; i < n; ++i)
+      check_finite(x + i * n + (*triangle == 'U' ? i : 0), *triangle == 'U' ? n - i : i + 1);
+    std::vector<double> a = turned<double>(x, n, n), work(1);
     std::vector<int> iwork(1);
     int info = 0;
     for (const bool asks : {true, false}) {
@@ -235,6 +239,8 @@ void run_lstsq(CallCtx& c) {
     const std::vector<T> rhs = turned<T>(c.input<T>(1) + b * r.size, r.rows, r.cols);
     for (int j = 0; j < r.cols; ++j)
       std::copy_n(rhs.data() + j * r.rows, r.rows, x.data() + j * ld);
+    check_finite(a.data(), m.size);
+    check_finite(rhs.data(), r.size);
     int rank = 0, info = 0;
     with_work<T>([&](T* work, const int* size) {
       lapack::api<T>().gelsd(&m.rows, &m.cols, &columns, a.data(), &m.rows, x.data(), &ld,
@@ -265,8 +271,12 @@ const OpDef& lstsq_op = define(HostFunction{
     .call = by_dtype([]<class T>(CallCtx& c) { run_lstsq<T>(c); }),
     .vjp = [](const VjpCtx& c, const Cts& cts) -> Cts {
       if (!cts[0].defined()) return {Tensor(), Tensor()};
-      const Tensor p =
-          call_pinv(c.in[0], 0, c.attrs.real("rcond") >= 0 ? c.attrs.real("rcond") : 0);
+      // As gelsd cuts off what is small.
+      const double given = c.attrs.real("rcond"),
+                   eps = c.in[0].dtype() == DType::F32 ? std::numeric_limits<float>::epsilon()
+                                                       : std::numeric_limits<double>::epsilon();
+      const auto longest = static_cast<double>(std::max(c.in[0].size(-2), c.in[0].size(-1)));
+      const Tensor p = call_pinv(c.in[0], 0, given >= 0 ? given : longest * eps);
       return {c.wanted[0] ? pinv_gradient(c.in[0], p, matmul(cts[0], swapped(c.in[1]))) : Tensor(),
               matmul(swapped(p), cts[0])};
     }});

@@ -47,6 +47,13 @@ Layout lanes_innermost(const Product& g, const ContractionSpec& spec, int vector
   return layout;
 }
 
+// What the ends of chunks depend on beside the extent: where the whole sum runs outside of the
+// tiles they are cut by what a tile's lanes leave of the cache.
+std::int64_t chunk_unit(const ContractionSpec& spec, const TileSchedule& s) {
+  const auto summed = std::ranges::count_if(spec.axes, &Axis::summed);
+  return static_cast<std::ptrdiff_t>(s.split_axes.size()) < summed ? 0 : s.vector_tile;
+}
+
 // Panels that an earlier product of the program has already cost nothing.
 void share_panels(const Builder& b, const ContractionSpec& spec, const TileSchedule& s,
                   Choice* way) {
@@ -109,7 +116,7 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     share_panels(b, s.swap ? spec.swapped() : spec, s, &way);
-    if (s.chunks > 1) way.sum_order = {kInChunks, s.chunks};
+    if (s.chunks > 1) way.sum_order = {kInChunks, s.chunks, chunk_unit(spec, s)};
     way.emit = [&b, g, spec, layout, s] {
       if (s.split_axes.empty())
         Tiles(b, g, spec, layout, s).emit();
