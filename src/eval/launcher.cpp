@@ -172,9 +172,10 @@ class CpuLauncher final : public Launcher {
   // The number of threads of a run is fixed when it begins: another thread may resize the team at
   // any time before.
   static void run_on_team(Context& context, ThreadTeam::Task task, bool may_leave) {
-    const auto prepare = [](void* c, int num_threads) {
+    // For all of the team: a run that the caller does alone may be followed by one of all.
+    const auto prepare = [](void* c, int) {
       const auto& ctx = *static_cast<Context*>(c);
-      ctx.launcher.grow_scratch(ctx.instance, num_threads);
+      ctx.launcher.grow_scratch(ctx.instance, ThreadTeam::instance().size());
     };
     ThreadTeam::instance().run(task, &context, prepare, may_leave);
   }
