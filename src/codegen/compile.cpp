@@ -123,7 +123,7 @@ void report(std::span<const kir::Kernel* const> kernels, const std::vector<Job>&
   };
   for (const kir::Kernel* k : kernels) {
     fmt::print(stderr, "codegen: {} {:016x}: {}\n", k->name,
-               std::hash<std::string>{}(kir::canonical_form(*k)), what_became(k));
+               std::hash<std::string>{}(kir::canonical_of(*k)->bytes), what_became(k));
   }
   fmt::print(stderr,
              "codegen: {} kernels: {} compiled and {} found on disk in {:.2f} ms, {} bytes of "

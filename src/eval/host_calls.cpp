@@ -86,13 +86,13 @@ bool has_calls(const Graph& g) {
 }
 
 Graph calls_on_host(const Graph& g) {
+  if (!reaches(g, ir::is_host_function)) return g;
   const ir::Numbered numbered(g);
   const auto any = [&](auto&& what) {
     return std::ranges::any_of(numbered.nodes(),
                                [&](const NodeImpl* n) { return is_away(*n) && what(*n); });
   };
-  if (any([](const NodeImpl& n) { return n.op == &ir::scan_op() || n.op == &ir::cond_op(); }) &&
-      reaches(g, ir::is_host_function)) {
+  if (any([](const NodeImpl& n) { return n.op == &ir::scan_op() || n.op == &ir::cond_op(); })) {
     const Graph steps = run_passes(passes::unrolled(g));
     return calls_on_host(steps);
   }

@@ -11,9 +11,9 @@
 namespace lilith {
 
 /// What the function of an op of class Call (or Sort) sees: whole values, row-major, in the host's
-/// memory. It runs on one thread of the team, once; it throws CallError where a value cannot be (a
-/// singular matrix), which ends the run. The reference interpreter gives it f64 in place of other
-/// floats.
+/// memory. A Call's runs on one thread of the team, once, a Sort's on all of them; it throws
+/// CallError where a value cannot be (a singular matrix), which ends the run. The reference
+/// interpreter gives it f64 in place of other floats.
 struct CallCtx {
   const Attrs& attrs;
   std::span<const Aval> in_avals;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "kernel_ir/kernel.h"
 #include "kernel_ir/skeleton.h"
@@ -29,7 +30,9 @@ struct SkeletonForm {
 /// Thread-safe.
 class KernelForms {
  public:
+  /// Of the kernel that holds this, or a copy of it.
   std::shared_ptr<const Form> canonical(const Kernel& k);
+  /// The same.
   std::shared_ptr<const SkeletonForm> skeleton(const Kernel& k);
 
  private:

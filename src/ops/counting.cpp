@@ -35,9 +35,10 @@ Tensor bincount(const Arg& x, const Tensor& weights, Int minlength) {
     const Tensor top = max(t);
     check_known("bincount", "the size of its result", top);
     size = std::max(size, top.to(DType::I64).item<I>() + 1);
+    LILITH_CHECK(size > 0, "bincount: all of x is negative; need numbers of at least 0");
   }
   const Tensor none = make_full({size}, 0, dtype, t.device());
-  if (t.numel() == 0 || size == 0) return none;
+  if (t.numel() == 0) return none;
   const Tensor each =
       weights.defined() ? make_cast(weights, dtype) : make_full(t.shape(), 1, dtype, t.device());
   return make_scatter_add(none, 0, make_cast(t, DType::I64), each);

@@ -30,16 +30,13 @@ struct Scattered {
 };
 
 // 0-d operands are of one element.
-Tensor with_a_dimension(const Tensor& t) { return t.ndim() == 0 ? make_reshape(t, {1}) : t; }
-
 Scattered scattered(const char* op, const Tensor& x, Dim dim, const Tensor& index,
                     const Tensor& src) {
   LILITH_CHECK(is_integral(index.dtype()), "{}: the index is {}; need integers", op,
                index.aval().str());
   LILITH_CHECK(src.dtype() == x.dtype(), "{}: x {}, src {}; need equal dtypes", op, x.aval().str(),
                src.aval().str());
-  Scattered s{with_a_dimension(x), with_a_dimension(index), with_a_dimension(src),
-              wrap_dim(op, dim, x.ndim())};
+  Scattered s{atleast_1d(x), atleast_1d(index), atleast_1d(src), wrap_dim(op, dim, x.ndim())};
   LILITH_CHECK(s.index.ndim() == s.x.ndim() && s.src.ndim() == s.x.ndim(),
                "{}: x {}, index {}, src {}; need as many dimensions", op, x.aval().str(),
                index.aval().str(), src.aval().str());
@@ -153,7 +150,7 @@ Scattered whole_slices(const char* op, const Tensor& x, Dim dim, const Tensor& i
   LILITH_CHECK(source.dtype() == x.dtype(), "{}: x {}, source {}; need equal dtypes", op,
                x.aval().str(), source.aval().str());
   const int d = wrap_dim(op, dim, x.ndim());
-  Scattered s{with_a_dimension(x), {}, {}, d};
+  Scattered s{atleast_1d(x), {}, {}, d};
   Shape wanted = s.x.shape();
   wanted[d] = index.numel();
   const bool fits = source.shape() == wanted || (source.numel() == 1 && wanted.numel() == 1);
@@ -264,7 +261,7 @@ Tensor argwhere(const Arg& x) {
 }
 std::vector<Tensor> nonzero_as_tuple(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = with_a_dimension(x.tensor());
+  const Tensor t = atleast_1d(x.tensor());
   std::vector<Tensor> columns;
   for (const std::vector<I>& c : places("nonzero", t)) columns.push_back(column(c, t.device()));
   return columns;

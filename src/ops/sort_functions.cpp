@@ -35,8 +35,6 @@ Tensor from_last(const Tensor& x, int d) {
   return make_transpose(x, inverse_permutation(last_is(x.ndim(), d)));
 }
 
-Tensor with_a_dimension(const Tensor& t) { return t.ndim() == 0 ? make_reshape(t, {1}) : t; }
-
 /// An operand with at least one dimension, and the dimension that is meant.
 struct Along {
   Tensor x;
@@ -52,7 +50,7 @@ struct Along {
 
 Along along(const char* op, const Tensor& x, Dim dim) {
   const int d = wrap_dim(op, dim, x.ndim());
-  return {with_a_dimension(x), d, x.ndim() == 0};
+  return {atleast_1d(x), d, x.ndim() == 0};
 }
 
 Tensor ranks(const Along& a, I first, I count, bool descending) {
@@ -219,8 +217,6 @@ Tensor between(const Tensor& sorted, const Tensor& at, const QuantileInterpolati
 Tensor positions(const Tensor& rows, const Tensor& q, bool ignores_nan) {
   const int last = rows.ndim() - 1;
   const I n = rows.shape()[last];
-  Shape one = rows.shape();
-  one[last] = 1;
   Shape all = rows.shape();
   all[last] = q.numel();
   const Tensor wide = make_broadcast(make_reshape(q, {q.numel()}), all, {last});

@@ -67,7 +67,7 @@ class Chooser {
     std::optional<GroupKey> key;
     if (settings_) key = group_key(g, b_, *settings_);
     if (key && (reads_copies(*key, b_) || (alone_ && reads_copies(*key, *alone_)))) key.reset();
-    if (key && take_known(*key)) return true;
+    if (key && take_known(&key)) return true;
     std::vector<Choice> ways = alone_ ? like_alone(g) : backend_.ways(g, b_);
     if (ways.empty()) return false;
     const std::size_t k = pick_ ? std::min(pick_(g, ways), ways.size() - 1) : 0;
@@ -87,16 +87,14 @@ class Chooser {
   }
 
   // As a group that is alike was decided.
-  bool take_known(const GroupKey& key) {
-    const std::shared_ptr<const KnownGroup> known = find_known(key);
+  bool take_known(std::optional<GroupKey>* key) {
+    std::shared_ptr<const KnownGroup> known = find_known(**key);
     if (!known) return false;
-    Decision d{{known->name, 0, {}, {}}, known->next_best, {}};
+    Decision d{{known->name, 0, {}, {}}, known->next_best, std::move(*key), known};
     for (const auto& [n, layout] : known->results)
-      d.choice.results.emplace_back(key.nodes[static_cast<std::size_t>(n)], layout);
-    d.choice.emit = [known, key, &b = b_] { write_again(*known, key, &b); };
+      d.choice.results.emplace_back(d.key->nodes[static_cast<std::size_t>(n)], layout);
     take(d.choice, &b_);
     if (alone_) take(d.choice, &*alone_);
-    d.is_known = true;
     decisions.push_back(std::move(d));
     return true;
   }
@@ -159,12 +157,11 @@ std::vector<Decision> choose(const std::vector<Group>& groups, const Backend& ba
 }
 
 void emit(const Decision& d, Builder* b) {
-  if (const auto known = d.key ? find_known(*d.key) : nullptr)
-    return write_again(*known, *d.key, b);
+  const auto known = d.known ? d.known : d.key ? find_known(*d.key) : nullptr;
+  if (known) return write_again(*known, *d.key, b);
   const PlanMark mark(*b);
   d.choice.emit();
   LaunchPlan& last = b->plan.launches.back();
-  if (d.is_known) return;
   if (!last.loop) last.cycles = d.choice.cycles;  // which knows its own
   last.next_best = d.next_best;
   if (!d.key) return;

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,12 +10,14 @@
 
 namespace lilith::schedule {
 
+struct KnownGroup;
+
 /// What was decided for a group, or for a part of one that no kernel computes as a whole.
 struct Decision {
   Choice choice;
   std::string next_best;  // the way that came second, with its cycles; empty: there is no other
-  bool is_known = false;  // its kernels are written again as they were, with what was said of them
   std::optional<GroupKey> key = {};  // of what may be written again for groups that are alike
+  std::shared_ptr<const KnownGroup> known = {};  // what is written again; its choice emits nothing
 };
 
 /// Decides how each group is computed and where its results lie: gives the values their buffers.

@@ -1,9 +1,8 @@
 #include "schedule/dataflow.h"
 
-#include "ir/host_call.h"
-
 #include <algorithm>
 
+#include "ir/host_call.h"
 #include "lilith/error.h"
 
 namespace lilith::schedule {

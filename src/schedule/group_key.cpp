@@ -98,12 +98,17 @@ class Writer {
   void describe(const NodeImpl* n) {
     // A constant that is an output lies in memory too, but is read as the number that it is.
     const bool is_read = b_.buffer(n) >= 0 && n->op != &ir::constant_op();
-    add(is_read ? 0 : reinterpret_cast<std::uintptr_t>(n->op.operator->()));
+    add(static_cast<std::uint64_t>(is_read));
     add(static_cast<std::uint64_t>(n->aval.dtype));
     add(n->aval.shape);
     if (is_read) return;
-    add(n->attrs.hash());
+    op(n);
     add(n->inputs.size());
+  }
+  // Definitions of ops live for ever.
+  void op(const NodeImpl* n) {
+    add(reinterpret_cast<std::uintptr_t>(n->op.operator->()));
+    add(n->attrs.hash());
   }
   void stored(int id) {
     const BufferPlan& p = b_.plan.buffers[static_cast<std::size_t>(id)];
@@ -128,8 +133,6 @@ class Writer {
       add(static_cast<std::uint64_t>(b_.dataflow.is_output(u)) * 2 +
           static_cast<std::uint64_t>(multiplied));
       describe(u);
-      add(reinterpret_cast<std::uintptr_t>(u->op.operator->()));
-      add(u->attrs.hash());
       add(static_cast<std::uint64_t>(std::ranges::find(u->inputs, n) - u->inputs.begin()));
     }
   }
@@ -137,8 +140,7 @@ class Writer {
   void views_below(NodeImpl* n) {
     while (!n->is_leaf() && n->inputs.size() == 1 &&
            (n->op->cls == OpClass::View || n->op->cls == OpClass::Elementwise)) {
-      add(reinterpret_cast<std::uintptr_t>(n->op.operator->()));
-      add(n->attrs.hash());
+      op(n);
       add(n->aval.shape);
       add(static_cast<std::uint64_t>(b_.buffer(n) >= 0));
       n = n->inputs[0];

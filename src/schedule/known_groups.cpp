@@ -22,9 +22,12 @@ struct Store {
   std::mutex mutex;
   Groups now, before;
 
-  void add(const std::array<std::uint64_t, 2>& hash, std::shared_ptr<const KnownGroup> known) {
-    if (now.size() >= kMost) before = std::exchange(now, {});
+  /// What is forgotten: freed by who lets go of the mutex first.
+  Groups add(const std::array<std::uint64_t, 2>& hash, std::shared_ptr<const KnownGroup> known) {
+    Groups forgotten;
+    if (now.size() >= kMost) forgotten = std::exchange(before, std::exchange(now, {}));
     now.emplace(hash, std::move(known));
+    return forgotten;
   }
 };
 
@@ -66,20 +69,22 @@ class Names {
 
 std::shared_ptr<const KnownGroup> find_known(const GroupKey& key) {
   Store& s = store();
+  Groups forgotten;
   const std::lock_guard lock(s.mutex);
   if (const auto at = s.now.find(key.hash); at != s.now.end()) return at->second;
   const auto at = s.before.find(key.hash);
   if (at == s.before.end()) return nullptr;
   std::shared_ptr<const KnownGroup> known = at->second;
   s.before.erase(at);
-  s.add(key.hash, known);
+  forgotten = s.add(key.hash, known);
   return known;
 }
 
 void remember(const GroupKey& key, std::shared_ptr<const KnownGroup> known) {
   Store& s = store();
+  Groups forgotten;
   const std::lock_guard lock(s.mutex);
-  s.add(key.hash, std::move(known));
+  forgotten = s.add(key.hash, std::move(known));
 }
 
 PlanMark::PlanMark(const Builder& b)

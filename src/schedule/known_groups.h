@@ -1,6 +1,5 @@
 #pragma once
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +24,7 @@ struct KnownGroup {
 
 /// What is known of a key; null: nothing. Thread-safe.
 std::shared_ptr<const KnownGroup> find_known(const GroupKey& key);
+/// For whoever asks next. Where there are many, those that nobody asked for lately are forgotten.
 void remember(const GroupKey& key, std::shared_ptr<const KnownGroup> known);
 
 /// The state of a plan before a group's kernels are added to it.

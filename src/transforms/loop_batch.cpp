@@ -21,6 +21,7 @@ using Flags = std::vector<bool>;
 /// A body for all examples, of those inputs that are batched.
 struct BatchedBody {
   Tensors parameters;
+  std::vector<ForAll> values;  // the parameters, and which of them are batched
   std::vector<ForAll> outputs;
 
   BatchedBody(const BodyPtr& body, const Flags& batched, I size) {
@@ -31,7 +32,6 @@ struct BatchedBody {
       if (batched[k]) avals.back().shape.insert(0, size);
     }
     parameters = fresh_parameters(avals);
-    std::vector<ForAll> values;
     for (std::size_t k = 0; k < parameters.size(); ++k)
       values.push_back({parameters[k], batched[k]});
     outputs = batch_between(g.outputs(), g.inputs(), values, size);
@@ -79,11 +79,6 @@ Tensors inputs_of(const BatchCtx& c, const Flags& batched) {
   return in;
 }
 
-Tensors joined(Tensors a, const Tensors& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 /// condition [B] as a mask for x [B, …].
 Tensor mask_of(const Tensor& condition, const Tensor& x) {
   return ops::make_broadcast(condition, x.shape(), {0});
@@ -127,14 +122,8 @@ Tensors while_batch(const BatchCtx& c) {
   if (differs) goes_on = ops::make_reduce("reduce_sum", goes_on, {0});
   Tensors next = step.carries(batched, carries, c.size);
   if (differs) {
-    const std::vector<ForAll> parameters = [&] {
-      std::vector<ForAll> out;
-      for (std::size_t k = 0; k < step.parameters.size(); ++k)
-        out.push_back({step.parameters[k], batched[k]});
-      return out;
-    }();
     const Graph& g = condition->graph();
-    const Tensor on = batch_between(g.outputs(), g.inputs(), parameters, c.size)[0].value;
+    const Tensor on = batch_between(g.outputs(), g.inputs(), step.values, c.size)[0].value;
     for (std::size_t k = 0; k < carries; ++k)
       next[k] = ops::make_select(mask_of(on, next[k]), next[k], step.parameters[k]);
   }

@@ -51,11 +51,6 @@ struct Slots final : PathVisitor {
 
 std::string quoted(const std::string& path) { return path.empty() ? "" : " '" + path + "'"; }
 
-std::vector<Tensor> joined(std::vector<Tensor> a, const std::vector<Tensor>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 std::vector<Tensor> named_parameters(const std::vector<Tensor>& like,
                                      const std::vector<std::string>& paths) {
   std::vector<Tensor> out;
@@ -143,7 +138,7 @@ void LoopTrace::begin_scan(ModelRef carry, ModelRef row, bool reverse) {
   const LocScope scope(s.loc, s.what);
   Slots carries(carry), rows(row);
   s.facts = carries.facts;
-  std::vector<Tensor> all = joined(carries.values(), rows.values());
+  std::vector<Tensor> all = ir::joined(carries.values(), rows.values());
   ir::bring_together(s.what, all);
   const auto split = all.begin() + static_cast<std::ptrdiff_t>(carries.tensors.size());
   s.init.assign(all.begin(), split);
@@ -179,7 +174,7 @@ void LoopTrace::end_scan(ModelRef carry, ModelRef ys) {
   const LocScope scope(s.loc, s.what);
   Slots carries(carry), rows(ys);
   s.check_carry(carries);
-  const std::vector<Tensor> outputs = joined(carries.values(), rows.values());
+  const std::vector<Tensor> outputs = ir::joined(carries.values(), rows.values());
   if (s.length == 0) {
     carries.assign(s.init);
     std::vector<Tensor> none;
@@ -191,14 +186,14 @@ void LoopTrace::end_scan(ModelRef carry, ModelRef ys) {
     rows.assign(none);
     return;
   }
-  std::vector<Tensor> parameters = s.parameters, inputs = joined(s.init, s.xs);
+  std::vector<Tensor> parameters = s.parameters, inputs = ir::joined(s.init, s.xs);
   if (s.index.defined()) {
     parameters.push_back(s.index);
     inputs.push_back(ops::make_iota({s.length}, 0, DType::I64, s.device()));
   }
   const std::size_t xs = inputs.size() - s.init.size();
-  ir::Closure closed = ir::close_over(joined(std::move(parameters), s.keys), outputs);
-  inputs = joined(joined(std::move(inputs), s.outer_keys()), closed.captured);
+  ir::Closure closed = ir::close_over(ir::joined(std::move(parameters), s.keys), outputs);
+  inputs = ir::joined(ir::joined(std::move(inputs), s.outer_keys()), closed.captured);
   const std::vector<Tensor> results = ir::apply_loop(ir::scan_op(), std::move(inputs),
                                                      {{"body", closed.body},
                                                       {"carries", static_cast<I>(s.init.size())},
@@ -255,9 +250,9 @@ void LoopTrace::end_while(ModelRef carry) {
     ++own;
   }
   const std::vector<Tensor> keys = s.outer_keys();
-  const ir::Closure closed = ir::close_over(joined(parameters, s.keys), outputs);
-  const std::vector<Tensor> of_body = joined(keys, closed.captured);
-  inputs = joined(joined(std::move(inputs), s.first.captured), of_body);
+  const ir::Closure closed = ir::close_over(ir::joined(parameters, s.keys), outputs);
+  const std::vector<Tensor> of_body = ir::joined(keys, closed.captured);
+  inputs = ir::joined(ir::joined(std::move(inputs), s.first.captured), of_body);
   const std::vector<Tensor> results =
       ir::apply_loop(ir::while_op(), std::move(inputs),
                      {{"body", ir::with_inputs(closed.body, s.first.captured, {}, own)},
@@ -275,7 +270,7 @@ void LoopTrace::begin_cond(const Tensor& predicate, ModelRef for_then, ModelRef 
   LILITH_CHECK(predicate.defined() && predicate.dtype() == DType::Bool && predicate.ndim() == 0,
                "{}: the predicate is {}; need bool[]", s.what,
                predicate.defined() ? predicate.aval().str() : "undefined");
-  s.init = joined({predicate}, a.values());
+  s.init = ir::joined({predicate}, a.values());
   ir::bring_together(s.what, s.init);
   const std::vector<Tensor> operands(s.init.begin() + 1, s.init.end());
   s.parameters = named_parameters(operands, a.paths);
@@ -310,7 +305,7 @@ void LoopTrace::end_cond(ModelRef result) {
                  ir::placed_text(made.tensors[k]->aval()));
   const std::size_t own = s.parameters.size();
   const ir::Closure closed = ir::close_over(s.parameters_of_second, made.values());
-  std::vector<Tensor> inputs = joined(joined(s.init, s.first.captured), closed.captured);
+  std::vector<Tensor> inputs = ir::joined(ir::joined(s.init, s.first.captured), closed.captured);
   made.assign(
       ir::apply_loop(ir::cond_op(), std::move(inputs),
                      {{"otherwise", ir::with_inputs(closed.body, s.first.captured, {}, own)},

@@ -47,6 +47,12 @@ struct Closure {
 };
 Closure close_over(const std::vector<Tensor>& parameters, const std::vector<Tensor>& outputs);
 
+/// Those of a, then those of b.
+inline std::vector<Tensor> joined(std::vector<Tensor> a, const std::vector<Tensor>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 /// Fresh parameters with these avals.
 std::vector<Tensor> fresh_parameters(const std::vector<Aval>& avals);
 /// A body that takes more than it reads: values like `before` in front of input `own`, values like

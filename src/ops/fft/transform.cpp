@@ -111,7 +111,7 @@ void FourierTransform<T>::run_factors(Complex* x, Complex* work) const {
   for (const int r : factors_) {
     const I m = n_ / (l * r);
     Complex own[7];
-    for (int q = 0; q < r; ++q) own[q] = turn_of<T>(static_cast<double>(q) / r);
+    for (int q = 0; q < r; ++q) own[q] = roots_[static_cast<std::size_t>(q * (n_ / r))];
     for (I j = 0; j < l; ++j) {
       for (I k = 0; k < m; ++k) {
         Complex t[7];

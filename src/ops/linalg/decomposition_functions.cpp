@@ -143,7 +143,9 @@ SvdLegacyResult svd_lowrank(const Arg& x, std::optional<Int> q, Int niter, const
 SvdLegacyResult pca_lowrank(const Arg& x, std::optional<Int> q, bool center, Int niter) {
   LocScope scope(x.loc());
   const Tensor a = matrices_of("pca_lowrank", x);
-  return svd_lowrank(center ? sub(a, mean(a, -2, true)) : a, q, niter);
+  const auto [u, s, v] = svd_lowrank(center ? sub(a, mean(a, -2, true)) : a, q, niter);
+  const DType dtype = x.tensor().dtype();
+  return {narrowed(u, dtype), narrowed(s, dtype), narrowed(v, dtype)};
 }
 
 namespace linalg {

@@ -77,6 +77,7 @@ void cofactors(const T* x, const int n, T* out) {
     lapack::api<T>().gesdd("A", &n, &n, a.data(), &n, s.data(), u.data(), &n, vt.data(), &n, work,
                            lwork, iwork.data(), &info, 1);
   });
+  if (info != 0) throw CallError("the singular values did not converge");
   const T sign = determinant(u.data(), n) * determinant(vt.data(), n) < 0 ? -1 : 1;
   for (int k = 0; k < n; ++k) {
     T others = sign;

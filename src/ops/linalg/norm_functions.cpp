@@ -129,14 +129,11 @@ Tensor norm(const Arg& x, MatrixNorm ord, const IntList& dim, bool keepdim,
   return matrix_norm(x, ord, dim, keepdim, dtype);
 }
 
-Tensor cond(const Arg& x, Real p) {
-  LocScope scope(x.loc());
-  const double ord = p;
-  if (std::fabs(ord) == 2) {
-    const Tensor s = svdvals(x);
-    const Tensor most = amax(s, -1), least = amin(s, -1);
-    return ord > 0 ? div(most, least) : div(least, most);
-  }
+namespace {
+
+// The norm of a matrix times that of its inverse.
+template <class Ord>
+Tensor cond_by_inverse(const Arg& x, Ord ord) {
   const Tensor t = square_of("cond", x);
   const std::vector<Tensor> inverse = call_inverse(t, false);
   const Dims d{t.ndim() - 2, t.ndim() - 1};
@@ -146,15 +143,20 @@ Tensor cond(const Arg& x, Real p) {
                   x.tensor().dtype());
 }
 
+}  // namespace
+
+Tensor cond(const Arg& x, Real p) {
+  LocScope scope(x.loc());
+  const double ord = p;
+  if (std::fabs(ord) != 2) return cond_by_inverse(x, ord);
+  const Tensor s = svdvals(matrices_of("cond", x));
+  const Tensor most = amax(s, -1), least = amin(s, -1);
+  return narrowed(ord > 0 ? div(most, least) : div(least, most), x.tensor().dtype());
+}
+
 Tensor cond(const Arg& x, MatrixNorm p) {
   LocScope scope(x.loc());
-  const Tensor t = square_of("cond", x);
-  const std::vector<Tensor> inverse = call_inverse(t, false);
-  const Dims d{t.ndim() - 2, t.ndim() - 1};
-  const Tensor product = mul(matrix_norm_of(t, p, d), matrix_norm_of(inverse[0], p, d));
-  return narrowed(make_select(compare("eq", inverse[1], 0), product,
-                              full_as(product, std::numeric_limits<double>::infinity())),
-                  x.tensor().dtype());
+  return cond_by_inverse(x, p);
 }
 
 namespace {

@@ -84,8 +84,7 @@ Tensor matrix_power(const Arg& x, Int n) {
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 2 && t.size(-1) == t.size(-2),
                "matrix_power: got {}; need square matrices [..., M, M]", t.aval().str());
-  if (n == 0)
-    return expand(eye(t.size(-1), {}, {.dtype = t.dtype(), .device = t.device()}), t.shape());
+  if (n == 0) return identity(t, t.size(-1));
   LILITH_CHECK(n > 0 || is_floating(t.dtype()),
                "matrix_power: n is {} of {}; integers have no inverse", n, t.aval().str());
   return rounded_once(t, [&](Tensor square) {

@@ -141,7 +141,7 @@ namespace {
 /// p_0 = 1, p_1 = first, p_(k+1) = next(k, p_k, p_(k-1)).
 template <class Next>
 double recurrence(double n, double first, Next&& next) {
-  if (std::isnan(n)) return NAN;
+  if (!std::isfinite(n)) return n < 0 ? 0 : NAN;
   const double degree = std::trunc(n);
   if (degree < 0) return 0;
   double before = 1, at = first;

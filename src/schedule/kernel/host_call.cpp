@@ -76,9 +76,7 @@ class CallBuilder {
     launch_.kernel.name = core_.op->name;
     launch_.how =
         core_.op->cls == OpClass::Sort ? "all threads on the host" : "a function of the host";
-    launch_.what = core_.op->name + " ->";
-    for (const NodeImpl* r : results_)
-      launch_.what += fmt::format(" %{} {}", b_.dataflow.name(r), r->aval.str());
+    launch_.what = core_.op->name + " ->" + b_.describe(results_);
     b_.plan.launches.push_back(std::move(launch_));
   }
 

@@ -274,10 +274,7 @@ class LoopBuilder {
   std::string what() const {
     std::string text = core_.op->name;
     if (loop_->steps > 0) text += fmt::format(" of {} steps", loop_->steps);
-    text += " ->";
-    for (const NodeImpl* get : gets_)
-      text += fmt::format(" %{} {}", b_.dataflow.name(get), get->aval.str());
-    return text;
+    return text + " ->" + b_.describe(gets_);
   }
 
   Builder& b_;

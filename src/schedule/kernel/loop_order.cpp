@@ -110,7 +110,7 @@ namespace {
 // How long the innermost loop of an order is, with those around it that all accesses walk as one
 // with it.
 std::int64_t innermost_run(const std::vector<int>& order, const Shape& domain,
-                           const std::vector<Access>& accesses,
+                           const std::vector<bool>& is_affine,
                            const std::vector<std::vector<double>>& strides) {
   std::int64_t run = 0;
   std::size_t inner = 0;
@@ -118,9 +118,9 @@ std::int64_t innermost_run(const std::vector<int>& order, const Shape& domain,
     const auto d = static_cast<std::size_t>(*at);
     if (domain[*at] == 1) continue;
     if (run == 0) inner = d;
-    for (std::size_t k = 0; run > 0 && k < accesses.size(); ++k) {
-      const bool walks_on = !strides[k].empty() && kir::affine(accesses[k].address) &&
-                            strides[k][d] == strides[k][inner] * static_cast<double>(run);
+    for (std::size_t k = 0; run > 0 && k < strides.size(); ++k) {
+      const bool walks_on =
+          is_affine[k] && strides[k][d] == strides[k][inner] * static_cast<double>(run);
       if (!walks_on) return run;
     }
     run = std::max<std::int64_t>(run, 1) * domain[*at];
@@ -137,8 +137,10 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
   std::iota(row_major.begin(), row_major.end(), 0);
   // Per access the step of every dimension; empty when loads decide where it goes.
   std::vector<std::vector<double>> strides;
+  std::vector<bool> is_affine;
   for (const Access& a : accesses) {
     strides.emplace_back();
+    is_affine.push_back(!loads_anything(a.address) && kir::affine(a.address));
     if (loads_anything(a.address)) continue;
     for (std::size_t d = 0; d < rank; ++d)
       strides.back().push_back(vars[d]->op == kir::Op::Var ? step_of(a.address, vars[d]) : 0);
@@ -162,7 +164,7 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
     for (const int d : order) {
       if (domain[d] > 1) inner = d;
     }
-    const std::int64_t run = inner < 0 ? 0 : innermost_run(order, domain, accesses, strides);
+    const std::int64_t run = inner < 0 ? 0 : innermost_run(order, domain, is_affine, strides);
     double total = 0;
     for (std::size_t k = 0; k < strides.size(); ++k) {
       if (strides[k].empty() || inner < 0) continue;
@@ -173,8 +175,10 @@ std::vector<int> choose_order(const std::vector<Expr>& vars, const Shape& domain
     }
     return total;
   };
-  return *std::min_element(candidates.begin(), candidates.end(),
-                           [&](const auto& x, const auto& y) { return penalty(x) < penalty(y); });
+  std::vector<double> penalties;
+  for (const auto& order : candidates) penalties.push_back(penalty(order));
+  const auto least = std::ranges::min_element(penalties);
+  return candidates[static_cast<std::size_t>(least - penalties.begin())];
 }
 
 namespace {

@@ -386,10 +386,6 @@ void add_memory(const ContractionSpec& spec, const Target& target, DType dtype, 
               s->pack_cycles;
 }
 
-}  // namespace
-
-namespace {
-
 // Whether all of b that lies under the lanes' axis stays in the cache.
 bool small_b(const ContractionSpec& spec, const TileSchedule& s, std::int64_t element_bytes,
              const Target& target) {

@@ -62,10 +62,6 @@ void share_panels(const Builder& b, const ContractionSpec& spec, const TileSched
   if (b.copies.contains(way->copies)) way->cycles -= s.pack_cycles;
 }
 
-}  // namespace
-
-namespace {
-
 bool is_of_kind(const TileSchedule& x, const TileSchedule& y) {
   return x.vector_axis == y.vector_axis && x.split_axes == y.split_axes && x.chunks == y.chunks;
 }
@@ -85,7 +81,7 @@ void scale(BlockSchedule* s, double by) {
 // Schedules worth comparing, the best first. Where extents vary: those for typical ones, the best
 // of each layout and order of sums, so that all extents come to the same.
 template <class Schedule>
-std::vector<Schedule> find_schedules(const Builder& b, const Product& g,
+std::vector<Schedule> find_schedules(const Target& target, const Product& g,
                                      const ContractionSpec& spec,
                                      std::vector<Schedule> (*search)(const ContractionSpec&,
                                                                      const Target&, DType)) {
@@ -93,8 +89,8 @@ std::vector<Schedule> find_schedules(const Builder& b, const Product& g,
   const bool varies = std::ranges::any_of(spec.axes, &Axis::varies);
   const ContractionSpec sizes = varies ? typical(spec) : spec;
   static KnownSearches<Schedule> known;
-  auto found = known.find_or(search_key(sizes, b.target, dtype), [&] {
-    std::vector<Schedule> all = search(sizes, b.target, dtype), kept;
+  auto found = known.find_or(search_key(sizes, target, dtype), [&] {
+    std::vector<Schedule> all = search(sizes, target, dtype), kept;
     for (Schedule& s : all) {
       const auto alike = [&](const Schedule& k) { return is_of_kind(k, s); };
       if (varies ? std::ranges::none_of(kept, alike) : kept.size() < kMostTiles)
@@ -103,7 +99,8 @@ std::vector<Schedule> find_schedules(const Builder& b, const Product& g,
     return kept;
   });
   if (varies && sizes.macs() > 0) {
-    for (Schedule& s : found) scale(&s, spec.macs() / sizes.macs());
+    const double larger = spec.macs() / sizes.macs();
+    for (Schedule& s : found) scale(&s, larger);
   }
   return found;
 }
@@ -112,7 +109,7 @@ std::vector<Schedule> find_schedules(const Builder& b, const Product& g,
 
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways) {
-  for (const TileSchedule& s : find_schedules(b, g, spec, search_tiles)) {
+  for (const TileSchedule& s : find_schedules(b.target, g, spec, search_tiles)) {
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     share_panels(b, s.swap ? spec.swapped() : spec, s, &way);
@@ -129,7 +126,7 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
 
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways) {
-  for (const BlockSchedule& s : find_schedules(b, g, spec, search_blocks)) {
+  for (const BlockSchedule& s : find_schedules(b.target, g, spec, search_blocks)) {
     const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
     share_panels(b, cut_sum(s.tile.swap ? spec.swapped() : spec, s.cut_axis, s.cut), s.tile, &way);
