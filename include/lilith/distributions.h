@@ -28,7 +28,9 @@ class Distribution {
   Tensor log_prob(const Arg& value) const;
   /// The distribution function. Error: of these there is none in closed form.
   Tensor cdf(const Arg& value) const;
+  /// In nats. Error: there is none in closed form, as of Poisson's.
   Tensor entropy(SourceLocation loc = SourceLocation::current()) const;
+  /// Of [batch_shape, event_shape]. Error: classes have none (Categorical).
   Tensor mean(SourceLocation loc = SourceLocation::current()) const;
   Tensor variance(SourceLocation loc = SourceLocation::current()) const;
   Tensor stddev(SourceLocation loc = SourceLocation::current()) const;
@@ -80,8 +82,8 @@ struct Pair {
 };
 }  // namespace detail
 
-/// Errors of all constructors: parameters that do not broadcast or are not floating, numbers among
-/// them outside of their range.
+/// Of mean loc and standard deviation scale. Errors of all constructors: parameters that do not
+/// broadcast or are not floating, numbers among them outside of their range.
 class Normal : public Distribution {
  public:
   Normal(const Arg& loc, const Arg& scale);
@@ -125,6 +127,7 @@ class Uniform : public Distribution {
  private:
   explicit Uniform(const detail::Pair& p);
 };
+/// Of density e^(-|x - loc| / scale) / (2 scale).
 class Laplace : public Distribution {
  public:
   Laplace(const Arg& loc, const Arg& scale);
@@ -163,6 +166,7 @@ class HalfNormal : public Distribution {
   LILITH_ENTROPY();
   LILITH_CDF();
 };
+/// loc - scale log(E) of an Exponential E of rate 1.
 class Gumbel : public Distribution {
  public:
   Gumbel(const Arg& loc, const Arg& scale);
@@ -176,6 +180,7 @@ class Gumbel : public Distribution {
  private:
   explicit Gumbel(const detail::Pair& p);
 };
+/// Of density rate e^(-rate x), from 0 on.
 class Exponential : public Distribution {
  public:
   explicit Exponential(const Arg& rate);
@@ -228,6 +233,7 @@ class Chi2 : public Gamma {
   explicit Chi2(const Arg& df);
   Tensor df() const;
 };
+/// loc + scale times a normal number over the root of Chi2(df) / df.
 class StudentT : public Distribution {
  public:
   explicit StudentT(const Arg& df, const Arg& loc = 0.0, const Arg& scale = 1.0);
@@ -308,6 +314,7 @@ class OneHotCategorical : public Distribution {
  private:
   explicit OneHotCategorical(const Categorical& c);
 };
+/// Counts of mean rate. It has no entropy.
 class Poisson : public Distribution {
  public:
   explicit Poisson(const Arg& rate);
@@ -347,8 +354,11 @@ class MultivariateNormal : public Distribution {
 #undef LILITH_CDF
 
 namespace detail {
+/// Over so many of the last dimensions.
 Tensor sum_of_last(const Tensor& x, std::int64_t dims);
-Shape first_of(const Shape& shape, std::int64_t count);
+/// So many dimensions. Error: there are fewer.
+Shape first_of(const Shape& shape, std::int64_t count, SourceLocation loc);
+/// The event's dimensions behind so many of the batch's.
 Shape last_of(const Distribution& base, std::int64_t count);
 }  // namespace detail
 
@@ -357,11 +367,13 @@ Shape last_of(const Distribution& base, std::int64_t count);
 template <class D>
 class Independent : public Distribution {
  public:
-  Independent(const D& distribution, Int reinterpreted_batch_ndims)
+  Independent(const D& distribution, Int reinterpreted_batch_ndims,
+              SourceLocation loc = SourceLocation::current())
       : Distribution("Independent",
                      detail::first_of(distribution.batch_shape(),
                                       static_cast<std::int64_t>(distribution.batch_shape().size()) -
-                                          reinterpreted_batch_ndims),
+                                          reinterpreted_batch_ndims,
+                                      loc),
                      detail::last_of(distribution, reinterpreted_batch_ndims),
                      distribution.has_rsample()),
         base(distribution),

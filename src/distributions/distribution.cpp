@@ -88,7 +88,8 @@ Tensor detail::sum_of_last(const Tensor& x, std::int64_t dims) {
   for (std::int64_t d = 1; d <= dims; ++d) all.push_back(-d);
   return all.empty() ? x : sum(x, IntList(all));
 }
-Shape detail::first_of(const Shape& shape, std::int64_t count) {
+Shape detail::first_of(const Shape& shape, std::int64_t count, SourceLocation loc) {
+  const LocScope scope(loc, "Independent");
   LILITH_CHECK(count >= 0 && count <= shape.rank(),
                "Independent: {} dimensions of the base's batch shape {}; need from 0 to {}",
                shape.rank() - count, shape.str(), shape.rank());

@@ -10,31 +10,13 @@
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
+#include "loops_check.h"
 #include "passes/pipeline.h"
 
 namespace lilith {
 namespace {
 
 using Pair = std::pair<Tensor, Tensor>;
-
-void expect_near(const Tensor& a, const Tensor& b, double tolerance = 1e-5) {
-  ASSERT_EQ(a.shape().str(), b.shape().str());
-  ASSERT_EQ(a.dtype(), b.dtype());
-  const std::vector<double> x = a.to(kFloat64).to_vector<double>(),
-                            y = b.to(kFloat64).to_vector<double>();
-  for (std::size_t k = 0; k < x.size(); ++k)
-    ASSERT_NEAR(x[k], y[k], tolerance * std::max(1.0, std::fabs(y[k]))) << "element " << k;
-}
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 // h' = tanh(h W + x), y = h' * h'.
 struct Cell {
@@ -357,23 +339,24 @@ TEST(Scan, TheInterpreterAgrees) {
 
 TEST(Scan, Errors) {
   const auto add = [](const Tensor& c, const Tensor& x) { return c + x; };
-  EXPECT_NE(error_of([&] { scan(add, zeros({3}), zeros({5, 2, 3})); })
+  EXPECT_NE(testing::error_text([&] { scan(add, zeros({3}), zeros({5, 2, 3})); })
                 .find("scan: the carry is f32[3] before a step and f32[2,3] after it; need the "
                       "same (loops_test.cpp:"),
             std::string::npos);
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(testing::error_text([&] {
               scan([](const Tensor& c, const std::tuple<Tensor, Tensor>&) { return c; }, zeros({}),
                    std::tuple(zeros({5}), zeros({4})));
             }).find("need the same number of rows"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { scan(add, zeros({}), zeros({})); }).find("need a first dimension"),
-            std::string::npos);
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(
+      testing::error_text([&] { scan(add, zeros({}), zeros({})); }).find("need a first dimension"),
+      std::string::npos);
+  EXPECT_NE(testing::error_text([&] {
               scan([](const Tensor& c, const std::tuple<>&) { return c; }, zeros({}),
                    std::tuple<>());
             }).find("xs has no tensor"),
             std::string::npos);
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(testing::error_text([&] {
               scan([](const Tensor& c, const Tensor& x) { return c * x.item<float>(); }, zeros({}),
                    zeros({3}));
             }).find("item: the tensor is an input of a traced function and has no value"),
@@ -449,104 +432,12 @@ TEST(Scan, IndicesOutsideAreFound) {
   };
   const auto [i, ys] = f(tensor(std::int64_t{-2}));
   EXPECT_EQ(ys.to_vector<float>(), (std::vector<float>{1, 0, 1}));
-  const std::string error = error_of([&] { f(tensor(std::int64_t{0})).ys.to_vector<float>(); });
+  const std::string error =
+      testing::error_text([&] { f(tensor(std::int64_t{0})).ys.to_vector<float>(); });
   EXPECT_NE(error.find("index 9 is out of range"), std::string::npos) << error;
   EXPECT_NE(error.find("loops_test.cpp"), std::string::npos) << error;
 }
 
-TEST(WhileLoop, RunsAsLongAsItIsTrue) {
-  const auto collatz = [](const Tensor& n) {
-    return while_loop([](const std::tuple<Tensor, Tensor>& c) { return std::get<0>(c) != 1; },
-                      [](const std::tuple<Tensor, Tensor>& c) {
-                        const auto& [n, steps] = c;
-                        return std::tuple(where(n % 2 == 0, floor_divide(n, 2), 3 * n + 1),
-                                          steps + 1);
-                      },
-                      std::tuple(n, tensor(std::int64_t{0})));
-  };
-  for (const auto& [n, steps] : {std::pair(1, 0), {2, 1}, {6, 8}, {27, 111}}) {
-    const auto [one, count] = collatz(tensor(std::int64_t{n}));
-    EXPECT_EQ(count.item<std::int64_t>(), steps);
-    EXPECT_EQ(one.item<std::int64_t>(), 1);
-  }
-  auto compiled = compile(collatz);
-  EXPECT_EQ(std::get<1>(compiled(tensor(std::int64_t{27}))).item<std::int64_t>(), 111);
-}
-
-TEST(WhileLoop, CapturesAndManyThreads) {
-  const Tensor w = randn({128, 128}) * 0.05, limit = tensor(1e-2f);
-  Tensor x = randn({128, 128});
-  const Tensor got = while_loop([&](const Tensor& x) { return x.abs().max() > limit; },
-                                [&](const Tensor& x) { return matmul(x, w); }, x);
-  while (x.abs().max().item<float>() > 1e-2f) x = matmul(x, w);
-  expect_near(got, x, 1e-4);
-  EXPECT_NE(error_of([&] {
-              grad(
-                  [&](const Tensor& x) {
-                    return while_loop([](const Tensor& x) { return x < 3; },
-                                      [](const Tensor& x) { return x * 2; }, x);
-                  },
-                  tensor(1.f));
-            }).find("'while_loop' has no vjp: the number of its steps is not known"),
-            std::string::npos);
-}
-
-TEST(Cond, ComputesOneBranch) {
-  const auto f = [](const Tensor& x) {
-    return cond(
-        x.sum() > 0, [](const Tensor& x) { return sqrt(x) * 2; },
-        [](const Tensor& x) { return x * x; }, x);
-  };
-  expect_near(f(full({3}, 4.0)), full({3}, 4.0));
-  expect_near(f(full({3}, -3.0)), full({3}, 9.0));
-  auto compiled = compile(f);
-  expect_near(compiled(full({3}, 4.0)), full({3}, 4.0));
-  expect_near(compiled(full({3}, -3.0)), full({3}, 9.0));
-  // The other branch leaves no NaN behind.
-  const auto gradient = [&](const Tensor& x) {
-    return grad([&](const Tensor& x) { return f(x).sum(); }, x).second;
-  };
-  expect_near(gradient(full({3}, 4.0)), full({3}, 0.5));
-  expect_near(gradient(full({3}, -3.0)), full({3}, -6.0));
-}
-
-TEST(Cond, StructsCapturesAndErrors) {
-  const Tensor a = randn({4}), b = randn({4}), yes = tensor(true);
-  const auto [x, y] =
-      cond(yes, [&] { return std::tuple(a + 1, b); }, [&] { return std::tuple(b, a * 2); });
-  expect_near(x, a + 1);
-  expect_near(y, b);
-  const auto g = grad(
-      [&](const Tensor& a) {
-        return cond(logical_not(yes), [&] { return a.sum(); }, [&] { return (a * b).sum(); });
-      },
-      a);
-  expect_near(g.second, b);
-  EXPECT_NE(error_of([&] {
-              cond(yes, [&] { return a; }, [&] { return a.sum(); });
-            }).find("cond: the value is f32[4] in one branch and f32[] in the other"),
-            std::string::npos);
-  EXPECT_NE(error_of([&] {
-              cond(a, [&] { return a; }, [&] { return b; });
-            }).find("cond: the predicate is f32[4]; need bool[]"),
-            std::string::npos);
-}
-
-TEST(Cond, InsideOfAScan) {
-  const auto f = [](const Tensor& xs) {
-    return scan(
-               [](const Tensor& s, const Tensor& x) {
-                 return cond(x > 0, [&] { return s + x; }, [&] { return s * x; });
-               },
-               ones({}, {.dtype = kFloat64}), xs)
-        .carry;
-  };
-  const Tensor xs = tensor({1.0, -2.0, 3.0, 0.5, -1.5}).to(kFloat64);
-  EXPECT_DOUBLE_EQ(f(xs).item<double>(), ((1 + 1) * -2.0 + 3 + 0.5) * -1.5);
-  EXPECT_TRUE(gradcheck(f, xs));
-}
-
-// What a loop reads is row-major in memory, whatever the order in which a kernel writes it.
 TEST(Scan, ReadsWhatLiesInAnotherOrder) {
   for (const std::int64_t width : {3, 32}) {
     const Tensor x = reshape(sin(cast(arange(4 * 5 * width), DType::F32) * 0.37), {4, 5, width});

@@ -10,11 +10,13 @@ namespace lilith {
 /// num_samples indices of each row of x [n] or [m, n], with probabilities in proportion to x -> i64
 /// [num_samples] or [m, num_samples]. Without replacement: the largest of log x + Gumbel noise
 /// (Efraimidis and Spirakis, 2006). Errors: more samples than n without replacement; x not
-/// floating. Ref: torch.multinomial
+/// floating. Weights are not looked at: where they are all 0, or too few of them are not for draws
+/// without replacement, classes of probability 0 are drawn. Ref: torch.multinomial
 Tensor multinomial(const Arg& x, Int num_samples, bool replacement = false,
                    const std::optional<Generator>& generator = {});
 /// Poisson numbers of these rates, in their dtype: by multiplying uniform numbers below 10 (Knuth),
-/// by transformed rejection from there on (Hormann, 1993). Errors: x not floating.
+/// by transformed rejection from there on (Hormann, 1993); NaN for rates that are negative or not
+/// finite. Errors: x not floating.
 /// Ref: torch.poisson
 Tensor poisson(const Arg& rate, const std::optional<Generator>& generator = {});
 

@@ -6,7 +6,7 @@
 #include "lilith/tensor.h"
 
 // Writing at indices, and what a mask or an index of whatever length picks. Indices are integers;
-// those of scatter and its like count from 0, others may be negative and count from the end.
+// those of put may be negative and count from the end, all others count from 0.
 namespace lilith {
 
 /// x with src at the indices along dim, as gather reads them: out[index[i][j]][j] = src[i][j] (dim
@@ -19,9 +19,10 @@ Tensor scatter(const Arg& x, Dim dim, const Tensor& index, const Arg& src);
 /// find several they share the gradient. Ref: torch.scatter_reduce
 Tensor scatter_reduce(const Arg& x, Dim dim, const Tensor& index, const Tensor& src,
                       const ScatterReduction& reduce, bool include_self = true);
-/// x with source in the slices of dim that index [n] names. Ref: torch.index_copy
+/// x with source in the slices of dim that index [n] names. Errors: source's shape is not x's with
+/// n in dim; dtypes that differ. Ref: torch.index_copy
 Tensor index_copy(const Arg& x, Dim dim, const Tensor& index, const Tensor& source);
-/// scatter_reduce of whole slices: "prod", "mean", "amax" or "amin". Ref: torch.index_reduce
+/// scatter_reduce of whole slices, index_copy's; "sum" too. Ref: torch.index_reduce
 Tensor index_reduce(const Arg& x, Dim dim, const Tensor& index, const Tensor& source,
                     const ScatterReduction& reduce, bool include_self = true);
 /// x with the elements of source at index of the flattened x; accumulate adds them. Errors: index

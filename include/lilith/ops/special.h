@@ -12,7 +12,7 @@
 // within 1e-12 but near roots, where they are absolute. Functions without a gradient say so.
 namespace lilith {
 
-/// The modified Bessel functions I_0 and I_1.
+/// The modified Bessel function I_0. Ref: torch.i0
 Tensor i0(const Arg& x);
 /// P(a, x) and Q(a, x) = 1 - P, the regularised lower and upper incomplete gamma functions;
 /// gradient for x alone. Ref: torch.special.gammainc
@@ -32,6 +32,7 @@ namespace special {
 Tensor i0(const Arg& x);
 /// i0(x) e^-|x|.
 Tensor i0e(const Arg& x);
+/// The modified Bessel function I_1, and i1(x) e^-|x|.
 Tensor i1(const Arg& x);
 Tensor i1e(const Arg& x);
 /// -x log(x): 0 at 0, -inf below.
@@ -44,6 +45,7 @@ Tensor log_ndtr(const Arg& x);
 Tensor ndtri(const Arg& x);
 /// The Hurwitz zeta function: the sum over k >= 0 of (k + q)^-x. No gradient.
 Tensor zeta(const Arg& x, const Arg& q);
+/// igamma and igammac.
 Tensor gammainc(const Arg& a, const Arg& x);
 Tensor gammaincc(const Arg& a, const Arg& x);
 /// Bessel functions of the first and second kind, of orders 0 and 1; the modified ones of both
