@@ -2,6 +2,7 @@
 // benchmarks/peers/torch_large.py runs the same in PyTorch, from the weights that --save-initial
 // writes.
 #include <fmt/format.h>
+#include <lilith/autocast.h>
 #include <lilith/devices.h>
 #include <lilith/init.h>
 #include <lilith/io.h>
@@ -32,7 +33,7 @@ const std::map<std::string, std::unique_ptr<Workload> (*)(std::int64_t, double)>
     {"gpt", bench::make_gpt}, {"lstm", bench::make_lstm}, {"resnet18", bench::make_resnet18}};
 
 struct Options {
-  std::string model, save_initial, html, device = "cpu";
+  std::string model, save_initial, html, device = "cpu", autocast;
   int steps = 20, curve = 5, batches = 40, threads = 0;
   std::int64_t batch = 0, seed = 0;
   std::vector<std::int64_t> before;
@@ -148,6 +149,7 @@ void run(const Options& o) {
   if (!o.save_initial.empty()) save(workload->model(), o.save_initial);
   if (o.steps == 0) return;
   set_time_kernels(!o.html.empty());
+  const Autocast scope(o.autocast.empty() ? std::optional<DType>() : dtype_from_name(o.autocast));
   const Json j = measure(*workload, o);
   if (!o.html.empty()) workload->explain_html(o.html);
   if (o.json)
@@ -186,6 +188,8 @@ void add_options(CLI::App& app, Options& o) {
                  "Safetensors file that gets the initial weights, by PyTorch's keys");
   app.add_option("--html", o.html,
                  "File for a page about the program; kernels are timed, one by one");
+  app.add_option("--autocast", o.autocast, "Products in this dtype")
+      ->check(CLI::IsMember({"bf16", "f16"}));
   app.add_flag("--infer", o.infer, "The forward pass alone, in test mode");
   app.add_flag("--json", o.json, "A line of JSON");
   app.add_flag("--losses", o.losses, "A line with the loss of each step");

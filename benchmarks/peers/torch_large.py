@@ -129,6 +129,7 @@ def arguments():
     parser.add_argument("--variant", choices=["eager", "fused", "compile", "compile-autotune", "graph"],
                         default="eager", help="fused: Adam's update, eager; graph: the step as a CUDA graph")
     parser.add_argument("--fused", action="store_true", help="fused Adam in any variant")
+    parser.add_argument("--autocast", choices=["bf16", "f16"], help="products in this dtype")
     parser.add_argument("--infer", action="store_true", help="the forward pass alone, in test mode")
     parser.add_argument("--steps", dest="runs", type=int, default=20, help="timed steps")
     parser.add_argument("--curve", type=int, default=5, help="steps before, whose losses are reported")
@@ -180,15 +181,21 @@ def main():
     if args.variant.startswith("compile"):
         forward = torch.compile(model, mode="max-autotune" if args.variant == "compile-autotune" else "default")
 
+    half = {"bf16": torch.bfloat16, "f16": torch.float16, None: None}[args.autocast]
+
+    def autocast():
+        return torch.autocast(device.type, dtype=half or torch.bfloat16, enabled=half is not None)
+
     def train(x, y):
         opt.zero_grad(set_to_none=True)
-        loss = loss_of(forward(x), y)
+        with autocast():
+            loss = loss_of(forward(x), y)
         loss.backward()
         opt.step()
         return loss.detach()
 
     def infer(i):
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast():
             logits = forward(data[i][0])
         if device.type == "cuda":
             torch.cuda.synchronize()

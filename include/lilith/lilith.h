@@ -2,6 +2,7 @@
 // All of Lilith; fmt/format.h so that fmt::print takes tensors.
 #include <fmt/format.h>
 
+#include "lilith/autocast.h"
 #include "lilith/checkpoint.h"
 #include "lilith/compile.h"
 #include "lilith/data.h"

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lilith/autocast.h"
 #include "lilith/compile.h"
 #include "lilith/data.h"
 #include "lilith/metrics.h"
@@ -115,6 +116,9 @@ struct FitOptions {
   /// clip_grad_value_.
   std::optional<Real> clip_grad_norm = {};
   std::optional<Real> clip_grad_value = {};
+  /// The loss runs under Autocast of this dtype, while training and for the validation. Unset: as
+  /// around the call of fit.
+  std::optional<DType> autocast = {};
   /// Where it trains: the model, its optimiser's state and the batches go there. Unset: where the
   /// model lies.
   std::optional<Device> device = {};
@@ -321,6 +325,7 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
   detail::FitLossArgument<Loss> loss_argument{loss};
   if constexpr (Model<Loss>) move_to(*options.device, ModelRef(loss, loc));
   auto objective = [&](Loss& l, M& m, const std::vector<Tensor>& batch) {
+    const Autocast scope(options.autocast, loc);
     return detail::fit_objective<kColumns>(m, l, metric, batch, loc);
   };
   using Held = typename detail::FitLossArgument<Loss>::Held;

@@ -6,6 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "codegen/shared_code.h"
+#include "core/autocast_state.h"
 #include "core/dump.h"
 #include "core/env.h"
 #include "core/phases.h"
@@ -187,6 +188,7 @@ std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
 
 std::shared_ptr<Program> compile_program(const Graph& g, Precision precision, PhaseTimes before) {
   const BuildingScope building;
+  const AutocastOff passes;
   const std::int64_t compiled = codegen::kernels_compiled(), shared = codegen::kernels_shared();
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());

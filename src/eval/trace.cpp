@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "core/autocast_state.h"
 #include "ir/hash.h"
 #include "ir/node.h"
 #include "ops/random_key.h"
@@ -58,6 +59,7 @@ FactsVisitor facts_of(std::span<const detail::ArgRef> args, bool only_writable) 
 void Signature::read(std::span<const detail::ArgRef> args) {
   key = Key();
   key.add_settings();
+  key.add(static_cast<std::uint64_t>(autocast_state().value_or(DType::F32)));
   slots.clear();
   writable.clear();
   hypers.clear();

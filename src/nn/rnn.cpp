@@ -8,6 +8,7 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/shape.h"
 #include "nn/default_init.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 
 namespace lilith {
@@ -15,8 +16,13 @@ namespace lilith {
 namespace {
 
 using detail::Recurrent;
-using ops::narrowed, ops::widened;
+using ops::lowered, ops::narrowed, ops::widened;
 using Cell = void (*)(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tensor& c);
+
+Recurrent::Weights lowered_weights(const Recurrent::Weights& w) {
+  return {lowered(w.weight_ih), lowered(w.weight_hh), lowered(w.bias_ih), lowered(w.bias_hh),
+          lowered(w.weight_hr)};
+}
 
 // What h adds to the gates, as composites compute with it.
 Tensor from_state(const Tensor& h, const Recurrent::Weights& w) {
@@ -128,8 +134,9 @@ Tensor Recurrent::zero_state(std::int64_t batch, std::int64_t size) const {
   return zeros_beside({num_layers * directions(), batch, size}, weights[0].weight_ih);
 }
 
-LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& x, const LSTMState& state,
+LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& given, const LSTMState& state,
                           bool has_c) const {
+  const Tensor x = lowered(given);
   LILITH_CHECK((x.ndim() == 2 || x.ndim() == 3) && x.shape().back() == input_size,
                "{}: x is {}; need {} with {} features.", name, x.aval().str(),
                batch_first ? "[N,T,C]" : "[T,N,C]", input_size);
@@ -141,7 +148,7 @@ LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& x, const LS
   const auto start = [&](const Tensor& given, std::int64_t size, const char* what) {
     const Shape full{num_layers * directions(), batch, size};
     if (!given.defined()) return zeros_beside(full, x);
-    const Tensor s = batched ? given : unsqueeze(given, 1);
+    const Tensor s = lowered(batched ? given : unsqueeze(given, 1));
     LILITH_CHECK(s.shape() == full, "{}: {} is {}; need {}.", name, what, given.aval().str(),
                  full.str());
     return s;
@@ -153,7 +160,8 @@ LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& x, const LS
     std::vector<Tensor> sides;
     for (std::int64_t d = 0; d < directions(); ++d) {
       const std::int64_t k = layer * directions() + d;
-      const Weights& w = weights[static_cast<std::size_t>(k)];
+      const Weights w = lowered_weights(weights[static_cast<std::size_t>(k)]);
+      const AutocastOff inside;
       const Tensor gates = linear(seq, w.weight_ih, w.bias_ih);  // all steps at once
       LSTMState last{select(h0, 0, k), has_c ? select(c0, 0, k) : Tensor()};
       sides.push_back(all_steps(cell, gates, w, d == 1, last));
@@ -272,7 +280,10 @@ void init_cell(C& cell, const char* name, std::int64_t gates, std::int64_t input
 
 template <class C>
 void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&, Tensor&, Tensor&),
-               const Tensor& x, Tensor& h, Tensor& c) {
+               const Tensor& given, Tensor& h, Tensor& c) {
+  const Tensor x = lowered(given);
+  h = lowered(h);
+  c = lowered(c);
   Shape shape = x.shape();
   LILITH_CHECK(shape.rank() > 0 && shape.back() == cell.weight_ih.size(1),
                "{}: x is {}; need [N,C] or [C] with {} features.", reflect::type_info<C>.name,
@@ -285,8 +296,10 @@ void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&
     LILITH_CHECK(s->shape() == shape, "{}: the state is {}; need {} for x {}.",
                  reflect::type_info<C>.name, s->aval().str(), shape.str(), x.aval().str());
   }
-  const Recurrent::Weights w{cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, {}};
-  f(linear(x, cell.weight_ih, cell.bias_ih), w, h, c);
+  const Recurrent::Weights w =
+      lowered_weights({cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, {}});
+  const AutocastOff inside;
+  f(linear(x, w.weight_ih, w.bias_ih), w, h, c);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/batch.h"
 #include "ops/half.h"
 #include "ops/operand.h"
@@ -73,9 +74,9 @@ Tensor leaky_relu(const Arg& x, Real negative_slope) {
     return make_select(compare("gt", t, 0), t, scale(t, negative_slope));
   });
 }
-Tensor prelu(const Arg& x, const Tensor& weight) {
+Tensor prelu(const Arg& x, const Tensor& slope) {
   LocScope scope(x.loc());
-  const Tensor t = operand("prelu", x);
+  const Tensor t = lowered(operand("prelu", x)), weight = lowered(slope);
   LILITH_CHECK(weight.ndim() <= 1, "prelu: weight is {}; need at most 1 dimension",
                weight.aval().str());
   Tensor w;
@@ -134,7 +135,7 @@ Tensor mish(const Arg& x) {
 }
 Tensor softplus(const Arg& x, Real beta, Real threshold) {
   LocScope scope(x.loc());
-  return rounded_once(operand("softplus", x), [&](const Tensor& t) {
+  return rounded_once(lifted(operand("softplus", x)), [&](const Tensor& t) {
     const Tensor z = scale(t, beta);
     const Tensor linear = compare("gt", z, threshold);
     // max(z, 0) + log1p(exp(-|z|)): exp never overflows; the selects give the slope 1/2 at 0.
@@ -218,7 +219,7 @@ Tensor glu(const Arg& x, Dim dim) {
 
 Tensor softmax(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
+  const Tensor t = make_cast(x.tensor(), dtype.value_or(lifted(floating_type(x.tensor().dtype()))));
   const int d = wrap_dim("softmax", dim, t.ndim());
   if (t.ndim() == 0 || t.numel() == 0) return t.ndim() == 0 ? full_as(t, 1) : t;
   return rounded_once(t, [&](const Tensor& wide) {
@@ -247,12 +248,12 @@ Tensor masked_softmax(const Tensor& t) {
 
 Tensor softmin(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
+  const Tensor t = make_cast(x.tensor(), dtype.value_or(lifted(floating_type(x.tensor().dtype()))));
   return softmax(neg(t), dim);
 }
 Tensor log_softmax(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  const Tensor t = make_cast(x.tensor(), dtype.value_or(floating_type(x.tensor().dtype())));
+  const Tensor t = make_cast(x.tensor(), dtype.value_or(lifted(floating_type(x.tensor().dtype()))));
   const int d = wrap_dim("log_softmax", dim, t.ndim());
   if (t.ndim() == 0 || t.numel() == 0) return t.ndim() == 0 ? full_as(t, 0) : t;
   return rounded_once(t, [&](const Tensor& wide) {

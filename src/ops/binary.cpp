@@ -4,6 +4,7 @@
 #include "ir/node.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
+#include "ops/autocast.h"
 #include "ops/define.h"
 #include "ops/half.h"
 #include "ops/operand.h"
@@ -310,7 +311,7 @@ Tensor fmod(const Arg& a, const Arg& b) { return binary(fmod_op, a, b); }
 
 Tensor pow(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const DType dtype = ops::result_type({&a, &b});
+  const DType dtype = lifted(ops::result_type({&a, &b}));
   if (const std::optional<double> exponent = constant_value(b); exponent && !a.is_scalar()) {
     LILITH_CHECK(is_floating(dtype) || *exponent >= 0,
                  "pow: integers to the negative power {}; need a floating base", *exponent);

@@ -4,6 +4,7 @@
 #include "lilith/ops/linalg.h"
 #include "lilith/ops/nn.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/conv.h"
 #include "ops/half.h"
 #include "ops/operand.h"
@@ -50,10 +51,11 @@ void check_weight(const char* op, const Tensor& x, const Tensor& weight, int n) 
                weight.aval().str());
 }
 
-Tensor conv(const char* op, int n, const Arg& input, const Tensor& weight, const Tensor& bias,
+Tensor conv(const char* op, int n, const Arg& input, const Tensor& kernel, const Tensor& added,
             const IntList& stride, const Padding& padding, const IntList& dilation, I groups) {
   LocScope scope(input.loc(), op);
-  const auto [x, single] = batched(op, input.tensor(), n);
+  const Tensor weight = lowered(kernel), bias = lowered(added);
+  const auto [x, single] = batched(op, lowered(input.tensor()), n);
   check_weight(op, x, weight, n);
   LILITH_CHECK(groups >= 1, "{}: groups is {}; need groups >= 1", op, groups);
   LILITH_CHECK(weight.size(1) * groups == x.size(1),
@@ -91,11 +93,12 @@ Tensor conv(const char* op, int n, const Arg& input, const Tensor& weight, const
 }
 
 // The adjoint of conv: the input spread `stride` apart under the mirrored kernel.
-Tensor conv_transpose(const char* op, int n, const Arg& input, const Tensor& weight,
-                      const Tensor& bias, const IntList& stride, const IntList& padding,
+Tensor conv_transpose(const char* op, int n, const Arg& input, const Tensor& given,
+                      const Tensor& added, const IntList& stride, const IntList& padding,
                       const IntList& output_padding, I groups, const IntList& dilation) {
   LocScope scope(input.loc(), op);
-  const auto [x, single] = batched(op, input.tensor(), n);
+  const Tensor weight = lowered(given), bias = lowered(added);
+  const auto [x, single] = batched(op, lowered(input.tensor()), n);
   check_weight(op, x, weight, n);
   LILITH_CHECK(groups >= 1 && x.size(1) == weight.size(0) && x.size(1) % groups == 0,
                "{}: input has {} channels, weight {} wants {} (groups={}).", op, x.size(1),
@@ -138,9 +141,9 @@ Tensor conv_transpose(const char* op, int n, const Arg& input, const Tensor& wei
 
 }  // namespace
 
-Tensor linear(const Arg& input, const Tensor& weight, const Tensor& bias) {
+Tensor linear(const Arg& input, const Tensor& given, const Tensor& added) {
   LocScope scope(input.loc());
-  const Tensor x = input.tensor();
+  const Tensor x = lowered(input.tensor()), weight = lowered(given), bias = lowered(added);
   LILITH_CHECK(x.ndim() >= 1 && (weight.ndim() == 1 || weight.ndim() == 2),
                "linear: got x {}, weight {}; need weight [out, in] or [in]", x.aval().str(),
                weight.aval().str());
@@ -158,9 +161,10 @@ Tensor linear(const Arg& input, const Tensor& weight, const Tensor& bias) {
   return narrowed(add(y, widened(bias)), result_type(x, bias));
 }
 
-Tensor bilinear(const Arg& x1, const Tensor& x2, const Tensor& weight, const Tensor& bias) {
+Tensor bilinear(const Arg& x1, const Tensor& second, const Tensor& given, const Tensor& added) {
   LocScope scope(x1.loc());
-  const Tensor a = x1.tensor();
+  Tensor a = x1.tensor(), x2 = second, weight = given, bias = added;
+  meet({&a, &x2, &weight, &bias});
   LILITH_CHECK(weight.ndim() == 3 && a.ndim() >= 1 && a.ndim() == x2.ndim() &&
                    a.size(-1) == weight.size(1) && x2.size(-1) == weight.size(2),
                "bilinear: got x1 {}, x2 {}, weight {}; need [..., A], [..., B] and [out, A, B]",

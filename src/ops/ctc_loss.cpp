@@ -6,6 +6,7 @@
 #include "lilith/ops/loss.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -132,7 +133,7 @@ Tensor loss_of(const Problem& p, const CTCLossOptions& o) {
 template <class Longest>
 Tensor ctc(const Arg& input, const Tensor& targets, const Tensor& input_lengths,
            const Tensor& target_lengths, const CTCLossOptions& o, Longest&& longest) {
-  const Tensor given = input.tensor();
+  const Tensor given = lifted(input.tensor());
   const bool batched = given.ndim() == 3;
   LILITH_CHECK(is_floating(given.dtype()) && (batched || given.ndim() == 2) && given.size(0) >= 1,
                "ctc_loss: log_probs are {}; need floating [T, N, C] or [T, C]", given.aval().str());

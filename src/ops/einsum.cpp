@@ -7,6 +7,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/linalg.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -145,8 +146,11 @@ std::string implicit_output(const std::vector<std::string>& terms) {
 
 }  // namespace
 
-Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands, SourceLocation loc) {
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& given, SourceLocation loc) {
   LocScope scope(loc);
+  std::vector<Tensor> operands;
+  for (const Tensor& t : given) operands.push_back(lowered(t));
+  const AutocastOff inside;
   std::string text;
   for (char c : equation) {
     if (c != ' ') text += c;

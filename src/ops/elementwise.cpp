@@ -1,4 +1,5 @@
 #include "lilith/ops/elementwise.h"
+#include "ops/autocast.h"
 
 #include <cmath>
 #include <numbers>
@@ -152,6 +153,11 @@ Tensor unary(const OpDef& op, const Arg& x, const char* function = __builtin_FUN
   LocScope scope(x.loc(), function);
   return apply(op, {floating(x)});
 }
+// Ops that autocast has in f32.
+Tensor unary_lifted(const OpDef& op, const Arg& x, const char* function = __builtin_FUNCTION()) {
+  LocScope scope(x.loc(), function);
+  return apply(op, {lifted(floating(x))});
+}
 Tensor unary_any(const OpDef& op, const Arg& x, const char* function = __builtin_FUNCTION()) {
   LocScope scope(x.loc(), function);
   return apply(op, {x.tensor()});
@@ -168,27 +174,27 @@ Tensor unary_rounding(const OpDef& op, const Arg& x, const char* function = __bu
 
 using namespace ops;
 
-Tensor exp(const Arg& x) { return unary(exp_op, x); }
+Tensor exp(const Arg& x) { return unary_lifted(exp_op, x); }
 Tensor exp2(const Arg& x) { return unary(exp2_op, x); }
-Tensor expm1(const Arg& x) { return unary(expm1_op, x); }
-Tensor log(const Arg& x) { return unary(log_op, x); }
-Tensor log2(const Arg& x) { return unary(log2_op, x); }
-Tensor log10(const Arg& x) { return unary(log10_op, x); }
-Tensor log1p(const Arg& x) { return unary(log1p_op, x); }
+Tensor expm1(const Arg& x) { return unary_lifted(expm1_op, x); }
+Tensor log(const Arg& x) { return unary_lifted(log_op, x); }
+Tensor log2(const Arg& x) { return unary_lifted(log2_op, x); }
+Tensor log10(const Arg& x) { return unary_lifted(log10_op, x); }
+Tensor log1p(const Arg& x) { return unary_lifted(log1p_op, x); }
 Tensor sin(const Arg& x) { return unary(sin_op, x); }
 Tensor cos(const Arg& x) { return unary(cos_op, x); }
-Tensor tan(const Arg& x) { return unary(tan_op, x); }
-Tensor asin(const Arg& x) { return unary(asin_op, x); }
-Tensor acos(const Arg& x) { return unary(acos_op, x); }
+Tensor tan(const Arg& x) { return unary_lifted(tan_op, x); }
+Tensor asin(const Arg& x) { return unary_lifted(asin_op, x); }
+Tensor acos(const Arg& x) { return unary_lifted(acos_op, x); }
 Tensor atan(const Arg& x) { return unary(atan_op, x); }
-Tensor sinh(const Arg& x) { return unary(sinh_op, x); }
-Tensor cosh(const Arg& x) { return unary(cosh_op, x); }
+Tensor sinh(const Arg& x) { return unary_lifted(sinh_op, x); }
+Tensor cosh(const Arg& x) { return unary_lifted(cosh_op, x); }
 Tensor tanh(const Arg& x) { return unary(tanh_op, x); }
 Tensor asinh(const Arg& x) { return unary(asinh_op, x); }
 Tensor acosh(const Arg& x) { return unary(acosh_op, x); }
 Tensor atanh(const Arg& x) { return unary(atanh_op, x); }
 Tensor sqrt(const Arg& x) { return unary(sqrt_op, x); }
-Tensor rsqrt(const Arg& x) { return unary(rsqrt_op, x); }
+Tensor rsqrt(const Arg& x) { return unary_lifted(rsqrt_op, x); }
 Tensor sigmoid(const Arg& x) { return unary(sigmoid_op, x); }
 Tensor stop_gradient(const Arg& x) { return unary_any(stop_gradient_op, x); }
 Tensor detach(const Arg& x) { return unary_any(stop_gradient_op, x); }

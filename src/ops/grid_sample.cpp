@@ -4,6 +4,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/shape.h"
 #include "lilith/ops/spatial.h"
+#include "ops/autocast.h"
 #include "ops/cubic.h"
 #include "ops/half.h"
 #include "ops/operand.h"
@@ -106,9 +107,9 @@ struct Sampler {
 
 }  // namespace
 
-Tensor grid_sample(const Arg& input, const Tensor& grid, const GridSampleOptions& o) {
+Tensor grid_sample(const Arg& input, const Tensor& sites, const GridSampleOptions& o) {
   LocScope scope(input.loc());
-  const Tensor x = input.tensor();
+  const Tensor x = lifted(input.tensor()), grid = lifted(sites);
   const int n = x.ndim() - 2;
   LILITH_CHECK((n == 2 || n == 3) && is_floating(x.dtype()) && is_floating(grid.dtype()) &&
                    grid.ndim() == n + 2 && grid.size(0) == x.size(0) && grid.size(-1) == n,

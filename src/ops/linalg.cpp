@@ -5,6 +5,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -54,13 +55,16 @@ Tensor accumulate(const Arg& x, const Tensor& product, double beta, double alpha
 // alpha f(a, b) + beta x as one op.
 template <class F>
 Tensor accumulated(const Arg& x, const Arg& a, const Arg& b, double beta, double alpha, F&& f) {
-  const DType dtype = a.tensor().dtype();
+  const Tensor p = lowered(a.tensor()), q = lowered(b.tensor());
+  const Arg added = lowered(x);
+  const AutocastOff inside;
+  const DType dtype = p.dtype();
   if (is_half(dtype)) {
-    LILITH_CHECK(b.tensor().dtype() == dtype && x.tensor(dtype).dtype() == dtype,
+    LILITH_CHECK(q.dtype() == dtype && added.tensor(dtype).dtype() == dtype,
                  "addmm: dtypes differ: x {}, a {}, b {}; need equal dtypes", describe(x),
                  describe(a), describe(b));
   }
-  return narrowed(accumulate(x, f(widened(a.tensor()), widened(b.tensor())), beta, alpha), dtype);
+  return narrowed(accumulate(added, f(widened(p), widened(q)), beta, alpha), dtype);
 }
 
 Shape leading(const Shape& s, int n) { return Shape(s.begin(), static_cast<std::size_t>(n)); }
@@ -88,7 +92,7 @@ Tensor matmul_batched(const Tensor& a, const Tensor& b) {
 
 Tensor matmul(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const Tensor x = a.tensor(), y = b.tensor();
+  const Tensor x = lowered(a.tensor()), y = lowered(b.tensor());
   LILITH_CHECK(x.ndim() > 0 && y.ndim() > 0,
                "matmul: got a {}, b {}; need at least 1 dimension each (use mul)", x.aval().str(),
                y.aval().str());
@@ -124,8 +128,11 @@ Tensor mv(const Arg& a, const Arg& b) {
 }
 Tensor dot(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  check_ranks("dot", a.tensor(), 1, b.tensor(), 1);
-  return matmul(a, b);
+  Tensor x = a.tensor(), y = b.tensor();
+  meet({&x, &y});
+  const AutocastOff inside;
+  check_ranks("dot", x, 1, y, 1);
+  return matmul(x, y);
 }
 Tensor vdot(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
@@ -134,8 +141,9 @@ Tensor vdot(const Arg& a, const Arg& b) {
 
 Tensor inner(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());
-  const Tensor x = a.tensor(), y = b.tensor();
+  Tensor x = a.tensor(), y = b.tensor();
   if (x.ndim() == 0 || y.ndim() == 0) return mul(x, y);
+  meet({&x, &y});
   check_inner("inner", x, y, x.size(-1), y.size(-1), "a.shape[-1] == b.shape[-1]");
   return dot_general(x, y, {}, {}, {x.ndim() - 1}, {y.ndim() - 1});
 }
@@ -182,6 +190,8 @@ Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, Real beta, Real alpha) {
 Tensor tensordot(const Arg& a, const Arg& b, const IntList& dims_a, const IntList& dims_b) {
   LocScope scope(a.loc());
   Tensor x = a.tensor(), y = b.tensor();
+  meet({&x, &y});
+  const AutocastOff inside;
   const DType dtype = x.dtype();
   const bool halves = is_half(dtype) && y.dtype() == dtype;
   LILITH_CHECK(dims_a.size() == dims_b.size(), "tensordot: {} dims of a, {} of b; need as many",

@@ -9,6 +9,7 @@
 #include "lilith/ops/nn.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -38,7 +39,7 @@ struct Pair : Operands {
   DType dtype;
 };
 Pair wide_pair(const char* op, const Arg& a, const Arg& b) {
-  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const DType dtype = lifted(floating_type(ops::result_type({&a, &b})));
   const Operands o = broadcast_operands(op, a, b, dtype);
   return {{widened(o.a), widened(o.b)}, dtype};
 }
@@ -118,13 +119,13 @@ Tensor nll(const char* op, const Tensor& x, const Tensor& target, const Tensor& 
 
 Tensor nll_loss(const Arg& input, const Tensor& target, const NLLLossOptions& o) {
   LocScope scope(input.loc());
-  return nll("nll_loss", input.tensor(), target, o.weight, o.ignore_index, o.reduction);
+  return nll("nll_loss", lifted(input.tensor()), target, o.weight, o.ignore_index, o.reduction);
 }
 
 Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
                           const CrossEntropyLossOptions& o) {
   LocScope scope(input.loc());
-  const Tensor given = input.tensor(), x = widened(given);
+  const Tensor given = lifted(input.tensor()), x = widened(given);
   LILITH_CHECK(is_floating(x.dtype()) && x.ndim() >= 1,
                "cross_entropy_loss: input is {}; need floating [C], [N, C] or [N, C, d...]",
                given.aval().str());
@@ -315,7 +316,7 @@ Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, 
                a.tensor().aval().str(), b.aval().str(),
                shape_cure("a", a.tensor().shape(), "b", b.shape()));
   const Arg other(b), sign(target);
-  const DType dtype = ops::result_type({&a, &other, &sign});
+  const DType dtype = lifted(ops::result_type({&a, &other, &sign}));
   const Tensor apart = sub(widened(a.tensor()), widened(b));
   check_one_shape("margin_ranking_loss", "difference", apart, "target", target);
   const Tensor gap = shift(mul(neg(widened(target)), apart), margin);
@@ -351,7 +352,7 @@ Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tens
                "dimensions each",
                x.aval().str(), positive.aval().str(), negative.aval().str());
   const Arg yes(positive), no(negative);
-  const DType dtype = ops::result_type({&anchor, &yes, &no});
+  const DType dtype = lifted(ops::result_type({&anchor, &yes, &no}));
   const Tensor a = widened(x), p = widened(positive), n = widened(negative);
   const Tensor near = pairwise_distance(a, p, o.p, o.eps);
   Tensor far = pairwise_distance(a, n, o.p, o.eps);
@@ -374,11 +375,11 @@ Tensor triplet_margin_with_distance_loss(const Arg& anchor, const Tensor& positi
   Tensor far = distance(a, negative);
   if (o.swap) far = minimum(far, distance(positive, negative));
   const Tensor gap = shift(sub(widened(near), widened(far)), o.margin);
-  return reduced(at_least_zero(gap), o.reduction, near.dtype());
+  return reduced(at_least_zero(gap), o.reduction, lifted(near.dtype()));
 }
 Tensor multilabel_margin_loss(const Arg& input, const Tensor& target, Reduction reduction) {
   LocScope scope(input.loc());
-  const DType dtype = input.tensor().dtype();
+  const DType dtype = lifted(input.tensor().dtype());
   Tensor x = widened(input.tensor());
   LILITH_CHECK(is_floating(dtype) && is_integral(target.dtype()) && x.ndim() <= 2 &&
                    target.shape() == x.shape(),
@@ -415,7 +416,7 @@ Tensor multilabel_soft_margin_loss(const Arg& input, const Tensor& target, const
 }
 Tensor multi_margin_loss(const Arg& input, const Tensor& target, const MultiMarginLossOptions& o) {
   LocScope scope(input.loc());
-  const DType dtype = input.tensor().dtype();
+  const DType dtype = lifted(input.tensor().dtype());
   Tensor x = widened(input.tensor());
   const bool single = x.ndim() <= 1;
   if (single) x = make_reshape(x, {1, x.numel()});

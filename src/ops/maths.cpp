@@ -5,6 +5,7 @@
 
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -56,7 +57,7 @@ Tensor log_sum(const char* op, const Arg& a, const Arg& b, Exp&& exponential, Lo
 
 Tensor reciprocal(const Arg& x) {
   LocScope scope(x.loc());
-  const Tensor t = floating(x);
+  const Tensor t = lifted(floating(x));
   return div(full_as(t, 1), t);
 }
 Tensor square(const Arg& x) {

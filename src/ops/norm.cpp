@@ -9,6 +9,7 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -112,7 +113,7 @@ Tensor batch_norm(const Arg& input, const Tensor& running_mean, const Tensor& ru
 Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight,
                   const Tensor& bias, Real eps) {
   LocScope scope(input.loc());
-  const Tensor x = operand("layer_norm", input, 1);
+  const Tensor x = lifted(operand("layer_norm", input, 1));
   const int n = static_cast<int>(normalized_shape.size());
   LILITH_CHECK(n >= 1 && n <= x.ndim(), "layer_norm: {} normalized sizes for {}", n,
                x.aval().str());
@@ -137,7 +138,7 @@ Tensor layer_norm(const Arg& input, const IntList& normalized_shape, const Tenso
 Tensor rms_norm(const Arg& input, const IntList& normalized_shape, const Tensor& weight,
                 std::optional<Real> eps) {
   LocScope scope(input.loc());
-  const Tensor x = operand("rms_norm", input, 1);
+  const Tensor x = lifted(operand("rms_norm", input, 1));
   const int n = static_cast<int>(normalized_shape.size());
   const Shape wanted(normalized_shape.vec());
   LILITH_CHECK(
@@ -173,7 +174,7 @@ Tensor channel_shuffle(const Arg& input, Int groups) {
 Tensor group_norm(const Arg& input, Int num_groups, const Tensor& weight, const Tensor& bias,
                   Real eps) {
   LocScope scope(input.loc());
-  const Tensor x = operand("group_norm", input, 2);
+  const Tensor x = lifted(operand("group_norm", input, 2));
   LILITH_CHECK(num_groups >= 1 && x.size(1) % num_groups == 0,
                "group_norm: {} channels of {} do not divide by {} groups", x.size(1),
                x.aval().str(), num_groups);
@@ -208,7 +209,7 @@ Tensor instance_norm(const Arg& input, const Tensor& running_mean, const Tensor&
 
 Tensor normalize(const Arg& input, Real p, const IntList& dim, Real eps) {
   LocScope scope(input.loc());
-  const Tensor x = operand("normalize", input, 0);
+  const Tensor x = lifted(operand("normalize", input, 0));
   return rounded_once(x, [&](const Tensor& t) {
     const Tensor least = make_full({}, eps, t.dtype(), t.device());
     return div(t, broadcast_last(clamp_min(norm(t, p, dim, true), least), t.shape()));
@@ -235,7 +236,7 @@ Tensor local_response_norm(const Arg& input, Int size, Real alpha, Real beta, Re
 
 Tensor cosine_similarity(const Arg& a, const Arg& b, Dim dim, Real eps) {
   LocScope scope(a.loc());
-  const DType dtype = floating_type(ops::result_type({&a, &b}));
+  const DType dtype = lifted(floating_type(ops::result_type({&a, &b})));
   const Operands o = broadcast_operands("cosine_similarity", a, b, compute_dtype(dtype));
   const Tensor least = make_full({}, eps, o.a.dtype(), o.a.device());
   const auto unit = [&](const Tensor& t) {
@@ -246,7 +247,7 @@ Tensor cosine_similarity(const Arg& a, const Arg& b, Dim dim, Real eps) {
 
 Tensor pairwise_distance(const Arg& a, const Arg& b, Real p, Real eps, bool keepdim) {
   LocScope scope(a.loc());
-  const DType dtype = ops::result_type({&a, &b});
+  const DType dtype = lifted(ops::result_type({&a, &b}));
   const Operands o = broadcast_operands("pairwise_distance", a, b, compute_dtype(dtype));
   return narrowed(norm(shift(sub(o.a, o.b), eps), p, -1, keepdim), dtype);
 }
@@ -283,10 +284,12 @@ Tensor pixel_unshuffle(const Arg& input, Int factor) {
   return make_reshape(make_transpose(make_reshape(x, split), perm), out);
 }
 
-Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
+Tensor scaled_dot_product_attention(const Arg& query, const Tensor& keys, const Tensor& values,
                                     const Tensor& attn_mask, Real dropout_p, bool is_causal) {
   LocScope scope(query.loc());
-  const Tensor q = operand("scaled_dot_product_attention", query, 2);
+  const Tensor q = lowered(operand("scaled_dot_product_attention", query, 2)), key = lowered(keys),
+               value = lowered(values);
+  const AutocastOff inside;
   LILITH_CHECK(key.ndim() >= 2 && value.ndim() >= 2 && q.size(-1) == key.size(-1) &&
                    key.size(-2) == value.size(-2),
                "scaled_dot_product_attention: got q {}, k {}, v {}; need [..., L, E], [..., S, E], "

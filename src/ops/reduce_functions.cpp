@@ -6,6 +6,7 @@
 #include "lilith/ops/index.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -92,7 +93,7 @@ Tensor all_or_any(const char* prim, const char* op, const Arg& x, const IntList&
 
 Tensor sum(const Arg& x, const IntList& dims, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  const Tensor t = x.tensor();
+  const Tensor t = dtype ? x.tensor() : lifted(x.tensor());
   return reduce("reduce_sum", "sum", make_cast(t, sum_type(t, dtype)), dims, keepdim);
 }
 Tensor nansum(const Arg& x, const IntList& dims, bool keepdim, std::optional<DType> dtype) {
@@ -123,7 +124,7 @@ Tensor nanmean(const Arg& x, const IntList& dims, bool keepdim, std::optional<DT
 }
 Tensor prod(const Arg& x, std::optional<Dim> dim, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  const Tensor t = x.tensor();
+  const Tensor t = dtype ? x.tensor() : lifted(x.tensor());
   const IntList dims = dim ? IntList(*dim) : IntList();
   return reduce("reduce_prod", "prod", make_cast(t, sum_type(t, dtype)), dims, keepdim);
 }
@@ -253,7 +254,8 @@ Tensor wide_norm(const Tensor& t, double p, const IntList& dims, bool keepdim) {
 Tensor norm(const Arg& x, Real p, const IntList& dims, bool keepdim) {
   LocScope scope(x.loc());
   check_floating("norm", x.tensor());
-  return rounded_once(x.tensor(), [&](const Tensor& t) { return wide_norm(t, p, dims, keepdim); });
+  return rounded_once(lifted(x.tensor()),
+                      [&](const Tensor& t) { return wide_norm(t, p, dims, keepdim); });
 }
 Tensor renorm(const Arg& x, Real p, Dim dim, Real maxnorm) {
   LocScope scope(x.loc());
@@ -262,7 +264,7 @@ Tensor renorm(const Arg& x, Real p, Dim dim, Real maxnorm) {
                x.tensor().aval().str());
   LILITH_CHECK(p > 0 && maxnorm >= 0, "renorm: p is {} and maxnorm {}; need p > 0, maxnorm >= 0", p,
                maxnorm);
-  return rounded_once(x.tensor(), [&](const Tensor& t) {
+  return rounded_once(lifted(x.tensor()), [&](const Tensor& t) {
     const Ints kept{wrap_dim("renorm", dim, t.ndim())};
     const Tensor size = wide_norm(t, p, IntList(other_dims(t.ndim(), kept)), true);
     const Tensor factor = div(full_as(size, maxnorm), shift(size, 1e-7));
@@ -271,7 +273,7 @@ Tensor renorm(const Arg& x, Real p, Dim dim, Real maxnorm) {
 }
 Tensor dist(const Arg& a, const Arg& b, Real p) {
   LocScope scope(a.loc());
-  const DType dtype = ops::result_type({&a, &b});
+  const DType dtype = lifted(ops::result_type({&a, &b}));
   const Operands o = broadcast_operands("dist", a, b, compute_dtype(dtype));
   return narrowed(norm(sub(o.a, o.b), p), dtype);
 }

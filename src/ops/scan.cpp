@@ -3,6 +3,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/sorting.h"
+#include "ops/autocast.h"
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
@@ -79,13 +80,13 @@ ValuesIndices cummin(const Arg& x, Dim dim) {
 
 Tensor cumsum(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return rounded_once(accumulated(x, dtype), [&](const Tensor& t) {
+  return rounded_once(accumulated(dtype ? x : lifted(x), dtype), [&](const Tensor& t) {
     return scan("cumsum", t, dim, 0, [](const Tensor& a, const Tensor& b) { return add(a, b); });
   });
 }
 Tensor cumprod(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  return rounded_once(accumulated(x, dtype), [&](const Tensor& t) {
+  return rounded_once(accumulated(dtype ? x : lifted(x), dtype), [&](const Tensor& t) {
     return scan("cumprod", t, dim, 1, [](const Tensor& a, const Tensor& b) { return mul(a, b); });
   });
 }

@@ -3,6 +3,7 @@
 #include <numbers>
 
 #include "lilith/ops/elementwise.h"
+#include "ops/autocast.h"
 #include "ops/define.h"
 #include "ops/half.h"
 #include "ops/operand.h"
@@ -121,7 +122,7 @@ Tensor erfc(const Arg& x) {
 }
 Tensor erfinv(const Arg& x) {
   LocScope scope(x.loc());
-  return apply(erfinv_op, {floating(x)});
+  return apply(erfinv_op, {lifted(floating(x))});
 }
 Tensor lgamma(const Arg& x) {
   LocScope scope(x.loc());

@@ -8,6 +8,7 @@
 #include "lilith/ops/shape.h"
 #include "lilith/ops/sorting.h"
 #include "ops/asked_values.h"
+#include "ops/autocast.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
 #include "ops/sort.h"
@@ -175,7 +176,7 @@ Tensor combinations(const Arg& x, Int r, bool with_replacement) {
 
 Tensor cdist(const Arg& a, const Arg& b, Real p) {
   LocScope scope(a.loc());
-  const Tensor x = a.tensor(), y = b.tensor();
+  const Tensor x = lifted(a.tensor()), y = lifted(b.tensor());
   LILITH_CHECK(is_floating(x.dtype()) && x.dtype() == y.dtype() && x.ndim() >= 2 && y.ndim() >= 2 &&
                    x.size(-1) == y.size(-1),
                "cdist: a {}, b {}; need floating [..., P, M] and [..., R, M] of one dtype",
@@ -186,7 +187,7 @@ Tensor cdist(const Arg& a, const Arg& b, Real p) {
 
 Tensor pdist(const Arg& x, Real p) {
   LocScope scope(x.loc());
-  const Tensor t = x.tensor();
+  const Tensor t = lifted(x.tensor());
   LILITH_CHECK(is_floating(t.dtype()) && t.ndim() == 2, "pdist: x is {}; need floating [n, m]",
                t.aval().str());
   LILITH_CHECK(p >= 0, "pdist: p is {}; need p >= 0", double{p});

@@ -2,6 +2,7 @@
 #include <optional>
 #include <set>
 
+#include "core/autocast_state.h"
 #include "eval/lazy.h"
 #include "eval/retrace.h"
 #include "ir/node.h"
@@ -101,6 +102,7 @@ std::vector<Tensor*> assigned_fields(Optimizer& opt, Access::Model& state,
 void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool consume,
                     const UpdateOptions& options) {
   LocScope scope(model.loc());
+  const AutocastOff formulas;
   const std::vector<optim::Slot> params = optim::all_slots(model);
   const std::vector<optim::Slot> gradients = optim::all_slots(grads);
   LILITH_CHECK(params.size() == gradients.size(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/autocast_state.h"
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "ops/batch.h"
@@ -88,6 +89,7 @@ Tensor for_each_example(const ForAll& x, I size) {
 std::vector<ForAll> batch_between(const std::vector<Tensor>& outputs,
                                   const std::vector<Tensor>& placeholders,
                                   const std::vector<ForAll>& values, I size) {
+  const AutocastOff rules;
   Batcher batcher(size);
   for (std::size_t k = 0; k < placeholders.size(); ++k)
     batcher.set(placeholders[k].node(), values[k]);

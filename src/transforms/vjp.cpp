@@ -6,6 +6,7 @@
 //                                                    %3 = mul(%1, %a); %4 = add(%2, %3)   ct of %x
 #include "transforms/vjp.h"
 
+#include "core/autocast_state.h"
 #include "ir/node.h"
 #include "ir/node_map.h"
 #include "ir/one_device.h"
@@ -34,6 +35,7 @@ class Backward {
   }
 
   std::vector<Tensor> run(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cts) {
+    const AutocastOff rules;  // see their operands as they are
     for (std::size_t i = 0; i < outputs.size(); ++i) add_to(outputs[i].node(), cts[i]);
     for (auto at = order_.rbegin(); at != order_.rend(); ++at) step(*at);
     std::vector<Tensor> out;
