@@ -2,7 +2,7 @@
 // what would have been best, and how far the model is off. Numbers are of the whole team, the least
 // of a few runs; the model's are of one thread at the clock that the loop of FMAs ran at.
 //
-//   ways [--runs N] [--only NAME]
+//   ways [--runs N] [--only NAME] [--images N]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -114,8 +114,8 @@ void add_small_convolutions(std::vector<Case>* all) {
                   {64, 32, 4, 4}});
 }
 
-// The products of gpt (6 x 384, T 128, batch 16), and the convolutions of resnet18 (batch 16).
-std::vector<Case> cases() {
+// The products of gpt (6 x 384, T 128, batch 16), and the convolutions of resnet18.
+std::vector<Case> cases(std::int64_t images) {
   const std::int64_t t = 2048, d = 384;
   std::vector<Case> all;
   const auto linear = [&](const std::string& name, std::int64_t in, std::int64_t out) {
@@ -150,9 +150,9 @@ std::vector<Case> cases() {
   add_few_rows(&all, 8, 1024, 4096);
   add_small_convolutions(&all);
   for (const auto& [c, s] : {std::pair{64, 32}, {128, 16}, {256, 8}, {512, 4}}) {
-    all.push_back(conv_forward(16, c, s));
-    all.push_back(conv_weights(16, c, s));
-    all.push_back(conv_data(16, c, s));
+    all.push_back(conv_forward(images, c, s));
+    all.push_back(conv_weights(images, c, s));
+    all.push_back(conv_data(images, c, s));
   }
   return all;
 }
@@ -237,13 +237,14 @@ void measure(const Case& c, int runs) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int runs = 5;
+  int runs = 5, images = 16;
   std::string only;
   for (int k = 1; k + 1 < argc; k += 2) {
     if (std::strcmp(argv[k], "--runs") == 0) runs = std::atoi(argv[k + 1]);
     if (std::strcmp(argv[k], "--only") == 0) only = argv[k + 1];
+    if (std::strcmp(argv[k], "--images") == 0) images = std::atoi(argv[k + 1]);
   }
-  for (const Case& c : cases()) {
+  for (const Case& c : cases(images)) {
     if (c.name.find(only) != std::string::npos) measure(c, runs);
   }
 }

@@ -103,6 +103,13 @@ std::vector<Case> convolutions() {
        weights({16, 8, 3, 3}, {.stride = 2, .padding = 1}),
        {6, 8, 9, 9},
        {6, 16, 5, 5}},
+      {"weights, updated",
+       [=](const Tensor& x, const Tensor& dy) {
+         const Tensor w = x.reshape({-1}).slice(0, 0, 1440).reshape({20, 8, 3, 3});
+         return w * 0.5 - weights({20, 8, 3, 3}, {.padding = 1})(x, dy) * w;
+       },
+       {6, 8, 9, 9},
+       {6, 20, 9, 9}},
       {"pooled",
        [](const Tensor& x, const Tensor& w) { return max_pool2d(relu(conv2d(x, w, {}, 1, 1)), 2); },
        {3, 8, 12, 12},
@@ -202,8 +209,9 @@ TEST(ProductWays, GiveTheSame) {
 TEST(ProductWays, GiveTheSameInSmallBlocks) {
   std::string all;
   for (const Case& c : cases()) all += expect_all_ways_agree(c, kFloat32, small_caches());
-  for (const char* kind : {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ",
-                           "a copied", "sum split over", "lanes along the sum", "pooled"})
+  for (const char* kind :
+       {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ", "a copied",
+        "sum split over", "lanes along the sum", "epilogue in rows", "pooled"})
     EXPECT_NE(all.find(kind), std::string::npos) << kind;
 }
 

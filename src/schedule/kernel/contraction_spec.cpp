@@ -104,11 +104,11 @@ ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   std::erase_if(spec.axes, [](const Axis& x) { return x.extent == 1; });
   merge_summed(&spec);
   for (Axis& x : spec.axes) x.varies = b.varies(x.extent);
-  // Summed axes with the longest step outside.
+  // Summed axes with the longest step outside, as a lies: b is what panels are made of.
   std::stable_sort(spec.axes.begin(), spec.axes.end(), [](const Axis& x, const Axis& y) {
     if (x.summed() != y.summed()) return !x.summed();
     if (!x.summed()) return false;
-    return std::max(std::abs(x.a), std::abs(x.b)) > std::max(std::abs(y.a), std::abs(y.b));
+    return std::pair(std::abs(x.a), std::abs(x.b)) > std::pair(std::abs(y.a), std::abs(y.b));
   });
   return spec;
 }

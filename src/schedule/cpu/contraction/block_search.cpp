@@ -59,7 +59,7 @@ class Search {
   double tile_cycles(const BlockSchedule& s) const;
   double wait_for_a(const BlockSchedule& s, bool copied) const;
   double wait_for_b(const BlockSchedule& s, double* pack) const;
-  double scatter_result(const BlockSchedule& s) const;
+  StridedEpilogue scatter_result(const BlockSchedule& s) const;
   double store_result(const BlockSchedule& s) const;
   double column_blocks(const BlockSchedule& s) const;
   std::int64_t block_steps(const BlockSchedule& s) const;
@@ -257,18 +257,18 @@ double Search::wait_for_b(const BlockSchedule& s, double* pack) const {
 }
 
 // Results whose lanes lie apart.
-double Search::scatter_result(const BlockSchedule& s) const {
+StridedEpilogue Search::scatter_result(const BlockSchedule& s) const {
   const Axis& lanes = axis(s.tile.vector_axis);
-  if (lanes.strided == 0) return 0;
   const std::int64_t run = axis(s.tile.row_axes[0]).strided == 0 ? s.tile.row_tiles[0] : 1;
-  return lanes.strided * spec_.result_elements() *
-         scattered_cycles(lanes.apart * element_bytes_, s.tile.vector_tile, run, target_);
+  return strided_epilogue(
+      spec_, s.tile.vector_axis,
+      scattered_cycles(lanes.apart * element_bytes_, s.tile.vector_tile, run, target_));
 }
 
 // A tile's rows, and then those below it, beside the FMAs of the next tile.
 double Search::store_result(const BlockSchedule& s) const {
   const Axis& lanes = axis(s.tile.vector_axis);
-  if (lanes.strided > 0) return 0;
+  if (lanes.strided > 0 && !s.tile.in_rows) return 0;
   const std::int64_t apart = std::max(axis(s.tile.row_axes[0]).apart, lanes.extent);
   return stored_cycles(spec_.result_elements() * static_cast<double>(element_bytes_),
                        s.tile.vector_tile * element_bytes_, apart * element_bytes_, target_);
@@ -294,7 +294,9 @@ void Search::choose_copies(BlockSchedule* s) const {
   const double rows = axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, nullptr) : INFINITY;
   s->tile.pack_b = panels + pack < rows;
   s->tile.pack_cycles = s->tile.pack_b ? pack : 0;
-  s->cycles = kBlockLoops + beside(tiles, store_result(*s)) + scatter_result(*s) +
+  const StridedEpilogue epilogue = scatter_result(*s);
+  s->tile.in_rows = epilogue.in_rows;
+  s->cycles = kBlockLoops + beside(tiles, store_result(*s)) + epilogue.cycles +
               std::min(copied, direct) + (s->tile.pack_b ? panels : rows);
   double tasks = column_blocks(*s);
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {

@@ -70,7 +70,6 @@ void SplitTiles::emit_loops() {
     body = in_loop(*it, LoopKind::Serial, std::move(body));
   append(&task, std::move(body));
   kernel_.body.push_back(parallel_for(shared ? chunk : pool().var(1, "chunk"), std::move(task)));
-  kernel_.body.push_back(kir::Barrier{});
   combine_partials();
 }
 
@@ -109,6 +108,9 @@ Block SplitTiles::add_tiles(Expr chunk, const std::vector<Expr>& at) {
 
 // The sum of the copies, and the epilogue, over the result in its memory order.
 void SplitTiles::combine_partials() {
+  if (schedule_.in_rows)
+    return store_in_rows([&](Expr place) { return partials_.combined(kir::Combine::Add, place); });
+  kernel_.body.push_back(kir::Barrier{});
   Index index(static_cast<std::size_t>(g_.domain.rank()));
   std::vector<LoopDim> dims;
   for (const int d : layout_.order) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "schedule/cpu/contraction/operand_walk.h"
+
 namespace lilith::schedule {
 
 double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) {
@@ -27,6 +29,25 @@ double idle_factor(const Target& target, double tasks) {
   const double threads = target.threads;
   if (tasks == 0) return 1;  // of an empty result
   return std::ceil(tasks / threads) * threads / tasks;
+}
+
+StridedEpilogue strided_epilogue(const ContractionSpec& spec, int vector_axis, double scattered) {
+  // An element's way through memory and to its place in a row, and that of one of its arrays.
+  constexpr double kTurned = 2, kInRows = 0.3;
+  const Axis& lanes = spec.axes[static_cast<std::size_t>(vector_axis)];
+  if (lanes.strided == 0) return {};
+  const double elements = spec.result_elements();
+  const StridedEpilogue there{lanes.strided * elements * scattered, false};
+  if (!spec.in_rows) return there;  // who reads them wants the lanes innermost
+  const Axis* last = nullptr;
+  for (const Axis& x : spec.axes) {
+    if (x.varies || x.unit > 1) return there;
+    if (!x.summed() && (last == nullptr || x.out_dim > last->out_dim)) last = &x;
+  }
+  if (last->strided > 0) return there;
+  const StridedEpilogue rows{
+      elements * (kTurned + kInRows * lanes.strided) + launch_cycles(elements), true};
+  return rows.cycles < there.cycles ? rows : there;
 }
 
 double layout_factor(const ContractionSpec& spec, int vector_axis) {

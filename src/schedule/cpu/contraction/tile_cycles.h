@@ -29,6 +29,14 @@ bool is_aligned(const std::vector<Axis>& axes, int vector_axis, std::int64_t lan
 /// The factor by which threads that have no tile while others do lengthen a product.
 double idle_factor(const Target& target, double tasks);
 
+/// Of a result whose lanes lie apart for those who read and write it: the gathers and scatters of
+/// its epilogue, or the same in rows, once all of the product lies in memory.
+struct StridedEpilogue {
+  double cycles = 0;
+  bool in_rows = false;
+};
+StridedEpilogue strided_epilogue(const ContractionSpec& spec, int vector_axis, double scattered);
+
 /// What a layout with this axis in the lanes costs those who read it, where there is a choice:
 /// pooling and the next convolution want the channels there.
 double layout_factor(const ContractionSpec& spec, int vector_axis);

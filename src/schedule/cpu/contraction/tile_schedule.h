@@ -18,6 +18,7 @@ struct TileSchedule {
   bool b_is_small = false;  // all of it that lies under the lanes' axis stays in the cache: it is
                             // walked innermost
   bool pack_b = false;      // b is copied into panels [tile][k][vector_tile] first
+  bool in_rows = false;     // the epilogue runs over all of the result afterwards, in rows
   std::vector<int> split_axes;  // summed axes outside of the tiles, their first cut into chunks
   std::int64_t chunks = 1;
   double cycles = 0;       // the model's estimate, of one thread

@@ -50,7 +50,7 @@ class Search {
         lanes_(target.lanes(dtype)),
         element_bytes_(static_cast<std::int64_t>(size_of(dtype))),
         loop_overhead_(innermost_overhead(spec)) {
-    for (const Axis& x : spec.axes) (x.summed() ? summed_ : result_) *= x.extent;
+    for (const Axis& x : spec.axes) summed_ *= x.summed() ? x.extent : 1;
   }
 
   // The best tile of every way to lie in the lanes, its operands in the caches.
@@ -82,7 +82,6 @@ class Search {
   std::int64_t lanes_, element_bytes_;
   double loop_overhead_;
   std::int64_t summed_ = 1;  // steps of the summed axes
-  std::int64_t result_ = 1;  // elements
   std::vector<TileSchedule> found_;
   TileSchedule best_;  // of so many vectors in the lanes
 };
@@ -165,14 +164,17 @@ void Search::consider(const Lanes& l, std::int64_t vectors, const Rows& rows) {
   const std::int64_t extent = axis(l.axis).extent, width = axis(l.axis).varies
                                                                ? vectors * lanes_
                                                                : std::min(vectors * lanes_, extent);
+  const StridedEpilogue epilogue = strided_epilogue(
+      spec_, l.axis,
+      scattered_cycles(axis(l.axis).apart * element_bytes_, width, rows_in_line(rows), target_));
   const double cycles =
       all_tiles(l, rows, width) * (l.others / rows.covered) * row_distance(rows, vectors) +
-      axis(l.axis).strided * static_cast<double>(result_) *
-          scattered_cycles(axis(l.axis).apart * element_bytes_, width, rows_in_line(rows), target_);
+      epilogue.cycles;
   if (cycles >= best_.cycles * 0.999) return;
   best_.cycles = cycles;
   best_.vector_axis = l.axis;
   best_.pack_b = l.pack;
+  best_.in_rows = epilogue.in_rows;
   best_.vector_tile = width;
   best_.row_axes.assign(rows.axes.begin(), rows.axes.end());
   best_.row_tiles.assign(rows.tiles.begin(), rows.tiles.end());
@@ -277,7 +279,7 @@ class Memory {
   // of that tile.
   double store_result() const {
     const Axis& lanes = spec_.axes[static_cast<std::size_t>(s_.vector_axis)];
-    if (lanes.strided > 0) return 0;  // see scattered_cycles
+    if (lanes.strided > 0 && !s_.in_rows) return 0;  // see scattered_cycles
     const bool beside = s_.b_is_small;
     const std::int64_t run = beside ? lanes.extent : s_.vector_tile;
     std::int64_t apart = lanes.extent;

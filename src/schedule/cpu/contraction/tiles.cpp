@@ -39,6 +39,7 @@ std::string TileSchedule::name(const std::vector<Axis>& axes, bool pooled) const
   if (pooled) text += ", pooled";
   if (swap) text += ", operands swapped";
   if (pack_b) text += ", b in panels";
+  if (in_rows) text += ", epilogue in rows";
   if (!split.empty()) text += fmt::format(", sum split over{} in {} chunks", split, chunks);
   return text;
 }
@@ -52,7 +53,13 @@ void Tiles::emit() {
     panels_ = std::make_unique<Panels>(b_, spec_, schedule_.vector_axis, schedule_.vector_tile);
     panels_->fill(g_.core->op->name);
   }
+  const bool waits = schedule_.in_rows && schedule_.split_axes.empty();
+  if (waits) {
+    const int scratch = b_.add_scratch("product", dtype_, g_.domain.numel());
+    waiting_ = lower_.written_param(scratch);
+  }
   emit_loops();
+  if (waits) store_in_rows([this](Expr place) { return pool().load(waiting_, dtype_, place); });
   launch(how() + (fetches_ahead_ ? ", epilogue fetched ahead" : ""));
 }
 
@@ -289,6 +296,10 @@ void Tiles::emit_loops() {
 // through the L1 cache, and the epilogue is a loop.
 Block Tiles::epilogue_of_tile(kir::RegId acc, const ResultTile& tile) {
   if (g_.pool != nullptr) return pooled_epilogue(acc, tile);
+  if (waiting_ >= 0) {
+    const Expr place = place_of(pool(), out_index(tile.at), layout_, g_.domain);
+    return over_tile(tile, {kir::Store{waiting_, place, read(acc, tile), {}}});
+  }
   if (!heavy_epilogue(tile.elements()))
     return over_tile(tile, inside(tile, epilogue(out_index(tile.at), read(acc, tile))));
   const kir::BufferId memory =

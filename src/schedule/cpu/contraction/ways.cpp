@@ -62,6 +62,11 @@ void share_panels(const Builder& b, const ContractionSpec& spec, const TileSched
   if (b.copies.contains(way->copies)) way->cycles -= s.pack_cycles;
 }
 
+// Where the results lie.
+Layout result_layout(const Product& g, const Layout& product, const TileSchedule& s) {
+  return s.in_rows ? Layout::row_major(g.domain.rank()) : product;
+}
+
 bool is_of_kind(const TileSchedule& x, const TileSchedule& y) {
   return x.vector_axis == y.vector_axis && x.split_axes == y.split_axes && x.chunks == y.chunks;
 }
@@ -111,7 +116,8 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways) {
   for (const TileSchedule& s : find_schedules(b.target, g, spec, search_tiles)) {
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
-    Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
+    Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores,
+                          result_layout(g, layout, s));
     share_panels(b, s.swap ? spec.swapped() : spec, s, &way);
     if (s.chunks > 1) way.sum_order = {kInChunks, s.chunks, chunk_unit(spec, s)};
     way.emit = [&b, g, spec, layout, s] {
@@ -128,7 +134,8 @@ void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways) {
   for (const BlockSchedule& s : find_schedules(b.target, g, spec, search_blocks)) {
     const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
-    Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores, layout);
+    Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores,
+                          result_layout(g, layout, s.tile));
     share_panels(b, cut_sum(s.tile.swap ? spec.swapped() : spec, s.cut_axis, s.cut), s.tile, &way);
     way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
