@@ -12,7 +12,8 @@ namespace lilith::zoo {
 
 /// What `lilith train` passes on. A number that is 0 stands for the model's own default.
 struct TrainArgs {
-  std::string data;  // a folder; empty: the built-in data
+  std::string data;     // a folder; empty: the built-in data
+  std::string weights;  // a file to begin with; without epochs it is scored, not trained
   std::int64_t epochs = 0, batch_size = 0;
   double lr = 0;
   Device device = {};
@@ -70,6 +71,7 @@ struct Entry {
   std::string name, summary;
   TrainReport (*train)(const TrainArgs&);
   std::unique_ptr<BenchCase> (*bench)(const BenchArgs&);  // null: none
+  bool takes_weights = false;
 };
 
 /// Every model of the zoo.

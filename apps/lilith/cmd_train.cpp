@@ -12,7 +12,7 @@ namespace {
 
 std::string model_list() {
   std::string text = "Models:";
-  for (const auto& m : zoo::models()) text += fmt::format("\n  {:<8} {}", m.name, m.summary);
+  for (const auto& m : zoo::models()) text += fmt::format("\n  {:<15} {}", m.name, m.summary);
   return text;
 }
 
@@ -51,7 +51,9 @@ void add_train(CLI::App& app) {
   auto o = std::make_shared<Options>();
   command->add_option("model", o->model, "Name of the model")->required();
   command->add_option("--data", o->args.data,
-                      "Folder with the data set; without it, built-in generated data");
+                      "Folder with the data set, or a text; without it, built-in generated data");
+  command->add_option("--weights", o->args.weights,
+                      "File of weights to begin with; without --epochs it is scored, not trained");
   command->add_option("--epochs", o->args.epochs, "Passes over the data (default: the model's)")
       ->check(above_zero());
   command->add_option("--batch-size", o->args.batch_size, "Examples a step (default: the model's)")
@@ -73,6 +75,8 @@ void add_train(CLI::App& app) {
     LILITH_CHECK(!o->args.resume || !o->args.out.empty() || left_by_interrupt(),
                  "--resume: no --out, the folder that holds the checkpoint, and no "
                  "lilith-interrupted.safetensors in this folder");
+    LILITH_CHECK(o->args.weights.empty() || entry.takes_weights,
+                 "--weights: '{}' begins with weights of its own", entry.name);
     o->args.device = parse_device(o->device, {});
     const zoo::TrainReport report = entry.train(o->args);
     fmt::print("{}\n", json_line(report));

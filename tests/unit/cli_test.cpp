@@ -164,7 +164,8 @@ TEST_F(Cli, MistakesGoToStderrWithAStatus) {
                  "load: " + path("other.safetensors") + ": ");
   expect_failure("train", "model is required");
   expect_failure("train resnet9000",
-                 "no model 'resnet9000' in the zoo; there are: cnn, lenet, vae, wine");
+                 "no model 'resnet9000' in the zoo; there are: char-lstm, cnn, dcgan, gpt, lenet, "
+                 "realnvp, resnet, unet-diffusion, vae, vit, wine");
   expect_failure("train cnn --epochs 0", "--epochs");
   ::setenv("LILITH_DEVICE", "npu", 1);
   expect_failure("train cnn", "device: 'npu' names none");
