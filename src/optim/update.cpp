@@ -6,9 +6,12 @@
 #include "eval/lazy.h"
 #include "eval/retrace.h"
 #include "ir/node.h"
+#include "ir/one_device.h"
 #include "lilith/compile.h"
 #include "lilith/ops/elementwise.h"
+#include "lilith/optim/grad_scaler.h"
 #include "ops/half.h"
+#include "ops/primitives.h"
 #include "optim/identity.h"
 #include "optim/models.h"
 #include "transforms/ties.h"
@@ -97,7 +100,30 @@ std::vector<Tensor*> assigned_fields(Optimizer& opt, Access::Model& state,
   return fields;
 }
 
+const Tensor*& update_condition() {
+  thread_local const Tensor* condition = nullptr;
+  return condition;
+}
+
+// What was assigned since `before` was there, but the same as before where `skip`.
+void keep_where(const Tensor& skip, const std::vector<Tensor*>& fields,
+                const std::vector<Tensor>& before) {
+  for (std::size_t k = 0; k < fields.size(); ++k) {
+    const Tensor now = *fields[k];
+    if (!before[k].defined() || now.node() == before[k].node()) continue;
+    const Tensor where = ops::make_broadcast(ir::on_device(skip, now.device()), now.shape(), {});
+    fields[k]->rebind(ops::make_select(where, before[k], now));
+  }
+}
+
 }  // namespace
+
+detail::UpdateUnless::UpdateUnless(const Tensor& skip)
+    : skip_(skip), saved_(std::exchange(update_condition(), skip.defined() ? &skip_ : nullptr)) {}
+detail::UpdateUnless::~UpdateUnless() { update_condition() = saved_; }
+Tensor detail::UpdateUnless::condition() {
+  return update_condition() ? *update_condition() : Tensor();
+}
 
 void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool consume,
                     const UpdateOptions& options) {
@@ -128,17 +154,25 @@ void detail::update(Optimizer& opt, ModelRef model, ConstModelRef grads, bool co
       updated.empty() ? nullptr : &optim::ready_state(opt, call, optim::firsts(params, roots));
   std::vector<Tensor*> assigned;
   std::optional<driver::UndoScope> before;
-  if (state != nullptr && !tracing()) before.emplace(assigned_fields(opt, *state, params));
+  const Tensor skip = detail::UpdateUnless::condition();
+  std::vector<Tensor*> fields;
+  if (state != nullptr && (skip.defined() || !tracing()))
+    fields = assigned_fields(opt, *state, params);
+  if (state != nullptr && !tracing()) before.emplace(fields);
   {
     const driver::BuildingScope building;  // the step is one program, however long
     optim::Scalars scalars;
     Ticks ticks;
+    std::vector<Tensor> values;
+    if (skip.defined())
+      for (const Tensor* field : fields) values.push_back(*field);
     for (const std::size_t i : updated) {
       const auto& [path, param] = params[i];
       const KeepTie keep(param->tie_tag());
       apply(opt, *state, path, *param, *gradients[i].second, scalars, ticks);
       assigned.push_back(param);
     }
+    if (skip.defined()) keep_where(skip, fields, values);
     for (std::size_t i = 0; i < roots.size(); ++i)
       if (roots[i] != i) params[i].second->rebind(*params[roots[i]].second);
     if (consume)
