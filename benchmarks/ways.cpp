@@ -59,6 +59,37 @@ Case conv_data(std::int64_t n, std::int64_t c, std::int64_t s) {
           {c, c, 3, 3}};
 }
 
+// The same where channels lie innermost, as they do inside of a network.
+Tensor channels_first(const Tensor& x) { return x.permute({0, 3, 1, 2}); }
+Tensor channels_last(const Tensor& x) { return x.permute({0, 2, 3, 1}); }
+void add_channels_last(std::vector<Case>* all, std::int64_t n, std::int64_t c, std::int64_t s) {
+  const Shape image{n, s, s, c}, weights{c, c, 3, 3};
+  all->push_back(
+      {fmt::format("channels last {}ch fwd", c),
+       [](const Tensor& x, const Tensor& w) { return channels_last(conv(channels_first(x), w)); },
+       image, weights});
+  all->push_back({fmt::format("channels last {}ch dX", c),
+                  [=](const Tensor& dy, const Tensor& w) {
+                    return grad(
+                               [&](const Tensor& x) {
+                                 return (channels_last(conv(channels_first(x), w)) * dy).sum();
+                               },
+                               full(image, 0.1))
+                        .second;
+                  },
+                  image, weights});
+  all->push_back({fmt::format("channels last {}ch dW", c),
+                  [=](const Tensor& x, const Tensor& dy) {
+                    return grad(
+                               [&](const Tensor& w) {
+                                 return (channels_last(conv(channels_first(x), w)) * dy).sum();
+                               },
+                               full(weights, 0.1))
+                        .second;
+                  },
+                  image, image});
+}
+
 // Operands that lie the other way.
 void add_transposed(std::vector<Case>* all, std::int64_t n) {
   const Shape square{n, n};
@@ -153,6 +184,7 @@ std::vector<Case> cases(std::int64_t images) {
     all.push_back(conv_forward(images, c, s));
     all.push_back(conv_weights(images, c, s));
     all.push_back(conv_data(images, c, s));
+    add_channels_last(&all, images, c, s);
   }
   return all;
 }

@@ -94,6 +94,25 @@ std::vector<Case> convolutions() {
   };
   return {
       {"conv", conv({.padding = 1}), {3, 8, 9, 11}, {16, 8, 3, 3}},
+      {"conv, odd", conv({.padding = 1}), {1, 37, 7, 14}, {70, 37, 3, 3}},
+      {"conv, one channel", conv({}), {2, 1, 13, 8}, {5, 1, 3, 3}},
+      {"conv, one filter", conv({.padding = 2}), {1, 20, 5, 4}, {1, 20, 3, 3}},
+      {"conv, smallest", conv({.padding = 1}), {1, 3, 2, 2}, {2, 3, 3, 3}},
+      {"conv, channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         const Tensor y = conv({.padding = 1})(x.permute({0, 3, 1, 2}), w);
+         return act(y + y.sum() * 0.001).permute({0, 2, 3, 1});
+       },
+       {2, 10, 9, 24},
+       {40, 24, 3, 3}},
+      {"data",
+       [](const Tensor& dy, const Tensor& w) {
+         return grad([&](const Tensor& v) { return (conv2d(v, w, {}, 1, 1) * dy).sum(); },
+                     full({2, 24, 9, 7}, 0.1).to(dy.dtype()))
+             .second;
+       },
+       {2, 16, 9, 7},
+       {16, 24, 3, 3}},
       {"strided", conv({.stride = 2, .padding = 1}), {3, 8, 9, 11}, {20, 8, 3, 3}},
       {"dilated", conv({.dilation = 2}), {2, 8, 9, 11}, {20, 8, 3, 3}},
       {"1x1", conv({}), {3, 24, 7, 7}, {40, 24, 1, 1}},
@@ -209,9 +228,9 @@ TEST(ProductWays, GiveTheSame) {
 TEST(ProductWays, GiveTheSameInSmallBlocks) {
   std::string all;
   for (const Case& c : cases()) all += expect_all_ways_agree(c, kFloat32, small_caches());
-  for (const char* kind :
-       {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ", "a copied",
-        "sum split over", "lanes along the sum", "epilogue in rows", "pooled"})
+  for (const char* kind : {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ",
+                           "a copied", "sum split over", "lanes along the sum", "epilogue in rows",
+                           "pooled", "winograd F(2x2", "winograd F(4x4", "staged"})
     EXPECT_NE(all.find(kind), std::string::npos) << kind;
 }
 

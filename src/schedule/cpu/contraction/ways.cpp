@@ -5,6 +5,7 @@
 #include "schedule/cpu/contraction/blocked.h"
 #include "schedule/cpu/contraction/epilogue_facts.h"
 #include "schedule/cpu/contraction/known_searches.h"
+#include "schedule/cpu/winograd/winograd.h"
 #include "schedule/kernel/typical.h"
 
 namespace lilith::schedule {
@@ -158,6 +159,7 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
   if (spec.macs() > 0) {  // else a sum over nothing, which is 0
     add_blocked_ways(b, g, spec, &ways);
     add_dot_ways(b, g, spec, &ways);
+    add_winograd_ways(b, g, spec, &ways);
   }
   std::stable_sort(ways.begin(), ways.end(),
                    [](const Choice& x, const Choice& y) { return x.cycles < y.cycles; });

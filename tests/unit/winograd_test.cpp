@@ -1,0 +1,168 @@
+// Convolutions with transformed tiles: how far they are from float64, when they are allowed, and
+// that neither threads nor caches change their bits.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "codegen/codegen.h"
+#include "core/env.h"
+#include "ir/node.h"
+#include "lilith/lilith.h"
+#include "passes/pipeline.h"
+#include "schedule/choose.h"
+#include "schedule/rewrite/prepare.h"
+#include "schedule/schedule.h"
+#include "support/opencl.h"
+#include "support/plan_runner.h"
+
+namespace lilith {
+namespace {
+
+using schedule::Choice;
+using schedule::Group;
+
+using Binary = std::function<Tensor(const Tensor&, const Tensor&)>;
+
+Tensor conv(const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, 1, 1); }
+
+// The gradient by its first operand, given the cotangent and the second.
+Binary backward_data(const Shape& x) {
+  return [x](const Tensor& dy, const Tensor& w) {
+    return grad([&](const Tensor& v) { return (conv(v, w) * dy).sum(); }, zeros(x).to(dy.dtype()))
+        .second;
+  };
+}
+
+Graph prepared(const Binary& f, const Tensor& a, const Tensor& b) {
+  return schedule::prepare(run_passes(trace(f, a, b))).graph;
+}
+
+schedule::Target machine(int threads) {
+  schedule::Target t = codegen::target();
+  t.threads = threads;
+  return t;
+}
+
+/// The plan with the first way of each product whose name begins like this; empty where none does.
+schedule::Plan plan_with(const Graph& g, const schedule::Target& target, const std::string& way) {
+  schedule::PlanOptions options;
+  options.target = target;
+  bool found = false;
+  options.pick = [&](const Group&, const std::vector<Choice>& ways) {
+    for (std::size_t k = 0; k < ways.size(); ++k) {
+      if (!ways[k].name.starts_with(way)) continue;
+      found = true;
+      return k;
+    }
+    return std::size_t{0};
+  };
+  schedule::Plan plan = schedule::make_plan(g, options);
+  return found ? std::move(plan) : schedule::Plan{};
+}
+
+std::vector<float> run(const schedule::Plan& plan, const Tensor& a, const Tensor& b) {
+  const std::vector<StoragePtr> in = {a.node()->storage(), b.node()->storage()};
+  testing::PlanRunner runner(plan, in);
+  runner.run();
+  const auto* got = static_cast<const float*>(runner.outputs[0]->data());
+  return {got, got + runner.outputs[0]->bytes() / sizeof(float)};
+}
+
+double relative_l2(const std::vector<float>& got, const std::vector<double>& want) {
+  double error = 0, norm = 0;
+  for (std::size_t k = 0; k < want.size(); ++k) {
+    error += (got[k] - want[k]) * (got[k] - want[k]);
+    norm += want[k] * want[k];
+  }
+  return std::sqrt(error / norm);
+}
+
+struct Operands {
+  Operands(const Shape& x, const Shape& y) : a(randn(x)), b(randn(y)) { eval(a, b); }
+  Tensor a, b;
+};
+
+double error_of(const Binary& f, const Operands& in, const std::string& way) {
+  const schedule::Plan plan = plan_with(prepared(f, in.a, in.b), machine(2), way);
+  if (plan.launches.empty()) return NAN;
+  const auto want = f(in.a.to(kFloat64), in.b.to(kFloat64)).to_vector<double>();
+  return relative_l2(run(plan, in.a, in.b), want);
+}
+
+// docs/architecture.md, "precision of products", states these bounds.
+TEST(Winograd, StaysWithinItsBounds) {
+  manual_seed(1);
+  for (const std::int64_t channels : {3, 64, 256, 512}) {
+    const double small = 1e-6, large = channels > 256 ? 5e-6 : 3e-6;
+    const Shape x{2, 32, 8, 8}, w{channels, 32, 3, 3}, y{2, channels, 8, 8}, v{32, channels, 3, 3};
+    const Operands forward(y, v), data(y, w);
+    EXPECT_LT(error_of(conv, forward, "winograd F(2x2"), small) << channels;
+    EXPECT_LT(error_of(conv, forward, "winograd F(4x4"), large) << channels;
+    EXPECT_LT(error_of(backward_data(x), data, "winograd F(2x2"), small) << channels;
+    EXPECT_LT(error_of(backward_data(x), data, "winograd F(4x4"), large) << channels;
+  }
+}
+
+TEST(Winograd, RoundsMoreOnlyWhereItMay) {
+  const Graph g = prepared(conv, zeros({2, 64, 12, 12}), zeros({64, 64, 3, 3}));
+  schedule::Target exact = machine(2);
+  exact.precision = Precision::highest;
+  EXPECT_TRUE(plan_with(g, exact, "winograd F(4x4").launches.empty());
+  EXPECT_FALSE(plan_with(g, exact, "winograd F(2x2").launches.empty());
+  EXPECT_FALSE(plan_with(g, machine(2), "winograd F(4x4").launches.empty());
+  for (const DType dtype : {kFloat64, kFloat16, kBFloat16}) {
+    const Graph other =
+        prepared(conv, zeros({2, 64, 12, 12}).to(dtype), zeros({64, 64, 3, 3}).to(dtype));
+    EXPECT_TRUE(plan_with(other, machine(2), "winograd").launches.empty()) << name(dtype);
+  }
+}
+
+TEST(Winograd, IsForCorrelationsOf3x3Alone) {
+  const auto offered = [](const ConvOptions& o, const Shape& x, const Shape& w) {
+    const auto f = [o](const Tensor& a, const Tensor& b) {
+      return conv2d(a, b, {}, o.stride, o.padding, o.dilation, o.groups);
+    };
+    return !plan_with(prepared(f, zeros(x), zeros(w)), machine(2), "winograd").launches.empty();
+  };
+  EXPECT_TRUE(offered({.padding = 1}, {2, 8, 9, 9}, {8, 8, 3, 3}));
+  EXPECT_FALSE(offered({.stride = 2, .padding = 1}, {2, 8, 9, 9}, {8, 8, 3, 3}));
+  EXPECT_FALSE(offered({.dilation = 2}, {2, 8, 9, 9}, {8, 8, 3, 3}));
+  EXPECT_FALSE(offered({.padding = 2}, {2, 8, 9, 9}, {8, 8, 5, 5}));
+  EXPECT_FALSE(offered({.padding = 1, .groups = 2}, {2, 8, 9, 9}, {8, 4, 3, 3}));
+  EXPECT_FALSE(offered({}, {2, 8, 9, 9}, {8, 8, 1, 1}));
+}
+
+TEST(Winograd, HasTheSameBitsWithAnyThreadsAndCaches) {
+  manual_seed(2);
+  const Operands in({3, 20, 13, 10}, {40, 20, 3, 3});
+  const Graph g = prepared(conv, in.a, in.b);
+  for (const char* way : {"winograd F(2x2", "winograd F(4x4"}) {
+    const std::vector<float> want = run(plan_with(g, machine(2), way), in.a, in.b);
+    for (const int threads : {1, 3, 16}) {
+      schedule::Target t = machine(threads);
+      t.l1_bytes = 8 << 10;
+      t.l2_bytes = threads * (64 << 10);
+      EXPECT_EQ(run(plan_with(g, t, way), in.a, in.b), want) << way << ", " << threads;
+    }
+  }
+}
+
+TEST(Winograd, RunsOnOpenCl) {
+  NEEDS_OPENCL;
+  const Operands in({4, 32, 16, 16}, {64, 32, 3, 3});
+  const auto want = conv(in.a.to(kFloat64), in.b.to(kFloat64)).to_vector<double>();
+  const Tensor there = conv(in.a.to(opencl(0)), in.b.to(opencl(0)));
+  EXPECT_LT(relative_l2(there.to_vector<float>(), want), 3e-6);
+}
+
+TEST(Winograd, CanBeLeftOut) {
+  const Graph g = prepared(conv, zeros({2, 64, 12, 12}), zeros({64, 64, 3, 3}));
+  const std::string before = env::text("LILITH_DISABLE");
+  env::set("LILITH_DISABLE", "winograd");
+  EXPECT_TRUE(plan_with(g, machine(2), "winograd").launches.empty());
+  env::set("LILITH_DISABLE", before);
+  EXPECT_FALSE(plan_with(g, machine(2), "winograd").launches.empty());
+}
+
+}  // namespace
+}  // namespace lilith
