@@ -1,5 +1,5 @@
 #pragma once
-#include <lilith/lilith.h>
+#include "expect.h"
 
 /// The network that the examples train.
 struct Net {
@@ -16,10 +16,3 @@ struct Net {
     return log_softmax(fc2(x), 1);
   }
 };
-
-/// Ends the program with status 1 when something is not as the example says.
-inline void expect(bool condition, const char* what) {
-  if (condition) return;
-  fmt::print(stderr, "not true: {}\n", what);
-  std::exit(1);
-}
