@@ -72,6 +72,7 @@ ContractionSpec ContractionSpec::swapped() const {
   std::swap(s.a_buffer, s.b_buffer);
   std::swap(s.a_offset, s.b_offset);
   std::swap(s.a_constant, s.b_constant);
+  std::swap(s.a_dtype, s.b_dtype);
   return s;
 }
 
@@ -96,6 +97,8 @@ ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   ContractionSpec spec;
   spec.a_buffer = lhs.buffer;
   spec.b_buffer = rhs.buffer;
+  spec.a_dtype = b.plan.buffers[static_cast<std::size_t>(lhs.buffer)].dtype;
+  spec.b_dtype = b.plan.buffers[static_cast<std::size_t>(rhs.buffer)].dtype;
   spec.a_constant = b.is_constant(lhs.buffer);
   spec.b_constant = b.is_constant(rhs.buffer);
   spec.a_offset = lhs.offset;

@@ -3,6 +3,7 @@
 
 #include "schedule/cpu/contraction/blocked.h"
 #include "schedule/cpu/contraction/operand_walk.h"
+#include "schedule/cpu/contraction/pairs.h"
 #include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/tasks.h"
 
@@ -17,9 +18,11 @@ constexpr std::int64_t kMostPartial = 1 << 19;  // bytes of sums that wait for t
 
 class Search {
  public:
-  Search(const ContractionSpec& spec, const Target& target, DType dtype)
+  /// `pairs`: the cycles of a vector of sums of pairs; 0: of FMAs.
+  Search(const ContractionSpec& spec, const Target& target, DType dtype, double pairs = 0)
       : spec_(spec),
         target_(target),
+        pairs_(pairs),
         lanes_(target.lanes(dtype)),
         element_bytes_(static_cast<std::int64_t>(size_of(dtype))) {
     for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
@@ -53,6 +56,8 @@ class Search {
   void try_rows(int v, std::int64_t vectors);
   void cut_sum(BlockSchedule* s) const;
   bool holds_windows(const TileSchedule& t) const;
+  bool choose_pairs(BlockSchedule* s) const;
+  double steps_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) const;
   bool lacks_tasks(int v) const;
   bool fit_blocks(BlockSchedule* s, bool share_columns) const;
   void choose_copies(BlockSchedule* s) const;
@@ -61,11 +66,14 @@ class Search {
   double wait_for_b(const BlockSchedule& s, double* pack) const;
   StridedEpilogue scatter_result(const BlockSchedule& s) const;
   double store_result(const BlockSchedule& s) const;
+  double widen_a(const BlockSchedule& s) const;
+  double widen_b(const BlockSchedule& s) const;
   double column_blocks(const BlockSchedule& s) const;
   std::int64_t block_steps(const BlockSchedule& s) const;
 
   const ContractionSpec& spec_;
   const Target& target_;
+  double pairs_;
   std::int64_t lanes_, element_bytes_;
   std::vector<int> summed_, rows_, columns_;
   std::int64_t batches_ = 1, steps_ = 1;
@@ -96,6 +104,7 @@ void Search::try_rows(int v, std::int64_t vectors) {
       s.tile.row_tiles = {rows};
       if (!holds_windows(s.tile)) continue;
       cut_sum(&s);
+      if (pairs_ > 0 && !choose_pairs(&s)) continue;
       for (const bool share_columns : {false, true}) {
         if (share_columns && !lacks_tasks(v)) break;
         if (!fit_blocks(&s, share_columns)) continue;
@@ -133,6 +142,27 @@ void Search::cut_sum(BlockSchedule* s) const {
     s->cut = cut;
     return;
   }
+}
+
+// The innermost axis of a block's sum that pairs fill. False where there is none.
+bool Search::choose_pairs(BlockSchedule* s) const {
+  for (auto i = summed_.rbegin(); i != summed_.rend() && *i >= s->cut_axis; ++i) {
+    const std::int64_t extent = *i == s->cut_axis ? s->cut : axis(*i).extent;
+    if (extent % 2 != 0 || axis(*i).varies) continue;
+    s->pair_axis = *i + (s->cut_axis >= 0 ? 1 : 0);
+    return true;
+  }
+  return false;
+}
+
+// Of the whole sum of a tile.
+double Search::steps_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) const {
+  const auto steps = static_cast<double>(steps_);
+  if (pairs_ == 0) return step_cycles(rows, vectors, b) * steps;
+  const double sums = static_cast<double>(rows * vectors) * pairs_,
+               loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles(),
+               latency = 6;
+  return (std::max({sums, loads, latency}) + 0.25 * std::min(sums, loads)) * steps / 2;
 }
 
 std::int64_t Search::block_steps(const BlockSchedule& s) const {
@@ -188,8 +218,8 @@ double Search::tile_cycles(const BlockSchedule& s) const {
   const auto tile = [&](std::int64_t r, std::int64_t w) {
     const std::int64_t vectors = divide_up(w, lanes_);
     const auto registers = static_cast<double>(r * vectors);
-    return step_cycles(r, vectors, loads) * steps * 1.03 + 20 +
-           registers * (1 + 2 * (sum_blocks - 1)) + 15 * (sum_blocks - 1);
+    return steps_cycles(r, vectors, loads) * 1.03 + 20 + registers * (1 + 2 * (sum_blocks - 1)) +
+           15 * (sum_blocks - 1);
   };
   const auto columns = [&](std::int64_t r) {
     if (axis(t.vector_axis).varies) return masked_tiles(n, width) * tile(r, width);
@@ -274,6 +304,17 @@ double Search::store_result(const BlockSchedule& s) const {
                        s.tile.vector_tile * element_bytes_, apart * element_bytes_, target_);
 }
 
+// Of operands that are no copies, at each step of the sum.
+double Search::widen_a(const BlockSchedule& s) const {
+  return is_half(spec_.a_dtype)
+             ? kWidenedRow * spec_.macs() / static_cast<double>(s.tile.vector_tile)
+             : 0;
+}
+double Search::widen_b(const BlockSchedule& s) const {
+  const auto tile = static_cast<double>(s.tile.row_tiles[0] * lanes_);
+  return is_half(spec_.b_dtype) ? kWidenedVector * spec_.macs() / tile : 0;
+}
+
 double Search::column_blocks(const BlockSchedule& s) const {
   const std::int64_t tiles = divide_up(axis(s.tile.vector_axis).extent, s.tile.vector_tile);
   return static_cast<double>(divide_up(tiles, s.column_tiles));
@@ -286,18 +327,19 @@ void Search::choose_copies(BlockSchedule* s) const {
   const double competing =
       competing_rows(row, s->tile.row_tiles[0], divide_up(s->tile.vector_tile, lanes_), target_);
   const double copied = block <= target_.l2_bytes ? wait_for_a(*s, true) : INFINITY,
-               direct = wait_for_a(*s, false) + tiles * competing;
-  s->copy_a = copied < direct;
+               direct = wait_for_a(*s, false) + tiles * competing + widen_a(*s);
+  s->copy_a = pairs_ > 0 || copied < direct;
   double pack = 0;
   const double panels = wait_for_b(*s, &pack);
   if (spec_.b_constant) pack = 0;
-  const double rows = axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, nullptr) : INFINITY;
-  s->tile.pack_b = panels + pack < rows;
+  const double rows =
+      axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, nullptr) + widen_b(*s) : INFINITY;
+  s->tile.pack_b = pairs_ > 0 || panels + pack < rows;
   s->tile.pack_cycles = s->tile.pack_b ? pack : 0;
   const StridedEpilogue epilogue = scatter_result(*s);
   s->tile.in_rows = epilogue.in_rows;
   s->cycles = kBlockLoops + beside(tiles, store_result(*s)) + epilogue.cycles +
-              std::min(copied, direct) + (s->tile.pack_b ? panels : rows);
+              (s->copy_a ? copied : direct) + (s->tile.pack_b ? panels : rows);
   double tasks = column_blocks(*s);
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
     if (axis(i).summed() || axis(i).b == 0 || i == s->tile.vector_axis) continue;
@@ -313,17 +355,34 @@ void Search::choose_copies(BlockSchedule* s) const {
 
 }  // namespace
 
-std::vector<BlockSchedule> search_blocks(const ContractionSpec& spec, const Target& target,
-                                         DType dtype) {
+namespace {
+
+std::vector<BlockSchedule> search(const ContractionSpec& spec, const Target& target, DType dtype,
+                                  double pairs) {
   const ContractionSpec swapped = spec.swapped();
-  std::vector<BlockSchedule> all = Search(spec, target, dtype).run();
-  for (BlockSchedule& s : Search(swapped, target, dtype).run()) {
+  std::vector<BlockSchedule> all = Search(spec, target, dtype, pairs).run();
+  for (BlockSchedule& s : Search(swapped, target, dtype, pairs).run()) {
     s.tile.swap = true;
     all.push_back(std::move(s));
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const auto& x, const auto& y) { return x.cycles < y.cycles; });
   return all;
+}
+
+}  // namespace
+
+std::vector<BlockSchedule> search_blocks(const ContractionSpec& spec, const Target& target,
+                                         DType dtype) {
+  return search(spec, target, dtype, 0);
+}
+
+std::vector<BlockSchedule> search_pairs(const ContractionSpec& spec, const Target& target,
+                                        DType dtype) {
+  const bool fits = spec.a_dtype == DType::BF16 && spec.b_dtype == DType::BF16;
+  const double pairs = fits ? pair_cycles(target) : 0;
+  if (pairs == 0) return {};
+  return search(spec, target, dtype, pairs);
 }
 
 }  // namespace lilith::schedule

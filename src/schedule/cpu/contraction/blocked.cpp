@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "schedule/cpu/contraction/pairs.h"
 #include "schedule/cpu/contraction/tile_cycles.h"
 
 namespace lilith::schedule {
@@ -25,21 +26,26 @@ ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut) {
   return spec;
 }
 
+ContractionSpec cut_for(const ContractionSpec& spec, const BlockSchedule& schedule) {
+  return cut_sum(cut_sum(spec, schedule.cut_axis, schedule.cut), schedule.pair_axis, 2);
+}
+
 std::string BlockSchedule::name(const std::vector<Axis>& axes, bool pooled) const {
   std::string text = tile.name(axes, pooled);
   text += fmt::format(", blocks of {} x {} tiles", row_tiles, column_tiles);
   if (cut_axis >= 0)
     text += fmt::format(" x {} {}", axes[static_cast<std::size_t>(cut_axis)].name, cut);
   if (copy_a) text += ", a copied";
+  if (pair_axis >= 0) text += ", in pairs";
   return text;
 }
 
 BlockedTiles::BlockedTiles(Builder& b, const Product& g, const ContractionSpec& spec,
                            const Layout& layout, const BlockSchedule& schedule)
-    : Tiles(b, g, cut_sum(spec, schedule.cut_axis, schedule.cut), layout, schedule.tile),
-      blocks_(schedule) {
+    : Tiles(b, g, cut_for(spec, schedule), layout, schedule.tile), blocks_(schedule) {
   for (const int i : summed_axes())
-    (blocks_.cut_axis >= 0 && i <= blocks_.cut_axis ? outer_ : inner_).push_back(i);
+    if (i != pair_axis())
+      (blocks_.cut_axis >= 0 && i <= blocks_.cut_axis ? outer_ : inner_).push_back(i);
   sum_blocks_ = extent(outer_);
 }
 
@@ -69,7 +75,7 @@ void BlockedTiles::emit_loops() {
     partial_ = kernel_.add_buffer(
         "partial", dtype_, rows * schedule_.vector_tile * blocks_.column_tiles, kir::Space::Thread);
   if (blocks_.copy_a)
-    copy_ = kernel_.add_buffer("a", dtype_, rows * extent(inner_), kir::Space::Thread);
+    copy_ = kernel_.add_buffer("a", copied_dtype(), rows * extent(inner_), kir::Space::Thread);
   const std::int64_t row_blocks = divide_up(loops.row_steps, blocks_.row_tiles),
                      column_blocks = divide_up(loops.columns.steps, blocks_.column_tiles);
   std::vector<LoopDim> dims;
@@ -185,7 +191,15 @@ Expr BlockedTiles::copied_place(const ResultTile& tile) {
 
 Expr BlockedTiles::tile_a(const ResultTile& tile) {
   if (copy_ < 0) return Tiles::tile_a(tile);
-  return pool().load(copy_, dtype_, copied_place(tile));
+  return pool().load(copy_, copied_dtype(), copied_place(tile));
+}
+
+// What the copy holds of a.
+Expr BlockedTiles::copied_element(ResultTile tile) {
+  const Expr first = Tiles::tile_a(tile);
+  if (pair_axis() < 0) return first;
+  tile.at[static_cast<std::size_t>(pair_axis())] = number(1);
+  return make_pair(first, Tiles::tile_a(tile));
 }
 
 Block BlockedTiles::copy_block(const Loops& loops, Expr row_block) {
@@ -208,7 +222,7 @@ Block BlockedTiles::copy_tile(const ResultTile& tile) {
     sum.push_back({loop_var(pool(), axis(i).extent, axis(i).name), axis(i).extent});
     t.at[static_cast<std::size_t>(i)] = sum.back().var;
   }
-  Block copy{kir::Store{copy_, copied_place(t), Tiles::tile_a(t), {}}};
+  Block copy{kir::Store{copy_, copied_place(t), copied_element(t), {}}};
   std::vector<LoopDim> loops = along_sum() ? t.rows : sum;
   const std::vector<LoopDim>& inside = along_sum() ? sum : t.rows;
   loops.insert(loops.end(), inside.begin(), inside.end());

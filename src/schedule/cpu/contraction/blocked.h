@@ -14,6 +14,7 @@ struct BlockSchedule {
   std::int64_t cut = 1;
   std::int64_t row_tiles = 1;  // tiles along the rows (all row axes as one) in a block
   std::int64_t column_tiles = 1;
+  int pair_axis = -1;   // summed, of cut_sum's axes: two of its steps are one (pairs.h); -1: none
   bool copy_a = false;  // the block of a is copied, in the order in which it is read
   double cycles = 0;    // the model's estimate, of one thread
 
@@ -26,6 +27,13 @@ ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut);
 /// Blocks for a product; cycles that are not finite where none make sense.
 std::vector<BlockSchedule> search_blocks(const ContractionSpec& spec, const Target& target,
                                          DType dtype);
+
+/// The same for products of bf16 in pairs, both operands copied. None where the target has no
+/// instruction for them.
+std::vector<BlockSchedule> search_pairs(const ContractionSpec& spec, const Target& target,
+                                        DType dtype);
+/// The axes that a schedule's loops walk: the sum in blocks and in pairs.
+ContractionSpec cut_for(const ContractionSpec& spec, const BlockSchedule& schedule);
 
 /// A product in blocks: a part of the sum and of the rows, whose part of a stays in the L2 cache
 /// while panels of b pass by.
@@ -46,6 +54,7 @@ class BlockedTiles : public Tiles {
  protected:
   void emit_loops() override;
   std::string how() const override;
+  int pair_axis() const override { return blocks_.pair_axis < 0 ? -1 : blocks_.pair_axis + 1; }
   Expr tile_a(const ResultTile& tile) override;
 
  private:
@@ -66,6 +75,8 @@ class BlockedTiles : public Tiles {
   Block one_tile(const ResultTile& tile);
   Expr partial_place(const ResultTile& tile);
   Expr copied_place(const ResultTile& tile);
+  Expr copied_element(ResultTile tile);
+  DType copied_dtype() const { return pair_axis() < 0 ? dtype_ : DType::I32; }
   std::vector<Expr> whole_sum();
   bool along_sum() const;  // a's elements follow each other along the sum, not along the rows
 

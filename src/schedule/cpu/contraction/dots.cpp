@@ -4,6 +4,7 @@
 
 #include "schedule/cpu/contraction/operand_walk.h"
 #include "schedule/cpu/contraction/product_kernel.h"
+#include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/contraction/ways.h"
 
 // A sum along memory that is contiguous in both operands, for results too small to pay for panels
@@ -171,7 +172,10 @@ double cycles_of(const ContractionSpec& spec, const Target& target, DType dtype,
   // An FMA waits for one read of its own, one of the group's, or for the FMA before it; at the end
   // of each line the lanes are added up.
   const double lines = outer > 1 ? 7 : 0;
-  const double vector = reloads(spec, target, dtype, s) ? kReloaded : std::max(1.0, 4 / group);
+  const double widened =
+      kWidenedVector * ((is_half(spec.a_dtype) ? 1 : 0) + (is_half(spec.b_dtype) ? 1 / group : 0));
+  const double vector =
+      (reloads(spec, target, dtype, s) ? kReloaded : std::max(1.0, 4 / group)) + widened;
   return summed_elements(spec, s) * (outer * (vectors * vector + 2 / group + lines) + 14) +
          wait_for_operands(spec, target, dtype, k);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "schedule/cpu/contraction/pairs.h"
 #include "schedule/cpu/tasks.h"
 
 // A b that is not contiguous in the lanes is copied into panels first, in a launch of its own:
@@ -31,14 +32,18 @@ std::int64_t largest_divisor(std::int64_t n, std::int64_t limit) {
 
 }  // namespace
 
-Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::int64_t vector_tile)
+Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::int64_t vector_tile,
+               int pair_axis)
     : b_(b),
       spec_(spec),
       vector_axis_(vector_axis),
+      pair_axis_(pair_axis),
       vector_tile_(vector_tile),
       tiles_(divide_up(axis(vector_axis).extent, vector_tile)),
-      dtype_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype) {
-  int& buffer = b.copies.try_emplace(key(spec, vector_axis, vector_tile), -1).first->second;
+      from_(b.plan.buffers[static_cast<std::size_t>(spec.b_buffer)].dtype),
+      dtype_(pair_axis < 0 ? compute_dtype(from_) : DType::I32) {
+  int& buffer =
+      b.copies.try_emplace(key(spec, vector_axis, vector_tile, pair_axis), -1).first->second;
   filled_ = buffer >= 0;
   if (!filled_) {
     buffer = b.add_scratch(
@@ -49,7 +54,7 @@ Panels::Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::in
 }
 
 std::vector<std::int64_t> Panels::key(const ContractionSpec& spec, int vector_axis,
-                                      std::int64_t vector_tile) {
+                                      std::int64_t vector_tile, int pair_axis) {
   const Axis& lanes = spec.axes[static_cast<std::size_t>(vector_axis)];
   std::vector<std::int64_t> key{spec.b_buffer, spec.b_offset, vector_tile, lanes.extent, lanes.b};
   for (const bool summed : {false, true}) {
@@ -59,6 +64,7 @@ std::vector<std::int64_t> Panels::key(const ContractionSpec& spec, int vector_ax
     }
     key.push_back(-1);
   }
+  if (pair_axis >= 0) key.push_back(pair_axis);
   return key;
 }
 
@@ -73,9 +79,18 @@ std::vector<int> Panels::others() const {
 std::vector<int> Panels::summed() const {
   std::vector<int> r;
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
-    if (axis(i).summed()) r.push_back(i);
+    if (axis(i).summed() && i != pair_axis_) r.push_back(i);
   }
   return r;
+}
+
+// Of b at a place, or the pair that begins there.
+Expr Panels::element(kir::Pool& p, kir::BufferId from, std::vector<Expr> at, Expr guard) const {
+  const auto load = [&] { return p.load(from, from_, spec_.place_b(p, at), guard); };
+  if (pair_axis_ < 0) return load();
+  const Expr first = load();
+  at[static_cast<std::size_t>(pair_axis_)] = p.integer(1);
+  return make_pair(first, load());
 }
 
 Expr Panels::place(kir::Pool& p, const std::vector<Expr>& at, Expr tile, Expr column) const {
@@ -97,7 +112,7 @@ Block Panels::tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::v
     const Expr mine = at[static_cast<std::size_t>(vector_axis_)];
     const std::int64_t extent = axis(vector_axis_).extent;
     const Expr guard = axis(vector_axis_).varies ? kir::lt(mine, p.integer(extent)) : Expr();
-    const Expr value = p.load(from, dtype_, spec_.place_b(p, at), guard);
+    const Expr value = element(p, from, at, guard);
     Block copy;
     copy.push_back(kir::Store{to, place(p, at, tile, column), value, {}});
     Block strip = in_loop(c, LoopKind::Vector, std::move(copy));

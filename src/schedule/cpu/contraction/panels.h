@@ -8,14 +8,16 @@
 
 namespace lilith::schedule {
 
-/// A copy of b for the lanes: [other axes of b][tile of the vector axis][k][lane].
+/// A copy of b for the lanes: [other axes of b][tile of the vector axis][k][lane]. With a pair
+/// axis, a summed one of two steps, its elements are pairs (pairs.h).
 class Panels {
  public:
-  Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::int64_t vector_tile);
+  Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::int64_t vector_tile,
+         int pair_axis = -1);
 
   /// What says all about the panels: products with the same share them.
   static std::vector<std::int64_t> key(const ContractionSpec& spec, int vector_axis,
-                                       std::int64_t vector_tile);
+                                       std::int64_t vector_tile, int pair_axis = -1);
   int buffer() const { return buffer_; }
   /// Where an element lies; `at` is the value of every axis, and `column` counts in the tile.
   kir::Expr place(kir::Pool& p, const std::vector<kir::Expr>& at, kir::Expr tile,
@@ -35,15 +37,17 @@ class Panels {
   Walk walk(kir::Pool& p) const;
   kir::Block tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<kir::Expr> at,
                      kir::Expr tile, std::int64_t width, const LoopDim& inner) const;
+  kir::Expr element(kir::Pool& p, kir::BufferId from, std::vector<kir::Expr> at,
+                    kir::Expr guard) const;
   std::vector<int> others() const;  // axes of b in the result but the vector axis
   std::vector<int> summed() const;
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
 
   Builder& b_;
   const ContractionSpec& spec_;
-  int vector_axis_;
+  int vector_axis_, pair_axis_;
   std::int64_t vector_tile_, tiles_;
-  DType dtype_;  // of b in memory
+  DType from_, dtype_;  // of b in memory, of the panels: halves are widened as they are copied
   bool filled_ = false;
   int buffer_ = -1;
 };

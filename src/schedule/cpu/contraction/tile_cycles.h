@@ -15,6 +15,9 @@ struct LaneLoads {
   double cycles() const { return (near ? 0.5 : 1.0) * (aligned ? 1 : 2); }
 };
 
+/// What a step of the sum takes besides to make f32 of halves: an element of a for each row, a
+/// vector of b.
+constexpr double kWidenedRow = 1.5, kWidenedVector = 1;
 /// Cycles of one step of the sum: FMAs beside broadcasts of a and vectors of b. What takes less
 /// time is not free: both compete for the front end.
 double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b);

@@ -75,7 +75,7 @@ class Search {
   bool holds_units(const Rows& rows) const;
   double row_distance(const Rows& rows, std::int64_t vectors) const;
   double all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) const;
-  double one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads) const;
+  double one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads, bool pack) const;
 
   const ContractionSpec& spec_;
   const Target& target_;
@@ -232,14 +232,19 @@ double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) c
   const double full = masked ? masked_tiles(extent, width) : static_cast<double>(extent / width);
   const std::int64_t rest = masked ? 0 : extent % width;
   const auto columns = [&](std::int64_t n) {
-    return full * one_tile(n, width, loads) + (rest ? one_tile(n, rest, loads) : 0);
+    return full * one_tile(n, width, loads, l.pack) + (rest ? one_tile(n, rest, loads, l.pack) : 0);
   };
   return rows.full * columns(rows.rows) + (rows.rest > 0 ? columns(rows.rest) : 0);
 }
 
-double Search::one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads) const {
+double Search::one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads,
+                        bool pack) const {
   const std::int64_t vectors = divide_up(width, lanes_);
-  return step_cycles(rows, vectors, loads) * static_cast<double>(summed_) * loop_overhead_ + 20 +
+  const double widened =
+      (is_half(spec_.a_dtype) ? kWidenedRow * static_cast<double>(rows) : 0) +
+      (is_half(spec_.b_dtype) && !pack ? kWidenedVector * static_cast<double>(vectors) : 0);
+  const double step = step_cycles(rows, vectors, loads) + widened;
+  return step * static_cast<double>(summed_) * loop_overhead_ + 20 +
          static_cast<double>(rows * vectors);
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "schedule/cpu/contraction/epilogue_facts.h"
+#include "schedule/cpu/contraction/pairs.h"
 #include "schedule/kernel/epilogue.h"
 
 // Register tiles over the result: which loops walk over them, what one of them sums, and the
@@ -50,7 +51,8 @@ Tiles::Tiles(Builder& b, const Product& g, const ContractionSpec& spec, const La
 
 void Tiles::emit() {
   if (schedule_.pack_b) {
-    panels_ = std::make_unique<Panels>(b_, spec_, schedule_.vector_axis, schedule_.vector_tile);
+    panels_ = std::make_unique<Panels>(b_, spec_, schedule_.vector_axis, schedule_.vector_tile,
+                                       pair_axis());
     panels_->fill(g_.core->op->name);
   }
   const bool waits = schedule_.in_rows && schedule_.split_axes.empty();
@@ -176,7 +178,7 @@ Expr Tiles::read(kir::RegId acc, const ResultTile& tile) {
 Expr Tiles::tile_b(const ResultTile& tile) {
   if (!panels_) return load_b(tile.at, tile.column_inside);
   return lower_.load(panels_->buffer(), panels_->place(pool(), tile.at, tile.step, tile.column),
-                     dtype_);
+                     pair_axis() < 0 ? dtype_ : DType::I32);
 }
 
 // Adds a * b over the `summed` axes to the accumulators.
@@ -185,7 +187,9 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& 
     tile.at[static_cast<std::size_t>(i)] = pool().var(axis(i).extent, axis(i).name);
   const Expr x = tile_a(tile), y = tile_b(tile);
   Block step;
-  if (is_floating(dtype_))
+  if (pair_axis() >= 0)
+    step.push_back(kir::SetReg{acc, {tile.row, tile.column}, add_pair(x, y, read(acc, tile))});
+  else if (is_floating(dtype_))
     step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, y, x, {}});
   else
     step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, x * y, {}, {}});

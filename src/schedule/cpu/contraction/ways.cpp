@@ -57,9 +57,9 @@ std::int64_t chunk_unit(const ContractionSpec& spec, const TileSchedule& s) {
 
 // Panels that an earlier product of the program has already cost nothing.
 void share_panels(const Builder& b, const ContractionSpec& spec, const TileSchedule& s,
-                  Choice* way) {
+                  int pair_axis, Choice* way) {
   if (!s.pack_b) return;
-  way->copies = Panels::key(spec, s.vector_axis, s.vector_tile);
+  way->copies = Panels::key(spec, s.vector_axis, s.vector_tile, pair_axis);
   if (b.copies.contains(way->copies)) way->cycles -= s.pack_cycles;
 }
 
@@ -90,12 +90,13 @@ template <class Schedule>
 std::vector<Schedule> find_schedules(const Target& target, const Product& g,
                                      const ContractionSpec& spec,
                                      std::vector<Schedule> (*search)(const ContractionSpec&,
-                                                                     const Target&, DType)) {
+                                                                     const Target&, DType),
+                                     std::string_view kind) {
   const DType dtype = compute_dtype(g.core->aval.dtype);
   const bool varies = std::ranges::any_of(spec.axes, &Axis::varies);
   const ContractionSpec sizes = varies ? typical(spec) : spec;
   static KnownSearches<Schedule> known;
-  auto found = known.find_or(search_key(sizes, target, dtype), [&] {
+  auto found = known.find_or(search_key(sizes, target, dtype).append(kind), [&] {
     std::vector<Schedule> all = search(sizes, target, dtype), kept;
     for (Schedule& s : all) {
       const auto alike = [&](const Schedule& k) { return is_of_kind(k, s); };
@@ -115,11 +116,11 @@ std::vector<Schedule> find_schedules(const Target& target, const Product& g,
 
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways) {
-  for (const TileSchedule& s : find_schedules(b.target, g, spec, search_tiles)) {
+  for (const TileSchedule& s : find_schedules(b.target, g, spec, search_tiles, "tiles")) {
     const Layout layout = lanes_innermost(g, spec, s.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores,
                           result_layout(g, layout, s));
-    share_panels(b, s.swap ? spec.swapped() : spec, s, &way);
+    share_panels(b, s.swap ? spec.swapped() : spec, s, -1, &way);
     if (s.chunks > 1) way.sum_order = {kInChunks, s.chunks, chunk_unit(spec, s)};
     way.emit = [&b, g, spec, layout, s] {
       if (s.split_axes.empty())
@@ -133,11 +134,17 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
 
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways) {
-  for (const BlockSchedule& s : find_schedules(b.target, g, spec, search_blocks)) {
+  std::vector<BlockSchedule> all = find_schedules(b.target, g, spec, search_blocks, "blocks");
+  for (BlockSchedule& s : find_schedules(b.target, g, spec, search_pairs, "pairs"))
+    all.push_back(std::move(s));
+  for (const BlockSchedule& s : all) {
     const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
     Choice way = laid_out(s.name(spec.axes, g.pool != nullptr), s.cycles, g.stores,
                           result_layout(g, layout, s.tile));
-    share_panels(b, cut_sum(s.tile.swap ? spec.swapped() : spec, s.cut_axis, s.cut), s.tile, &way);
+    const ContractionSpec walked = cut_for(s.tile.swap ? spec.swapped() : spec, s);
+    share_panels(b, walked, s.tile, s.pair_axis < 0 ? -1 : s.pair_axis + 1, &way);
+    if (s.pair_axis >= 0 && s.pair_axis + 2 < static_cast<int>(walked.axes.size()))
+      way.sum_order = {kInPairs, s.pair_axis};
     way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
   }

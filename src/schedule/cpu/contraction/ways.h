@@ -13,13 +13,15 @@ std::vector<Choice> product_ways(Builder& b, const Product& g);
 // Orders of sums (Choice::sum_order) other than along the axes.
 constexpr std::int64_t kInChunks = 1;  // so many of the first summed axis, added at the end
 constexpr std::int64_t kInLanes = 2;   // along an axis
+constexpr std::int64_t kInPairs = 3;   // of an axis that is not the last
 
 // Each kind of way, for a product whose axes are known. Cycles of one thread.
 
 /// Register tiles over the result, in all of their shapes.
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways);
-/// Tiles in blocks that the caches hold.
+/// Tiles in blocks that the caches hold; of bf16 in pairs too, where the target has instructions
+/// for that.
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways);
 /// The lanes along the sum.

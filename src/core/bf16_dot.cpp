@@ -1,0 +1,13 @@
+#include "core/bf16_dot.h"
+
+#include <cpuid.h>
+
+namespace lilith {
+
+bool has_bf16_dot() {
+  constexpr unsigned kBf16 = 1u << 5;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kBf16) != 0;
+}
+
+}  // namespace lilith
