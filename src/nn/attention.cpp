@@ -12,6 +12,7 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
+#include "nn/blocked_attention.h"
 #include "ops/primitives.h"
 
 namespace lilith {
@@ -23,6 +24,28 @@ Tensor masked(const Tensor& scores, const Tensor& mask) {
   if (mask.dtype() == DType::Bool)
     return masked_fill(scores, mask, -std::numeric_limits<double>::infinity());
   return scores + mask;
+}
+
+// softmax of the scores [N, heads, L, S]; a row whose keys are all left out is 0.
+Tensor weights_of(const Tensor& q, const Tensor& k, const Tensor& attn_mask,
+                  const Tensor& padding_mask) {
+  Tensor scores =
+      matmul(q * (1 / std::sqrt(static_cast<double>(q.size(-1)))), transpose(k, -2, -1));
+  if (attn_mask.defined()) scores = masked(scores, attn_mask);
+  if (padding_mask.defined()) scores = masked(scores, padding_mask);
+  return attn_mask.defined() || padding_mask.defined() ? ops::masked_softmax(scores)
+                                                       : softmax(scores, -1);
+}
+
+// Undefined where the scores are few, or masked in a way that blocks do not know.
+Tensor attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& attn_mask,
+                        const Tensor& padding_mask) {
+  const bool both = attn_mask.defined() && padding_mask.defined();
+  const Tensor& hidden = attn_mask.defined() ? attn_mask : padding_mask;
+  if (both || (hidden.defined() && hidden.dtype() != DType::Bool) ||
+      !detail::attends_in_blocks(q, k))
+    return {};
+  return scaled_dot_product_attention(q, k, v, hidden.defined() ? logical_not(hidden) : Tensor());
 }
 
 // Sizes that only count the same (batch and length swapped) would mask other keys.
@@ -128,23 +151,24 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
   }
   const std::int64_t keys = k.size(0);
   q = split_heads(q, num_heads);
-  const double scale = 1 / std::sqrt(static_cast<double>(embed / num_heads));
-  Tensor scores =
-      matmul(q * scale, transpose(split_heads(k, num_heads), -2, -1));  // [N, heads, L, S]
-  const bool hidden = attn_mask.defined() || padding_mask.defined();
+  k = split_heads(k, num_heads);
+  v = split_heads(v, num_heads);
   if (attn_mask.defined()) {
     const Shape all{batch * num_heads, length, keys}, shared{length, keys};
     check_mask("attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared);
-    scores =
-        masked(scores, attn_mask.ndim() == 3 ? reshape(attn_mask, {batch, num_heads, length, keys})
-                                             : attn_mask);
+    if (attn_mask.ndim() == 3) attn_mask = reshape(attn_mask, {batch, num_heads, length, keys});
   }
-  if (padding_mask.defined())
+  if (padding_mask.defined()) {
     check_mask("key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys});
-  if (padding_mask.defined()) scores = masked(scores, reshape(padding_mask, {batch, 1, 1, keys}));
-  const Tensor weights = lilith::dropout(hidden ? ops::masked_softmax(scores) : softmax(scores, -1),
-                                         dropout, training);
-  const Tensor heads = matmul(weights, split_heads(v, num_heads));  // [N, heads, L, E / heads]
+    padding_mask = reshape(padding_mask, {batch, 1, 1, keys});
+  }
+  Tensor heads, weights;  // [N, heads, L, E / heads], [N, heads, L, S]
+  if (!o.need_weights && !(training && dropout > 0))
+    heads = attend_in_blocks(q, k, v, attn_mask, padding_mask);
+  if (!heads.defined()) {
+    weights = lilith::dropout(weights_of(q, k, attn_mask, padding_mask), dropout, training);
+    heads = matmul(weights, v);
+  }
   const Tensor joined = reshape(permute(heads, {2, 0, 1, 3}), {length, batch, embed});
   const Tensor out = linear(joined, out_proj.weight, out_proj.bias);
   AttentionResult result;

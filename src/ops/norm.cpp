@@ -14,7 +14,7 @@
 #include "ops/operand.h"
 #include "ops/primitives.h"
 
-// Normalisations, similarities and attention.
+// Normalisations and similarities.
 namespace lilith {
 
 using namespace ops;
@@ -282,44 +282,6 @@ Tensor pixel_unshuffle(const Arg& input, Int factor) {
   Ints perm = range(lead);
   for (I d : {0, 2, 4, 1, 3}) perm.push_back(lead + d);
   return make_reshape(make_transpose(make_reshape(x, split), perm), out);
-}
-
-Tensor scaled_dot_product_attention(const Arg& query, const Tensor& keys, const Tensor& values,
-                                    const Tensor& attn_mask, Real dropout_p, bool is_causal) {
-  LocScope scope(query.loc());
-  const Tensor q = lowered(operand("scaled_dot_product_attention", query, 2)), key = lowered(keys),
-               value = lowered(values);
-  const AutocastOff inside;
-  LILITH_CHECK(key.ndim() >= 2 && value.ndim() >= 2 && q.size(-1) == key.size(-1) &&
-                   key.size(-2) == value.size(-2),
-               "scaled_dot_product_attention: got q {}, k {}, v {}; need [..., L, E], [..., S, E], "
-               "[..., S, Ev]",
-               q.aval().str(), key.aval().str(), value.aval().str());
-  LILITH_CHECK(
-      !attn_mask.defined() || attn_mask.dtype() == DType::Bool || is_floating(attn_mask.dtype()),
-      "scaled_dot_product_attention: attn_mask is {}; need bool (true takes part) or "
-      "floating (added)",
-      attn_mask.aval().str());
-  LILITH_CHECK(q.dtype() == key.dtype() && q.dtype() == value.dtype(),
-               "scaled_dot_product_attention: dtypes differ: q {}, k {}, v {}; need equal dtypes",
-               q.aval().str(), key.aval().str(), value.aval().str());
-  LILITH_CHECK(!(is_causal && attn_mask.defined()),
-               "scaled_dot_product_attention: attn_mask and is_causal; give one of them");
-  // The products, not q: they are at hand where they are computed.
-  Tensor scores = scale(matmul(widened(q), transpose(widened(key), -2, -1)),
-                        1 / std::sqrt(static_cast<double>(q.size(-1))));
-  const Tensor lowest = make_full({}, -INFINITY, scores.dtype(), scores.device());
-  if (is_causal) {
-    scores = masked_fill(scores,
-                         logical_not(tril(ones({q.size(-2), key.size(-2)},
-                                               {.dtype = DType::Bool, .device = q.device()}))),
-                         lowest);
-  } else if (attn_mask.defined()) {
-    scores = attn_mask.dtype() == DType::Bool ? masked_fill(scores, logical_not(attn_mask), lowest)
-                                              : add(scores, attn_mask);
-  }
-  const Tensor weights = attn_mask.defined() ? masked_softmax(scores) : softmax(scores, -1);
-  return narrowed(matmul(dropout(weights, dropout_p), widened(value)), q.dtype());
 }
 
 }  // namespace lilith

@@ -316,6 +316,7 @@ class Moved {
       for (const std::size_t k : {0, 1}) {
         const NodeImpl* row = product->inputs[k];
         if (!is_row(row) || !is_shared(product->inputs[1 - k])) continue;
+        if (is_better_inside(*product, *row)) continue;
         front_.push_back({product, k});
         break;
       }
@@ -383,6 +384,13 @@ class Moved {
       }
     }
     for (const Tensor& t : outputs_) ++uses_[t.node()];
+  }
+
+  // A step of many elements gains nothing, and those of all steps would be kept.
+  static bool is_better_inside(const NodeImpl& product, const NodeImpl& row) {
+    constexpr I kMany = 1 << 17, kMore = 8;
+    const I n = product.aval.numel();
+    return n >= kMany && n > kMore * row.aval.numel();
   }
 
   // Where the rows that are given instead are given anyway, or take little more memory.

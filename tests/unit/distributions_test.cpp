@@ -269,8 +269,8 @@ TEST(Distributions, Errors) {
   const Normal each(zeros({2, 3}), 1.0);
   EXPECT_ERROR_HERE(Independent<Normal>(each, -1),
                     "Independent: -1 dimensions of the base's batch shape [2,3]; need from 0 to 2");
-  EXPECT_ERROR(Independent<Normal>(each, 3),
-               "Independent: 3 dimensions of the base's batch shape [2,3]; need from 0 to 2");
+  EXPECT_ERROR_HERE(Independent<Normal>(each, 3),
+                    "Independent: 3 dimensions of the base's batch shape [2,3]; need from 0 to 2");
 }
 
 }  // namespace
