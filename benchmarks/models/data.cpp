@@ -39,20 +39,20 @@ Batch text_batch(std::int64_t i, std::int64_t batch, std::int64_t length) {
   return {from_data(x.data(), {batch, length}), from_data(y.data(), {batch, length})};
 }
 
-Batch image_batch(std::int64_t i, std::int64_t batch) {
-  constexpr std::int64_t kChannels = 3, kSide = 32, kClasses = 10;
+Batch image_batch(std::int64_t i, std::int64_t batch, std::int64_t channels, std::int64_t side) {
+  constexpr std::int64_t kClasses = 10;
   std::vector<float> x;
   std::vector<std::int64_t> y;
   std::int64_t k = batch;  // the labels take those before
   for (std::int64_t n = 0; n < batch; ++n) {
     y.push_back(static_cast<std::int64_t>(random_bits(i, n) % kClasses));
-    const std::int64_t bright = 3 * y.back() + 1;
-    for (std::int64_t row = 0; row < kChannels * kSide; ++row) {
-      const float level = row % kSide == bright ? 0.5f : -0.5f;
-      for (std::int64_t column = 0; column < kSide; ++column) x.push_back(uniform(i, k++) + level);
+    const std::int64_t bright = (side - 2) / kClasses * y.back() + 1;
+    for (std::int64_t row = 0; row < channels * side; ++row) {
+      const float level = row % side == bright ? 0.5f : -0.5f;
+      for (std::int64_t column = 0; column < side; ++column) x.push_back(uniform(i, k++) + level);
     }
   }
-  return {from_data(x.data(), {batch, kChannels, kSide, kSide}), from_data(y.data(), {batch})};
+  return {from_data(x.data(), {batch, channels, side, side}), from_data(y.data(), {batch})};
 }
 
 }  // namespace lilith::bench

@@ -15,8 +15,8 @@ struct Batch {
 /// length], y the same one symbol later. Step i has text of its own.
 Batch text_batch(std::int64_t i, std::int64_t batch, std::int64_t length);
 
-/// Noise with a bright line whose height tells which of ten classes it is: x f32 [batch, 3, 32, 32]
-/// in [-0.5, 1.5), y i64 [batch]. Step i has images of its own.
-Batch image_batch(std::int64_t i, std::int64_t batch);
+/// Noise with a bright line whose height tells which of ten classes it is: x f32 [batch, channels,
+/// side, side] in [-0.5, 1.5), y i64 [batch]. Step i has images of its own.
+Batch image_batch(std::int64_t i, std::int64_t batch, std::int64_t channels, std::int64_t side);
 
 }  // namespace lilith::bench

@@ -1,6 +1,6 @@
-// Training steps, or forward passes, of models too large for the zoo;
-// benchmarks/peers/torch_large.py runs the same in PyTorch, from the weights that --save-initial
-// writes.
+// Training steps, or forward passes, of models too large for the zoo, and forward passes of the
+// zoo's; benchmarks/peers/torch_large.py runs the same in PyTorch, from the weights that
+// --save-initial writes.
 #include <fmt/format.h>
 #include <lilith/autocast.h>
 #include <lilith/devices.h>
@@ -30,7 +30,8 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 const std::map<std::string, std::unique_ptr<Workload> (*)(std::int64_t, double)> kModels = {
-    {"gpt", bench::make_gpt}, {"lstm", bench::make_lstm}, {"resnet18", bench::make_resnet18}};
+    {"gpt", bench::make_gpt}, {"lstm", bench::make_lstm},   {"resnet18", bench::make_resnet18},
+    {"cnn", bench::make_cnn}, {"lenet", bench::make_lenet}, {"vae", bench::make_vae}};
 
 struct Options {
   std::string model, save_initial, html, device = "cpu", autocast;
@@ -159,9 +160,11 @@ void run(const Options& o) {
 }
 
 void add_options(CLI::App& app, Options& o) {
-  app.add_option("model", o.model, "gpt, lstm or resnet18")
+  std::vector<std::string> names;
+  for (const auto& [name, make] : kModels) names.push_back(name);
+  app.add_option("model", o.model, "gpt, lstm, resnet18; forward cnn, lenet and vae too")
       ->required()
-      ->check(CLI::IsMember({"gpt", "lstm", "resnet18"}));
+      ->check(CLI::IsMember(names));
   app.add_option("--steps", o.steps, "Timed steps; 0: none, only the weights are saved")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

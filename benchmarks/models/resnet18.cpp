@@ -51,7 +51,7 @@ struct ResNet18 {
   }
   Tensor loss(const Tensor& x, const Tensor& y) { return cross_entropy_loss((*this)(x), y); }
 
-  static Batch batch(std::int64_t i, std::int64_t size) { return image_batch(i, size); }
+  static Batch batch(std::int64_t i, std::int64_t size) { return image_batch(i, size, 3, 32); }
   // Of direct convolutions. The stem needs no gradient of its input.
   static double multiply_adds(bool trains) {
     constexpr double kStem = 32 * 32 * 64 * 3 * 9;

@@ -28,7 +28,8 @@ class Workload {
   virtual void explain_html(const std::string& path) const = 0;
 };
 
-/// What the three models share. Net: kBatch, batch(i, size), loss(x, y), multiply_adds(trains).
+/// What the models share. Net: kBatch, batch(i, size), loss(x, y), multiply_adds(trains); without
+/// loss only its forward pass runs.
 template <class Net>
 class WorkloadOf final : public Workload {
  public:
@@ -40,6 +41,7 @@ class WorkloadOf final : public Workload {
   double multiply_adds(bool trains) const override { return Net::multiply_adds(trains); }
   Batch batch(std::int64_t i) const override { return Net::batch(i, batch_size_); }
   Tensor step(const Batch& b) override {
+    LILITH_CHECK(kTrains, "large_models: of this model the forward pass alone (--infer)");
     if (inferred_) train_mode(net_);
     inferred_ = false;
     return step_(net_, optimizer_, b.x, b.y);
@@ -56,12 +58,18 @@ class WorkloadOf final : public Workload {
   }
 
  private:
+  static constexpr bool kTrains = requires(Net& m, const Tensor& t) { m.loss(t, t); };
+
   static auto make_step() {
     return compile([](Net& net, Adam& optimizer, const Tensor& x, const Tensor& y) {
-      auto [loss, gradients] = grad(
-          [](Net& m, const Tensor& in, const Tensor& out) { return m.loss(in, out); }, net, x, y);
-      update(optimizer, net, std::move(gradients));
-      return loss;
+      if constexpr (kTrains) {
+        auto [loss, gradients] = grad(
+            [](Net& m, const Tensor& in, const Tensor& out) { return m.loss(in, out); }, net, x, y);
+        update(optimizer, net, std::move(gradients));
+        return loss;
+      } else {
+        return y;
+      }
     });
   }
   static auto make_infer() {
@@ -79,5 +87,9 @@ class WorkloadOf final : public Workload {
 std::unique_ptr<Workload> make_gpt(std::int64_t batch, double lr);
 std::unique_ptr<Workload> make_lstm(std::int64_t batch, double lr);
 std::unique_ptr<Workload> make_resnet18(std::int64_t batch, double lr);
+/// Those of the zoo, whose training steps `lilith bench` times.
+std::unique_ptr<Workload> make_cnn(std::int64_t batch, double lr);
+std::unique_ptr<Workload> make_lenet(std::int64_t batch, double lr);
+std::unique_ptr<Workload> make_vae(std::int64_t batch, double lr);
 
 }  // namespace lilith::bench

@@ -39,7 +39,7 @@ def run(command, env):
 def start_of_all(model, args, folder):
     """What Lilith writes for the peers: a folder of weights and batches, or a file of weights of a
     large model, whose batches each side makes. None where there is no Lilith."""
-    if model in LARGE:
+    if model in LARGE or args.infer:
         path = os.path.join(folder, "initial.safetensors")
         if args.large.exists():
             run([args.large, model, "--save-initial", path, "--steps", "0"], os.environ)
@@ -60,18 +60,25 @@ def large_contestants(model, args, weights):
     if args.infer:
         common.append("--infer")
     result = {}
+    start = ["--weights", weights] if weights else []
     if args.large.exists():
         result["lilith"] = ([args.large, *common, "--json"], False)
-    for variant in (args.torch or ("eager,compile,graph" if on_gpu(args) else "eager,fused")).split(","):
+    default = "eager,compile,graph" if on_gpu(args) else "eager,compile" if args.infer else "eager,fused"
+    for variant in (args.torch or default).split(","):
         if variant:
             command = [args.venv / "bin" / "python", HERE / "torch_large.py", *common, "--variant", variant]
             command += ["--tf32"] if args.tf32 else []
-            result[f"pytorch {variant}"] = (command + (["--weights", weights] if weights else []), True)
+            result[f"pytorch {variant}"] = (command + start, True)
+    if args.infer and not on_gpu(args):
+        common = [c for c in common if c not in ("--infer", "--device", args.device)]
+        for variant in ("onnxruntime", "openvino"):
+            command = [args.venv / "bin" / "python", HERE / "infer_runtimes.py", *common, "--variant", variant]
+            result[variant] = (command + start, False)
     return result
 
 
 def contestants(model, args, dump):
-    if model in LARGE:
+    if model in LARGE or args.infer:
         return large_contestants(model, args, dump)
     python = args.venv / "bin" / "python"
     common = ["--threads", str(args.threads), "--runs", str(args.runs or 100), "--device", args.device]
@@ -133,8 +140,8 @@ def main():
     parser.add_argument("--device", default="cpu", help="cpu, or cuda:0: for all of them")
     parser.add_argument("--tf32", action="store_true", help="products of f32 on a GPU in TF32, on all sides")
     parser.add_argument("--mkl-as-shipped", action="store_true", help="PyTorch without the library that unlocks MKL")
-    parser.add_argument("--batch", type=int, help="of a large model, in place of its own")
-    parser.add_argument("--infer", action="store_true", help="forward passes of a large model")
+    parser.add_argument("--batch", type=int, help="of a large model, and of --infer, in place of its own")
+    parser.add_argument("--infer", action="store_true", help="forward passes, of all six; beside ONNX Runtime and OpenVINO too")
     parser.add_argument("--no-jax", action="store_true")
     parser.add_argument("--lilith", type=pathlib.Path, default=ROOT / "build/release/bin/lilith")
     parser.add_argument("--large", type=pathlib.Path, default=ROOT / "build/release/bin/large_models")
@@ -156,7 +163,7 @@ def main():
                         if args.out:
                             with args.out.open("a") as out:
                                 out.write(json.dumps(row) + "\n")
-            tolerance = args.tolerance or (0.001 if model in LARGE else 0.01)
+            tolerance = args.tolerance or (0.001 if model in LARGE or args.infer else 0.01)
             agree &= check_curves(model, check_rows(model, field, rows, args), tolerance)
         base = statistics.median(times["lilith"]) if times.get("lilith") else None
         where = args.device if on_gpu(args) else f"{args.threads} threads"

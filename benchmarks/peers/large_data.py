@@ -23,11 +23,11 @@ def text_batch(i, batch, length):
     return text[:, :-1].copy(), text[:, 1:].copy()
 
 
-def image_batch(i, batch):
-    """x f32 [batch, 3, 32, 32], y i64 [batch] of ten classes."""
+def image_batch(i, batch, channels=3, side=32):
+    """x f32 [batch, channels, side, side], y i64 [batch] of ten classes."""
     y = (random_bits(i, np.arange(batch)) % np.uint64(10)).astype(np.int64)
-    bits = random_bits(i, batch + np.arange(batch * 3 * 32 * 32).reshape(batch, 3, 32, 32))
-    x = (bits >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
-    level = np.full((batch, 1, 32, 1), -0.5, np.float32)
-    level[np.arange(batch), 0, 3 * y + 1] = 0.5
+    places = np.arange(batch * channels * side * side).reshape(batch, channels, side, side)
+    x = (random_bits(i, batch + places) >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
+    level = np.full((batch, 1, side, 1), -0.5, np.float32)
+    level[np.arange(batch), 0, (side - 2) // 10 * y + 1] = 0.5
     return x + level, y

@@ -1,4 +1,4 @@
-"""Steps of the large models in PyTorch: gpt, lstm, resnet18. Initial weights are the file that
+"""Steps of the large models in PyTorch: gpt, lstm, resnet18; forward passes of cnn, lenet and vae too. Initial weights are the file that
 `large_models MODEL --save-initial FILE` wrote, batches those of large_data.py."""
 
 import argparse
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 import large_data
 import torch_device
+import torch_digits
 import workload
 
 SYMBOLS = 65
@@ -101,7 +102,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    batch = 128
+    batch, channels, side = 128, 3, 32
 
     def __init__(self):
         super().__init__()
@@ -119,7 +120,8 @@ class ResNet18(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-MODELS = {"gpt": Gpt, "lstm": CharLstm, "resnet18": ResNet18}
+MODELS = {"gpt": Gpt, "lstm": CharLstm, "resnet18": ResNet18, "cnn": torch_digits.Cnn, "lenet": torch_digits.LeNet,
+          "vae": torch_digits.Vae}
 
 
 def arguments():
@@ -141,12 +143,21 @@ def arguments():
     return parser.parse_args()
 
 
+def make_model(args):
+    model = MODELS[args.model]()
+    if args.weights:
+        found = workload.read_safetensors(args.weights)
+        names = {k.removeprefix("net."): torch.from_numpy(v) for k, v in found.items()}
+        model.load_state_dict(names, strict=True)
+    return model
+
+
 def make_data(args, model, device):
     """Batches as tensors of the device, images channels last."""
     result = []
     for i in range(min(args.curve + args.runs, args.batches)):
-        if args.model == "resnet18":
-            x, y = large_data.image_batch(i, args.batch)
+        if hasattr(model, "side"):
+            x, y = large_data.image_batch(i, args.batch, model.channels, model.side)
             x = torch.from_numpy(x).to(memory_format=torch.channels_last)
         else:
             x, y = large_data.text_batch(i, args.batch, model.length)
@@ -165,11 +176,8 @@ def main():
     torch.set_num_interop_threads(1)
     torch.manual_seed(0)
     device = torch_device.choose(args)
-    model = MODELS[args.model]()
-    if args.weights:
-        found = workload.read_safetensors(args.weights)
-        model.load_state_dict({k: torch.from_numpy(v) for k, v in found.items()}, strict=True)
-    if args.model == "resnet18":
+    model = make_model(args)
+    if hasattr(model, "side"):
         model = model.to(memory_format=torch.channels_last)
     model = model.to(device)
     args.batch = args.batch or model.batch
