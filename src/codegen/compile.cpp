@@ -90,7 +90,19 @@ void end_life() {
   const std::unique_lock lock(life().mutex);
   life().over = true;
 }
-// Exit handlers run last first: those of statics that LLVM makes on its way came after ours.
+// The main thread's own objects are destroyed before any exit handler runs, so before those of
+// statics that LLVM is just making.
+struct EndOfMain {
+  ~EndOfMain() { end_life(); }
+};
+void end_life_with_main() {
+  if (::gettid() != ::getpid()) return;
+  static thread_local EndOfMain end;
+  static_cast<void>(&end);
+}
+[[maybe_unused]] const bool ends_with_main = (end_life_with_main(), true);
+// Where another thread ends the process: exit handlers run last first, and those of statics that
+// LLVM makes on its way came after ours.
 void outlive_no_static_of_llvm() {
   static std::atomic<unsigned> calls{0};
   if (std::has_single_bit(++calls)) std::atexit(end_life);
