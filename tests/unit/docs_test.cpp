@@ -66,8 +66,13 @@ TEST(Docs, QuoteWhatCompiles) {
   expect_quotes("docs/adding-a-pass.md", 3);
   expect_quotes("docs/adding-a-schedule.md", 3);
   expect_quotes("docs/adding-a-device.md", 4);
-  expect_quotes("docs/from-pytorch.md", 4);
+  expect_quotes("docs/from-pytorch.md", 8);
   expect_quotes("docs/vmap.md", 4);
+  expect_quotes("docs/tutorial/1-introduction.md", 6);
+  expect_quotes("docs/tutorial/2-gradients.md", 6);
+  expect_quotes("docs/tutorial/3-training.md", 5);
+  expect_quotes("docs/tutorial/4-devices.md", 4);
+  expect_quotes("docs/tutorial/5-shipping.md", 4);
 }
 
 }  // namespace
