@@ -33,6 +33,14 @@ Binary backward_data(const Shape& x) {
   };
 }
 
+// The gradient by its second operand, given the first and the cotangent.
+Binary backward_weights(const Shape& w) {
+  return [w](const Tensor& x, const Tensor& dy) {
+    return grad([&](const Tensor& v) { return (conv(x, v) * dy).sum(); }, zeros(w).to(dy.dtype()))
+        .second;
+  };
+}
+
 Graph prepared(const Binary& f, const Tensor& a, const Tensor& b) {
   return schedule::prepare(run_passes(trace(f, a, b))).graph;
 }
@@ -103,6 +111,16 @@ TEST(Winograd, StaysWithinItsBounds) {
   }
 }
 
+TEST(Winograd, StaysWithinItsBoundsForWeights) {
+  manual_seed(4);
+  for (const std::int64_t images : {1, 64}) {
+    const Shape w{40, 24, 3, 3};
+    const Operands in({images, 24, 16, 16}, {images, 40, 16, 16});
+    EXPECT_LT(error_of(backward_weights(w), in, "winograd F(3x3, 2x2"), 2e-6) << images;
+    EXPECT_LT(error_of(backward_weights(w), in, "winograd F(3x3, 4x4"), 5e-6) << images;
+  }
+}
+
 TEST(Winograd, RoundsMoreOnlyWhereItMay) {
   const Graph g = prepared(conv, zeros({2, 64, 12, 12}), zeros({64, 64, 3, 3}));
   schedule::Target exact = machine(2);
@@ -110,6 +128,10 @@ TEST(Winograd, RoundsMoreOnlyWhereItMay) {
   EXPECT_TRUE(plan_with(g, exact, "winograd F(4x4").launches.empty());
   EXPECT_FALSE(plan_with(g, exact, "winograd F(2x2").launches.empty());
   EXPECT_FALSE(plan_with(g, machine(2), "winograd F(4x4").launches.empty());
+  const Graph weights =
+      prepared(backward_weights({16, 8, 3, 3}), zeros({2, 8, 9, 9}), zeros({2, 16, 9, 9}));
+  EXPECT_TRUE(plan_with(weights, exact, "winograd F(3x3, 4x4").launches.empty());
+  EXPECT_FALSE(plan_with(weights, exact, "winograd F(3x3, 2x2").launches.empty());
   for (const DType dtype : {kFloat64, kFloat16, kBFloat16}) {
     const Graph other =
         prepared(conv, zeros({2, 64, 12, 12}).to(dtype), zeros({64, 64, 3, 3}).to(dtype));

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "schedule/cpu/contraction/tiles.h"
+#include "schedule/cpu/contraction/product_kernel.h"
 
 // An epilogue whose arrays lie in rows while the product's lanes cross them (the update of a
 // convolution's weights) would scatter each element. The product alone waits in memory, laid out as
@@ -26,14 +26,14 @@ constexpr std::int64_t kTurned = 1024;  // elements that are turned over at once
 }  // namespace
 
 // What lies between neighbours in the lanes, as one loop, and how much of both is turned over.
-struct Tiles::Turned {
+struct ProductKernel::Turned {
   std::vector<LoopDim> outside, inside;  // dimensions around that of the lanes, and within a step
   std::int64_t step = 1;                 // elements from a lane to the next
   std::int64_t block = 1, strip = 1;     // of the step, of the lanes
   Index index;
 };
 
-Tiles::Turned Tiles::turned_over(int lanes_dim) {
+ProductKernel::Turned ProductKernel::turned_over(int lanes_dim) {
   Turned t;
   for (int d = 0; d < g_.domain.rank(); ++d) {
     const Expr v = loop_var(pool(), g_.domain[d], "o" + std::to_string(d));
@@ -55,7 +55,7 @@ Tiles::Turned Tiles::turned_over(int lanes_dim) {
   return t;
 }
 
-void Tiles::store_in_rows(const std::function<Expr(Expr place)>& product) {
+void ProductKernel::store_in_rows(const std::function<Expr(Expr place)>& product) {
   const int lanes_dim = layout_.order.back();
   const Turned t = turned_over(lanes_dim);
   const std::int64_t lanes = g_.domain[lanes_dim];

@@ -40,6 +40,20 @@ kir::Block ProductKernel::epilogue(const Index& index, Expr core) {
   return store_results(b_, g_, &lower_, index, core);
 }
 
+void ProductKernel::keep_for_rows() {
+  kept_ = lower_.written_param(b_.add_scratch("product", dtype_, g_.domain.numel()));
+}
+
+kir::Block ProductKernel::store_result(const std::vector<Expr>& at, Expr core) {
+  const Index index = out_index(at);
+  if (!keeps()) return epilogue(index, core);
+  return {kir::Store{kept_, place_of(pool(), index, layout_, g_.domain), core, {}}};
+}
+
+void ProductKernel::store_kept() {
+  if (keeps()) store_in_rows([this](Expr place) { return pool().load(kept_, dtype_, place); });
+}
+
 std::int64_t ProductKernel::tasks() const {
   return spec_.macs() < 2e4 ? 1 : enough_tasks(b_.target);
 }

@@ -36,6 +36,15 @@ class ProductKernel {
   Index out_index(const std::vector<Expr>& at);
   /// Stores the group's results at an index, `core` being the product's value there.
   Block epilogue(const Index& index, Expr core);
+  /// From here on elements of the product wait in memory, laid out as `layout_` says.
+  void keep_for_rows();
+  bool keeps() const { return kept_ >= 0; }
+  /// Stores the group's results where the axes stand, or keeps the product's element for later.
+  Block store_result(const std::vector<Expr>& at, Expr core);
+  /// The epilogue in rows of what was kept; nothing where nothing was.
+  void store_kept();
+  /// After a barrier: the epilogue, in rows, of a product that lies as `layout_` says.
+  void store_in_rows(const std::function<Expr(Expr place)>& product);
   /// Small products one thread does sooner than two agree.
   std::int64_t tasks() const;
   /// Ends the kernel; `how` says what is particular to it.
@@ -48,6 +57,12 @@ class ProductKernel {
   DType dtype_;
   ContractionSpec spec_;
   Layout layout_;
+
+ private:
+  struct Turned;
+  Turned turned_over(int lanes_dim);
+
+  kir::BufferId kept_ = -1;
 };
 
 }  // namespace lilith::schedule

@@ -55,13 +55,9 @@ void Tiles::emit() {
                                        pair_axis());
     panels_->fill(g_.core->op->name);
   }
-  const bool waits = schedule_.in_rows && schedule_.split_axes.empty();
-  if (waits) {
-    const int scratch = b_.add_scratch("product", dtype_, g_.domain.numel());
-    waiting_ = lower_.written_param(scratch);
-  }
+  if (schedule_.in_rows && schedule_.split_axes.empty()) keep_for_rows();
   emit_loops();
-  if (waits) store_in_rows([this](Expr place) { return pool().load(waiting_, dtype_, place); });
+  store_kept();
   launch(how() + (fetches_ahead_ ? ", epilogue fetched ahead" : ""));
 }
 
@@ -300,10 +296,7 @@ void Tiles::emit_loops() {
 // through the L1 cache, and the epilogue is a loop.
 Block Tiles::epilogue_of_tile(kir::RegId acc, const ResultTile& tile) {
   if (g_.pool != nullptr) return pooled_epilogue(acc, tile);
-  if (waiting_ >= 0) {
-    const Expr place = place_of(pool(), out_index(tile.at), layout_, g_.domain);
-    return over_tile(tile, {kir::Store{waiting_, place, read(acc, tile), {}}});
-  }
+  if (keeps()) return over_tile(tile, store_result(tile.at, read(acc, tile)));
   if (!heavy_epilogue(tile.elements()))
     return over_tile(tile, inside(tile, epilogue(out_index(tile.at), read(acc, tile))));
   const kir::BufferId memory =

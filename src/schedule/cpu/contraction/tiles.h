@@ -60,8 +60,6 @@ class Tiles : protected ProductKernel {
   Expr tile_b(const ResultTile& tile);
   Block inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& summed);
   Block epilogue_of_tile(kir::RegId acc, const ResultTile& tile);
-  /// After a barrier: the epilogue, in rows, of a product that lies as `layout_` says.
-  void store_in_rows(const std::function<Expr(Expr place)>& product);
   std::vector<Access> reads_ahead(const ResultTile& tile, const Block& epilogue) const;
   Block prefetch_row(const ResultTile& tile, const std::vector<Access>& reads, Expr row);
 
@@ -70,15 +68,11 @@ class Tiles : protected ProductKernel {
   bool fetches_ahead_ = false;
 
  private:
-  struct Turned;
-  Turned turned_over(int lanes_dim);
   bool is_masked(int axis) const;
   Block inside(const ResultTile& tile, Block block) const;
   Block sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vector<Access>& reads);
   Block pooled_epilogue(kir::RegId acc, const ResultTile& tile);
   bool heavy_epilogue(std::int64_t elements) const;
-
-  kir::BufferId waiting_ = -1;  // of a product whose epilogue runs in rows
 };
 
 /// A long sum over a small result: its outer part runs outside of the tiles.

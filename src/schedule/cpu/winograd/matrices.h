@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "lilith/kernel_ir.h"
@@ -29,6 +30,10 @@ struct WinogradMatrices {
   Matrix output, kernel, data;
 };
 WinogradMatrices winograd_matrices(int outputs, int taps);
+
+/// Elements of memory between the squares' elements of one number, beside their own: else all of
+/// them fall into the same sets of a cache.
+constexpr std::int64_t kApart = 16;
 
 /// The matrix times a vector.
 std::vector<kir::Expr> times(const Matrix& m, const std::vector<kir::Expr>& x);

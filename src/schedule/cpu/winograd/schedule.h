@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "schedule/cpu/winograd/correlation.h"
+#include "schedule/cpu/winograd/grid.h"
 #include "schedule/target.h"
 
 namespace lilith::schedule {
@@ -16,21 +16,34 @@ struct WinogradSchedule {
   std::int64_t columns = 0;  // in the registers, whole vectors
   std::int64_t parts = 1;    // the columns are cut into, for more tasks
   bool staged = false;       // all data is transformed before the first product
+  bool in_rows = false;      // the epilogue runs once all of the product lies in memory
   double cycles = 0;         // the model's estimate, of one thread
   double pack_cycles = 0;    // of these, to transform b
 
   std::string name() const;
 };
 
-/// How many tiles there are along either axis of the result, and all together.
-struct TileCounts {
-  std::int64_t along[2] = {0, 0};
-  std::int64_t all = 0;
-  TileCounts(const ContractionSpec& spec, const Correlation& c, int outputs);
+/// How a correlation with many taps, of which 3x3 results are asked for, is computed.
+struct WinogradSumSchedule {
+  int taps = 4;              // of a tile, along either axis
+  std::int64_t tiles = 1;    // that are added up before the next sums
+  std::int64_t rows = 1;     // in the registers
+  std::int64_t columns = 0;  // in the registers, whole vectors
+  std::int64_t block = 1;    // rows of a task
+  std::int64_t chunks = 0;   // of the tiles, each with sums of its own; 0: transformed tiles wait
+                             // in memory, and each sum is one task's
+  bool in_rows = false;
+  double cycles = 0;
+
+  std::string name() const;
 };
 
 /// The best by the model with `outputs` a tile: what goes through a thread's caches, and staged.
 std::vector<WinogradSchedule> search_winograd(const ContractionSpec& spec, const Correlation& c,
                                               int outputs, const Target& target);
+/// The same with `taps` a tile, with sums in chunks and without.
+std::vector<WinogradSumSchedule> search_winograd_sums(const ContractionSpec& spec,
+                                                      const Correlation& c, int taps,
+                                                      const Target& target);
 
 }  // namespace lilith::schedule

@@ -5,7 +5,7 @@
 
 #include "schedule/cpu/contraction/operand_walk.h"
 #include "schedule/cpu/contraction/tile_cycles.h"
-#include "schedule/cpu/winograd/matrices.h"
+#include "schedule/cpu/winograd/cycles.h"
 #include "schedule/cpu/winograd/schedule.h"
 
 // The model: cycles of one thread for the transforms, for the products between them, and for what
@@ -17,15 +17,8 @@ std::string WinogradSchedule::name() const {
       fmt::format("winograd F({0}x{0}, 3x3), groups of {1} tiles, {2} x {3} at a time", outputs,
                   tiles, rows, columns);
   if (parts > 1) text += fmt::format(", columns in {} parts", parts);
+  if (in_rows) text += ", epilogue in rows";
   return text + (staged ? ", staged" : "");
-}
-
-TileCounts::TileCounts(const ContractionSpec& spec, const Correlation& c, int outputs) {
-  all = extent_of(spec.axes, c.rows);
-  for (const int d : {0, 1}) {
-    along[d] = divide_up(spec.axes[static_cast<std::size_t>(c.result[d])].extent, outputs);
-    all *= along[d];
-  }
 }
 
 namespace {
@@ -41,7 +34,7 @@ class Search {
         form_(c),
         target_(target),
         matrices_(winograd_matrices(outputs, 3)),
-        counts_(spec, c, outputs),
+        grid_(spec, c.rows, c.result, outputs),
         lanes_(target.lanes(DType::F32)),
         squares_(std::int64_t{matrices_.size} * matrices_.size),
         steps_(extent_of(spec.axes, c.summed)),
@@ -51,9 +44,6 @@ class Search {
 
  private:
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
-  double transform(const Matrix& m, double moved) const {
-    return operations(m) * (m.rows + m.columns) / 2.0 + kMoved * moved;
-  }
   void try_registers(std::int64_t vectors, std::int64_t rows);
   void price(WinogradSchedule* s) const;
   double data_cycles() const;
@@ -62,13 +52,13 @@ class Search {
   double traffic_cycles(const WinogradSchedule& s) const;
   double weight_cycles(const WinogradSchedule& s) const;
   std::int64_t panels(const WinogradSchedule& s) const { return divide_up(columns_, s.columns); }
-  std::int64_t groups(const WinogradSchedule& s) const { return divide_up(counts_.all, s.tiles); }
+  std::int64_t groups(const WinogradSchedule& s) const { return divide_up(grid_.all, s.tiles); }
 
   const ContractionSpec& spec_;
   const Correlation& form_;
   const Target& target_;
   const WinogradMatrices matrices_;
-  const TileCounts counts_;
+  const TileGrid grid_;
   std::int64_t lanes_, squares_, steps_, columns_;
   WinogradSchedule best_[2];  // staged or not
 };
@@ -91,7 +81,7 @@ std::vector<WinogradSchedule> Search::run() {
 void Search::try_registers(std::int64_t vectors, std::int64_t rows) {
   for (std::int64_t tiles = rows; tiles <= kMostTiles; tiles += rows) {
     for (const bool staged : {false, true}) {
-      WinogradSchedule s{matrices_.outputs, std::min(tiles, counts_.all), rows, vectors * lanes_};
+      WinogradSchedule s{matrices_.outputs, std::min(tiles, grid_.all), rows, vectors * lanes_};
       s.staged = staged;
       const std::int64_t bytes = squares_ * s.tiles * 4 * (s.columns + (staged ? 0 : steps_));
       if (tiles > rows && 4 * bytes > 3 * target_.l2_bytes) continue;
@@ -102,26 +92,12 @@ void Search::try_registers(std::int64_t vectors, std::int64_t rows) {
         if (groups(s) * s.parts >= 4 * target_.threads) break;
       }
     }
-    if (tiles >= counts_.all) break;
+    if (tiles >= grid_.all) break;
   }
 }
 
-// Every square is read where it lies, in runs of the summed axis.
 double Search::data_cycles() const {
-  Steps once;
-  bool lanes = form_.summed.empty();
-  for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
-    const bool along = std::ranges::find(form_.summed, i) != form_.summed.end();
-    const bool result = i == form_.result[0] || i == form_.result[1];
-    lanes |= along && axis(i).a == 1;
-    once.push_back(along ? axis(i).extent : result ? matrices_.size : 1);
-  }
-  const OperandWalk walk = walk_over(spec_.axes, &Axis::a, once, 4, target_);
-  const auto vectors = static_cast<double>(divide_up(steps_, lanes_));
-  const double moved = static_cast<double>(2 * squares_),
-               gathered = lanes ? 0 : kGathered * static_cast<double>(squares_ * lanes_);
-  return static_cast<double>(counts_.all) *
-         (vectors * (transform(matrices_.data, moved) + gathered) + walk.far(1));
+  return squares_cycles(spec_, &Axis::a, form_.summed, grid_, matrices_.data, target_);
 }
 
 double Search::product_cycles(const WinogradSchedule& s) const {
@@ -141,31 +117,27 @@ double Search::result_cycles(const WinogradSchedule& s) const {
   const Axis& lanes = axis(form_.columns);
   const auto outputs = static_cast<double>(matrices_.outputs * matrices_.outputs);
   const double moved = static_cast<double>(squares_) + 3 * outputs;
-  const double transforms = static_cast<double>(counts_.all * panels(s) * (s.columns / lanes_)) *
-                            transform(matrices_.output, moved);
-  const double scattered = lanes.strided == 0
-                               ? 0
-                               : lanes.strided * spec_.result_elements() *
-                                     scattered_cycles(lanes.apart * 4, s.columns, 1, target_);
+  const double transforms = static_cast<double>(grid_.all * panels(s) * (s.columns / lanes_)) *
+                            transform_cycles(matrices_.output, moved);
   const double stored =
       lanes.strided > 0
           ? 0
           : stored_cycles(spec_.result_elements() * 4, s.columns * 4,
                           std::max(axis(form_.result[1]).apart, lanes.extent) * 4, target_);
-  return beside(transforms, stored) + scattered;
+  return beside(transforms, stored);
 }
 
 // The weights pass by for each group; staged, the data is written and then read for each panel.
 double Search::traffic_cycles(const WinogradSchedule& s) const {
   const double weights = static_cast<double>(squares_ * steps_ * columns_ * 4),
-               data = static_cast<double>(squares_ * counts_.all * steps_ * 4),
+               data = static_cast<double>(squares_ * grid_.all * steps_ * 4),
                in_group = static_cast<double>(squares_ * s.tiles * (steps_ + s.columns) * 4);
   const OperandWalk of_weights = walk_along(weights, target_);
   const bool stay = weights + in_group <= 0.75 * static_cast<double>(target_.l2_bytes);
   double cycles = of_weights.far(stay ? 1 : static_cast<double>(groups(s)));
   if (s.staged) {
     const OperandWalk of_data = walk_along(data, target_);
-    cycles += 2 * of_data.far(1) + of_data.far(static_cast<double>(panels(s)));
+    cycles += kWritten * of_data.lines + of_data.far(static_cast<double>(panels(s)));
   }
   return cycles;
 }
@@ -176,7 +148,7 @@ double Search::weight_cycles(const WinogradSchedule& s) const {
                    axis(form_.columns).b == 1 ? 9 : 9 * kGathered * static_cast<double>(lanes_);
   const double elements = static_cast<double>(panels(s) * s.columns * steps_);
   return elements / static_cast<double>(lanes_) *
-             (transform(matrices_.kernel, 2 * moved) + gathered) +
+             (transform_cycles(matrices_.kernel, 2 * moved) + gathered) +
          walk_along(elements * static_cast<double>(squares_) * 4, target_).far(1) +
          launch_cycles(elements);
 }
@@ -186,11 +158,15 @@ void Search::price(WinogradSchedule* s) const {
   const double tasks = static_cast<double>(groups(*s)) * parts,
                uneven = static_cast<double>(divide_up(panels(*s), s->parts)) * parts /
                         static_cast<double>(panels(*s));
+  const double scattered = scattered_cycles(axis(form_.columns).apart * 4, s->columns, 1, target_);
+  const StridedEpilogue strided = strided_epilogue(spec_, form_.columns, scattered);
+  s->in_rows = strided.in_rows;
   const double data = data_cycles() * (s->staged ? 1 : parts);
   s->pack_cycles = spec_.b_constant ? 0 : weight_cycles(*s);
-  s->cycles = (data + uneven * (product_cycles(*s) + result_cycles(*s)) + traffic_cycles(*s)) *
+  s->cycles = (data + uneven * (product_cycles(*s) + result_cycles(*s)) + traffic_cycles(*s) +
+               strided.cycles) *
                   idle_factor(target_, tasks) +
-              (s->staged ? launch_cycles(static_cast<double>(counts_.all * steps_)) : 0) +
+              (s->staged ? launch_cycles(static_cast<double>(grid_.all * steps_)) : 0) +
               s->pack_cycles;
 }
 

@@ -14,13 +14,6 @@ using kir::Block;
 using kir::Expr;
 using kir::LoopKind;
 
-namespace {
-
-// Elements between squares, beside their own: else all of them fall into the same sets of a cache.
-constexpr std::int64_t kApart = 16;
-
-}  // namespace
-
 WinogradWeights::WinogradWeights(Builder& b, const ContractionSpec& spec, const Correlation& c,
                                  const WinogradMatrices& matrices, std::int64_t columns)
     : b_(b),

@@ -15,7 +15,6 @@ class WinogradWeights {
   WinogradWeights(Builder& b, const ContractionSpec& spec, const Correlation& c,
                   const WinogradMatrices& matrices, std::int64_t columns);
   int buffer() const { return buffer_; }
-  std::int64_t panels() const { return panels_; }
   kir::Expr place(kir::Expr panel, kir::Expr square, kir::Expr step, kir::Expr column) const;
   /// Adds the kernel that fills them.
   void fill(const std::string& of);

@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "schedule/cpu/winograd/correlation.h"
+
+namespace lilith::schedule {
+
+/// The tiles that two axes are cut into, at every place of some others.
+struct TileGrid {
+  std::vector<int> outer;
+  int axes[2];
+  std::int64_t step;                 // of both axes, from a tile to the next
+  std::int64_t along[2];             // tiles
+  std::int64_t extents[2];           // of the two axes
+  std::vector<std::int64_t> counts;  // of the outer ones
+  std::int64_t all = 1;
+
+  TileGrid(const ContractionSpec& spec, std::vector<int> outer, const int (&axes)[2],
+           std::int64_t step);
+  /// Where all axes stand at the first element of a tile, by its number.
+  std::vector<kir::Expr> at(kir::Expr tile, std::size_t axes_of_spec) const;
+  /// Whether an element of a tile, so many beyond its first place, may lie outside: of windows that
+  /// reach `beyond` the extent. Null: it never does.
+  kir::Expr inside(int d, kir::Expr place, std::int64_t beyond) const;
+};
+
+}  // namespace lilith::schedule

@@ -1,0 +1,147 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "schedule/cpu/contraction/operand_walk.h"
+#include "schedule/cpu/contraction/tile_cycles.h"
+#include "schedule/cpu/winograd/cycles.h"
+#include "schedule/cpu/winograd/schedule.h"
+
+namespace lilith::schedule {
+
+std::string WinogradSumSchedule::name() const {
+  std::string text =
+      fmt::format("winograd F(3x3, {0}x{0}), sums of {1} tiles, {2} x {3} at a time, blocks of {4}",
+                  taps, tiles, rows, columns, block);
+  if (in_rows) text += ", epilogue in rows";
+  return text + (chunks > 0 ? fmt::format(", in {} chunks", chunks) : ", staged");
+}
+
+namespace {
+
+// Tiles that are added up before they join the sum: of the product alone, so that its bits are no
+// machine's. Few, for the sake of the error; many, so that sums are loaded and stored less often.
+constexpr std::int64_t kTiles = 128;
+constexpr std::int64_t kFewTiles = 8;  // sums would be loaded and stored all the time
+constexpr std::int64_t kBlock = 16, kMostRows = 128;  // rows of a block, in whole lines
+
+class Search {
+ public:
+  Search(const ContractionSpec& spec, const Correlation& c, int taps, const Target& target)
+      : spec_(spec),
+        form_(c),
+        target_(target),
+        matrices_(winograd_matrices(3, taps)),
+        grid_(spec, c.summed, c.taps, taps),
+        lanes_(target.lanes(DType::F32)),
+        squares_(std::int64_t{matrices_.size} * matrices_.size),
+        rows_(extent_of(spec.axes, c.rows)),
+        columns_(axis(c.columns).extent) {}
+
+  std::vector<WinogradSumSchedule> run() const;
+
+ private:
+  const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
+  WinogradSumSchedule best(std::int64_t tiles, std::int64_t chunks) const;
+  void price(WinogradSumSchedule* s) const;
+  double product_cycles(const WinogradSumSchedule& s) const;
+  double traffic_cycles(const WinogradSumSchedule& s) const;
+
+  const ContractionSpec& spec_;
+  const Correlation& form_;
+  const Target& target_;
+  const WinogradMatrices matrices_;
+  const TileGrid grid_;
+  std::int64_t lanes_, squares_, rows_, columns_;
+};
+
+std::vector<WinogradSumSchedule> Search::run() const {
+  std::vector<WinogradSumSchedule> found;
+  const std::int64_t staged = divide_up(grid_.all, divide_up(grid_.all, kTiles));
+  found.push_back(best(staged, 0));
+  const std::int64_t one = squares_ * (rows_ + columns_) * 4;
+  const std::int64_t tiles = std::clamp<std::int64_t>(target_.l2_bytes / 2 / one, 1, kTiles),
+                     groups = divide_up(grid_.all, tiles);
+  const std::int64_t in_chunk = divide_up(groups, std::min<std::int64_t>(groups, target_.threads));
+  if (tiles >= kFewTiles)
+    found.push_back(best(divide_up(grid_.all, groups), divide_up(groups, in_chunk)));
+  return found;
+}
+
+// The best shape of the registers' tile and of the blocks.
+WinogradSumSchedule Search::best(std::int64_t tiles, std::int64_t chunks) const {
+  WinogradSumSchedule best;
+  best.cycles = INFINITY;
+  for (std::int64_t vectors = 1; vectors <= 4; ++vectors) {
+    if ((vectors - 1) * lanes_ >= columns_) break;
+    const std::int64_t most = (target_.vector_registers - 1 - vectors) / vectors;
+    for (std::int64_t rows = std::min<std::int64_t>(4, most); rows <= most; ++rows) {
+      for (std::int64_t block = kBlock; block <= kMostRows; block += kBlock) {
+        WinogradSumSchedule s{matrices_.taps, tiles, rows, vectors * lanes_, block, chunks};
+        if (block > kBlock && 2 * squares_ * block * s.columns * 4 > target_.l2_bytes) break;
+        price(&s);
+        if (s.cycles < 0.999 * best.cycles) best = s;
+        if (block >= rows_) break;
+      }
+    }
+  }
+  return best;
+}
+
+double Search::product_cycles(const WinogradSumSchedule& s) const {
+  const std::int64_t vectors = s.columns / lanes_;
+  const LaneLoads loads{s.tiles * (s.columns + s.block) * 4 * 4 <= target_.l1_bytes * 3, true};
+  const auto tile = [&](std::int64_t rows) {
+    return step_cycles(rows, vectors, loads) * static_cast<double>(s.tiles) * 1.03 + 20 +
+           2 * static_cast<double>(rows * vectors);
+  };
+  const std::int64_t rest = s.block % s.rows;
+  const double block =
+      static_cast<double>(s.block / s.rows) * tile(s.rows) + (rest > 0 ? tile(rest) : 0);
+  return block * static_cast<double>(divide_up(grid_.all, s.tiles) * squares_ *
+                                     divide_up(rows_, s.block) * divide_up(columns_, s.columns));
+}
+
+// Transformed tiles are written, and read once for each block of the other operand. In chunks, the
+// sums come and go for each group instead.
+double Search::traffic_cycles(const WinogradSumSchedule& s) const {
+  const auto walk = [&](std::int64_t elements) {
+    return walk_along(static_cast<double>(squares_ * elements * 4), target_);
+  };
+  if (s.chunks > 0) {
+    const OperandWalk sums = walk(rows_ * columns_);
+    const double groups = static_cast<double>(divide_up(grid_.all, s.tiles)),
+                 chunks = static_cast<double>(s.chunks);
+    return (sums.fits ? 0 : 2 * sums.far(groups)) + chunks * sums.far(2);
+  }
+  const OperandWalk a = walk(grid_.all * rows_), b = walk(grid_.all * columns_);
+  return kWritten * (a.lines + b.lines) +
+         a.far(static_cast<double>(divide_up(columns_, s.columns))) +
+         b.far(static_cast<double>(divide_up(rows_, s.block)));
+}
+
+void Search::price(WinogradSumSchedule* s) const {
+  const std::int64_t blocks = divide_up(rows_, s->block), panels = divide_up(columns_, s->columns);
+  const auto tasks = static_cast<double>(s->chunks > 0 ? s->chunks : blocks * panels);
+  const double data =
+      squares_cycles(spec_, &Axis::a, form_.rows, grid_, matrices_.data, target_) +
+      squares_cycles(spec_, &Axis::b, {form_.columns}, grid_, matrices_.kernel, target_);
+  const double back = static_cast<double>(rows_ * panels * (s->columns / lanes_)) *
+                      transform_cycles(matrices_.output, static_cast<double>(squares_ + 27));
+  const double scattered = scattered_cycles(axis(form_.columns).apart * 4, s->columns, 1, target_);
+  const StridedEpilogue strided = strided_epilogue(spec_, form_.columns, scattered);
+  s->in_rows = strided.in_rows;
+  s->cycles = data + traffic_cycles(*s) + launch_cycles(static_cast<double>(grid_.all * rows_)) +
+              (product_cycles(*s) + back) * idle_factor(target_, tasks) + strided.cycles;
+}
+
+}  // namespace
+
+std::vector<WinogradSumSchedule> search_winograd_sums(const ContractionSpec& spec,
+                                                      const Correlation& c, int taps,
+                                                      const Target& target) {
+  return Search(spec, c, taps, target).run();
+}
+
+}  // namespace lilith::schedule

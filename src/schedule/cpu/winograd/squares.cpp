@@ -1,0 +1,78 @@
+#include "schedule/cpu/winograd/squares.h"
+
+#include "schedule/cpu/winograd/transform.h"
+
+namespace lilith::schedule {
+
+using kir::Block;
+using kir::Expr;
+using kir::LoopKind;
+
+SquareKernel::SquareKernel(Builder& b, const Product& g, const ContractionSpec& spec,
+                           const Layout& layout, const WinogradMatrices& matrices,
+                           std::int64_t columns)
+    : ProductKernel(b, g, spec, layout),
+      form_(*find_correlation(spec)),
+      matrices_(matrices),
+      columns_(columns),
+      panels_(divide_up(axis(form_.columns).extent, columns)),
+      squares_(std::int64_t{matrices.size} * matrices.size) {}
+
+Block SquareKernel::transformed(bool a, const Matrix& m, const TileGrid& grid, std::vector<Expr> at,
+                                std::int64_t beyond, Expr guard,
+                                const std::function<kir::Stmt(Expr square, Expr value)>& store) {
+  const std::vector<Expr> first = at;
+  const auto load = [&](int i, int j) {
+    Expr inside = guard;
+    for (const int d : {0, 1}) {
+      const auto k = static_cast<std::size_t>(grid.axes[d]);
+      at[k] = first[k] + number(d == 0 ? i : j);
+      inside = kir::logical_and(inside, grid.inside(d, at[k], beyond));
+    }
+    return a ? load_a(at, inside) : load_b(at, inside);
+  };
+  return transform_square(kernel_, a ? "a" : "b", m, load, [&](int i, int j, Expr value) {
+    return store(number(i * matrices_.size + j), value);
+  });
+}
+
+Block SquareKernel::results(std::vector<Expr> at, Expr panel,
+                            const std::function<Expr(Expr square, Expr column)>& sum) {
+  const std::int64_t outputs = matrices_.outputs;
+  if (result_ < 0)
+    result_ =
+        kernel_.add_buffer("result", dtype_, outputs * outputs * columns_, kir::Space::Thread);
+  const Expr column = pool().var(columns_, "c");
+  const auto load = [&](int i, int j) { return sum(number(i * matrices_.size + j), column); };
+  const auto store = [&](int i, int j, Expr value) -> kir::Stmt {
+    return kir::Store{result_, number((i * outputs + j) * columns_) + column, value, {}};
+  };
+  Block body = in_loop(column, LoopKind::Vector,
+                       transform_square(kernel_, "m", matrices_.output, load, store));
+  append(&body, store_square(std::move(at), panel));
+  return body;
+}
+
+Block SquareKernel::store_square(std::vector<Expr> at, Expr panel) {
+  const std::int64_t outputs = matrices_.outputs;
+  const Expr row[] = {pool().var(outputs, "i"), pool().var(outputs, "j")};
+  Expr inside;
+  for (const int d : {0, 1}) {
+    const int r = form_.result[d];
+    Expr& place = at[static_cast<std::size_t>(r)];
+    place = place + row[d];
+    if (axis(r).extent % outputs != 0)
+      inside = kir::logical_and(inside, kir::lt(place, number(axis(r).extent)));
+  }
+  Block body = full_or_last(panel, axis(form_.columns).extent, columns_, [&](std::int64_t width) {
+    const Expr column = loop_var(pool(), width, "c");
+    at[static_cast<std::size_t>(form_.columns)] = panel * number(columns_) + column;
+    const Expr place = (row[0] * number(outputs) + row[1]) * number(columns_) + column;
+    return in_loop(column, LoopKind::Vector, store_result(at, pool().load(result_, dtype_, place)));
+  });
+  body = only_where(inside, std::move(body));
+  for (const int d : {1, 0}) body = in_loop(row[d], LoopKind::Serial, std::move(body));
+  return body;
+}
+
+}  // namespace lilith::schedule

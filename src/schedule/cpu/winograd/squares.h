@@ -1,0 +1,41 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "schedule/cpu/contraction/product_kernel.h"
+#include "schedule/cpu/winograd/grid.h"
+#include "schedule/cpu/winograd/matrices.h"
+
+namespace lilith::schedule {
+
+/// What kernels of transformed tiles share: squares of elements of the operands on their way in, of
+/// the result on their way out.
+class SquareKernel : protected ProductKernel {
+ protected:
+  /// Columns go through in panels of `columns`, whole vectors.
+  SquareKernel(Builder& b, const Product& g, const ContractionSpec& spec, const Layout& layout,
+               const WinogradMatrices& matrices, std::int64_t columns);
+
+  /// Of a where `a`, else of b: the square at `at`, whose rows and columns `grid.axes` move to,
+  /// transformed; `beyond`: by how much squares reach over the axes' extents. In the lanes of the
+  /// loop around it.
+  Block transformed(bool a, const Matrix& m, const TileGrid& grid, std::vector<Expr> at,
+                    std::int64_t beyond, Expr guard,
+                    const std::function<kir::Stmt(Expr square, Expr value)>& store);
+  /// Of each column of a panel: the sums of products transformed back, and stored from the result's
+  /// place `at` on.
+  Block results(std::vector<Expr> at, Expr panel,
+                const std::function<Expr(Expr square, Expr column)>& sum);
+
+  const Correlation form_;
+  const WinogradMatrices matrices_;
+  const std::int64_t columns_, panels_, squares_;
+
+ private:
+  Block store_square(std::vector<Expr> at, Expr panel);
+
+  kir::BufferId result_ = -1;
+};
+
+}  // namespace lilith::schedule
