@@ -23,8 +23,6 @@ std::string WinogradSchedule::name() const {
 
 namespace {
 
-constexpr double kMoved = 0.75;    // cycles of a vector that a transform loads or stores
-constexpr double kGathered = 1.5;  // of an element whose neighbours in the lanes lie elsewhere
 constexpr std::int64_t kMostTiles = 128;
 
 class Search {
