@@ -169,6 +169,32 @@ TEST(Winograd, HasTheSameBitsWithAnyThreadsAndCaches) {
   }
 }
 
+// All three passes of two layers, in one program that takes these ways by itself.
+TEST(Winograd, TrainsANetwork) {
+  manual_seed(5);
+  const Tensor x = randn({16, 32, 16, 16}), v = randn({64, 32, 3, 3}) * 0.1,
+               w = randn({64, 64, 3, 3}) * 0.1;
+  eval(x, v, w);
+  const auto loss = [](const Tensor& a, const Tensor& b, const Tensor& c) {
+    const Tensor y = relu(conv(a, b));
+    return (conv(y, c) * tanh(conv(y, c))).mean();
+  };
+  const auto gradients = [&](const Tensor& a, const Tensor& b, const Tensor& c) {
+    return std::vector<Tensor>{grad([&](const Tensor& t) { return loss(t, b, c); }, a).second,
+                               grad([&](const Tensor& t) { return loss(a, t, c); }, b).second,
+                               grad([&](const Tensor& t) { return loss(a, b, t); }, c).second};
+  };
+  auto compiled = compile(
+      [&](const Tensor& a, const Tensor& b, const Tensor& c) { return gradients(a, b, c); });
+  const std::vector<Tensor> got = compiled(x, v, w);
+  const std::string how = compiled.explain();
+  EXPECT_NE(how.find("winograd F(4x4"), std::string::npos);
+  EXPECT_NE(how.find("winograd F(3x3"), std::string::npos);
+  const auto want = gradients(x.to(kFloat64), v.to(kFloat64), w.to(kFloat64));
+  for (std::size_t k = 0; k < want.size(); ++k)
+    EXPECT_LT(relative_l2(got[k].to_vector<float>(), want[k].to_vector<double>()), 1e-5) << k;
+}
+
 TEST(Winograd, RunsOnOpenCl) {
   NEEDS_OPENCL;
   const Operands in({4, 32, 16, 16}, {64, 32, 3, 3});

@@ -11,7 +11,7 @@ namespace lilith::schedule {
 /// Cycles of an element that is gathered since its neighbours in the lanes lie elsewhere.
 constexpr double kGathered = 1.5;
 /// Of a line of transformed tiles on its way to memory, one of many streams.
-constexpr double kWritten = 16;
+constexpr double kWritten = 32;
 
 /// One vector of squares, of whose elements so many vectors are loaded and stored.
 double transform_cycles(const Matrix& m, double moved);

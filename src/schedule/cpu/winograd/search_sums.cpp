@@ -22,8 +22,9 @@ namespace {
 
 // Tiles that are added up before they join the sum: of the product alone, so that its bits are no
 // machine's. Few, for the sake of the error; many, so that sums are loaded and stored less often.
-constexpr std::int64_t kTiles = 128;
+constexpr std::int64_t kTiles = 64;
 constexpr std::int64_t kFewTiles = 8;  // sums would be loaded and stored all the time
+constexpr double kPassing = 8;  // cycles of a line that the L2 cache does not keep until it is read
 constexpr std::int64_t kBlock = 16, kMostRows = 128;  // rows of a block, in whole lines
 
 class Search {
@@ -61,11 +62,18 @@ std::vector<WinogradSumSchedule> Search::run() const {
   const std::int64_t staged = divide_up(grid_.all, divide_up(grid_.all, kTiles));
   found.push_back(best(staged, 0));
   const std::int64_t one = squares_ * (rows_ + columns_) * 4;
-  const std::int64_t tiles = std::clamp<std::int64_t>(target_.l2_bytes / 2 / one, 1, kTiles),
-                     groups = divide_up(grid_.all, tiles);
-  const std::int64_t in_chunk = divide_up(groups, std::min<std::int64_t>(groups, target_.threads));
-  if (tiles >= kFewTiles)
-    found.push_back(best(divide_up(grid_.all, groups), divide_up(groups, in_chunk)));
+  WinogradSumSchedule in_chunks;
+  in_chunks.cycles = INFINITY;
+  for (std::int64_t bytes = target_.l2_bytes / 2; bytes <= 2 * target_.l2_bytes; bytes *= 2) {
+    const std::int64_t tiles = std::min(kTiles, bytes / one);
+    if (tiles < kFewTiles) continue;
+    const std::int64_t groups = divide_up(grid_.all, tiles),
+                       chunks = std::min<std::int64_t>(groups, target_.threads);
+    const WinogradSumSchedule s =
+        best(divide_up(grid_.all, groups), divide_up(groups, divide_up(groups, chunks)));
+    if (s.cycles < in_chunks.cycles) in_chunks = s;
+  }
+  if (std::isfinite(in_chunks.cycles)) found.push_back(in_chunks);
   return found;
 }
 
@@ -113,7 +121,9 @@ double Search::traffic_cycles(const WinogradSumSchedule& s) const {
     const OperandWalk sums = walk(rows_ * columns_);
     const double groups = static_cast<double>(divide_up(grid_.all, s.tiles)),
                  chunks = static_cast<double>(s.chunks);
-    return (sums.fits ? 0 : 2 * sums.far(groups)) + chunks * sums.far(2);
+    const OperandWalk tiles = walk(s.tiles * (rows_ + columns_));
+    return (sums.fits ? 0 : 2 * sums.far(groups)) + chunks * sums.far(2) +
+           (tiles.fits ? 0 : kPassing * tiles.lines * groups);
   }
   const OperandWalk a = walk(grid_.all * rows_), b = walk(grid_.all * columns_);
   return kWritten * (a.lines + b.lines) +
