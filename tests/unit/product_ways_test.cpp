@@ -138,6 +138,16 @@ std::vector<Case> convolutions() {
        },
        {6, 8, 9, 9},
        {6, 20, 9, 9}},
+      {"pooled, odd",
+       [](const Tensor& x, const Tensor& w) { return max_pool2d(conv2d(x, w, {}, 1, 1), 2); },
+       {2, 6, 11, 14},
+       {20, 6, 3, 3}},
+      {"pooled in rows",
+       [](const Tensor& x, const Tensor& w) {
+         return act(max_pool2d(conv2d(x, w), std::vector<std::int64_t>{1, 4}));
+       },
+       {2, 6, 9, 14},
+       {20, 6, 3, 3}},
       {"pooled",
        [](const Tensor& x, const Tensor& w) { return max_pool2d(relu(conv2d(x, w, {}, 1, 1)), 2); },
        {3, 8, 12, 12},

@@ -1,6 +1,7 @@
 #include "schedule/cpu/winograd/squares.h"
 
 #include "schedule/cpu/winograd/transform.h"
+#include "schedule/kernel/epilogue.h"
 
 namespace lilith::schedule {
 
@@ -49,7 +50,8 @@ Block SquareKernel::results(std::vector<Expr> at, Expr panel,
   };
   Block body = in_loop(column, LoopKind::Vector,
                        transform_square(kernel_, "m", matrices_.output, load, store));
-  append(&body, store_square(std::move(at), panel));
+  append(&body, g_.pool == nullptr ? store_square(std::move(at), panel)
+                                   : store_windows(std::move(at), panel));
   return body;
 }
 
@@ -72,6 +74,38 @@ Block SquareKernel::store_square(std::vector<Expr> at, Expr panel) {
   });
   body = only_where(inside, std::move(body));
   for (const int d : {1, 0}) body = in_loop(row[d], LoopKind::Serial, std::move(body));
+  return body;
+}
+
+// The results have one element a window; each looks at the window's elements in the square.
+Block SquareKernel::store_windows(std::vector<Expr> at, Expr panel) {
+  const std::int64_t outputs = matrices_.outputs;
+  Expr first[2], window[2], inside;
+  for (const int d : {0, 1}) {
+    const Axis& x = axis(form_.result[d]);
+    Expr& place = at[static_cast<std::size_t>(form_.result[d])];
+    first[d] = place;
+    window[d] = loop_var(pool(), outputs / x.unit, d == 0 ? "i" : "j");
+    place = kir::floor_div(place, x.unit) + window[d];
+    if (x.extent % outputs != 0)
+      inside = kir::logical_and(inside, kir::lt(place, number(x.extent / x.unit)));
+  }
+  Block body = full_or_last(panel, axis(form_.columns).extent, columns_, [&](std::int64_t width) {
+    const Expr column = loop_var(pool(), width, "c");
+    at[static_cast<std::size_t>(form_.columns)] = panel * number(columns_) + column;
+    const auto element = [&](const Index& index) {
+      Expr place = number(0);
+      for (const int d : {0, 1}) {
+        const auto dim = static_cast<std::size_t>(axis(form_.result[d]).out_dim);
+        place = place * number(outputs) + index[dim] - first[d];
+      }
+      return pool().load(result_, dtype_, place * number(columns_) + column);
+    };
+    return in_loop(column, LoopKind::Vector,
+                   store_results(b_, g_, &lower_, out_index(at), element));
+  });
+  body = only_where(inside, std::move(body));
+  for (const int d : {1, 0}) body = in_loop(window[d], LoopKind::Serial, std::move(body));
   return body;
 }
 

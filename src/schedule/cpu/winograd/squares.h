@@ -34,6 +34,7 @@ class SquareKernel : protected ProductKernel {
 
  private:
   Block store_square(std::vector<Expr> at, Expr panel);
+  Block store_windows(std::vector<Expr> at, Expr panel);
 
   kir::BufferId result_ = -1;
 };

@@ -25,6 +25,15 @@ bool are_three(const ContractionSpec& spec, const int (&axes)[2]) {
       axes, [&](int i) { return spec.axes[static_cast<std::size_t>(i)].extent == 3; });
 }
 
+// Whether tiles hold whole windows of what is pooled.
+bool hold_windows(const ContractionSpec& spec, const Correlation& c, int outputs) {
+  for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
+    const std::int64_t unit = spec.axes[static_cast<std::size_t>(i)].unit;
+    if (unit > 1 && ((i != c.result[0] && i != c.result[1]) || outputs % unit != 0)) return false;
+  }
+  return true;
+}
+
 Layout lanes_innermost(const Product& g, int dim) {
   Layout layout = Layout::row_major(g.domain.rank());
   std::erase(layout.order, dim);
@@ -46,17 +55,18 @@ void add(Builder& b, const Product& g, const ContractionSpec& spec, const Layout
 
 void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                        std::vector<Choice>* ways) {
-  if (env::disabled("winograd") || g.pool != nullptr || !is_f32(g)) return;
+  if (env::disabled("winograd") || !is_f32(g)) return;
   if (std::ranges::any_of(spec.axes, &Axis::varies)) return;
   const auto form = find_correlation(spec);
   if (!form) return;
   const Layout layout =
       lanes_innermost(g, spec.axes[static_cast<std::size_t>(form->columns)].out_dim);
   for (const int n : outputs_allowed(b.target)) {
+    if (!hold_windows(spec, *form, n)) continue;
     if (are_three(spec, form->taps)) {
       for (const WinogradSchedule& s : search_winograd(spec, *form, n, b.target))
         add<WinogradTiles>(b, g, spec, layout, s, {kWinograd, n}, ways);
-    } else if (are_three(spec, form->result)) {
+    } else if (are_three(spec, form->result) && g.pool == nullptr) {
       for (const WinogradSumSchedule& s : search_winograd_sums(spec, *form, n, b.target))
         add<WinogradSums>(b, g, spec, layout, s, {kWinograd, n, s.tiles, s.chunks}, ways);
     }
