@@ -9,6 +9,7 @@
 #include "lilith/nn/loss.h"
 #include "lilith/nn/norm.h"
 #include "lilith/nn/pool.h"
+#include "lilith/nn/quantized.h"
 #include "lilith/nn/reparam.h"
 #include "lilith/nn/rnn.h"
 #include "lilith/nn/sequential.h"

@@ -13,7 +13,7 @@
 #include <mutex>
 
 #include "codegen/llvm/emitter.h"
-#include "core/bf16_dot.h"
+#include "core/dot_instructions.h"
 #include "core/env.h"
 #include "lilith/error.h"
 
@@ -34,6 +34,7 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const Target& info) {
   if (info.isa == Isa::Avx512)
     features += ",+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd,-prefer-256-bit";
   if (info.isa == Isa::Avx512 && info.native && has_bf16_dot()) features += ",+avx512bf16";
+  if (info.isa == Isa::Avx512 && info.native && has_int8_dot()) features += ",+avx512vnni";
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   std::unique_ptr<llvm::TargetMachine> machine(

@@ -132,7 +132,7 @@ class Emitter {
   // arith.cpp: arithmetic that is more than one instruction
   Value* float_min_max(bool is_max, Value* a, Value* b);
   Value* fused_multiply_add(Value* a, Value* b, Value* c);
-  Value* pairs_added(kir::Expr e, int lanes);
+  Value* packed_sum(kir::Expr e, int lanes);
   Value* divide(kir::Op op, bool is_unsigned, Value* a, Value* b);
   Value* divide_positive(kir::Expr e, Value* a, Value* b);
   Value* floor_divide(kir::Op op, kir::Expr x, Value* a, Value* b);

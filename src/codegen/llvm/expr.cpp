@@ -97,8 +97,8 @@ llvm::Value* Emitter::emit_operation(Expr e, int lanes) {
   if (op == Op::Bitcast) {
     return b_.CreateBitCast(operand(e->args[0], lanes), value_type(e->dtype, lanes));
   }
-  if (op == Op::Fma && lanes > 0) {
-    if (Value* v = pairs_added(e, lanes)) return v;
+  if ((op == Op::Fma || op == Op::Add) && lanes > 0) {
+    if (Value* v = packed_sum(e, lanes)) return v;
   }
   const DType dtype = e->args[0]->dtype;
   bool narrow = dtype == DType::I64 && (is_compare(op) || analysis_.is_narrow(e));

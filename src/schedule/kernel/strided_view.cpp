@@ -26,6 +26,7 @@ struct Lowered {
   kir::Pool pool;
   std::vector<kir::Expr> at;  // where it reads the operand; variable d is the index of dimension d
   bool plain = false;         // the element is what it read, once and without a guard
+  bool converted = false;     // the same, as the node's dtype
 };
 
 void lower_at_variables(const NodeImpl* node, Lowered* l) {
@@ -46,7 +47,9 @@ void lower_at_variables(const NodeImpl* node, Lowered* l) {
     reads = 2;
     return read;
   };
-  l->plain = node->op->lower(ctx).node() == read.node() && reads == 1;
+  const kir::Expr element = node->op->lower(ctx);
+  l->plain = element == read && reads == 1;
+  l->converted = element->op == kir::Op::Cast && element->args[0] == read && reads == 1;
 }
 
 // One view op as a map from its own index to its input's, by its `lower`; false when it is not
@@ -88,16 +91,17 @@ StridedView compose(const StridedView& outer, const StridedView& inner) {
   return r;
 }
 
-// A half as the f32 that loading it gives: an op that only changes the dtype.
+// A half as the f32 that loading it gives, a byte as an i32: an op that only changes the dtype.
 bool only_widens(const NodeImpl* node) {
-  if (node->op->cls != OpClass::Elementwise || node->op->arity != 1 || !node->op->pure ||
-      node->aval.dtype != DType::F32)
+  if (node->op->cls != OpClass::Elementwise || node->op->arity != 1 || !node->op->pure)
     return false;
-  const DType from = node->inputs[0]->aval.dtype;
-  if (!is_floating(from) || compute_dtype(from) != DType::F32) return false;
+  const DType from = node->inputs[0]->aval.dtype, to = node->aval.dtype;
+  const bool is_float = is_floating(from) && compute_dtype(from) == DType::F32 && to == DType::F32,
+             is_byte = (from == DType::I8 || from == DType::U8) && to == DType::I32;
+  if (!is_float && !is_byte) return false;
   Lowered l;
   lower_at_variables(node, &l);
-  return l.plain;
+  return is_byte ? l.converted : l.plain;
 }
 
 }  // namespace

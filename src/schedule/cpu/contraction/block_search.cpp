@@ -3,7 +3,7 @@
 
 #include "schedule/cpu/contraction/blocked.h"
 #include "schedule/cpu/contraction/operand_walk.h"
-#include "schedule/cpu/contraction/pairs.h"
+#include "schedule/cpu/contraction/packed_sums.h"
 #include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/tasks.h"
 
@@ -18,11 +18,12 @@ constexpr std::int64_t kMostPartial = 1 << 19;  // bytes of sums that wait for t
 
 class Search {
  public:
-  /// `pairs`: the cycles of a vector of sums of pairs; 0: of FMAs.
+  /// `pairs`: the cycles of a vector of sums of packed products; 0: of FMAs.
   Search(const ContractionSpec& spec, const Target& target, DType dtype, double pairs = 0)
       : spec_(spec),
         target_(target),
         pairs_(pairs),
+        packed_(pairs > 0 ? packed_steps(spec.a_dtype, spec.b_dtype) : 1),
         lanes_(target.lanes(dtype)),
         element_bytes_(static_cast<std::int64_t>(size_of(dtype))) {
     for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
@@ -74,6 +75,7 @@ class Search {
   const ContractionSpec& spec_;
   const Target& target_;
   double pairs_;
+  std::int64_t packed_;
   std::int64_t lanes_, element_bytes_;
   std::vector<int> summed_, rows_, columns_;
   std::int64_t batches_ = 1, steps_ = 1;
@@ -144,11 +146,12 @@ void Search::cut_sum(BlockSchedule* s) const {
   }
 }
 
-// The innermost axis of a block's sum that pairs fill. False where there is none.
+// The innermost axis of a block's sum that packed steps fill. False where there is none.
 bool Search::choose_pairs(BlockSchedule* s) const {
   for (auto i = summed_.rbegin(); i != summed_.rend() && *i >= s->cut_axis; ++i) {
     const std::int64_t extent = *i == s->cut_axis ? s->cut : axis(*i).extent;
-    if (extent % 2 != 0 || axis(*i).varies) continue;
+    if (extent % packed_ != 0 || axis(*i).varies) continue;
+    s->packed = packed_;
     s->pair_axis = *i + (s->cut_axis >= 0 ? 1 : 0);
     return true;
   }
@@ -158,11 +161,13 @@ bool Search::choose_pairs(BlockSchedule* s) const {
 // Of the whole sum of a tile.
 double Search::steps_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) const {
   const auto steps = static_cast<double>(steps_);
-  if (pairs_ == 0) return step_cycles(rows, vectors, b) * steps;
+  const double products = byte_products(spec_) * static_cast<double>(rows * vectors);
+  if (pairs_ == 0) return (step_cycles(rows, vectors, b) + products) * steps;
   const double sums = static_cast<double>(rows * vectors) * pairs_,
                loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles(),
                latency = 6;
-  return (std::max({sums, loads, latency}) + 0.25 * std::min(sums, loads)) * steps / 2;
+  return (std::max({sums, loads, latency}) + 0.25 * std::min(sums, loads)) * steps /
+         static_cast<double>(packed_);
 }
 
 std::int64_t Search::block_steps(const BlockSchedule& s) const {
@@ -377,12 +382,12 @@ std::vector<BlockSchedule> search_blocks(const ContractionSpec& spec, const Targ
   return search(spec, target, dtype, 0);
 }
 
-std::vector<BlockSchedule> search_pairs(const ContractionSpec& spec, const Target& target,
-                                        DType dtype) {
-  const bool fits = spec.a_dtype == DType::BF16 && spec.b_dtype == DType::BF16;
-  const double pairs = fits ? pair_cycles(target) : 0;
-  if (pairs == 0) return {};
-  return search(spec, target, dtype, pairs);
+std::vector<BlockSchedule> search_packed(const ContractionSpec& spec, const Target& target,
+                                         DType dtype) {
+  const double cycles = packed_cycles(target, spec.a_dtype, spec.b_dtype);
+  const DType sums = spec.a_dtype == DType::BF16 ? DType::F32 : DType::I32;
+  if (cycles == 0 || dtype != sums) return {};
+  return search(spec, target, dtype, cycles);
 }
 
 }  // namespace lilith::schedule

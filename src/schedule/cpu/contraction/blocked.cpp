@@ -1,10 +1,10 @@
 #include "schedule/cpu/contraction/blocked.h"
+#include "schedule/cpu/contraction/packed_sums.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "schedule/cpu/contraction/pairs.h"
 #include "schedule/cpu/contraction/tile_cycles.h"
 
 namespace lilith::schedule {
@@ -27,7 +27,8 @@ ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut) {
 }
 
 ContractionSpec cut_for(const ContractionSpec& spec, const BlockSchedule& schedule) {
-  return cut_sum(cut_sum(spec, schedule.cut_axis, schedule.cut), schedule.pair_axis, 2);
+  return cut_sum(cut_sum(spec, schedule.cut_axis, schedule.cut), schedule.pair_axis,
+                 schedule.packed);
 }
 
 std::string BlockSchedule::name(const std::vector<Axis>& axes, bool pooled) const {
@@ -36,7 +37,7 @@ std::string BlockSchedule::name(const std::vector<Axis>& axes, bool pooled) cons
   if (cut_axis >= 0)
     text += fmt::format(" x {} {}", axes[static_cast<std::size_t>(cut_axis)].name, cut);
   if (copy_a) text += ", a copied";
-  if (pair_axis >= 0) text += ", in pairs";
+  if (pair_axis >= 0) text += packed == 2 ? ", in pairs" : ", in fours";
   return text;
 }
 
@@ -196,10 +197,13 @@ Expr BlockedTiles::tile_a(const ResultTile& tile) {
 
 // What the copy holds of a.
 Expr BlockedTiles::copied_element(ResultTile tile) {
-  const Expr first = Tiles::tile_a(tile);
-  if (pair_axis() < 0) return first;
-  tile.at[static_cast<std::size_t>(pair_axis())] = number(1);
-  return make_pair(first, Tiles::tile_a(tile));
+  if (pair_axis() < 0) return Tiles::tile_a(tile);
+  std::vector<Expr> steps;
+  for (std::int64_t k = 0; k < axis(pair_axis()).extent; ++k) {
+    tile.at[static_cast<std::size_t>(pair_axis())] = number(k);
+    steps.push_back(Tiles::tile_a(tile));
+  }
+  return pack_steps(steps);
 }
 
 Block BlockedTiles::copy_block(const Loops& loops, Expr row_block) {

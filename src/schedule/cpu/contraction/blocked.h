@@ -14,7 +14,9 @@ struct BlockSchedule {
   std::int64_t cut = 1;
   std::int64_t row_tiles = 1;  // tiles along the rows (all row axes as one) in a block
   std::int64_t column_tiles = 1;
-  int pair_axis = -1;   // summed, of cut_sum's axes: two of its steps are one (pairs.h); -1: none
+  // Summed, of cut_sum's axes: `packed` of its steps are one (packed_sums.h); -1: none.
+  int pair_axis = -1;
+  std::int64_t packed = 2;
   bool copy_a = false;  // the block of a is copied, in the order in which it is read
   double cycles = 0;    // the model's estimate, of one thread
 
@@ -28,11 +30,11 @@ ContractionSpec cut_sum(ContractionSpec spec, int axis, std::int64_t cut);
 std::vector<BlockSchedule> search_blocks(const ContractionSpec& spec, const Target& target,
                                          DType dtype);
 
-/// The same for products of bf16 in pairs, both operands copied. None where the target has no
+/// The same for sums of packed products, both operands copied. None where the target has no
 /// instruction for them.
-std::vector<BlockSchedule> search_pairs(const ContractionSpec& spec, const Target& target,
-                                        DType dtype);
-/// The axes that a schedule's loops walk: the sum in blocks and in pairs.
+std::vector<BlockSchedule> search_packed(const ContractionSpec& spec, const Target& target,
+                                         DType dtype);
+/// The axes that a schedule's loops walk: the sum in blocks and packed.
 ContractionSpec cut_for(const ContractionSpec& spec, const BlockSchedule& schedule);
 
 /// A product in blocks: a part of the sum and of the rows, whose part of a stays in the L2 cache

@@ -174,8 +174,8 @@ double cycles_of(const ContractionSpec& spec, const Target& target, DType dtype,
   const double lines = outer > 1 ? 7 : 0;
   const double widened =
       kWidenedVector * ((is_half(spec.a_dtype) ? 1 : 0) + (is_half(spec.b_dtype) ? 1 / group : 0));
-  const double vector =
-      (reloads(spec, target, dtype, s) ? kReloaded : std::max(1.0, 4 / group)) + widened;
+  const double vector = (reloads(spec, target, dtype, s) ? kReloaded : std::max(1.0, 4 / group)) +
+                        widened + byte_products(spec);
   return summed_elements(spec, s) * (outer * (vectors * vector + 2 / group + lines) + 14) +
          wait_for_operands(spec, target, dtype, k);
 }

@@ -1,10 +1,10 @@
 #include "schedule/cpu/contraction/panels.h"
+#include "schedule/cpu/contraction/packed_sums.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "schedule/cpu/contraction/pairs.h"
 #include "schedule/cpu/tasks.h"
 
 // A b that is not contiguous in the lanes is copied into panels first, in a launch of its own:
@@ -88,9 +88,12 @@ std::vector<int> Panels::summed() const {
 Expr Panels::element(kir::Pool& p, kir::BufferId from, std::vector<Expr> at, Expr guard) const {
   const auto load = [&] { return p.load(from, from_, spec_.place_b(p, at), guard); };
   if (pair_axis_ < 0) return load();
-  const Expr first = load();
-  at[static_cast<std::size_t>(pair_axis_)] = p.integer(1);
-  return make_pair(first, load());
+  std::vector<Expr> steps;
+  for (std::int64_t k = 0; k < axis(pair_axis_).extent; ++k) {
+    at[static_cast<std::size_t>(pair_axis_)] = p.integer(k);
+    steps.push_back(load());
+  }
+  return pack_steps(steps);
 }
 
 Expr Panels::place(kir::Pool& p, const std::vector<Expr>& at, Expr tile, Expr column) const {

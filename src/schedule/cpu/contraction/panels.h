@@ -9,7 +9,7 @@
 namespace lilith::schedule {
 
 /// A copy of b for the lanes: [other axes of b][tile of the vector axis][k][lane]. With a pair
-/// axis, a summed one of two steps, its elements are pairs (pairs.h).
+/// axis, a summed one of few steps, an element holds all of these (packed_sums.h).
 class Panels {
  public:
   Panels(Builder& b, const ContractionSpec& spec, int vector_axis, std::int64_t vector_tile,

@@ -243,7 +243,8 @@ double Search::one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& 
   const double widened =
       (is_half(spec_.a_dtype) ? kWidenedRow * static_cast<double>(rows) : 0) +
       (is_half(spec_.b_dtype) && !pack ? kWidenedVector * static_cast<double>(vectors) : 0);
-  const double step = step_cycles(rows, vectors, loads) + widened;
+  const double products = byte_products(spec_) * static_cast<double>(rows * vectors);
+  const double step = step_cycles(rows, vectors, loads) + widened + products;
   return step * static_cast<double>(summed_) * loop_overhead_ + 20 +
          static_cast<double>(rows * vectors);
 }

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "schedule/cpu/contraction/epilogue_facts.h"
-#include "schedule/cpu/contraction/pairs.h"
+#include "schedule/cpu/contraction/packed_sums.h"
 #include "schedule/kernel/epilogue.h"
 
 // Register tiles over the result: which loops walk over them, what one of them sums, and the
@@ -184,7 +184,8 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& 
   const Expr x = tile_a(tile), y = tile_b(tile);
   Block step;
   if (pair_axis() >= 0)
-    step.push_back(kir::SetReg{acc, {tile.row, tile.column}, add_pair(x, y, read(acc, tile))});
+    step.push_back(kir::SetReg{
+        acc, {tile.row, tile.column}, add_packed(x, y, read(acc, tile), spec_.a_dtype)});
   else if (is_floating(dtype_))
     step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, y, x, {}});
   else

@@ -43,7 +43,7 @@ class Tiles : protected ProductKernel {
   /// The loops over the tiles and what is in them.
   virtual void emit_loops();
   virtual std::string how() const;
-  /// The summed axis of two steps that are one; -1: none.
+  /// The summed axis of the steps that are one; -1: none.
   virtual int pair_axis() const { return -1; }
   /// Whether tiles that reach beyond the result may be masked.
   virtual bool may_mask() const { return true; }

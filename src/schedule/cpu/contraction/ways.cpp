@@ -135,7 +135,7 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways) {
   std::vector<BlockSchedule> all = find_schedules(b.target, g, spec, search_blocks, "blocks");
-  for (BlockSchedule& s : find_schedules(b.target, g, spec, search_pairs, "pairs"))
+  for (BlockSchedule& s : find_schedules(b.target, g, spec, search_packed, "packed"))
     all.push_back(std::move(s));
   for (const BlockSchedule& s : all) {
     const Layout layout = lanes_innermost(g, spec, s.tile.vector_axis);
@@ -143,7 +143,8 @@ void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                           result_layout(g, layout, s.tile));
     const ContractionSpec walked = cut_for(s.tile.swap ? spec.swapped() : spec, s);
     share_panels(b, walked, s.tile, s.pair_axis < 0 ? -1 : s.pair_axis + 1, &way);
-    if (s.pair_axis >= 0 && s.pair_axis + 2 < static_cast<int>(walked.axes.size()))
+    if (s.pair_axis >= 0 && g.core->aval.dtype != DType::I32 &&
+        s.pair_axis + 2 < static_cast<int>(walked.axes.size()))
       way.sum_order = {kInPairs, s.pair_axis};
     way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
