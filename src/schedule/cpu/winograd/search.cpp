@@ -36,7 +36,11 @@ class Search {
         lanes_(target.lanes(DType::F32)),
         squares_(std::int64_t{matrices_.size} * matrices_.size),
         steps_(extent_of(spec.axes, c.summed)),
-        columns_(axis(c.columns).extent) {}
+        columns_(axis(c.columns).extent),
+        data_(squares_cycles(spec, &Axis::a, c.summed, grid_, matrices_.data, target)),
+        result_(transform_cycles(matrices_.output,
+                                 static_cast<double>(squares_ + 3 * outputs * outputs))),
+        weight_(transform_cycles(matrices_.kernel, 2.0 * static_cast<double>(squares_))) {}
 
   std::vector<WinogradSchedule> run();
 
@@ -44,7 +48,6 @@ class Search {
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
   void try_registers(std::int64_t vectors, std::int64_t rows);
   void price(WinogradSchedule* s) const;
-  double data_cycles() const;
   double product_cycles(const WinogradSchedule& s) const;
   double result_cycles(const WinogradSchedule& s) const;
   double traffic_cycles(const WinogradSchedule& s) const;
@@ -58,7 +61,8 @@ class Search {
   const WinogradMatrices matrices_;
   const TileGrid grid_;
   std::int64_t lanes_, squares_, steps_, columns_;
-  WinogradSchedule best_[2];  // staged or not
+  double data_, result_, weight_;  // cycles of all data, of a vector of results and of weights
+  WinogradSchedule best_[2];       // staged or not
 };
 
 std::vector<WinogradSchedule> Search::run() {
@@ -94,10 +98,6 @@ void Search::try_registers(std::int64_t vectors, std::int64_t rows) {
   }
 }
 
-double Search::data_cycles() const {
-  return squares_cycles(spec_, &Axis::a, form_.summed, grid_, matrices_.data, target_);
-}
-
 double Search::product_cycles(const WinogradSchedule& s) const {
   const LaneLoads loads{steps_ * s.columns * 4 * 4 <= target_.l1_bytes * 3, true};
   const std::int64_t vectors = s.columns / lanes_;
@@ -113,10 +113,8 @@ double Search::product_cycles(const WinogradSchedule& s) const {
 
 double Search::result_cycles(const WinogradSchedule& s) const {
   const Axis& lanes = axis(form_.columns);
-  const auto outputs = static_cast<double>(matrices_.outputs * matrices_.outputs);
-  const double moved = static_cast<double>(squares_) + 3 * outputs;
-  const double transforms = static_cast<double>(grid_.all * panels(s) * (s.columns / lanes_)) *
-                            transform_cycles(matrices_.output, moved);
+  const double transforms =
+      static_cast<double>(grid_.all * panels(s) * (s.columns / lanes_)) * result_;
   const double stored =
       lanes.strided > 0
           ? 0
@@ -141,12 +139,10 @@ double Search::traffic_cycles(const WinogradSchedule& s) const {
 }
 
 double Search::weight_cycles(const WinogradSchedule& s) const {
-  const double moved = static_cast<double>(squares_),
-               gathered =
-                   axis(form_.columns).b == 1 ? 9 : 9 * kGathered * static_cast<double>(lanes_);
+  const double gathered =
+      axis(form_.columns).b == 1 ? 9 : 9 * kGathered * static_cast<double>(lanes_);
   const double elements = static_cast<double>(panels(s) * s.columns * steps_);
-  return elements / static_cast<double>(lanes_) *
-             (transform_cycles(matrices_.kernel, 2 * moved) + gathered) +
+  return elements / static_cast<double>(lanes_) * (weight_ + gathered) +
          walk_along(elements * static_cast<double>(squares_) * 4, target_).far(1) +
          launch_cycles(elements);
 }
@@ -159,7 +155,7 @@ void Search::price(WinogradSchedule* s) const {
   const double scattered = scattered_cycles(axis(form_.columns).apart * 4, s->columns, 1, target_);
   const StridedEpilogue strided = strided_epilogue(spec_, form_.columns, scattered);
   s->in_rows = strided.in_rows;
-  const double data = data_cycles() * (s->staged ? 1 : parts);
+  const double data = data_ * (s->staged ? 1 : parts);
   s->pack_cycles = spec_.b_constant ? 0 : weight_cycles(*s);
   s->cycles = (data + uneven * (product_cycles(*s) + result_cycles(*s)) + traffic_cycles(*s) +
                strided.cycles) *

@@ -38,7 +38,10 @@ class Search {
         lanes_(target.lanes(DType::F32)),
         squares_(std::int64_t{matrices_.size} * matrices_.size),
         rows_(extent_of(spec.axes, c.rows)),
-        columns_(axis(c.columns).extent) {}
+        columns_(axis(c.columns).extent),
+        data_(squares_cycles(spec, &Axis::a, c.rows, grid_, matrices_.data, target) +
+              squares_cycles(spec, &Axis::b, {c.columns}, grid_, matrices_.kernel, target)),
+        result_(transform_cycles(matrices_.output, static_cast<double>(squares_ + 27))) {}
 
   std::vector<WinogradSumSchedule> run() const;
 
@@ -55,6 +58,7 @@ class Search {
   const WinogradMatrices matrices_;
   const TileGrid grid_;
   std::int64_t lanes_, squares_, rows_, columns_;
+  double data_, result_;  // cycles of all data, of a vector of results
 };
 
 std::vector<WinogradSumSchedule> Search::run() const {
@@ -134,15 +138,11 @@ double Search::traffic_cycles(const WinogradSumSchedule& s) const {
 void Search::price(WinogradSumSchedule* s) const {
   const std::int64_t blocks = divide_up(rows_, s->block), panels = divide_up(columns_, s->columns);
   const auto tasks = static_cast<double>(s->chunks > 0 ? s->chunks : blocks * panels);
-  const double data =
-      squares_cycles(spec_, &Axis::a, form_.rows, grid_, matrices_.data, target_) +
-      squares_cycles(spec_, &Axis::b, {form_.columns}, grid_, matrices_.kernel, target_);
-  const double back = static_cast<double>(rows_ * panels * (s->columns / lanes_)) *
-                      transform_cycles(matrices_.output, static_cast<double>(squares_ + 27));
+  const double back = static_cast<double>(rows_ * panels * (s->columns / lanes_)) * result_;
   const double scattered = scattered_cycles(axis(form_.columns).apart * 4, s->columns, 1, target_);
   const StridedEpilogue strided = strided_epilogue(spec_, form_.columns, scattered);
   s->in_rows = strided.in_rows;
-  s->cycles = data + traffic_cycles(*s) + launch_cycles(static_cast<double>(grid_.all * rows_)) +
+  s->cycles = data_ + traffic_cycles(*s) + launch_cycles(static_cast<double>(grid_.all * rows_)) +
               (product_cycles(*s) + back) * idle_factor(target_, tasks) + strided.cycles;
 }
 
