@@ -4,8 +4,8 @@
 namespace lilith {
 
 /// What products and convolutions of f32 may round their operands to. `highest`: nothing; `high`:
-/// TF32, within 1e-3 |row| |column| of the exact sum; `medium`: bf16, within 8e-3. Tensor cores use
-/// it; a CPU rounds nothing under any value. Ref: torch.set_float32_matmul_precision.
+/// TF32, within 1e-3 |row| |column| of the exact sum; `medium`: bf16, within 8e-3. Tensor cores do;
+/// a CPU transforms 3x3 convolutions, to 1e-5. Ref: torch.set_float32_matmul_precision.
 enum class Precision : std::uint8_t { highest, high, medium };
 
 /// Sets it for all threads: evaluations and calls of compiled functions from now on use a program
