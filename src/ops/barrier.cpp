@@ -23,5 +23,22 @@ namespace {
     .pure = false,
 });
 
+/// The first input, once the second is there.
+[[maybe_unused]] const OpDef& after_op = register_builtin({
+    .name = "after",
+    .arity = 2,
+    .cls = OpClass::Elementwise,
+    .infer = [](const InferCtx& c) { return c.in[0]; },
+    .vjp = [](const VjpCtx&, const Tensor& ct) { return std::vector<Tensor>{ct, Tensor()}; },
+    .lower = [](LowerCtx& c) { return c[0]; },
+    .reference =
+        [](RefCtx& c) {
+          c.out.f = c.in[0]->f;
+          c.out.i = c.in[0]->i;
+        },
+    .cost = 0,
+    .pure = false,
+});
+
 }  // namespace
 }  // namespace lilith::ops

@@ -58,6 +58,10 @@ std::vector<Case> view_cases() {
        {{{3, 4}}},
        [](const Ts& x) { return apply("barrier", {x[0]}); },
        [](const double* x) { return x[0]; }},
+      {"after",
+       {{{3, 4}}, {{3, 4}}},
+       [](const Ts& x) { return apply("after", {x[0], x[1]}); },
+       [](const double* x) { return x[0]; }},
   };
 }
 

@@ -256,6 +256,16 @@ TEST(ProductWays, GiveTheSameInSmallBlocks) {
     EXPECT_NE(all.find(kind), std::string::npos) << kind;
 }
 
+TEST(ProductWays, GiveTheSameWhereRowsOfBLieFarApart) {
+  const auto product = [](const Tensor& a, const Tensor& b) { return act(matmul(a, b) * 0.1); };
+  schedule::Target t = this_machine();
+  t.l1_bytes = 16 << 10;
+  t.l2_bytes = 1 << 20;
+  EXPECT_NE(expect_all_ways_agree({"far rows", product, {250, 160}, {160, 520}}, kFloat32, t)
+                .find("b copied"),
+            std::string::npos);
+}
+
 TEST(ProductWays, GiveTheSameInOtherTypes) {
   for (const char* name : {"matmul", "a transposed", "one matrix for all", "conv"}) {
     for (const DType dtype : {kFloat64, kFloat16, kBFloat16, kInt32})

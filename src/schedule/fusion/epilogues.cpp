@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::size_t kMostPointwise = 16;  // before a pooling
 constexpr std::size_t kMostNodes = 64;      // of a kernel
-// Flops that are sooner spent again than a value comes from memory: those of a tanh.
-constexpr double kRecomputed = 24;
+// Flops that are sooner spent again than a value comes from memory: those of a tanh and what the
+// gradient of a gelu has around it.
+constexpr double kRecomputed = 32;
 
 bool is_contraction(const NodeImpl* n) { return n->op->cls == OpClass::Contraction; }
 
@@ -164,7 +165,9 @@ Epilogues::Stored Epilogues::stored_with(const Inside& inside, const Nodes& behi
   out.again[inside.nodes[0]] = core_stored ? 0 : INFINITY;
   for (NodeImpl* n : behind) {
     double cost = n->op->cost;
-    for (const NodeImpl* in : n->inputs) {
+    for (auto at = n->inputs.begin(); at != n->inputs.end(); ++at) {
+      const NodeImpl* in = *at;
+      if (std::find(n->inputs.begin(), at, in) != at) continue;  // a square
       const auto known = out.again.find(in);
       cost += known != out.again.end() ? known->second : s_.stored(in) ? 0 : s_.cost(a_.index(in));
     }

@@ -24,16 +24,67 @@ LinkedGroups by_last_result(LinkedGroups groups) {
   return sorted;
 }
 
-// The first group that is ready, over and over: one whose `needs` are there. Those whose `readers`
-// are not wait while another is ready.
-LinkedGroups list_schedule(LinkedGroups groups, const GroupLists& needs,
-                           const GroupLists& readers) {
+// Which groups would give memory back: all that they make are outputs, as updates are, and they are
+// the last to read a value of the program's own memory.
+class LastReaders {
+ public:
+  LastReaders(const LinkedGroups& groups, const Dataflow& a)
+      : readers_(a.order().size()),
+        read_by_(groups.size()),
+        only_outputs_(groups.size()),
+        last_of_(groups.size(), 0) {
+    const auto node = [&](int n) { return a.order()[static_cast<std::size_t>(n)]; };
+    for (std::size_t k = 0; k < groups.size(); ++k) {
+      only_outputs_[k] =
+          std::ranges::all_of(groups[k].results, [&](int r) { return a.is_output(node(r)); });
+      for (const int r : groups[k].reads) {
+        if (node(r)->is_leaf() || a.is_output(node(r)) || node(r)->aval.bytes() < kLittle) continue;
+        readers_[static_cast<std::size_t>(r)].push_back(k);
+        read_by_[k].push_back(r);
+      }
+    }
+    for (const auto& r : readers_) {
+      if (r.size() == 1) ++last_of_[r[0]];
+    }
+  }
+
+  bool relieves(std::size_t k) const { return only_outputs_[k] && last_of_[k] > 0; }
+
+  // Takes away one that runs; those that give memory back from now on.
+  std::vector<std::size_t> without(std::size_t k) {
+    std::vector<std::size_t> now;
+    for (const int r : read_by_[k]) {
+      auto& readers = readers_[static_cast<std::size_t>(r)];
+      std::erase(readers, k);
+      if (readers.size() == 1 && ++last_of_[readers[0]] == 1 && only_outputs_[readers[0]])
+        now.push_back(readers[0]);
+    }
+    return now;
+  }
+
+ private:
+  static constexpr std::size_t kLittle = 1 << 16;  // bytes that are not worth another order
+  std::vector<std::vector<std::size_t>> readers_;  // of a value, by index: groups
+  std::vector<Numbers> read_by_;
+  std::vector<bool> only_outputs_;
+  std::vector<int> last_of_;  // values that a group alone reads by now
+};
+
+// The first group that is ready, over and over: one whose `needs` are there. Those that give
+// memory back go before others; those whose `readers` are not there wait while another is ready.
+LinkedGroups list_schedule(LinkedGroups groups, const GroupLists& needs, const GroupLists& readers,
+                           LastReaders* last) {
   using Heap = std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>>;
-  Heap ready, postponed;  // all that it needs is there; other readers of its inputs are to come
+  Heap relieving, ready;
+  Heap postponed;  // all that it needs is there; other readers of its inputs are to come
   std::vector<std::size_t> needs_left(groups.size()), readers_left(groups.size());
   std::vector<bool> done(groups.size(), false);
   const auto look = [&](std::size_t k) {
-    if (needs_left[k] == 0) (readers_left[k] == 0 ? ready : postponed).push(k);
+    if (needs_left[k] != 0) return;
+    if (readers_left[k] != 0)
+      postponed.push(k);
+    else
+      (last->relieves(k) ? relieving : ready).push(k);
   };
   const GroupLists needed_by = reversed(needs), waited_for_by = reversed(readers);
   for (std::size_t k = 0; k < groups.size(); ++k) {
@@ -43,18 +94,21 @@ LinkedGroups list_schedule(LinkedGroups groups, const GroupLists& needs,
   }
   LinkedGroups sorted;
   sorted.reserve(groups.size());
-  while (!ready.empty() || !postponed.empty()) {
-    Heap& from = ready.empty() ? postponed : ready;
+  while (!relieving.empty() || !ready.empty() || !postponed.empty()) {
+    Heap& from = !relieving.empty() ? relieving : ready.empty() ? postponed : ready;
     const std::size_t k = from.top();
     from.pop();
     if (done[k]) continue;  // it was in both
     done[k] = true;
+    for (const std::size_t m : last->without(k)) {
+      if (needs_left[m] == 0 && readers_left[m] == 0 && !done[m]) relieving.push(m);
+    }
     sorted.push_back(std::move(groups[k]));
     for (const std::size_t m : needed_by[k]) {
       if (--needs_left[m] == 0) look(m);
     }
     for (const std::size_t m : waited_for_by[k]) {
-      if (--readers_left[m] == 0 && needs_left[m] == 0) ready.push(m);
+      if (--readers_left[m] == 0 && needs_left[m] == 0) look(m);
     }
   }
   if (sorted.size() != groups.size()) throw InternalError("schedule: kernels need each other");
@@ -73,7 +127,8 @@ Order::Order(const Dataflow& a, const Graph& g, const std::vector<bool>& donated
 LinkedGroups Order::sorted(LinkedGroups groups) const {
   groups = by_last_result(std::move(groups));
   const GroupLists needs = needs_of(groups, a_), readers = earlier_readers(groups);
-  return list_schedule(std::move(groups), needs, readers);
+  LastReaders last(groups, a_);
+  return list_schedule(std::move(groups), needs, readers, &last);
 }
 
 GroupLists Order::earlier_readers(const LinkedGroups& groups) const {

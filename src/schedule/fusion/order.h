@@ -7,6 +7,8 @@ namespace lilith::schedule {
 
 /// In which order the groups run: each behind what it needs, otherwise as the graph has them. One
 /// that replaces a donated input waits for the input's other readers while something else is ready.
+/// One that makes outputs alone and is the last to read a value runs as soon as it can: an update
+/// of weights lets go of what its gradient is computed from.
 class Order {
  public:
   /// `donated`: of the graph's inputs.

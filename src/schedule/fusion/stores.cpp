@@ -83,29 +83,33 @@ void Stores::must_store() {
 
 void Stores::store_shared() {
   const std::size_t n = a_.order().size();
-  std::vector<double> cost(n, 0);  // where it is read
-  std::vector<int> loads(n, 0);
-  std::vector<bool> follows(n, false);  // alone reads a product's value, point by point
+  std::vector<double> cost(n, 0);              // where it is read
+  std::vector<int> loads(n, 0), walked(n, 0);  // and those that each element needs anew
+  std::vector<bool> follows(n, false);         // alone reads a product's value, point by point
   for (std::size_t i = 0; i < n; ++i) {
     NodeImpl* node = a_.order()[i];
     const int number = static_cast<int>(i);
     if (is_constant(node) || node->op->cls == OpClass::Loop || ir::is_host_function(*node->op))
       continue;
     if (node->is_leaf()) {
-      loads[i] = 1;
+      loads[i] = walked[i] = 1;
       continue;
     }
     follows[i] = node->op->cls == OpClass::Contraction;
     double c = node->op->cost;
-    int l = 0;
+    int l = 0, w = 0;
     for (const int in : a_.input_edges().of(number)) {
-      c += cost[static_cast<std::size_t>(in)];
-      l += loads[static_cast<std::size_t>(in)];
       follows[i] = follows[i] ||
                    (follows[static_cast<std::size_t>(in)] &&
                     node->op->cls == OpClass::Elementwise && a_.users(s_.node(in)).size() == 1);
+      if (computed_with_another(number, in)) continue;
+      c += cost[static_cast<std::size_t>(in)];
+      l += loads[static_cast<std::size_t>(in)];
+      w += walked[static_cast<std::size_t>(in)];
     }
-    c *= part_computed(node);
+    const double part = part_computed(node);
+    c *= part;
+    if (part < 0.25) w = 0;
     s_.set_cost(number, c);
     if (sparse_.listed(node)) {
       cost[i] = 0;
@@ -115,12 +119,21 @@ void Stores::store_shared() {
     const bool in_place = follows[i] && a_.users(node).size() > 1;
     const bool by_product = operands_.computed(number);
     if (!s_.stored(number) && (c > kMaxInlineCost || l > kMaxInlineLoads ||
-                               (!by_product && (in_place || too_often(node, c, l))))) {
+                               (!by_product && (in_place || too_often(node, c, w))))) {
       s_.store_shared(number);
     }
     cost[i] = s_.stored(number) ? 0 : c;
     loads[i] = s_.stored(number) ? 1 : l;
+    walked[i] = s_.stored(number) ? 1 : w;
   }
+}
+
+// Another input of the node is computed from this one, as a ReLU's mask is, and counts it.
+bool Stores::computed_with_another(int node, int in) const {
+  return std::ranges::any_of(a_.input_edges().of(node), [&](int other) {
+    return other != in && !s_.stored(other) && s_.node(other)->op->cls == OpClass::Elementwise &&
+           std::ranges::find(a_.input_edges().of(other), in) != a_.input_edges().of(other).end();
+  });
 }
 
 bool Stores::too_often(const NodeImpl* n, double cost, int loads) const {
@@ -134,7 +147,7 @@ bool Stores::too_often(const NodeImpl* n, double cost, int loads) const {
   const bool is_view = n->op->cls == OpClass::View;
   if (is_view && loads <= 1 && cost <= kCheap) return false;
   return (cost - kCheap) * (uses - 1) >
-             6 * (uses + 1) / std::max(1.0, static_cast<double>(loads)) ||
+             5 * (uses + 1) / std::max(1.0, static_cast<double>(loads)) ||
          loads > 4;
 }
 

@@ -18,6 +18,7 @@ class Stores {
   void store(const ir::NodeImpl* n) { s_.set_stored(n, true); }
   void must_store();
   void store_shared();
+  bool computed_with_another(int node, int in) const;
   bool too_often(const ir::NodeImpl* n, double cost, int loads) const;
 
   const SparseProducts& sparse_;

@@ -73,6 +73,7 @@ const std::vector<passes::Pass>& rewrites() {
       {"relu_masks", test_relu_results},
       {"unpool", at_each({"select", "reduce_sum"}, unpool_last, "unpool"), Own, "sparse"},
       {"cse", passes::cse, Own, "sparse"},
+      {"recompute", compute_again},
       {"gets", one_get_each, Required},
   };
   return *all;

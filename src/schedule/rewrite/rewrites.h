@@ -24,6 +24,9 @@ Graph test_relu_results(const ir::Numbered& g);
 /// What a ReLU makes zero before an unpool: zeros of what is unpooled.
 Tensor unpool_last(const Node& n, const std::vector<Tensor>& in);
 
+/// Large values of the forward pass that products of the backward pass read: computed anew.
+Graph compute_again(const ir::Numbered& g);
+
 /// One node for each result of a loop, whose launch writes each once.
 Graph one_get_each(const ir::Numbered& g);
 

@@ -12,8 +12,11 @@
 namespace lilith::schedule {
 namespace {
 
-constexpr std::int64_t kLongestBlock = 512;     // steps of the sum
-constexpr double kBlockLoops = 200;             // of the loops themselves: for small products
+constexpr std::int64_t kLongestBlock = 512;  // steps of the sum
+constexpr double kBlockLoops = 200;          // of the loops themselves: for small products
+constexpr std::int64_t kUnforeseen = 2048;  // bytes between lines that the L1 cache asks for itself
+constexpr double kFromL2 = 1;               // cycles of a vector of b that it did not
+constexpr double kCopiedRows = 0.3;         // of an element that is copied in rows
 constexpr std::int64_t kMostPartial = 1 << 19;  // bytes of sums that wait for the next block
 
 class Search {
@@ -65,6 +68,11 @@ class Search {
   double tile_cycles(const BlockSchedule& s) const;
   double wait_for_a(const BlockSchedule& s, bool copied) const;
   double wait_for_b(const BlockSchedule& s, double* pack) const;
+  OperandWalk walk_of_b(const BlockSchedule& s, double* tiles) const;
+  double copy_b(const BlockSchedule& s) const;
+  double elements_of_b() const;
+  double row_blocks(const BlockSchedule& s) const;
+  std::int64_t sum_step(std::int64_t Axis::* step) const;
   StridedEpilogue scatter_result(const BlockSchedule& s) const;
   double store_result(const BlockSchedule& s) const;
   double widen_a(const BlockSchedule& s) const;
@@ -219,7 +227,7 @@ double Search::tile_cycles(const BlockSchedule& s) const {
              sum_blocks = steps / static_cast<double>(block_steps(s));
   // A panel of b that outgrows the L1 cache comes from the L2 cache for every tile of rows.
   const LaneLoads loads{block_steps(s) * width * element_bytes_ * 4 <= target_.l1_bytes * 3,
-                        t.pack_b || is_aligned(spec_.axes, t.vector_axis, lanes_)};
+                        t.pack_b || s.copy_b || is_aligned(spec_.axes, t.vector_axis, lanes_)};
   const auto tile = [&](std::int64_t r, std::int64_t w) {
     const std::int64_t vectors = divide_up(w, lanes_);
     const auto registers = static_cast<double>(r * vectors);
@@ -265,30 +273,64 @@ double Search::wait_for_a(const BlockSchedule& s, bool copied) const {
   return passes * (tiles * walk.copied() + elements * kCopied);
 }
 
-// b passes by once for every block of rows; `pack` (null: there are no panels) gets what it takes
-// to fill them.
-double Search::wait_for_b(const BlockSchedule& s, double* pack) const {
-  double elements = 1, row_blocks = 1;
+double Search::elements_of_b() const {
+  double elements = 1;
   for (const Axis& x : spec_.axes) elements *= x.b != 0 ? static_cast<double>(x.extent) : 1;
-  for (const int i : rows_)
-    row_blocks *= static_cast<double>(divide_up(axis(i).extent, s.tile.tile_of(i)));
-  row_blocks = std::max(1.0, row_blocks / static_cast<double>(s.row_tiles));
-  const double bytes = elements * static_cast<double>(element_bytes_);
-  Steps tile;
+  return elements;
+}
+
+double Search::row_blocks(const BlockSchedule& s) const {
   double tiles = 1;
+  for (const int i : rows_)
+    tiles *= static_cast<double>(divide_up(axis(i).extent, s.tile.tile_of(i)));
+  return std::max(1.0, tiles / static_cast<double>(s.row_tiles));
+}
+
+// Over the columns of a tile in one block of the sum; `tiles` gets how many of these there are.
+OperandWalk Search::walk_of_b(const BlockSchedule& s, double* tiles) const {
+  Steps tile;
+  *tiles = 1;
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
     const Axis& x = axis(i);
     std::int64_t n = i == s.tile.vector_axis ? std::min(x.extent, s.tile.vector_tile) : 1;
     if (x.summed()) n = i == s.cut_axis ? s.cut : i < s.cut_axis ? 1 : x.extent;
     tile.push_back(n);
-    if (x.b != 0) tiles *= static_cast<double>(divide_up(x.extent, n));
+    if (x.b != 0) *tiles *= static_cast<double>(divide_up(x.extent, n));
   }
-  const OperandWalk walk = walk_over(spec_.axes, &Axis::b, tile, element_bytes_, target_);
+  return walk_over(spec_.axes, &Axis::b, tile, element_bytes_, target_);
+}
+
+// b passes by once for every block of rows; `pack` (null: there are no panels) gets what it takes
+// to fill them.
+double Search::wait_for_b(const BlockSchedule& s, double* pack) const {
+  double tiles = 1;
+  const OperandWalk walk = walk_of_b(s, &tiles);
   if (pack != nullptr) {
+    const double elements = elements_of_b();
     *pack = tiles * walk.copied() + elements * kPacked + launch_cycles(elements);
-    return walk_along(bytes, target_).far(row_blocks);
+    return walk_along(elements * static_cast<double>(element_bytes_), target_).far(row_blocks(s));
   }
-  return walk.far(tiles * row_blocks * (walk.fits ? 1 : static_cast<double>(s.row_tiles)));
+  const double far =
+      walk.far(tiles * row_blocks(s) * (walk.fits ? 1 : static_cast<double>(s.row_tiles)));
+  // Every tile of rows loads them again, in rows that the hardware does not foresee.
+  const std::int64_t bytes = block_steps(s) * s.tile.vector_tile * element_bytes_;
+  const bool near = bytes * 4 <= target_.l1_bytes * 3;
+  if (near || sum_step(&Axis::b) < kUnforeseen) return far;
+  const double vectors = static_cast<double>(divide_up(s.tile.vector_tile, lanes_));
+  return far +
+         spec_.macs() / static_cast<double>(s.tile.rows() * s.tile.vector_tile) * vectors * kFromL2;
+}
+
+// Bytes that an operand moves in a step of the innermost sum.
+std::int64_t Search::sum_step(std::int64_t Axis::* step) const {
+  return summed_.empty() ? 0 : std::abs(axis(summed_.back()).*step) * element_bytes_;
+}
+
+// Of the columns of every tile, once for each block of rows.
+double Search::copy_b(const BlockSchedule& s) const {
+  double tiles = 1;
+  const OperandWalk walk = walk_of_b(s, &tiles);
+  return row_blocks(s) * (tiles * walk.copied() + elements_of_b() * kCopiedRows);
 }
 
 // Results whose lanes lie apart.
@@ -337,14 +379,16 @@ void Search::choose_copies(BlockSchedule* s) const {
   double pack = 0;
   const double panels = wait_for_b(*s, &pack);
   if (spec_.b_constant) pack = 0;
-  const double rows =
-      axis(s->tile.vector_axis).b == 1 ? wait_for_b(*s, nullptr) + widen_b(*s) : INFINITY;
-  s->tile.pack_b = pairs_ > 0 || panels + pack < rows;
+  const bool in_line = axis(s->tile.vector_axis).b == 1;
+  const double rows = in_line ? wait_for_b(*s, nullptr) + widen_b(*s) : INFINITY,
+               columns = in_line ? copy_b(*s) : INFINITY;
+  s->tile.pack_b = pairs_ > 0 || panels + pack < std::min(rows, columns);
+  s->copy_b = !s->tile.pack_b && columns < rows;
   s->tile.pack_cycles = s->tile.pack_b ? pack : 0;
   const StridedEpilogue epilogue = scatter_result(*s);
   s->tile.in_rows = epilogue.in_rows;
   s->cycles = kBlockLoops + beside(tiles, store_result(*s)) + epilogue.cycles +
-              (s->copy_a ? copied : direct) + (s->tile.pack_b ? panels : rows);
+              (s->copy_a ? copied : direct) + (s->tile.pack_b ? panels : std::min(rows, columns));
   double tasks = column_blocks(*s);
   for (int i = 0; i < static_cast<int>(spec_.axes.size()); ++i) {
     if (axis(i).summed() || axis(i).b == 0 || i == s->tile.vector_axis) continue;

@@ -37,6 +37,7 @@ std::string BlockSchedule::name(const std::vector<Axis>& axes, bool pooled) cons
   if (cut_axis >= 0)
     text += fmt::format(" x {} {}", axes[static_cast<std::size_t>(cut_axis)].name, cut);
   if (copy_a) text += ", a copied";
+  if (copy_b) text += ", b copied";
   if (pair_axis >= 0) text += packed == 2 ? ", in pairs" : ", in fours";
   return text;
 }
@@ -77,6 +78,9 @@ void BlockedTiles::emit_loops() {
         "partial", dtype_, rows * schedule_.vector_tile * blocks_.column_tiles, kir::Space::Thread);
   if (blocks_.copy_a)
     copy_ = kernel_.add_buffer("a", copied_dtype(), rows * extent(inner_), kir::Space::Thread);
+  if (blocks_.copy_b)
+    columns_ =
+        kernel_.add_buffer("b", dtype_, schedule_.vector_tile * extent(inner_), kir::Space::Thread);
   const std::int64_t row_blocks = divide_up(loops.row_steps, blocks_.row_tiles),
                      column_blocks = divide_up(loops.columns.steps, blocks_.column_tiles);
   std::vector<LoopDim> dims;
@@ -137,6 +141,11 @@ Block BlockedTiles::tiles_of_block(const Loops& loops, Expr row_block, Expr colu
   if (loops.rows_open || loops.row_steps % blocks_.row_tiles != 0)
     body = only_where(kir::lt(row_step, number(loops.row_steps)), std::move(body));
   body = in_loop(row_tile_, LoopKind::Serial, std::move(body));
+  if (columns_ >= 0) {
+    Block copy = copy_columns(at.back());
+    append(&copy, std::move(body));
+    body = std::move(copy);
+  }
   if (axis(loops.columns.axis).varies || loops.columns.steps % blocks_.column_tiles != 0)
     body = only_where(kir::lt(column_step, number(loops.columns.steps)), std::move(body));
   return in_loop(column_tile_, LoopKind::Serial, std::move(body));
@@ -218,14 +227,39 @@ Block BlockedTiles::copy_block(const Loops& loops, Expr row_block) {
   return in_loop(row_tile_, LoopKind::Serial, std::move(body));
 }
 
-// The rows of a tile; the lanes run where a is contiguous.
-Block BlockedTiles::copy_tile(const ResultTile& tile) {
-  ResultTile t = tile;
+std::vector<LoopDim> BlockedTiles::walk_sum(ResultTile* tile) {
   std::vector<LoopDim> sum;
   for (const int i : inner_) {
     sum.push_back({loop_var(pool(), axis(i).extent, axis(i).name), axis(i).extent});
-    t.at[static_cast<std::size_t>(i)] = sum.back().var;
+    tile->at[static_cast<std::size_t>(i)] = sum.back().var;
   }
+  return sum;
+}
+
+Expr BlockedTiles::copied_column(const ResultTile& tile) {
+  return flat_index(pool(), spec_.axes, inner_, tile.at) * number(schedule_.vector_tile) +
+         tile.column;
+}
+
+Expr BlockedTiles::tile_b(const ResultTile& tile) {
+  if (columns_ < 0) return Tiles::tile_b(tile);
+  return pool().load(columns_, dtype_, copied_column(tile));
+}
+
+Block BlockedTiles::copy_columns(const TileLoop& columns) {
+  return tile_cases({columns}, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
+    ResultTile t = make_tile({columns}, sizes, at_);
+    std::vector<LoopDim> loops = walk_sum(&t);
+    Block copy{kir::Store{columns_, copied_column(t), Tiles::tile_b(t), {}}};
+    loops.push_back({t.column, t.columns});
+    return nest(loops, std::move(copy), LoopKind::Vector);
+  });
+}
+
+// The rows of a tile; the lanes run where a is contiguous.
+Block BlockedTiles::copy_tile(const ResultTile& tile) {
+  ResultTile t = tile;
+  const std::vector<LoopDim> sum = walk_sum(&t);
   Block copy{kir::Store{copy_, copied_place(t), copied_element(t), {}}};
   std::vector<LoopDim> loops = along_sum() ? t.rows : sum;
   const std::vector<LoopDim>& inside = along_sum() ? sum : t.rows;

@@ -18,6 +18,7 @@ struct BlockSchedule {
   int pair_axis = -1;
   std::int64_t packed = 2;
   bool copy_a = false;  // the block of a is copied, in the order in which it is read
+  bool copy_b = false;  // and so are the columns of b that a tile reads, for all rows of the block
   double cycles = 0;    // the model's estimate, of one thread
 
   std::string name(const std::vector<Axis>& axes, bool pooled) const;
@@ -43,7 +44,7 @@ ContractionSpec cut_for(const ContractionSpec& spec, const BlockSchedule& schedu
 ///   parallel block of rows, block of columns {
 ///     for block of the sum {
 ///       copy the block of a
-///       for tile of columns { for tile of rows {
+///       for tile of columns { copy the columns of b; for tile of rows {
 ///         acc = first ? 0 : partial[tile];  acc += …;  last ? epilogue(acc) : partial[tile] = acc
 ///       } } } }
 ///
@@ -58,6 +59,7 @@ class BlockedTiles : public Tiles {
   std::string how() const override;
   int pair_axis() const override { return blocks_.pair_axis < 0 ? -1 : blocks_.pair_axis + 1; }
   Expr tile_a(const ResultTile& tile) override;
+  Expr tile_b(const ResultTile& tile) override;
 
  private:
   // The loops over tiles, by what they walk.
@@ -74,11 +76,14 @@ class BlockedTiles : public Tiles {
   std::vector<TileLoop> rows_at(const Loops& loops, Expr step);
   Block copy_block(const Loops& loops, Expr row_block);
   Block copy_tile(const ResultTile& tile);
+  Block copy_columns(const TileLoop& columns);
   Block one_tile(const ResultTile& tile);
   Expr partial_place(const ResultTile& tile);
   Expr copied_place(const ResultTile& tile);
   Expr copied_element(ResultTile tile);
   DType copied_dtype() const { return pair_axis() < 0 ? dtype_ : DType::I32; }
+  Expr copied_column(const ResultTile& tile);
+  std::vector<LoopDim> walk_sum(ResultTile* tile);
   std::vector<Expr> whole_sum();
   bool along_sum() const;  // a's elements follow each other along the sum, not along the rows
 
@@ -88,7 +93,7 @@ class BlockedTiles : public Tiles {
   Expr sum_block_;                  // the number of the block of the sum
   std::int64_t sum_blocks_ = 1;
   Expr row_tile_, column_tile_;  // in the block
-  kir::BufferId partial_ = -1, copy_ = -1;
+  kir::BufferId partial_ = -1, copy_ = -1, columns_ = -1;
 };
 
 }  // namespace lilith::schedule

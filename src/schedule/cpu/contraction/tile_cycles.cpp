@@ -51,10 +51,12 @@ StridedEpilogue strided_epilogue(const ContractionSpec& spec, int vector_axis, d
 }
 
 double layout_factor(const ContractionSpec& spec, int vector_axis) {
-  const Axis& x = spec.axes[static_cast<std::size_t>(vector_axis)];
-  const bool spatial = !spec.in_rows && x.name.size() == 2 && x.name[0] == 'o' &&
-                       x.name[1] >= '0' && x.name[1] <= '9';
-  return spatial ? 1.35 : 1;
+  if (spec.in_rows) return 1;
+  const std::string& name = spec.axes[static_cast<std::size_t>(vector_axis)].name;
+  const auto numbered = [&](char kind) {
+    return name.size() == 2 && name[0] == kind && name[1] >= '0' && name[1] <= '9';
+  };
+  return numbered('o') ? 1.35 : numbered('m') ? 1.1 : 1;
 }
 
 }  // namespace lilith::schedule

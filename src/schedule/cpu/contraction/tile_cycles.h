@@ -47,7 +47,8 @@ struct StridedEpilogue {
 StridedEpilogue strided_epilogue(const ContractionSpec& spec, int vector_axis, double scattered);
 
 /// What a layout with this axis in the lanes costs those who read it, where there is a choice:
-/// pooling and the next convolution want the channels there.
+/// pooling and the next convolution want the channels there; norms, softmax and the gradients of
+/// weights want the columns of a matrix.
 double layout_factor(const ContractionSpec& spec, int vector_axis);
 
 }  // namespace lilith::schedule

@@ -57,7 +57,7 @@ class Tiles : protected ProductKernel {
   kir::RegId add_accumulator(const ResultTile& tile);
   Expr read(kir::RegId acc, const ResultTile& tile);
   virtual Expr tile_a(const ResultTile& tile);
-  Expr tile_b(const ResultTile& tile);
+  virtual Expr tile_b(const ResultTile& tile);
   Block inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& summed);
   Block epilogue_of_tile(kir::RegId acc, const ResultTile& tile);
   std::vector<Access> reads_ahead(const ResultTile& tile, const Block& epilogue) const;
