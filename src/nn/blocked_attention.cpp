@@ -248,22 +248,30 @@ Tensor blocked_attention(const Tensor& q, const Tensor& k, const Tensor& v,
   const Problem problem{q.size(1), k.size(1), mask.causal,
                         1 / std::sqrt(static_cast<double>(q.size(2)))};
   const I size = group_size(q.size(0), problem.length, problem.keys);
-  const auto few = [=](const Tensors& x) {
-    return Few{problem, x[0], x[1], x[2], mask.rows, mask.keys.defined() ? x.back() : Tensor()};
+  const bool hides_rows = mask.rows.defined(), hides_keys = mask.keys.defined();
+  // in: q, k, v, the masks that there are. A few problems of them and `more`, with the rows' mask,
+  // which all share.
+  const auto over = [=](const Tensors& in, const Tensors& more, auto f) {
+    Tensors each(in.begin(), in.begin() + 3);
+    each.insert(each.end(), more.begin(), more.end());
+    if (hides_keys) each.push_back(in.back());
+    const Tensor rows = hides_rows ? in[3] : Tensor();
+    return over_groups(size, each, [&](const Tensors& x) {
+      return f(Few{problem, x[0], x[1], x[2], rows, hides_keys ? x.back() : Tensor()}, x);
+    });
   };
-  const auto with_mask = [=](Tensors xs) {
-    if (mask.keys.defined()) xs.push_back(mask.keys);
-    return xs;
+  Tensors in{q, k, v};
+  if (hides_rows) in.push_back(mask.rows);
+  if (hides_keys) in.push_back(mask.keys);
+  const Tensor out =
+      over(in, {}, [](const Few& few, const Tensors&) { return Tensors{forward(few)}; })[0];
+  const auto rule = [over](const Tensors& given, const Tensor& result, const Tensor& ct) {
+    Tensors cts = over(given, {result, ct},
+                       [](const Few& few, const Tensors& x) { return backward(few, x[3], x[4]); });
+    cts.resize(given.size());
+    return cts;
   };
-  const auto attend = [=](const Tensor& a, const Tensor& b, const Tensor& c) {
-    return over_groups(size, with_mask({a, b, c}),
-                       [&](const Tensors& x) { return Tensors{forward(few(x))}; })[0];
-  };
-  const auto rule = [=](const Tensors& in, const Tensor& out, const Tensor& ct) {
-    return over_groups(size, with_mask({in[0], in[1], in[2], out, ct}),
-                       [&](const Tensors& x) { return backward(few(x), x[3], x[4]); });
-  };
-  return narrow(custom_vjp(attend, rule)(q, k, v), 2, 0, v.size(2));
+  return narrow(with_rule(rule, out, in), 2, 0, v.size(2));
 }
 
 }  // namespace lilith::detail

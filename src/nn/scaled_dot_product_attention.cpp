@@ -62,13 +62,15 @@ Shape batch_of(const Tensor& x) {
 bool as_blocks_take(const Tensor& mask, const Shape& batch, std::int64_t rows, std::int64_t keys,
                     detail::AttentionMask* out) {
   if (!mask.defined()) return true;
-  if (mask.dtype() != DType::Bool || mask.size(-1) != keys) return false;
+  if (mask.dtype() != DType::Bool || mask.ndim() == 0 || mask.ndim() > batch.rank() + 2 ||
+      mask.size(-1) != keys)
+    return false;
   const std::int64_t of_rows = mask.ndim() > 1 ? mask.size(-2) : 1;
   if (mask.numel() == of_rows * keys && of_rows == rows) {
     out->rows = reshape(mask, {rows, keys});
     return true;
   }
-  if (of_rows != 1 || mask.ndim() > batch.rank() + 2) return false;
+  if (of_rows != 1) return false;
   for (int d = 3; d <= mask.ndim(); ++d) {
     if (mask.size(-d) != 1 && mask.size(-d) != batch[batch.rank() + 2 - d]) return false;
   }

@@ -47,9 +47,13 @@ std::vector<Tensor> inputs_of(const Tensor& output, const std::vector<Tensor>& a
   }
   const std::vector<ir::NodeImpl*> nodes = ir::region_between({output}, inputs);
   for (const ir::NodeImpl* node : nodes) known.insert(node, 1);
-  for (const ir::NodeImpl* node : nodes)
-    for (ir::NodeImpl* input : node->inputs)
-      if (input->op != &ir::constant_op() && known.insert(input, 1)) inputs.emplace_back(input);
+  for (const ir::NodeImpl* node : nodes) {
+    for (ir::NodeImpl* input : node->inputs) {
+      const bool is_rule = node->op == &ir::custom_vjp_op() && input == node->inputs.back();
+      if (input->op != &ir::constant_op() && !is_rule && known.insert(input, 1))
+        inputs.emplace_back(input);
+    }
+  }
   return inputs;
 }
 

@@ -23,6 +23,12 @@ class RuleStorage final : public Storage {
   char byte_ = 0;
 };
 
+const CustomRule& rule_of(const ir::NodeImpl* node) {
+  const auto* holder = dynamic_cast<const RuleStorage*>(node->storage().get());
+  if (holder == nullptr) throw InternalError("custom_vjp: its last input holds no rule");
+  return holder->rule;
+}
+
 }  // namespace
 
 Tensor make_custom_vjp(CustomRule rule, const Tensor& out, const std::vector<Tensor>& in) {
@@ -38,15 +44,14 @@ std::vector<CustomRule> copy_rules(const std::vector<Tensor>& outputs) {
   std::vector<CustomRule> rules;
   for (const ir::NodeImpl* node : ir::topological_order(outputs)) {
     if (node->op != &ir::custom_vjp_op()) continue;
-    rules.push_back(static_cast<const RuleStorage&>(*node->inputs.back()->storage()).rule);
+    rules.push_back(rule_of(node->inputs.back()));
   }
   return rules;
 }
 
 std::vector<Tensor> apply_custom_rule(const VjpCtx& c, const Tensor& ct) {
-  const auto& holder = static_cast<const RuleStorage&>(*c.in.back().node()->storage());
   const std::vector<Tensor> in(c.in.begin() + 1, c.in.end() - 1);
-  std::vector<Tensor> cts = holder.rule(in, c.out, ct);
+  std::vector<Tensor> cts = rule_of(c.in.back().node())(in, c.out, ct);
   LILITH_CHECK(cts.size() == in.size(),
                "custom_vjp: the rule gave {} cotangents; need one for each of {} inputs",
                cts.size(), in.size());
@@ -90,7 +95,7 @@ std::vector<Tensor> batched_rule(const CustomRule& rule, const std::vector<bool>
 }
 
 std::vector<Tensor> batch_custom_rule(const BatchCtx& c) {
-  const CustomRule& rule = static_cast<const RuleStorage&>(*c.in.back().node()->storage()).rule;
+  const CustomRule& rule = rule_of(c.in.back().node());
   const std::vector<Tensor> in(c.in.begin() + 1, c.in.end() - 1);
   const std::vector<bool> batched(c.batched.begin() + 1, c.batched.end() - 1);
   return {make_custom_vjp(

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lilith/compile.h"
+#include "lilith/loops.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
@@ -101,6 +102,49 @@ TEST(BlockedAttention, OtherTransforms) {
     return vmap([&](const Tensor& q) { return grad(h, q).second; })(many);
   };
   EXPECT_LT(difference(each(f), each(g)), 1e-11);
+}
+
+// The mask belongs to a trace that is over when the gradient is taken.
+TEST(BlockedAttention, MasksOfOtherTraces) {
+  const Sample s = sample(2, 260, 64);
+  const Tensor masks = gt(wave({3, 260, 64}, 0.37), -0.2);
+  const auto batched = [&](auto attend) {
+    return grad(
+               [&](const Tensor& q) {
+                 return vmap([&](const Tensor& m) { return attend(Sample{q, s.k, s.v}, m); })(masks)
+                     .pow(2)
+                     .sum();
+               },
+               s.q)
+        .second;
+  };
+  const auto scanned = [&](auto attend) {
+    return grad(
+               [&](const Tensor& q) {
+                 return scan(
+                            [&](const Tensor& c, const Tensor& m) {
+                              return c + attend(Sample{q, s.k, s.v}, m).pow(2).sum();
+                            },
+                            zeros({}, {.dtype = kFloat64}), masks)
+                     .carry;
+               },
+               s.q)
+        .second;
+  };
+  const auto blocked = [](const Sample& x, const Tensor& m) {
+    return blocked_attention(x.q, x.k, x.v, {.rows = m});
+  };
+  const auto all = [](const Sample& x, const Tensor& m) { return whole(x, {.rows = m}); };
+  EXPECT_LT(difference(batched(blocked), batched(all)), 1e-11);
+  EXPECT_LT(difference(scanned(blocked), scanned(all)), 1e-11);
+}
+
+TEST(BlockedAttention, InACheckpoint) {
+  const Sample s = sample(2, 260, 64);
+  const auto f = [&](const Tensor& q) { return blocked_attention(q, s.k, s.v, {}).pow(2).sum(); };
+  EXPECT_LT(difference(grad([&](const Tensor& q) { return checkpoint(f)(q); }, s.q).second,
+                       grad(f, s.q).second),
+            1e-12);
 }
 
 TEST(BlockedAttention, WhatIsCalled) {
