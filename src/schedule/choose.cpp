@@ -116,7 +116,7 @@ class Chooser {
     };
     std::vector<Choice> ways = backend_.ways(g, b_);
     std::erase_if(ways, differs);
-    if (!ways.empty()) {
+    if (!ways.empty() && !is_much_slower(ways.front(), alone.front())) {
       take(alone.front(), &*alone_);
       return ways;
     }
@@ -126,6 +126,12 @@ class Chooser {
     std::erase_if(ways, differs);
     if (!ways.empty()) take(alone.front(), &*alone_);
     return ways;
+  }
+
+  // By so much that a kernel for this size alone is worth its compilation.
+  static bool is_much_slower(const Choice& general, const Choice& alone) {
+    constexpr double kTimes = 2, kCycles = 1e7;
+    return general.cycles > kTimes * alone.cycles && general.cycles - alone.cycles > kCycles;
   }
 
   // The longest run of stages that one kernel can compute, then the others.

@@ -32,6 +32,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
                             .varying = options.varying});
   };
   if (options.target.isa != Isa::Baseline) builder.varying = options.varying;  // which has no masks
+  builder.varied = options.varying;
   const std::vector<Decision> decisions = choose(fusion.groups, backend, options.pick, &builder);
   for (const Decision& d : decisions) emit(d, &builder);
   Plan plan = std::move(builder).finish(g);

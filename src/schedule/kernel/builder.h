@@ -40,6 +40,7 @@ struct Builder {
   std::vector<SparseList> sparse_lists;
   std::vector<SplitSum> split_sums;
   std::vector<std::int64_t> varying = {};  // extents (PlanOptions::varying)
+  std::vector<std::int64_t> varied = {};   // those too where ways for these extents alone are asked for
   std::vector<bool> constant = {};         // inputs (PlanOptions::constant)
   /// Plans a body of a loop; which of its inputs are the same in every step.
   std::function<Plan(const Graph& body, std::vector<bool> constant)> plan_body;
@@ -48,6 +49,9 @@ struct Builder {
 
   bool varies(std::int64_t extent) const {
     return std::binary_search(varying.begin(), varying.end(), extent);
+  }
+  bool has_varied(std::int64_t extent) const {
+    return std::binary_search(varied.begin(), varied.end(), extent);
   }
   /// Whether a buffer holds the same in every step of the loop whose body this is.
   bool is_constant(int buffer) const {

@@ -69,7 +69,8 @@ Layout result_layout(const Product& g, const Layout& product, const TileSchedule
 }
 
 bool is_of_kind(const TileSchedule& x, const TileSchedule& y) {
-  return x.vector_axis == y.vector_axis && x.split_axes == y.split_axes && x.chunks == y.chunks;
+  return x.vector_axis == y.vector_axis && x.split_axes == y.split_axes && x.chunks == y.chunks &&
+         x.in_rows == y.in_rows;
 }
 bool is_of_kind(const BlockSchedule& x, const BlockSchedule& y) {
   return x.tile.vector_axis == y.tile.vector_axis;
@@ -145,7 +146,7 @@ void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
     share_panels(b, walked, s.tile, s.pair_axis < 0 ? -1 : s.pair_axis + 1, &way);
     if (s.pair_axis >= 0 && g.core->aval.dtype != DType::I32 &&
         s.pair_axis + 2 < static_cast<int>(walked.axes.size()))
-      way.sum_order = {kInPairs, s.pair_axis};
+      way.sum_order = {kInPairs, s.pair_axis - (s.cut_axis >= 0 && s.pair_axis > s.cut_axis)};
     way.emit = [&b, g, spec, layout, s] { BlockedTiles(b, g, spec, layout, s).emit(); };
     ways->push_back(std::move(way));
   }

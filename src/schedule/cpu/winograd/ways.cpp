@@ -56,7 +56,8 @@ void add(Builder& b, const Product& g, const ContractionSpec& spec, const Layout
 void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                        std::vector<Choice>* ways) {
   if (env::disabled("winograd") || !is_f32(g)) return;
-  if (std::ranges::any_of(spec.axes, &Axis::varies)) return;
+  // Its kernels would be others for each size.
+  if (std::ranges::any_of(spec.axes, [&](const Axis& x) { return b.has_varied(x.extent); })) return;
   const auto form = find_correlation(spec);
   if (!form) return;
   const Layout layout =
