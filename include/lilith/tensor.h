@@ -497,6 +497,15 @@ class Buffer : public Tensor {
 };
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
+/// "[2,3]", "f32", "cpu".
+template <class T>
+  requires(std::same_as<T, Shape> || std::same_as<T, DType> || std::same_as<T, Device>)
+std::ostream& operator<<(std::ostream& out, const T& what) {
+  if constexpr (std::same_as<T, DType>)
+    return out << name(what);
+  else
+    return out << what.str();
+}
 /// The values as PyTorch prints them: "tensor([[1., 2.], [3., 4.]])", dtype (f64) when it is not
 /// the default.
 std::string to_string(const Tensor& t);

@@ -396,6 +396,11 @@ auto checkpoint(F f) {
     return out;
   };
 }
+/// PyTorch's order: f(args…), so computed.
+template <class F, class A, class... B>
+auto checkpoint(F f, const A& first, const B&... others) {
+  return checkpoint(std::move(f))(first, others...);
+}
 
 namespace detail {
 using Rule = std::function<std::vector<Tensor>(const std::vector<Tensor>& in, const Tensor& out,

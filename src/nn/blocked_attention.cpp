@@ -1,7 +1,6 @@
 #include "nn/blocked_attention.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -244,9 +243,8 @@ bool attends_in_blocks(const Tensor& q, const Tensor& k) {
 }
 
 Tensor blocked_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                         const AttentionMask& mask) {
-  const Problem problem{q.size(1), k.size(1), mask.causal,
-                        1 / std::sqrt(static_cast<double>(q.size(2)))};
+                         const AttentionMask& mask, double scale) {
+  const Problem problem{q.size(1), k.size(1), mask.causal, scale};
   const I size = group_size(q.size(0), problem.length, problem.keys);
   const bool hides_rows = mask.rows.defined(), hides_keys = mask.keys.defined();
   // in: q, k, v, the masks that there are. A few problems of them and `more`, with the rows' mask,

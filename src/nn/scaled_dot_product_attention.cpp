@@ -38,10 +38,9 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
 
 // All scores at once.
 Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-              double dropout_p, bool is_causal) {
+              double dropout_p, bool is_causal, double scale) {
   // The products are scaled, not q: they are at hand where they are computed.
-  Tensor scores =
-      matmul(q, transpose(k, -2, -1)) * (1 / std::sqrt(static_cast<double>(q.size(-1))));
+  Tensor scores = matmul(q, transpose(k, -2, -1)) * scale;
   if (is_causal) {
     const Tensor shown =
         tril(ones({q.size(-2), k.size(-2)}, {.dtype = DType::Bool, .device = q.device()}));
@@ -52,6 +51,15 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& m
   }
   const Tensor weights = mask.defined() ? ops::masked_softmax(scores) : softmax(scores, -1);
   return matmul(dropout(weights, dropout_p), v);
+}
+
+// Keys or values, each head of which stands for as many of q's.
+Tensor for_heads_of(const Tensor& q, const Tensor& x, bool enable_gqa) {
+  if (!enable_gqa) return x;
+  LILITH_CHECK(q.ndim() >= 3 && x.ndim() >= 3 && x.size(-3) > 0 && q.size(-3) % x.size(-3) == 0,
+               "{}: enable_gqa of q {} and {}; need [..., H, L, E] and [..., H / n, S, E]", kOp,
+               q.aval().str(), x.aval().str());
+  return repeat_interleave(x, q.size(-3) / x.size(-3), -3);
 }
 
 Shape batch_of(const Tensor& x) {
@@ -83,7 +91,7 @@ bool as_blocks_take(const Tensor& mask, const Shape& batch, std::int64_t rows, s
 
 // Undefined where all scores at once are as well.
 Tensor attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                        bool is_causal) {
+                        bool is_causal, double scale) {
   const Shape batch = batch_of(q);
   detail::AttentionMask blocks{.causal = is_causal};
   if (batch != batch_of(k) || batch != batch_of(v) || !detail::attends_in_blocks(q, k) ||
@@ -92,7 +100,7 @@ Tensor attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const
   const auto flat = [&](const Tensor& x) {
     return reshape(x, {batch.numel(), x.size(-2), x.size(-1)});
   };
-  const Tensor out = detail::blocked_attention(flat(q), flat(k), flat(v), blocks);
+  const Tensor out = detail::blocked_attention(flat(q), flat(k), flat(v), blocks, scale);
   Shape shape = batch;
   shape.push_back(q.size(-2));
   shape.push_back(v.size(-1));
@@ -102,18 +110,20 @@ Tensor attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const
 }  // namespace
 
 Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
-                                    const Tensor& attn_mask, Real dropout_p, bool is_causal) {
+                                    const Tensor& attn_mask, Real dropout_p, bool is_causal,
+                                    std::optional<double> scale, bool enable_gqa) {
   LocScope scope(query.loc());
   const Tensor lowered_q = ops::lowered(query.tensor());
   Tensor k = ops::lowered(key), v = ops::lowered(value);
   const AutocastOff inside;
   check(lowered_q, k, v, attn_mask, is_causal);
   const Tensor q = ops::widened(lowered_q);
-  k = ops::widened(k);
-  v = ops::widened(v);
+  k = for_heads_of(q, ops::widened(k), enable_gqa);
+  v = for_heads_of(q, ops::widened(v), enable_gqa);
+  const double factor = scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
   Tensor out;
-  if (dropout_p == 0.0) out = attend_in_blocks(q, k, v, attn_mask, is_causal);
-  if (!out.defined()) out = attend(q, k, v, attn_mask, dropout_p, is_causal);
+  if (dropout_p == 0.0) out = attend_in_blocks(q, k, v, attn_mask, is_causal, factor);
+  if (!out.defined()) out = attend(q, k, v, attn_mask, dropout_p, is_causal, factor);
   return ops::narrowed(out, lowered_q.dtype());
 }
 

@@ -10,13 +10,18 @@
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
 #include "lilith/vmap.h"
+#include "support/expect_error.h"
 
 // Attention whose scores are never whole, beside the one that has them all.
 namespace lilith {
 namespace {
 
 using detail::AttentionMask;
-using detail::blocked_attention;
+
+Tensor blocked_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                         const AttentionMask& mask) {
+  return detail::blocked_attention(q, k, v, mask, 1 / std::sqrt(8.0));
+}
 
 Tensor wave(const Shape& shape, double step, DType dtype = kFloat64) {
   return sin(arange(static_cast<double>(shape.numel()), {.dtype = dtype}) * step).reshape(shape);
@@ -167,6 +172,20 @@ TEST(BlockedAttention, WhatIsCalled) {
       scaled_dot_product_attention(q.to(kBFloat16), k.to(kBFloat16), v.to(kBFloat16));
   EXPECT_EQ(half.dtype(), kBFloat16);
   EXPECT_LT(difference(half.to(kFloat32).reshape({4, 1100, 5}), whole(s, {})), 2e-2);
+}
+
+TEST(BlockedAttention, ScaleAndGroups) {
+  const Tensor q = wave({2, 4, 6, 8}, 0.7), k = wave({2, 2, 9, 8}, 0.3),
+               v = wave({2, 2, 9, 5}, 1.1);
+  const auto repeated = [](const Tensor& x) { return repeat_interleave(x, 2, 1); };
+  EXPECT_LT(difference(
+                scaled_dot_product_attention(q, k, v, {}, 0.0, false, 0.5, true),
+                scaled_dot_product_attention(q * (0.5 * std::sqrt(8.0)), repeated(k), repeated(v))),
+            1e-12);
+  EXPECT_ERROR(scaled_dot_product_attention(q, wave({2, 3, 9, 8}, 0.3), wave({2, 3, 9, 5}, 1.1), {},
+                                            0.0, false, {}, true),
+               "scaled_dot_product_attention: enable_gqa of q f64[2,4,6,8] and f64[2,3,9,8]; need "
+               "[..., H, L, E] and [..., H / n, S, E]");
 }
 
 TEST(BlockedAttention, OfALayer) {

@@ -38,6 +38,12 @@ Tensor tensordot(const Arg& a, const Arg& b, Int dims = 2);
 /// Einstein's summation: einsum("bij,bjk->bik", {a, b}); "..." stands for broadcast dimensions.
 Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands,
               SourceLocation loc = SourceLocation::current());
+/// PyTorch's order: einsum("bij,bjk->bik", a, b).
+template <class... T>
+  requires(sizeof...(T) > 0 && (std::is_base_of_v<Tensor, std::remove_cvref_t<T>> && ...))
+Tensor einsum(std::string_view equation, const T&... operands) {
+  return einsum(equation, std::vector<Tensor>{operands...});
+}
 /// The vector product along dim (of size 3).
 Tensor cross(const Arg& a, const Arg& b, Dim dim = -1);
 /// Kronecker's product: [a_i b_i …], missing dimensions of 1 in front. Ref: torch.kron

@@ -266,10 +266,12 @@ inline Tensor interpolate(const Arg& x, const IntList& size, const RealList& sca
 }
 /// softmax(q k^T / sqrt(E) + mask) v. q [..., L, E], k [..., S, E], v [..., S, Ev]; mask: bool
 /// (true takes part) or added. A row with every key masked out is 0. is_causal: of key j and query
-/// i only j <= i take part. Vaswani et al., arXiv:1706.03762.
+/// i only j <= i take part. scale: in place of 1 / sqrt(E). enable_gqa: fewer heads (dimension -3)
+/// of k and v than of q, each for as many of q's. Vaswani et al., arXiv:1706.03762.
 Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,
                                     const Tensor& attn_mask = {}, Real dropout_p = 0,
-                                    bool is_causal = false);
+                                    bool is_causal = false, std::optional<double> scale = {},
+                                    bool enable_gqa = false);
 /// The same without dropout: a bool after the mask is is_causal.
 template <std::same_as<bool> B>
 Tensor scaled_dot_product_attention(const Arg& query, const Tensor& key, const Tensor& value,

@@ -40,8 +40,9 @@ struct Builder {
   std::vector<SparseList> sparse_lists;
   std::vector<SplitSum> split_sums;
   std::vector<std::int64_t> varying = {};  // extents (PlanOptions::varying)
-  std::vector<std::int64_t> varied = {};   // those too where ways for these extents alone are asked for
-  std::vector<bool> constant = {};         // inputs (PlanOptions::constant)
+  std::vector<std::int64_t> varied =
+      {};                           // those too where ways for these extents alone are asked for
+  std::vector<bool> constant = {};  // inputs (PlanOptions::constant)
   /// Plans a body of a loop; which of its inputs are the same in every step.
   std::function<Plan(const Graph& body, std::vector<bool> constant)> plan_body;
   // Of operands, by what says all about them: buffers; -1 until the kernel that fills it is made.
