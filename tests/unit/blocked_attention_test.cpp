@@ -182,10 +182,11 @@ TEST(BlockedAttention, ScaleAndGroups) {
                 scaled_dot_product_attention(q, k, v, {}, 0.0, false, 0.5, true),
                 scaled_dot_product_attention(q * (0.5 * std::sqrt(8.0)), repeated(k), repeated(v))),
             1e-12);
-  EXPECT_ERROR(scaled_dot_product_attention(q, wave({2, 3, 9, 8}, 0.3), wave({2, 3, 9, 5}, 1.1), {},
-                                            0.0, false, {}, true),
-               "scaled_dot_product_attention: enable_gqa of q f64[2,4,6,8] and f64[2,3,9,8]; need "
-               "[..., H, L, E] and [..., H / n, S, E]");
+  EXPECT_ERROR_HERE(
+      scaled_dot_product_attention(q, wave({2, 3, 9, 8}, 0.3), wave({2, 3, 9, 5}, 1.1), {}, 0.0,
+                                   false, {}, true),
+      "scaled_dot_product_attention: enable_gqa of q f64[2,4,6,8] and f64[2,3,9,8]; need "
+      "[..., H, L, E] and [..., H / n, S, E]");
 }
 
 TEST(BlockedAttention, OfALayer) {
