@@ -23,8 +23,9 @@ std::string search_key(const ContractionSpec& spec, const Target& target, DType 
         static_cast<std::int64_t>(spec.b_dtype), static_cast<std::int64_t>(dtype),
         static_cast<std::int64_t>(target.isa), std::int64_t{target.vector_bytes},
         std::int64_t{target.vector_registers}, std::int64_t{target.threads}, target.l1_bytes,
-        target.l2_bytes})
+        target.l2_bytes, std::int64_t{target.native}})
     key.number(n);
+  key.text(target.cpu);
   return key.take();
 }
 

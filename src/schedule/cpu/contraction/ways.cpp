@@ -10,6 +10,13 @@
 
 namespace lilith::schedule {
 
+Layout innermost(int rank, int dim) {
+  Layout layout = Layout::row_major(rank);
+  std::erase(layout.order, dim);
+  layout.order.push_back(dim);
+  return layout;
+}
+
 Choice laid_out(std::string name, double cycles, const Nodes& results, const Layout& layout) {
   Choice c{std::move(name), cycles, {}, {}};
   for (const ir::NodeImpl* n : results) c.results.emplace_back(n, layout);
@@ -41,11 +48,7 @@ bool mark_windows(const Product& g, ContractionSpec* spec) {
 }
 
 Layout lanes_innermost(const Product& g, const ContractionSpec& spec, int vector_axis) {
-  Layout layout = Layout::row_major(g.domain.rank());
-  const int d = spec.axes[static_cast<std::size_t>(vector_axis)].out_dim;
-  std::erase(layout.order, d);
-  layout.order.push_back(d);
-  return layout;
+  return innermost(g.domain.rank(), spec.axes[static_cast<std::size_t>(vector_axis)].out_dim);
 }
 
 // What the ends of chunks depend on beside the extent: where the whole sum runs outside of the

@@ -14,6 +14,7 @@ std::vector<Choice> product_ways(Builder& b, const Product& g);
 constexpr std::int64_t kInChunks = 1;  // so many of the first summed axis, added at the end
 constexpr std::int64_t kInLanes = 2;   // along an axis
 constexpr std::int64_t kInPairs = 3;   // of an axis that is not the last
+constexpr std::int64_t kWinograd = 4;  // transformed, with so many outputs a tile
 
 // Each kind of way, for a product whose axes are known. Cycles of one thread.
 
@@ -33,6 +34,8 @@ void add_generic_way(Builder& b, const Product& g, const ContractionSpec& spec,
 /// Only the elements of an operand that are not zero.
 void add_sparse_ways(Builder& b, const Product& g, std::vector<Choice>* ways);
 
+/// Row-major, but for a dimension that lies innermost.
+Layout innermost(int rank, int dim);
 /// A choice whose results all lie like this.
 Choice laid_out(std::string name, double cycles, const Nodes& results, const Layout& layout);
 

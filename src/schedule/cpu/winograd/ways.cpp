@@ -34,13 +34,6 @@ bool hold_windows(const ContractionSpec& spec, const Correlation& c, int outputs
   return true;
 }
 
-Layout lanes_innermost(const Product& g, int dim) {
-  Layout layout = Layout::row_major(g.domain.rank());
-  std::erase(layout.order, dim);
-  layout.order.push_back(dim);
-  return layout;
-}
-
 template <class Kernel, class Schedule>
 void add(Builder& b, const Product& g, const ContractionSpec& spec, const Layout& layout,
          const Schedule& s, std::vector<std::int64_t> sum_order, std::vector<Choice>* ways) {
@@ -61,7 +54,7 @@ void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec
   const auto form = find_correlation(spec);
   if (!form) return;
   const Layout layout =
-      lanes_innermost(g, spec.axes[static_cast<std::size_t>(form->columns)].out_dim);
+      innermost(g.domain.rank(), spec.axes[static_cast<std::size_t>(form->columns)].out_dim);
   for (const int n : outputs_allowed(b.target)) {
     if (!hold_windows(spec, *form, n)) continue;
     if (are_three(spec, form->taps)) {

@@ -3,9 +3,6 @@
 
 namespace lilith::schedule {
 
-// Of Choice::sum_order: transformed, with so many outputs a tile.
-constexpr std::int64_t kWinograd = 4;
-
 /// Correlations of 3x3 taps with fewer multiplications than products.
 void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                        std::vector<Choice>* ways);
