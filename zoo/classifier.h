@@ -11,7 +11,7 @@
 
 namespace lilith::zoo {
 
-/// Trains a classifier of digits and tests it: what cnn and lenet share.
+/// Trains a classifier of digits and tests it: what cnn, lenet and vit share.
 template <class Net>
 TrainReport train_classifier(const std::string& name, const TrainArgs& args, std::int64_t epochs) {
   const auto start = std::chrono::steady_clock::now();

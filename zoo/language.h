@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <numbers>
+#include <set>
 
 #include "common.h"
 #include "text.h"
@@ -49,9 +50,11 @@ TrainReport train_language(const std::string& name, const TrainArgs& args, const
   const std::int64_t epochs = or_default(args.epochs, plan.epochs),
                      batch = or_default(args.batch_size, plan.batch_size);
   AdamW optimizer({.lr = or_default(args.lr, plan.lr), .weight_decay = plan.weight_decay});
-  optimizer.add_param_group(
-      [&net](const std::string& path) { return state_dict(net)[path].ndim() < 2; },
-      {{"weight_decay", 0}});
+  std::set<std::string> flat;
+  for (const auto& [path, t] : named_parameters(net))
+    if (t.ndim() < 2) flat.insert(path);
+  optimizer.add_param_group([flat](const std::string& path) { return flat.contains(path); },
+                            {{"weight_decay", 0}});
   const History history =
       fit(net, windows, language_loss<Net>,
           {.epochs = epochs,

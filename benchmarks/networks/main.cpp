@@ -101,7 +101,8 @@ int main(int argc, char** argv) {
   for (const auto& [name, kind] : lilith::bench::networks()) names.push_back(name);
   app.add_option("name", o.name, "Of the network")->required()->check(CLI::IsMember(names));
   app.add_option("--batch", o.batch, "Examples a pass")->check(CLI::PositiveNumber);
-  app.add_option("--runs", o.runs, "Timed passes; 0: only the weights are saved");
+  app.add_option("--runs", o.runs, "Timed passes; 0: only the weights are saved")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--threads", o.threads, "Threads to run on (default: the cores there are)");
   app.add_option("--save", o.save,
                  "Safetensors file that gets the weights; their names are printed in order");

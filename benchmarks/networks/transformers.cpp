@@ -44,7 +44,7 @@ struct Vit {
 /// An encoder of sentences: the mean of what six layers after BERT's make of its words. Wang et
 /// al., arXiv:2002.10957; Devlin et al., arXiv:1810.04805.
 struct MiniLm {
-  static constexpr I kWidth = 384, kSymbols = 30522, kLength = 128;
+  static constexpr I kWidth = 384, kSymbols = 30522;
   Embedding words{kSymbols, kWidth};
   Embedding places{512, kWidth};
   LayerNorm norm{kWidth, {.eps = 1e-12}};

@@ -14,7 +14,6 @@ import time
 import numpy as np
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 import torchvision.models as zoo
 from torchvision.models.resnet import BasicBlock, ResNet
 
@@ -116,7 +115,7 @@ def load(model, path, names):
         for name, own in [*model.named_parameters(), *model.named_buffers()]:
             if name.endswith("num_batches_tracked"):
                 continue
-            value = next(found)
+            value = next(found, np.empty(0))
             if value.size != own.numel():
                 raise SystemExit(f"networks: {name} is {tuple(own.shape)} here and {value.shape} there")
             own.copy_(torch.from_numpy(value).reshape(own.shape))
@@ -197,7 +196,7 @@ def main():
     if args.weights:
         peers(args.names[0], args)
         return 0
-    environment = dict(os.environ, LD_PRELOAD=str(ROOT / ".venv/peers/libmkl-unlocked.so"))
+    environment = dict(os.environ, LD_PRELOAD=str(pathlib.Path(sys.prefix) / "libmkl-unlocked.so"))
     all_agree = True
     print(f"| network, batch {args.batch} | Lilith ms (least) | PyTorch channels-last | ONNX Runtime | ratio to the faster |")
     print("|---|---|---|---|---|")

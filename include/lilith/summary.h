@@ -12,9 +12,9 @@ namespace lilith {
 
 /// A struct of a model that has parameters or buffers of its own.
 struct LayerSummary {
-  std::string path;             // "layer1.0.conv1"; empty: the model itself
-  std::string type;             // "Conv2d"
-  Shape output;                 // of its last call; empty where it is not called
+  std::string path;  // "layer1.0.conv1"; empty: the model itself
+  std::string type;  // "Conv2d"
+  Shape output;      // of the last value made of its parameters; empty where it is not called
   std::int64_t parameters = 0;  // its own, those of layers inside of it apart; tied ones once
   /// Of its products and convolutions, two for each multiply-add, in all its calls.
   double flops = 0;

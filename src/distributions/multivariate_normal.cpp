@@ -1,3 +1,4 @@
+#include "core/autocast_state.h"
 #include "distributions/parameters.h"
 #include "lilith/ops/decompositions.h"
 #include "ops/operand.h"
@@ -64,9 +65,11 @@ MultivariateNormal::MultivariateNormal(const Parts& p)
       scale_tril(p.scale_tril) {}
 
 Tensor MultivariateNormal::covariance_matrix() const {
+  const AutocastOff inside;
   return matmul(scale_tril, transpose(scale_tril, -2, -1));
 }
 Tensor MultivariateNormal::draw(const Shape& shape) const {
+  const AutocastOff inside;
   const Tensor z = randn(extended(shape), {.dtype = loc.dtype(), .device = loc.device()});
   return loc + squeeze(matmul(scale_tril, column(z)), -1);
 }

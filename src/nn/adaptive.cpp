@@ -50,16 +50,18 @@ AdaptiveLogSoftmaxWithLoss::AdaptiveLogSoftmaxWithLoss(Int in_features, Int n_cl
                                                        const LocScope&)
     : head(1, 1), cutoffs(with_end(std::move(given), n_classes)) {
   const auto clusters = static_cast<I>(cutoffs.size()) - 1;
+  LILITH_CHECK(double(options.div_value) > 0,
+               "AdaptiveLogSoftmaxWithLoss: div_value is {}; need > 0", double(options.div_value));
   head = Linear(in_features, cutoffs[0] + clusters, {.bias = options.head_bias});
   for (I i = 0; i < clusters; ++i) {
     const auto k = static_cast<std::size_t>(i);
     const double narrowed = static_cast<double>(I(in_features)) /
                             std::pow(double(options.div_value), static_cast<double>(i + 1));
-    const auto width = static_cast<I>(narrowed);
-    LILITH_CHECK(width >= 1,
+    LILITH_CHECK(narrowed >= 1 && narrowed < 0x1p31,
                  "AdaptiveLogSoftmaxWithLoss: in_features {} divided by div_value {} {} times is "
-                 "less than 1; need fewer cutoffs or a smaller div_value",
+                 "less than 1, or far too much; need fewer cutoffs or another div_value",
                  I(in_features), double(options.div_value), i + 1);
+    const auto width = static_cast<I>(narrowed);
     tail.push_back(Sequential(Linear(in_features, width, {.bias = false}),
                               Linear(width, cutoffs[k + 1] - cutoffs[k], {.bias = false})));
   }
@@ -76,7 +78,8 @@ AdaptiveLogSoftmaxResult AdaptiveLogSoftmaxWithLoss::operator()(const Tensor& in
                "integers [N], or [in_features] and one integer",
                input.aval().str(), target.aval().str());
   const bool one = input.ndim() == 1;
-  const Tensor x = one ? input.unsqueeze(0) : input, y = one ? target.unsqueeze(0) : target;
+  const Tensor x = one ? input.unsqueeze(0) : input,
+               y = (one ? target.unsqueeze(0) : target).to(DType::I64);
   const Tensor in_head = log_softmax(head(x), 1);
   // A target beyond the head is there its cluster.
   Tensor column = y;

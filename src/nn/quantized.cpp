@@ -50,7 +50,7 @@ QuantizedLinear::QuantizedLinear(const Linear& linear, SourceLocation loc) {
 Tensor QuantizedLinear::operator()(const Tensor& given, SourceLocation loc) const {
   const LocScope line(loc, "QuantizedLinear");
   const AutocastOff inside;
-  const Tensor x = ops::widened(given), w = weight;
+  const Tensor x = stop_gradient(ops::widened(given)), w = weight;
   LILITH_CHECK(x.dtype() == DType::F32 && x.ndim() >= 1 && x.size(-1) == w.size(1),
                "QuantizedLinear: x is {}; need f16, bf16 or f32 of [..., {}]", given.aval().str(),
                w.size(1));
@@ -60,7 +60,7 @@ Tensor QuantizedLinear::operator()(const Tensor& given, SourceLocation loc) cons
       dot_general(raised.to(DType::I32), w.to(DType::I32), {}, {}, {x.ndim() - 1}, {1}) -
       Tensor(weight_sum) * static_cast<int>(kZero);
   Tensor y = sums.to(DType::F32) * rows.scale * Tensor(scale);
-  if (Tensor(bias).defined()) y = y + Tensor(bias);
+  if (bias.defined()) y = y + Tensor(bias);
   return ops::narrowed(y, given.dtype());
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/autocast_state.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/linalg.h"
@@ -91,6 +92,7 @@ Tensor antialiased(const Tensor& x, int dim, const Sampling& s, bool cubic) {
       total += row[j] = filter_at((static_cast<double>(j) - centre + 0.5) / widening, cubic);
     for (I j = from; total != 0 && j < to; ++j) row[j] /= total;
   }
+  const AutocastOff inside;
   const Tensor w = from_data(weights.data(), {s.out, s.n}).to(x.dtype()).to(x.device());
   return movedim(matmul(movedim(x, dim, -1), transpose(w, 0, 1)), -1, dim);
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/autocast_state.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
@@ -83,6 +84,7 @@ Weights weights_of(const Tensor& rows, double correction, const Tensor& fweights
 
 Tensor cov(const Arg& x, Int correction, const Tensor& fweights, const Tensor& aweights) {
   LocScope scope(x.loc());
+  const AutocastOff inside;
   const Tensor t = floating(x);
   LILITH_CHECK(t.ndim() <= 2, "cov: got {}; need [variables, observations] or [observations]",
                t.aval().str());

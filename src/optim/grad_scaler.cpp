@@ -59,9 +59,9 @@ void GradScaler::begin(const Optimizer& opt, bool stepped, SourceLocation loc) {
 // It grows as long as it is finite.
 void GradScaler::update(SourceLocation loc) {
   const LocScope scope(loc);
-  LILITH_CHECK(!used_.empty(), "update: no step or unscale_ since the last update()");
   const std::vector<Used> used = std::exchange(used_, {});
   if (!enabled) return;
+  LILITH_CHECK(!used.empty(), "update: no step or unscale_ since the last update()");
   const Tensor now = current_scale, run = Tensor(growth_tracker) + 1;
   Tensor found;
   for (const Used& u : used) {

@@ -121,9 +121,10 @@ class Chooser {
       return ways;
     }
     const std::vector<std::int64_t> varying = std::exchange(b_.varying, {});
-    ways = backend_.ways(g, b_);
+    std::vector<Choice> general = std::exchange(ways, backend_.ways(g, b_));
     b_.varying = varying;
     std::erase_if(ways, differs);
+    if (ways.empty()) ways = std::move(general);
     if (!ways.empty()) take(alone.front(), &*alone_);
     return ways;
   }

@@ -47,6 +47,17 @@ TEST(Autocast, ChoosesDtypesByFunction) {
   EXPECT_EQ(matmul(wide, w.t().to(kFloat64)).dtype(), kFloat64);
 }
 
+TEST(Autocast, LeavesTheInsideOfCompositesAlone) {
+  const Tensor x = rand({4, 4});
+  const Autocast scope(kBFloat16);
+  EXPECT_EQ(linalg::matrix_power(x, 2).dtype(), kFloat32);
+  EXPECT_EQ(cov(x).dtype(), kFloat32);
+  EXPECT_EQ(
+      interpolate(x.reshape({1, 1, 4, 4}), {.size = {2, 2}, .mode = "bilinear", .antialias = true})
+          .dtype(),
+      kFloat32);
+}
+
 TEST(Autocast, Nests) {
   const Tensor x = randn({2, 2});
   {

@@ -99,6 +99,12 @@ TEST(AdaptiveLogSoftmax, GivesTheLogProbabilitiesOfItsTargets) {
   EXPECT_NEAR(one.output.item<float>(), output[4].item<float>(), 1e-5);
 }
 
+TEST(AdaptiveLogSoftmax, TakesTargetsOfAnyIntegers) {
+  const AdaptiveLogSoftmaxWithLoss m(16, 600, {300, 400});
+  const Tensor x = randn({3, 16}), y = tensor({7, 200, 255});
+  EXPECT_EQ(m(x, y.to(kUInt8)).loss.item<float>(), m(x, y).loss.item<float>());
+}
+
 TEST(AdaptiveLogSoftmax, HasGradients) {
   manual_seed(1);
   const AdaptiveLogSoftmaxWithLoss m(8, 9, {2, 5}, {.div_value = 2});

@@ -51,6 +51,13 @@ TEST(QuantizedLinear, SumsExactly) {
   EXPECT_EQ(floats(compiled(quantized, marked)), want);
 }
 
+TEST(QuantizedLinear, PassesNoGradient) {
+  const QuantizedLinear layer(Linear(8, 3));
+  const auto f = [&](const Tensor& x) { return layer(x).sum() + x.sum(); };
+  const Tensor g = grad(f, randn({5, 8})).second;
+  EXPECT_EQ((g - 1).abs().max().item<float>(), 0);
+}
+
 TEST(QuantizedLinear, HoldsABytePerWeight) {
   const Linear linear(64, 32);
   const QuantizedLinear quantized(linear);

@@ -6,6 +6,7 @@
 #include <lilith/train.h>
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 #include "common.h"
@@ -55,12 +56,14 @@ TrainReport train_dcgan(const TrainArgs& args) {
   move_to(args.device, discriminator);
   const AdamOptions options{.lr = or_default(args.lr, 2e-4), .betas = {0.5, 0.999}};
   Adam of_generator(options), of_discriminator(options);
-  const DataLoader<2> loader(digits.train,
-                             {.batch_size = or_default<std::int64_t>(args.batch_size, 128),
-                              .shuffle = true,
-                              .seed = args.seed,
-                              .drop_last = true,
-                              .device = args.device});
+  const auto batch = or_default<std::int64_t>(args.batch_size, 128);
+  const DataLoader<2> loader(digits.train, {.batch_size = batch,
+                                            .shuffle = true,
+                                            .seed = args.seed,
+                                            .drop_last = true,
+                                            .device = args.device});
+  LILITH_CHECK(loader.size() > 0, "--batch-size: {} is more than the {} images there are", batch,
+               digits.train.size());
   auto step = compile(train_step);
   const Tensor shown = randn({50, Generator::kLatent, 1, 1}, {.device = args.device});
   History history;
@@ -92,7 +95,8 @@ TrainReport train_dcgan(const TrainArgs& args) {
     save(generator, (std::filesystem::path(args.out) / "model.safetensors").string());
   write_curves(args, history, "dcgan");
   TrainReport report = make_report("dcgan", digits.name, args, history);
-  report.details = fmt::format(R"({{"generator_loss": {}}})", history.rows.back().metric);
+  if (const double loss = history.rows.back().metric; std::isfinite(loss))
+    report.details = fmt::format(R"({{"generator_loss": {}}})", loss);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -81,8 +81,8 @@ TrainReport train_realnvp(const TrainArgs& args) {
   write_curves(args, history, "realnvp");
   TrainReport report = make_report("realnvp", "two moons", args, history);
   const Tensor x = test.slice(0)[0];
-  report.details = fmt::format(R"({{"inverse_error": {}}})",
-                               (on_host.inverse(on_host(x).first) - x).abs().max().item<float>());
+  const auto error = (on_host.inverse(on_host(x).first) - x).abs().max().item<float>();
+  if (std::isfinite(error)) report.details = fmt::format(R"({{"inverse_error": {}}})", error);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

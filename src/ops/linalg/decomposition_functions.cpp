@@ -1,3 +1,4 @@
+#include "core/autocast_state.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/decompositions.h"
 #include "lilith/ops/elementwise.h"
@@ -96,6 +97,7 @@ Reflections reflections(const char* op, const Tensor& x, const Tensor& tau) {
 
 Tensor orgqr(const Arg& x, const Arg& tau) {
   LocScope scope(x.loc());
+  const AutocastOff inside;
   const Tensor t = matrices_of("orgqr", x);
   const Reflections h = reflections("orgqr", t, widened(floating(tau)));
   const std::int64_t n = t.size(-1);
@@ -108,6 +110,7 @@ Tensor orgqr(const Arg& x, const Arg& tau) {
 
 Tensor ormqr(const Arg& x, const Arg& tau, const Arg& other, bool left, bool transposed) {
   LocScope scope(x.loc());
+  const AutocastOff inside;
   const Tensor t = matrices_of("ormqr", x), c = matrices_of("ormqr", other);
   const Reflections h = reflections("ormqr", t, widened(floating(tau)));
   LILITH_CHECK(c.size(left ? -2 : -1) == t.size(-2), "ormqr: got vectors {} and other {}; need {}",
@@ -122,6 +125,7 @@ Tensor ormqr(const Arg& x, const Arg& tau, const Arg& other, bool left, bool tra
 
 SvdLegacyResult svd_lowrank(const Arg& x, std::optional<Int> q, Int niter, const Tensor& M) {
   LocScope scope(x.loc());
+  const AutocastOff inside;
   const Tensor given = matrices_of("svd_lowrank", x);
   const Tensor a = M.defined() ? sub(given, widened(M)) : given;
   const std::int64_t rank = q ? std::int64_t{*q} : std::min<std::int64_t>(6, least_of(a));
@@ -218,6 +222,7 @@ Tensor eigvalsh(const Arg& x, const std::string& UPLO) {
 
 LstsqResult lstsq(const Arg& A, const Arg& B, std::optional<Real> rcond) {
   LocScope scope(A.loc());
+  const AutocastOff inside;
   const Tensor given = matrices_of("lstsq", A);
   Tensor rhs = widened(floating(B));
   const bool vector = is_vector(given, rhs);

@@ -1,3 +1,4 @@
+#include "core/autocast_state.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/decompositions.h"
 #include "lilith/ops/elementwise.h"
@@ -76,11 +77,13 @@ LuResult lu_unpack(const Arg& LU, const Tensor& pivots) {
 
 Tensor lu_solve(const Arg& b, const Tensor& LU, const Tensor& pivots) {
   LocScope scope(b.loc());
+  const AutocastOff inside;
   return linalg::lu_solve(LU, pivots, b);
 }
 
 Tensor matrix_power(const Arg& x, Int n) {
   LocScope scope(x.loc());
+  const AutocastOff inside;
   const Tensor t = x.tensor();
   LILITH_CHECK(t.ndim() >= 2 && t.size(-1) == t.size(-2),
                "matrix_power: got {}; need square matrices [..., M, M]", t.aval().str());

@@ -16,6 +16,7 @@ std::string search_key(const ContractionSpec& spec, const Target& target, DType 
     key.number(x.strided);
     key.number(x.apart);
     key.number(x.varies);
+    key.text(x.name);  // which operand it came from
   }
   for (const std::int64_t n :
        {spec.a_offset, spec.b_offset, std::int64_t{spec.in_rows}, std::int64_t{spec.a_constant},
