@@ -37,7 +37,10 @@ class Again {
   // By number of a value: the products that read it anew.
   std::unordered_map<std::uint32_t, Numbers> find() {
     std::unordered_map<std::uint32_t, Numbers> found;
-    std::size_t bytes = 0;
+    std::size_t most = 0, bytes = 0;
+    for (std::uint32_t n = 0; n < g_.size(); ++n)
+      if (is_large(n)) most += node(n).aval.bytes();
+    if (most < kMuch) return found;
     for (std::uint32_t n = 0; n < g_.size(); ++n) {
       if (!is_large(n)) continue;
       Numbers late = late_readers(n);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/env.h"
+#include "schedule/cpu/contraction/known_searches.h"
 #include "schedule/cpu/winograd/sums.h"
 #include "schedule/cpu/winograd/tiles.h"
 #include "schedule/cpu/winograd/winograd.h"
@@ -44,6 +45,18 @@ void add(Builder& b, const Product& g, const ContractionSpec& spec, const Layout
   ways->push_back(std::move(way));
 }
 
+/// Layers of a network ask for the same again and again.
+template <class Schedule>
+std::vector<Schedule> find(const ContractionSpec& spec, const Correlation& form, int outputs,
+                           const Target& target,
+                           std::vector<Schedule> (*search)(const ContractionSpec&,
+                                                           const Correlation&, int,
+                                                           const Target&)) {
+  static KnownSearches<Schedule> known;
+  return known.find_or(search_key(spec, target, DType::F32) + static_cast<char>(outputs),
+                       [&] { return search(spec, form, outputs, target); });
+}
+
 }  // namespace
 
 void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec,
@@ -58,10 +71,10 @@ void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec
   for (const int n : outputs_allowed(b.target)) {
     if (!hold_windows(spec, *form, n)) continue;
     if (are_three(spec, form->taps)) {
-      for (const WinogradSchedule& s : search_winograd(spec, *form, n, b.target))
+      for (const WinogradSchedule& s : find(spec, *form, n, b.target, search_winograd))
         add<WinogradTiles>(b, g, spec, layout, s, {kWinograd, n}, ways);
     } else if (are_three(spec, form->result) && g.pool == nullptr) {
-      for (const WinogradSumSchedule& s : search_winograd_sums(spec, *form, n, b.target))
+      for (const WinogradSumSchedule& s : find(spec, *form, n, b.target, search_winograd_sums))
         add<WinogradSums>(b, g, spec, layout, s, {kWinograd, n, s.tiles, s.chunks}, ways);
     }
   }
