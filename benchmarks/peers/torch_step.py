@@ -1,53 +1,26 @@
 """One training step after another in PyTorch: cnn, lenet, vae."""
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 
 import torch_device
+import torch_digits
 import workload
 
 VARIANTS = ["eager", "channels-last", "fused", "channels-last-fused", "compile", "compile-autotune", "graph"]
 
 
-class Cnn(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
-        self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
-        self.conv3 = nn.Conv2d(32, 32, 3, padding=1)
-        self.fc = nn.Linear(288, 10)
-
+class Cnn(torch_digits.Cnn):
     def forward(self, x, y):
-        for conv in (self.conv1, self.conv2, self.conv3):
-            x = F.max_pool2d(F.relu(conv(x)), 2)
-        return F.nll_loss(F.log_softmax(self.fc(x.flatten(1)), 1), y)
+        return F.nll_loss(super().forward(x), y)
 
 
-class LeNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
+class LeNet(torch_digits.LeNet):
     def forward(self, x, y):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        x = F.relu(self.fc1(x.flatten(1)))
-        return F.nll_loss(F.log_softmax(self.fc2(x), 1), y)
+        return F.nll_loss(super().forward(x), y)
 
 
-class Vae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.enc1 = nn.Linear(784, 500)
-        self.enc2 = nn.Linear(500, 5)
-        self.enc3 = nn.Linear(500, 5)
-        self.dec1 = nn.Linear(5, 500)
-        self.dec2 = nn.Linear(500, 784)
-
+class Vae(torch_digits.Vae):
     def forward(self, x, eps):
         x = x.flatten(1)
         h = torch.tanh(self.enc1(x))

@@ -6,19 +6,11 @@
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
+#include "loops_check.h"
 
 // Recurrent layers, which are loops in the graph, against their cells step by step.
 namespace lilith {
 namespace {
-
-void expect_near(const Tensor& a, const Tensor& b, double tolerance = 1e-5) {
-  ASSERT_EQ(a.shape().str(), b.shape().str());
-  ASSERT_EQ(a.dtype(), b.dtype());
-  const std::vector<double> x = a.to(kFloat64).to_vector<double>(),
-                            y = b.to(kFloat64).to_vector<double>();
-  for (std::size_t k = 0; k < x.size(); ++k)
-    ASSERT_NEAR(x[k], y[k], tolerance * std::max(1.0, std::fabs(y[k]))) << "element " << k;
-}
 
 Tensor step_by_hand(const RNN& rnn, std::size_t k, const Tensor& x, LSTMState& s) {
   RNNCell cell(1, 1, {.nonlinearity = rnn.relu ? "relu" : "tanh"});

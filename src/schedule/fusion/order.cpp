@@ -39,12 +39,13 @@ class LastReaders {
           std::ranges::all_of(groups[k].results, [&](int r) { return a.is_output(node(r)); });
       for (const int r : groups[k].reads) {
         if (node(r)->is_leaf() || a.is_output(node(r)) || node(r)->aval.bytes() < kLittle) continue;
-        readers_[static_cast<std::size_t>(r)].push_back(k);
+        ++readers_[static_cast<std::size_t>(r)].count;
+        readers_[static_cast<std::size_t>(r)].sum += k;
         read_by_[k].push_back(r);
       }
     }
-    for (const auto& r : readers_) {
-      if (r.size() == 1) ++last_of_[r[0]];
+    for (const Readers& r : readers_) {
+      if (r.count == 1) ++last_of_[r.sum];
     }
   }
 
@@ -54,17 +55,22 @@ class LastReaders {
   std::vector<std::size_t> without(std::size_t k) {
     std::vector<std::size_t> now;
     for (const int r : read_by_[k]) {
-      auto& readers = readers_[static_cast<std::size_t>(r)];
-      std::erase(readers, k);
-      if (readers.size() == 1 && ++last_of_[readers[0]] == 1 && only_outputs_[readers[0]])
-        now.push_back(readers[0]);
+      Readers& left = readers_[static_cast<std::size_t>(r)];
+      --left.count;
+      left.sum -= k;
+      if (left.count == 1 && ++last_of_[left.sum] == 1 && only_outputs_[left.sum])
+        now.push_back(left.sum);
     }
     return now;
   }
 
  private:
   static constexpr std::size_t kLittle = 1 << 16;  // bytes that are not worth another order
-  std::vector<std::vector<std::size_t>> readers_;  // of a value, by index: groups
+  // Groups that read a value: of the last one the sum is its number.
+  struct Readers {
+    std::size_t count = 0, sum = 0;
+  };
+  std::vector<Readers> readers_;  // by index of the value
   std::vector<Numbers> read_by_;
   std::vector<bool> only_outputs_;
   std::vector<int> last_of_;  // values that a group alone reads by now

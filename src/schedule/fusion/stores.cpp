@@ -130,7 +130,9 @@ void Stores::store_shared() {
 
 // Another input of the node is computed from this one, as a ReLU's mask is, and counts it.
 bool Stores::computed_with_another(int node, int in) const {
-  return std::ranges::any_of(a_.input_edges().of(node), [&](int other) {
+  const auto inputs = a_.input_edges().of(node);
+  if (inputs.size() > 3) return false;  // no select: what is put together of many
+  return std::ranges::any_of(inputs, [&](int other) {
     return other != in && !s_.stored(other) && s_.node(other)->op->cls == OpClass::Elementwise &&
            std::ranges::find(a_.input_edges().of(other), in) != a_.input_edges().of(other).end();
   });
