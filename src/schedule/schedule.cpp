@@ -7,6 +7,7 @@
 #include "schedule/backends.h"
 #include "schedule/barriers.h"
 #include "schedule/choose.h"
+#include "schedule/cpu/streams.h"
 #include "schedule/fusion/fusion.h"
 #include "schedule/gpu/side_by_side.h"
 #include "schedule/memory_plan.h"
@@ -43,6 +44,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   if (gpu && !env::disabled("side_by_side")) gpu::put_side_by_side(&plan, *gpu);
   take_what_is_free(&plan, options.donated, !gpu);
   place_barriers(&plan);
+  if (!gpu && !env::disabled("streams")) stream_large_results(&plan, options.target);
   plan_memory(&plan, options.guard_bytes, gpu ? gpu->spread_bytes : 0);
   record_plan(g, options, plan);
   return plan;
