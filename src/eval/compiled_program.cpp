@@ -16,6 +16,7 @@
 #include "eval/check_nan.h"
 #include "eval/guard_bands.h"
 #include "eval/host_calls.h"
+#include "eval/kept_copies.h"
 #include "eval/known_indices.h"
 #include "eval/launch_report.h"
 #include "eval/launcher.h"
@@ -57,6 +58,7 @@ class CompiledProgram final : public Program {
         scalars_(std::move(parts.scalars)),
         placement_(plan_, checks_.size(), device_, &scalars_),
         guards_(plan_, guard_bytes),
+        kept_(plan_, device_, guard_bytes > 0),
         pool_(plan_.buffers.size(), checks_.size(), scalars_.bytes(), device_),
         launcher_(std::move(parts.launcher)) {
     if (!launcher_) {
@@ -82,9 +84,12 @@ class CompiledProgram final : public Program {
     const StoragePtr arena =
         plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes, device_) : nullptr;
     if (instance->scalars) scalars_.write(*instance->scalars, inputs);
+    kept_.before_run(instance.get(), inputs);
     placement_.place(*instance, arena, inputs, donated, outputs);
+    KeptCopies::place(instance.get());
     guards_.fill(*instance);
     launch(*instance);
+    kept_.after_run(instance.get());
     guards_.check(*instance);
     placement_.copy_repeated(inputs, outputs);
     const Failure failure = failed_check(*instance);
@@ -186,6 +191,7 @@ class CompiledProgram final : public Program {
   const ScalarBlock scalars_;
   const Placement placement_;
   const GuardBands guards_;
+  KeptCopies kept_;
   InstancePool pool_;
   std::unique_ptr<Launcher> launcher_;
   std::shared_ptr<CompiledProgram> before_;

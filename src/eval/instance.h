@@ -18,6 +18,8 @@ struct Place {
   char* address() const { return storage ? static_cast<char*>(storage->data()) + offset : nullptr; }
 };
 
+struct CopiedInputs;
+
 /// What one run of a program reads and writes.
 struct Instance {
   std::vector<Place> buffers;       // of the plan; those that no launch touches may have no place
@@ -26,6 +28,10 @@ struct Instance {
   std::vector<void*> params;        // the CPU launcher's: of all launches, one after another
   std::vector<StoragePtr> scratch;  // the CPU launcher's: one a thread
   std::exception_ptr failure;       // of a function of the host
+  // kept_copies.h: those that there are, those that this run makes, and, by launch, what it leaves
+  // out (null: nothing).
+  std::shared_ptr<const CopiedInputs> kept, made;
+  const std::vector<char>* left_out = nullptr;
 };
 
 /// The instances of a program: runs at the same time have one each, later ones take them over, so

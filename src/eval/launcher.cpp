@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "codegen/codegen.h"
 #include "codegen/kernel_store.h"
@@ -109,7 +110,7 @@ class CpuLauncher final : public Launcher {
     for (std::size_t i = 0; i < code_.launches.size(); ++i) {
       {
         const runtime::DenormalMode mode(flush_denormal());
-        call(code_.launches[i], instance, 0, 1);
+        if (!is_left_out(instance, i)) call(code_.launches[i], instance, 0, 1);
       }
       after(i);
     }
@@ -310,10 +311,18 @@ class CpuLauncher final : public Launcher {
     std::vector<void*> params_;    // of a body in a step
   };
 
+  static bool is_left_out(const Instance& instance, std::size_t launch) {
+    return instance.left_out && (*instance.left_out)[launch];
+  }
+
   void run_thread(const Context& c, int thread, int num_threads) const {
     const runtime::DenormalMode mode(c.flush);
-    for (const Launch& l : code_.launches) {
-      if (l.barrier_before) num_threads = meet(thread, num_threads);
+    bool barrier = false;  // of launches that were left out
+    for (std::size_t i = 0; i < code_.launches.size(); ++i) {
+      const Launch& l = code_.launches[i];
+      barrier = barrier || l.barrier_before;
+      if (is_left_out(c.instance, i)) continue;
+      if (std::exchange(barrier, false)) num_threads = meet(thread, num_threads);
       num_threads = call(l, c.instance, thread, num_threads);
     }
   }
@@ -324,7 +333,7 @@ class CpuLauncher final : public Launcher {
     for (std::size_t i = 0; i < code_.launches.size(); ++i) {
       team.barrier();
       const auto start = Clock::now();
-      call(code_.launches[i], c.instance, thread, num_threads);
+      if (!is_left_out(c.instance, i)) call(code_.launches[i], c.instance, thread, num_threads);
       team.barrier();
       if (thread == 0)
         (*c.ms)[i] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();

@@ -5,6 +5,7 @@
 
 #include "core/device_kinds.h"
 #include "lilith/error.h"
+#include "runtime/write_count.h"
 
 namespace lilith {
 namespace runtime {
@@ -23,6 +24,7 @@ DeviceMemory& memory_of(Device device) {
 void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
   if (to.is_on_host()) {
+    note_write(to);
     std::memcpy(static_cast<char*>(to.data()) + offset, from, bytes);
   } else {
     to.set_range({});
@@ -43,6 +45,7 @@ void copy(const Storage& from, Storage& to, std::size_t bytes) {
   if (from.is_on_host()) {
     write(to, 0, from.data(), bytes);
   } else if (to.is_on_host()) {
+    note_write(to);
     read(from, 0, to.data(), bytes);
   } else if (from.device() == to.device()) {
     to.memory().copy(from, to, bytes);

@@ -117,6 +117,35 @@ std::vector<Case> convolutions() {
       {"dilated", conv({.dilation = 2}), {2, 8, 9, 11}, {20, 8, 3, 3}},
       {"1x1", conv({}), {3, 24, 7, 7}, {40, 24, 1, 1}},
       {"groups", conv({.padding = 1, .groups = 2}), {2, 8, 7, 9}, {20, 4, 3, 3}},
+      {"depthwise", conv({.padding = 1, .groups = 37}), {2, 37, 9, 18}, {37, 1, 3, 3}},
+      {"depthwise, strided and dilated",
+       conv({.stride = 2, .padding = 2, .dilation = 2, .groups = 20}),
+       {2, 20, 9, 18},
+       {20, 1, 3, 3}},
+      {"depthwise, channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         const Tensor y = conv({.padding = 1, .groups = 37})(x.permute({0, 3, 1, 2}), w);
+         return act(y + y.sum() * 0.001).permute({0, 2, 3, 1});
+       },
+       {2, 10, 9, 37},
+       {37, 1, 3, 3}},
+      {"depthwise, more channels",
+       conv({.padding = 1, .groups = 20}),
+       {2, 20, 9, 7},
+       {40, 1, 3, 3}},
+      {"depthwise, data",
+       [conv](const Tensor& dy, const Tensor& w) {
+         const auto loss = [&](const Tensor& v) {
+           return (conv({.stride = 2, .padding = 1, .groups = 24})(v, w) * dy).sum();
+         };
+         return grad(loss, full({2, 24, 9, 7}, 0.1).to(dy.dtype())).second;
+       },
+       {2, 24, 5, 4},
+       {24, 1, 3, 3}},
+      {"depthwise, weights",
+       weights({24, 1, 3, 3}, {.padding = 1, .groups = 24}),
+       {3, 24, 9, 7},
+       {3, 24, 9, 7}},
       {"weights", weights({16, 8, 3, 3}, {.padding = 1}), {6, 8, 9, 9}, {6, 16, 9, 9}},
       {"weights, odd", weights({37, 5, 3, 3}, {.padding = 1}), {2, 5, 7, 10}, {2, 37, 7, 10}},
       {"weights, one channel", weights({20, 1, 3, 3}, {}), {3, 1, 9, 8}, {3, 20, 7, 6}},

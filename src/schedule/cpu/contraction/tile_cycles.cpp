@@ -7,11 +7,24 @@
 
 namespace lilith::schedule {
 
-double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) {
-  const double fma = static_cast<double>(rows * vectors) / 2,
-               loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles();
-  const double latency = 4;
+namespace {
+
+double step_with(double registers, double loads) {
+  const double fma = registers / 2, latency = 4;
   return std::max({fma, loads, latency}) + 0.25 * std::min(fma, loads);
+}
+
+}  // namespace
+
+double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) {
+  return step_with(static_cast<double>(rows * vectors),
+                   static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles());
+}
+
+double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& own,
+                          double shared) {
+  const auto registers = static_cast<double>(rows * vectors);
+  return step_with(registers, registers * own.cycles() + shared);
 }
 
 double masked_tiles(std::int64_t extent, std::int64_t tile) {

@@ -28,6 +28,10 @@ inline double byte_products(const ContractionSpec& spec) {
 /// time is not free: both compete for the front end.
 double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b);
 
+/// The same where each row has vectors of its own; `shared`: the cycles of what all rows load once.
+double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& own,
+                          double shared);
+
 /// How many tiles there are along an extent that varies, the last one masked: as extents of about
 /// this size have them.
 double masked_tiles(std::int64_t extent, std::int64_t tile);

@@ -38,8 +38,13 @@ struct Rows {
 struct Lanes {
   int axis = -1;
   bool pack = false, aligned = true;
-  std::vector<int> row_axes;  // those that move a and not b
-  double others = 1;          // tiles repeat over every other axis of the result
+  // Those that move a and not b; where there are none, as in a depthwise convolution whose columns
+  // lie in the lanes, those that move b and not a.
+  std::vector<int> row_axes = {};
+  bool rows_move_b = false;
+  // Of a batch axis, which moves a too: how a row's own vectors lie.
+  std::optional<LaneLoads> own = {};
+  double others = 1;  // tiles repeat over every other axis of the result
 };
 
 class Search {
@@ -75,7 +80,10 @@ class Search {
   bool holds_units(const Rows& rows) const;
   double row_distance(const Rows& rows, std::int64_t vectors) const;
   double all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) const;
-  double one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads, bool pack) const;
+  double one_tile(const Lanes& l, std::int64_t rows, std::int64_t width,
+                  const LaneLoads& loads) const;
+  double step(const Lanes& l, std::int64_t rows, std::int64_t vectors,
+              const LaneLoads& loads) const;
 
   const ContractionSpec& spec_;
   const Target& target_;
@@ -91,15 +99,22 @@ std::optional<Lanes> Search::in_lanes(int v, bool pack) const {
   if (vec.summed() || vec.unit > 1) return {};
   if (vec.b == 0 || (vec.a != 0 && vec.a != 1)) return {};  // a batch axis: both contiguous
   // Panels are needed where b is not contiguous, and help where its rows lie far apart.
-  if (pack ? vec.a != 0 : vec.b != 1) return {};
+  if (pack ? vec.a != 0 && vec.b == 1 : vec.b != 1) return {};
   Lanes l{v, pack};
   l.aligned = pack || is_aligned(spec_.axes, v, lanes_);
+  if (vec.a != 0) l.own = LaneLoads{true, is_aligned(spec_.swapped().axes, v, lanes_)};
   l.others = layout_factor(spec_, v);
+  std::vector<int> of_b;
   for (int r = 0; r < axes(); ++r) {
     const Axis& x = axis(r);
     if (r == v || x.summed()) continue;
     if (x.a != 0 && x.b == 0) l.row_axes.push_back(r);
+    if (x.a == 0 && x.b != 0) of_b.push_back(r);
     l.others *= static_cast<double>(x.extent);
+  }
+  if (l.row_axes.empty() && !of_b.empty() && !l.own) {
+    l.row_axes = std::move(of_b);
+    l.rows_move_b = true;
   }
   return l;
 }
@@ -232,20 +247,29 @@ double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) c
   const double full = masked ? masked_tiles(extent, width) : static_cast<double>(extent / width);
   const std::int64_t rest = masked ? 0 : extent % width;
   const auto columns = [&](std::int64_t n) {
-    return full * one_tile(n, width, loads, l.pack) + (rest ? one_tile(n, rest, loads, l.pack) : 0);
+    return full * one_tile(l, n, width, loads) + (rest ? one_tile(l, n, rest, loads) : 0);
   };
   return rows.full * columns(rows.rows) + (rows.rest > 0 ? columns(rows.rest) : 0);
 }
 
-double Search::one_tile(std::int64_t rows, std::int64_t width, const LaneLoads& loads,
-                        bool pack) const {
+// Rows that have vectors of their own load one for each FMA.
+double Search::step(const Lanes& l, std::int64_t rows, std::int64_t vectors,
+                    const LaneLoads& loads) const {
+  if (l.own)
+    return vector_step_cycles(rows, vectors, *l.own, static_cast<double>(vectors) * loads.cycles());
+  return l.rows_move_b ? vector_step_cycles(rows, vectors, loads, LaneLoads().cycles())
+                       : step_cycles(rows, vectors, loads);
+}
+
+double Search::one_tile(const Lanes& l, std::int64_t rows, std::int64_t width,
+                        const LaneLoads& loads) const {
   const std::int64_t vectors = divide_up(width, lanes_);
   const double widened =
       (is_half(spec_.a_dtype) ? kWidenedRow * static_cast<double>(rows) : 0) +
-      (is_half(spec_.b_dtype) && !pack ? kWidenedVector * static_cast<double>(vectors) : 0);
+      (is_half(spec_.b_dtype) && !l.pack ? kWidenedVector * static_cast<double>(vectors) : 0);
   const double products = byte_products(spec_) * static_cast<double>(rows * vectors);
-  const double step = step_cycles(rows, vectors, loads) + widened + products;
-  return step * static_cast<double>(summed_) * loop_overhead_ + 20 +
+  const double cycles = step(l, rows, vectors, loads) + widened + products;
+  return cycles * static_cast<double>(summed_) * loop_overhead_ + 20 +
          static_cast<double>(rows * vectors);
 }
 
