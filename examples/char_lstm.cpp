@@ -47,6 +47,10 @@ int main(int argc, char** argv) {
   std::string text;
   if (argc > 1) {
     std::ifstream file(argv[1]);
+    if (!file) {
+      fmt::print(stderr, "cannot read {}\n", argv[1]);
+      return 1;
+    }
     text.assign(std::istreambuf_iterator<char>(file), {});
   } else {
     for (int i = 0; i < 80; ++i) text += "the quick brown fox jumps over the lazy dog. ";

@@ -71,6 +71,6 @@ int main(int argc, char** argv) {
     }
   }
   eval(netG);
-  image_sheet(netG(fixed_noise) / 2 + 0.5, 8).save_png("fake_samples.png");
+  image_sheet(netG(fixed_noise) / 2 + 0.5, 8).save("fake_samples.png");
   expect(errD_last < errD_first, "the discriminator learns");
 }

@@ -73,17 +73,18 @@ optim::AdamW configure_optimizer(const GPT& model) {
 struct Run {
   GPT model;
   optim::AdamW optimizer = configure_optimizer(model);
+  std::optional<DataLoader<2>::Iterator> batch;  // where the data stand
   explicit Run(int vocab_size) : model(vocab_size) {}
 
   // Steps of `accumulate` batches each.
   double train(DataLoader<2>& loader, int steps, int accumulate) {
     auto loss_fn = [&](const GPT& m, Tensor x, Tensor y) { return m.loss(x, y) / accumulate; };
     double last = 0;
-    auto batch = loader.begin();
+    if (!batch) batch = loader.begin();
     auto gradients = [&] {
-      if (batch == loader.end()) batch = loader.begin();
-      auto [x, y] = *batch;
-      ++batch;
+      if (*batch == loader.end()) batch = loader.begin();
+      auto [x, y] = **batch;
+      ++*batch;
       auto [loss, g] = grad(loss_fn, model, x, y);
       last += loss.item();
       return g;
@@ -117,6 +118,10 @@ int main(int argc, char** argv) {
   std::string text;
   if (argc > 1) {
     std::ifstream file(argv[1]);
+    if (!file) {
+      fmt::print(stderr, "cannot read {}\n", argv[1]);
+      return 1;
+    }
     text.assign(std::istreambuf_iterator<char>(file), {});
   } else {
     for (int i = 0; i < 60; ++i) text += "to be, or not to be, that is the question.\n";
@@ -130,11 +135,11 @@ int main(int argc, char** argv) {
   DataLoader loader(windows, options);
   const double first = run.train(loader, 1, 4);
   const double half = run.train(loader, steps, 4);
-  save_checkpoint("gpt.ckpt", run.model, run.optimizer);
+  save_checkpoint("gpt.ckpt", run.model, run.optimizer, loader);
 
   Run resumed(vocabulary.size());
-  load_checkpoint("gpt.ckpt", resumed.model, resumed.optimizer);
   DataLoader rest(windows, options);
+  load_checkpoint("gpt.ckpt", resumed.model, resumed.optimizer, rest);
   const double last = resumed.train(rest, steps, 4);
   fmt::print("loss {:.3f} -> {:.3f} -> {:.3f}\n{}\n", first, half, last,
              generate(resumed.model, vocabulary, 40));

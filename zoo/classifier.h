@@ -5,7 +5,6 @@
 #include <lilith/train.h>
 
 #include <chrono>
-#include <filesystem>
 
 #include "common.h"
 
@@ -30,8 +29,7 @@ TrainReport train_classifier(const std::string& name, const TrainArgs& args, std
                                .seed = args.seed,
                                .checkpoint = checkpoint_path(args),
                                .resume = args.resume});
-  if (!args.out.empty())
-    save(net, (std::filesystem::path(args.out) / "model.safetensors").string());
+  if (!args.out.empty()) save(net, out_path(args, "model.safetensors"));
   write_curves(args, history, name);
   TrainReport report = make_report(name, digits.name, args, history);
   if (!history.interrupted)

@@ -36,9 +36,12 @@ void prepare_out(const std::string& folder) {
                error ? error.message() : "it is a file");
 }
 
+std::string out_path(const TrainArgs& args, const std::string& file) {
+  return (std::filesystem::path(args.out) / file).string();
+}
+
 std::string checkpoint_path(const TrainArgs& args) {
-  return args.out.empty() ? ""
-                          : (std::filesystem::path(args.out) / "checkpoint.safetensors").string();
+  return args.out.empty() ? "" : out_path(args, "checkpoint.safetensors");
 }
 
 namespace {
@@ -70,19 +73,18 @@ void add_charts(const History& history, const std::string& title, std::vector<Ch
 
 void write_curves(const TrainArgs& args, const History& history, const std::string& title) {
   if (args.out.empty() || history.rows.empty()) return;
-  const std::filesystem::path out = args.out;
-  history.save_csv((out / "metrics.csv").string());
+  history.save_csv(out_path(args, "metrics.csv"));
   std::vector<Chart> charts;
   add_charts(history, title, &charts);
-  draw_charts(charts).save_png((out / "curves.png").string());
+  draw_charts(charts).save(out_path(args, "curves.png"));
 }
 
 void write_curves(const TrainArgs& args, const std::vector<NamedHistory>& runs,
                   const std::string& title) {
   if (args.out.empty()) return;
-  const std::filesystem::path out = args.out;
   std::vector<Chart> charts;
-  std::ofstream csv(out / "metrics.csv");
+  const std::string table = out_path(args, "metrics.csv");
+  std::ofstream csv(table);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto& [name, history] = runs[i];
     std::istringstream lines(history.csv());
@@ -92,8 +94,8 @@ void write_curves(const TrainArgs& args, const std::vector<NamedHistory>& runs,
     if (!history.rows.empty()) add_charts(history, title + ", " + name, &charts);
   }
   csv.close();
-  LILITH_CHECK(!csv.fail(), "{}: cannot write {}", title, (out / "metrics.csv").string());
-  if (!charts.empty()) draw_charts(charts).save_png((out / "curves.png").string());
+  LILITH_CHECK(!csv.fail(), "{}: cannot write {}", title, table);
+  if (!charts.empty()) draw_charts(charts).save(out_path(args, "curves.png"));
 }
 
 TrainReport make_report(const std::string& model, const std::string& data, const TrainArgs& args,

@@ -19,6 +19,8 @@ DigitData load_digits(const std::string& folder, std::uint64_t seed = 0);
 
 /// Makes the folder of --out where there is one; Error when that fails.
 void prepare_out(const std::string& folder);
+/// A file in --out.
+std::string out_path(const TrainArgs& args, const std::string& file);
 /// The checkpoint of a run in --out; empty without a folder.
 std::string checkpoint_path(const TrainArgs& args);
 /// One of the fits of a training run.

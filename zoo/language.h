@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <numbers>
 #include <set>
 
@@ -68,8 +67,7 @@ TrainReport train_language(const std::string& name, const TrainArgs& args, const
            .seed = args.seed,
            .checkpoint = checkpoint_path(args),
            .resume = args.resume});
-  if (!args.out.empty())
-    save(net, (std::filesystem::path(args.out) / "model.safetensors").string());
+  if (!args.out.empty()) save(net, out_path(args, "model.safetensors"));
   write_curves(args, history, name);
   TrainReport report = make_report(name, text.name, args, history);
   if (!history.interrupted) {

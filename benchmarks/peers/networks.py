@@ -1,5 +1,5 @@
 """Forward passes of real networks: Lilith, PyTorch and ONNX Runtime in turn, from the same weights; checks
-that they agree and prints a table. `pip install torchvision==0.29.2` beside what setup installs."""
+that they agree and prints a table."""
 
 import argparse
 import json

@@ -202,10 +202,11 @@ std::pair<Tensor, std::vector<Tensor>> histogramdd_of(const Tensor& points,
 
 Tensor points_of(const Arg& x, std::size_t dims) {
   const Tensor t = floats_of("histogramdd", x);
-  LILITH_CHECK(t.ndim() == 2 && t.shape()[1] == static_cast<I>(dims),
+  const I each = static_cast<I>(dims);
+  LILITH_CHECK(t.ndim() >= 2 && t.shape()[t.ndim() - 1] == each,
                "histogramdd: x is {} and there are bins of {} dimensions; need points [n, {}]",
                t.aval().str(), dims, dims);
-  return t;
+  return make_reshape(t, {each == 0 ? 0 : t.numel() / each, each});
 }
 
 }  // namespace
@@ -214,8 +215,8 @@ std::pair<Tensor, std::vector<Tensor>> histogramdd(const Arg& x, const IntList& 
                                                    const HistogramDdOptions& options) {
   LocScope scope(x.loc());
   const Tensor given = x.tensor();
-  const std::size_t dims = bins.size() == 1 && given.ndim() == 2
-                               ? static_cast<std::size_t>(given.shape()[1])
+  const std::size_t dims = bins.size() == 1 && given.ndim() >= 2
+                               ? static_cast<std::size_t>(given.shape()[given.ndim() - 1])
                                : bins.size();
   const Tensor points = points_of(x, dims);
   LILITH_CHECK(options.range.empty() || options.range.size() == 2 * dims,

@@ -274,7 +274,9 @@ Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLL
 Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
                          const GaussianNLLLossOptions& opt) {
   LocScope scope(input.loc());
-  const Pair o = pair("gaussian_nll_loss", input, target);
+  const Shape& shape = input.tensor().shape();
+  const Arg spread(broadcast_into("gaussian_nll_loss", "target", target, shape));
+  const Pair o = wide_pair("gaussian_nll_loss", input, spread);
   Tensor v = make_cast(var, o.a.dtype());
   // One variance for the last dimension, or for all.
   Shape leading = o.a.shape();

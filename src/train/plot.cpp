@@ -1,11 +1,17 @@
+#include "lilith/plot.h"
+
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
-#include "lilith/plot.h"
+#include "train/canvas.h"
 
 namespace lilith {
 namespace {
 
+using train::Align, train::Canvas, train::Color, train::Font;
+
+constexpr Font kSmall{11, false}, kLarge{14, true};
 constexpr Color kInk{60, 60, 68}, kGrid{228, 228, 234}, kAxis{120, 120, 130}, kTitle{30, 30, 36};
 // Told apart by people with the usual kinds of colour blindness too (Okabe and Ito).
 constexpr Color kColors[] = {
@@ -41,21 +47,21 @@ std::string tick_label(double value, double step) {
   return fmt::format("{:.{}f}", value, digits);
 }
 
-// One panel: maps the data's ranges onto a rectangle of the raster.
+// One panel: maps the data's ranges onto a rectangle of the canvas.
 class Panel {
  public:
-  Panel(Raster& raster, const Chart& chart, int x, int y, int width, int height)
-      : raster_(raster), chart_(chart), x_(x), y_(y), width_(width), height_(height) {
+  Panel(Canvas& canvas, const Chart& chart, double x, double width, double height)
+      : canvas_(canvas), chart_(chart), x_(x) {
     find_ranges();
     // The widest label decides where the axis stands.
-    int label = 0;
-    for (double v = y_range_.low; v <= y_range_.high + y_range_.step / 2; v += y_range_.step) {
-      label = std::max(label, Raster::text_width(tick_label(v, y_range_.step)));
-    }
-    left_ = x_ + label + 34;
-    right_ = x_ + width_ - 22;
-    top_ = y_ + 40;
-    bottom_ = y_ + height_ - 48;
+    double label = 0;
+    each_tick(y_range_, y_range_.low, [&](double v) {
+      label = std::max(label, canvas.text_width(tick_label(v, y_range_.step), kSmall));
+    });
+    left_ = std::round(x + label + 36);
+    right_ = x + width - 22;
+    top_ = 40;
+    bottom_ = height - 48;
   }
 
   void draw() {
@@ -68,22 +74,33 @@ class Panel {
  private:
   static Color color_of(std::size_t i) { return kColors[i % std::size(kColors)]; }
 
+  static void each_tick(const Range& range, double first, const std::function<void(double)>& f) {
+    for (int k = 0; first + k * range.step <= range.high + range.step * 1e-6; ++k)
+      f(first + k * range.step);
+  }
+  static void each_point(const Series& s, const std::function<void(double, double)>& f) {
+    for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i)
+      if (std::isfinite(s.x[i]) && std::isfinite(s.y[i])) f(s.x[i], s.y[i]);
+  }
+
   void find_ranges() {
     double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
-    for (const Series& s : chart_.series) {
-      for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
-        if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) continue;
-        x0 = std::min(x0, s.x[i]), x1 = std::max(x1, s.x[i]);
-        y0 = std::min(y0, s.y[i]), y1 = std::max(y1, s.y[i]);
-      }
-    }
+    bool is_whole = true;
+    for (const Series& s : chart_.series)
+      each_point(s, [&](double x, double y) {
+        x0 = std::min(x0, x), x1 = std::max(x1, x);
+        y0 = std::min(y0, y), y1 = std::max(y1, y);
+        is_whole &= x == std::floor(x);
+      });
     if (x0 > x1) x0 = 0, x1 = 1, y0 = 0, y1 = 1;
     x_range_ = round_range(x0, x1, 6);
     y_range_ = round_range(y0, y1, 5);
-    // Epochs are whole; the curve spans the width, the ticks stand at whole numbers within.
-    x_range_.step = std::max(1.0, std::round(x_range_.step));
-    x_range_.low = x1 > x0 ? x0 : x0 - 1;
-    x_range_.high = x1 > x0 ? x1 : x0 + 1;
+    // Of epochs the curve spans the width, and the ticks stand at whole numbers within.
+    if (is_whole) {
+      x_range_.step = std::max(1.0, std::round(x_range_.step));
+      x_range_.low = x1 > x0 ? x0 : x0 - 1;
+      x_range_.high = x1 > x0 ? x1 : x0 + 1;
+    }
   }
 
   double px(double v) const {
@@ -94,95 +111,103 @@ class Panel {
   }
 
   void draw_axes() {
-    for (double v = y_range_.low; v <= y_range_.high + y_range_.step / 2; v += y_range_.step) {
-      const int y = static_cast<int>(std::lround(py(v)));
-      raster_.fill(left_, y, right_ - left_ + 1, 1, kGrid);
-      raster_.fill(left_ - 4, y, 4, 1, kAxis);
-      const std::string label = tick_label(v, y_range_.step);
-      raster_.text(left_ - 8 - Raster::text_width(label), y - 3, label, kInk);
-    }
+    each_tick(y_range_, y_range_.low, [&](double v) {
+      const double y = std::round(py(v));
+      canvas_.fill(left_, y, right_ - left_ + 1, 1, kGrid);
+      canvas_.fill(left_ - 4, y, 4, 1, kAxis);
+      canvas_.text(left_ - 8, y + 4, tick_label(v, y_range_.step), kSmall, Align::Right, kInk);
+    });
     const double step = x_range_.step;
-    for (double v = std::ceil(x_range_.low / step) * step; v <= x_range_.high + 1e-9; v += step) {
-      const int x = static_cast<int>(std::lround(px(v)));
-      raster_.fill(x, top_, 1, bottom_ - top_, kGrid);
-      raster_.fill(x, bottom_, 1, 5, kAxis);
-      const std::string label = tick_label(v, step);
-      raster_.text(x - Raster::text_width(label) / 2, bottom_ + 9, label, kInk);
-    }
-    raster_.fill(left_, top_, 1, bottom_ - top_ + 1, kAxis);
-    raster_.fill(left_, bottom_, right_ - left_ + 1, 1, kAxis);
-    const int middle = (left_ + right_) / 2;
-    raster_.text(middle - Raster::text_width(chart_.title, 2) / 2, y_ + 12, chart_.title, kTitle,
-                 2);
-    raster_.text(middle - Raster::text_width(chart_.x_label) / 2, bottom_ + 28, chart_.x_label,
-                 kInk);
-    raster_.text_up(x_ + 10, (top_ + bottom_) / 2 + Raster::text_width(chart_.y_label) / 2,
-                    chart_.y_label, kInk);
+    each_tick(x_range_, std::ceil(x_range_.low / step - 1e-6) * step, [&](double v) {
+      const double x = std::round(px(v));
+      canvas_.fill(x, top_, 1, bottom_ - top_, kGrid);
+      canvas_.fill(x, bottom_, 1, 5, kAxis);
+      canvas_.text(x, bottom_ + 17, tick_label(v, step), kSmall, Align::Middle, kInk);
+    });
+    canvas_.fill(left_, top_, 1, bottom_ - top_ + 1, kAxis);
+    canvas_.fill(left_, bottom_, right_ - left_ + 1, 1, kAxis);
+    const double middle = (left_ + right_) / 2;
+    canvas_.text(middle, 24, chart_.title, kLarge, Align::Middle, kTitle);
+    canvas_.text(middle, bottom_ + 36, chart_.x_label, kSmall, Align::Middle, kInk);
+    canvas_.text_up(x_ + 16, (top_ + bottom_) / 2, chart_.y_label, kSmall, kInk);
   }
 
+  // What is not finite parts the line.
   void draw_series(const Series& s, Color color) {
-    bool has_last = false;
-    double last_x = 0, last_y = 0;
     const std::size_t n = std::min(s.x.size(), s.y.size());
+    std::vector<std::pair<double, double>> piece;
+    const auto end_piece = [&] {
+      if (!s.dots) canvas_.line(piece, 1.8, color);
+      piece.clear();
+    };
     for (std::size_t i = 0; i < n; ++i) {
-      if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) {
-        has_last = false;
-        continue;
-      }
-      const double x = px(s.x[i]), y = py(s.y[i]);
-      if (has_last) raster_.line(last_x, last_y, x, y, color, 2);
-      if (n <= 60) raster_.line(x, y, x, y, color, 5);
-      last_x = x, last_y = y, has_last = true;
+      if (std::isfinite(s.x[i]) && std::isfinite(s.y[i]))
+        piece.emplace_back(px(s.x[i]), py(s.y[i]));
+      else
+        end_piece();
     }
+    end_piece();
+    if (s.dots || n <= 60)
+      each_point(s,
+                 [&](double x, double y) { canvas_.dot(px(x), py(y), s.dots ? 1.4 : 2.8, color); });
   }
 
   // The legend stands in the corner, upper or lower right, that fewer points cross.
   void draw_legend() {
-    int width = 0;
-    for (const Series& s : chart_.series) width = std::max(width, Raster::text_width(s.name));
-    width += 40;
-    const int height = static_cast<int>(chart_.series.size()) * 15 + 7;
-    const int left = right_ - width - 8;
+    double width = 0;
+    for (const Series& s : chart_.series)
+      width = std::max(width, canvas_.text_width(s.name, kSmall));
+    width = std::ceil(width) + 42;
+    const double height = static_cast<double>(chart_.series.size()) * 16 + 8;
+    const double left = right_ - width - 8;
     int high = 0, low = 0;
-    for (const Series& s : chart_.series) {
-      for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
-        if (!std::isfinite(s.y[i]) || px(s.x[i]) < left - 10) continue;
-        high += py(s.y[i]) < top_ + height + 16;
-        low += py(s.y[i]) > bottom_ - height - 16;
-      }
-    }
-    int y = high <= low ? top_ + 8 : bottom_ - height - 8;
-    raster_.fill(left - 1, y - 1, width + 2, height + 2, kGrid);
-    raster_.fill(left, y, width, height, {255, 255, 255});
-    for (std::size_t i = 0; i < chart_.series.size(); ++i, y += 15) {
-      raster_.line(left + 8, y + 10, left + 26, y + 10, color_of(i), 2);
-      raster_.line(left + 17, y + 10, left + 17, y + 10, color_of(i), 5);
-      raster_.text(left + 33, y + 7, chart_.series[i].name, kInk);
+    for (const Series& s : chart_.series)
+      each_point(s, [&](double x, double y) {
+        if (px(x) < left - 10) return;
+        high += py(y) < top_ + height + 16;
+        low += py(y) > bottom_ - height - 16;
+      });
+    double y = high <= low ? top_ + 8 : bottom_ - height - 8;
+    canvas_.fill(left - 1, y - 1, width + 2, height + 2, kGrid);
+    canvas_.fill(left, y, width, height, {255, 255, 255});
+    for (std::size_t i = 0; i < chart_.series.size(); ++i, y += 16) {
+      if (!chart_.series[i].dots)
+        canvas_.line({{left + 8, y + 12}, {left + 26, y + 12}}, 1.8, color_of(i));
+      canvas_.dot(left + 17, y + 12, 2.8, color_of(i));
+      canvas_.text(left + 34, y + 16, chart_.series[i].name, kSmall, Align::Left, kInk);
     }
   }
 
-  Raster& raster_;
+  Canvas& canvas_;
   const Chart& chart_;
-  int x_, y_, width_, height_;
-  int left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
+  const double x_;
+  double left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
   Range x_range_, y_range_;
 };
 
+constexpr int kMostPixels = 32767;  // a side, of Cairo's images
+
 }  // namespace
 
-Raster draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height,
-                   SourceLocation loc) {
+Picture draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height,
+                    SourceLocation loc) {
   const LocScope scope(loc, nullptr);
   LILITH_CHECK(!charts.empty(), "draw_charts: no chart; need at least one");
   LILITH_CHECK(panel_width >= 200 && panel_height >= 150,
                "draw_charts: panels of {}x{}; need at least 200x150", panel_width, panel_height);
-  Raster raster(panel_width * static_cast<int>(charts.size()), panel_height);
-  int x = 0;
-  for (const Chart& chart : charts) {
-    Panel(raster, chart, x, 0, panel_width, panel_height).draw();
-    x += panel_width;
-  }
-  return raster;
+  const auto n = static_cast<int>(charts.size());
+  LILITH_CHECK(panel_width <= kMostPixels / n && panel_height <= kMostPixels,
+               "draw_charts: {} panels of {}x{}; all together have at most {} pixels a side", n,
+               panel_width, panel_height, kMostPixels);
+  const auto draw = [charts, panel_width, panel_height](Canvas& canvas) {
+    double x = 0;
+    for (const Chart& chart : charts) {
+      Panel(canvas, chart, x, panel_width, panel_height).draw();
+      x += panel_width;
+    }
+  };
+  return Picture(
+      std::make_shared<const train::Drawing>(train::Drawing{panel_width * n, panel_height, draw}));
 }
 
 }  // namespace lilith

@@ -100,7 +100,11 @@ TEST_F(FitErrors, Charts) {
   EXPECT_ERROR_HERE(draw_charts({}), "draw_charts: no chart; need at least one");
   EXPECT_ERROR_HERE(image_sheet(ones({5, 4, 3})),
                     "image_sheet: got f32[5,4,3]; need f32 [N,1,H,W] or [N,3,H,W]");
-  EXPECT_ERROR_HERE(Raster(0, 5), "Raster: 0x5 pixels; sizes are 1 to 32768");
+  EXPECT_ERROR_HERE(image_sheet(ones({1, 1, 4, 20000})),
+                    "image_sheet: 400022x12 pixels; need 1 to 32767 a side");
+  EXPECT_ERROR_HERE(
+      image_sheet(ones({1, 1, 4, 4})).save(path("x.gif")),
+      "save: " + path("x.gif") + " is no picture; need a name that ends in .png, .svg or .pdf");
   EXPECT_ERROR_HERE(History().save_csv(path("none/x.csv")),
                     "save_csv: cannot write " + path("none/x.csv"));
 }

@@ -1,5 +1,7 @@
 #include "parity/bind.h"
 
+#include "parity/modules.h"
+
 namespace lilith::parity {
 
 Table bindings() {
@@ -18,6 +20,15 @@ Table bindings() {
   bind_fft(table);
   bind_special(table);
   bind_sorting(table);
+  bind_variants(table);
+  bind_activation_modules(table);
+  bind_shape_modules(table);
+  bind_pool_modules(table);
+  bind_weighted_modules(table);
+  bind_norm_modules(table);
+  bind_recurrent_modules(table);
+  bind_transformer_modules(table);
+  bind_loss_modules(table);
   return table;
 }
 

@@ -39,5 +39,6 @@ void bind_decompositions(Table& table);
 void bind_fft(Table& table);
 void bind_special(Table& table);
 void bind_sorting(Table& table);
+void bind_variants(Table& table);
 
 }  // namespace lilith::parity

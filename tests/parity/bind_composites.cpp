@@ -108,12 +108,6 @@ void bind_integrals(Table& t) {
                [](const Arg& y, double dx, int d) { return cumulative_trapezoid(y, dx, d); });
   t["trapz"] = integral([](const Arg& y, const Tensor& x, int d) { return trapz(y, x, d); },
                         [](const Arg& y, double dx, int d) { return trapz(y, dx, d); });
-  t["gradient"] = [](const Call& c) {
-    if (c.is_list(-1, "spacing")) throw Unsupported("spacing is one number");
-    if (c.is_tensor(-1, "spacing")) throw Unsupported("spacing is one number");
-    return gradient(c.operand(0), c.real(-1, "spacing", 1), c.longs(-1, "dim", {}),
-                    c.integer(-1, "edge_order", 1));
-  };
 }
 
 }  // namespace

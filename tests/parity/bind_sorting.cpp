@@ -116,9 +116,6 @@ void bind_counts(Table& t) {
 }
 
 void bind_scatters(Table& t) {
-  t["scatter"] = [](const Call& c) {
-    return one(scatter(c.operand(0), dim_at(c, 1, 0), c.tensor(2, "index"), c.operand(3, "src")));
-  };
   for (const char* how : {"sum", "prod", "mean", "amax", "amin"})
     t[std::string("scatter_reduce__") + how] = [](const Call& c) {
       return one(scatter_reduce(c.operand(0), dim_at(c, 1, 0), c.tensor(2, "index"),

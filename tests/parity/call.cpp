@@ -31,28 +31,58 @@ bool is_tensor_json(const Json& value) { return value.is_object() && value.conta
 }  // namespace
 
 Call::Call(const Sample& sample, const GoldenFile& file, DType floating, Device device)
-    : sample_(sample), device_(device) {
-  collect(sample.args, file, floating);
-  collect(sample.kwargs, file, floating);
+    : sample_(sample),
+      args_(sample.args),
+      kwargs_(sample.kwargs),
+      floating_(floating),
+      device_(device) {
+  collect(args_, file);
+  collect(kwargs_, file);
+  for (const auto& [name, key] : sample.state.items())
+    state_[name] = file.at(key.get<std::string>()).tensor(floating).to(device);
+  ctor_ = std::shared_ptr<const Call>(new Call(*this, sample.ctor_args, sample.ctor_kwargs, file));
 }
 
-void Call::collect(const Json& value, const GoldenFile& file, DType floating) {
+Call::Call(const Call& of, const Json& args, const Json& kwargs, const GoldenFile& file)
+    : sample_(of.sample_),
+      args_(args),
+      kwargs_(kwargs),
+      floating_(of.floating_),
+      device_(of.device_) {
+  collect(args, file);
+  collect(kwargs, file);
+}
+
+Call Call::with_first(const Tensor& x) const {
+  Call other = *this;
+  other.inputs_.at(args_.at(0)["t"].get<std::string>()) = x;
+  return other;
+}
+
+void Call::collect(const Json& value, const GoldenFile& file) {
   if (is_tensor_json(value)) {
     const std::string key = value["t"];
-    inputs_.emplace(key, file.at(key).tensor(floating).to(device_));
+    inputs_.emplace(key, file.at(key).tensor(floating_).to(device_));
   } else if (value.is_structured()) {
-    for (const Json& item : value) collect(item, file, floating);
+    for (const Json& item : value) collect(item, file);
   }
+}
+
+const Json* Call::given(int position, const std::string& name) const {
+  if (position >= 0 && position < num_positional())
+    return &args_[static_cast<std::size_t>(position)];
+  const auto it = kwargs_.find(name);
+  return it != kwargs_.end() ? &it.value() : nullptr;
 }
 
 const Json* Call::find(int position, const std::string& name) const {
-  const Json* found = nullptr;
-  if (position >= 0 && position < num_positional()) {
-    found = &sample_.args[static_cast<std::size_t>(position)];
-  } else if (const auto it = sample_.kwargs.find(name); it != sample_.kwargs.end()) {
-    found = &it.value();
-  }
+  const Json* found = given(position, name);
   return found != nullptr && found->is_null() ? nullptr : found;
+}
+
+bool Call::is_none(int position, const std::string& name) const {
+  const Json* found = given(position, name);
+  return found != nullptr && found->is_null();
 }
 
 const Json& Call::json(int position, const std::string& name) const {
@@ -159,8 +189,9 @@ std::vector<int> Call::ints(int position, const std::string& name,
 }
 
 Tensor Call::differentiable(const std::string& key) const {
+  if (key.starts_with("gp.")) return parameters_.at(key.substr(3));
   const bool keyword = key.starts_with("gk.");
-  const Json* value = keyword ? &sample_.kwargs : &sample_.args;
+  const Json* value = keyword ? &kwargs_ : &args_;
   std::size_t at = keyword ? 3 : 2;
   while (at < key.size()) {
     std::size_t used = 0;

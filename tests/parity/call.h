@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,9 +15,15 @@ class Call {
  public:
   Call(const Sample& sample, const GoldenFile& file, DType floating, Device device);
 
-  int num_positional() const { return static_cast<int>(sample_.args.size()); }
+  std::size_t num_outs() const { return sample_.outs.size(); }
+  /// The same call of another first operand.
+  Call with_first(const Tensor& x) const;
+  DType floating() const { return floating_; }
+  int num_positional() const { return static_cast<int>(args_.size()); }
   /// Given, and not None.
   bool has(int position, const std::string& name = "") const;
+  /// Given, as None.
+  bool is_none(int position, const std::string& name) const;
 
   Tensor tensor(int position, const std::string& name = "") const;
   /// Undefined when absent or None.
@@ -45,17 +52,29 @@ class Call {
   bool is_text(int position, const std::string& name = "") const;
   const Json& json(int position, const std::string& name = "") const;
 
-  /// The input whose gradient a golden key ("g.1", "g.0.2", "gk.0") names.
+  /// Of a module: the arguments of its constructor, and its state.
+  const Call& ctor() const { return *ctor_; }
+  const std::map<std::string, Tensor>& state() const { return state_; }
+  /// What a parameter of the module is, for its gradient.
+  void note_parameter(const std::string& path, const Tensor& t) const { parameters_[path] = t; }
+
+  /// The input whose gradient a golden key ("g.1", "g.0.2", "gk.0", "gp.weight") names.
   Tensor differentiable(const std::string& key) const;
 
  private:
+  Call(const Call& of, const Json& args, const Json& kwargs, const GoldenFile& file);
+  const Json* given(int position, const std::string& name) const;
   const Json* find(int position, const std::string& name) const;
   const Tensor& by_key(const std::string& key) const;
-  void collect(const Json& value, const GoldenFile& file, DType floating);
+  void collect(const Json& value, const GoldenFile& file);
 
   const Sample& sample_;
+  const Json &args_, &kwargs_;
+  const DType floating_;
   const Device device_;
-  std::map<std::string, Tensor> inputs_;
+  std::map<std::string, Tensor> inputs_, state_;
+  mutable std::map<std::string, Tensor> parameters_;
+  std::shared_ptr<const Call> ctor_;
 };
 
 using Function = std::function<std::vector<Tensor>(const Call&)>;

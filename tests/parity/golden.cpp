@@ -112,6 +112,9 @@ GoldenFile::GoldenFile(const std::string& path) {
     sample.name = key;
     sample.args = entry.value("args", Json::array());
     sample.kwargs = entry.value("kwargs", Json::object());
+    sample.ctor_args = entry.value("ctor_args", Json::array());
+    sample.ctor_kwargs = entry.value("ctor_kwargs", Json::object());
+    sample.state = entry.value("state", Json::object());
     sample.outs = entry["outs"].get<std::vector<std::string>>();
     sample.cot = entry.value("cot", Json::object());
     sample.grad = entry.value("grad", Json::object());

@@ -33,6 +33,7 @@ struct Sample {
   Json args, kwargs;
   std::vector<std::string> outs;
   Json cot, grad;
+  Json ctor_args, ctor_kwargs, state;  // of a module
 };
 
 /// A safetensors file of golden results.

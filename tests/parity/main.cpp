@@ -12,6 +12,8 @@
 #include "parity/compare.h"
 #include "parity/gradients.h"
 #include "parity/jobs.h"
+#include "parity/optimizers.h"
+#include "parity/signs.h"
 #include "support/project_root.h"
 
 namespace lilith::parity {
@@ -92,18 +94,24 @@ struct Run {
   std::vector<std::string> labels;
 };
 
+/// "out.0", or "out.1.0" of a nested result.
+std::string key_of_out(const Sample& sample, std::size_t k) {
+  return sample.outs[k].substr(sample.outs[k].rfind('/') + 1);
+}
+
 Run prepare(const Sample& sample, const GoldenFile& file, const Function& function, DType floating,
             const Options& options) {
   const Call call(sample, file, floating, options.device);
   Run run{&sample, floating, function(call), {}, {}};
   std::vector<Tensor>& values = run.values;
+  turn_signs(sample, file, floating, values);
   if (values.size() != sample.outs.size()) {
     throw std::runtime_error(
         fmt::format("{} results, expected {}", values.size(), sample.outs.size()));
   }
   std::vector<Tensor> outputs, cotangents, inputs;
   for (std::size_t k = 0; k < sample.outs.size(); ++k) {
-    const auto it = sample.cot.find("out." + std::to_string(k));
+    const auto it = sample.cot.find(key_of_out(sample, k));
     if (it == sample.cot.end()) continue;
     outputs.push_back(values[k]);
     const Tensor ct = file.at(it->get<std::string>()).tensor(floating).to(values[k].dtype());
@@ -111,7 +119,7 @@ Run prepare(const Sample& sample, const GoldenFile& file, const Function& functi
   }
   for (std::size_t k = 0; k < sample.outs.size(); ++k) {
     run.expected.push_back(&file.at(sample.outs[k]));
-    run.labels.push_back("out." + std::to_string(k));
+    run.labels.push_back(key_of_out(sample, k));
   }
   const Caveat* caveat = caveat_of(sample);
   for (const auto& [key, stored] : sample.grad.items()) {
@@ -233,12 +241,34 @@ std::vector<std::filesystem::path> golden_files(const std::filesystem::path& fol
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string file = entry.path().filename().string();
-    if (file.ends_with(".safetensors") && (file.starts_with("core_") || file.starts_with("nn_"))) {
+    if (file.ends_with(".safetensors") &&
+        (file.starts_with("core_") || file.starts_with("nn_") || file.starts_with("modules"))) {
       paths.push_back(entry.path());
     }
   }
   std::sort(paths.begin(), paths.end());
   return paths;
+}
+
+/// The runs of optim.json and schedulers.json, on the host.
+void add_training_jobs(const std::filesystem::path& folder, const Options& options,
+                       std::map<std::string, Count>& counts, std::vector<Job>& jobs) {
+  using Runs = Count (*)(const std::string&, const std::string&);
+  const std::pair<const char*, Runs> files[] = {{"optim.json", run_optimizers},
+                                                {"schedulers.json", run_schedulers}};
+  for (const auto& [file, runs] : files) {
+    const std::string path = (folder / file).string();
+    if (options.device != cpu() || options.reference || !std::filesystem::exists(path)) continue;
+    std::set<std::string> names;
+    for (const Json& run : training_runs(path)) names.insert(name_of_run(run));
+    for (const std::string& name : names) {
+      if (!options.op.empty() && name != options.op) continue;
+      jobs.push_back({[path, name, runs] { return runs(path, name); },
+                      [&counts, name](std::optional<Count> count, const std::string& death) {
+                        counts[name] = count ? *count : Count{0, 1, 0, death};
+                      }});
+    }
+  }
 }
 
 int run_all(const std::filesystem::path& folder, const Options& options) {
@@ -259,6 +289,7 @@ int run_all(const std::filesystem::path& folder, const Options& options) {
            }});
     }
   }
+  add_training_jobs(folder, options, counts, jobs);
   run_jobs(std::move(jobs), options.op.empty());
   Count total;
   for (const auto& [op, count] : counts) {

@@ -5,7 +5,6 @@
 
 #include "lilith/metrics.h"
 #include "lilith/ops/create.h"
-#include "lilith/plot.h"
 #include "train/progress.h"
 
 namespace lilith {
@@ -59,33 +58,6 @@ TEST(Progress, FormatsLines) {
             "epoch 2/10 [==========          ] 300/600  loss 0.0500  accuracy 0.9800  10,000 "
             "samples/s  0:03 left");
   EXPECT_LE(progress_line(s, 3, 40).size(), 40u);
-}
-
-TEST(Charts, DrawEverySeries) {
-  const Chart chart{
-      "Loss", "epoch", "loss", {{"a", {1, 2, 3}, {3, 2, 1}}, {"b", {1, 2, 3}, {1, NAN, 3}}}};
-  const Raster raster = draw_charts({chart, Chart{"empty", "x", "y", {}}});
-  EXPECT_EQ(raster.width(), 1120);
-  int blue = 0, orange = 0;
-  for (int y = 0; y < raster.height(); ++y) {
-    for (int x = 0; x < raster.width(); ++x) {
-      blue += raster.at(x, y) == Color{0, 114, 178};
-      orange += raster.at(x, y) == Color{213, 94, 0};
-    }
-  }
-  EXPECT_GT(blue, 100);
-  EXPECT_GT(orange, 10);
-  EXPECT_THROW(draw_charts({}), Error);
-  EXPECT_THROW(raster.save_png("/nonexistent/x.png"), Error);
-  EXPECT_THROW(Raster(0, 5), Error);
-}
-
-TEST(Charts, LayImagesOut) {
-  const Raster sheet = image_sheet(ones({5, 1, 4, 3}), 3, 2, 1);
-  EXPECT_EQ(sheet.width(), 3 * (3 * 2 + 1) + 1);
-  EXPECT_EQ(sheet.height(), 2 * (4 * 2 + 1) + 1);
-  EXPECT_EQ(sheet.at(1, 1), (Color{255, 255, 255}));
-  EXPECT_THROW(image_sheet(ones({5, 4, 3})), Error);
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 
 #include "common.h"
 #include "dcgan/model.h"
@@ -39,7 +38,7 @@ void write_sheet(const Generator& generator, const Tensor& z, const TrainArgs& a
   Generator drawing = generator;
   test_mode(drawing);
   const Tensor sheet = (drawing(z) * 0.5 + 0.5).to(cpu());
-  image_sheet(sheet).save_png((std::filesystem::path(args.out) / "samples.png").string());
+  image_sheet(sheet).save(out_path(args, "samples.png"));
 }
 
 }  // namespace
@@ -91,8 +90,7 @@ TrainReport train_dcgan(const TrainArgs& args) {
     if (!args.out.empty()) write_sheet(generator, shown, args);
   }
   history.metric_name = "loss of the generator";
-  if (!args.out.empty())
-    save(generator, (std::filesystem::path(args.out) / "model.safetensors").string());
+  if (!args.out.empty()) save(generator, out_path(args, "model.safetensors"));
   write_curves(args, history, "dcgan");
   TrainReport report = make_report("dcgan", digits.name, args, history);
   if (const double loss = history.rows.back().metric; std::isfinite(loss))

@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <numbers>
 
 #include "common.h"
@@ -27,29 +26,29 @@ Dataset<2> moons(std::int64_t n) {
   return TensorDataset(points, (arange(n) % 2));
 }
 
-// A dot a point [N,2], those with y = 1 in another colour, within ±reach.
-Raster scatter(const Tensor& points, const Tensor& y, double reach) {
-  constexpr int kSide = 480;
-  Raster raster(kSide, kSide);
+// A dot a point [N,2], those with y = 1 in another colour.
+Picture scatter(const std::string& title, const Tensor& points, const Tensor& y) {
   const std::vector<float> at = points.to_vector<float>();
   const auto kinds = y.to_vector<std::int64_t>();
+  Series all[] = {{.dots = true}, {.dots = true}};
   for (std::size_t i = 0; i < kinds.size(); ++i) {
-    const auto pixel = [&](float v) {
-      return static_cast<int>(std::lround((v / reach + 1) * kSide / 2));
-    };
-    const Color color = kinds[i] == 1 ? Color{200, 60, 40} : Color{40, 80, 170};
-    raster.fill(pixel(at[2 * i]) - 1, kSide - pixel(at[2 * i + 1]) - 1, 3, 3, color);
+    Series& s = all[kinds[i]];
+    s.x.push_back(at[2 * i]);
+    s.y.push_back(at[2 * i + 1]);
   }
-  return raster;
+  all[0].name = "moon 0";
+  all[1].name = "moon 1";
+  Chart chart{title, "x", "y", {all[0]}};
+  if (!all[1].x.empty()) chart.series.push_back(all[1]);
+  return draw_charts({chart}, 480, 480);
 }
 
 void write_pictures(const RealNvp& net, const Dataset<2>& test, const TrainArgs& args) {
-  const std::filesystem::path out = args.out;
   const auto [x, y] = test.slice(0);
   const Tensor z = net(x).first, none = zeros({x.size(0)}, {.dtype = kInt64});
-  scatter(x, y, 2).save_png((out / "data.png").string());
-  scatter(net.inverse(randn_like(x)), none, 2).save_png((out / "samples.png").string());
-  scatter(z, y, 4).save_png((out / "inverse.png").string());
+  scatter("two moons", x, y).save(out_path(args, "data.png"));
+  scatter("samples", net.inverse(randn_like(x)), none).save(out_path(args, "samples.png"));
+  scatter("latent numbers", z, y).save(out_path(args, "inverse.png"));
 }
 
 }  // namespace
@@ -75,7 +74,7 @@ TrainReport train_realnvp(const TrainArgs& args) {
                                .resume = args.resume});
   const RealNvp on_host = to(cpu(), net);
   if (!args.out.empty()) {
-    save(net, (std::filesystem::path(args.out) / "model.safetensors").string());
+    save(net, out_path(args, "model.safetensors"));
     write_pictures(on_host, test, args);
   }
   write_curves(args, history, "realnvp");

@@ -4,7 +4,6 @@
 #include <lilith/train.h>
 
 #include <chrono>
-#include <filesystem>
 
 #include "common.h"
 #include "images.h"
@@ -39,8 +38,7 @@ TrainReport train_resnet(const TrainArgs& args) {
                    .seed = args.seed,
                    .checkpoint = checkpoint_path(args),
                    .resume = args.resume});
-    if (!args.out.empty())
-      save(net, (std::filesystem::path(args.out) / "model.safetensors").string());
+    if (!args.out.empty()) save(net, out_path(args, "model.safetensors"));
     write_curves(args, history, "resnet");
   }
   TrainReport report = make_report("resnet", images.name, args, history);

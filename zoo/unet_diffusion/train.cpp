@@ -5,7 +5,6 @@
 #include <lilith/train.h>
 
 #include <chrono>
-#include <filesystem>
 
 #include "common.h"
 #include "unet_diffusion/model.h"
@@ -44,10 +43,9 @@ TrainReport train_unet_diffusion(const TrainArgs& args) {
                                .checkpoint = checkpoint_path(args),
                                .resume = args.resume});
   if (!args.out.empty()) {
-    const std::filesystem::path out = args.out;
-    save(model, (out / "model.safetensors").string());
+    save(model, out_path(args, "model.safetensors"));
     if (!history.interrupted)
-      image_sheet(draw(model, 50, args.device)).save_png((out / "samples.png").string());
+      image_sheet(draw(model, 50, args.device)).save(out_path(args, "samples.png"));
   }
   write_curves(args, history, "unet-diffusion");
   TrainReport report = make_report("unet-diffusion", digits.name, args, history);

@@ -5,7 +5,6 @@
 #include <lilith/plot.h>
 
 #include <chrono>
-#include <filesystem>
 
 #include "bench_case.h"
 #include "vae/model.h"
@@ -24,8 +23,7 @@ void write_sheet(const Vae& vae, const Dataset<2>& test, const TrainArgs& args) 
     rows.push_back(x.slice(0, from, from + kColumns));
     rows.push_back(reconstructed.slice(0, from, from + kColumns));
   }
-  image_sheet(cat(rows, 0), kColumns)
-      .save_png((std::filesystem::path(args.out) / "reconstructions.png").string());
+  image_sheet(cat(rows, 0), kColumns).save(out_path(args, "reconstructions.png"));
 }
 
 }  // namespace
@@ -52,7 +50,7 @@ TrainReport train_vae(const TrainArgs& args) {
                                .checkpoint = checkpoint_path(args),
                                .resume = args.resume});
   if (!args.out.empty()) {
-    save(vae, (std::filesystem::path(args.out) / "model.safetensors").string());
+    save(vae, out_path(args, "model.safetensors"));
     write_sheet(vae, digits.test, args);
   }
   write_curves(args, history, "vae");

@@ -79,9 +79,10 @@ struct Reflections {
 
 Reflections reflections(const char* op, const Tensor& x, const Tensor& tau) {
   const std::int64_t k = tau.ndim() > 0 ? tau.size(-1) : 0;
-  LILITH_CHECK(tau.ndim() == x.ndim() - 1 && k <= x.size(-1) && x.size(-2) >= x.size(-1),
-               "{}: got {} and tau {}; need vectors [..., M, N] with M >= N, and up to N factors",
-               op, x.aval().str(), tau.aval().str());
+  LILITH_CHECK(
+      tau.ndim() == x.ndim() - 1 && k <= x.size(-1) && k <= x.size(-2),
+      "{}: got {} and tau {}; need vectors [..., M, N], and factors of up to M and N of them", op,
+      x.aval().str(), tau.aval().str());
   const Tensor columns = slice_dim(x, x.ndim() - 1, 0, k);
   const Tensor one = eye(x.size(-2), k, {.dtype = x.dtype(), .device = x.device()});
   const Tensor v = add(tril(columns, -1), one);
@@ -99,6 +100,8 @@ Tensor orgqr(const Arg& x, const Arg& tau) {
   LocScope scope(x.loc());
   const AutocastOff inside;
   const Tensor t = matrices_of("orgqr", x);
+  LILITH_CHECK(t.size(-2) >= t.size(-1), "orgqr: got {}; need vectors [..., M, N] with M >= N",
+               t.aval().str());
   const Reflections h = reflections("orgqr", t, widened(floating(tau)));
   const std::int64_t n = t.size(-1);
   const Tensor one =
@@ -229,11 +232,20 @@ LstsqResult lstsq(const Arg& A, const Arg& B, std::optional<Real> rcond) {
   if (vector) rhs = unsqueeze(rhs, -1);
   check_rows("lstsq", given, rhs);
   const auto [a, b] = one_batch("lstsq", given, rhs);
-  LILITH_CHECK(a.numel() > 0, "lstsq: got A {}; need elements", a.aval().str());
+  const DType dtype = A.tensor().dtype();
+  if (a.numel() == 0) {
+    Shape solution = b.shape(), batch = b.shape();
+    solution[b.ndim() - 2] = a.size(-1);
+    if (vector) solution.erase(b.ndim() - 1);
+    batch.erase(b.ndim() - 1);
+    batch.erase(b.ndim() - 2);
+    const Tensor none = make_full({0}, 0, dtype, a.device());
+    return {make_full(solution, 0, dtype, a.device()), none,
+            make_full(batch, 0, DType::I64, a.device()), none};
+  }
   const std::vector<Tensor> all = call_lstsq(a, b, rcond ? +*rcond : -1.0);
   Tensor residuals = make_full({0}, 0, a.dtype(), a.device());
   if (a.size(-2) > a.size(-1)) residuals = sum(square(sub(lilith::matmul(a, all[0]), b)), -2);
-  const DType dtype = A.tensor().dtype();
   return {narrowed(vector ? squeeze(all[0], -1) : all[0], dtype), narrowed(residuals, dtype),
           all[1], narrowed(all[2], dtype)};
 }
