@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "codegen/codegen.h"
+#include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
@@ -21,7 +22,6 @@
 #include "schedule/choose.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
-#include "tests/support/plan_runner.h"
 
 namespace {
 
@@ -237,7 +237,7 @@ void measure(const Case& c, int runs) {
   std::vector<float> want;
   double flops = 0;
   std::deque<schedule::Plan> plans;
-  std::deque<testing::PlanRunner> runners;
+  std::deque<PlanRunner> runners;
   for (std::size_t w = 0; w < ways.size(); ++w) {
     ways[w].ms = INFINITY;
     runners.emplace_back(plans.emplace_back(plan_of(g, w, &ways)), in);

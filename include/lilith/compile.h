@@ -178,6 +178,14 @@ struct CompiledStats {
   double compile_ms = 0;
 };
 
+/// What tuning a compiled function found; see lilith::tune.
+struct TuneReport {
+  std::int64_t measured = 0;           // kernels with several ways
+  std::int64_t changed = 0;            // those that take another one now
+  double before_ms = 0, after_ms = 0;  // the fastest run of the program
+  std::string str() const;
+};
+
 namespace detail {
 /// The type-erased part of a compiled function: one entry a signature.
 class CompiledBase {
@@ -211,6 +219,7 @@ class CompiledBase {
     CompiledImpl& impl_;
     CallState* state_;
   };
+  TuneReport tune(const ArgRef* args, std::size_t n, TraceTrampoline trace, void* context) const;
 
  private:
   std::shared_ptr<CompiledImpl> impl_;
@@ -235,29 +244,54 @@ class Compiled : public detail::CompiledBase {
                   "lilith: the compiled function cannot be called with these arguments: look at "
                   "their number and types; what it takes by non-const reference (Net& m) may be "
                   "neither const nor a temporary");
-    using R = std::decay_t<std::invoke_result_t<F&, detail::TracedArg<A>...>>;
+    using R = Result<A...>;
     static_assert(!std::is_arithmetic_v<R>,
                   "lilith: the compiled function returns a number, which would always be the one "
                   "of its first call: return a Tensor");
     if (runs_inline())
       return static_cast<R>(std::invoke(*f_, static_cast<detail::TracedArg<A>>(args)...));
-    const detail::ArgRef refs[sizeof...(A) + 1] = {detail::arg_ref(std::forward<A>(args))...,
+    return with_trace<A...>(
+        [&](const detail::ArgRef* refs, TraceTrampoline trace, void* context) {
+          const Call call(*this, refs, sizeof...(A), trace, context);
+          if constexpr (!std::is_void_v<R>) {
+            R result = reflect::copy_of(static_cast<detail::ResultOf<R>&>(call.prototype()).value);
+            call.fill(result);
+            return result;
+          }
+        },
+        args...);
+  }
+
+  /// See lilith::tune.
+  template <class... A>
+  TuneReport tune(A&&... args) const {
+    return with_trace<A...>(
+        [&](const detail::ArgRef* refs, TraceTrampoline trace, void* context) {
+          return CompiledBase::tune(refs, sizeof...(A), trace, context);
+        },
+        args...);
+  }
+
+ private:
+  template <class... A>
+  using Result = std::decay_t<std::invoke_result_t<F&, detail::TracedArg<A>...>>;
+
+  /// use(the arguments, what traces f on them, its context)
+  template <class... A, class Use>
+  decltype(auto) with_trace(const Use& use, std::remove_reference_t<A>&... args) const {
+    const detail::ArgRef refs[sizeof...(A) + 1] = {detail::arg_ref(static_cast<A&&>(args))...,
                                                    detail::arg_ref(kNone)};
-    auto trace = [&](detail::Tracer& t) { return detail::trace_call<R, F, A...>(t, *f_, args...); };
-    const Call call(
-        *this, refs, sizeof...(A),
+    auto trace = [&](detail::Tracer& t) {
+      return detail::trace_call<Result<A...>, F, A...>(t, *f_, args...);
+    };
+    return use(
+        refs,
         [](void* context, detail::Tracer& t) {
           return (*static_cast<decltype(trace)*>(context))(t);
         },
         &trace);
-    if constexpr (!std::is_void_v<R>) {
-      R result = reflect::copy_of(static_cast<detail::ResultOf<R>&>(call.prototype()).value);
-      call.fill(result);
-      return result;
-    }
   }
 
- private:
   static constexpr std::tuple<> kNone{};
   std::shared_ptr<F> f_;
 };

@@ -30,4 +30,5 @@
 #include "lilith/tensorboard.h"
 #include "lilith/train.h"
 #include "lilith/transforms.h"
+#include "lilith/tune.h"
 #include "lilith/vmap.h"

@@ -5,12 +5,16 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "core/env.h"
+#include "core/run_error.h"
 #include "eval/explain_page.h"
 #include "eval/lazy.h"
 #include "eval/program_cache.h"
+#include "eval/program_store.h"
 #include "eval/retrace.h"
 #include "eval/trace.h"
 #include "eval/trace_entry.h"
+#include "eval/tune.h"
 #include "ir/node.h"
 #include "ops/random_key.h"
 #include "runtime/fork.h"
@@ -27,6 +31,7 @@ using driver::Entry;
 struct CallState {
   driver::Signature signature;
   std::shared_ptr<Entry> entry;
+  std::shared_ptr<Program> program;  // the entry's, as it was when the call began
   std::vector<StoragePtr> inputs, outputs, hypers, keys;
   std::vector<char> donated;
   std::vector<Tensor> values;  // of the program's outputs
@@ -37,6 +42,7 @@ struct CallState {
   void clear() {
     inputs.clear();
     for (StoragePtr& s : outputs) s.reset();
+    program.reset();
     values.clear();
     passed.clear();
     results.clear();
@@ -94,6 +100,7 @@ class CompiledImpl {
     for (const auto& entry : at->second) {
       if (!entry->accepts(s.signature) || !each_binding(*entry, s, args, belong)) continue;
       entry->last_used.store(++clock_, std::memory_order_relaxed);
+      s.program = entry->program;
       return entry;
     }
     return nullptr;
@@ -104,6 +111,14 @@ class CompiledImpl {
     entry->last_used = ++clock_;
     entries_[entry->key].push_back(std::move(entry));
     ++count_;
+  }
+  void replace_program(Entry& entry, std::shared_ptr<Program> program) {
+    std::unique_lock lock(mutex_);
+    entry.program = std::move(program);
+  }
+  std::shared_ptr<Program> program_of(const Entry& entry) const {
+    std::shared_lock lock(mutex_);
+    return entry.program;
   }
   std::string explain() const {
     const runtime::Busy busy;
@@ -117,10 +132,10 @@ class CompiledImpl {
     const runtime::Busy busy;
     const LocScope::Fallback line(loc);  // as in a call
     std::vector<ProgramRecord> records;
-    for (const auto& entry : in_order_of_calls()) {
-      if (!entry->program) continue;
+    for (const auto& [entry, program] : in_order_of_calls()) {
+      if (!program) continue;
       const std::string title = loc.str() + ": " + entry->label;
-      for (ProgramRecord& r : record_program(title, entry->graph, *entry->program))
+      for (ProgramRecord& r : record_program(title, entry->graph, *program))
         records.push_back(std::move(r));
     }
     LILITH_CHECK(!records.empty(),
@@ -131,8 +146,8 @@ class CompiledImpl {
   CompiledStats stats() const {
     const runtime::Busy busy;
     const auto entries = in_order_of_calls();
-    if (entries.empty() || !entries.back()->program) return {};
-    const ProgramStats s = entries.back()->program->stats();
+    if (entries.empty() || !entries.back().second) return {};
+    const ProgramStats s = entries.back().second->stats();
     return {s.num_kernels, s.arena_bytes, s.compile_ms};
   }
 
@@ -146,15 +161,17 @@ class CompiledImpl {
   static constexpr std::size_t kMaxEntries = 64;
 
   // That of the last call comes last.
-  std::vector<std::shared_ptr<const Entry>> in_order_of_calls() const {
+  using Called = std::pair<std::shared_ptr<const Entry>, std::shared_ptr<const Program>>;
+  std::vector<Called> in_order_of_calls() const {
     std::shared_lock lock(mutex_);
-    std::vector<std::pair<std::uint64_t, std::shared_ptr<const Entry>>> found;
+    std::vector<std::pair<std::uint64_t, Called>> found;
     for (const auto& [key, list] : entries_)
-      for (const auto& entry : list) found.emplace_back(entry->last_used, entry);
+      for (const auto& entry : list)
+        found.emplace_back(entry->last_used, Called{entry, entry->program});
     std::sort(found.begin(), found.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<std::shared_ptr<const Entry>> entries;
-    for (auto& [used, entry] : found) entries.push_back(std::move(entry));
+    std::vector<Called> entries;
+    for (auto& [used, called] : found) entries.push_back(std::move(called));
     return entries;
   }
   void evict() {
@@ -211,12 +228,15 @@ void put(std::vector<StoragePtr>& scalars, std::size_t at, T value) {
   *static_cast<T*>(scalar->data()) = value;
 }
 
-void gather_inputs(CallState& s) {
+// Without `draws` random numbers are those of a key that nobody drew.
+void gather_inputs(CallState& s, bool draws) {
   const Entry& entry = *s.entry;
   for (std::size_t k = 0; k < s.signature.hypers.size(); ++k)
     put(s.hypers, k, HyperAccess::value(*s.signature.hypers[k]));
   for (std::size_t k = 0; k < entry.key_sources.size(); ++k)
-    put(s.keys, k, ops::take_host_key(entry.key_sources[k]));
+    put(s.keys, k,
+        draws ? ops::take_host_key(entry.key_sources[k])
+              : decltype(ops::take_host_key(entry.key_sources[k]))());
   for (const Entry::Input& in : entry.inputs) {
     switch (in.kind) {
       case Entry::Input::Slot:
@@ -260,10 +280,10 @@ void run_entry(CallState& s) {
   const Entry& entry = *s.entry;
   settle_inputs(s);
   for (std::size_t slot : entry.passed_slots) s.passed.push_back(*s.signature.slots[slot]);
-  if (entry.program) {
-    gather_inputs(s);
+  if (s.program) {
+    gather_inputs(s, true);
     s.outputs.resize(entry.output_avals.size());
-    driver::run_at(*entry.program, s.inputs, s.donated, s.outputs,
+    driver::run_at(*s.program, s.inputs, s.donated, s.outputs,
                    [&](std::size_t item) { return entry.lines.at(item); });
     driver::count_run(std::count(s.donated.begin(), s.donated.end(), 1));
     // Dead once it is replaced: else update takes it for the memory of a copy (optim/identity.h).
@@ -327,6 +347,7 @@ void find_or_trace(CompiledImpl& impl, CallState& s, std::span<const ArgRef> arg
   const auto trace = [&] {
     begin = driver::now_ms();
     s.entry = trace_entry(args, f);
+    s.program = s.entry->program;
     s.signature.read(args);  // what was made real before tracing belongs to it
   };
   if (!impl.changes) {
@@ -337,12 +358,14 @@ void find_or_trace(CompiledImpl& impl, CallState& s, std::span<const ArgRef> arg
     if (!s.entry) s.entry = impl.find(s, args);
     if (!s.entry || due) {
       const std::shared_ptr<Entry> before = std::move(s.entry);
+      const std::shared_ptr<Program> known = s.program;
       trace();
       s.entry->note_trace(begin);
       if (!before) return impl.insert(s.entry);
       if (before->structure == s.entry->structure) {
         before->note_trace(begin);
         s.entry = before;
+        s.program = known;
         return driver::count_hit();
       }
       if (!impl.changes.exchange(true)) say_what_changed(impl, *before, *s.entry);
@@ -351,6 +374,43 @@ void find_or_trace(CompiledImpl& impl, CallState& s, std::span<const ArgRef> arg
   }
   const std::lock_guard lock(impl.trace_mutex);
   trace();
+}
+
+TuneReport tune_entry(CompiledImpl& impl, CallState& s) {
+  Entry& entry = *s.entry;
+  if (!s.program) return {};
+  entry.tuned = true;
+  settle_inputs(s);
+  gather_inputs(s, false);
+  const auto options = driver::program_options(entry.graph, entry.program_key.precision);
+  Tuned tuned;
+  try {
+    tuned = tune_program(entry.graph, s.program, options, s.inputs);
+  } catch (const RunError& e) {
+    if (e.loc().site == 0) throw;
+    e.rethrow_at(entry.lines.at(e.loc().site - 1));
+  }
+  if (tuned.program) {
+    driver::ProgramCache::instance().replace(entry.program_key, tuned.program);
+    impl.replace_program(entry, tuned.program);
+  }
+  return tuned.report;
+}
+
+/// LILITH_TUNE, at the second call: the first one may be the only one.
+void tune_when_asked(CompiledImpl& impl, CallState& s) {
+  Entry& entry = *s.entry;
+  if (!env::flag("LILITH_TUNE") || !s.program || impl.changes) return;
+  if (!entry.was_called.exchange(true) || entry.tuned.exchange(true)) return;
+  if (is_tuned_on_disk(entry.graph,
+                       driver::program_options(entry.graph, entry.program_key.precision)))
+    return;
+  const TuneReport report = tune_entry(impl, s);
+  s.inputs.clear();
+  s.program = impl.program_of(entry);
+  if (env::debug(1, "tune"))
+    fmt::print(stderr, "tune: compile{}: {}\n", impl.loc ? " at " + impl.loc.str() : "",
+               report.str());
 }
 
 }  // namespace
@@ -376,6 +436,7 @@ CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t 
     const std::span<const ArgRef> all(args, n);
     s.signature.read(all);
     find_or_trace(impl_, s, all, [&](Tracer& t) { return trace(context, t); });
+    tune_when_asked(impl_, s);
     run_entry(s);
     each_binding(
         *s.entry, s, all,
@@ -387,6 +448,20 @@ CompiledBase::Call::Call(const CompiledBase& f, const ArgRef* args, std::size_t 
     impl_.release(state_);
     throw;
   }
+}
+
+TuneReport CompiledBase::tune(const ArgRef* args, std::size_t n, TraceTrampoline trace,
+                              void* context) const {
+  LILITH_CHECK(!runs_inline(),
+               "tune: it runs the function, which a trace or a grad cannot wait for");
+  const LocScope::Fallback line(impl_->loc);
+  const runtime::Busy busy;
+  const std::unique_ptr<CallState, std::function<void(CallState*)>> state(
+      impl_->acquire(), [&](CallState* s) { impl_->release(s); });
+  const std::span<const ArgRef> all(args, n);
+  state->signature.read(all);
+  find_or_trace(*impl_, *state, all, [&](Tracer& t) { return trace(context, t); });
+  return tune_entry(*impl_, *state);
 }
 
 CompiledBase::Call::~Call() { impl_.release(state_); }

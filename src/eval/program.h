@@ -9,6 +9,7 @@
 #include "lilith/graph.h"
 #include "lilith/precision.h"
 #include "runtime/storage.h"
+#include "schedule/options.h"
 
 namespace lilith::schedule {
 struct Plan;
@@ -32,6 +33,8 @@ struct ProgramOptions {
   Precision precision = lilith::precision();
   /// Whose code it may share, and what sizes make it differ. None: its kernels are its own.
   Family family = {};
+  /// Which ways its kernels take; null: the best by the model.
+  schedule::Pick pick = {};
 };
 
 /// What a program is made of, for `explain` and tests.

@@ -162,20 +162,31 @@ bool ProgramCache::has(const Key& key) {
   return by_key_.contains(key);
 }
 
+void ProgramCache::replace(const Key& key, std::shared_ptr<Program> program) {
+  const std::lock_guard lock(mutex_);
+  if (const auto at = by_key_.find(key); at != by_key_.end())
+    at->second->program = std::move(program);
+}
+
 void ProgramCache::clear() {
   std::lock_guard lock(mutex_);
   entries_.clear();
   by_key_.clear();
 }
 
-namespace {
-
-std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
-  if (env::eager()) return make_eager_program(g);
+ProgramOptions program_options(const Graph& g, Precision precision) {
   ProgramOptions options;
   options.precision = precision;
   options.donatable.assign(g.inputs().size(), 1);
   options.family = join_family(g);
+  return options;
+}
+
+namespace {
+
+std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
+  if (env::eager()) return make_eager_program(g);
+  const ProgramOptions options = program_options(g, precision);
   try {
     return find_or_make_program(g, options,
                                 [&] { return Program::compile(run_passes(g), options); });

@@ -32,6 +32,8 @@ class ProgramCache {
   std::shared_ptr<Program> get(const Request& request);
   std::shared_ptr<Program> get(const Key& key, const Graph& g);
   bool has(const Key& key);
+  /// For whoever asks from now on.
+  void replace(const Key& key, std::shared_ptr<Program> program);
   void clear();
   /// Whether this thread compiles a program now: others may wait for it.
   static bool is_making();
@@ -55,6 +57,9 @@ class ProgramCache {
   std::list<Entry> entries_;                                      // most recently used first
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key_;
 };
+
+/// What a graph of a trace is compiled with.
+ProgramOptions program_options(const Graph& g, Precision precision);
 
 /// Optimises and compiles; counts it. `before`: this thread's phases when the work began.
 std::shared_ptr<Program> compile_program(const Graph& g, Precision precision = lilith::precision(),

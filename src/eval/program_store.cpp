@@ -20,7 +20,7 @@
 namespace lilith {
 namespace {
 
-constexpr std::string_view kKind = "program";
+constexpr std::string_view kKind = "program", kTuned = "tuned";
 
 // A program that is found shows none of the stages it went through.
 bool is_watched() {
@@ -173,6 +173,14 @@ std::shared_ptr<Program> restore_program(std::string_view bytes, const Graph& g)
   }
 }
 
+bool store(const std::string& key, const Program& program) {
+  ByteWriter out;
+  std::string made_by;
+  if (!program.save(out, &made_by)) return false;
+  runtime::store_on_disk(kKind, key, out.take(), made_by);
+  return true;
+}
+
 }  // namespace
 
 std::shared_ptr<Program> find_or_make_program(
@@ -196,10 +204,19 @@ std::shared_ptr<Program> find_or_make_program(
     }
   }
   std::shared_ptr<Program> made = make();
-  ByteWriter out;
-  std::string made_by;
-  if (made->save(out, &made_by)) runtime::store_on_disk(kKind, key, out.take(), made_by);
+  store(key, *made);
   return made;
+}
+
+void keep_program(const Graph& g, const ProgramOptions& options, const Program& program,
+                  bool tuned) {
+  const std::string key = program_key(g, options);
+  if (!key.empty() && store(key, program) && tuned) runtime::store_on_disk(kTuned, key, "");
+}
+
+bool is_tuned_on_disk(const Graph& g, const ProgramOptions& options) {
+  const std::string key = program_key(g, options);
+  return !key.empty() && runtime::find_on_disk(kTuned, key) && runtime::find_on_disk(kKind, key);
 }
 
 }  // namespace lilith

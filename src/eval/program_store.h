@@ -19,4 +19,10 @@ std::shared_ptr<Program> find_or_make_program(
     const Graph& g, const ProgramOptions& options,
     const std::function<std::shared_ptr<Program>()>& make);
 
+/// Keeps a program in place of the one that is there; tuned: its ways were measured.
+void keep_program(const Graph& g, const ProgramOptions& options, const Program& program,
+                  bool tuned);
+/// Whether what is there was kept as tuned, by an earlier process too.
+bool is_tuned_on_disk(const Graph& g, const ProgramOptions& options);
+
 }  // namespace lilith

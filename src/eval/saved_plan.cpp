@@ -161,7 +161,7 @@ std::shared_ptr<CallPlan> read_call(ByteReader& in) {
 
 void write(ByteWriter& out, const LaunchPlan& l) {
   const auto& [kernel, loop, call, buffers, params, written, loc, what, how, cycles, next_best,
-               flops, bytes, barrier_before, single] = l;
+               flops, bytes, barrier_before, single, decision] = l;
   write(out, buffers);
   write(out, params);
   write(out, written);
@@ -172,6 +172,7 @@ void write(ByteWriter& out, const LaunchPlan& l) {
   for (const double x : {cycles, flops, bytes}) out.real(x);
   out.number(barrier_before);
   out.number(single);
+  out.number(decision);
   out.number(loop != nullptr);
   if (loop) write(out, *loop);
   out.number(call != nullptr);
@@ -190,6 +191,7 @@ LaunchPlan read_launch(ByteReader& in, const std::vector<Loc>& lines) {
   for (double* x : {&l.cycles, &l.flops, &l.bytes}) *x = in.real();
   l.barrier_before = in.number() != 0;
   l.single = in.number() != 0;
+  l.decision = static_cast<int>(in.number());
   if (in.number() != 0 && in.ok()) l.loop = std::make_shared<LoopPlan>(read_loop(in, lines));
   if (in.number() != 0 && in.ok()) l.call = read_call(in);
   return l;

@@ -336,6 +336,7 @@ std::shared_ptr<Entry> make_entry(std::span<const detail::ArgRef> args,
       "static); it has no value there. Return it from the function.");
   if (!builder.graph().outputs().empty())
     entry->program = ProgramCache::instance().get(builder.key(), builder.graph());
+  entry->program_key = builder.key();
   entry->graph = builder.graph();
   entry->key = session.signature().key;
   for (const Tensor& t : session.parameters())

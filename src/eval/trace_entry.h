@@ -35,9 +35,11 @@ struct Entry {
   std::vector<std::size_t> passed_slots;
   std::vector<std::pair<std::size_t, Output>> state;
   std::vector<Output> results;
-  std::shared_ptr<Program> program;  // null when nothing is computed
-  Graph graph;                       // that it was compiled from, with this function's lines
-  std::vector<Loc> lines;            // of the items of its canonical graph
+  std::shared_ptr<Program> program;  // null when nothing is computed; tuning replaces it
+  Key program_key;
+  std::atomic<bool> was_called{false}, tuned{false};  // or being tuned
+  Graph graph;             // that it was compiled from, with this function's lines
+  std::vector<Loc> lines;  // of the items of its canonical graph
   std::unique_ptr<detail::ResultBox> prototype;
   std::string label;
   Key structure;                  // of the trace, its constants too

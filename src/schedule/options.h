@@ -9,7 +9,8 @@
 namespace lilith::schedule {
 
 struct Choice;
-/// Which of the ways to compute a group is taken, by its number.
+/// Which of the ways to compute a group is taken, by its number. Asked in the order of the groups;
+/// not for those of loops' bodies.
 using Pick = std::function<std::size_t(const Group&, const std::vector<Choice>&)>;
 
 /// What a program is planned for.

@@ -65,6 +65,7 @@ struct LaunchPlan {
   double bytes = 0;
   bool barrier_before = false;  // it touches what a launch since the last barrier touched
   bool single = false;          // too small to share: one thread runs it
+  int decision = -1;            // which choice of a way it comes of, in order
 };
 
 /// A scheduled program: launches in order, over buffers.

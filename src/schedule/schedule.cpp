@@ -28,14 +28,19 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
     return make_plan(body, {.target = options.target,
                             .donated = {},
                             .guard_bytes = 0,
-                            .pick = options.pick,
+                            .pick = {},
                             .constant = std::move(constant),
                             .varying = options.varying});
   };
   if (options.target.isa != Isa::Baseline) builder.varying = options.varying;  // which has no masks
   builder.varied = options.varying;
   const std::vector<Decision> decisions = choose(fusion.groups, backend, options.pick, &builder);
-  for (const Decision& d : decisions) emit(d, &builder);
+  for (std::size_t k = 0; k < decisions.size(); ++k) {
+    const std::size_t first = builder.plan.launches.size();
+    emit(decisions[k], &builder);
+    for (std::size_t l = first; l < builder.plan.launches.size(); ++l)
+      builder.plan.launches[l].decision = static_cast<int>(k);
+  }
   Plan plan = std::move(builder).finish(g);
   phase.emplace(Phase::Memory);
   const std::optional<GpuTarget>& gpu = options.target.gpu;

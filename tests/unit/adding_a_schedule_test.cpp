@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "codegen/codegen.h"
+#include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/compile.h"
 #include "lilith/graph.h"
@@ -13,7 +14,6 @@
 #include "schedule/fusion/fusion.h"
 #include "schedule/memory_plan.h"
 #include "schedule/rewrite/prepare.h"
-#include "support/plan_runner.h"
 
 namespace lilith {
 namespace {
@@ -101,7 +101,7 @@ TEST(AddingASchedule, AWayOfOnesOwnIsChosenAndRuns) {
   for (const kir::Stmt& s : plan.launches[0].kernel.body) EXPECT_EQ(s.kind, kir::Stmt::Kind::Store);
 
   const std::vector<StoragePtr> in = {x.node()->storage()};
-  testing::PlanRunner runner(plan, in);
+  PlanRunner runner(plan, in);
   runner.run();
   const auto* got = static_cast<const float*>(runner.outputs[0]->data());
   const std::vector<float> want = f(x).to_vector<float>();

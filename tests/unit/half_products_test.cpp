@@ -6,6 +6,7 @@
 #include <map>
 
 #include "codegen/codegen.h"
+#include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
@@ -13,7 +14,6 @@
 #include "schedule/cpu/contraction/packed_sums.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
-#include "support/plan_runner.h"
 
 namespace lilith {
 namespace {
@@ -100,7 +100,7 @@ std::string expect_all_ways_agree(const Case& c, DType dtype, const schedule::Ta
       return w;
     };
     const schedule::Plan plan = schedule::make_plan(g, options);
-    testing::PlanRunner runner(plan, in);
+    PlanRunner runner(plan, in);
     runner.run();
     all += how + "; ";
     const auto* got = static_cast<const float*>(runner.outputs[0]->data());
@@ -151,7 +151,7 @@ TEST(HalfProducts, BytesAreExactInI32) {
         return w;
       };
       const schedule::Plan plan = schedule::make_plan(g, options);
-      testing::PlanRunner runner(plan, in);
+      PlanRunner runner(plan, in);
       runner.run();
       all += how + "; ";
       const auto* got = static_cast<const int*>(runner.outputs[0]->data());
@@ -194,7 +194,7 @@ TEST(HalfProducts, PairsRoundAsFmas) {
     };
     const schedule::Plan plan = schedule::make_plan(g, options);
     const std::vector<StoragePtr> in = {a.node()->storage(), b.node()->storage()};
-    testing::PlanRunner runner(plan, in);
+    PlanRunner runner(plan, in);
     runner.run();
     const auto* got = static_cast<const float*>(runner.outputs[0]->data());
     return std::vector<float>(got, got + 40 * 64);

@@ -5,13 +5,13 @@
 #include <cmath>
 
 #include "codegen/codegen.h"
+#include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
 #include "schedule/choose.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
-#include "support/plan_runner.h"
 
 namespace lilith {
 namespace {
@@ -251,7 +251,7 @@ std::string expect_all_ways_agree(const Case& c, DType dtype, const schedule::Ta
   for (std::size_t w = 0; w < ways; ++w) {
     schedule::Plan plan;
     ways = ways_of(g, target, w, &plan);
-    testing::PlanRunner runner(plan, in);
+    PlanRunner runner(plan, in);
     runner.run();
     std::string how;
     for (const auto& l : plan.launches) how += l.how + "; ";
@@ -311,7 +311,7 @@ TEST(ProductWays, ASumOverNothingIsZero) {
   const Graph g = trace([](const Tensor& x, const Tensor& y) { return matmul(x, y); }, a, b);
   schedule::Plan plan;
   ways_of(g, this_machine(), 0, &plan);
-  testing::PlanRunner runner(plan, in);
+  PlanRunner runner(plan, in);
   runner.run();
   const auto* got = static_cast<const float*>(runner.outputs[0]->data());
   for (int k = 0; k < 64 * 48; ++k) ASSERT_EQ(got[k], 0) << k;

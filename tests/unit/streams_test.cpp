@@ -4,12 +4,12 @@
 #include <cstring>
 
 #include "codegen/codegen.h"
+#include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
-#include "support/plan_runner.h"
 
 namespace lilith {
 namespace {
@@ -59,7 +59,7 @@ TEST(Streams, ChangeNoBit) {
   const std::vector<StoragePtr> in = {x.node()->storage()};
   const schedule::Plan streamed = plan_of(g, kSmall), usual = plan_of(g, kLarge);
   EXPECT_TRUE(streams(streamed));
-  testing::PlanRunner a(streamed, in), b(usual, in);
+  PlanRunner a(streamed, in), b(usual, in);
   a.run();
   b.run();
   for (std::size_t k = 0; k < a.outputs.size(); ++k)

@@ -64,6 +64,9 @@ TEST(WarmStartChild, DISABLED_Trains) {
   }
   const auto f = compile([](const Tensor& a) { return softmax(a * 2.0, 1).sum({0}); });
   std::printf("child: compiled %016lx\n", bits_of(f(x.flatten(1))));
+  const auto gram = compile([](const Tensor& a) { return matmul(a, a.t()); });
+  for (int call = 0; call < 2; ++call)
+    std::printf("child: gram %016lx\n", bits_of(gram(x.flatten(1))));
   const auto rows = [](const LSTM& m, const Tensor& x) { return m(x).output.sum(); };
   std::printf("child: loop %016lx\n",
               bits_of(grad(rows, LSTM{4, 5}, randn({7, 2, 4})).second.weights[0].weight_hh));
@@ -160,6 +163,16 @@ TEST_F(WarmStartTest, TheSecondProcessHasTheSameBitsWithoutLlvm) {
   EXPECT_EQ(warm.said, off.said);
   EXPECT_EQ(cold.said, off.said);
   EXPECT_NE(off.said.find("index_select: index 6 is out of range"), std::string::npos) << off.said;
+}
+
+TEST_F(WarmStartTest, WhatWasTunedIsKept) {
+  const Outcome off = run_child("off");
+  const Outcome cold = run_child(cache_, "LILITH_TUNE=1");
+  EXPECT_EQ(cold.said, off.said);
+  const Outcome warm = run_child(cache_, "LILITH_TUNE=1");
+  EXPECT_EQ(warm.said, off.said);
+  EXPECT_FALSE(warm.llvm);
+  EXPECT_EQ(warm.stored, 0);
 }
 
 // Another instruction set, another number of threads, other passes: programs of their own.

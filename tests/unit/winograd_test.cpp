@@ -6,6 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "core/env.h"
+#include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
@@ -13,7 +14,6 @@
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
 #include "support/opencl.h"
-#include "support/plan_runner.h"
 
 namespace lilith {
 namespace {
@@ -70,7 +70,7 @@ schedule::Plan plan_with(const Graph& g, const schedule::Target& target, const s
 
 std::vector<float> run(const schedule::Plan& plan, const Tensor& a, const Tensor& b) {
   const std::vector<StoragePtr> in = {a.node()->storage(), b.node()->storage()};
-  testing::PlanRunner runner(plan, in);
+  PlanRunner runner(plan, in);
   runner.run();
   const auto* got = static_cast<const float*>(runner.outputs[0]->data());
   return {got, got + runner.outputs[0]->bytes() / sizeof(float)};

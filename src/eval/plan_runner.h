@@ -5,22 +5,22 @@
 #include "eval/launcher.h"
 #include "eval/placement.h"
 
-namespace lilith::testing {
+namespace lilith {
 
-/// Runs a plan as a compiled program does, launch by launch.
+/// Runs a plan for the CPU as a compiled program does, launch by launch.
 class PlanRunner {
  public:
   /// Both outlive it.
   PlanRunner(const schedule::Plan& plan, const std::vector<StoragePtr>& inputs)
       : plan_(plan), inputs_(inputs), launcher_(make_cpu_launcher(plan)), placement_(plan, 0) {
     instance_.buffers.resize(plan.buffers.size());
-    if (plan.arena_bytes > 0) arena_ = Storage::allocate(plan.arena_bytes);
   }
 
   /// The milliseconds of each launch.
   std::vector<double> run() {
+    const StoragePtr arena = plan_.arena_bytes ? Storage::allocate(plan_.arena_bytes) : nullptr;
     outputs.assign(plan_.outputs.size(), nullptr);
-    placement_.place(instance_, arena_, inputs_, {}, outputs);
+    placement_.place(instance_, arena, inputs_, {}, outputs);
     return launcher_->run_timed(instance_);
   }
 
@@ -32,7 +32,6 @@ class PlanRunner {
   std::unique_ptr<Launcher> launcher_;
   Placement placement_;
   Instance instance_;
-  StoragePtr arena_;
 };
 
-}  // namespace lilith::testing
+}  // namespace lilith
