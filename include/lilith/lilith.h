@@ -22,6 +22,8 @@
 #include "lilith/nn/adaptive.h"
 #include "lilith/nn/lazy.h"
 #include "lilith/ops.h"
+#include "lilith/ops/signal.h"
+#include "lilith/ops/spectra.h"
 #include "lilith/optim.h"
 #include "lilith/plot.h"
 #include "lilith/precision.h"

@@ -5,6 +5,7 @@
 #include "lilith/ops/nn.h"
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"
+#include "lilith/ops/shape.h"
 
 namespace lilith {
 
@@ -76,6 +77,7 @@ InstanceNorm<D>::InstanceNorm(Int num_features, const InstanceNormOptions& optio
 template <int D>
 Tensor InstanceNorm<D>::operator()(const Tensor& x, SourceLocation loc) {
   LocScope scope(loc);
+  if (x.ndim() == D + 1) return squeeze((*this)(unsqueeze(x, 0), loc), 0);  // one example
   check_rank(x, "InstanceNorm", D, false);
   const bool tracked = running_mean.defined();
   const Tensor out = instance_norm(x, running_mean, running_var, weight, bias, training || !tracked,

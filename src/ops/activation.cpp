@@ -3,8 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "ir/copy_first.h"
 #include "ir/op_registry.h"
-#include "ir/reference.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
@@ -48,11 +48,7 @@ const OpDef& softmax_vjp_op =
                             const Tensor off = sub(ct, broadcast_over(total, ct.shape(), dims));
                             return std::vector<Tensor>{Tensor(), mul(c.out, off)};
                           },
-                      .reference =
-                          [](RefCtx& c) {
-                            c.out.f = c.in[0]->f;
-                            c.out.i = c.in[0]->i;
-                          },
+                      .reference = ir::copy_first,
                       .cost = 0,
                       .batch = batch_by_dims({.some = "axes"})});
 

@@ -1,5 +1,5 @@
+#include "ir/copy_first.h"
 #include "ir/op_registry.h"
-#include "ir/reference.h"
 #include "lilith/lower.h"
 
 namespace lilith::ops {
@@ -19,11 +19,7 @@ OpDef first_input(std::string name, int arity) {
             return cts;
           },
       .lower = [](LowerCtx& c) { return c[0]; },
-      .reference =
-          [](RefCtx& c) {
-            c.out.f = c.in[0]->f;
-            c.out.i = c.in[0]->i;
-          },
+      .reference = ir::copy_first,
       .cost = 0,
       .pure = false,
   };

@@ -1,3 +1,4 @@
+#include "ir/copy_first.h"
 #include "ir/op_registry.h"
 #include "ops/define.h"
 
@@ -20,11 +21,7 @@ const OpDef& copy_to_op = register_builtin(
          },
      .vjp = [](const VjpCtx& c, const Tensor& ct) -> Cts { return {ct.to(c.in[0].device())}; },
      .lower = [](LowerCtx& c) { return c[0]; },
-     .reference =
-         [](RefCtx& c) {
-           c.out.f = c.in[0]->f;
-           c.out.i = c.in[0]->i;
-         },
+     .reference = ir::copy_first,
      .cost = 0});
 
 }  // namespace

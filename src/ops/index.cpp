@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/copy_first.h"
 #include "lilith/ops/elementwise.h"
 #include "ops/batch.h"
 #include "ops/define.h"
@@ -97,8 +98,7 @@ struct Scattering {
 void scatter_reference(RefCtx& c, const Scattering& rule) {
   const auto axis = static_cast<std::size_t>(c.attrs.integer("axis"));
   const Shape& shape = c.out.aval.shape;
-  c.out.f = c.in[0]->f;
-  c.out.i = c.in[0]->i;
+  ir::copy_first(c);
   if (shape.numel() == 0) return;
   for_each_index(c.in[1]->aval.shape, [&](Ints at, I k) {
     const auto j = static_cast<std::size_t>(k);

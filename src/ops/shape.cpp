@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/copy_first.h"
 #include "ops/batch.h"
 #include "ops/define.h"
 #include "ops/operand.h"
@@ -76,11 +77,7 @@ const OpDef& reshape_op = register_builtin(
        return {make_reshape(ct, c.in[0].shape())};
      },
      .lower = [](LowerCtx& c) { return c.element(0, reshape_index(c)); },
-     .reference =
-         [](RefCtx& c) {
-           c.out.f = c.in[0]->f;
-           c.out.i = c.in[0]->i;
-         },
+     .reference = ir::copy_first,
      .cost = 0,
      .batch = batch_by_dims({.each = {"shape"}})});
 

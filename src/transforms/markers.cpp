@@ -1,7 +1,7 @@
 #include "transforms/markers.h"
 
+#include "ir/copy_first.h"
 #include "ir/op_registry.h"
-#include "ir/reference.h"
 #include "ops/batch.h"
 #include "transforms/custom_rules.h"
 
@@ -9,11 +9,6 @@ namespace lilith::ir {
 namespace {
 
 Aval same_as_first(const InferCtx& c) { return c.in[0]; }
-
-void copy_first(RefCtx& c) {
-  c.out.f = c.in[0]->f;
-  c.out.i = c.in[0]->i;
-}
 
 void fill_with_one(RefCtx& c) {
   for (std::int64_t k = 0; k < c.out.aval.numel(); ++k) c.out.set(k, 1);

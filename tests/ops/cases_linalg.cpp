@@ -2,6 +2,7 @@
 
 #include "core/compute_dtype.h"
 #include "lilith/op_def.h"
+#include "lilith/ops/spectra.h"
 #include "ops/cases.h"
 
 // Linear algebra, Fourier transforms and special functions.
@@ -26,6 +27,7 @@ Tensor apart(const Tensor& x) {
 Tensor positive_definite(const Tensor& x) {
   return matmul(wide(x), transpose(wide(x), -2, -1)) + one_like(wide(x));
 }
+Tensor symmetric(const Tensor& x) { return apart(x) + transpose(apart(x), 0, 1); }
 Tensor total(const Tensor& x) { return (x * x).sum(); }
 
 const Operand kMatrix{{3, 3}}, kBatch{{2, 3, 3}}, kWide{{3, 4}}, kTall{{4, 3}};
@@ -115,6 +117,21 @@ std::vector<Case> factor_cases() {
          const Tensor a = apart(x[0]);
          const auto [w, v] = linalg::eigh(a + transpose(a, 0, 1));
          return total(v * v * w) + total(w * w * w) * 1e-4;
+       }},
+      {"eig",
+       {kMatrix},
+       [](const Ts& x) {
+         const auto [w, v] = linalg::eig(apart(x[0]));
+         return total((v * v).sum(-1) * (w * w).sum(-1)) * 1e-2;
+       }},
+      {"ldl_factor",
+       {kMatrix},
+       [](const Ts& x) { return linalg::ldl_factor(symmetric(x[0])).LD.isfinite(); }},
+      {"ldl_solve",
+       {kMatrix, {{3, 2}}},
+       [](const Ts& x) {
+         const auto [LD, pivots] = linalg::ldl_factor(symmetric(x[0]));
+         return linalg::ldl_solve(LD, pivots, wide(x[1])).isfinite();
        }},
   };
 }

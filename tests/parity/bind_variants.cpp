@@ -2,18 +2,15 @@
 #include <functional>
 
 #include "lilith/ops.h"
+#include "lilith/ops/signal.h"
+#include "lilith/ops/spectra.h"
 #include "parity/bind.h"
 
 // Other names and forms of operators that stand in the table already.
 namespace lilith::parity {
 namespace {
 
-Shape batch_of(const Tensor& matrices) {
-  Shape batch = matrices.shape();
-  batch.erase(batch.rank() - 1);
-  batch.erase(batch.rank() - 1);
-  return batch;
-}
+TensorOptions options_of(const Call& c) { return {.dtype = c.dtype(-1, "dtype", DType::F32)}; }
 
 int dim_at(const Call& c, int position, int otherwise) {
   return static_cast<int>(c.integer(position, "dim", otherwise));
@@ -140,13 +137,56 @@ void bind_systems(Table& t) {
     return one(linalg::pinv(matmul(c.tensor(0), transpose(c.tensor(1), -2, -1))));
   };
   t["linalg.solve_ex"] = [](const Call& c) -> std::vector<Tensor> {
-    const Tensor x = linalg::solve(c.operand(0), c.operand(1, "B"), c.flag(-1, "left", true));
-    return {x, zeros(batch_of(c.tensor(0)), {.dtype = DType::I32})};
+    const auto [x, info] =
+        linalg::solve_ex(c.operand(0), c.operand(1, "B"), c.flag(-1, "left", true));
+    return {x, info};
   };
   t["linalg.lu_factor_ex"] = [](const Call& c) -> std::vector<Tensor> {
     if (!c.flag(-1, "pivot", true)) throw Unsupported("lu without pivoting");
-    const auto [LU, pivots] = lu(c.operand(0));
-    return {LU, pivots, zeros(batch_of(c.tensor(0)), {.dtype = DType::I32})};
+    const auto [LU, pivots, info] = linalg::lu_factor_ex(c.operand(0));
+    return {LU, pivots, info};
+  };
+  t["linalg.ldl_factor"] = [](const Call& c) -> std::vector<Tensor> {
+    const auto [LD, pivots] = linalg::ldl_factor(c.operand(0));
+    return {LD, pivots};
+  };
+  t["linalg.ldl_factor_ex"] = [](const Call& c) -> std::vector<Tensor> {
+    const auto [LD, pivots, info] = linalg::ldl_factor_ex(c.operand(0));
+    return {LD, pivots, info};
+  };
+  t["linalg.ldl_solve"] = [](const Call& c) {
+    return one(linalg::ldl_solve(c.tensor(0), c.tensor(1), c.operand(2)));
+  };
+}
+
+void bind_windows(Table& t) {
+  using Plain = Tensor (*)(Int, bool, const TensorOptions&, SourceLocation);
+  const std::pair<const char*, Plain> plain[] = {
+      {"bartlett", signal::windows::bartlett}, {"blackman", signal::windows::blackman},
+      {"cosine", signal::windows::cosine},     {"hamming", signal::windows::hamming},
+      {"hann", signal::windows::hann},         {"nuttall", signal::windows::nuttall}};
+  for (const auto& [name, f] : plain)
+    t[std::string("signal.windows.") + name] = [f = f](const Call& c) {
+      return one(
+          f(c.integer(0, "M"), c.flag(-1, "sym", true), options_of(c), SourceLocation::current()));
+    };
+  using Shaped = Tensor (*)(Int, Real, bool, const TensorOptions&, SourceLocation);
+  const std::tuple<const char*, Shaped, const char*, double> shaped[] = {
+      {"exponential", signal::windows::exponential, "tau", 1},
+      {"gaussian", signal::windows::gaussian, "std", 1},
+      {"general_hamming", signal::windows::general_hamming, "alpha", 0.54},
+      {"kaiser", signal::windows::kaiser, "beta", 12}};
+  for (const auto& [name, f, key, otherwise] : shaped)
+    t[std::string("signal.windows.") + name] = [f = f, key = key,
+                                                otherwise = otherwise](const Call& c) {
+      if (c.has(-1, "center")) throw Unsupported("an exponential window's own center");
+      return one(f(c.integer(0, "M"), c.real(-1, key, otherwise), c.flag(-1, "sym", true),
+                   options_of(c), SourceLocation::current()));
+    };
+  t["signal.windows.general_cosine"] = [](const Call& c) {
+    return one(signal::windows::general_cosine(c.integer(0, "M"),
+                                               c.json(-1, "a").get<std::vector<double>>(),
+                                               c.flag(-1, "sym", true), options_of(c)));
   };
 }
 
@@ -158,6 +198,7 @@ void bind_variants(Table& t) {
   bind_forms(t);
   bind_transforms_of_reals(t);
   bind_systems(t);
+  bind_windows(t);
 }
 
 }  // namespace lilith::parity

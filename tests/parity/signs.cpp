@@ -27,10 +27,16 @@ void turn_signs(const Sample& sample, const GoldenFile& file, DType floating,
     values[1] = values[1] * signs_of(values[1], stored(1));
   const bool adjoint = op == "linalg.svd";
   if (!adjoint && op != "svd" && op != "svd_lowrank" && op != "pca_lowrank") return;
-  if (!fits(0) || !fits(2) || values[0].size(-1) != values[2].size(adjoint ? -2 : -1)) return;
-  const Tensor signs = signs_of(values[0], stored(0));
-  values[0] = values[0] * signs;
-  values[2] = values[2] * (adjoint ? transpose(signs, -2, -1) : signs);
+  if (!fits(0) || !fits(2)) return;
+  // Those that belong to a singular value turn together; what lies behind them turns alone.
+  const Tensor u = signs_of(values[0], stored(0));
+  const Tensor v = adjoint ? signs_of(transpose(values[2], -2, -1), transpose(stored(2), -2, -1))
+                           : signs_of(values[2], stored(2));
+  const auto count = values[1].size(-1);
+  const Tensor both = v.size(-1) == count ? u.slice(-1, 0, count)
+                                          : cat({u.slice(-1, 0, count), v.slice(-1, count)}, -1);
+  values[0] = values[0] * u;
+  values[2] = values[2] * (adjoint ? transpose(both, -2, -1) : both);
 }
 
 }  // namespace lilith::parity

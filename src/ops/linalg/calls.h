@@ -34,6 +34,12 @@ std::vector<Tensor> call_geqrf(const Tensor& a);
 std::vector<Tensor> call_svd(const Tensor& a, bool full);
 /// Eigenvalues and vectors; reads one triangle.
 std::vector<Tensor> call_eigh(const Tensor& a, bool upper);
+/// Eigenvalues and vectors of any matrices, complex: pairs in the last dimension.
+std::vector<Tensor> call_eig(const Tensor& a);
+/// LD, pivots and info (i32), of the lower triangle; `check`: Error where D is singular.
+std::vector<Tensor> call_ldl_factor(const Tensor& a, bool check);
+/// X of A X = B from what call_ldl_factor gives for A.
+Tensor call_ldl_solve(const Tensor& ld, const Tensor& pivots, const Tensor& b);
 /// Singular values up to max(atol, rtol times the largest) count as 0.
 Tensor call_pinv(const Tensor& a, double atol, double rtol);
 /// The solution of least squares, rank (i64), singular values.

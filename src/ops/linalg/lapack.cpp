@@ -46,6 +46,9 @@ Api<T> find_all() {
   find(&api.orgqr, "orgqr");
   find(&api.gesdd, "gesdd");
   find(&api.syevd, "syevd");
+  find(&api.geev, "geev");
+  find(&api.sytrf, "sytrf");
+  find(&api.sytrs, "sytrs");
   find(&api.gelsd, "gelsd");
   find(&api.trsm, "trsm");
   find(&api.gemm, "gemm");

@@ -24,6 +24,13 @@ struct Api {
   void (*syevd)(const char* job, const char* uplo, const int* n, T* a, const int* lda, T* w,
                 T* work, const int* lwork, int* iwork, const int* liwork, int* info, Length,
                 Length);
+  void (*geev)(const char* left, const char* right, const int* n, T* a, const int* lda, T* re,
+               T* im, T* vl, const int* ldvl, T* vr, const int* ldvr, T* work, const int* lwork,
+               int* info, Length, Length);
+  void (*sytrf)(const char* uplo, const int* n, T* a, const int* lda, int* pivots, T* work,
+                const int* lwork, int* info, Length);
+  void (*sytrs)(const char* uplo, const int* n, const int* nrhs, const T* a, const int* lda,
+                const int* pivots, T* b, const int* ldb, int* info, Length);
   void (*gelsd)(const int* m, const int* n, const int* nrhs, T* a, const int* lda, T* b,
                 const int* ldb, T* s, const T* rcond, int* rank, T* work, const int* lwork,
                 int* iwork, int* info);
