@@ -117,6 +117,12 @@ std::vector<Case> convolutions() {
       {"dilated", conv({.dilation = 2}), {2, 8, 9, 11}, {20, 8, 3, 3}},
       {"1x1", conv({}), {3, 24, 7, 7}, {40, 24, 1, 1}},
       {"groups", conv({.padding = 1, .groups = 2}), {2, 8, 7, 9}, {20, 4, 3, 3}},
+      {"stored with a border",
+       [](const Tensor& x, const Tensor& w) {
+         return conv2d(relu(conv2d(x, w, {}, 1, 1) - 0.1), w, {}, 1, 2);
+       },
+       {2, 20, 7, 9},
+       {20, 20, 3, 3}},
       {"depthwise", conv({.padding = 1, .groups = 37}), {2, 37, 9, 18}, {37, 1, 3, 3}},
       {"depthwise, strided and dilated",
        conv({.stride = 2, .padding = 2, .dilation = 2, .groups = 20}),

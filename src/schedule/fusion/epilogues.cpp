@@ -4,6 +4,8 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "schedule/kernel/border.h"
+
 namespace lilith::schedule {
 
 using ir::NodeImpl;
@@ -65,7 +67,26 @@ void Epilogues::add_group(NodeImpl* core) {
     if (n == core ? core_stored : s_.stored(n)) g.stores.push_back(n);
     if (n == core || s_.stored(n)) s_.set_grouped(n);
   }
+  add_borders(&g);
   s_.add(std::move(g));
+}
+
+// What is stored for nothing else than to be padded is stored in its place.
+void Epilogues::add_borders(Product* g) {
+  if (!wide_ || !rules_.stores_borders() || g->pool != nullptr || g->sparse) return;
+  for (NodeImpl*& n : g->stores) {
+    const auto users = a_.users(n);
+    if (a_.is_row_major(n) || users.size() != 1) continue;
+    NodeImpl* padded = users[0];
+    if (!adds_border(padded) || !s_.stored(padded) || !s_.is_free(padded) ||
+        a_.is_row_major(padded))
+      continue;
+    const Numbers both{a_.index(g->core), a_.index(padded)};
+    if (!s_.join(both)) continue;
+    s_.set_stored(n, false);
+    s_.set_grouped(padded);
+    n = padded;
+  }
 }
 
 bool Epilogues::Inside::contains(const NodeImpl* n) const { return schedule::contains(nodes, n); }

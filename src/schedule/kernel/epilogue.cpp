@@ -1,5 +1,7 @@
 #include "schedule/kernel/epilogue.h"
 
+#include "schedule/kernel/border.h"
+
 namespace lilith::schedule {
 
 kir::Block store_results(Builder& b, const Product& g, Lowerer* lower, const Index& index,
@@ -14,8 +16,10 @@ kir::Block store_results(Builder& b, const Product& g, Lowerer* lower, const Ind
   lower->compute_in_place(g.stores);
   kir::Block body;
   for (ir::NodeImpl* n : g.stores) {
-    const kir::Expr value = n == g.core ? core(index) : lower->value(n, index);
-    body.push_back(lower->store(b.buffer(n), index, value));
+    const bool has_border = adds_border(n);
+    ir::NodeImpl* inside = has_border ? n->inputs[0] : n;
+    const kir::Expr value = inside == g.core ? core(index) : lower->value(inside, index);
+    body.push_back(lower->store(b.buffer(n), has_border ? inside_border(n, index) : index, value));
   }
   lower->compute_in_place({});
   lower->unbind(g.core);

@@ -39,9 +39,9 @@ std::function<Graph(const ir::Numbered&)> at_each(std::vector<std::string_view> 
 // Names in LILITH_DISABLE that are neither a pass nor a rewrite nor a feature of the schedule, and
 // those of rewrites that cannot be left out.
 void warn_of_unknown() {
-  std::vector<std::string> known = {"fuse",         "rows",        "sparse",     "side_by_side",
-                                    "gpu_kernels",  "cuda_graphs", "streams",    "shared_code",
-                                    "known_groups", "winograd",    "kept_copies"};
+  std::vector<std::string> known = {"fuse",         "rows",        "sparse",      "side_by_side",
+                                    "gpu_kernels",  "cuda_graphs", "streams",     "shared_code",
+                                    "known_groups", "winograd",    "kept_copies", "borders"};
   for (const passes::Pass& p : passes::pipeline()) known.push_back(p.name);
   for (const passes::Pass& r : rewrites()) {
     if (r.kind != passes::PassKind::Required &&

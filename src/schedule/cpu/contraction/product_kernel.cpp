@@ -59,6 +59,7 @@ std::int64_t ProductKernel::tasks() const {
 }
 
 void ProductKernel::launch(std::string how) {
+  store_borders();
   b_.launch(std::move(kernel_), lower_, g_.stores, std::move(how), 2 * spec_.macs(), g_.core);
 }
 

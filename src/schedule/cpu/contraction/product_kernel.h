@@ -60,7 +60,12 @@ class ProductKernel {
 
  private:
   struct Turned;
+  struct Range {
+    std::int64_t first, count;
+  };
   Turned turned_over(int lanes_dim);
+  void store_borders();
+  void store_zeros(ir::NodeImpl* n, const std::vector<Range>& box);
 
   kir::BufferId kept_ = -1;
 };
