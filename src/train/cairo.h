@@ -1,6 +1,6 @@
 #pragma once
-#include <cairo-pdf.h>
-#include <cairo-svg.h>
+#include <cairo/cairo-pdf.h>
+#include <cairo/cairo-svg.h>
 
 namespace lilith::train {
 
