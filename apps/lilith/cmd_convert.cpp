@@ -12,7 +12,18 @@ struct ConvertOptions {
   bool skip = false;
 };
 
+// save_tensors takes any other ending for safetensors; here it would be a slip.
+void check_ending(const std::string& path) {
+  constexpr std::string_view kEndings[] = {".safetensors", ".pt",  ".pth", ".th",
+                                           ".pth.tar",     ".npz", ".npy", ".gguf"};
+  bool known = false;
+  for (const auto ending : kEndings) known = known || path.ends_with(ending);
+  LILITH_CHECK(known, "convert: {}: the ending names no format; need {}", path,
+               fmt::join(kEndings, ", "));
+}
+
 void convert(const ConvertOptions& o) {
+  check_ending(o.out);
   const TensorDict dict = load_tensors(o.in, {.only = o.only});
   for (const auto& [name, reason] : dict.refused()) {
     LILITH_CHECK(o.skip, "convert: {}: '{}' {}; --skip leaves such tensors out.", o.in,

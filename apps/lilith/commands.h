@@ -13,8 +13,11 @@ inline CLI::Validator above_zero() {
       [](std::string& text) {
         try {
           std::size_t end = 0;
-          if (std::stod(text, &end) > 0 && end == text.size()) return std::string();
+          const double value = std::stod(text, &end);
+          if (end != text.size()) return "'" + text + "' is no number";
+          if (value > 0) return std::string();
         } catch (const std::exception&) {
+          return "'" + text + "' is no number";
         }
         return "'" + text + "' is not above 0";
       },

@@ -55,6 +55,8 @@ int main(int argc, char** argv) {
     lilith::cli::add_devices(app);
     lilith::cli::add_cache(app);
     if (argc > 1 && argv[1][0] != '-') check_command(app, argv[1]);
+    if (argc > 2 && argv[1] == std::string("cache") && argv[2][0] != '-')
+      check_command(*app.get_subcommand("cache"), argv[2]);
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e);

@@ -44,4 +44,11 @@ decltype(auto) autocast(DType dtype, F&& f,
   return std::forward<F>(f)();
 }
 
+/// PyTorch's order: autocast("cuda", kBFloat16, f). The device is of no matter.
+template <class F>
+decltype(auto) autocast(const char*, DType dtype, F&& f,
+                        std::source_location loc = std::source_location::current()) {
+  return autocast(dtype, std::forward<F>(f), loc);
+}
+
 }  // namespace lilith

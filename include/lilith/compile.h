@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "lilith/autocast.h"
 #include "lilith/graph.h"
 #include "lilith/model.h"
 
@@ -168,9 +169,28 @@ std::unique_ptr<ResultBox> trace_call(Tracer& tracer, F& f, std::remove_referenc
   }(std::index_sequence_for<A...>{});
 }
 
+/// A tensor of a type of its own, like what x > 0 gives: an argument as the tensor that it is.
+template <class A>
+inline constexpr bool kIsExpression = std::is_base_of_v<Tensor, std::remove_cvref_t<A>> &&
+                                      !std::is_same_v<Tensor, std::remove_cvref_t<A>> &&
+                                      !std::is_same_v<Buffer, std::remove_cvref_t<A>>;
+template <class A>
+decltype(auto) as_argument(std::remove_reference_t<A>& a) {
+  if constexpr (kIsExpression<A>)
+    return static_cast<const Tensor&>(a);
+  else
+    return std::forward<A>(a);
+}
+
 class CompiledImpl;
 struct CallState;
 }  // namespace detail
+
+struct CompileOptions {
+  detail::Named named = {};
+  std::optional<DType> autocast = {};  // the function runs under Autocast(dtype): bf16 or f16
+  bool dynamic = true;  // false: a program for each size and number, none for varying ones
+};
 
 /// What the program of a compiled function is made of.
 struct CompiledStats {
@@ -192,7 +212,7 @@ class CompiledBase {
  public:
   /// loc: the line that errors name where the function's own lines do not matter. captures: the
   /// function may hold more than its arguments.
-  CompiledBase(Loc loc, bool captures);
+  CompiledBase(Loc loc, bool captures, const CompileOptions& options);
   /// Kernels, fusion, memory of each signature compiled so far.
   std::string explain() const;
   /// A page of the same, and of every stage of their graphs; see lilith::explain_html.
@@ -201,6 +221,19 @@ class CompiledBase {
   CompiledStats stats() const;
 
  protected:
+  /// While it lives the options are in force on this thread.
+  class Scope {
+   public:
+    explicit Scope(const CompileOptions& options);
+    ~Scope();
+    Scope(const Scope&) = delete;
+
+   private:
+    std::optional<Autocast> autocast_;
+    bool saved_;
+  };
+  CompileOptions options_;
+
   using TraceTrampoline = std::unique_ptr<ResultBox> (*)(void* context, Tracer& tracer);
   /// True inside traces and differentiation: the function is then part of what surrounds it.
   static bool runs_inline();
@@ -233,13 +266,23 @@ template <class F>
 class Compiled : public detail::CompiledBase {
  public:
   /// Holds f; nothing is traced before the first call.
-  explicit Compiled(F f, SourceLocation loc = SourceLocation::current())
-      : CompiledBase(loc, std::is_class_v<F> && !std::is_empty_v<F>),
+  explicit Compiled(F f, const CompileOptions& options = {},
+                    SourceLocation loc = SourceLocation::current())
+      : CompiledBase(loc, std::is_class_v<F> && !std::is_empty_v<F>, options),
         f_(std::make_shared<F>(std::move(f))) {}
 
   /// f(args…), as one program; see compile.
   template <class... A>
   auto operator()(A&&... args) const {
+    if constexpr ((detail::kIsExpression<A> || ...))
+      return (*this)(detail::as_argument<A>(args)...);
+    else
+      return call(std::forward<A>(args)...);
+  }
+
+ private:
+  template <class... A>
+  auto call(A&&... args) const {
     static_assert(std::is_invocable_v<F&, detail::TracedArg<A>...>,
                   "lilith: the compiled function cannot be called with these arguments: look at "
                   "their number and types; what it takes by non-const reference (Net& m) may be "
@@ -248,6 +291,7 @@ class Compiled : public detail::CompiledBase {
     static_assert(!std::is_arithmetic_v<R>,
                   "lilith: the compiled function returns a number, which would always be the one "
                   "of its first call: return a Tensor");
+    const Scope scope(options_);
     if (runs_inline())
       return static_cast<R>(std::invoke(*f_, static_cast<detail::TracedArg<A>>(args)...));
     return with_trace<A...>(
@@ -310,7 +354,16 @@ template <class F>
 Compiled<std::decay_t<F>> compile(F&& f, SourceLocation loc = SourceLocation::current()) {
   static_assert(std::is_class_v<std::decay_t<F>> || std::is_pointer_v<std::decay_t<F>>,
                 "lilith: compile takes a function: compile([](Net& m, Tensor x) { … })");
-  return Compiled<std::decay_t<F>>(std::forward<F>(f), loc);
+  return Compiled<std::decay_t<F>>(std::forward<F>(f), CompileOptions(), loc);
+}
+/// The same with options: compile(f, {.autocast = kBFloat16}), compile(f, {.dynamic = false}).
+template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
+Compiled<std::decay_t<F>> compile(F&& f, const CompileOptions& options,
+                                  SourceLocation loc = SourceLocation::current()) {
+  static_assert(std::is_class_v<std::decay_t<F>> || std::is_pointer_v<std::decay_t<F>>,
+                "lilith: compile takes a function: compile([](Net& m, Tensor x) { … }, {…})");
+  return Compiled<std::decay_t<F>>(std::forward<F>(f), options, loc);
 }
 
 /// A compiled graph: call it with its inputs, in order.

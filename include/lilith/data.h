@@ -8,6 +8,7 @@
 #include "lilith/data/dataset.h"
 #include "lilith/data/image.h"
 #include "lilith/data/loader.h"
+#include "lilith/data/more_transforms.h"
 #include "lilith/data/own.h"
 #include "lilith/data/text.h"
 #include "lilith/data/transforms.h"
@@ -49,13 +50,30 @@ class CsvDataset : public Dataset<2> {
 namespace data {
 
 enum class Split { Train, Test };
+/// PyTorch's arguments: MNIST("data", true), MNIST("data", {.train = false}). Nothing is
+/// downloaded: the files have to be there.
+struct Part {
+  Part(Split split) : split(split) {}
+  template <std::same_as<bool> B>
+  Part(B train) : split(train ? Split::Train : Split::Test) {}
+  Split split;
+};
+struct DatasetKeywords {
+  detail::Named named = {};
+  bool train = true;
+  bool download = false;  // changes nothing
+};
 
 /// MNIST (or a data set in its format) from the four idx files in `dir`, gzipped or not: x f32
 /// [1,28,28] with pixels in [0,1], y i64. Error when a file is missing, broken, or disagrees with
 /// its partner. Ref: LeCun, Cortes, Burges; torchvision.datasets.MNIST.
 class MNIST : public Dataset<2> {
  public:
-  MNIST(const std::string& dir, Split split, SourceLocation loc = SourceLocation::current());
+  explicit MNIST(const std::string& dir, Part part = Split::Train,
+                 SourceLocation loc = SourceLocation::current());
+  MNIST(const std::string& dir, const DatasetKeywords& k,
+        SourceLocation loc = SourceLocation::current())
+      : MNIST(dir, k.train ? Split::Train : Split::Test, loc) {}
 };
 
 /// Clothes in MNIST's format. Ref: Xiao et al., arXiv:1708.07747;
@@ -70,13 +88,21 @@ class FashionMNIST : public MNIST {
 /// missing or broken. Ref: Krizhevsky 2009; torchvision.datasets.CIFAR10.
 class CIFAR10 : public Dataset<2> {
  public:
-  CIFAR10(const std::string& dir, Split split, SourceLocation loc = SourceLocation::current());
+  explicit CIFAR10(const std::string& dir, Part part = Split::Train,
+                   SourceLocation loc = SourceLocation::current());
+  CIFAR10(const std::string& dir, const DatasetKeywords& k,
+          SourceLocation loc = SourceLocation::current())
+      : CIFAR10(dir, k.train ? Split::Train : Split::Test, loc) {}
 };
 /// The same of 100 classes (the fine ones), from train.bin and test.bin. Ref:
 /// torchvision.datasets.CIFAR100.
 class CIFAR100 : public Dataset<2> {
  public:
-  CIFAR100(const std::string& dir, Split split, SourceLocation loc = SourceLocation::current());
+  explicit CIFAR100(const std::string& dir, Part part = Split::Train,
+                    SourceLocation loc = SourceLocation::current());
+  CIFAR100(const std::string& dir, const DatasetKeywords& k,
+           SourceLocation loc = SourceLocation::current())
+      : CIFAR100(dir, k.train ? Split::Train : Split::Test, loc) {}
 };
 
 struct DigitsOptions {

@@ -9,6 +9,11 @@ namespace lilith {
 /// Where a tensor lives. A name, not a resource: cheap to copy and compare.
 struct Device {
   enum class Kind : std::uint8_t { Cpu, Cuda, OpenCl };
+  constexpr Device() = default;
+  constexpr Device(Kind kind, std::uint8_t index) : kind(kind), index(index) {}
+  /// By PyTorch's word, as parse_device reads it: "cpu", "cuda:1". Error where it is not there.
+  Device(const char* word, std::source_location loc = std::source_location::current());
+  Device(const std::string& word, std::source_location loc = std::source_location::current());
   Kind kind = Kind::Cpu;
   std::uint8_t index = 0;
   /// "cpu", "cuda:0", "opencl:1".

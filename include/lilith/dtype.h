@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace lilith {
@@ -20,6 +21,9 @@ inline constexpr DType kByte = kUInt8, kChar = kInt8, kShort = kInt16, kInt = kI
 std::string_view name(DType dtype);
 /// The dtype with that short name; throws Error when there is none.
 DType dtype_from_name(std::string_view name);
+/// The dtype with PyTorch's word ("float32", "long", "torch.bool") or the short name; none: no
+/// word.
+std::optional<DType> dtype_from_word(std::string_view word);
 /// Bytes of one element.
 constexpr std::size_t size_of(DType dtype) {
   constexpr std::size_t kSizes[] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};

@@ -19,6 +19,11 @@ namespace functional = ::lilith;
 namespace nn = ::lilith;
 namespace utils = ::lilith;
 namespace rnn = ::lilith;
+namespace parametrizations = ::lilith;
+namespace func = ::lilith;
+namespace amp = ::lilith;
+namespace lr_scheduler = ::lilith;
+namespace datasets = ::lilith::data;
 
 /// A parameter is a tensor that is a field of a model. Ref: torch.nn.Parameter
 using Parameter = Tensor;
@@ -27,6 +32,8 @@ template <class Layer>
 using ModuleList = std::vector<Layer>;
 template <class Layer>
 using ModuleDict = std::map<std::string, Layer>;
+using ParameterList = std::vector<Tensor>;
+using ParameterDict = std::map<std::string, Tensor>;
 
 namespace optim {
 using lilith::Adadelta, lilith::Adagrad, lilith::Adam, lilith::Adamax, lilith::AdamW, lilith::ASGD,
@@ -39,6 +46,9 @@ namespace lr_scheduler = ::lilith;
 }  // namespace optim
 
 namespace data {
+using lilith::ConcatDataset, lilith::DistributedSampler, lilith::OwnDataset, lilith::RandomSampler,
+    lilith::Sampler, lilith::SequentialSampler, lilith::Subset, lilith::SubsetRandomSampler,
+    lilith::WeightedRandomSampler;
 using lilith::DataLoader, lilith::Dataset, lilith::random_split, lilith::TensorDataset;
 }  // namespace data
 

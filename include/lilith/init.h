@@ -63,4 +63,46 @@ void sparse_(Tensor& t, Real sparsity, Real std = 0.01,
              const std::optional<Generator>& generator = {},
              SourceLocation loc = SourceLocation::current());
 
+// Keyword arguments: normal_(t, {.mean = 0, .std = 0.02}), xavier_uniform_(t, {.gain = 2}); and
+// PyTorch's order of kaiming's: kaiming_uniform_(t, std::sqrt(5)).
+struct UniformKeywords {
+  detail::Named named = {};
+  Real a = 0, b = 1;
+};
+struct NormalKeywords {
+  detail::Named named = {};
+  Real mean = 0, std = 1;
+};
+struct TruncNormalKeywords {
+  detail::Named named = {};
+  Real mean = 0, std = 1, a = -2, b = 2;
+};
+struct GainKeyword {
+  detail::Named named = {};
+  Real gain = 1;
+};
+#define LILITH_INIT(name, Keywords, ...)                                                           \
+  inline void name(Tensor& t, const Keywords& k, SourceLocation loc = SourceLocation::current()) { \
+    name(t, __VA_ARGS__, {}, loc);                                                                 \
+  }
+LILITH_INIT(uniform_, UniformKeywords, k.a, k.b)
+LILITH_INIT(normal_, NormalKeywords, k.mean, k.std)
+LILITH_INIT(trunc_normal_, TruncNormalKeywords, k.mean, k.std, k.a, k.b)
+LILITH_INIT(xavier_uniform_, GainKeyword, k.gain)
+LILITH_INIT(xavier_normal_, GainKeyword, k.gain)
+LILITH_INIT(orthogonal_, GainKeyword, k.gain)
+#undef LILITH_INIT
+template <detail::AnyNumber N>
+void kaiming_uniform_(Tensor& t, N a, std::string_view mode = "fan_in",
+                      std::string_view nonlinearity = "leaky_relu",
+                      SourceLocation loc = SourceLocation::current()) {
+  kaiming_uniform_(t, KaimingOptions{.a = a, .mode = mode, .nonlinearity = nonlinearity}, loc);
+}
+template <detail::AnyNumber N>
+void kaiming_normal_(Tensor& t, N a, std::string_view mode = "fan_in",
+                     std::string_view nonlinearity = "leaky_relu",
+                     SourceLocation loc = SourceLocation::current()) {
+  kaiming_normal_(t, KaimingOptions{.a = a, .mode = mode, .nonlinearity = nonlinearity}, loc);
+}
+
 }  // namespace lilith::init

@@ -64,5 +64,18 @@ void save(ConstModelRef model, const std::string& path, const SaveOptions& optio
 /// Errors: missing, unexpected and misshapen keys, side by side; the model is unchanged then. Ref:
 /// torch.load, torch.nn.Module.load_state_dict.
 LoadReport load(ModelRef model, const std::string& path, LoadOptions options = {});
+/// torch.load: load_tensors.
+inline TensorDict load(const std::string& path, SourceLocation loc = SourceLocation::current()) {
+  return load_tensors(path, ReadOptions(), loc);
+}
+/// PyTorch's net.load_state_dict(torch.load(path)): load_state_dict(net, load_tensors(path)).
+template <std::same_as<TensorDict> D>
+LoadReport load_state_dict(ModelRef model, const D& tensors, const LoadOptions& options = {}) {
+  return load_state_dict(model, StateDict(tensors.begin(), tensors.end()), options);
+}
+/// Tensors by name, as save_tensors: save({{"a", x}, {"b", y}}, "x.pt"), save(state_dict(net),
+/// "n.pt").
+void save(std::initializer_list<TensorDict::Item> tensors, const std::string& path,
+          SourceLocation loc = SourceLocation::current());
 
 }  // namespace lilith

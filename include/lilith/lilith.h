@@ -18,6 +18,7 @@
 #include "lilith/memory.h"
 #include "lilith/metrics.h"
 #include "lilith/model.h"
+#include "lilith/more_distributions.h"
 #include "lilith/nn.h"
 #include "lilith/nn/adaptive.h"
 #include "lilith/nn/lazy.h"

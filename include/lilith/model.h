@@ -163,6 +163,13 @@ std::vector<std::pair<std::string, Tensor>> named_parameters(ConstModelRef m);
 /// The buffers, in the same way. Ref: torch.nn.Module.named_buffers
 std::vector<std::pair<std::string, Tensor>> named_buffers(ConstModelRef m);
 
+/// The buffers alone. Ref: torch.nn.Module.buffers
+std::vector<Tensor> buffers(ConstModelRef m);
+/// The parameters as one vector, and back, each with its shape, dtype and device. Error where the
+/// numbers differ. Ref: torch.nn.utils.parameters_to_vector, vector_to_parameters
+Tensor parameters_to_vector(ConstModelRef m);
+void vector_to_parameters(const Tensor& vector, ModelRef m);
+
 /// Number of elements of all parameters.
 std::int64_t num_parameters(ConstModelRef m);
 /// Sets every field `bool training`, at any depth, to `mode`: PyTorch's net.train(mode). Freezing a
@@ -192,6 +199,8 @@ std::vector<Tensor> parameter_list(ConstModelRef m);
 /// Per parameter the first of those that it is tied to; empty when nothing is tied.
 std::vector<std::size_t> tied_parameters(ConstModelRef m);
 void assign_parameters(ModelRef m, const std::vector<Tensor>& values);
+/// Error: dtype is not floating.
+void cast_floating(ModelRef m, DType dtype);
 }  // namespace detail
 
 namespace detail {
@@ -255,6 +264,24 @@ std::remove_cvref_t<T> to(Device device, T&& m, SourceLocation loc = SourceLocat
     move_to(device, ModelRef(m, loc));
     return std::move(m);
   }
+}
+/// PyTorch's order, and a dtype: to(net, device), to(net, kBFloat16), which casts every floating
+/// parameter and buffer.
+template <class T>
+  requires(!std::is_convertible_v<T, Device>)
+std::remove_cvref_t<T> to(T&& m, Device device, SourceLocation loc = SourceLocation::current()) {
+  return lilith::to(device, std::forward<T>(m), loc);
+}
+template <class T>
+std::remove_cvref_t<T> to(T&& m, DType dtype, SourceLocation loc = SourceLocation::current()) {
+  auto copy = lilith::clone(m);
+  detail::cast_floating(ModelRef(copy, loc), dtype);
+  return copy;
+}
+/// A deep copy. Ref: copy.deepcopy
+template <Model T>
+T deepcopy(const T& m) {
+  return lilith::clone(m);
 }
 /// The device of `device | net`, with the user's line.
 struct PutOn {

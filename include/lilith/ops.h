@@ -10,6 +10,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/fft.h"
 #include "lilith/ops/index.h"
+#include "lilith/ops/keywords.h"
 #include "lilith/ops/linalg.h"
 #include "lilith/ops/loss.h"
 #include "lilith/ops/nn.h"

@@ -12,6 +12,8 @@
 
 #include "lilith/aval.h"
 #include "lilith/detail/choice.h"
+#include "lilith/detail/keywords.h"
+#include "lilith/detail/placement.h"
 #include "lilith/detail/tie.h"
 #include "lilith/error.h"
 #include "lilith/generator.h"
@@ -30,8 +32,18 @@ struct ValuesIndices;
 struct UniqueOptions;
 struct UniqueConsecutiveOptions;
 struct UniqueResult;
+struct QrResult;
+struct SvdLegacyResult;
+struct SlogdetResult;
+struct LuFactorResult;
+struct FrexpResult;
+struct StftOptions;
+struct IstftOptions;
+template <class T, std::size_t N>
+class Several;
 
 using SourceLocation = std::source_location;
+using PairOfTensors = std::pair<Tensor, Tensor>;
 
 namespace detail {
 /// f(x…). The library's own layers and losses take the user's line along; what the user wrote has
@@ -56,13 +68,6 @@ void refuse_in_place() {
                 "masked_fill(x, mask, y)");
 }
 }  // namespace detail
-
-/// Options of the creating functions: zeros({2, 3}, {.dtype = kFloat64}).
-struct TensorOptions {
-  DType dtype = DType::F32;
-  Device device = {};
-  std::optional<Generator> generator = {};  // of random values; none: the process's
-};
 
 /// The i of x[i], with the user's line. No bool, which would be read as row 0 or 1.
 struct Index {
@@ -188,6 +193,20 @@ class Bound {
   std::optional<Arg> arg_;
 };
 
+// Keyword arguments of clamp, add and div (lilith/detail/keywords.h).
+struct BoundKeywords {
+  detail::Named named = {};
+  Bound min = {}, max = {};
+};
+struct AlphaKeyword {
+  detail::Named named = {};
+  Arg alpha = 1;
+};
+struct RoundingKeyword {
+  detail::Named named = {};
+  RoundingMode rounding_mode = {};
+};
+
 /// A lazy n-dimensional array: a cheap handle to a node of the graph. Arithmetic adds nodes; a
 /// value is computed when it is asked for. A value never changes under a handle. Distinct handles
 /// may be used from distinct threads.
@@ -203,6 +222,8 @@ class Tensor {
  public:
   /// An undefined tensor: defined() is false.
   Tensor() = default;
+  template <std::same_as<std::nullopt_t> N>
+  Tensor(N) {}  // None
   Tensor(const Tensor& other);
   Tensor(Tensor& other) : Tensor(other.node_) { tie_.follow(other.tie_); }
   Tensor(Tensor&& other) noexcept : node_(other.node_), tie_(std::move(other.tie_)) {
@@ -222,6 +243,7 @@ class Tensor {
   DType dtype() const { return aval().dtype; }
   Device device() const { return aval().device; }
   const Shape& size() const { return shape(); }
+  const Shape& sizes() const { return shape(); }
   /// Size of dimension d; negative d counts from the end.
   std::int64_t size(Dim d, SourceLocation loc = SourceLocation::current()) const;
   int ndim() const { return shape().rank(); }
@@ -238,9 +260,17 @@ class Tensor {
   bool is_contiguous() const { return true; }
   bool is_floating_point() const { return is_floating(dtype()); }
   bool is_complex() const { return false; }
+  bool is_conj() const { return false; }
+  /// "torch.FloatTensor", "torch.cuda.LongTensor". Ref: torch.Tensor.type
+  std::string type() const;
   bool is_signed() const { return dtype() != DType::Bool && dtype() != DType::U8; }
   bool is_cuda() const { return device().kind == Device::Kind::Cuda; }
   bool is_cpu() const { return device().kind == Device::Kind::Cpu; }
+  /// The tensor: host memory is read by devices as it is. Ref: torch.Tensor.pin_memory
+  Tensor pin_memory() const { return *this; }
+  bool is_pinned() const { return false; }
+  Tensor to_dense() const { return *this; }
+  bool is_sparse() const { return false; }
   bool is_same_size(const Tensor& other) const { return shape() == other.shape(); }
 
   // ---- Reading a value: evaluates what is pending. ----
@@ -258,9 +288,11 @@ class Tensor {
   double item(SourceLocation loc = SourceLocation::current()) const;
   /// Whether the only element is not 0. Ref: torch.is_nonzero
   bool is_nonzero(SourceLocation loc = SourceLocation::current()) const;
-  /// A copy of all elements in row-major order; T must be the dtype's host type.
+  /// A copy of all elements in row-major order. T: the dtype's host type, or a wider one that holds
+  /// each of its values (double of f32, std::int64_t of i32). Error for others.
   template <class T>
   std::vector<T> to_vector(SourceLocation loc = SourceLocation::current()) const {
+    if (dtype() != dtype_of<T>) return widened(dtype_of<T>, loc).template to_vector<T>(loc);
     std::vector<std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>> out(
         static_cast<std::size_t>(numel_of(dtype_of<T>, loc)));
     copy_elements(out.data(), loc);
@@ -275,6 +307,13 @@ class Tensor {
   const T* data(SourceLocation loc = SourceLocation::current()) const {
     return static_cast<const T*>(raw_data(dtype_of<T>, loc));
   }
+  /// The same under libtorch's name.
+  template <class T>
+  const T* data_ptr(SourceLocation loc = SourceLocation::current()) const {
+    return data<T>(loc);
+  }
+  /// PyTorch's x.data: the value, to which no gradient flows.
+  Tensor data(SourceLocation loc = SourceLocation::current()) const { return detach(loc); }
   /// Evaluates and returns the bytes, unchecked.
   const void* raw_data(SourceLocation loc = SourceLocation::current()) const;
 
@@ -285,8 +324,24 @@ class Tensor {
   Tensor __VA_ARGS__&&
   LILITH_METHOD(to(DType dtype, SourceLocation loc = SourceLocation::current()));
   LILITH_METHOD(to(Device device, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(to(Device device, DType dtype, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(to(Device device, const TransferKeywords& options,
+                   SourceLocation loc = SourceLocation::current()));
+  /// By PyTorch's word for a device or a dtype: x.to("cpu"), x.to("float64").
+  template <detail::Word W>
+  Tensor to(const W& word, SourceLocation loc = SourceLocation::current()) const& {
+    const TensorOptions o = detail::with({.dtype = dtype(), .device = device()}, word, loc);
+    return to(o.device, o.dtype, loc);
+  }
+  template <detail::Word W>
+  Tensor to(const W& word, SourceLocation loc = SourceLocation::current()) && {
+    const TensorOptions o = detail::with({.dtype = dtype(), .device = device()}, word, loc);
+    return std::move(*this).to(o.device, o.dtype, loc);
+  }
   /// Of the dtype and on the device of `other`.
   LILITH_METHOD(to(const Tensor& other, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(type(DType dtype, SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(byte(SourceLocation loc = SourceLocation::current()));
   /// Of the dtype of `other`.
   LILITH_METHOD(type_as(const Tensor& other, SourceLocation loc = SourceLocation::current()));
   LILITH_METHOD(half(SourceLocation loc = SourceLocation::current()));
@@ -301,6 +356,9 @@ class Tensor {
   LILITH_METHOD(T(SourceLocation loc = SourceLocation::current()));
   /// The last two dimensions swapped. Ref: torch.Tensor.mT
   LILITH_METHOD(mT(SourceLocation loc = SourceLocation::current()));
+  // Of real numbers the same as T() of a matrix and mT().
+  LILITH_METHOD(H(SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(mH(SourceLocation loc = SourceLocation::current()));
   /// x[i]: the i-th slice of dimension 0 (negative i counts from the end).
   LILITH_METHOD(operator[](Index i));
   /// x[mask], x[integers], x[Slice{1, 3}], x[None]: x.index of that one item.
@@ -312,6 +370,51 @@ class Tensor {
   /// integers nor a mask of x's sizes.
   LILITH_METHOD(index(const std::vector<TensorIndex>& items,
                       SourceLocation loc = SourceLocation::current()));
+  /// x with x[items] = values (which broadcast), or with accumulate += them: x.index_put({Slice(),
+  /// 0}, 1.0). Items and errors as of index. In place: x.index_put_(…), PyTorch's x[:, 0] = 1.
+  LILITH_METHOD(index_put(const std::vector<TensorIndex>& items, const Arg& values,
+                          bool accumulate = false));
+  Tensor& index_put_(const std::vector<TensorIndex>& items, const Arg& values,
+                     bool accumulate = false) &;
+  template <std::same_as<std::vector<Tensor>> V>
+  Tensor index_put(const V& items, const Arg& values, bool accumulate = false) const {
+    return index_put(std::vector<TensorIndex>(items.begin(), items.end()), values, accumulate);
+  }
+  template <std::same_as<std::vector<Tensor>> V>
+  Tensor& index_put_(const V& items, const Arg& values, bool accumulate = false) & {
+    return index_put_(std::vector<TensorIndex>(items.begin(), items.end()), values, accumulate);
+  }
+  /// p as PyTorch's word: "fro", "nuc".
+  template <detail::Word W>
+  Tensor norm(const W& p, const IntList& dim = {}, bool keepdim = false,
+              SourceLocation loc = SourceLocation::current()) const {
+    return norm_by_word(p, dim, keepdim, loc);
+  }
+  /// The parts as structured bindings: auto [q, k, v] = x.chunk<3>(-1). Error for another number of
+  /// parts. (Of a list of sizes split gives them too: auto [a, b] = x.split({1, 2}).)
+  template <std::size_t N>
+  Several<Tensor, N> chunk(Dim dim = 0, SourceLocation loc = SourceLocation::current()) const {
+    return {chunk(static_cast<std::int64_t>(N), dim, loc), "chunk", loc};
+  }
+  template <std::size_t N>
+  Several<Tensor, N> unbind(Dim dim = 0, SourceLocation loc = SourceLocation::current()) const {
+    return {unbind(dim, loc), "unbind", loc};
+  }
+  /// Parts of these sizes.
+  template <class T, std::size_t N>
+    requires std::integral<detail::Plain<T>>
+  Several<Tensor, N> split(const T (&sizes)[N], Dim dim = 0,
+                           SourceLocation loc = SourceLocation::current()) const {
+    static_assert(detail::is_a_number<T>,
+                  "lilith: a bool stands where a dimension, a size or a count is due and would be "
+                  "read as 0 or 1");
+    return {split(std::vector<std::int64_t>(sizes, sizes + N), dim, loc), "split", loc};
+  }
+  template <std::size_t N>
+  Several<Tensor, N> split(Int split_size, Dim dim = 0,
+                           SourceLocation loc = SourceLocation::current()) const {
+    return {split(split_size, dim, loc), "split", loc};
+  }
   /// x where cond, else other.
   LILITH_METHOD(where(const Arg& cond, const Arg& other));
   /// The n-th derivative of digamma.
@@ -345,6 +448,14 @@ class Tensor {
   Tensor new_empty(const Shape& shape, std::optional<DType> dtype = {},
                    SourceLocation loc = SourceLocation::current()) const;
   Tensor new_full(const Shape& shape, const Arg& value, std::optional<DType> dtype = {}) const;
+  template <class... R>
+  Tensor new_zeros(Size first, Size second, R... rest) const {
+    return new_zeros({first.value, second.value, Size(rest, first.loc).value...}, {}, first.loc);
+  }
+  template <class... R>
+  Tensor new_ones(Size first, Size second, R... rest) const {
+    return new_ones({first.value, second.value, Size(rest, first.loc).value...}, {}, first.loc);
+  }
 #undef LILITH_METHOD
 
   // In-place methods give the variable that they are called on a new value, of its dtype and shape;
@@ -359,11 +470,25 @@ class Tensor {
   Tensor& uniform_(Real from = 0, Real to = 1, const std::optional<Generator>& generator = {},
                    SourceLocation loc = SourceLocation::current()) &;
   Tensor& bernoulli_(const Arg& p = 0.5, const std::optional<Generator>& generator = {}) &;
+  Tensor& add_(const Arg& other, const AlphaKeyword& keyword) &;
+  Tensor& sub_(const Arg& other, const AlphaKeyword& keyword) &;
+  Tensor& clamp_(const BoundKeywords& keywords, SourceLocation loc = SourceLocation::current()) &;
+  /// Whole numbers in [from, to), or [0, to). Ref: torch.Tensor.random_
+  Tensor& random_(Int from, Int to, SourceLocation loc = SourceLocation::current()) &;
+  Tensor& random_(Int to, SourceLocation loc = SourceLocation::current()) &;
+  /// Its diagonal (of all dimensions) set to a number. Ref: torch.Tensor.fill_diagonal_
+  Tensor& fill_diagonal_(const Arg& value) &;
   // These change the variable's shape.
   Tensor& squeeze_(SourceLocation loc = SourceLocation::current()) &;
-  Tensor& squeeze_(Dim dim, SourceLocation loc = SourceLocation::current()) &;
+  Tensor& squeeze_(const IntList& dim, SourceLocation loc = SourceLocation::current()) &;
   Tensor& unsqueeze_(Dim dim, SourceLocation loc = SourceLocation::current()) &;
   Tensor& transpose_(Dim dim0, Dim dim1, SourceLocation loc = SourceLocation::current()) &;
+  Tensor& swapaxes_(Dim dim0, Dim dim1, SourceLocation loc = SourceLocation::current()) & {
+    return transpose_(dim0, dim1, loc);
+  }
+  Tensor& swapdims_(Dim dim0, Dim dim1, SourceLocation loc = SourceLocation::current()) & {
+    return transpose_(dim0, dim1, loc);
+  }
   Tensor& t_(SourceLocation loc = SourceLocation::current()) &;
   Tensor& detach_(SourceLocation loc = SourceLocation::current()) &;
 
@@ -388,6 +513,13 @@ class Tensor {
   LILITH_METHOD(Tensor, name, (const Arg& other, const Arg& alpha LILITH_OR(1))) \
   LILITH_IN_PLACE(name##_, name, (const Arg& other, const Arg& alpha LILITH_OR(1)))
 #include "lilith/detail/tensor_methods.inc"
+#define LILITH_KEYWORD_FUNCTION(...)
+#define LILITH_KEYWORDS(R, name, D, Keywords, ...)                                         \
+  R name(const Keywords& k, SourceLocation loc = SourceLocation::current()) const&;        \
+  R name(const Keywords& k, SourceLocation loc = SourceLocation::current())&&;             \
+  R name(D dim, const Keywords& k, SourceLocation loc = SourceLocation::current()) const&; \
+  R name(D dim, const Keywords& k, SourceLocation loc = SourceLocation::current())&&;
+#include "lilith/detail/keyword_functions.inc"
 #define LILITH_LIST_METHOD(name)                                                              \
   template <class... R>                                                                       \
   Tensor name(Size first, Size second, R... rest) const& {                                    \
@@ -427,6 +559,10 @@ class Tensor {
  private:
   double item_f64(SourceLocation loc) const;
   std::int64_t item_i64(SourceLocation loc) const;
+  /// Cast to a dtype that holds each value. Error where it does not.
+  Tensor widened(DType to, SourceLocation loc) const;
+  Tensor norm_by_word(std::string_view p, const IntList& dim, bool keepdim,
+                      SourceLocation loc) const;
   const void* raw_data(DType expected, SourceLocation loc) const;
   /// Error when the dtype is another.
   std::int64_t numel_of(DType expected, SourceLocation loc) const;
@@ -434,46 +570,6 @@ class Tensor {
 
   ir::NodeImpl* node_ = nullptr;
   detail::TieTag tie_;
-};
-
-/// start:stop:step of one dimension in x.index({...}); negative start and stop count from the end.
-struct Slice {
-  std::int64_t start = 0, stop = INT64_MAX, step = 1;
-};
-/// In x.index({...}): a new dimension of size 1.
-inline constexpr std::nullopt_t None = std::nullopt;
-/// In x.index({...}): as many whole dimensions as are not named.
-struct EllipsisType {};
-inline constexpr EllipsisType Ellipsis;
-
-/// One item of x.index({...}).
-struct TensorIndex {
-  enum class Kind : std::uint8_t { Integer, Slice, None, Ellipsis, Tensor };
-  template <class T>
-    requires std::integral<detail::Plain<T>>
-  TensorIndex(T i) : kind(Kind::Integer), integer(static_cast<std::int64_t>(i)) {
-    static_assert(detail::is_a_number<T>,
-                  "lilith: x.index({true}) is no row; write None for the new dimension that "
-                  "PyTorch gives");
-  }
-  TensorIndex(const Slice& s) : kind(Kind::Slice), slice(s) {}
-  TensorIndex(std::nullopt_t) : kind(Kind::None) {}
-  TensorIndex(EllipsisType) : kind(Kind::Ellipsis) {}
-  TensorIndex(const Tensor& t) : kind(Kind::Tensor), tensor(t) {}
-  Kind kind;
-  std::int64_t integer = 0;
-  Slice slice = {};
-  Tensor tensor = {};
-};
-
-/// The item of x[mask], x[Slice{1, 3}] …, with the user's line.
-struct At {
-  At(const Tensor& t, SourceLocation l = SourceLocation::current()) : item(t), loc(l) {}
-  At(const Slice& s, SourceLocation l = SourceLocation::current()) : item(s), loc(l) {}
-  At(std::nullopt_t none, SourceLocation l = SourceLocation::current()) : item(none), loc(l) {}
-  At(EllipsisType all, SourceLocation l = SourceLocation::current()) : item(all), loc(l) {}
-  TensorIndex item;
-  SourceLocation loc;
 };
 
 /// What max, min and their like give of a dimension: auto [values, indices] = x.max(1); also
@@ -512,6 +608,20 @@ std::string to_string(const Tensor& t);
 
 }  // namespace lilith
 
+#include "lilith/tensor_index.h"
+
+template <class T>
+  requires(std::same_as<T, lilith::Shape> || std::same_as<T, lilith::DType> ||
+           std::same_as<T, lilith::Device>)
+struct fmt::formatter<T> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const T& what, Context& ctx) const {
+    if constexpr (std::same_as<T, lilith::DType>)
+      return fmt::formatter<std::string_view>::format(lilith::name(what), ctx);
+    else
+      return fmt::formatter<std::string_view>::format(what.str(), ctx);
+  }
+};
 template <>
 struct fmt::formatter<lilith::Tensor> : fmt::formatter<std::string_view> {
   template <class Context>

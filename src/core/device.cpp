@@ -152,6 +152,10 @@ Device best_available_device() {
   return cpu();
 }
 
+Device::Device(const char* word, std::source_location loc) : Device(parse_device(word, loc)) {}
+Device::Device(const std::string& word, std::source_location loc)
+    : Device(parse_device(word, loc)) {}
+
 Device parse_device(const std::string& text, std::source_location loc) {
   const LocScope scope(loc, nullptr);
   if (text == "best") return best_available_device();

@@ -25,6 +25,22 @@ DType dtype_from_name(std::string_view name) {
       name);
 }
 
+std::optional<DType> dtype_from_word(std::string_view word) {
+  constexpr std::pair<std::string_view, DType> kWords[] = {
+      {"bool", DType::Bool},   {"uint8", DType::U8},  {"int8", DType::I8},
+      {"int16", DType::I16},   {"short", DType::I16}, {"int32", DType::I32},
+      {"int", DType::I32},     {"int64", DType::I64}, {"long", DType::I64},
+      {"float16", DType::F16}, {"half", DType::F16},  {"bfloat16", DType::BF16},
+      {"float32", DType::F32}, {"float", DType::F32}, {"float64", DType::F64},
+      {"double", DType::F64}};
+  if (word.starts_with("torch.")) word.remove_prefix(6);
+  for (const auto& [name, dtype] : kWords)
+    if (name == word) return dtype;
+  for (std::size_t i = 0; i < kNames.size() - 2; ++i)
+    if (kNames[i] == word) return static_cast<DType>(i);
+  return {};
+}
+
 DType promote_types(DType a, DType b) {
   if (a == b) return a;
   if (a > b) std::swap(a, b);  // b ranks higher, but for the pairs below

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -118,6 +119,29 @@ std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed) {
 }
 
 std::uint64_t draw_seed() { return static_cast<std::uint64_t>(ops::take_host_key()); }
+
+std::uint64_t draw_seed(Generator generator) {
+  const RngState state = generator.get_state();
+  generator.set_state({state.seed, state.counter + 1});
+  return state.seed * 0x9e3779b97f4a7c15u + state.counter;
+}
+
+std::vector<std::int64_t> sizes_of_parts(std::int64_t n, const std::vector<double>& parts) {
+  std::vector<std::int64_t> sizes;
+  double sum = 0;
+  std::int64_t left = n;
+  for (const double part : parts) {
+    LILITH_CHECK(part >= 0 && part <= 1, "random_split: a part is {}; need numbers in [0, 1]",
+                 part);
+    sum += part;
+    sizes.push_back(static_cast<std::int64_t>(std::floor(static_cast<double>(n) * part)));
+    left -= sizes.back();
+  }
+  LILITH_CHECK(std::abs(sum - 1) < 1e-6,
+               "random_split: the parts add up to {}; need 1, or sizes that add up to {}", sum, n);
+  for (std::size_t k = 0; left > 0; ++k, --left) ++sizes[k % sizes.size()];
+  return sizes;
+}
 
 std::vector<DataSourcePtr> split(const DataSourcePtr& source,
                                  const std::vector<std::int64_t>& sizes, std::uint64_t seed) {

@@ -114,13 +114,14 @@ ImageFolder::ImageFolder(std::shared_ptr<const Files> files, const ImageFolderOp
     : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), images_of(files, options)), loc),
       files_(std::move(files)) {}
 
-CIFAR10::CIFAR10(const std::string& dir, Split split, SourceLocation loc)
+CIFAR10::CIFAR10(const std::string& dir, Part part, SourceLocation loc)
     : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)),
-                  cifar("CIFAR10", dir, cifar10_files(split), 1)),
+                  cifar("CIFAR10", dir, cifar10_files(part.split), 1)),
                  loc) {}
-CIFAR100::CIFAR100(const std::string& dir, Split split, SourceLocation loc)
-    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)),
-                  cifar("CIFAR100", dir, {split == Split::Train ? "train.bin" : "test.bin"}, 2)),
-                 loc) {}
+CIFAR100::CIFAR100(const std::string& dir, Part part, SourceLocation loc)
+    : Dataset<2>(
+          (static_cast<void>(LocScope(loc, nullptr)),
+           cifar("CIFAR100", dir, {part.split == Split::Train ? "train.bin" : "test.bin"}, 2)),
+          loc) {}
 
 }  // namespace lilith::data

@@ -19,7 +19,7 @@ std::uint64_t mixed(std::uint64_t seed, I epoch) {
 
 }  // namespace
 
-Sampler SequentialSampler(Int n) {
+Sampler data::in_order(Int n) {
   return {n, false, [n = I(n)](std::uint64_t, I) {
             std::vector<I> out(static_cast<std::size_t>(n));
             std::iota(out.begin(), out.end(), 0);
@@ -27,8 +27,9 @@ Sampler SequentialSampler(Int n) {
           }};
 }
 
-Sampler RandomSampler(Int n, bool replacement, std::optional<Int> num_samples, SourceLocation loc) {
-  LocScope scope(loc);
+Sampler data::at_random(Int n, bool replacement, std::optional<Int> num_samples,
+                        SourceLocation loc) {
+  LocScope scope(loc, "RandomSampler");
   const I count = num_samples ? I(*num_samples) : I(n);
   LILITH_CHECK(
       n >= 1 && count >= 1 && (replacement || count <= n),
@@ -47,9 +48,9 @@ Sampler RandomSampler(Int n, bool replacement, std::optional<Int> num_samples, S
           }};
 }
 
-Sampler WeightedRandomSampler(std::vector<double> weights, Int num_samples, bool replacement,
-                              SourceLocation loc) {
-  LocScope scope(loc);
+Sampler data::weighted(std::vector<double> weights, Int num_samples, bool replacement,
+                       SourceLocation loc) {
+  LocScope scope(loc, "WeightedRandomSampler");
   I positive = 0;
   for (const double w : weights) {
     LILITH_CHECK(w >= 0 && std::isfinite(w),
@@ -89,7 +90,7 @@ Sampler WeightedRandomSampler(std::vector<double> weights, Int num_samples, bool
   return {num_samples, true, draw};
 }
 
-Sampler SubsetRandomSampler(std::vector<I> indices) {
+Sampler data::subset_at_random(std::vector<I> indices) {
   const I n = static_cast<I>(indices.size());
   return {n, true, [indices = std::move(indices)](std::uint64_t seed, I epoch) {
             std::vector<I> out =
@@ -99,9 +100,9 @@ Sampler SubsetRandomSampler(std::vector<I> indices) {
           }};
 }
 
-Sampler DistributedSampler(Int n, Int num_replicas, Int rank, bool shuffle, std::uint64_t seed,
-                           bool drop_last, SourceLocation loc) {
-  LocScope scope(loc);
+Sampler data::distributed(Int n, Int num_replicas, Int rank, bool shuffle, std::uint64_t seed,
+                          bool drop_last, SourceLocation loc) {
+  LocScope scope(loc, "DistributedSampler");
   LILITH_CHECK(n >= 1 && num_replicas >= 1 && rank >= 0 && rank < num_replicas,
                "DistributedSampler: rank {} of {} for {} rows; need 0 <= rank < num_replicas", rank,
                num_replicas, n);

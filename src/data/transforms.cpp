@@ -245,8 +245,10 @@ Tensor RandomAffine::operator()(const Tensor& x) const {
   return warped(image, map, mode == GridMode::Bilinear).tensor();
 }
 Tensor RandomRotation::operator()(const Tensor& x) const {
-  LILITH_CHECK(degrees >= 0, "RandomRotation: degrees is {}; need at least 0", degrees);
-  return RandomAffine{.degrees = {-degrees, degrees}, .mode = mode}(x);
+  LILITH_CHECK(degrees[1] >= degrees[0],
+               "RandomRotation: degrees from {} to {}; need at least 0, or from less to more",
+               degrees[0], degrees[1]);
+  return RandomAffine{.degrees = degrees, .mode = mode}(x);
 }
 
 namespace {

@@ -8,6 +8,7 @@
 #include "core/env.h"
 #include "core/run_error.h"
 #include "eval/explain_page.h"
+#include "eval/families.h"
 #include "eval/lazy.h"
 #include "eval/program_cache.h"
 #include "eval/program_store.h"
@@ -415,8 +416,17 @@ void tune_when_asked(CompiledImpl& impl, CallState& s) {
 
 }  // namespace
 
-CompiledBase::CompiledBase(Loc loc, bool captures)
-    : impl_(std::make_shared<CompiledImpl>(loc, captures)) {}
+CompiledBase::CompiledBase(Loc loc, bool captures, const CompileOptions& options)
+    : options_(options), impl_(std::make_shared<CompiledImpl>(loc, captures)) {
+  const LocScope scope(loc, "compile");
+  const Scope checked(options);
+}
+
+CompiledBase::Scope::Scope(const CompileOptions& options)
+    : saved_(set_own_sizes(own_sizes() || !options.dynamic)) {
+  if (options.autocast) autocast_.emplace(*options.autocast);
+}
+CompiledBase::Scope::~Scope() { set_own_sizes(saved_); }
 
 std::string CompiledBase::explain() const { return impl_->explain(); }
 void CompiledBase::explain_html(const std::string& path) const { impl_->explain_html(path); }

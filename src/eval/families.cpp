@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "core/env.h"
 #include "ir/family.h"
@@ -44,8 +45,14 @@ Family part_of(const Family& whole, std::uint64_t part) {
   return {whole.id == 0 ? 0 : mix(whole.id, part), whole.varying};
 }
 
+namespace {
+thread_local bool own = false;
+}  // namespace
+bool own_sizes() { return own || env::disabled("shared_code"); }
+bool set_own_sizes(bool on) { return std::exchange(own, on); }
+
 Family join_family(const Graph& g) {
-  if (env::disabled("shared_code")) return {};
+  if (own_sizes()) return {};
   Family family{ir::family(g), {}};
   std::vector<std::int64_t> sizes = sizes_of(g);
   const std::lock_guard lock(families().mutex);

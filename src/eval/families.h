@@ -15,6 +15,10 @@ struct Family {
 /// Of a graph that is about to be made a program; remembers its sizes. None under
 /// LILITH_DISABLE=shared_code. Thread-safe.
 Family join_family(const Graph& g);
+/// Whether programs compiled on this thread are for their own sizes and numbers alone, as under
+/// LILITH_DISABLE=shared_code; sets it and returns what it was.
+bool own_sizes();
+bool set_own_sizes(bool on);
 /// Of a part of such a program: one of `part`s.
 Family part_of(const Family& whole, std::uint64_t part);
 

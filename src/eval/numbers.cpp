@@ -4,7 +4,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "core/env.h"
+#include "eval/families.h"
 #include "ir/host.h"
 #include "passes/free_numbers.h"
 #include "passes/rules.h"
@@ -46,7 +46,7 @@ std::vector<bool> remember(std::uint64_t structure, const std::vector<double>& v
 }  // namespace
 
 WithNumbers changing_numbers(Graph g) {
-  if (env::disabled("shared_code")) return {std::move(g), {}};
+  if (own_sizes()) return {std::move(g), {}};
   const ir::Numbered numbered(g);
   const std::vector<std::uint32_t> free = passes::free_numbers(numbered);
   if (free.empty()) return {std::move(g), {}};

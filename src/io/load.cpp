@@ -120,6 +120,11 @@ void save(ConstModelRef model, const std::string& path, const SaveOptions& optio
   save_tensors(tensors, path, options);
 }
 
+void save(std::initializer_list<TensorDict::Item> tensors, const std::string& path,
+          SourceLocation loc) {
+  save_tensors(TensorDict(tensors), path, loc);
+}
+
 LoadReport load(ModelRef model, const std::string& path, LoadOptions options) {
   LocScope scope(model.loc(), nullptr);
   const io::Contents contents = io::open_contents(path);

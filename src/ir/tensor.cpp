@@ -111,6 +111,21 @@ std::int64_t Tensor::numel_of(DType expected, SourceLocation loc) const {
   return numel();
 }
 
+Tensor Tensor::widened(DType to, SourceLocation loc) const {
+  // What each value of a dtype fits into: whole numbers by bits, halves and floats by mantissa.
+  const auto whole_bits = [](DType d) {
+    constexpr int kBits[] = {1, 8, 7, 15, 31, 63, 11, 8, 24, 53, 0, 0};
+    return kBits[static_cast<int>(d)];
+  };
+  const DType from = dtype();
+  const bool fits =
+      is_floating(to)
+          ? whole_bits(from) <= whole_bits(to) && !(to == DType::F16 && is_floating(from))
+          : !is_floating(from) && whole_bits(from) <= whole_bits(to) && to != DType::Bool;
+  if (!fits) numel_of(to, loc);
+  return this->to(to, loc);
+}
+
 const void* Tensor::raw_data(DType expected, SourceLocation loc) const {
   numel_of(expected, loc);
   return raw_data(loc);

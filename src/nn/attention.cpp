@@ -49,11 +49,18 @@ Tensor attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const
 }
 
 // Sizes that only count the same (batch and length swapped) would mask other keys.
-void check_mask(const char* name, const Tensor& mask, const Shape& shape) {
+void check_mask(const char* name, const Tensor& mask, const Shape& shape, const char* hint = "") {
   LILITH_CHECK(mask.shape() == shape && (mask.dtype() == DType::Bool || is_floating(mask.dtype())),
                "MultiheadAttention: {} is {}; need bool (true is left out) or floating (added) of "
-               "shape {}",
-               name, mask.aval().str(), shape.str());
+               "shape {}{}",
+               name, mask.aval().str(), shape.str(), hint);
+}
+
+// Where sizes would fit if the batch stood first.
+const char* order_hint(bool would_fit) {
+  return would_fit ? " (the first dimension is read as the length; .batch_first = true reads it as "
+                     "the batch)"
+                   : "";
 }
 
 // One more key that no mask hides.
@@ -149,17 +156,25 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
     const Tensor none = zeros({1, 1, embed}, {.dtype = k.dtype(), .device = k.device()});
     append(none, none);
   }
+  if (o.is_causal && !attn_mask.defined()) {
+    attn_mask = triu(ones({length, key.size(swap ? 1 : 0)}, kBool), 1).to(q.device());
+    for (auto more = k.size(0) - attn_mask.size(1); more > 0; --more)
+      attn_mask = extended(attn_mask);
+  }
   const std::int64_t keys = k.size(0);
   q = split_heads(q, num_heads);
   k = split_heads(k, num_heads);
   v = split_heads(v, num_heads);
   if (attn_mask.defined()) {
     const Shape all{batch * num_heads, length, keys}, shared{length, keys};
-    check_mask("attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared);
+    const bool swapped = batched && !batch_first && attn_mask.shape() == Shape{batch, batch};
+    check_mask("attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared, order_hint(swapped));
     if (attn_mask.ndim() == 3) attn_mask = reshape(attn_mask, {batch, num_heads, length, keys});
   }
   if (padding_mask.defined()) {
-    check_mask("key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys});
+    const bool swapped = batched && !batch_first && padding_mask.shape() == Shape{keys, batch};
+    check_mask("key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys},
+               order_hint(swapped));
     padding_mask = reshape(padding_mask, {batch, 1, 1, keys});
   }
   Tensor heads, weights;  // [N, heads, L, E / heads], [N, heads, L, S]

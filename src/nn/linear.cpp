@@ -18,6 +18,8 @@ Linear::Linear(Int in_features, Int out_features, const LinearOptions& options,
                in_features, out_features);
   weight = detail::fan_in_uniform({out_features, in_features}, in_features, options.dtype);
   if (options.bias) bias = detail::fan_in_uniform({out_features}, in_features, options.dtype);
+  this->in_features = in_features;
+  this->out_features = out_features;
 }
 Tensor Linear::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);

@@ -65,10 +65,9 @@ Tensor ChannelShuffle::operator()(const Tensor& x, SourceLocation loc) const {
 }
 Tensor Upsample::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
-  InterpolateOptions options{.mode = mode, .align_corners = align_corners};
-  if (size) options.size = *size;
-  if (scale_factor) options.scale_factor = *scale_factor;
-  return interpolate(x, options);
+  return interpolate(
+      x,
+      {.size = size, .scale_factor = scale_factor, .mode = mode, .align_corners = align_corners});
 }
 Tensor UpsamplingNearest2d::operator()(const Tensor& x, SourceLocation loc) const {
   return Upsample{.size = size, .scale_factor = scale_factor}(x, loc);

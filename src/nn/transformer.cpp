@@ -26,10 +26,18 @@ LayerNorm layer_norm_of(Int d_model, const TransformerLayerOptions& o) {
 }
 
 Tensor attend(const MultiheadAttention& attention, const Tensor& x, const Tensor& to,
-              const Tensor& mask, const Tensor& padding) {
+              const Tensor& mask, const Tensor& padding, bool is_causal) {
   return attention(x, to, to,
-                   {.key_padding_mask = padding, .attn_mask = mask, .need_weights = false})
+                   {.key_padding_mask = padding,
+                    .attn_mask = mask,
+                    .need_weights = false,
+                    .is_causal = is_causal})
       .output;
+}
+Tensor mask_of(const EncoderMasks& m) {
+  LILITH_CHECK(!m.mask.defined() || !m.src_mask.defined(),
+               "TransformerEncoder: .mask and .src_mask are one mask; give one of them");
+  return m.mask.defined() ? m.mask : m.src_mask;
 }
 
 template <class L>
@@ -69,7 +77,7 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& src, const EncoderMasks
                                            SourceLocation loc) const {
   LocScope scope(loc);
   const Tensor x = residual(src, norm1, norm_first, [&](const Tensor& y) {
-    return dropout1(attend(self_attn, y, y, m.src_mask, m.src_key_padding_mask));
+    return dropout1(attend(self_attn, y, y, mask_of(m), m.src_key_padding_mask, m.is_causal));
   });
   return residual(x, norm2, norm_first,
                   [&](const Tensor& y) { return dropout2(feed_forward(*this, y)); });
@@ -100,10 +108,11 @@ Tensor TransformerDecoderLayer::operator()(const Tensor& tgt, const Tensor& memo
                                            const DecoderMasks& m, SourceLocation loc) const {
   LocScope scope(loc);
   Tensor x = residual(tgt, norm1, norm_first, [&](const Tensor& y) {
-    return dropout1(attend(self_attn, y, y, m.tgt_mask, m.tgt_key_padding_mask));
+    return dropout1(attend(self_attn, y, y, m.tgt_mask, m.tgt_key_padding_mask, m.tgt_is_causal));
   });
   x = residual(x, norm2, norm_first, [&](const Tensor& y) {
-    return dropout2(attend(multihead_attn, y, memory, m.memory_mask, m.memory_key_padding_mask));
+    return dropout2(attend(multihead_attn, y, memory, m.memory_mask, m.memory_key_padding_mask,
+                           m.memory_is_causal));
   });
   return residual(x, norm3, norm_first,
                   [&](const Tensor& y) { return dropout3(feed_forward(*this, y)); });
@@ -148,13 +157,16 @@ Transformer::Transformer(const TransformerOptions& o, SourceLocation loc) {
 Tensor Transformer::operator()(const Tensor& src, const Tensor& tgt, const TransformerMasks& m,
                                SourceLocation loc) const {
   LocScope scope(loc);
-  const Tensor memory =
-      encoder(src, {.src_mask = m.src_mask, .src_key_padding_mask = m.src_key_padding_mask});
+  const Tensor memory = encoder(src, {.src_mask = m.src_mask,
+                                      .src_key_padding_mask = m.src_key_padding_mask,
+                                      .is_causal = m.src_is_causal});
   return decoder(tgt, memory,
                  {.tgt_mask = m.tgt_mask,
                   .memory_mask = m.memory_mask,
                   .tgt_key_padding_mask = m.tgt_key_padding_mask,
-                  .memory_key_padding_mask = m.memory_key_padding_mask});
+                  .memory_key_padding_mask = m.memory_key_padding_mask,
+                  .tgt_is_causal = m.tgt_is_causal,
+                  .memory_is_causal = m.memory_is_causal});
 }
 
 Tensor Transformer::generate_square_subsequent_mask(Int size, SourceLocation loc) {

@@ -176,8 +176,11 @@ Tensor full(const Shape& shape, const Arg& value) {
   if (!value.is_scalar()) return expand(value, shape);
   return full(shape, value, {.dtype = default_dtype(value.scalar().kind)});
 }
-Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options) {
+Tensor full(const Shape& shape, const Arg& value, const ValueOptions& given) {
   LocScope scope(value.loc());
+  const DType usual =
+      value.is_scalar() ? default_dtype(value.scalar().kind) : value.tensor().dtype();
+  const TensorOptions options = detail::placed(usual, given);
   if (value.is_scalar()) return filled("full", shape, value.scalar(), options);
   LILITH_CHECK(value.tensor().numel() == 1, "full: the value is {}; need a number",
                describe(value));
@@ -186,7 +189,7 @@ Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options) 
 }
 Tensor scalar_tensor(const Arg& value, const TensorOptions& options) {
   LocScope scope(value.loc());
-  return full({}, value, options);
+  return full({}, value, options, std::nullopt);
 }
 Tensor zeros_like(const Arg& x, std::optional<DType> dtype) {
   LocScope scope(x.loc());
@@ -206,23 +209,34 @@ Tensor full_like(const Arg& x, const Arg& value, std::optional<DType> dtype) {
   return full(t.shape(), value, {.dtype = dtype.value_or(t.dtype()), .device = t.device()});
 }
 
+#define LILITH_LIKE(name, value, ...)                                                      \
+  Tensor name(__VA_ARGS__, const LikeKeywords& k) {                                        \
+    LocScope scope(x.loc());                                                               \
+    const Tensor t = x.tensor();                                                           \
+    return full(t.shape(), value,                                                          \
+                ValueOptions{k.dtype.value_or(t.dtype()), k.device.value_or(t.device())}); \
+  }
+LILITH_LIKE(zeros_like, 0, const Arg& x)
+LILITH_LIKE(ones_like, 1, const Arg& x)
+LILITH_LIKE(empty_like, 0, const Arg& x)
+LILITH_LIKE(full_like, value, const Arg& x, const Arg& value)
+#undef LILITH_LIKE
+
 Tensor arange(const Arg& end) { return arange(0, end, 1); }
-Tensor arange(const Arg& end, const TensorOptions& options) { return arange(0, end, 1, options); }
+Tensor arange(const Arg& end, const ValueOptions& options) { return arange(0, end, 1, options); }
 Tensor arange(const Arg& start, const Arg& end, const Arg& step) {
+  return arange(start, end, step, ValueOptions());
+}
+Tensor arange(const Arg& start, const Arg& end, const ValueOptions& options) {
+  return arange(start, end, 1, options);
+}
+Tensor arange(const Arg& start, const Arg& end, const Arg& step, const ValueOptions& options) {
   LocScope scope(end.loc());
   const Scalar a = scalar_of("arange", start), b = scalar_of("arange", end),
                s = scalar_of("arange", step);
   const bool floating = a.kind == Scalar::Kind::Float || b.kind == Scalar::Kind::Float ||
                         s.kind == Scalar::Kind::Float;
-  return counted(a, b, s, {.dtype = floating ? DType::F32 : DType::I64});
-}
-Tensor arange(const Arg& start, const Arg& end, const TensorOptions& options) {
-  return arange(start, end, 1, options);
-}
-Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options) {
-  LocScope scope(end.loc());
-  return counted(scalar_of("arange", start), scalar_of("arange", end), scalar_of("arange", step),
-                 options);
+  return counted(a, b, s, detail::placed(floating ? DType::F32 : DType::I64, options));
 }
 
 namespace {
@@ -292,6 +306,11 @@ Tensor eye(Int n, std::optional<Int> m, const TensorOptions& options, SourceLoca
   const Tensor row = make_iota({n, columns}, 0, DType::I64, options.device);
   const Tensor column = make_iota({n, columns}, 1, DType::I64, options.device);
   return make_cast(eq(row, column), options.dtype);
+}
+
+Tensor eye(Int n, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
+  return eye(n, std::nullopt, options);
 }
 
 Tensor clone(const Arg& x) {

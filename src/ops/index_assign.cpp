@@ -5,6 +5,7 @@
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
+#include "lilith/ops/scatter.h"
 #include "lilith/ops/shape.h"
 #include "ops/asked_values.h"
 #include "ops/indices.h"
@@ -224,6 +225,28 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
     }
   }
   return dims.empty() ? x : pick(x, dims, indices);
+}
+
+Tensor ops::put_at(const Arg& target, const std::vector<TensorIndex>& items, const Arg& values,
+                   bool accumulate) {
+  using Kind = TensorIndex::Kind;
+  const Tensor x = target.tensor();
+  std::vector<Tensor> indices;
+  for (const TensorIndex& item : items)
+    if (item.kind == Kind::Tensor && item.tensor.dtype() != DType::Bool)
+      indices.push_back(item.tensor);
+  if (!items.empty() && indices.size() == items.size())
+    return lilith::index_put(x, indices, values, accumulate);
+  const bool one_mask = items.size() == 1 && items[0].kind == Kind::Tensor;
+  if (one_mask && !accumulate && (values.is_scalar() || values.tensor().numel() == 1)) {
+    Tensor mask = items[0].tensor;
+    while (mask.ndim() < x.ndim()) mask = lilith::unsqueeze(mask, -1);
+    const Tensor value = make_cast(make_reshape(values.tensor(x.dtype()), {}), x.dtype());
+    return where(mask, value, x);
+  }
+  const Tensor places = arange(x.numel(), {.device = x.device()}).view(x.shape()).index(items);
+  const Tensor source = make_cast(values.tensor(x.dtype()), x.dtype()).to(x.device());
+  return put(x, places, lilith::expand(source, places.shape()), accumulate);
 }
 
 Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, Int start, Int end, Int step) {

@@ -12,4 +12,8 @@ namespace lilith::ops {
 Tensor part_of(const Tensor& x, int dim, std::int64_t start, std::int64_t limit,
                std::int64_t step = 1);
 
+/// x with x[items] = values; see Tensor::index_put.
+Tensor put_at(const Arg& x, const std::vector<TensorIndex>& items, const Arg& values,
+              bool accumulate);
+
 }  // namespace lilith::ops

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 #include <numbers>
+#include <random>
 
 #include "ir/node.h"
 #include "ir/one_device.h"
@@ -255,6 +256,14 @@ Tensor next_key() {
 using namespace ops;
 
 void manual_seed(std::uint64_t seed) { set_rng_state({seed, 0}); }
+RngState get_rng_state() { return rng_state(); }
+std::uint64_t initial_seed() { return rng_state().seed; }
+std::uint64_t seed() {
+  std::random_device chance;
+  const std::uint64_t chosen = (std::uint64_t{chance()} << 32) | chance();
+  manual_seed(chosen);
+  return chosen;
+}
 RngState rng_state() { return process_generator().get_state(); }
 void set_rng_state(const RngState& state) {
   Generator g = process_generator();
@@ -347,6 +356,14 @@ Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator) {
   const GeneratorScope chosen_here(generator);
   const Tensor t = floating(p);
   return make_cast(coin(t.shape(), t), t.dtype());
+}
+Tensor bernoulli(const Arg& x, Real p, const std::optional<Generator>& generator) {
+  LocScope scope(x.loc());
+  return bernoulli(full_like(x, static_cast<double>(p)), generator);
+}
+Tensor normal(const Arg& mean) {
+  LocScope scope(mean.loc());
+  return normal(mean, 1.0);
 }
 Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& generator) {
   LocScope scope(mean.loc());

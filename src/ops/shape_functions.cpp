@@ -110,13 +110,17 @@ Tensor squeeze(const Arg& x) {
   }
   return make_reshape(t, out);
 }
-Tensor squeeze(const Arg& x, Dim dim) {
+Tensor squeeze(const Arg& x, const IntList& dim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  const int d = wrap_dim("squeeze", dim, t.ndim());
-  if (t.ndim() == 0 || t.shape()[d] != 1) return t;
-  Shape out = t.shape();
-  out.erase(d);
+  std::vector<bool> leaves(static_cast<std::size_t>(t.ndim()), false);
+  for (const I d : dim) {
+    const int at = wrap_dim("squeeze", d, t.ndim());
+    if (t.ndim() > 0) leaves[static_cast<std::size_t>(at)] = t.shape()[at] == 1;
+  }
+  Shape out;
+  for (int d = 0; d < t.ndim(); ++d)
+    if (!leaves[static_cast<std::size_t>(d)]) out.push_back(t.shape()[d]);
   return make_reshape(t, out);
 }
 Tensor unsqueeze(const Arg& x, Dim dim) {

@@ -111,9 +111,6 @@ std::vector<Tensor> split(const Arg& x, const std::vector<I>& sizes, Dim dim) {
                d, t.aval().str(), sum, t.shape()[d]);
   return cut(t, d, sizes);
 }
-std::vector<Tensor> split(const Arg& x, std::initializer_list<Int> sizes, Dim dim) {
-  return split(x, std::vector<I>(sizes.begin(), sizes.end()), dim);
-}
 std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<I>& sizes, Dim dim) {
   return split(x, sizes, dim);
 }

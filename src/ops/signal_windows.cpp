@@ -52,6 +52,14 @@ Tensor blackman_window(Int n, bool periodic, const TensorOptions& options, Sourc
     return shift(add(scale(turns(t, 1), -0.5), scale(turns(t, 2), 0.08)), 0.42);
   });
 }
+Tensor kaiser_window(Int n, bool periodic, Real beta, const TensorOptions& options,
+                     SourceLocation loc) {
+  LocScope scope(loc);
+  return window("kaiser_window", n, periodic, options, [&](const Tensor& t) {
+    const Tensor inside = clamp_min(shift(neg(square(shift(scale(t, 2), -1))), 1), 0);
+    return div(i0(scale(sqrt(inside), beta)), i0(full_as(t, beta)));
+  });
+}
 Tensor bartlett_window(Int n, bool periodic, const TensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
   return window("bartlett_window", n, periodic, options,

@@ -1,6 +1,7 @@
 #include "core/device_kinds.h"
 #include "ir/one_device.h"
 #include "lilith/ops.h"
+#include "ops/part_of.h"
 #include "ops/primitives.h"
 
 // The methods of Tensor that are free functions. A temporary is used up (Arg).
@@ -53,6 +54,25 @@ Tensor& set(Tensor& x, const Tensor& value) {
   LILITH_METHOD(Tensor, name, (const Arg& other, const Arg& alpha), other.loc(), other, alpha) \
   LILITH_IN_PLACE(name##_, name, (const Arg& other, const Arg& alpha), other.loc(), other, alpha)
 #include "lilith/detail/tensor_methods.inc"
+#define LILITH_KEYWORD_FUNCTION(...)
+#define LILITH_KEYWORDS(R, name, D, Keywords, ...)                      \
+  R Tensor::name(const Keywords& k, SourceLocation loc) const& {        \
+    const LocScope scope(loc);                                          \
+    return lilith::name(*this, k);                                      \
+  }                                                                     \
+  R Tensor::name(const Keywords& k, SourceLocation loc)&& {             \
+    const LocScope scope(loc);                                          \
+    return lilith::name(std::move(*this), k);                           \
+  }                                                                     \
+  R Tensor::name(D dim, const Keywords& k, SourceLocation loc) const& { \
+    const LocScope scope(loc);                                          \
+    return lilith::name(*this, dim, k);                                 \
+  }                                                                     \
+  R Tensor::name(D dim, const Keywords& k, SourceLocation loc)&& {      \
+    const LocScope scope(loc);                                          \
+    return lilith::name(std::move(*this), dim, k);                      \
+  }
+#include "lilith/detail/keyword_functions.inc"
 
 // Those whose functions are of another form; take() is this tensor, used up where it may be.
 #define LILITH_METHOD(name, parameters, ...)                          \
@@ -68,6 +88,14 @@ LILITH_METHOD(to, (DType dtype, SourceLocation loc), const LocScope scope(loc);
               return cast(take(), dtype);)
 LILITH_METHOD(to, (Device device, SourceLocation loc), const LocScope scope(loc);
               check_device("to", device); return ir::on_device(take(), device);)
+LILITH_METHOD(to, (Device device, DType dtype, SourceLocation loc), const LocScope scope(loc);
+              return take().to(device).to(dtype);)
+LILITH_METHOD(to, (Device device, const TransferKeywords& options, SourceLocation loc),
+              const LocScope scope(loc);
+              const DType dtype = options.dtype.value_or(this->dtype());
+              return take().to(device).to(dtype);)
+LILITH_METHOD(type, (DType dtype, SourceLocation loc), return take().to(dtype, loc);)
+LILITH_METHOD(byte, (SourceLocation loc), return take().to(kUInt8, loc);)
 LILITH_METHOD(to, (const Tensor& other, SourceLocation loc), const LocScope scope(loc);
               const Aval like = other.aval(); return take().to(like.device).to(like.dtype);)
 LILITH_METHOD(type_as, (const Tensor& other, SourceLocation loc), const LocScope scope(loc);
@@ -84,6 +112,14 @@ LILITH_METHOD(T, (SourceLocation loc), const LocScope scope(loc); std::vector<st
               for (int d = ndim(); d-- > 0;) dims.push_back(d);
               return lilith::permute(take(), dims);)
 LILITH_METHOD(mT, (SourceLocation loc), const LocScope scope(loc); return lilith::adjoint(take());)
+LILITH_METHOD(H, (SourceLocation loc), const LocScope scope(loc);
+              LILITH_CHECK(ndim() == 2 || ndim() == 0, "H: x is {}; need a matrix", aval().str());
+              return lilith::adjoint(take());)
+LILITH_METHOD(mH, (SourceLocation loc), const LocScope scope(loc); return lilith::adjoint(take());)
+LILITH_METHOD(index_put,
+              (const std::vector<TensorIndex>& items, const Arg& values, bool accumulate),
+              const LocScope scope(values.loc(), "index_put");
+              return ops::put_at(take(), items, values, accumulate);)
 LILITH_METHOD(operator[], (Index i), const LocScope scope(i.loc, "select");
               return lilith::select(take(), 0, i.value);)
 LILITH_METHOD(operator[], (const At& at), return take().index({at.item}, at.loc);)
@@ -144,7 +180,55 @@ Tensor& Tensor::squeeze_(SourceLocation loc) & {
   LocScope scope(loc);
   return set(*this, squeeze());
 }
-Tensor& Tensor::squeeze_(Dim dim, SourceLocation loc) & {
+Tensor& Tensor::add_(const Arg& other, const AlphaKeyword& keyword) & {
+  return add_(other, keyword.alpha);
+}
+Tensor& Tensor::sub_(const Arg& other, const AlphaKeyword& keyword) & {
+  return sub_(other, keyword.alpha);
+}
+Tensor& Tensor::clamp_(const BoundKeywords& keywords, SourceLocation loc) & {
+  return clamp_(keywords.min, keywords.max, loc);
+}
+Tensor& Tensor::index_put_(const std::vector<TensorIndex>& items, const Arg& values,
+                           bool accumulate) & {
+  const LocScope scope(values.loc(), "index_put_");
+  return set(*this, same_kind("index_put_", *this, index_put(items, values, accumulate)));
+}
+Tensor& Tensor::random_(Int from, Int to, SourceLocation loc) & {
+  LocScope scope(loc);
+  return set(*this, randint(from, to, shape(), {.dtype = kInt64, .device = device()}).to(dtype()));
+}
+Tensor& Tensor::random_(Int to, SourceLocation loc) & { return random_(0, to, loc); }
+Tensor& Tensor::fill_diagonal_(const Arg& value) & {
+  LocScope scope(value.loc());
+  LILITH_CHECK(ndim() >= 2, "fill_diagonal_: x is {}; need 2 dimensions at least", aval().str());
+  std::int64_t step = 0;
+  for (int d = 0; d < ndim(); ++d) {
+    LILITH_CHECK(ndim() == 2 || size(d) == size(0),
+                 "fill_diagonal_: x is {}; need equal sizes where there are more than 2",
+                 aval().str());
+    step += shape().strides()[d];
+  }
+  const std::int64_t n = ndim() == 2 ? std::min(size(0), size(1)) : size(0);
+  const Tensor at = arange(numel(), {.device = device()}).view(shape());
+  return set(*this, masked_fill((at % step == 0) & (at < n * step), value));
+}
+std::string Tensor::type() const {
+  constexpr const char* kNames[] = {"Bool",  "Byte",   "Char",         "Short",
+                                    "Int",   "Long",   "Half",         "BFloat16",
+                                    "Float", "Double", "ComplexFloat", "ComplexDouble"};
+  return fmt::format("torch.{}{}Tensor",
+                     is_cpu()    ? ""
+                     : is_cuda() ? "cuda."
+                                 : "opencl.",
+                     kNames[static_cast<int>(dtype())]);
+}
+Tensor Tensor::norm_by_word(std::string_view p, const IntList& dim, bool keepdim,
+                            SourceLocation loc) const {
+  const LocScope scope(loc, "norm");
+  return lilith::norm(*this, MatrixNorm(std::string(p)), dim, keepdim);
+}
+Tensor& Tensor::squeeze_(const IntList& dim, SourceLocation loc) & {
   LocScope scope(loc);
   return set(*this, squeeze(dim));
 }

@@ -8,6 +8,11 @@
 #include "optim/state_keys.h"
 
 namespace lilith {
+
+StateDict Optimizer::state_dict() const { return lilith::state_dict(*this); }
+void Optimizer::load_state_dict(const StateDict& dict, SourceLocation loc) {
+  lilith::load_state_dict(*this, dict, {}, loc);
+}
 namespace {
 
 using Json = nlohmann::json;

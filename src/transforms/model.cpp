@@ -5,6 +5,7 @@
 #include <ostream>
 #include <set>
 
+#include "lilith/ops/shape.h"
 #include "transforms/load_state.h"
 #include "transforms/ties.h"
 
@@ -290,6 +291,47 @@ std::vector<Tensor> parameters(ConstModelRef m) {
   std::vector<Tensor> out;
   detail::read_parameters(m, [&](const std::string&, const Tensor& t) { out.push_back(t); });
   return out;
+}
+
+std::vector<Tensor> buffers(ConstModelRef m) {
+  std::vector<Tensor> out;
+  detail::read_buffers(m, [&](const std::string&, const Buffer& t) { out.push_back(t); });
+  return out;
+}
+Tensor parameters_to_vector(ConstModelRef m) {
+  std::vector<Tensor> flat;
+  for (const Tensor& t : parameters(m)) flat.push_back(t.reshape({-1}));
+  LILITH_CHECK(!flat.empty(), "parameters_to_vector: the model has no parameters");
+  return cat(flat);
+}
+void vector_to_parameters(const Tensor& vector, ModelRef m) {
+  const LocScope scope(m.loc(), "vector_to_parameters");
+  const std::int64_t n = num_parameters(m);
+  LILITH_CHECK(vector.ndim() == 1 && vector.numel() == n,
+               "vector_to_parameters: the vector is {}; the parameters have {} numbers",
+               vector.aval().str(), n);
+  std::int64_t at = 0;
+  for_each_parameter(m, [&](const std::string&, Tensor& t) {
+    const Tensor part = vector.slice(0, at, at + t.numel()).view(t.shape());
+    at += t.numel();
+    t.rebind(part.to(t.device()).to(t.dtype()));
+  });
+}
+
+void detail::cast_floating(ModelRef m, DType dtype) {
+  const LocScope scope(m.loc(), "to");
+  LILITH_CHECK(is_floating(dtype), "to: a model cannot be cast to {}; need a floating dtype",
+               name(dtype));
+  struct Cast final : Visitor {
+    explicit Cast(DType dtype) : dtype(dtype) {}
+    void parameter(Tensor& t) override { cast(t); }
+    void buffer(Buffer& t) override { cast(t); }
+    void cast(Tensor& t) const {
+      if (t.defined() && is_floating(t.dtype())) t.rebind(t.to(dtype));
+    }
+    DType dtype;
+  } visitor(dtype);
+  m.visit(visitor);
 }
 
 void train_mode(ModelRef m, bool mode) {

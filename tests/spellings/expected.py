@@ -16,6 +16,8 @@ import numpy
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import torch.distributions as D
+import torchvision.transforms as T
 from torch import optim
 from torch.optim import lr_scheduler as lr
 from torch.utils import data
@@ -38,6 +40,10 @@ def values():
         "kernel": grid((3, 2, 3, 3), 0.125, -0.5), "seq": grid((4, 2, 3), 0.25, -1), "mask": x > 0.25,
         "n": torch.tensor([[0, 2, 1], [1, 0, 2]]), "index": torch.tensor([2, 0]),
     }
+
+
+def photo(img):
+    return (img * 20 + 60).repeat(1, 2, 1, 1)[:, :3].byte()
 
 
 def rates(make):

@@ -41,6 +41,11 @@ DataSourcePtr subset(DataSourcePtr source, std::vector<std::int64_t> rows);
 std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed);
 /// A seed from the process's generator (manual_seed), which advances.
 std::uint64_t draw_seed();
+/// The same from a generator of one's own.
+std::uint64_t draw_seed(Generator generator);
+/// Sizes in these parts of n rows: each rounded down, and what is left one a part from the first
+/// on. Error: below 0, or another sum than 1.
+std::vector<std::int64_t> sizes_of_parts(std::int64_t n, const std::vector<double>& parts);
 /// Shuffles the rows by the seed and cuts them into parts of these sizes, whose sum is the source's
 /// size.
 std::vector<DataSourcePtr> split(const DataSourcePtr& source,
@@ -49,6 +54,10 @@ std::vector<DataSourcePtr> split(const DataSourcePtr& source,
 DataSourcePtr from_tensors(std::vector<Tensor> columns);
 /// Error when the source is null or has another number of columns.
 void check_columns(const DataSourcePtr& source, int n);
+
+/// lilith/data/own.h
+template <class T>
+DataSourcePtr rows_of(const T& rows, SourceLocation loc);
 
 /// A row's number, with the user's line.
 struct RowIndex {
@@ -80,6 +89,14 @@ class Dataset {
   static constexpr int kColumns = N;
 
   /// Error when the source has another number of columns.
+  /// Of a struct of one's own with size() and get(i): see OwnDataset.
+  template <class T>
+    requires requires(const T& t, std::int64_t i) {
+      t.size();
+      t.get(i);
+    }
+  Dataset(const T& rows, SourceLocation loc = SourceLocation::current())
+      : Dataset(data::rows_of(rows, loc), loc) {}
   explicit Dataset(DataSourcePtr source, SourceLocation loc = SourceLocation::current())
       : source_(std::move(source)) {
     LocScope scope(loc, nullptr);
@@ -144,6 +161,38 @@ std::vector<Dataset<N>> random_split(const Dataset<N>& dataset,
   for (auto& source : data::split(dataset.source(), sizes, seed ? *seed : data::draw_seed()))
     parts.emplace_back(std::move(source));
   return parts;
+}
+struct SplitKeywords {
+  detail::Named named = {};
+  std::optional<Generator> generator = {};
+};
+/// The same of sizes or of parts in braces, whose results are structured bindings:
+/// auto [train, test] = random_split(data, {0.8, 0.2}).
+template <int N, class T, std::size_t K>
+  requires std::is_arithmetic_v<detail::Plain<T>>
+Several<Dataset<N>, K> random_split(const Dataset<N>& dataset, const T (&sizes)[K],
+                                    std::optional<std::uint64_t> seed = {},
+                                    SourceLocation loc = SourceLocation::current()) {
+  LocScope scope(loc, nullptr);
+  std::vector<std::int64_t> counts;
+  if constexpr (std::is_floating_point_v<T>)
+    counts = data::sizes_of_parts(dataset.size(), std::vector<double>(sizes, sizes + K));
+  else
+    counts.assign(sizes, sizes + K);
+  return {random_split(dataset, counts, seed, loc), "random_split", loc};
+}
+template <int N, class T, std::size_t K>
+Several<Dataset<N>, K> random_split(const Dataset<N>& dataset, const T (&sizes)[K],
+                                    const Generator& generator,
+                                    SourceLocation loc = SourceLocation::current()) {
+  return random_split(dataset, sizes, data::draw_seed(generator), loc);
+}
+template <int N, class T, std::size_t K>
+Several<Dataset<N>, K> random_split(const Dataset<N>& dataset, const T (&sizes)[K],
+                                    const SplitKeywords& k,
+                                    SourceLocation loc = SourceLocation::current()) {
+  return random_split(dataset, sizes,
+                      k.generator ? data::draw_seed(*k.generator) : data::draw_seed(), loc);
 }
 
 }  // namespace lilith

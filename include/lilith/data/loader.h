@@ -27,6 +27,9 @@ struct DataLoaderOptions {
   Int prefetch_factor = 2;
   /// Which rows an epoch visits, instead of `shuffle`.
   Sampler sampler = {};
+  /// PyTorch's, which change nothing here: batches are made in memory that devices read, and
+  /// threads cost nothing to start.
+  bool pin_memory = false, persistent_workers = false;
 };
 
 /// Where a DataLoader stands, for a checkpoint: `loader.state()`, put back by `set_state`.
@@ -167,6 +170,14 @@ class DataLoader {
   DataLoader(const Dataset<N>& dataset, B batch_size, bool shuffle = false,
              SourceLocation loc = SourceLocation::current())
       : DataLoader(dataset, {.batch_size = batch_size, .shuffle = shuffle}, loc) {}
+  /// The rest by name: DataLoader(train, 64, {.shuffle = true}).
+  template <detail::AnyNumber B>
+  DataLoader(const Dataset<N>& dataset, B batch_size, const DataLoaderOptions& options,
+             SourceLocation loc = SourceLocation::current())
+      : DataLoader(dataset,
+                   detail::with_first(options, &DataLoaderOptions::batch_size, batch_size,
+                                      "batch_size", loc),
+                   loc) {}
 
   /// Batches an epoch.
   std::int64_t size() const { return stream_.batches(); }

@@ -79,13 +79,34 @@ class OwnDataset : public Dataset<data::num_columns<decltype(std::declval<const 
       : Dataset<kColumns>(source_of(std::move(rows), loc), loc) {}
 
  private:
-  static DataSourcePtr source_of(T rows, SourceLocation loc) {
-    LocScope scope(loc, nullptr);
-    auto held = std::make_shared<const T>(std::move(rows));
-    return data::from_rows(
-        held->size(), [held](std::int64_t i) { return data::columns_of(held->get(i)); }, kColumns);
+  static DataSourcePtr source_of(const T& rows, SourceLocation loc) {
+    return data::rows_of(rows, loc);
   }
 };
+namespace data {
+template <class T>
+DataSourcePtr rows_of(const T& rows, SourceLocation loc) {
+  LocScope scope(loc, nullptr);
+  auto held = std::make_shared<const T>(rows);
+  return from_rows(
+      held->size(), [held](std::int64_t i) { return columns_of(held->get(i)); },
+      num_columns<decltype(held->get(0))>());
+}
+template <class T>
+struct RowColumns {};
+template <RowSource T>
+struct RowColumns<T> {
+  static constexpr int value = num_columns<decltype(std::declval<const T&>().get(0))>();
+};
+}  // namespace data
+template <RowSource T>
+DataLoader(const T&) -> DataLoader<data::RowColumns<T>::value>;
+template <RowSource T>
+DataLoader(const T&, const DataLoaderOptions&) -> DataLoader<data::RowColumns<T>::value>;
+template <RowSource T, detail::AnyNumber B>
+DataLoader(const T&, B, bool = false) -> DataLoader<data::RowColumns<T>::value>;
+template <RowSource T, detail::AnyNumber B>
+DataLoader(const T&, B, const DataLoaderOptions&) -> DataLoader<data::RowColumns<T>::value>;
 
 /// The rows `indices` of a dataset, in that order. Errors: one out of range. Ref:
 /// torch.utils.data.Subset.
@@ -97,6 +118,10 @@ class Subset : public Dataset<N> {
       : Dataset<N>((static_cast<void>(LocScope(loc, nullptr)),
                     data::subset(dataset.source(), std::move(indices))),
                    loc) {}
+  template <std::derived_from<Tensor> T>
+  Subset(const Dataset<N>& dataset, const T& indices,
+         SourceLocation loc = SourceLocation::current())
+      : Subset(dataset, indices.to(kInt64, loc).template to_vector<std::int64_t>(loc), loc) {}
 };
 
 /// The rows of several datasets, one after the other. Errors: other columns, none. Ref:
@@ -117,6 +142,13 @@ class ConcatDataset : public Dataset<N> {
 };
 template <int N>
 ConcatDataset(const std::vector<Dataset<N>>&) -> ConcatDataset<N>;
+template <class D, std::size_t K>
+ConcatDataset(const D (&)[K]) -> ConcatDataset<D::kColumns>;
+/// a, then b: PyTorch's a + b.
+template <int N>
+ConcatDataset<N> operator+(const Dataset<N>& a, const Dataset<N>& b) {
+  return ConcatDataset<N>(std::vector<Dataset<N>>{a, b});
+}
 
 /// A dataset whose column 0 is changed by f as it is read: `transformed(images, [](Tensor x) {
 /// return x * 2 - 1; })`. f is given a row and may draw from the process's generator.
@@ -134,6 +166,16 @@ Dataset<N> transformed(const Dataset<N>& dataset, F f,
 /// dtypes. Ref: torch.nn.utils.rnn.pad_sequence.
 Tensor pad_sequence(const std::vector<Tensor>& sequences, bool batch_first = false,
                     Real padding_value = 0, SourceLocation loc = SourceLocation::current());
+
+struct PadSequenceKeywords {
+  detail::Named named = {};
+  bool batch_first = false;
+  Real padding_value = 0;
+};
+inline Tensor pad_sequence(const std::vector<Tensor>& sequences, const PadSequenceKeywords& k,
+                           SourceLocation loc = SourceLocation::current()) {
+  return pad_sequence(sequences, k.batch_first, k.padding_value, loc);
+}
 
 /// Batches of rows that are made one by collate: `CollateLoader(Names{}, {.batch_size = 8},
 /// [](const std::vector<Tensor>& rows) { return pad_sequence(rows); })`. Rows may be of any shapes

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <functional>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -16,11 +17,33 @@ namespace lilith {
 /// x.
 namespace transforms {
 
+/// Two numbers, from and to.
+class Interval {
+ public:
+  Interval(double from, double to) : ends_{from, to} {}
+  double operator[](std::size_t i) const { return ends_[i]; }
+  operator const std::array<double, 2>&() const { return ends_; }
+
+ private:
+  std::array<double, 2> ends_;
+};
+/// The same, for which one number d stands: -d to d.
+class Around : public Interval {
+ public:
+  using Interval::Interval;
+  template <detail::AnyNumber N>
+  Around(N d) : Interval(-static_cast<double>(d), static_cast<double>(d)) {}
+};
+
 /// Several, one after the other.
 class Compose {
  public:
   template <class... F>
+    requires(std::is_invocable_r_v<Tensor, F&, const Tensor&> && ...)
   explicit Compose(F... f) : steps_{std::function<Tensor(const Tensor&)>(std::move(f))...} {}
+  /// PyTorch's list: Compose({ToTensor(), Normalize({0.5}, {0.5})}).
+  explicit Compose(std::initializer_list<std::function<Tensor(const Tensor&)>> steps)
+      : steps_(steps) {}
   Tensor operator()(const Tensor& x) const;
 
  private:
@@ -58,8 +81,8 @@ struct RandomCrop {
 /// A random part, by area and aspect, resized to {h, w}.
 struct RandomResizedCrop {
   IntList size;
-  std::array<double, 2> scale = {0.08, 1};
-  std::array<double, 2> ratio = {3.0 / 4, 4.0 / 3};
+  Interval scale = {0.08, 1};
+  Interval ratio = {3.0 / 4, 4.0 / 3};
   Interpolation mode = Interpolation::Bilinear;
   Tensor operator()(const Tensor& x) const;
 };
@@ -76,16 +99,16 @@ struct RandomVerticalFlip {
 /// Moved, turned and sheared about the middle: degrees anticlockwise, translations in parts of the
 /// size, zeros from outside.
 struct RandomAffine {
-  std::array<double, 2> degrees = {0, 0};
-  std::array<double, 2> translate = {0, 0};  // at most so much of the width and the height
-  std::array<double, 2> scale = {1, 1};
-  std::array<double, 2> shear = {0, 0};  // degrees along x
+  Around degrees = {0, 0};
+  Interval translate = {0, 0};  // at most so much of the width and the height
+  Interval scale = {1, 1};
+  Around shear = {0, 0};  // degrees along x
   GridMode mode = GridMode::Nearest;
   Tensor operator()(const Tensor& x) const;
 };
-/// Turned by an angle in [-degrees, degrees].
+/// Turned by an angle in [-degrees, degrees], or from one to another: RandomRotation({0, 90}).
 struct RandomRotation {
-  Real degrees;
+  Around degrees;
   GridMode mode = GridMode::Nearest;
   Tensor operator()(const Tensor& x) const;
 };
@@ -98,8 +121,8 @@ struct ColorJitter {
 /// With probability p a random part is set to `value`.
 struct RandomErasing {
   Real p = 0.5;
-  std::array<double, 2> scale = {0.02, 0.33};
-  std::array<double, 2> ratio = {0.3, 3.3};
+  Interval scale = {0.02, 0.33};
+  Interval ratio = {0.3, 3.3};
   Real value = 0;
   Tensor operator()(const Tensor& x) const;
 };

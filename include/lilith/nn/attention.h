@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <concepts>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,7 @@ struct AttentionOptions {
   Tensor attn_mask = {};         // [L, S] or [N heads, L, S]: the same
   bool need_weights = true;
   bool average_attn_weights = true;
+  bool is_causal = false;  // without an attn_mask: keys that come later are left out
 };
 /// output [L, N, E]; weights [N, L, S] (with average_attn_weights = false [N, heads, L, S]),
 /// undefined unless asked for.
@@ -55,9 +57,32 @@ class MultiheadAttention {
                             .vdim = vdim,
                             .batch_first = batch_first},
                            loc) {}
+  template <detail::AnyNumber N>
+  MultiheadAttention(Int embed_dim, Int num_heads, N dropout,
+                     const MultiheadAttentionOptions& options,
+                     SourceLocation loc = SourceLocation::current())
+      : MultiheadAttention(embed_dim, num_heads,
+                           detail::with_first(options, &MultiheadAttentionOptions::dropout, dropout,
+                                              "dropout", loc),
+                           loc) {}
   AttentionResult operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                              const AttentionOptions& options = {},
                              SourceLocation loc = SourceLocation::current()) const;
+  /// PyTorch's order.
+  template <std::derived_from<Tensor> T>
+  AttentionResult operator()(const Tensor& query, const Tensor& key, const Tensor& value,
+                             const T& key_padding_mask, bool need_weights = true,
+                             const Tensor& attn_mask = {}, bool average_attn_weights = true,
+                             bool is_causal = false,
+                             SourceLocation loc = SourceLocation::current()) const {
+    return (*this)(query, key, value,
+                   {.key_padding_mask = key_padding_mask,
+                    .attn_mask = attn_mask,
+                    .need_weights = need_weights,
+                    .average_attn_weights = average_attn_weights,
+                    .is_causal = is_causal},
+                   loc);
+  }
 
   Tensor in_proj_weight;  // [3 E, E]; undefined when kdim or vdim differ from E
   Tensor q_proj_weight, k_proj_weight, v_proj_weight;
@@ -88,11 +113,16 @@ struct TransformerLayerOptions {
   bool norm_first = false;
   DType dtype = DType::F32;
 };
+/// With is_causal and without a mask, what comes later is hidden.
 struct EncoderMasks {
-  Tensor src_mask = {}, src_key_padding_mask = {};
+  Tensor src_mask = {};
+  Tensor mask = {};  // src_mask, as TransformerEncoder calls it
+  Tensor src_key_padding_mask = {};
+  bool is_causal = false;
 };
 struct DecoderMasks {
   Tensor tgt_mask = {}, memory_mask = {}, tgt_key_padding_mask = {}, memory_key_padding_mask = {};
+  bool tgt_is_causal = false, memory_is_causal = false;
 };
 
 /// Self-attention and a feed-forward network, each with a residual and a norm. src [S, N, d_model].
@@ -115,8 +145,33 @@ class TransformerEncoderLayer {
                                  .batch_first = batch_first,
                                  .norm_first = norm_first},
                                 loc) {}
+  template <detail::AnyNumber N>
+  TransformerEncoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout,
+                          const TransformerLayerOptions& options,
+                          SourceLocation loc = SourceLocation::current())
+      : TransformerEncoderLayer(
+            d_model, nhead, dim_feedforward,
+            detail::with_first(options, &TransformerLayerOptions::dropout, dropout, "dropout", loc),
+            loc) {}
+  template <detail::AnyNumber N>
+  TransformerEncoderLayer(Int d_model, Int nhead, N dim_feedforward,
+                          const TransformerLayerOptions& options,
+                          SourceLocation loc = SourceLocation::current())
+      : TransformerEncoderLayer(
+            d_model, nhead,
+            detail::with_first(options, &TransformerLayerOptions::dim_feedforward, dim_feedforward,
+                               "dim_feedforward", loc),
+            loc) {}
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  /// PyTorch's order.
+  template <std::derived_from<Tensor> T>
+  Tensor operator()(const Tensor& src, const T& src_mask, const Tensor& src_key_padding_mask = {},
+                    bool is_causal = false, SourceLocation loc = SourceLocation::current()) const {
+    const EncoderMasks masks{
+        .src_mask = src_mask, .src_key_padding_mask = src_key_padding_mask, .is_causal = is_causal};
+    return (*this)(src, masks, loc);
+  }
 
   MultiheadAttention self_attn;
   Linear linear1;
@@ -153,8 +208,38 @@ class TransformerDecoderLayer {
                                  .batch_first = batch_first,
                                  .norm_first = norm_first},
                                 loc) {}
+  template <detail::AnyNumber N>
+  TransformerDecoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout,
+                          const TransformerLayerOptions& options,
+                          SourceLocation loc = SourceLocation::current())
+      : TransformerDecoderLayer(
+            d_model, nhead, dim_feedforward,
+            detail::with_first(options, &TransformerLayerOptions::dropout, dropout, "dropout", loc),
+            loc) {}
+  template <detail::AnyNumber N>
+  TransformerDecoderLayer(Int d_model, Int nhead, N dim_feedforward,
+                          const TransformerLayerOptions& options,
+                          SourceLocation loc = SourceLocation::current())
+      : TransformerDecoderLayer(
+            d_model, nhead,
+            detail::with_first(options, &TransformerLayerOptions::dim_feedforward, dim_feedforward,
+                               "dim_feedforward", loc),
+            loc) {}
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  /// PyTorch's order.
+  template <std::derived_from<Tensor> T>
+  Tensor operator()(const Tensor& tgt, const Tensor& memory, const T& tgt_mask,
+                    const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
+                    const Tensor& memory_key_padding_mask = {},
+                    SourceLocation loc = SourceLocation::current()) const {
+    return (*this)(tgt, memory,
+                   {.tgt_mask = tgt_mask,
+                    .memory_mask = memory_mask,
+                    .tgt_key_padding_mask = tgt_key_padding_mask,
+                    .memory_key_padding_mask = memory_key_padding_mask},
+                   loc);
+  }
 
   MultiheadAttention self_attn, multihead_attn;
   Linear linear1;
@@ -171,6 +256,11 @@ class TransformerDecoderLayer {
                           const LocScope&);
 };
 
+struct StackOptions {
+  detail::Named named = {};
+  Int num_layers = 1;
+  std::optional<LayerNorm> norm = {};
+};
 /// num_layers copies of a layer, and a norm where one is given. Ref: torch.nn.TransformerEncoder.
 struct TransformerEncoder {
   TransformerEncoder() = default;
@@ -184,10 +274,20 @@ struct TransformerEncoder {
             std::vector<TransformerEncoderLayer>(
                 static_cast<std::size_t>(std::max<std::int64_t>(num_layers, 0)), layer),
             std::move(norm)) {}
+  TransformerEncoder(const TransformerEncoderLayer& layer, const StackOptions& options)
+      : TransformerEncoder(layer, options.num_layers, options.norm) {}
   std::vector<TransformerEncoderLayer> layers;
   std::optional<LayerNorm> norm = {};
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  /// PyTorch's order.
+  template <std::derived_from<Tensor> T>
+  Tensor operator()(const Tensor& src, const T& src_mask, const Tensor& src_key_padding_mask = {},
+                    bool is_causal = false, SourceLocation loc = SourceLocation::current()) const {
+    const EncoderMasks masks{
+        .src_mask = src_mask, .src_key_padding_mask = src_key_padding_mask, .is_causal = is_causal};
+    return (*this)(src, masks, loc);
+  }
   LILITH_FIELDS(layers, norm)
 };
 struct TransformerDecoder {
@@ -202,10 +302,25 @@ struct TransformerDecoder {
             std::vector<TransformerDecoderLayer>(
                 static_cast<std::size_t>(std::max<std::int64_t>(num_layers, 0)), layer),
             std::move(norm)) {}
+  TransformerDecoder(const TransformerDecoderLayer& layer, const StackOptions& options)
+      : TransformerDecoder(layer, options.num_layers, options.norm) {}
   std::vector<TransformerDecoderLayer> layers;
   std::optional<LayerNorm> norm = {};
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  /// PyTorch's order.
+  template <std::derived_from<Tensor> T>
+  Tensor operator()(const Tensor& tgt, const Tensor& memory, const T& tgt_mask,
+                    const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
+                    const Tensor& memory_key_padding_mask = {},
+                    SourceLocation loc = SourceLocation::current()) const {
+    return (*this)(tgt, memory,
+                   {.tgt_mask = tgt_mask,
+                    .memory_mask = memory_mask,
+                    .tgt_key_padding_mask = tgt_key_padding_mask,
+                    .memory_key_padding_mask = memory_key_padding_mask},
+                   loc);
+  }
   LILITH_FIELDS(layers, norm)
 };
 
@@ -225,6 +340,7 @@ struct TransformerOptions {
 struct TransformerMasks {
   Tensor src_mask = {}, tgt_mask = {}, memory_mask = {};
   Tensor src_key_padding_mask = {}, tgt_key_padding_mask = {}, memory_key_padding_mask = {};
+  bool src_is_causal = false, tgt_is_causal = false, memory_is_causal = false;
 };
 
 /// Encoder and decoder; matrices start xavier-uniform. Vaswani et al., arXiv:1706.03762.
@@ -247,8 +363,43 @@ class Transformer {
                      .dropout = dropout,
                      .activation = activation},
                     loc) {}
+  /// The rest by name: Transformer(512, 8, {.batch_first = true}), Transformer(512, 8, 6, 6, 2048,
+  /// {.batch_first = true}).
+  template <detail::AnyNumber N>
+  Transformer(N d_model, Int nhead, const TransformerOptions& options,
+              SourceLocation loc = SourceLocation::current())
+      : Transformer(detail::with_first(detail::with_first(options, &TransformerOptions::d_model,
+                                                          d_model, "d_model", loc),
+                                       &TransformerOptions::nhead, nhead, "nhead", loc),
+                    loc) {}
+  template <detail::AnyNumber N>
+  Transformer(N d_model, Int nhead, Int num_encoder_layers, Int num_decoder_layers,
+              const TransformerOptions& options, SourceLocation loc = SourceLocation::current())
+      : Transformer(
+            d_model, nhead,
+            detail::with_first(detail::with_first(options, &TransformerOptions::num_encoder_layers,
+                                                  num_encoder_layers, "num_encoder_layers", loc),
+                               &TransformerOptions::num_decoder_layers, num_decoder_layers,
+                               "num_decoder_layers", loc),
+            loc) {}
+  template <detail::AnyNumber N>
+  Transformer(N d_model, Int nhead, Int num_encoder_layers, Int num_decoder_layers,
+              Int dim_feedforward, const TransformerOptions& options,
+              SourceLocation loc = SourceLocation::current())
+      : Transformer(d_model, nhead, num_encoder_layers, num_decoder_layers,
+                    detail::with_first(options, &TransformerOptions::dim_feedforward,
+                                       dim_feedforward, "dim_feedforward", loc),
+                    loc) {}
   Tensor operator()(const Tensor& src, const Tensor& tgt, const TransformerMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  /// PyTorch's order.
+  template <std::derived_from<Tensor> T>
+  Tensor operator()(const Tensor& src, const Tensor& tgt, const T& src_mask,
+                    const Tensor& tgt_mask = {}, const Tensor& memory_mask = {},
+                    SourceLocation loc = SourceLocation::current()) const {
+    return (*this)(src, tgt,
+                   {.src_mask = src_mask, .tgt_mask = tgt_mask, .memory_mask = memory_mask}, loc);
+  }
   /// The additive mask [size, size] that hides what comes later: -inf above the diagonal.
   static Tensor generate_square_subsequent_mask(Int size,
                                                 SourceLocation loc = SourceLocation::current());

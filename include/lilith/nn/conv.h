@@ -52,6 +52,16 @@ class Conv {
               .bias = bias,
               .padding_mode = padding_mode},
              loc) {}
+  /// The rest by name: Conv2d(64, 128, 4, 2, 1, {.bias = false}).
+  Conv(Int in_channels, Int out_channels, const IntList& kernel_size, const IntList& stride,
+       const ConvOptions& options, SourceLocation loc = SourceLocation::current())
+      : Conv(in_channels, out_channels, kernel_size,
+             with_first(options, &ConvOptions::stride, stride, "stride", loc), loc) {}
+  Conv(Int in_channels, Int out_channels, const IntList& kernel_size, const IntList& stride,
+       const Padding& padding, const ConvOptions& options,
+       SourceLocation loc = SourceLocation::current())
+      : Conv(in_channels, out_channels, kernel_size, stride,
+             with_first(options, &ConvOptions::padding, padding, "padding", loc), loc) {}
 
   Tensor weight;  // [out_channels, in_channels / groups, kernel…]
   Tensor bias;    // [out_channels]
@@ -86,6 +96,18 @@ class ConvTranspose {
                        .groups = groups,
                        .bias = bias,
                        .dilation = dilation},
+                      loc) {}
+  ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
+                const IntList& stride, const ConvTransposeOptions& options,
+                SourceLocation loc = SourceLocation::current())
+      : ConvTranspose(in_channels, out_channels, kernel_size,
+                      with_first(options, &ConvTransposeOptions::stride, stride, "stride", loc),
+                      loc) {}
+  ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
+                const IntList& stride, const IntList& padding, const ConvTransposeOptions& options,
+                SourceLocation loc = SourceLocation::current())
+      : ConvTranspose(in_channels, out_channels, kernel_size, stride,
+                      with_first(options, &ConvTransposeOptions::padding, padding, "padding", loc),
                       loc) {}
 
   Tensor weight;  // [in_channels, out_channels / groups, kernel…]

@@ -25,6 +25,7 @@ class Linear {
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
+  std::int64_t in_features = 0, out_features = 0;  // as it was made
   LILITH_FIELDS(weight, bias)
 };
 

@@ -50,6 +50,11 @@ class BatchNorm : public ChannelNorm {
                    .affine = affine,
                    .track_running_stats = track_running_stats},
                   loc) {}
+  template <detail::AnyNumber N>
+  BatchNorm(Int num_features, N eps, const BatchNormOptions& options,
+            SourceLocation loc = SourceLocation::current())
+      : BatchNorm(num_features,
+                  detail::with_first(options, &BatchNormOptions::eps, eps, "eps", loc), loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current());
 
   std::optional<double> momentum;
@@ -97,6 +102,23 @@ class LayerNorm {
             bool bias = true, SourceLocation loc = SourceLocation::current())
       : LayerNorm(normalized_shape,
                   {.eps = eps, .elementwise_affine = elementwise_affine, .bias = bias}, loc) {}
+  template <detail::AnyNumber N>
+  LayerNorm(const IntList& normalized_shape, N eps, const LayerNormOptions& options,
+            SourceLocation loc = SourceLocation::current())
+      : LayerNorm(normalized_shape,
+                  detail::with_first(options, &LayerNormOptions::eps, eps, "eps", loc), loc) {}
+  /// Sizes in braces: LayerNorm({64}), LayerNorm({n, 64}, {.eps = 1e-6}), LayerNorm({64}, 1e-6).
+  template <std::size_t K>
+  explicit LayerNorm(const std::int64_t (&normalized_shape)[K],
+                     const LayerNormOptions& options = {},
+                     SourceLocation loc = SourceLocation::current())
+      : LayerNorm(IntList(std::vector<std::int64_t>(normalized_shape, normalized_shape + K)),
+                  options, loc) {}
+  template <std::size_t K, detail::AnyNumber N>
+  LayerNorm(const std::int64_t (&normalized_shape)[K], N eps,
+            SourceLocation loc = SourceLocation::current())
+      : LayerNorm(IntList(std::vector<std::int64_t>(normalized_shape, normalized_shape + K)), eps,
+                  LayerNormOptions{}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;
@@ -123,6 +145,22 @@ class RMSNorm {
           SourceLocation loc = SourceLocation::current())
       : RMSNorm(normalized_shape, {.eps = Real(eps), .elementwise_affine = elementwise_affine},
                 loc) {}
+  template <detail::AnyNumber N>
+  RMSNorm(const IntList& normalized_shape, N eps, const RMSNormOptions& options,
+          SourceLocation loc = SourceLocation::current())
+      : RMSNorm(normalized_shape,
+                detail::with_first(options, &RMSNormOptions::eps, Real(eps), "eps", loc), loc) {}
+  /// Sizes in braces: RMSNorm({64}), RMSNorm({n, 64}, {.eps = 1e-6}), RMSNorm({64}, 1e-6).
+  template <std::size_t K>
+  explicit RMSNorm(const std::int64_t (&normalized_shape)[K], const RMSNormOptions& options = {},
+                   SourceLocation loc = SourceLocation::current())
+      : RMSNorm(IntList(std::vector<std::int64_t>(normalized_shape, normalized_shape + K)), options,
+                loc) {}
+  template <std::size_t K, detail::AnyNumber N>
+  RMSNorm(const std::int64_t (&normalized_shape)[K], N eps,
+          SourceLocation loc = SourceLocation::current())
+      : RMSNorm(IntList(std::vector<std::int64_t>(normalized_shape, normalized_shape + K)), eps,
+                RMSNormOptions{}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight;
@@ -148,6 +186,11 @@ class GroupNorm {
   GroupNorm(Int num_groups, Int num_channels, N eps, bool affine = true,
             SourceLocation loc = SourceLocation::current())
       : GroupNorm(num_groups, num_channels, {.eps = eps, .affine = affine}, loc) {}
+  template <detail::AnyNumber N>
+  GroupNorm(Int num_groups, Int num_channels, N eps, const GroupNormOptions& options,
+            SourceLocation loc = SourceLocation::current())
+      : GroupNorm(num_groups, num_channels,
+                  detail::with_first(options, &GroupNormOptions::eps, eps, "eps", loc), loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
   Tensor weight, bias;

@@ -112,6 +112,12 @@ class RNN : public detail::Recurrent {
              .dropout = dropout,
              .bidirectional = bidirectional},
             loc) {}
+  template <detail::AnyNumber N>
+  RNN(Int input_size, Int hidden_size, N num_layers, const RNNOptions& options,
+      SourceLocation loc = SourceLocation::current())
+      : RNN(input_size, hidden_size,
+            detail::with_first(options, &RNNOptions::num_layers, num_layers, "num_layers", loc),
+            loc) {}
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   bool relu = false;
@@ -136,6 +142,12 @@ class GRU : public detail::Recurrent {
              .dropout = dropout,
              .bidirectional = bidirectional},
             loc) {}
+  template <detail::AnyNumber N>
+  GRU(Int input_size, Int hidden_size, N num_layers, const GRUOptions& options,
+      SourceLocation loc = SourceLocation::current())
+      : GRU(input_size, hidden_size,
+            detail::with_first(options, &GRUOptions::num_layers, num_layers, "num_layers", loc),
+            loc) {}
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   LILITH_CLASS
@@ -159,6 +171,12 @@ class LSTM : public detail::Recurrent {
               .dropout = dropout,
               .bidirectional = bidirectional,
               .proj_size = proj_size},
+             loc) {}
+  template <detail::AnyNumber N>
+  LSTM(Int input_size, Int hidden_size, N num_layers, const LSTMOptions& options,
+       SourceLocation loc = SourceLocation::current())
+      : LSTM(input_size, hidden_size,
+             detail::with_first(options, &LSTMOptions::num_layers, num_layers, "num_layers", loc),
              loc) {}
   LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
                         SourceLocation loc = SourceLocation::current()) const;

@@ -131,6 +131,24 @@ class Sequential {
   void push_back(L&& layer) {
     layers_.emplace_back(std::forward<L>(layer));
   }
+  /// PyTorch's words for it; append gives the Sequential back.
+  template <class L>
+  Sequential& append(L&& layer) {
+    push_back(std::forward<L>(layer));
+    return *this;
+  }
+  template <class L>
+  Sequential& insert(std::int64_t at, L&& layer) {
+    const auto place = at == static_cast<std::int64_t>(size()) ? size() : index(at);
+    layers_.insert(layers_.begin() + static_cast<std::ptrdiff_t>(place),
+                   AnyLayer(std::forward<L>(layer)));
+    return *this;
+  }
+  Sequential& extend(const Sequential& others) {
+    const std::vector<AnyLayer> copies = others.layers_;
+    for (const AnyLayer& layer : copies) layers_.push_back(layer);
+    return *this;
+  }
   /// Layer i; negative i counts from the end. Error when out of range.
   AnyLayer& operator[](std::int64_t i) { return layers_[index(i)]; }
   const AnyLayer& operator[](std::int64_t i) const { return layers_[index(i)]; }

@@ -137,8 +137,8 @@ struct Fold {
 
 /// interpolate to `size`, or by `scale_factor`. Ref: torch.nn.Upsample.
 struct Upsample {
-  std::optional<IntList> size = {};
-  std::optional<RealList> scale_factor = {};
+  IntList size = {};
+  RealList scale_factor = {};
   Interpolation mode = {};
   bool align_corners = false;
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
@@ -146,14 +146,14 @@ struct Upsample {
 
 /// Upsample in mode "nearest". Ref: torch.nn.UpsamplingNearest2d.
 struct UpsamplingNearest2d {
-  std::optional<IntList> size = {};
-  std::optional<RealList> scale_factor = {};
+  IntList size = {};
+  RealList scale_factor = {};
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// Upsample in mode "bilinear" with align_corners. Ref: torch.nn.UpsamplingBilinear2d.
 struct UpsamplingBilinear2d {
-  std::optional<IntList> size = {};
-  std::optional<RealList> scale_factor = {};
+  IntList size = {};
+  RealList scale_factor = {};
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 

@@ -10,6 +10,7 @@
 #include "lilith/ops/loss.h"
 #include "lilith/ops/nn.h"
 #include "lilith/ops/reduce.h"
+#include "lilith/ops/scatter.h"
 #include "lilith/ops/shape.h"
 
 // PyTorch's second names for functions that lilith/ops/ has under their first.
@@ -34,6 +35,11 @@ LILITH_ALIAS(arcsinh, asinh)
 LILITH_ALIAS(arccosh, acosh)
 LILITH_ALIAS(arctanh, atanh)
 LILITH_ALIAS(fix, trunc)
+LILITH_ALIAS(conj, positive)  // of real numbers: themselves
+LILITH_ALIAS(conj_physical, positive)
+LILITH_ALIAS(resolve_conj, positive)
+LILITH_ALIAS(resolve_neg, positive)
+LILITH_ALIAS(real, positive)
 LILITH_ALIAS2(arctan2, atan2)
 LILITH_ALIAS2(multiply, mul)
 LILITH_ALIAS2(not_equal, ne)
@@ -88,8 +94,46 @@ inline Tensor row_stack(const std::vector<Tensor>& tensors,
   const LocScope scope(loc);
   return vstack(tensors);
 }
-/// The tensor itself: torch.as_tensor copies nothing either.
+/// The tensor itself, or one of these numbers: torch.as_tensor and torch.asarray copy no tensor
+/// either.
 inline Tensor as_tensor(const Arg& x) { return x.tensor(); }
+inline Tensor asarray(const Arg& x) { return x.tensor(); }
+template <class T, class... O>
+Tensor as_tensor(const std::vector<T>& values, const O&... options) {
+  return tensor(values, options...);
+}
+template <class T, class... O>
+Tensor asarray(const std::vector<T>& values, const O&... options) {
+  return tensor(values, options...);
+}
+/// pi where x < 0, else 0: the argument of a real number. Ref: torch.angle
+inline Tensor angle(const Arg& x) {
+  const LocScope scope(x.loc());
+  const Tensor t = x.tensor(), f = is_floating(t.dtype()) ? t : t.to(kFloat);
+  return where(isnan(f), f, where(f < 0, 3.141592653589793, 0.0)).to(f.dtype());
+}
+/// The indices of what is not 0, a tensor for each dimension. Ref: torch.where of one argument
+inline std::vector<Tensor> where(const Arg& cond) {
+  const LocScope scope(cond.loc());
+  return nonzero_as_tuple(cond);
+}
+/// Whether the only element is not 0; that it is a tensor. Ref: torch.is_nonzero, torch.is_tensor
+inline bool is_nonzero(const Tensor& x, SourceLocation loc = SourceLocation::current()) {
+  return x.is_nonzero(loc);
+}
+template <class T>
+constexpr bool is_tensor(const T&) {
+  return std::is_base_of_v<Tensor, T>;
+}
+/// The product of matrices, one after the other: chain_matmul(a, b, c). Ref: torch.chain_matmul
+template <std::same_as<Tensor>... T>
+Tensor chain_matmul(const Tensor& a, const T&... others) {
+  return chain_matmul(std::vector<Tensor>{a, others...});
+}
+/// start, start + step, … up to end itself, f32. Ref: torch.range
+inline Tensor range(Real start, Real end, Real step = 1) {
+  return arange(static_cast<double>(start), end + step / 2, static_cast<double>(step));
+}
 /// Of a tensor its dtype's, as PyTorch has them. Ref: torch.is_floating_point
 inline bool is_floating_point(const Tensor& x) { return is_floating(x.dtype()); }
 /// The number of its elements. Ref: torch.numel

@@ -19,6 +19,22 @@ Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device devic
 Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter,
                    Loc loc);
 [[noreturn]] void fail_ragged(Loc loc);
+/// What a dtype, a device or a word for one says, with the line of `at`.
+template <Placement P>
+ValueOptions value_options(const Arg& at, const P& what, const std::optional<Device>& device) {
+  std::optional<DType> dtype;
+  Device place = device.value_or(Device());
+  if constexpr (std::same_as<P, DType>) {
+    dtype = what;
+  } else if constexpr (std::same_as<P, Device>) {
+    place = what;
+  } else if constexpr (std::same_as<P, TensorOptions>) {
+    return {what.dtype, what.device};
+  } else {
+    return options_of_word(what, device, at.loc());
+  }
+  return {dtype, place};
+}
 
 /// Numbers written in braces: bool stays bool, integers are i64, floating literals f32.
 template <class T>
@@ -93,28 +109,28 @@ Tensor tensor(
 /// The same with the dtype and device of `options`.
 template <class T>
   requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<T> v, const TensorOptions& options,
+Tensor tensor(std::initializer_list<T> v, const ValueOptions& options,
               SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, options, loc);
+  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
 }
 template <class T>
   requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> v, const TensorOptions& options,
+Tensor tensor(std::initializer_list<std::initializer_list<T>> v, const ValueOptions& options,
               SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, options, loc);
+  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
 }
 template <class T>
   requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> v,
-              const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, options, loc);
+              const ValueOptions& options, SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
 }
 template <class T>
   requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(
     std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> v,
-    const TensorOptions& options, SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, options, loc);
+    const ValueOptions& options, SourceLocation loc = SourceLocation::current()) {
+  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
 }
 /// A 0-d tensor.
 template <class T>
@@ -125,10 +141,34 @@ Tensor tensor(T value, SourceLocation loc = SourceLocation::current()) {
 }
 template <class T>
   requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(T value, const TensorOptions& options,
+Tensor tensor(T value, const ValueOptions& options,
               SourceLocation loc = SourceLocation::current()) {
   return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
-                             options, loc);
+                             detail::placed(detail::literal_dtype<T>(), options), loc);
+}
+/// A dtype, a device or PyTorch's word for one in the place of options: tensor({1, 2}, kFloat),
+/// tensor({1, 2}, "float64").
+#define LILITH_TENSOR_OF(List)                                                             \
+  template <class T, detail::Placement P>                                                  \
+    requires std::is_arithmetic_v<detail::Plain<T>>                                        \
+  Tensor tensor(List v, P dtype_or_device, std::optional<Device> device = {},              \
+                SourceLocation loc = SourceLocation::current()) {                          \
+    return detail::from_list<T>(                                                           \
+        v, detail::placed(detail::literal_dtype<T>(), dtype_or_device, device, loc), loc); \
+  }
+LILITH_TENSOR_OF(std::initializer_list<T>)
+LILITH_TENSOR_OF(std::initializer_list<std::initializer_list<T>>)
+LILITH_TENSOR_OF(std::initializer_list<std::initializer_list<std::initializer_list<T>>>)
+LILITH_TENSOR_OF(
+    std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>>)
+#undef LILITH_TENSOR_OF
+template <class T, detail::Placement P>
+  requires std::is_arithmetic_v<detail::Plain<T>>
+Tensor tensor(T value, P dtype_or_device, std::optional<Device> device = {},
+              SourceLocation loc = SourceLocation::current()) {
+  return detail::tensor_from(
+      {}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
+      detail::placed(detail::literal_dtype<T>(), dtype_or_device, device, loc), loc);
 }
 /// A 1-d tensor that copies the vector; the dtype is the host type's.
 template <class T>
@@ -136,6 +176,39 @@ template <class T>
 Tensor tensor(const std::vector<T>& values, SourceLocation loc = SourceLocation::current()) {
   return detail::copy_from(values.data(), {static_cast<std::int64_t>(values.size())}, dtype_of<T>,
                            {}, loc);
+}
+template <class T, class P>
+  requires((std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) &&
+           (detail::Placement<P> || std::same_as<P, ValueOptions>))
+Tensor tensor(const std::vector<T>& values, const P& options,
+              SourceLocation loc = SourceLocation::current()) {
+  if constexpr (detail::Placement<P>) {
+    const TensorOptions o = detail::placed(dtype_of<T>, options, {}, loc);
+    return tensor(values, loc).to(o.device, o.dtype, loc);
+  } else {
+    return tensor(values, detail::placed(dtype_of<T>, options), loc);
+  }
+}
+inline Tensor tensor(const std::vector<bool>& values,
+                     SourceLocation loc = SourceLocation::current()) {
+  const std::vector<std::int64_t> numbers(values.begin(), values.end());
+  return detail::tensor_from({static_cast<std::int64_t>(values.size())}, numbers,
+                             {.dtype = DType::Bool}, loc);
+}
+/// A matrix of rows. Error where their lengths differ.
+template <class T>
+  requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
+Tensor tensor(const std::vector<std::vector<T>>& rows,
+              SourceLocation loc = SourceLocation::current()) {
+  std::vector<T> all;
+  const std::size_t n = rows.empty() ? 0 : rows[0].size();
+  for (const auto& row : rows) {
+    if (row.size() != n) detail::fail_ragged(loc);
+    all.insert(all.end(), row.begin(), row.end());
+  }
+  return detail::copy_from(all.data(),
+                           {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(n)},
+                           dtype_of<T>, {}, loc);
 }
 /// A tensor that copies numel(shape) elements in row-major order.
 template <class T>
@@ -165,30 +238,75 @@ Tensor empty(const Shape& shape, const TensorOptions& options = {},
 LILITH_OF_SIZES(zeros)
 LILITH_OF_SIZES(ones)
 LILITH_OF_SIZES(empty)
+LILITH_PLACED(zeros)
+LILITH_PLACED(ones)
+LILITH_PLACED(empty)
 /// full: without options the dtype follows the number (bool, i64, f32).
 Tensor full(const Shape& shape, const Arg& value);
-Tensor full(const Shape& shape, const Arg& value, const TensorOptions& options);
+Tensor full(const Shape& shape, const Arg& value, const ValueOptions& options);
+template <detail::Placement P>
+Tensor full(const Shape& shape, const Arg& value, P dtype_or_device,
+            std::optional<Device> device = {}) {
+  return full(shape, value, detail::value_options(value, dtype_or_device, device));
+}
 /// With the shape, device and (unless given) dtype of x.
 Tensor zeros_like(const Arg& x, std::optional<DType> dtype = {});
 Tensor ones_like(const Arg& x, std::optional<DType> dtype = {});
 Tensor empty_like(const Arg& x, std::optional<DType> dtype = {});
 Tensor full_like(const Arg& x, const Arg& value, std::optional<DType> dtype = {});
 
-/// start, start + step, … below end; i64 when all are integers, else f32; step may be negative.
-/// Errors: step 0, or end on the wrong side of start.
+/// Of a dtype in keywords: zeros_like(x, {.dtype = kLong}).
+struct LikeKeywords {
+  detail::Named named = {};
+  std::optional<DType> dtype = {};
+  std::optional<Device> device = {};
+};
+Tensor zeros_like(const Arg& x, const LikeKeywords& keywords);
+Tensor ones_like(const Arg& x, const LikeKeywords& keywords);
+Tensor empty_like(const Arg& x, const LikeKeywords& keywords);
+Tensor full_like(const Arg& x, const Arg& value, const LikeKeywords& keywords);
+
+/// start, start + step, … below end; without a dtype i64 when all are integers, else f32; step may
+/// be negative. Errors: step 0, or end on the wrong side of start.
 Tensor arange(const Arg& end);
-Tensor arange(const Arg& end, const TensorOptions& options);
+Tensor arange(const Arg& end, const ValueOptions& options);
 Tensor arange(const Arg& start, const Arg& end, const Arg& step = 1);
-Tensor arange(const Arg& start, const Arg& end, const Arg& step, const TensorOptions& options);
-Tensor arange(const Arg& start, const Arg& end, const TensorOptions& options);
+Tensor arange(const Arg& start, const Arg& end, const Arg& step, const ValueOptions& options);
+Tensor arange(const Arg& start, const Arg& end, const ValueOptions& options);
+/// The same with a dtype, a device or PyTorch's word for one: arange(0, 10, kFloat).
+template <detail::Placement P>
+Tensor arange(const Arg& end, P dtype_or_device, std::optional<Device> device = {}) {
+  return arange(end, detail::value_options(end, dtype_or_device, device));
+}
+template <detail::Placement P>
+Tensor arange(const Arg& start, const Arg& end, P dtype_or_device,
+              std::optional<Device> device = {}) {
+  return arange(start, end, detail::value_options(end, dtype_or_device, device));
+}
+template <detail::Placement P>
+Tensor arange(const Arg& start, const Arg& end, const Arg& step, P dtype_or_device,
+              std::optional<Device> device = {}) {
+  return arange(start, end, step, detail::value_options(end, dtype_or_device, device));
+}
 /// `steps` numbers evenly spaced from start to end, both included.
 Tensor linspace(const Arg& start, const Arg& end, Int steps, const TensorOptions& options = {});
+template <detail::Placement P>
+Tensor linspace(const Arg& start, const Arg& end, Int steps, P dtype_or_device,
+                std::optional<Device> device = {}) {
+  return linspace(start, end, steps, detail::placed(kFloat, dtype_or_device, device, end.loc()));
+}
 /// base to the power of linspace(start, end, steps).
 Tensor logspace(const Arg& start, const Arg& end, Int steps, Real base = 10,
                 const TensorOptions& options = {});
 /// The n x m matrix with ones on the diagonal; m defaults to n.
 Tensor eye(Int n, std::optional<Int> m = {}, const TensorOptions& options = {},
            SourceLocation loc = SourceLocation::current());
+Tensor eye(Int n, const TensorOptions& options, SourceLocation loc = SourceLocation::current());
+template <detail::Placement P>
+Tensor eye(Int n, P dtype_or_device, std::optional<Device> device = {},
+           SourceLocation loc = SourceLocation::current()) {
+  return eye(n, std::nullopt, detail::placed(kFloat, dtype_or_device, device, loc), loc);
+}
 /// A 0-d tensor of a number; f32 unless told otherwise. Ref: torch.scalar_tensor
 Tensor scalar_tensor(const Arg& value, const TensorOptions& options = {});
 /// Rows and columns, [2, n], of the lower or upper triangle of a row x col matrix, row by row. Ref:
@@ -197,6 +315,9 @@ Tensor tril_indices(Int row, Int col, Int offset = 0,
                     SourceLocation loc = SourceLocation::current());
 Tensor triu_indices(Int row, Int col, Int offset = 0,
                     SourceLocation loc = SourceLocation::current());
+/// Kaiser's window, of shape `beta`. Ref: torch.kaiser_window
+Tensor kaiser_window(Int n, bool periodic = true, Real beta = 12, const TensorOptions& options = {},
+                     SourceLocation loc = SourceLocation::current());
 /// Windows of n points; periodic: of n + 1 points without the last. Ref: torch.hann_window
 Tensor hann_window(Int n, bool periodic = true, const TensorOptions& options = {},
                    SourceLocation loc = SourceLocation::current());

@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <optional>
 
 #include "lilith/tensor.h"
@@ -105,6 +106,9 @@ Tensor xlogy(const Arg& a, const Arg& b);
 Tensor xlog1py(const Arg& a, const Arg& b);
 /// a 2^b.
 Tensor ldexp(const Arg& a, const Arg& b);
+/// Of integers: the greatest common divisor, the least common multiple; no gradient. Ref: torch.gcd
+Tensor gcd(const Arg& a, const Arg& b);
+Tensor lcm(const Arg& a, const Arg& b);
 /// 0, 1 or (where x = 0) `values`.
 Tensor heaviside(const Arg& x, const Arg& values);
 /// start + weight (end - start).
@@ -178,6 +182,16 @@ Tensor operator*(const Arg& a, const Arg& b);
 Tensor operator/(const Arg& a, const Arg& b);
 Tensor operator%(const Arg& a, const Arg& b);
 Tensor operator-(const Arg& x);
+inline Tensor operator+(const Tensor& x) { return x; }
+/// Of integers, by a number or by integers: bitwise shifts.
+template <std::derived_from<Tensor> T>
+Tensor operator<<(const T& a, const Arg& b) {
+  return bitwise_left_shift(a, b);
+}
+template <std::derived_from<Tensor> T>
+Tensor operator>>(const T& a, const Arg& b) {
+  return bitwise_right_shift(a, b);
+}
 Tensor operator~(const Arg& x);
 Tensor operator&(const Arg& a, const Arg& b);
 Tensor operator|(const Arg& a, const Arg& b);

@@ -1,6 +1,7 @@
 #pragma once
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -28,6 +29,8 @@ class IntList {
                   "lilith: a bool stands where dimensions or sizes are due and would be read as 0 "
                   "or 1; look up the order of the function's parameters");
   }
+  template <std::same_as<std::nullopt_t> N>
+  IntList(N) {}  // None
   // No std::initializer_list, which GCC makes of {.padding = 1} without a word.
   template <detail::Listed A, detail::Listed B, detail::Listed... Rest>
   IntList(A a, B b, Rest... rest) : values_{Int(a), Int(b), Int(rest)...} {}
@@ -57,6 +60,8 @@ class RealList {
   RealList(T value) : values_{Real(value)} {}
   template <detail::Listed A, detail::Listed B, detail::Listed... Rest>
   RealList(A a, B b, Rest... rest) : values_{Real(a), Real(b), Real(rest)...} {}
+  template <std::same_as<std::nullopt_t> N>
+  RealList(N) {}
   RealList(const std::vector<double>& values) : values_(values) {}
   bool empty() const { return values_.empty(); }
   std::size_t size() const { return values_.size(); }
@@ -81,6 +86,7 @@ class Padding {
   /// "same" or "valid"; Error for any other word.
   Padding(const char* mode);
 
+  bool operator==(const Padding&) const = default;
   bool is_same() const { return same_; }
   const IntList& amount() const { return amount_; }
 

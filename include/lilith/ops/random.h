@@ -15,6 +15,11 @@ namespace lilith {
 void manual_seed(std::uint64_t seed);
 RngState rng_state();
 void set_rng_state(const RngState& state);
+/// PyTorch's names for the state; the seed that manual_seed was last given; and a new one by
+/// chance, which it returns. Ref: torch.get_rng_state, torch.initial_seed, torch.seed
+RngState get_rng_state();
+std::uint64_t initial_seed();
+std::uint64_t seed();
 
 /// Options of the functions that give whole numbers: as TensorOptions, with another default.
 struct IntTensorOptions {
@@ -32,11 +37,26 @@ Tensor randn(const Shape& shape, const TensorOptions& options = {},
 /// The same with sizes one after the other: rand(2, 3), randn(2, 3, {.dtype = kFloat64}).
 LILITH_OF_SIZES(rand)
 LILITH_OF_SIZES(randn)
+LILITH_PLACED(rand)
+LILITH_PLACED(randn)
 /// Integers in [low, high). Errors: low >= high.
 Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
 Tensor randint(Int high, const Shape& shape, const IntTensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
+template <detail::Placement P>
+  requires(!std::same_as<P, TensorOptions>)
+Tensor randint(Int low, Int high, const Shape& shape, P dtype_or_device,
+               std::optional<Device> device = {}, SourceLocation loc = SourceLocation::current()) {
+  const TensorOptions o = detail::placed(kInt64, dtype_or_device, device, loc);
+  return randint(low, high, shape, IntTensorOptions{o.dtype, o.device, o.generator}, loc);
+}
+template <detail::Placement P>
+  requires(!std::same_as<P, TensorOptions>)
+Tensor randint(Int high, const Shape& shape, P dtype_or_device, std::optional<Device> device = {},
+               SourceLocation loc = SourceLocation::current()) {
+  return randint(0, high, shape, dtype_or_device, device, loc);
+}
 /// Says that the size is missing.
 template <std::integral A, std::integral B>
 Tensor randint(A, B) {
@@ -71,8 +91,12 @@ Tensor randint_like(const Arg& x, Int low, Int high);
 Tensor randint_like(const Arg& x, Int high);
 /// 1 with probability p (elementwise), else 0; in p's dtype.
 Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator = {});
+/// Of x's shape and dtype with one probability. Ref: torch.bernoulli
+Tensor bernoulli(const Arg& x, Real p, const std::optional<Generator>& generator = {});
 /// Normal with these means and standard deviations, which broadcast.
 Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& generator = {});
+/// Of these means, with standard deviation 1.
+Tensor normal(const Arg& mean);
 /// Of that shape, with one mean and one standard deviation.
 Tensor normal(Real mean, Real std, const Shape& size, const TensorOptions& options = {},
               SourceLocation loc = SourceLocation::current());

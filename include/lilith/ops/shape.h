@@ -21,7 +21,7 @@ Tensor flatten(const Arg& x, Dim start_dim = 0, Dim end_dim = -1);
 Tensor unflatten(const Arg& x, Dim dim, const Shape& sizes);
 /// Without the dimensions of size 1; with `dim`, that one alone (kept when its size is not 1).
 Tensor squeeze(const Arg& x);
-Tensor squeeze(const Arg& x, Dim dim);
+Tensor squeeze(const Arg& x, const IntList& dim);
 /// A new dimension of size 1 at `dim`.
 Tensor unsqueeze(const Arg& x, Dim dim);
 Tensor atleast_1d(const Arg& x);
@@ -34,6 +34,11 @@ Tensor expand_as(const Arg& x, const Tensor& other);
 Tensor broadcast_to(const Arg& x, const Shape& shape);
 std::vector<Tensor> broadcast_tensors(const std::vector<Tensor>& tensors,
                                       SourceLocation loc = SourceLocation::current());
+template <std::same_as<Tensor>... T>
+  requires(sizeof...(T) > 0)
+Several<Tensor, 1 + sizeof...(T)> broadcast_tensors(const Tensor& a, const T&... others) {
+  return {broadcast_tensors(std::vector<Tensor>{a, others...}), "broadcast_tensors"};
+}
 /// The adjoint of broadcasting: sums x down to `shape`.
 Tensor sum_to_size(const Arg& x, const Shape& shape);
 
@@ -64,10 +69,30 @@ std::vector<Tensor> unbind(const Arg& x, Dim dim = 0);
 /// Pieces of split_size indices, the last may be smaller; or of the given sizes.
 std::vector<Tensor> split(const Arg& x, Int split_size, Dim dim = 0);
 std::vector<Tensor> split(const Arg& x, const std::vector<std::int64_t>& sizes, Dim dim = 0);
-std::vector<Tensor> split(const Arg& x, std::initializer_list<Int> sizes, Dim dim = 0);
+template <class T, std::size_t N>
+  requires std::integral<detail::Plain<T>>
+Several<Tensor, N> split(const Arg& x, const T (&sizes)[N], Dim dim = 0) {
+  static_assert(detail::is_a_number<T>,
+                "lilith: a bool stands where a dimension, a size or a count is due and would be "
+                "read as 0 or 1");
+  return {split(x, std::vector<std::int64_t>(sizes, sizes + N), dim), "split"};
+}
 std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<std::int64_t>& sizes,
                                      Dim dim = 0);
 std::vector<Tensor> chunk(const Arg& x, Int chunks, Dim dim = 0);
+/// The parts as structured bindings: auto [q, k, v] = chunk<3>(x, -1). Error for another number.
+template <std::size_t N>
+Several<Tensor, N> chunk(const Arg& x, Dim dim = 0) {
+  return {chunk(x, static_cast<std::int64_t>(N), dim), "chunk"};
+}
+template <std::size_t N>
+Several<Tensor, N> unbind(const Arg& x, Dim dim = 0) {
+  return {unbind(x, dim), "unbind"};
+}
+template <std::size_t N>
+Several<Tensor, N> split(const Arg& x, Int split_size, Dim dim = 0) {
+  return {split(x, split_size, dim), "split"};
+}
 std::vector<Tensor> tensor_split(const Arg& x, Int sections, Dim dim = 0);
 std::vector<Tensor> tensor_split(const Arg& x, const std::vector<std::int64_t>& indices,
                                  Dim dim = 0);
@@ -89,6 +114,12 @@ Tensor column_stack(const std::vector<Tensor>& tensors,
                     SourceLocation loc = SourceLocation::current());
 Tensor block_diag(const std::vector<Tensor>& tensors,
                   SourceLocation loc = SourceLocation::current());
+/// PyTorch's order, block_diag(a, b), and of the others that take tensors one after the other; the
+/// results of meshgrid and broadcast_tensors are structured bindings: auto [x, y] = meshgrid(a, b).
+template <std::same_as<Tensor>... T>
+Tensor block_diag(const Tensor& a, const T&... others) {
+  return block_diag(std::vector<Tensor>{a, others...});
+}
 /// Tiles x: `repeats` has at least x's rank.
 Tensor repeat(const Arg& x, const IntList& repeats);
 /// Tiles x: missing repeats are 1.
@@ -102,9 +133,17 @@ Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<Dim>
 /// torch.cartesian_prod
 Tensor cartesian_prod(const std::vector<Tensor>& tensors,
                       SourceLocation loc = SourceLocation::current());
+template <std::same_as<Tensor>... T>
+Tensor cartesian_prod(const Tensor& a, const T&... others) {
+  return cartesian_prod(std::vector<Tensor>{a, others...});
+}
 /// The shape that shapes broadcast to. Error when they do not. Ref: torch.broadcast_shapes
 Shape broadcast_shapes(const std::vector<Shape>& shapes,
                        SourceLocation loc = SourceLocation::current());
+inline Shape broadcast_shapes(const Shape& a, const Shape& b,
+                              SourceLocation loc = SourceLocation::current()) {
+  return broadcast_shapes(std::vector<Shape>{a, b}, loc);
+}
 /// Elements offset + sum(i_d stride_d) of the flattened x: a copy, as all values are. Errors: a
 /// place outside of x. Ref: torch.as_strided
 Tensor as_strided(const Arg& x, const Shape& size, const IntList& stride, Int storage_offset = 0);
@@ -113,6 +152,15 @@ std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, const char* ind
                              SourceLocation loc = SourceLocation::current());
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing = false,
                              SourceLocation loc = SourceLocation::current());
+template <std::same_as<Tensor>... T>
+  requires(sizeof...(T) > 0)
+Several<Tensor, 1 + sizeof...(T)> meshgrid(const Tensor& a, const T&... others) {
+  return {meshgrid(std::vector<Tensor>{a, others...}), "meshgrid"};
+}
+inline Several<Tensor, 2> meshgrid(const Tensor& a, const Tensor& b, const char* indexing,
+                                   SourceLocation loc = SourceLocation::current()) {
+  return {meshgrid(std::vector<Tensor>{a, b}, indexing, loc), "meshgrid", loc};
+}
 /// All windows of `size` along dim, `step` apart, as a new last dimension.
 Tensor unfold(const Arg& x, Dim dim, Int size, Int step);
 

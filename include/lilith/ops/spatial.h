@@ -26,6 +26,13 @@ inline Tensor unfold(const Arg& x, const IntList& kernel_size, const IntList& di
   return unfold(x, kernel_size,
                 UnfoldOptions{.dilation = dilation, .padding = padding, .stride = stride});
 }
+/// The same without the stride, of sizes in braces: unfold(x, {3, 3}, 1, 1).
+template <std::size_t K>
+Tensor unfold(const Arg& x, const std::int64_t (&kernel_size)[K], const IntList& dilation,
+              const IntList& padding = 0) {
+  return unfold(x, IntList(std::vector<std::int64_t>(kernel_size, kernel_size + K)), dilation,
+                padding, 1);
+}
 /// The adjoint of unfold: overlapping blocks add up. x [N, C k_h k_w, L] or [C k_h k_w, L] ->
 /// [N, C, H, W], (H, W) = output_size. Errors: columns or places that do not fit. Ref:
 /// torch.nn.functional.fold.

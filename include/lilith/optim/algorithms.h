@@ -34,12 +34,16 @@ class SGD : public Optimizer {
                        .weight_decay = weight_decay,
                        .nesterov = nesterov},
             loc) {}
+  template <detail::AnyNumber N>
+  SGD(N lr, const SGDOptions& options, SourceLocation loc = SourceLocation::current())
+      : SGD(detail::with_first(options, &SGDOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   SGD(const SGDOptions& options, const LocScope&);
 };
 
 struct AdamOptions {
+  detail::Named named = {};
   Real lr = 1e-3;
   std::array<double, 2> betas = {0.9, 0.999};
   Real eps = 1e-8;
@@ -63,12 +67,16 @@ class Adam : public Optimizer {
                          .weight_decay = weight_decay,
                          .amsgrad = amsgrad},
              loc) {}
+  template <detail::AnyNumber N>
+  Adam(N lr, const AdamOptions& options, SourceLocation loc = SourceLocation::current())
+      : Adam(detail::with_first(options, &AdamOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Adam(const AdamOptions& options, const LocScope&);
 };
 
 struct AdamWOptions {
+  detail::Named named = {};
   Real lr = 1e-3;
   std::array<double, 2> betas = {0.9, 0.999};
   Real eps = 1e-8;
@@ -93,6 +101,9 @@ class AdamW : public Optimizer {
                            .weight_decay = weight_decay,
                            .amsgrad = amsgrad},
               loc) {}
+  template <detail::AnyNumber N>
+  AdamW(N lr, const AdamWOptions& options, SourceLocation loc = SourceLocation::current())
+      : AdamW(detail::with_first(options, &AdamWOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   AdamW(const AdamWOptions& options, const LocScope&);
@@ -125,6 +136,9 @@ class RMSprop : public Optimizer {
                                .momentum = momentum,
                                .centered = centered},
                 loc) {}
+  template <detail::AnyNumber N>
+  RMSprop(N lr, const RMSpropOptions& options, SourceLocation loc = SourceLocation::current())
+      : RMSprop(detail::with_first(options, &RMSpropOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   RMSprop(const RMSpropOptions& options, const LocScope&);
@@ -155,6 +169,9 @@ class Adagrad : public Optimizer {
                                .initial_accumulator_value = initial_accumulator_value,
                                .eps = eps},
                 loc) {}
+  template <detail::AnyNumber N>
+  Adagrad(N lr, const AdagradOptions& options, SourceLocation loc = SourceLocation::current())
+      : Adagrad(detail::with_first(options, &AdagradOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Adagrad(const AdagradOptions& options, const LocScope&);
@@ -179,12 +196,16 @@ class Adadelta : public Optimizer {
                     SourceLocation loc = SourceLocation::current())
       : Adadelta(AdadeltaOptions{.lr = lr, .rho = rho, .eps = eps, .weight_decay = weight_decay},
                  loc) {}
+  template <detail::AnyNumber N>
+  Adadelta(N lr, const AdadeltaOptions& options, SourceLocation loc = SourceLocation::current())
+      : Adadelta(detail::with_first(options, &AdadeltaOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Adadelta(const AdadeltaOptions& options, const LocScope&);
 };
 
 struct AdamaxOptions {
+  detail::Named named = {};
   Real lr = 2e-3;
   std::array<double, 2> betas = {0.9, 0.999};
   Real eps = 1e-8;
@@ -202,12 +223,16 @@ class Adamax : public Optimizer {
                   Real weight_decay = 0, SourceLocation loc = SourceLocation::current())
       : Adamax(AdamaxOptions{.lr = lr, .betas = betas, .eps = eps, .weight_decay = weight_decay},
                loc) {}
+  template <detail::AnyNumber N>
+  Adamax(N lr, const AdamaxOptions& options, SourceLocation loc = SourceLocation::current())
+      : Adamax(detail::with_first(options, &AdamaxOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Adamax(const AdamaxOptions& options, const LocScope&);
 };
 
 struct NAdamOptions {
+  detail::Named named = {};
   Real lr = 2e-3;
   std::array<double, 2> betas = {0.9, 0.999};
   Real eps = 1e-8;
@@ -231,12 +256,16 @@ class NAdam : public Optimizer {
                            .weight_decay = weight_decay,
                            .momentum_decay = momentum_decay},
               loc) {}
+  template <detail::AnyNumber N>
+  NAdam(N lr, const NAdamOptions& options, SourceLocation loc = SourceLocation::current())
+      : NAdam(detail::with_first(options, &NAdamOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   NAdam(const NAdamOptions& options, const LocScope&);
 };
 
 struct RAdamOptions {
+  detail::Named named = {};
   Real lr = 1e-3;
   std::array<double, 2> betas = {0.9, 0.999};
   Real eps = 1e-8;
@@ -254,6 +283,9 @@ class RAdam : public Optimizer {
                  Real weight_decay = 0, SourceLocation loc = SourceLocation::current())
       : RAdam(RAdamOptions{.lr = lr, .betas = betas, .eps = eps, .weight_decay = weight_decay},
               loc) {}
+  template <detail::AnyNumber N>
+  RAdam(N lr, const RAdamOptions& options, SourceLocation loc = SourceLocation::current())
+      : RAdam(detail::with_first(options, &RAdamOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   RAdam(const RAdamOptions& options, const LocScope&);
@@ -280,12 +312,16 @@ class ASGD : public Optimizer {
             ASGDOptions{
                 .lr = lr, .lambd = lambd, .alpha = alpha, .t0 = t0, .weight_decay = weight_decay},
             loc) {}
+  template <detail::AnyNumber N>
+  ASGD(N lr, const ASGDOptions& options, SourceLocation loc = SourceLocation::current())
+      : ASGD(detail::with_first(options, &ASGDOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   ASGD(const ASGDOptions& options, const LocScope&);
 };
 
 struct RpropOptions {
+  detail::Named named = {};
   Real lr = 1e-2;
   std::array<double, 2> etas = {0.5, 1.2};
   std::array<double, 2> step_sizes = {1e-6, 50};
@@ -302,6 +338,9 @@ class Rprop : public Optimizer {
                  std::array<double, 2> step_sizes = {1e-6, 50},
                  SourceLocation loc = SourceLocation::current())
       : Rprop(RpropOptions{.lr = lr, .etas = etas, .step_sizes = step_sizes}, loc) {}
+  template <detail::AnyNumber N>
+  Rprop(N lr, const RpropOptions& options, SourceLocation loc = SourceLocation::current())
+      : Rprop(detail::with_first(options, &RpropOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Rprop(const RpropOptions& options, const LocScope&);

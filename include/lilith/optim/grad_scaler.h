@@ -52,6 +52,18 @@ class GradScaler {
   explicit GradScaler(const GradScalerOptions& options = {},
                       SourceLocation loc = SourceLocation::current());
 
+  /// GradScaler(1024.0); GradScaler("cuda"), whose device is of no matter here.
+  template <detail::AnyNumber N>
+  explicit GradScaler(N init_scale, const GradScalerOptions& options = {},
+                      SourceLocation loc = SourceLocation::current())
+      : GradScaler(detail::with_first(options, &GradScalerOptions::init_scale, init_scale,
+                                      "init_scale", loc),
+                   loc) {}
+  template <detail::Word W>
+  explicit GradScaler(const W&, const GradScalerOptions& options = {},
+                      SourceLocation loc = SourceLocation::current())
+      : GradScaler(options, loc) {}
+
   /// loss * scale.
   Tensor scale(const Tensor& loss, SourceLocation loc = SourceLocation::current()) const;
   /// The gradients that step will be given, over the scale, in place. Error the second time for one
@@ -87,6 +99,9 @@ class GradScaler {
 
   /// Asks for the value.
   double get_scale(SourceLocation loc = SourceLocation::current()) const;
+  /// The scale and the steps since it grew. Ref: torch.amp.GradScaler.state_dict
+  StateDict state_dict() const { return lilith::state_dict(*this); }
+  void load_state_dict(const StateDict& dict) { lilith::load_state_dict(*this, dict); }
   bool is_enabled() const { return enabled; }
   double get_growth_factor() const { return growth_factor; }
   double get_backoff_factor() const { return backoff_factor; }

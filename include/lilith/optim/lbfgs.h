@@ -44,6 +44,9 @@ class LBFGS {
                            .history_size = history_size,
                            .line_search_fn = line_search_fn},
               loc) {}
+  template <detail::AnyNumber N>
+  LBFGS(N lr, const LBFGSOptions& options, SourceLocation loc = SourceLocation::current())
+      : LBFGS(detail::with_first(options, &LBFGSOptions::lr, lr, "lr", loc), loc) {}
 
   /// Up to max_iter iterations on f(model, args...); returns the loss before them.
   template <class F, class M, class... A>

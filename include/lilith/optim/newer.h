@@ -10,6 +10,7 @@ namespace lilith {
 // Algorithms of recent years. Options as those of lilith/optim/algorithms.h.
 
 struct LionOptions {
+  detail::Named named = {};
   Real lr = 1e-4;
   std::array<double, 2> betas = {0.9, 0.99};
   Real weight_decay = 0;
@@ -26,12 +27,16 @@ class Lion : public Optimizer {
   explicit Lion(N lr, std::array<double, 2> betas = {0.9, 0.99}, Real weight_decay = 0,
                 SourceLocation loc = SourceLocation::current())
       : Lion(LionOptions{.lr = lr, .betas = betas, .weight_decay = weight_decay}, loc) {}
+  template <detail::AnyNumber N>
+  Lion(N lr, const LionOptions& options, SourceLocation loc = SourceLocation::current())
+      : Lion(detail::with_first(options, &LionOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Lion(const LionOptions& options, const LocScope&);
 };
 
 struct MuonOptions {
+  detail::Named named = {};
   Real lr = 1e-3;
   Real weight_decay = 0.1;
   Real momentum = 0.95;
@@ -61,6 +66,9 @@ class Muon : public Optimizer {
             MuonOptions{
                 .lr = lr, .weight_decay = weight_decay, .momentum = momentum, .nesterov = nesterov},
             loc) {}
+  template <detail::AnyNumber N>
+  Muon(N lr, const MuonOptions& options, SourceLocation loc = SourceLocation::current())
+      : Muon(detail::with_first(options, &MuonOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Muon(const MuonOptions& options, const LocScope&);
@@ -88,6 +96,9 @@ class Adafactor : public Optimizer {
   template <detail::AnyNumber N>
   explicit Adafactor(N lr, Real beta2_decay = -0.8, SourceLocation loc = SourceLocation::current())
       : Adafactor(AdafactorOptions{.lr = lr, .beta2_decay = beta2_decay}, loc) {}
+  template <detail::AnyNumber N>
+  Adafactor(N lr, const AdafactorOptions& options, SourceLocation loc = SourceLocation::current())
+      : Adafactor(detail::with_first(options, &AdafactorOptions::lr, lr, "lr", loc), loc) {}
 
  private:
   Adafactor(const AdafactorOptions& options, const LocScope&);

@@ -60,6 +60,9 @@ class HyperMap {
 /// Parameters that share hyper-parameters. The first group of an optimiser takes those that no
 /// other wants.
 struct ParamGroup {
+  /// hyper[name], as PyTorch's groups have it: group["lr"] = 0.1.
+  Hyper& operator[](const std::string& name) { return hyper[name]; }
+  const Hyper& operator[](const std::string& name) const { return hyper.at(name); }
   std::function<bool(const std::string& path)> contains;
   HyperMap hyper;
   Buffer step;  // f64 []: updates so far, of the first model
@@ -126,6 +129,9 @@ class Optimizer {
   /// name, where several are updated; Error for one that is not known.
   const std::map<std::string, Buffer>& state(const std::string& path,
                                              const std::string& model = "0") const;
+  /// As the functions of these names below. Ref: torch.optim.Optimizer.state_dict
+  StateDict state_dict() const;
+  void load_state_dict(const StateDict& dict, SourceLocation loc = SourceLocation::current());
   /// "Adam".
   const std::string& name() const;
   /// Epochs that fit has begun with it: the next call of fit goes on with the orders of the rows

@@ -46,6 +46,11 @@ class ReduceLROnPlateau {
                            .min_lr = min_lr,
                            .eps = eps},
                           loc) {}
+  ReduceLROnPlateau(Optimizer& opt, std::string_view mode, const ReduceLROnPlateauOptions& options,
+                    SourceLocation loc = SourceLocation::current())
+      : ReduceLROnPlateau(
+            opt, detail::with_first(options, &ReduceLROnPlateauOptions::mode, mode, "mode", loc),
+            loc) {}
   /// From now on it sets the rates of `opt`. Error when min_lrs has another number of groups.
   void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
   /// What it steps; null before attach.

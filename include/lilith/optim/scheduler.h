@@ -134,6 +134,12 @@ class StepLR : public LRScheduler {
   StepLR(Optimizer& opt, N step_size, Real gamma = 0.1,
          SourceLocation loc = SourceLocation::current())
       : StepLR(opt, StepLROptions{.step_size = step_size, .gamma = gamma}, loc) {}
+  template <detail::AnyNumber N>
+  StepLR(Optimizer& opt, N step_size, const StepLROptions& options,
+         SourceLocation loc = SourceLocation::current())
+      : StepLR(opt,
+               detail::with_first(options, &StepLROptions::step_size, step_size, "step_size", loc),
+               loc) {}
 
  private:
   StepLR(const StepLROptions& options, const LocScope&);
@@ -141,7 +147,8 @@ class StepLR : public LRScheduler {
 
 /// base gamma^(number of milestones <= t); one that is listed twice counts twice.
 struct MultiStepLROptions {
-  std::vector<std::int64_t> milestones;
+  detail::Named named = {};
+  std::vector<std::int64_t> milestones = {};
   Real gamma = 0.1;
 };
 class MultiStepLR : public LRScheduler {
@@ -156,6 +163,12 @@ class MultiStepLR : public LRScheduler {
   MultiStepLR(Optimizer& opt, const IntList& milestones, Real gamma = 0.1,
               SourceLocation loc = SourceLocation::current())
       : MultiStepLR(opt, MultiStepLROptions{.milestones = milestones.vec(), .gamma = gamma}, loc) {}
+  MultiStepLR(Optimizer& opt, const IntList& milestones, const MultiStepLROptions& options,
+              SourceLocation loc = SourceLocation::current())
+      : MultiStepLR(opt,
+                    detail::with_first(options, &MultiStepLROptions::milestones, milestones.vec(),
+                                       "milestones", loc),
+                    loc) {}
 
  private:
   MultiStepLR(const MultiStepLROptions& options, const LocScope&);
@@ -177,6 +190,12 @@ class ExponentialLR : public LRScheduler {
   template <detail::AnyNumber N>
   ExponentialLR(Optimizer& opt, N gamma, SourceLocation loc = SourceLocation::current())
       : ExponentialLR(opt, ExponentialLROptions{.gamma = gamma}, loc) {}
+  template <detail::AnyNumber N>
+  ExponentialLR(Optimizer& opt, N gamma, const ExponentialLROptions& options,
+                SourceLocation loc = SourceLocation::current())
+      : ExponentialLR(
+            opt, detail::with_first(options, &ExponentialLROptions::gamma, gamma, "gamma", loc),
+            loc) {}
 
  private:
   ExponentialLR(const ExponentialLROptions& options, const LocScope&);
@@ -201,6 +220,12 @@ class CosineAnnealingLR : public LRScheduler {
   CosineAnnealingLR(Optimizer& opt, N T_max, Real eta_min = 0,
                     SourceLocation loc = SourceLocation::current())
       : CosineAnnealingLR(opt, CosineAnnealingLROptions{.T_max = T_max, .eta_min = eta_min}, loc) {}
+  template <detail::AnyNumber N>
+  CosineAnnealingLR(Optimizer& opt, N T_max, const CosineAnnealingLROptions& options,
+                    SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingLR(
+            opt, detail::with_first(options, &CosineAnnealingLROptions::T_max, T_max, "T_max", loc),
+            loc) {}
 
  private:
   CosineAnnealingLR(const CosineAnnealingLROptions& options, const LocScope&);
@@ -236,6 +261,14 @@ class CosineAnnealingWarmRestarts : public LRScheduler {
             opt,
             CosineAnnealingWarmRestartsOptions{.T_0 = T_0, .T_mult = T_mult, .eta_min = eta_min},
             loc) {}
+  template <detail::AnyNumber N>
+  CosineAnnealingWarmRestarts(Optimizer& opt, N T_0,
+                              const CosineAnnealingWarmRestartsOptions& options,
+                              SourceLocation loc = SourceLocation::current())
+      : CosineAnnealingWarmRestarts(
+            opt,
+            detail::with_first(options, &CosineAnnealingWarmRestartsOptions::T_0, T_0, "T_0", loc),
+            loc) {}
 
  private:
   CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options, const LocScope&);
@@ -264,6 +297,13 @@ class LinearLR : public LRScheduler {
             LinearLROptions{
                 .start_factor = start_factor, .end_factor = end_factor, .total_iters = total_iters},
             loc) {}
+  template <detail::AnyNumber N>
+  LinearLR(Optimizer& opt, N start_factor, const LinearLROptions& options,
+           SourceLocation loc = SourceLocation::current())
+      : LinearLR(opt,
+                 detail::with_first(options, &LinearLROptions::start_factor, start_factor,
+                                    "start_factor", loc),
+                 loc) {}
 
  private:
   LinearLR(const LinearLROptions& options, const LocScope&);
@@ -287,6 +327,12 @@ class ConstantLR : public LRScheduler {
   ConstantLR(Optimizer& opt, N factor, Int total_iters = 5,
              SourceLocation loc = SourceLocation::current())
       : ConstantLR(opt, ConstantLROptions{.factor = factor, .total_iters = total_iters}, loc) {}
+  template <detail::AnyNumber N>
+  ConstantLR(Optimizer& opt, N factor, const ConstantLROptions& options,
+             SourceLocation loc = SourceLocation::current())
+      : ConstantLR(opt,
+                   detail::with_first(options, &ConstantLROptions::factor, factor, "factor", loc),
+                   loc) {}
 
  private:
   ConstantLR(const ConstantLROptions& options, const LocScope&);
@@ -311,6 +357,13 @@ class PolynomialLR : public LRScheduler {
   PolynomialLR(Optimizer& opt, N total_iters, Real power = 1,
                SourceLocation loc = SourceLocation::current())
       : PolynomialLR(opt, PolynomialLROptions{.total_iters = total_iters, .power = power}, loc) {}
+  template <detail::AnyNumber N>
+  PolynomialLR(Optimizer& opt, N total_iters, const PolynomialLROptions& options,
+               SourceLocation loc = SourceLocation::current())
+      : PolynomialLR(opt,
+                     detail::with_first(options, &PolynomialLROptions::total_iters, total_iters,
+                                        "total_iters", loc),
+                     loc) {}
 
  private:
   PolynomialLR(const PolynomialLROptions& options, const LocScope&);
@@ -384,6 +437,12 @@ class OneCycleLR : public LRScheduler {
                                      .pct_start = pct_start,
                                      .anneal_strategy = anneal_strategy},
                    loc) {}
+  template <detail::AnyNumber N>
+  OneCycleLR(Optimizer& opt, N max_lr, const OneCycleLROptions& options,
+             SourceLocation loc = SourceLocation::current())
+      : OneCycleLR(opt,
+                   detail::with_first(options, &OneCycleLROptions::max_lr, max_lr, "max_lr", loc),
+                   loc) {}
 
  private:
   OneCycleLR(const OneCycleLROptions& options, const LocScope&);
@@ -429,6 +488,18 @@ class CyclicLR : public LRScheduler {
                                  .step_size_down = step_size_down,
                                  .mode = mode,
                                  .gamma = gamma},
+                 loc) {}
+  template <detail::AnyNumber N>
+  CyclicLR(Optimizer& opt, N base_lr, Real max_lr, const CyclicLROptions& options,
+           SourceLocation loc = SourceLocation::current())
+      : CyclicLR(opt, base_lr,
+                 detail::with_first(options, &CyclicLROptions::max_lr, max_lr, "max_lr", loc),
+                 loc) {}
+  template <detail::AnyNumber N>
+  CyclicLR(Optimizer& opt, N base_lr, const CyclicLROptions& options,
+           SourceLocation loc = SourceLocation::current())
+      : CyclicLR(opt,
+                 detail::with_first(options, &CyclicLROptions::base_lr, base_lr, "base_lr", loc),
                  loc) {}
 
  private:
