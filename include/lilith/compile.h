@@ -280,6 +280,17 @@ class Compiled : public detail::CompiledBase {
       return call(std::forward<A>(args)...);
   }
 
+  /// See lilith::tune.
+  template <class... A>
+  TuneReport tune(A&&... args) const {
+    const Scope scope(options_);
+    return with_trace<A...>(
+        [&](const detail::ArgRef* refs, TraceTrampoline trace, void* context) {
+          return CompiledBase::tune(refs, sizeof...(A), trace, context);
+        },
+        args...);
+  }
+
  private:
   template <class... A>
   auto call(A&&... args) const {
@@ -306,17 +317,6 @@ class Compiled : public detail::CompiledBase {
         args...);
   }
 
-  /// See lilith::tune.
-  template <class... A>
-  TuneReport tune(A&&... args) const {
-    return with_trace<A...>(
-        [&](const detail::ArgRef* refs, TraceTrampoline trace, void* context) {
-          return CompiledBase::tune(refs, sizeof...(A), trace, context);
-        },
-        args...);
-  }
-
- private:
   template <class... A>
   using Result = std::decay_t<std::invoke_result_t<F&, detail::TracedArg<A>...>>;
 

@@ -5,7 +5,7 @@
 // error: a bool stands where
 // error: a bool stands where
 // error: a bool stands where a dimension, a size or a count is due
-// error: a bool stands where a dimension, a size or a count is due
+// error: a bool stands where dimensions or sizes are due
 // error: a bool stands where dimensions or sizes are due
 // error: a number with a fraction stands where a dimension, a size or a count is due
 // error: a bool stands where a dimension, a size or a count is due

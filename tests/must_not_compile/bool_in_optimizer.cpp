@@ -4,7 +4,7 @@
 // error: a bool stands where a number is due
 // error: a bool stands where a number is due
 // error: a bool stands where a number is due
-// error: PyTorch has another argument in this place
+// error: no matching function|PyTorch has another argument in this place
 // error: PyTorch has another argument in this place
 // error: a bool stands where a dimension, a size or a count is due
 // error: a bool stands where a number is due
