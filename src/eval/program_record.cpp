@@ -5,6 +5,7 @@
 #include "ir/stages.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/prepare.h"
+#include "schedule/way_times.h"
 
 namespace lilith {
 namespace {
@@ -45,6 +46,7 @@ std::vector<ProgramRecord> record_part(const std::string& title, const Graph& g,
   }
   ProgramOptions options;
   options.donatable = part.donatable;
+  if (part.program && part.program->plan()) options.pick = schedule::ways_of(*part.program->plan());
   records.push_back(
       {title, std::move(seen), plan_for(made.graph, !made.checks.empty(), options), {}, target});
   ProgramRecord& whole = records.back();

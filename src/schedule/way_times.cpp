@@ -91,6 +91,18 @@ Pick WayTimes::best() const {
   };
 }
 
+Pick ways_of(const Plan& plan) {
+  return [&plan, at = 0](const Group&, const std::vector<Choice>& ways) mutable {
+    const int decision = at++;
+    for (const LaunchPlan& l : plan.launches) {
+      if (l.decision != decision) continue;
+      const auto way = std::ranges::find(ways, l.how, &Choice::name);
+      if (way != ways.end()) return static_cast<std::size_t>(way - ways.begin());
+    }
+    return std::size_t{0};
+  };
+}
+
 std::size_t WayTimes::measured() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(decisions_, [](const Ways& w) { return w.numbers.size() > 1; }));

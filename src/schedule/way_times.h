@@ -37,4 +37,8 @@ class WayTimes {
   std::vector<Ways> decisions_;
 };
 
+/// The ways that a plan took, for a plan of the same graph; the model's where they are not found.
+/// The plan outlives it.
+Pick ways_of(const Plan& plan);
+
 }  // namespace lilith::schedule

@@ -131,6 +131,9 @@ TEST(WayTimes, TakesTheFastestOfAllThatAreAlike) {
   for (std::size_t l = 0; l < best.launches.size(); ++l)
     EXPECT_EQ(best.launches[l].how, second.launches[l].how);
 
+  const schedule::Plan again = plan_of(g, schedule::ways_of(best));
+  EXPECT_EQ(again.str(), best.str());
+
   times.add(0, first, ms(first, 0.5, 0.5));
   EXPECT_EQ(times.changed(), 0u);
 }
