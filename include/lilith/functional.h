@@ -20,8 +20,6 @@ namespace nn = ::lilith;
 namespace utils = ::lilith;
 namespace rnn = ::lilith;
 namespace parametrizations = ::lilith;
-namespace func = ::lilith;
-namespace amp = ::lilith;
 namespace lr_scheduler = ::lilith;
 namespace datasets = ::lilith::data;
 

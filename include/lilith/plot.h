@@ -7,7 +7,7 @@
 
 namespace lilith {
 
-namespace train {
+namespace detail {
 struct Drawing;
 }
 
@@ -15,7 +15,7 @@ struct Drawing;
 /// found when it is first needed: programs that draw nothing do without.
 class Picture {
  public:
-  explicit Picture(std::shared_ptr<const train::Drawing> drawing) : drawing_(std::move(drawing)) {}
+  explicit Picture(std::shared_ptr<const detail::Drawing> drawing) : drawing_(std::move(drawing)) {}
   int width() const;
   int height() const;
   /// Writes a file; the end of its name says which: .png, .svg or .pdf. Errors: another end, a file
@@ -25,7 +25,7 @@ class Picture {
   Tensor pixels(SourceLocation loc = SourceLocation::current()) const;
 
  private:
-  std::shared_ptr<const train::Drawing> drawing_;
+  std::shared_ptr<const detail::Drawing> drawing_;
 };
 
 /// A curve of a chart. Points that are not finite are left out.

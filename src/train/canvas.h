@@ -49,10 +49,14 @@ class Canvas {
   cairo_t* const at_;
 };
 
+}  // namespace lilith::train
+
+namespace lilith::detail {
+
 /// A picture, as what draws it.
 struct Drawing {
   int width, height;
-  std::function<void(Canvas&)> draw;
+  std::function<void(train::Canvas&)> draw;
 };
 
-}  // namespace lilith::train
+}  // namespace lilith::detail

@@ -65,7 +65,7 @@ Picture image_sheet(const Tensor& images, int columns, int scale, int gap, Sourc
   const auto draw = [sheet = std::move(sheet), w, h](train::Canvas& canvas) {
     canvas.image(sheet, w, h);
   };
-  return Picture(std::make_shared<const train::Drawing>(train::Drawing{w, h, draw}));
+  return Picture(std::make_shared<const detail::Drawing>(detail::Drawing{w, h, draw}));
 }
 
 }  // namespace lilith

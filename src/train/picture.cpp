@@ -9,7 +9,7 @@
 namespace lilith {
 namespace {
 
-using train::Cairo, train::cairo, train::Canvas, train::Drawing;
+using train::Cairo, train::cairo, train::Canvas, detail::Drawing;
 
 /// A surface that ends with its scope.
 class Surface {

@@ -207,7 +207,7 @@ Picture draw_charts(const std::vector<Chart>& charts, int panel_width, int panel
     }
   };
   return Picture(
-      std::make_shared<const train::Drawing>(train::Drawing{panel_width * n, panel_height, draw}));
+      std::make_shared<const detail::Drawing>(detail::Drawing{panel_width * n, panel_height, draw}));
 }
 
 }  // namespace lilith
