@@ -206,8 +206,8 @@ Picture draw_charts(const std::vector<Chart>& charts, int panel_width, int panel
       x += panel_width;
     }
   };
-  return Picture(
-      std::make_shared<const detail::Drawing>(detail::Drawing{panel_width * n, panel_height, draw}));
+  return Picture(std::make_shared<const detail::Drawing>(
+      detail::Drawing{panel_width * n, panel_height, draw}));
 }
 
 }  // namespace lilith
