@@ -274,9 +274,12 @@ Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLL
 Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
                          const GaussianNLLLossOptions& opt) {
   LocScope scope(input.loc());
+  // The target may have sizes of 1, as PyTorch has it, and no fewer dimensions.
   const Shape& shape = input.tensor().shape();
-  const Arg spread(broadcast_into("gaussian_nll_loss", "target", target, shape));
-  const Pair o = wide_pair("gaussian_nll_loss", input, spread);
+  const bool repeats = std::ranges::equal(
+      target.shape(), shape, [](std::int64_t t, std::int64_t n) { return t == n || t == 1; });
+  const Tensor whole = repeats ? broadcast_to(target, shape) : target;
+  const Pair o = pair("gaussian_nll_loss", input, whole);
   Tensor v = make_cast(var, o.a.dtype());
   // One variance for the last dimension, or for all.
   Shape leading = o.a.shape();

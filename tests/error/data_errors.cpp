@@ -105,7 +105,7 @@ TEST_F(FileErrors, Safetensors) {
   const std::string dtype =
       file("dtype.safetensors",
            with_header(R"({"w":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", "1234"));
-  EXPECT_ERROR(load_tensors(dtype)["w"], "TensorDict: 'w' is of the unknown dtype 'F33'.");
+  EXPECT_ERROR_HERE(load_tensors(dtype)["w"], "TensorDict: 'w' is of the unknown dtype 'F33'.");
   const std::string size =
       file("size.safetensors",
            with_header(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "1234"));

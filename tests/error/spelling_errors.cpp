@@ -80,7 +80,8 @@ TEST(SpellingErrors, Composites) {
                     "channel_shuffle: f32[1,3,2] in 2 groups; need [N, C, …] with C a multiple of "
                     "them");
   EXPECT_ERROR_HERE(rms_norm(x, 4), "rms_norm: f32[2,3] does not end in normalized_shape [4]");
-  EXPECT_ERROR_HERE(cartesian_prod({x}), "cartesian_prod: got f32[2,3]; need one dimension");
+  EXPECT_ERROR_HERE(cartesian_prod(std::vector<Tensor>{x}),
+                    "cartesian_prod: got f32[2,3]; need one dimension");
   EXPECT_ERROR_HERE(vander(x), "vander: got f32[2,3]; need one dimension");
   EXPECT_ERROR_HERE(tril_indices(-1, 2), "tril_indices: -1 rows and 2 columns; need at least 0");
   EXPECT_ERROR_HERE(nn::Softmax2d()(x), "Softmax2d: x is f32[2,3]; need [N,C,H,W] or [C,H,W].");

@@ -181,8 +181,8 @@ TEST_F(TorchTensorKinds, WhatCannotBeHeldIsNamedAndTheRestIsRead) {
           {{"0", six}});
   EXPECT_EQ(d["ok"].to_vector<float>()[5], 5);
   EXPECT_EQ(d.size() + d.refused().size(), 9u);
-  EXPECT_EQ(error_text([&] { d["complex"]; }),
-            "TensorDict: 'complex' is complex64, which no dtype of Lilith can hold.");
+  EXPECT_ERROR_HERE(d["complex"],
+                    "TensorDict: 'complex' is complex64, which no dtype of Lilith can hold.");
   EXPECT_EQ(d.refused().at("sparse"),
             "is sparse (torch.sparse_coo), which Lilith does not hold; save it with .to_dense()");
   EXPECT_EQ(d.refused().at("meta"),
