@@ -1,5 +1,7 @@
 #pragma once
 #include "lilith/distributions.h"
+#include "lilith/ops/index.h"
+#include "lilith/ops/shape.h"
 
 // The less common distributions of torch.distributions, and what is made of others. Errors of all
 // constructors: parameters that do not broadcast or are not floating, numbers outside of their
