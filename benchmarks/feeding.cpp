@@ -52,7 +52,8 @@ struct Times {
   std::vector<double> waits, steps;
 };
 
-Times run(const Dataset<2>& data, std::int64_t batch, std::int64_t workers, std::int64_t epochs) {
+Times run(const data::Dataset<2>& data, std::int64_t batch, std::int64_t workers,
+          std::int64_t epochs) {
   const DataLoader<2> loader(
       data,
       {.batch_size = batch, .shuffle = true, .seed = 1, .drop_last = true, .num_workers = workers});
@@ -80,7 +81,7 @@ Times run(const Dataset<2>& data, std::int64_t batch, std::int64_t workers, std:
 }
 
 /// The step by itself, on one batch that lies there.
-double alone(const Dataset<2>& data, std::int64_t batch) {
+double alone(const data::Dataset<2>& data, std::int64_t batch) {
   const auto [x, y] = data.slice(0, batch);
   Training training;
   std::vector<double> times;
@@ -92,7 +93,7 @@ double alone(const Dataset<2>& data, std::int64_t batch) {
   return quantile_of(times, 0.5);
 }
 
-void report(const std::string& name, const Dataset<2>& data, std::int64_t batch,
+void report(const std::string& name, const data::Dataset<2>& data, std::int64_t batch,
             const std::vector<std::int64_t>& workers, std::int64_t epochs) {
   const double by_itself = alone(data, batch);
   for (const std::int64_t n : workers) {
@@ -121,9 +122,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
-    const Dataset<2> digits = folder.empty()
-                                  ? Dataset<2>(data::Digits(data::Split::Train, {.size = 12000}))
-                                  : Dataset<2>(data::MNIST(folder, data::Split::Train));
+    const data::Dataset<2> digits =
+        folder.empty() ? data::Dataset<2>(data::Digits(data::Split::Train, {.size = 12000}))
+                       : data::Dataset<2>(data::MNIST(folder, data::Split::Train));
     const transforms::Compose augment(transforms::RandomCrop{.size = {28, 28}, .padding = 2},
                                       transforms::RandomErasing{});
     fmt::print("{} threads, batches of {}, medians in ms\n\n", num_threads(), batch);

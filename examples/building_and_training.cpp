@@ -22,7 +22,7 @@ struct Net {
   Tensor operator()(Tensor x) { return fc(dropout(block2(block1(x)).flatten(1))); }
 };
 
-void with_fit(const Dataset<2>& train, const Dataset<2>& test) {
+void with_fit(const data::Dataset<2>& train, const data::Dataset<2>& test) {
   Net net;
   History history = fit(net, train, nn::CrossEntropyLoss(),
                         {.epochs = 2,
@@ -38,7 +38,7 @@ void with_fit(const Dataset<2>& train, const Dataset<2>& test) {
   expect(history.rows.back().val_metric > 0.5, "fit trains");
 }
 
-void by_hand(const Dataset<2>& train, const Dataset<2>& test) {
+void by_hand(const data::Dataset<2>& train, const data::Dataset<2>& test) {
   Net net;
   AdamW opt({.lr = 2e-3});
   opt.add_param_group("fc", {{"weight_decay", 0.1}});

@@ -42,8 +42,8 @@ int main(int argc, char** argv) {
   nn::BCELoss criterion;
   optim::Adam optimizerD({.lr = 0.0002, .betas = {0.5, 0.999}});
   optim::Adam optimizerG({.lr = 0.0002, .betas = {0.5, 0.999}});
-  auto dataset = argc > 1 ? Dataset<2>(data::MNIST(argv[1], data::Split::Train))
-                          : Dataset<2>(data::Digits(data::Split::Train, {.size = 256}));
+  auto dataset = argc > 1 ? data::Dataset<2>(data::MNIST(argv[1], data::Split::Train))
+                          : data::Dataset<2>(data::Digits(data::Split::Train, {.size = 256}));
   DataLoader dataloader(dataset, {.batch_size = 64, .shuffle = true});
   Tensor fixed_noise = randn(64, nz, 1, 1);
   double errD_first = 0, errD_last = 0;

@@ -57,7 +57,7 @@ double test(Net& model, Device device, const DataLoader<2>& test_loader, std::in
 int main(int argc, char** argv) {
   manual_seed(1);
   Device device = cpu();
-  auto part = [&](data::Split split, std::int64_t size) -> Dataset<2> {
+  auto part = [&](data::Split split, std::int64_t size) -> data::Dataset<2> {
     if (argc > 1) return data::MNIST(argv[1], split);
     return data::Digits(split, {.size = size});
   };

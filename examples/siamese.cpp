@@ -17,7 +17,7 @@ struct Triplets {
   Tensor images;
   std::vector<std::vector<std::int64_t>> of_digit = std::vector<std::vector<std::int64_t>>(10);
 
-  explicit Triplets(const Dataset<2>& digits) {
+  explicit Triplets(const data::Dataset<2>& digits) {
     auto [x, y] = digits.slice(0, 600);
     images = x;
     const auto labels = y.to_vector<std::int64_t>();
@@ -34,7 +34,7 @@ struct Triplets {
 
 int main(int argc, char** argv) {
   manual_seed(1);
-  auto digits = [&](data::Split split) -> Dataset<2> {
+  auto digits = [&](data::Split split) -> data::Dataset<2> {
     if (argc > 1) return data::MNIST(argv[1], split);
     return data::Digits(split, {.size = 600});
   };

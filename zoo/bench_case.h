@@ -87,7 +87,7 @@ class DigitBench final : public BenchCase {
   std::string second_;
   std::int64_t noise_;
   BenchArgs args_;
-  Dataset<2> data_;
+  data::Dataset<2> data_;
   data::BatchStream stream_;
   std::int64_t next_ = -1;
   std::unique_ptr<Net> net_;

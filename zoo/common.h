@@ -10,7 +10,7 @@ namespace lilith::zoo {
 
 /// Images of digits for training and testing, and what they are.
 struct DigitData {
-  Dataset<2> train, test;
+  data::Dataset<2> train, test;
   std::string name;  // "MNIST" or "drawn digits"
 };
 

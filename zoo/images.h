@@ -9,7 +9,7 @@ namespace lilith::zoo {
 
 /// Photographs by class, those to train on changed at random as they are read.
 struct ImageData {
-  Dataset<2> train, test;
+  data::Dataset<2> train, test;
   std::int64_t classes, side;  // pixels of what the model is given
   std::string name;
 };

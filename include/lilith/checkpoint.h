@@ -55,7 +55,7 @@ CheckpointPart part_of(LRScheduler& scheduler);
 CheckpointPart part_of(ReduceLROnPlateau& scheduler);
 CheckpointPart part_of(TrainState& state);
 CheckpointPart part_of(RngState& state);
-CheckpointPart part_of(Generator& generator);
+CheckpointPart part_of(RandomGenerator& generator);
 CheckpointPart part_of_integer(std::int64_t value, std::function<void(std::int64_t)> set);
 CheckpointPart part_of_real(double value, std::function<void(double)> set);
 
@@ -80,7 +80,7 @@ CheckpointPart checkpoint_part(T& x, SourceLocation loc) {
     return part_of_real(static_cast<double>(x), [&x](double v) { x = static_cast<T>(v); });
   else if constexpr (std::is_base_of_v<Optimizer, T> || std::is_base_of_v<LRScheduler, T> ||
                      std::is_base_of_v<ReduceLROnPlateau, T> || std::is_same_v<TrainState, T> ||
-                     std::is_same_v<RngState, T> || std::is_same_v<Generator, T>)
+                     std::is_same_v<RngState, T> || std::is_same_v<RandomGenerator, T>)
     return part_of(x);
   else if constexpr (is_loader<T>)
     return part_of_loader([&x] { return x.state(); },

@@ -41,7 +41,7 @@ struct CsvOptions {
 /// order mark are passed over; with ' ' as separator several blanks count as one. Numbers are
 /// decimal or hexadecimal as in C. Error, with file and line, for a field that is no finite number
 /// or too large for f32, a ragged row or an unknown column. Ref: RFC 4180; pandas.read_csv.
-class CsvDataset : public Dataset<2> {
+class CsvDataset : public data::Dataset<2> {
  public:
   explicit CsvDataset(const std::string& path, const CsvOptions& options = {},
                       SourceLocation loc = SourceLocation::current());
@@ -67,7 +67,7 @@ struct DatasetKeywords {
 /// MNIST (or a data set in its format) from the four idx files in `dir`, gzipped or not: x f32
 /// [1,28,28] with pixels in [0,1], y i64. Error when a file is missing, broken, or disagrees with
 /// its partner. Ref: LeCun, Cortes, Burges; torchvision.datasets.MNIST.
-class MNIST : public Dataset<2> {
+class MNIST : public data::Dataset<2> {
  public:
   explicit MNIST(const std::string& dir, Part part = Split::Train,
                  SourceLocation loc = SourceLocation::current());
@@ -86,7 +86,7 @@ class FashionMNIST : public MNIST {
 /// 32 x 32 photographs of 10 classes from the binary version's data_batch_1.bin … and
 /// test_batch.bin in `dir`: x f32 [3,32,32] with pixels in [0,1], y i64. Error when a file is
 /// missing or broken. Ref: Krizhevsky 2009; torchvision.datasets.CIFAR10.
-class CIFAR10 : public Dataset<2> {
+class CIFAR10 : public data::Dataset<2> {
  public:
   explicit CIFAR10(const std::string& dir, Part part = Split::Train,
                    SourceLocation loc = SourceLocation::current());
@@ -96,7 +96,7 @@ class CIFAR10 : public Dataset<2> {
 };
 /// The same of 100 classes (the fine ones), from train.bin and test.bin. Ref:
 /// torchvision.datasets.CIFAR100.
-class CIFAR100 : public Dataset<2> {
+class CIFAR100 : public data::Dataset<2> {
  public:
   explicit CIFAR100(const std::string& dir, Part part = Split::Train,
                     SourceLocation loc = SourceLocation::current());
@@ -113,7 +113,7 @@ struct DigitsOptions {
 /// Drawn digits that need no download: x f32 [1,28,28] in [0,1], y i64. Strokes with random shape,
 /// thickness, affine and elastic distortion. The images depend on the options alone; Train and Test
 /// never share one.
-class Digits : public Dataset<2> {
+class Digits : public data::Dataset<2> {
  public:
   explicit Digits(Split split, const DigitsOptions& options = {},
                   SourceLocation loc = SourceLocation::current());

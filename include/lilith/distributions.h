@@ -65,14 +65,7 @@ class Distribution {
   bool has_rsample_;
 };
 
-/// The functions that each distribution defines.
-#define LILITH_DENSITY()                                  \
-  Tensor draw(const Shape& sample_shape) const override;  \
-  Tensor log_density(const Tensor& value) const override; \
-  Tensor mean_of() const override;                        \
-  Tensor variance_of() const override
-#define LILITH_ENTROPY() Tensor entropy_of() const override
-#define LILITH_CDF() Tensor distribution_function(const Tensor& value) const override
+#include "lilith/detail/density.inc"
 
 namespace detail {
 /// Two parameters of one shape and floating dtype.

@@ -1,7 +1,8 @@
 #pragma once
-// PyTorch's namespaces: F::relu, nn::Linear, nn::init::zeros_, optim::Adam,
-// optim::lr_scheduler::StepLR, utils::data::DataLoader are the names of namespace lilith. With
-// `namespace torch = lilith;` in a program torch::cat and torch::nn::functional::relu work too.
+// PyTorch's namespaces: F::relu, nn::Linear, nn::init::zeros_, nn::utils::clip_grad_norm_,
+// optim::Adam, optim::lr_scheduler::StepLR are the names of namespace lilith. With
+// `namespace torch = lilith::pytorch;` in a program torch::cat and torch::nn::functional::relu work
+// too.
 #include <map>
 #include <string>
 #include <vector>
@@ -15,13 +16,27 @@
 namespace lilith {
 
 namespace F = ::lilith;
+namespace nn {
+using namespace ::lilith;
 namespace functional = ::lilith;
-namespace nn = ::lilith;
-namespace utils = ::lilith;
+namespace utils {
+using namespace ::lilith;
 namespace rnn = ::lilith;
 namespace parametrizations = ::lilith;
-namespace lr_scheduler = ::lilith;
+}  // namespace utils
+}  // namespace nn
+
+/// All names of namespace lilith, and those of PyTorch's that a program has for itself, beside
+/// `using namespace lilith`: a struct Generator or Dataset, signal(SIGINT, f), an int seed, a
+/// namespace utils. pytorch::Generator, or with `namespace torch = lilith::pytorch;`
+/// torch::Generator, torch::signal::windows::hann, torch::utils::data::DataLoader.
+namespace pytorch {
+using namespace ::lilith;
+using lilith::data::Dataset;
+namespace functional = ::lilith;
+namespace utils = ::lilith;
 namespace datasets = ::lilith::data;
+}  // namespace pytorch
 
 /// A parameter is a tensor that is a field of a model. Ref: torch.nn.Parameter
 using Parameter = Tensor;
@@ -47,7 +62,7 @@ namespace data {
 using lilith::ConcatDataset, lilith::DistributedSampler, lilith::OwnDataset, lilith::RandomSampler,
     lilith::Sampler, lilith::SequentialSampler, lilith::Subset, lilith::SubsetRandomSampler,
     lilith::WeightedRandomSampler;
-using lilith::DataLoader, lilith::Dataset, lilith::random_split, lilith::TensorDataset;
+using lilith::DataLoader, lilith::random_split, lilith::TensorDataset;
 }  // namespace data
 
 }  // namespace lilith

@@ -14,13 +14,14 @@ struct RngState {
 /// A stream of random numbers of one's own: rand({2, 3}, {.generator = g}). Draws of it neither
 /// move the process's generator nor are moved by others; with one seed both give the same numbers.
 /// A handle: copies are one stream. Inside `compile` a captured generator advances at every call as
-/// it does outside. May be used from many threads. Ref: torch.Generator.
-class Generator {
+/// it does outside. May be used from many threads. PyTorch's name is
+/// pytorch::Generator: programs have a Generator of their own. Ref: torch.Generator.
+class RandomGenerator {
  public:
   /// PyTorch's default seed.
-  explicit Generator(std::uint64_t seed = 67280421310721);
+  explicit RandomGenerator(std::uint64_t seed = 67280421310721);
   /// Restarts the stream.
-  Generator& manual_seed(std::uint64_t seed);
+  RandomGenerator& manual_seed(std::uint64_t seed);
   std::uint64_t initial_seed() const;  // of the last restart. Ref: torch.Generator.initial_seed
   /// What set_state takes, here or in another generator, to go on from this point.
   RngState get_state() const;
@@ -32,5 +33,9 @@ class Generator {
  private:
   std::shared_ptr<Stream> stream_;
 };
+
+namespace pytorch {
+using Generator = RandomGenerator;
+}
 
 }  // namespace lilith

@@ -19,13 +19,15 @@ namespace lilith::init {
 /// "tanh", "relu", "leaky_relu" (param: the slope, 0.01), "selu".
 double calculate_gain(std::string_view nonlinearity, Real param = 0.01);
 
-void uniform_(Tensor& t, Real a = 0, Real b = 1, const std::optional<Generator>& generator = {},
+void uniform_(Tensor& t, Real a = 0, Real b = 1,
+              const std::optional<RandomGenerator>& generator = {},
               SourceLocation loc = SourceLocation::current());
-void normal_(Tensor& t, Real mean = 0, Real std = 1, const std::optional<Generator>& generator = {},
+void normal_(Tensor& t, Real mean = 0, Real std = 1,
+             const std::optional<RandomGenerator>& generator = {},
              SourceLocation loc = SourceLocation::current());
 /// Normal, redrawn outside [a, b].
 void trunc_normal_(Tensor& t, Real mean = 0, Real std = 1, Real a = -2, Real b = 2,
-                   const std::optional<Generator>& generator = {},
+                   const std::optional<RandomGenerator>& generator = {},
                    SourceLocation loc = SourceLocation::current());
 void constant_(Tensor& t, Real value, SourceLocation loc = SourceLocation::current());
 void ones_(Tensor& t, SourceLocation loc = SourceLocation::current());
@@ -35,17 +37,17 @@ void eye_(Tensor& t, SourceLocation loc = SourceLocation::current());
 /// A convolution's weight (rank 3 to 5) that passes channels through.
 void dirac_(Tensor& t, Int groups = 1, SourceLocation loc = SourceLocation::current());
 /// Uniform in ±gain sqrt(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
-void xavier_uniform_(Tensor& t, Real gain = 1, const std::optional<Generator>& generator = {},
+void xavier_uniform_(Tensor& t, Real gain = 1, const std::optional<RandomGenerator>& generator = {},
                      SourceLocation loc = SourceLocation::current());
 /// Normal with std gain sqrt(2 / (fan_in + fan_out)).
-void xavier_normal_(Tensor& t, Real gain = 1, const std::optional<Generator>& generator = {},
+void xavier_normal_(Tensor& t, Real gain = 1, const std::optional<RandomGenerator>& generator = {},
                     SourceLocation loc = SourceLocation::current());
 
 struct KaimingOptions {
   Real a = 0;                        // the slope, with leaky_relu
   std::string_view mode = "fan_in";  // or "fan_out"
   std::string_view nonlinearity = "leaky_relu";
-  std::optional<Generator> generator = {};
+  std::optional<RandomGenerator> generator = {};
 };
 /// Uniform in ±gain sqrt(3 / fan). He et al., arXiv:1502.01852.
 void kaiming_uniform_(Tensor& t, const KaimingOptions& options = {},
@@ -56,11 +58,11 @@ void kaiming_normal_(Tensor& t, const KaimingOptions& options = {},
 
 /// A (semi-)orthogonal matrix of the first dimension and the product of the others, times gain.
 /// Rank at least 2. Saxe et al., arXiv:1312.6120. Computed in float64 at once.
-void orthogonal_(Tensor& t, Real gain = 1, const std::optional<Generator>& generator = {},
+void orthogonal_(Tensor& t, Real gain = 1, const std::optional<RandomGenerator>& generator = {},
                  SourceLocation loc = SourceLocation::current());
 /// Normal, with the fraction `sparsity` of each column set to zero. t: rank 2.
 void sparse_(Tensor& t, Real sparsity, Real std = 0.01,
-             const std::optional<Generator>& generator = {},
+             const std::optional<RandomGenerator>& generator = {},
              SourceLocation loc = SourceLocation::current());
 
 // Keyword arguments: normal_(t, {.mean = 0, .std = 0.02}), xavier_uniform_(t, {.gain = 2}); and

@@ -64,8 +64,10 @@ void save(ConstModelRef model, const std::string& path, const SaveOptions& optio
 /// Errors: missing, unexpected and misshapen keys, side by side; the model is unchanged then. Ref:
 /// torch.load, torch.nn.Module.load_state_dict.
 LoadReport load(ModelRef model, const std::string& path, LoadOptions options = {});
-/// torch.load: load_tensors.
-inline TensorDict load(const std::string& path, SourceLocation loc = SourceLocation::current()) {
+/// torch.load: load_tensors. A template, so that a program's own load(const std::string&) is the
+/// better match beside `using namespace lilith`.
+template <int = 0>
+TensorDict load(const std::string& path, SourceLocation loc = SourceLocation::current()) {
   return load_tensors(path, ReadOptions(), loc);
 }
 /// PyTorch's net.load_state_dict(torch.load(path)): load_state_dict(net, load_tensors(path)).

@@ -151,7 +151,7 @@ void tie(ModelRef target, ModelRef source);
 inline void tie(Tensor& target, Tensor& source, SourceLocation loc = SourceLocation::current()) {
   tie(ModelRef(target, loc), ModelRef(source, loc));
 }
-template <Model A, Model B>
+template <reflect::Model A, reflect::Model B>
 void tie(A& target, B& source, SourceLocation loc = SourceLocation::current()) {
   tie(ModelRef(target, loc), ModelRef(source, loc));
 }
@@ -279,7 +279,7 @@ std::remove_cvref_t<T> to(T&& m, DType dtype, SourceLocation loc = SourceLocatio
   return copy;
 }
 /// A deep copy. Ref: copy.deepcopy
-template <Model T>
+template <reflect::Model T>
 T deepcopy(const T& m) {
   return lilith::clone(m);
 }
@@ -320,7 +320,7 @@ T map_parameters(F&& f, const T& first, const Rest&... rest) {
 }
 
 /// Prints the tree of a model.
-template <Model T>
+template <reflect::Model T>
   requires(!requires(const T& m) { m.begin(); })
 std::ostream& operator<<(std::ostream& out, const T& m) {
   return detail::print_tree(out, m);
@@ -328,7 +328,7 @@ std::ostream& operator<<(std::ostream& out, const T& m) {
 
 }  // namespace lilith
 
-template <lilith::Model T>
+template <lilith::reflect::Model T>
   requires(!requires(const T& m) { m.begin(); })
 struct fmt::formatter<T> : fmt::formatter<std::string_view> {
   template <class Context>

@@ -8,13 +8,7 @@
 // range.
 namespace lilith::distributions {
 
-#define LILITH_DENSITY()                                  \
-  Tensor draw(const Shape& sample_shape) const override;  \
-  Tensor log_density(const Tensor& value) const override; \
-  Tensor mean_of() const override;                        \
-  Tensor variance_of() const override
-#define LILITH_ENTROPY() Tensor entropy_of() const override
-#define LILITH_CDF() Tensor distribution_function(const Tensor& value) const override
+#include "lilith/detail/density.inc"
 
 /// The magnitude of a Cauchy around 0. Its mean is inf, as PyTorch has it, and so is its variance.
 class HalfCauchy : public Distribution {

@@ -21,7 +21,8 @@ void walk_struct(T& x, Visitor& v) {
   static_assert(
       layout<T>.known,
       "lilith: the fields of this struct cannot be counted (one is a reference, a base class has a "
-      "constructor, or there are more than 256 numbers in arrays): list them in it, "
+      "constructor or stands behind an empty one, or there are more than 256 numbers in arrays): "
+      "list them in it, "
       "LILITH_FIELDS(a, b)");
   static_assert(
       !layout<T>.split,
@@ -261,6 +262,12 @@ T copy_of(const T& x) {
   }
 }
 
+/// Structs with tensors in them, at any depth; false for tensors themselves, numbers and
+/// containers.
+template <class T>
+concept Model =
+    SelfVisiting<T> || is_gradients<T> || (PlainStruct<T> && contains<HoldsTensor, T>());
+
 }  // namespace reflect
 
 /// Walks over the fields of x: any struct, container of them, tensor or number.
@@ -273,12 +280,6 @@ template <class T>
 void visit(const T& x, Visitor& v) {
   reflect::walk(const_cast<T&>(x), v);
 }
-
-/// Structs with tensors in them, at any depth; false for tensors themselves, numbers and
-/// containers.
-template <class T>
-concept Model = reflect::SelfVisiting<T> || reflect::is_gradients<T> ||
-                (reflect::PlainStruct<T> && reflect::contains<reflect::HoldsTensor, T>());
 
 }  // namespace lilith
 

@@ -1,31 +1,22 @@
 #pragma once
 #include <concepts>
-#include <cstring>
-#include <iosfwd>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "lilith/arg.h"
 #include "lilith/aval.h"
-#include "lilith/detail/choice.h"
 #include "lilith/detail/keywords.h"
 #include "lilith/detail/placement.h"
+#include "lilith/detail/several.h"
 #include "lilith/detail/tie.h"
-#include "lilith/error.h"
 #include "lilith/generator.h"
-#include "lilith/ops/int_list.h"
-#include "lilith/real.h"
 
 namespace lilith {
 
-namespace ir {
-class NodeImpl;
-}
-class Tensor;
 struct At;
 struct TensorIndex;
 struct ValuesIndices;
@@ -39,10 +30,7 @@ struct LuFactorResult;
 struct FrexpResult;
 struct StftOptions;
 struct IstftOptions;
-template <class T, std::size_t N>
-class Several;
 
-using SourceLocation = std::source_location;
 using PairOfTensors = std::pair<Tensor, Tensor>;
 
 namespace detail {
@@ -68,144 +56,6 @@ void refuse_in_place() {
                 "masked_fill(x, mask, y)");
 }
 }  // namespace detail
-
-/// The i of x[i], with the user's line. No bool, which would be read as row 0 or 1.
-struct Index {
-  template <class T>
-    requires std::integral<detail::Plain<T>>
-  Index(T i, SourceLocation l = SourceLocation::current())
-      : value(static_cast<std::int64_t>(i)), loc(l) {
-    static_assert(detail::is_a_number<T>,
-                  "lilith: x[true] and x[false] are no rows; write x.unsqueeze(0) or x.slice(0, 0, "
-                  "0) for what PyTorch gives");
-  }
-  std::int64_t value;
-  SourceLocation loc;
-};
-
-namespace detail {
-struct RoundingNames {
-  enum class Kind : std::uint8_t { None, Trunc, Floor };
-  static constexpr Kind None = Kind::None, Trunc = Kind::Trunc, Floor = Kind::Floor;
-  static constexpr const char* what = "rounding_mode";
-  static constexpr std::string_view words[] = {"none", "trunc", "floor"};
-};
-}  // namespace detail
-/// How div rounds: RoundingMode::Floor, or "floor".
-using RoundingMode = detail::Choice<detail::RoundingNames>;
-
-namespace detail {
-struct ScatterNames {
-  enum class Kind : std::uint8_t { Sum, Prod, Mean, Amax, Amin };
-  static constexpr Kind Sum = Kind::Sum, Prod = Kind::Prod, Mean = Kind::Mean, Amax = Kind::Amax,
-                        Amin = Kind::Amin;
-  static constexpr const char* what = "reduce";
-  static constexpr std::string_view words[] = {"sum", "prod", "mean", "amax", "amin"};
-};
-struct QuantileNames {
-  enum class Kind : std::uint8_t { Linear, Lower, Higher, Midpoint, Nearest };
-  static constexpr Kind Linear = Kind::Linear, Lower = Kind::Lower, Higher = Kind::Higher,
-                        Midpoint = Kind::Midpoint, Nearest = Kind::Nearest;
-  static constexpr const char* what = "interpolation";
-  static constexpr std::string_view words[] = {"linear", "lower", "higher", "midpoint", "nearest"};
-};
-}  // namespace detail
-/// What scatter_reduce combines elements by: ScatterReduction::Sum, or "sum".
-using ScatterReduction = detail::Choice<detail::ScatterNames>;
-/// Where a quantile between two elements lies: QuantileInterpolation::Linear, or "linear".
-using QuantileInterpolation = detail::Choice<detail::QuantileNames>;
-
-/// One of several sizes or dimensions that stand one after the other, x.view(2, 3), with the
-/// user's line.
-struct Size {
-  template <class T>
-    requires std::integral<detail::Plain<T>>
-  Size(T v, SourceLocation l = SourceLocation::current())
-      : value(static_cast<std::int64_t>(v)), loc(l) {
-    static_assert(detail::is_a_number<T>,
-                  "lilith: a bool stands where a size or a dimension is due and would be read as 0 "
-                  "or 1; look up the order of the function's parameters");
-  }
-  std::int64_t value;
-  SourceLocation loc;
-};
-
-/// A host number whose dtype yields to the tensors it meets: `x * 2` keeps x's dtype.
-struct Scalar {
-  enum class Kind : std::uint8_t { Bool, Int, Float } kind = Kind::Int;
-  std::int64_t i = 0;
-  double f = 0;
-  double as_double() const { return kind == Kind::Float ? f : static_cast<double>(i); }
-};
-
-/// An operand: a tensor or a weak scalar, with the user's line. Public functions take operands by
-/// `const Arg&`, so that a converted argument captures where it was written. It uses up a temporary
-/// and what is moved into it: in `exp(x - y)` nobody but exp holds the difference, whose value is
-/// never stored.
-class Arg {
- public:
-  Arg(const Tensor& t, SourceLocation loc = SourceLocation::current());
-  Arg(Tensor&& t, SourceLocation loc = SourceLocation::current());
-  Arg(const Arg& other);
-  Arg& operator=(const Arg&) = delete;
-  ~Arg();
-  template <class T>
-    requires std::is_arithmetic_v<detail::Plain<T>>
-  Arg(T value, SourceLocation loc = SourceLocation::current()) : loc_(loc), is_scalar_(true) {
-    if constexpr (std::same_as<T, bool>)
-      scalar_ = {Scalar::Kind::Bool, value, 0};
-    else if constexpr (std::integral<detail::Plain<T>>)
-      scalar_ = {Scalar::Kind::Int, static_cast<std::int64_t>(value), 0};
-    else
-      scalar_ = {Scalar::Kind::Float, 0, static_cast<double>(value)};
-  }
-
-  bool is_scalar() const { return is_scalar_; }
-  const Scalar& scalar() const { return scalar_; }
-  Loc loc() const { return loc_; }
-  /// The tensor; a weak scalar becomes a 0-d tensor of its default dtype (bool, i64 or f32).
-  Tensor tensor() const;
-  /// The tensor; a weak scalar becomes a 0-d tensor of `dtype`.
-  Tensor tensor(DType dtype) const;
-
- private:
-  ir::NodeImpl* node_ = nullptr;
-  Loc loc_;
-  Scalar scalar_;
-  bool is_scalar_ = false, used_up_ = false;
-};
-
-/// An end of clamp's range: a tensor, a number, or none ({} or None).
-class Bound {
- public:
-  Bound() = default;
-  Bound(std::nullopt_t) {}
-  Bound(const Arg& operand) : arg_(operand) {}
-  Bound(const Tensor& t, SourceLocation loc = SourceLocation::current())
-      : arg_(std::in_place, t, loc) {}
-  template <class T>
-    requires std::is_arithmetic_v<detail::Plain<T>>
-  Bound(T value, SourceLocation loc = SourceLocation::current())
-      : arg_(std::in_place, value, loc) {}
-  const std::optional<Arg>& arg() const { return arg_; }
-
- private:
-  std::optional<Arg> arg_;
-};
-
-// Keyword arguments of clamp, add and div (lilith/detail/keywords.h).
-struct BoundKeywords {
-  detail::Named named = {};
-  Bound min = {}, max = {};
-};
-struct AlphaKeyword {
-  detail::Named named = {};
-  Arg alpha = 1;
-};
-struct RoundingKeyword {
-  detail::Named named = {};
-  RoundingMode rounding_mode = {};
-};
 
 /// A lazy n-dimensional array: a cheap handle to a node of the graph. Arithmetic adds nodes; a
 /// value is computed when it is asked for. A value never changes under a handle. Distinct handles
@@ -393,26 +243,28 @@ class Tensor {
   /// The parts as structured bindings: auto [q, k, v] = x.chunk<3>(-1). Error for another number of
   /// parts. (Of a list of sizes split gives them too: auto [a, b] = x.split({1, 2}).)
   template <std::size_t N>
-  Several<Tensor, N> chunk(Dim dim = 0, SourceLocation loc = SourceLocation::current()) const {
+  detail::Several<Tensor, N> chunk(Dim dim = 0,
+                                   SourceLocation loc = SourceLocation::current()) const {
     return {chunk(static_cast<std::int64_t>(N), dim, loc), "chunk", loc};
   }
   template <std::size_t N>
-  Several<Tensor, N> unbind(Dim dim = 0, SourceLocation loc = SourceLocation::current()) const {
+  detail::Several<Tensor, N> unbind(Dim dim = 0,
+                                    SourceLocation loc = SourceLocation::current()) const {
     return {unbind(dim, loc), "unbind", loc};
   }
   /// Parts of these sizes.
   template <class T, std::size_t N>
     requires std::integral<detail::Plain<T>>
-  Several<Tensor, N> split(const T (&sizes)[N], Dim dim = 0,
-                           SourceLocation loc = SourceLocation::current()) const {
+  detail::Several<Tensor, N> split(const T (&sizes)[N], Dim dim = 0,
+                                   SourceLocation loc = SourceLocation::current()) const {
     static_assert(detail::is_a_number<T>,
                   "lilith: a bool stands where a dimension, a size or a count is due and would be "
                   "read as 0 or 1");
     return {split(std::vector<std::int64_t>(sizes, sizes + N), dim, loc), "split", loc};
   }
   template <std::size_t N>
-  Several<Tensor, N> split(Int split_size, Dim dim = 0,
-                           SourceLocation loc = SourceLocation::current()) const {
+  detail::Several<Tensor, N> split(Int split_size, Dim dim = 0,
+                                   SourceLocation loc = SourceLocation::current()) const {
     return {split(split_size, dim, loc), "split", loc};
   }
   /// x where cond, else other.
@@ -465,11 +317,11 @@ class Tensor {
   Tensor& zero_(SourceLocation loc = SourceLocation::current()) &;
   Tensor& fill_(const Arg& value) &;
   Tensor& copy_(const Arg& source) &;
-  Tensor& normal_(Real mean = 0, Real std = 1, const std::optional<Generator>& generator = {},
+  Tensor& normal_(Real mean = 0, Real std = 1, const std::optional<RandomGenerator>& generator = {},
                   SourceLocation loc = SourceLocation::current()) &;
-  Tensor& uniform_(Real from = 0, Real to = 1, const std::optional<Generator>& generator = {},
+  Tensor& uniform_(Real from = 0, Real to = 1, const std::optional<RandomGenerator>& generator = {},
                    SourceLocation loc = SourceLocation::current()) &;
-  Tensor& bernoulli_(const Arg& p = 0.5, const std::optional<Generator>& generator = {}) &;
+  Tensor& bernoulli_(const Arg& p = 0.5, const std::optional<RandomGenerator>& generator = {}) &;
   Tensor& add_(const Arg& other, const AlphaKeyword& keyword) &;
   Tensor& sub_(const Arg& other, const AlphaKeyword& keyword) &;
   Tensor& clamp_(const BoundKeywords& keywords, SourceLocation loc = SourceLocation::current()) &;
@@ -592,40 +444,7 @@ class Buffer : public Tensor {
   Buffer& operator=(Buffer&&) & = default;
 };
 
-std::ostream& operator<<(std::ostream& out, const Tensor& t);
-/// "[2,3]", "f32", "cpu".
-template <class T>
-  requires(std::same_as<T, Shape> || std::same_as<T, DType> || std::same_as<T, Device>)
-std::ostream& operator<<(std::ostream& out, const T& what) {
-  if constexpr (std::same_as<T, DType>)
-    return out << name(what);
-  else
-    return out << what.str();
-}
-/// The values as PyTorch prints them: "tensor([[1., 2.], [3., 4.]])", dtype (f64) when it is not
-/// the default.
-std::string to_string(const Tensor& t);
-
 }  // namespace lilith
 
+#include "lilith/tensor_format.h"
 #include "lilith/tensor_index.h"
-
-template <class T>
-  requires(std::same_as<T, lilith::Shape> || std::same_as<T, lilith::DType> ||
-           std::same_as<T, lilith::Device>)
-struct fmt::formatter<T> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const T& what, Context& ctx) const {
-    if constexpr (std::same_as<T, lilith::DType>)
-      return fmt::formatter<std::string_view>::format(lilith::name(what), ctx);
-    else
-      return fmt::formatter<std::string_view>::format(what.str(), ctx);
-  }
-};
-template <>
-struct fmt::formatter<lilith::Tensor> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const lilith::Tensor& t, Context& ctx) const {
-    return fmt::formatter<std::string_view>::format(lilith::to_string(t), ctx);
-  }
-};

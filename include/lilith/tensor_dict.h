@@ -17,13 +17,6 @@ namespace lilith {
 class TensorDict {
  public:
   using Item = std::pair<std::string, Tensor>;
-  /// A name in brackets, with the user's line.
-  struct Key {
-    template <detail::Word W>
-    Key(const W& word, SourceLocation l = SourceLocation::current()) : name(word), loc(l) {}
-    std::string_view name;
-    SourceLocation loc;
-  };
 
   TensorDict() = default;
   TensorDict(std::initializer_list<Item> items);
@@ -42,7 +35,7 @@ class TensorDict {
   const Tensor* find(std::string_view name) const;
   /// The tensor of that name. Error when there is none: with the reason where the file holds one
   /// that could not be read, else with the nearest key.
-  const Tensor& operator[](const Key& key) const;
+  const Tensor& operator[](const detail::Name& key) const;
 
   /// "; the nearest is 'fc.weight'", for a name that is not there; nothing where there is none.
   std::string nearest_text(std::string_view name) const;

@@ -64,31 +64,6 @@ struct At {
   SourceLocation loc;
 };
 
-/// A vector of N, so that structured bindings take it apart: auto [train, test] = random_split(…).
-template <class T, std::size_t N>
-class Several : public std::vector<T> {
- public:
-  /// Error for another number.
-  Several(std::vector<T> parts, const char* op, SourceLocation loc = SourceLocation::current())
-      : std::vector<T>(std::move(parts)) {
-    const LocScope scope(loc, op);
-    LILITH_CHECK(this->size() == N, "{}: there are {} parts; need the {} that are asked for", op,
-                 this->size(), N);
-  }
-  template <std::size_t I>
-  friend const T& get(const Several& s) {
-    return s[I];
-  }
-  template <std::size_t I>
-  friend T& get(Several& s) {
-    return s[I];
-  }
-  template <std::size_t I>
-  friend T&& get(Several&& s) {
-    return std::move(s[I]);
-  }
-};
-
 /// x[0], x[1] …: for (Tensor row : x).
 class RowIterator {
  public:
@@ -113,10 +88,3 @@ inline RowIterator end(const Tensor& x, SourceLocation loc = SourceLocation::cur
 }
 
 }  // namespace lilith
-
-template <class T, std::size_t N>
-struct std::tuple_size<lilith::Several<T, N>> : std::integral_constant<std::size_t, N> {};
-template <std::size_t I, class T, std::size_t N>
-struct std::tuple_element<I, lilith::Several<T, N>> {
-  using type = T;
-};

@@ -60,7 +60,7 @@ struct Metric {
 struct AnyDataset {
   AnyDataset() = default;
   template <int N>
-  AnyDataset(const Dataset<N>& dataset) : source(dataset.source()) {}
+  AnyDataset(const data::Dataset<N>& dataset) : source(dataset.source()) {}
   DataSourcePtr source;
 };
 
@@ -245,17 +245,17 @@ std::pair<Tensor, std::vector<Tensor>> fit_objective(M& m, Loss& loss, const Met
 template <class Loss>
 struct FitLossArgument {
   struct None {};
-  using Held = std::conditional_t<Model<Loss>, Loss, None>;
+  using Held = std::conditional_t<reflect::Model<Loss>, Loss, None>;
   Loss& loss;
   None none = {};
   Held& held() {
-    if constexpr (Model<Loss>)
+    if constexpr (reflect::Model<Loss>)
       return loss;
     else
       return none;
   }
   Loss& loss_of(Held& held) {
-    if constexpr (Model<Loss>)
+    if constexpr (reflect::Model<Loss>)
       return held;
     else
       return static_cast<void>(held), loss;
@@ -263,7 +263,8 @@ struct FitLossArgument {
 };
 
 template <class T>
-inline constexpr bool is_dataset = requires(const T& t) { []<int N>(const Dataset<N>&) {}(t); };
+inline constexpr bool is_dataset =
+    requires(const T& t) { []<int N>(const data::Dataset<N>&) {}(t); };
 
 template <class Loss, class M, class Indices>
 inline constexpr bool gives_tensor = false;
@@ -310,7 +311,7 @@ constexpr void check_fit() {
 /// ignored; handlers of its own run as well. Tensors in the loss (NLLLoss{.weight = w}) are not
 /// trained.
 template <class M, int N, class Loss>
-History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {},
+History fit(M& model, const data::Dataset<N>& data, Loss loss, FitOptions options = {},
             SourceLocation loc = SourceLocation::current()) {
   detail::check_fit<M, N, Loss>();
   constexpr int kColumns = detail::model_loss_columns<Loss, M, N>();
@@ -323,7 +324,7 @@ History fit(M& model, const Dataset<N>& data, Loss loss, FitOptions options = {}
   Optimizer& optimizer = options.optimizer;
   optimizer.prepare(ModelRef(model, loc), {.ignore = options.ignore});
   detail::FitLossArgument<Loss> loss_argument{loss};
-  if constexpr (Model<Loss>) move_to(*options.device, ModelRef(loss, loc));
+  if constexpr (reflect::Model<Loss>) move_to(*options.device, ModelRef(loss, loc));
   auto objective = [&](Loss& l, M& m, const std::vector<Tensor>& batch) {
     const Autocast scope(options.autocast, loc);
     return detail::fit_objective<kColumns>(m, l, metric, batch, loc);
@@ -407,7 +408,7 @@ struct PredictOptions {
 /// [rows, ...]. A copy of the model in test mode is called, as const or not: the model itself, its
 /// flags and its buffers stay as they are, and threads may share it. Error for an empty dataset.
 template <class M, int N>
-Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& options = {},
+Tensor predict(const M& model, const data::Dataset<N>& data, const PredictOptions& options = {},
                SourceLocation loc = SourceLocation::current()) {
   const LocScope::Fallback line(loc);
   const Device device = options.device.value_or(detail::device_of(model));
@@ -421,9 +422,10 @@ Tensor predict(const M& model, const Dataset<N>& data, const PredictOptions& opt
 
 /// The part of the rows of (x, y) that a classifier gets right: see accuracy(output, target).
 template <class M>
-double accuracy(const M& model, const Dataset<2>& data, const PredictOptions& options = {},
+double accuracy(const M& model, const data::Dataset<2>& data, const PredictOptions& options = {},
                 SourceLocation loc = SourceLocation::current()) {
-  return accuracy(predict(model, data, options, loc), detail::all_targets(data.source()), loc);
+  const LocScope scope(loc);
+  return accuracy(predict(model, data, options, loc), detail::all_targets(data.source()));
 }
 
 }  // namespace lilith

@@ -333,7 +333,7 @@ class CsvReader {
 }  // namespace
 
 CsvDataset::CsvDataset(const std::string& path, const CsvOptions& options, SourceLocation loc)
-    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), CsvReader(path, options).read()),
-                 loc) {}
+    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), CsvReader(path, options).read()),
+                       loc) {}
 
 }  // namespace lilith

@@ -120,7 +120,7 @@ std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed) {
 
 std::uint64_t draw_seed() { return static_cast<std::uint64_t>(ops::take_host_key()); }
 
-std::uint64_t draw_seed(Generator generator) {
+std::uint64_t draw_seed(RandomGenerator generator) {
   const RngState state = generator.get_state();
   generator.set_state({state.seed, state.counter + 1});
   return state.seed * 0x9e3779b97f4a7c15u + state.counter;

@@ -294,6 +294,7 @@ DataSourcePtr draw_digits(Split split, const DigitsOptions& options) {
 }  // namespace
 
 Digits::Digits(Split split, const DigitsOptions& options, SourceLocation loc)
-    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), draw_digits(split, options)), loc) {}
+    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), draw_digits(split, options)),
+                       loc) {}
 
 }  // namespace lilith::data

@@ -111,15 +111,15 @@ ImageFolder::ImageFolder(const std::string& root, const ImageFolderOptions& opti
     : ImageFolder((static_cast<void>(LocScope(loc, nullptr)), files_in(root)), options, loc) {}
 ImageFolder::ImageFolder(std::shared_ptr<const Files> files, const ImageFolderOptions& options,
                          SourceLocation loc)
-    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), images_of(files, options)), loc),
+    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), images_of(files, options)), loc),
       files_(std::move(files)) {}
 
 CIFAR10::CIFAR10(const std::string& dir, Part part, SourceLocation loc)
-    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)),
-                  cifar("CIFAR10", dir, cifar10_files(part.split), 1)),
-                 loc) {}
+    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)),
+                        cifar("CIFAR10", dir, cifar10_files(part.split), 1)),
+                       loc) {}
 CIFAR100::CIFAR100(const std::string& dir, Part part, SourceLocation loc)
-    : Dataset<2>(
+    : data::Dataset<2>(
           (static_cast<void>(LocScope(loc, nullptr)),
            cifar("CIFAR100", dir, {part.split == Split::Train ? "train.bin" : "test.bin"}, 2)),
           loc) {}

@@ -59,7 +59,7 @@ bool BatchStream::random() const {
 
 std::vector<Tensor> BatchStream::batch(std::int64_t k) const {
   // What a batch draws depends on the epoch's seed and its number alone: not on who makes it.
-  std::optional<Generator> own;
+  std::optional<RandomGenerator> own;
   if (source_->draws()) {
     HostRandom mix(options_.seed.value_or(0), static_cast<std::uint64_t>(epoch_));
     own.emplace(mix.next() + static_cast<std::uint64_t>(k));

@@ -52,6 +52,7 @@ DataSourcePtr load_mnist(const std::string& dir, Split split) {
 }  // namespace
 
 MNIST::MNIST(const std::string& dir, Part part, SourceLocation loc)
-    : Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), load_mnist(dir, part.split)), loc) {}
+    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), load_mnist(dir, part.split)),
+                       loc) {}
 
 }  // namespace lilith::data

@@ -153,9 +153,9 @@ DataSourcePtr concatenated(std::vector<DataSourcePtr> sources) {
   return std::make_shared<ConcatSource>(std::move(sources));
 }
 
-Dataset<1> row_numbers(std::int64_t n, SourceLocation loc) {
+data::Dataset<1> row_numbers(std::int64_t n, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  return Dataset<1>(from_tensors({arange(n)}), loc);
+  return data::Dataset<1>(from_tensors({arange(n)}), loc);
 }
 
 }  // namespace lilith::data

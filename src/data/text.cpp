@@ -239,16 +239,16 @@ class Windows final : public DataSource {
 
 }  // namespace
 
-Dataset<2> token_windows(const Tensor& tokens, Int length, Int stride, SourceLocation loc) {
+data::Dataset<2> token_windows(const Tensor& tokens, Int length, Int stride, SourceLocation loc) {
   LocScope scope(loc);
   LILITH_CHECK(is_integral(tokens.dtype()) && tokens.ndim() == 1 && length >= 1 && stride >= 0 &&
                    tokens.numel() > length,
                "token_windows: tokens are {}, length {}, stride {}; need integers [n] with n > "
                "length >= 1",
                tokens.aval().str(), length, stride);
-  return Dataset<2>(std::make_shared<Windows>(tokens.to(DType::I64).to_vector<I>(), length,
-                                              stride == 0 ? I(length) : I(stride)),
-                    loc);
+  return data::Dataset<2>(std::make_shared<Windows>(tokens.to(DType::I64).to_vector<I>(), length,
+                                                    stride == 0 ? I(length) : I(stride)),
+                          loc);
 }
 
 }  // namespace lilith

@@ -48,7 +48,7 @@ Tensor large_step(const Tensor& rate, const Tensor& u, const Tensor& v, Tensor* 
 
 }  // namespace
 
-Tensor poisson(const Arg& rate, const std::optional<Generator>& generator) {
+Tensor poisson(const Arg& rate, const std::optional<RandomGenerator>& generator) {
   LocScope scope(rate.loc());
   const GeneratorScope chosen_here(generator);
   const Tensor given = stop_gradient(rate.tensor());

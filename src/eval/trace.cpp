@@ -182,7 +182,7 @@ Tensor Session::add_key() {
   const std::size_t index = parameters_.size() + hypers_.size() + keys_.size();
   keys_.push_back(
       ir::make_parameter({{}, DType::I64, {}}, static_cast<std::int64_t>(index), "key"));
-  const Generator* chosen = ops::current_generator();
+  const RandomGenerator* chosen = ops::current_generator();
   key_sources_.push_back(chosen ? std::optional(*chosen) : std::nullopt);
   return keys_.back();
 }

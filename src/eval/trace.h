@@ -83,7 +83,7 @@ class Session {
   /// Keys of random draws, hidden inputs: one per draw, in order.
   const std::vector<Tensor>& keys() const { return keys_; }
   /// Whose numbers they are; none: the process's.
-  const std::vector<std::optional<Generator>>& key_sources() const { return key_sources_; }
+  const std::vector<std::optional<RandomGenerator>>& key_sources() const { return key_sources_; }
   const std::vector<Guard>& guards() const { return guards_; }
   /// An object inside an argument.
   struct Place {
@@ -117,7 +117,7 @@ class Session {
   Signature before_;
   std::vector<std::string> paths_, facts_;
   std::vector<Tensor> parameters_, originals_, hypers_, keys_;
-  std::vector<std::optional<Generator>> key_sources_;
+  std::vector<std::optional<RandomGenerator>> key_sources_;
   std::vector<Guard> guards_;
   std::vector<Binding> bindings_;
   Session* outer_;

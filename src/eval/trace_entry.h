@@ -30,7 +30,7 @@ struct Entry {
   std::vector<Session::Binding> bindings;
   std::vector<Input> inputs;
   // Draws of one call, each with its generator: that advances by all of its own, used or not.
-  std::vector<std::optional<Generator>> key_sources;
+  std::vector<std::optional<RandomGenerator>> key_sources;
   std::vector<Aval> output_avals;
   std::vector<std::size_t> passed_slots;
   std::vector<std::pair<std::size_t, Output>> state;

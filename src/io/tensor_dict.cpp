@@ -30,9 +30,9 @@ const Tensor* TensorDict::find(std::string_view name) const {
   return it == index_.end() ? nullptr : &items_[it->second].second;
 }
 
-const Tensor& TensorDict::operator[](const Key& key) const {
+const Tensor& TensorDict::operator[](const detail::Name& key) const {
   const LocScope scope(key.loc, nullptr);
-  const std::string_view name = key.name;
+  const std::string_view name = key.text;
   if (const Tensor* t = find(name)) return *t;
   const auto refused = refused_.find(std::string(name));
   LILITH_CHECK(refused == refused_.end(), "TensorDict: '{}' {}.", escaped(name), refused->second);

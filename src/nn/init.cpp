@@ -107,7 +107,7 @@ double calculate_gain(std::string_view nonlinearity, Real param) {
   fail("init::calculate_gain: unknown nonlinearity '{}'.", nonlinearity);
 }
 
-void uniform_(Tensor& t, Real a, Real b, const std::optional<Generator>& generator,
+void uniform_(Tensor& t, Real a, Real b, const std::optional<RandomGenerator>& generator,
               SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -116,7 +116,7 @@ void uniform_(Tensor& t, Real a, Real b, const std::optional<Generator>& generat
   fill_uniform(t, a, b);
 }
 
-void normal_(Tensor& t, Real mean, Real std, const std::optional<Generator>& generator,
+void normal_(Tensor& t, Real mean, Real std, const std::optional<RandomGenerator>& generator,
              SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -126,7 +126,7 @@ void normal_(Tensor& t, Real mean, Real std, const std::optional<Generator>& gen
 }
 
 void trunc_normal_(Tensor& t, Real mean, Real std, Real a, Real b,
-                   const std::optional<Generator>& generator, SourceLocation loc) {
+                   const std::optional<RandomGenerator>& generator, SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
   check_floating(t, "trunc_normal_");
@@ -182,7 +182,7 @@ void dirac_(Tensor& t, Int groups, SourceLocation loc) {
   set(t, from_values(values, t));
 }
 
-void xavier_uniform_(Tensor& t, Real gain, const std::optional<Generator>& generator,
+void xavier_uniform_(Tensor& t, Real gain, const std::optional<RandomGenerator>& generator,
                      SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -190,7 +190,7 @@ void xavier_uniform_(Tensor& t, Real gain, const std::optional<Generator>& gener
   const double bound = gain * std::sqrt(6 / (f.in + f.out));
   fill_uniform(t, -bound, bound);
 }
-void xavier_normal_(Tensor& t, Real gain, const std::optional<Generator>& generator,
+void xavier_normal_(Tensor& t, Real gain, const std::optional<RandomGenerator>& generator,
                     SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -210,7 +210,7 @@ void kaiming_normal_(Tensor& t, const KaimingOptions& options, SourceLocation lo
   fill_normal(t, 0, kaiming_std(t, options, "kaiming_normal_"));
 }
 
-void orthogonal_(Tensor& t, Real gain, const std::optional<Generator>& generator,
+void orthogonal_(Tensor& t, Real gain, const std::optional<RandomGenerator>& generator,
                  SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);
@@ -245,7 +245,7 @@ void orthogonal_(Tensor& t, Real gain, const std::optional<Generator>& generator
   set(t, from_values(values, t));
 }
 
-void sparse_(Tensor& t, Real sparsity, Real std, const std::optional<Generator>& generator,
+void sparse_(Tensor& t, Real sparsity, Real std, const std::optional<RandomGenerator>& generator,
              SourceLocation loc) {
   LocScope scope(loc);
   const ops::GeneratorScope chosen(generator);

@@ -79,7 +79,9 @@ void Sequential::visit_fields(Visitor& v) {
   v.end();
 }
 
-std::size_t Sequential::index(std::int64_t i) const {
+std::size_t Sequential::index(Index at) const {
+  const LocScope scope(at.loc, nullptr);
+  const std::int64_t i = at.value;
   const auto n = static_cast<std::int64_t>(layers_.size());
   LILITH_CHECK(i >= -n && i < n, "Sequential: no layer {}; it has {}.", i, n);
   return static_cast<std::size_t>(i < 0 ? i + n : i);

@@ -54,14 +54,8 @@ Tensor residual(const Tensor& x, const LayerNorm& norm, bool norm_first, F f) {
 
 }  // namespace
 
-// The scope is open before the first member is made.
-TransformerEncoderLayer::TransformerEncoderLayer(Int d_model, Int nhead,
-                                                 const TransformerLayerOptions& o,
-                                                 SourceLocation loc)
-    : TransformerEncoderLayer(d_model, nhead, o, LocScope(loc)) {}
-
-TransformerEncoderLayer::TransformerEncoderLayer(Int d_model, Int nhead,
-                                                 const TransformerLayerOptions& o, const LocScope&)
+detail::EncoderLayer::EncoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& o,
+                                   const LocScope&)
     : self_attn(attention(d_model, nhead, o)),
       linear1(d_model, o.dim_feedforward, {.dtype = o.dtype}),
       dropout{o.dropout},
@@ -83,13 +77,8 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& src, const EncoderMasks
                   [&](const Tensor& y) { return dropout2(feed_forward(*this, y)); });
 }
 
-TransformerDecoderLayer::TransformerDecoderLayer(Int d_model, Int nhead,
-                                                 const TransformerLayerOptions& o,
-                                                 SourceLocation loc)
-    : TransformerDecoderLayer(d_model, nhead, o, LocScope(loc)) {}
-
-TransformerDecoderLayer::TransformerDecoderLayer(Int d_model, Int nhead,
-                                                 const TransformerLayerOptions& o, const LocScope&)
+detail::DecoderLayer::DecoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& o,
+                                   const LocScope&)
     : self_attn(attention(d_model, nhead, o)),
       multihead_attn(attention(d_model, nhead, o)),
       linear1(d_model, o.dim_feedforward, {.dtype = o.dtype}),

@@ -29,7 +29,7 @@
 // numbers: as easy as 1, 2, 3" (SC 2011).
 namespace lilith {
 
-struct Generator::Stream {
+struct RandomGenerator::Stream {
   RngState state;
 };
 
@@ -95,17 +95,17 @@ std::mutex& streams() {
   static std::mutex* m = new std::mutex;
   return *m;
 }
-const Generator& process_generator() {
-  static Generator* g = new Generator(0);
+const RandomGenerator& process_generator() {
+  static RandomGenerator* g = new RandomGenerator(0);
   return *g;
 }
 // Made at load: a fork while another thread makes it would leave it half made in the child.
-[[maybe_unused]] const Generator& made_at_load = process_generator();
+[[maybe_unused]] const RandomGenerator& made_at_load = process_generator();
 [[maybe_unused]] const bool fork_hooks = runtime::at_fork(
     runtime::LockOrder::Inner,
     {[] { streams().lock(); }, [] { streams().unlock(); }, [] { streams().unlock(); }});
 thread_local KeyScope* current_scope = nullptr;
-thread_local const Generator* chosen = nullptr;
+thread_local const RandomGenerator* chosen = nullptr;
 
 Tensor key_leaf(I key) {
   const Aval aval{.shape = {}, .dtype = DType::I64};
@@ -153,8 +153,8 @@ Tensor gaussian(const Shape& shape, DType dtype, Device device) {
   return scale(erfinv(centred), std::numbers::sqrt2);
 }
 
-I draw_key(const Generator& g) {
-  Generator::Stream& s = *g.stream();
+I draw_key(const RandomGenerator& g) {
+  RandomGenerator::Stream& s = *g.stream();
   std::lock_guard lock(streams());
   return fold_in(static_cast<I>(s.state.seed), static_cast<I>(s.state.counter++));
 }
@@ -234,14 +234,14 @@ Tensor fold_in(const Tensor& key, I data) {
   return fold_in(key, full_as(key, static_cast<double>(data + 1)));
 }
 
-GeneratorScope::GeneratorScope(const std::optional<Generator>& generator) : outer_(chosen) {
+GeneratorScope::GeneratorScope(const std::optional<RandomGenerator>& generator) : outer_(chosen) {
   if (generator) chosen = &*generator;
 }
 GeneratorScope::~GeneratorScope() { chosen = outer_; }
-const Generator* current_generator() { return chosen; }
+const RandomGenerator* current_generator() { return chosen; }
 
 I take_host_key() { return draw_key(chosen ? *chosen : process_generator()); }
-I take_host_key(const std::optional<Generator>& generator) {
+I take_host_key(const std::optional<RandomGenerator>& generator) {
   const GeneratorScope scope(generator);
   return take_host_key();
 }
@@ -258,7 +258,7 @@ using namespace ops;
 void manual_seed(std::uint64_t seed) { set_rng_state({seed, 0}); }
 RngState get_rng_state() { return rng_state(); }
 std::uint64_t initial_seed() { return rng_state().seed; }
-std::uint64_t seed() {
+std::uint64_t pytorch::seed() {
   std::random_device chance;
   const std::uint64_t chosen = (std::uint64_t{chance()} << 32) | chance();
   manual_seed(chosen);
@@ -266,21 +266,22 @@ std::uint64_t seed() {
 }
 RngState rng_state() { return process_generator().get_state(); }
 void set_rng_state(const RngState& state) {
-  Generator g = process_generator();
+  RandomGenerator g = process_generator();
   g.set_state(state);
 }
 
-Generator::Generator(std::uint64_t seed) : stream_(std::make_shared<Stream>(Stream{{seed, 0}})) {}
-Generator& Generator::manual_seed(std::uint64_t seed) {
+RandomGenerator::RandomGenerator(std::uint64_t seed)
+    : stream_(std::make_shared<Stream>(Stream{{seed, 0}})) {}
+RandomGenerator& RandomGenerator::manual_seed(std::uint64_t seed) {
   set_state({seed, 0});
   return *this;
 }
-std::uint64_t Generator::initial_seed() const { return get_state().seed; }
-RngState Generator::get_state() const {
+std::uint64_t RandomGenerator::initial_seed() const { return get_state().seed; }
+RngState RandomGenerator::get_state() const {
   std::lock_guard lock(streams());
   return stream_->state;
 }
-void Generator::set_state(const RngState& state) {
+void RandomGenerator::set_state(const RngState& state) {
   std::lock_guard lock(streams());
   stream_->state = state;
 }
@@ -351,13 +352,13 @@ Tensor randn_like(const Arg& x, std::optional<DType> dtype) {
   const Aval& a = x.tensor().aval();
   return randn(a.shape, {.dtype = dtype.value_or(a.dtype), .device = a.device});
 }
-Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator) {
+Tensor bernoulli(const Arg& p, const std::optional<RandomGenerator>& generator) {
   LocScope scope(p.loc());
   const GeneratorScope chosen_here(generator);
   const Tensor t = floating(p);
   return make_cast(coin(t.shape(), t), t.dtype());
 }
-Tensor bernoulli(const Arg& x, Real p, const std::optional<Generator>& generator) {
+Tensor bernoulli(const Arg& x, Real p, const std::optional<RandomGenerator>& generator) {
   LocScope scope(x.loc());
   return bernoulli(full_like(x, static_cast<double>(p)), generator);
 }
@@ -365,7 +366,7 @@ Tensor normal(const Arg& mean) {
   LocScope scope(mean.loc());
   return normal(mean, 1.0);
 }
-Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& generator) {
+Tensor normal(const Arg& mean, const Arg& std, const std::optional<RandomGenerator>& generator) {
   LocScope scope(mean.loc());
   const GeneratorScope chosen_here(generator);
   const Operands o =

@@ -10,15 +10,15 @@ namespace lilith::ops {
 /// Draws of this thread come from `generator`, where there is one, while the scope lives.
 class GeneratorScope {
  public:
-  explicit GeneratorScope(const std::optional<Generator>& generator);
+  explicit GeneratorScope(const std::optional<RandomGenerator>& generator);
   ~GeneratorScope();
   GeneratorScope(const GeneratorScope&) = delete;
 
  private:
-  const Generator* outer_;
+  const RandomGenerator* outer_;
 };
 /// The generator of the innermost scope; null: the process's.
-const Generator* current_generator();
+const RandomGenerator* current_generator();
 
 /// The key of the next draw: an i64 0-d tensor. Outside of a trace it is a leaf made of the
 /// current generator, which advances; inside, what the thread's provider gives.
@@ -50,6 +50,6 @@ Tensor fold_in(const Tensor& key, const Tensor& data);
 std::int64_t fold_in(std::int64_t key, std::int64_t data);
 /// The key that a generator hands out next (none: current_generator()); advances it.
 std::int64_t take_host_key();
-std::int64_t take_host_key(const std::optional<Generator>& generator);
+std::int64_t take_host_key(const std::optional<RandomGenerator>& generator);
 
 }  // namespace lilith::ops

@@ -51,7 +51,7 @@ Tensor with_replacement(const Tensor& p, I num_samples) {
 }  // namespace
 
 Tensor multinomial(const Arg& x, Int num_samples, bool replacement,
-                   const std::optional<Generator>& generator) {
+                   const std::optional<RandomGenerator>& generator) {
   LocScope scope(x.loc());
   const GeneratorScope chosen_here(generator);
   const Tensor t = checked("multinomial", stop_gradient(x.tensor()));
@@ -69,7 +69,7 @@ Tensor multinomial(const Arg& x, Int num_samples, bool replacement,
   return make_argsort(sub(log(p), log(neg(log(u)))), 0, num_samples, true);
 }
 
-Tensor exponential_like(const Arg& x, Real lambd, const std::optional<Generator>& generator) {
+Tensor exponential_like(const Arg& x, Real lambd, const std::optional<RandomGenerator>& generator) {
   LocScope scope(x.loc());
   const GeneratorScope chosen_here(generator);
   LILITH_CHECK(lambd > 0, "exponential_: lambd is {}; need lambd > 0", double{lambd});
@@ -77,7 +77,7 @@ Tensor exponential_like(const Arg& x, Real lambd, const std::optional<Generator>
     return scale(log(open_uniform(t.shape(), t.dtype(), t.device())), -1 / lambd);
   });
 }
-Tensor geometric_like(const Arg& x, Real p, const std::optional<Generator>& generator) {
+Tensor geometric_like(const Arg& x, Real p, const std::optional<RandomGenerator>& generator) {
   LocScope scope(x.loc());
   const GeneratorScope chosen_here(generator);
   LILITH_CHECK(p > 0 && p <= 1, "geometric_: p is {}; need 0 < p <= 1", double{p});
@@ -88,7 +88,7 @@ Tensor geometric_like(const Arg& x, Real p, const std::optional<Generator>& gene
   });
 }
 Tensor log_normal_like(const Arg& x, Real mean, Real std,
-                       const std::optional<Generator>& generator) {
+                       const std::optional<RandomGenerator>& generator) {
   LocScope scope(x.loc());
   const GeneratorScope chosen_here(generator);
   LILITH_CHECK(std > 0, "log_normal_: std is {}; need std > 0", double{std});
@@ -98,7 +98,7 @@ Tensor log_normal_like(const Arg& x, Real mean, Real std,
   });
 }
 Tensor cauchy_like(const Arg& x, Real median, Real sigma,
-                   const std::optional<Generator>& generator) {
+                   const std::optional<RandomGenerator>& generator) {
   LocScope scope(x.loc());
   const GeneratorScope chosen_here(generator);
   LILITH_CHECK(sigma > 0, "cauchy_: sigma is {}; need sigma > 0", double{sigma});

@@ -66,7 +66,7 @@ Tensor bartlett_window(Int n, bool periodic, const TensorOptions& options, Sourc
                 [](const Tensor& t) { return shift(neg(abs(shift(scale(t, 2), -1))), 1); });
 }
 
-namespace signal::windows {
+namespace windows {
 
 Tensor bartlett(Int n, bool sym, const TensorOptions& options, SourceLocation loc) {
   LocScope scope(loc);
@@ -145,5 +145,5 @@ Tensor kaiser(Int n, Real beta, bool sym, const TensorOptions& options, SourceLo
   });
 }
 
-}  // namespace signal::windows
+}  // namespace windows
 }  // namespace lilith

@@ -158,20 +158,20 @@ Tensor& Tensor::copy_(const Arg& source) & {
   LocScope scope(source.loc());
   return set(*this, lilith::expand(source.tensor().to(device()).to(dtype()), shape()));
 }
-Tensor& Tensor::normal_(Real mean, Real std, const std::optional<Generator>& generator,
+Tensor& Tensor::normal_(Real mean, Real std, const std::optional<RandomGenerator>& generator,
                         SourceLocation loc) & {
   LocScope scope(loc);
   const TensorOptions options{.dtype = dtype(), .device = device(), .generator = generator};
   return set(*this, lilith::normal(mean, std, shape(), options));
 }
-Tensor& Tensor::uniform_(Real from, Real to, const std::optional<Generator>& generator,
+Tensor& Tensor::uniform_(Real from, Real to, const std::optional<RandomGenerator>& generator,
                          SourceLocation loc) & {
   LocScope scope(loc);
   LILITH_CHECK(from <= to, "uniform_: from {} to {}; need from <= to", from, to);
   const TensorOptions options{.dtype = dtype(), .device = device(), .generator = generator};
   return set(*this, ops::shift(ops::scale(rand(shape(), options), to - from), from));
 }
-Tensor& Tensor::bernoulli_(const Arg& p, const std::optional<Generator>& generator) & {
+Tensor& Tensor::bernoulli_(const Arg& p, const std::optional<RandomGenerator>& generator) & {
   LocScope scope(p.loc());
   const Tensor chance = lilith::expand(p.tensor(kFloat32).to(device()), shape());
   return set(*this, lilith::bernoulli(chance, generator).to(dtype()));

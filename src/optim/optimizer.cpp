@@ -41,12 +41,13 @@ void optim::check_hyper(const std::string& rule, const std::string& name, double
   LILITH_CHECK(!is_beta || value < 1, "{}: {} must be below 1; got {}.", rule, name, value);
 }
 
-const Hyper& HyperMap::at(const std::string& name) const {
-  const auto it = values_.find(name);
+const Hyper& HyperMap::at(const detail::Name& name) const {
+  const LocScope scope(name.loc, nullptr);
+  const auto it = values_.find(std::string(name.text));
   if (it != values_.end()) return it->second;
   std::string names;
   for (const auto& [key, value] : values_) names += (names.empty() ? "" : ", ") + key;
-  fail("{}: no hyper-parameter '{}'; it has {}.", rule_, name, names);
+  fail("{}: no hyper-parameter '{}'; it has {}.", rule_, name.text, names);
 }
 
 Optimizer::Optimizer(const optim::Rule& rule, std::map<std::string, double> hyper,
@@ -62,7 +63,8 @@ Optimizer::Optimizer(const optim::Rule& rule, std::map<std::string, double> hype
   models_.emplace_back().name = "0";
 }
 
-Hyper& Optimizer::hyper(const std::string& name, std::size_t group) {
+Hyper& Optimizer::hyper(const detail::Name& name, std::size_t group) {
+  const LocScope scope(name.loc, nullptr);
   LILITH_CHECK(group < param_groups_.size(), "{}: no parameter group {}; there are {}.",
                rule_->name, group, param_groups_.size());
   return param_groups_[group].hyper[name];

@@ -32,122 +32,6 @@ Schedule absolute(std::string name,
           .prepare = std::move(prepare)};
 }
 
-Schedule step_lr(const StepLROptions& o) {
-  LILITH_CHECK(o.step_size > 0, "StepLR: step_size must be positive; got {}.", o.step_size);
-  const double size = as_double(o.step_size), gamma = o.gamma;
-  return {.name = "StepLR",
-          .next =
-              [=](const RateStep& s) {
-                return s.time == 0 || std::fmod(s.time, size) != 0 ? s.now : s.now * gamma;
-              },
-          .closed = [=](double t, std::size_t,
-                        double base) { return base * std::pow(gamma, std::floor(t / size)); }};
-}
-
-Schedule multi_step(const MultiStepLROptions& o) {
-  const auto count = [milestones = o.milestones](auto accept) {
-    return as_double(std::count_if(milestones.begin(), milestones.end(),
-                                   [&](std::int64_t m) { return accept(as_double(m)); }));
-  };
-  return {.name = "MultiStepLR",
-          .next =
-              [=, gamma = o.gamma](const RateStep& s) {
-                const double here = count([&](double m) { return m == s.time; });
-                return here == 0 ? s.now : s.now * std::pow(gamma, here);
-              },
-          .closed =
-              [=, gamma = o.gamma](double t, std::size_t, double base) {
-                return base * std::pow(gamma, count([&](double m) { return m <= t; }));
-              }};
-}
-
-Schedule exponential(const ExponentialLROptions& o) {
-  LILITH_CHECK(o.gamma > 0, "ExponentialLR: gamma must be positive; got {}.", o.gamma);
-  return {
-      .name = "ExponentialLR",
-      .next = [=](const RateStep& s) { return s.initial ? s.now : s.now * o.gamma; },
-      .closed = [=](double t, std::size_t, double base) { return base * std::pow(o.gamma, t); }};
-}
-
-Schedule cosine_annealing(const CosineAnnealingLROptions& o) {
-  LILITH_CHECK(o.T_max > 0, "CosineAnnealingLR: T_max must be positive; got {}.", o.T_max);
-  const double period = as_double(o.T_max), least = o.eta_min;
-  const auto height = [=](double t) { return 1 + std::cos(std::numbers::pi * t / period); };
-  return {.name = "CosineAnnealingLR",
-          .next =
-              [=](const RateStep& s) {
-                if (s.initial) return s.now;
-                // The rate of the step before is the least one: a factor of it would be 0 / 0.
-                if (std::fmod(s.time - 1 - period, 2 * period) == 0)
-                  return s.now + (s.base - least) * (1 - std::cos(std::numbers::pi / period)) / 2;
-                return height(s.time) / height(s.time - 1) * (s.now - least) + least;
-              },
-          .closed = [=](double t, std::size_t,
-                        double base) { return least + (base - least) * height(t) / 2; }};
-}
-
-Schedule warm_restarts(const CosineAnnealingWarmRestartsOptions& o) {
-  LILITH_CHECK(o.T_0 > 0 && o.T_mult >= 1,
-               "CosineAnnealingWarmRestarts: need T_0 > 0 and T_mult >= 1; got {} and {}.", o.T_0,
-               o.T_mult);
-  return absolute("CosineAnnealingWarmRestarts", [o](double t, std::size_t, double base) {
-    double period = as_double(o.T_0);
-    if (o.T_mult == 1) t = std::fmod(t, period);
-    for (; t >= period; period *= as_double(o.T_mult)) t -= period;
-    return o.eta_min + (base - o.eta_min) * (1 + std::cos(std::numbers::pi * t / period)) / 2;
-  });
-}
-
-Schedule linear_lr(const LinearLROptions& o) {
-  LILITH_CHECK(o.total_iters > 0, "LinearLR: total_iters must be positive; got {}.", o.total_iters);
-  LILITH_CHECK(o.start_factor > 0 && o.start_factor <= 1,
-               "LinearLR: start_factor must be above 0 and at most 1; got {}.", o.start_factor);
-  LILITH_CHECK(o.end_factor >= 0 && o.end_factor <= 1,
-               "LinearLR: end_factor must be in [0, 1]; got {}.", o.end_factor);
-  const double from = o.start_factor, rise = o.end_factor - o.start_factor;
-  const double total = as_double(o.total_iters);
-  return {.name = "LinearLR",
-          .next =
-              [=](const RateStep& s) {
-                if (s.time == 0) return s.now * from;
-                if (s.initial || s.time > total) return s.now;
-                return s.now * (1 + rise / (total * from + (s.time - 1) * rise));
-              },
-          .closed = [=](double t, std::size_t,
-                        double base) { return base * (from + rise * std::min(t, total) / total); }};
-}
-
-Schedule constant_lr(const ConstantLROptions& o) {
-  LILITH_CHECK(o.factor >= 0 && o.factor <= 1, "ConstantLR: factor must be in [0, 1]; got {}.",
-               o.factor);
-  const double total = as_double(o.total_iters), factor = o.factor;
-  return {.name = "ConstantLR",
-          .next =
-              [=](const RateStep& s) {
-                if (s.time == 0) return s.now * factor;
-                if (s.time != total) return s.now;
-                return factor == 0 ? s.base : s.now * (1 / factor);
-              },
-          .closed = [=](double t, std::size_t,
-                        double base) { return base * (factor + (t >= total ? 1 - factor : 0)); }};
-}
-
-Schedule polynomial(const PolynomialLROptions& o) {
-  LILITH_CHECK(o.total_iters > 0, "PolynomialLR: total_iters must be positive; got {}.",
-               o.total_iters);
-  const double total = as_double(o.total_iters), power = o.power;
-  return {.name = "PolynomialLR",
-          .next =
-              [=](const RateStep& s) {
-                if (s.initial || s.time > total) return s.now;
-                return s.now * std::pow((1 - s.time / total) / (1 - (s.time - 1) / total), power);
-              },
-          .closed =
-              [=](double t, std::size_t, double base) {
-                return base * std::pow(1 - std::min(t, total) / total, power);
-              }};
-}
-
 /// One factor for all groups, or one a group.
 double factor_of(const std::vector<LambdaLR::Factor>& factors, std::size_t group, double time) {
   LILITH_CHECK(factors.size() == 1 || group < factors.size(),
@@ -245,29 +129,6 @@ struct OneCycle {
   std::vector<Phase> phases;
 };
 
-Schedule one_cycle(const OneCycleLROptions& o) {
-  LILITH_CHECK(o.anneal_strategy == "cos" || o.anneal_strategy == "linear",
-               "OneCycleLR: anneal_strategy is '{}'; need 'cos' or 'linear'.", o.anneal_strategy);
-  const std::int64_t steps =
-      o.total_steps != 0 ? std::int64_t{o.total_steps} : o.epochs * o.steps_per_epoch;
-  LILITH_CHECK(
-      steps > 0 && (o.max_lr > 0 || !o.max_lrs.empty()) && o.pct_start >= 0 && o.pct_start <= 1,
-      "OneCycleLR: need total_steps > 0, max_lr > 0, pct_start in [0, 1]; got {}, {}, {}.", steps,
-      o.max_lr, o.pct_start);
-  const OneCycle cycle(o, steps);
-  std::function<double(double, std::size_t)> momentum;
-  if (o.cycle_momentum) momentum = [cycle](double t, std::size_t) { return cycle.momentum(t); };
-  return absolute(
-      "OneCycleLR", [cycle](double t, std::size_t g, double) { return cycle.rate(t, g); },
-      std::move(momentum),
-      [cycle](Optimizer& opt) {
-        cycle.max_lr.check("OneCycleLR", "max_lrs", opt);
-        auto& groups = opt.param_groups();
-        for (std::size_t g = 0; g < groups.size(); ++g)
-          groups[g].initial_lr = cycle.level(OneCycle::Low, g);
-      });
-}
-
 struct Cycle {
   explicit Cycle(const CyclicLROptions& o)
       : low(o.base_lr, o.base_lrs),
@@ -296,7 +157,148 @@ struct Cycle {
   std::function<double(double)> scale;
 };
 
-Schedule cyclic(const CyclicLROptions& o) {
+}  // namespace
+
+Schedule optim::schedule_of(const StepLROptions& o) {
+  LILITH_CHECK(o.step_size > 0, "StepLR: step_size must be positive; got {}.", o.step_size);
+  const double size = as_double(o.step_size), gamma = o.gamma;
+  return {.name = "StepLR",
+          .next =
+              [=](const RateStep& s) {
+                return s.time == 0 || std::fmod(s.time, size) != 0 ? s.now : s.now * gamma;
+              },
+          .closed = [=](double t, std::size_t,
+                        double base) { return base * std::pow(gamma, std::floor(t / size)); }};
+}
+
+Schedule optim::schedule_of(const MultiStepLROptions& o) {
+  const auto count = [milestones = o.milestones](auto accept) {
+    return as_double(std::count_if(milestones.begin(), milestones.end(),
+                                   [&](std::int64_t m) { return accept(as_double(m)); }));
+  };
+  return {.name = "MultiStepLR",
+          .next =
+              [=, gamma = o.gamma](const RateStep& s) {
+                const double here = count([&](double m) { return m == s.time; });
+                return here == 0 ? s.now : s.now * std::pow(gamma, here);
+              },
+          .closed =
+              [=, gamma = o.gamma](double t, std::size_t, double base) {
+                return base * std::pow(gamma, count([&](double m) { return m <= t; }));
+              }};
+}
+
+Schedule optim::schedule_of(const ExponentialLROptions& o) {
+  LILITH_CHECK(o.gamma > 0, "ExponentialLR: gamma must be positive; got {}.", o.gamma);
+  return {
+      .name = "ExponentialLR",
+      .next = [=](const RateStep& s) { return s.initial ? s.now : s.now * o.gamma; },
+      .closed = [=](double t, std::size_t, double base) { return base * std::pow(o.gamma, t); }};
+}
+
+Schedule optim::schedule_of(const CosineAnnealingLROptions& o) {
+  LILITH_CHECK(o.T_max > 0, "CosineAnnealingLR: T_max must be positive; got {}.", o.T_max);
+  const double period = as_double(o.T_max), least = o.eta_min;
+  const auto height = [=](double t) { return 1 + std::cos(std::numbers::pi * t / period); };
+  return {.name = "CosineAnnealingLR",
+          .next =
+              [=](const RateStep& s) {
+                if (s.initial) return s.now;
+                // The rate of the step before is the least one: a factor of it would be 0 / 0.
+                if (std::fmod(s.time - 1 - period, 2 * period) == 0)
+                  return s.now + (s.base - least) * (1 - std::cos(std::numbers::pi / period)) / 2;
+                return height(s.time) / height(s.time - 1) * (s.now - least) + least;
+              },
+          .closed = [=](double t, std::size_t,
+                        double base) { return least + (base - least) * height(t) / 2; }};
+}
+
+Schedule optim::schedule_of(const CosineAnnealingWarmRestartsOptions& o) {
+  LILITH_CHECK(o.T_0 > 0 && o.T_mult >= 1,
+               "CosineAnnealingWarmRestarts: need T_0 > 0 and T_mult >= 1; got {} and {}.", o.T_0,
+               o.T_mult);
+  return absolute("CosineAnnealingWarmRestarts", [o](double t, std::size_t, double base) {
+    double period = as_double(o.T_0);
+    if (o.T_mult == 1) t = std::fmod(t, period);
+    for (; t >= period; period *= as_double(o.T_mult)) t -= period;
+    return o.eta_min + (base - o.eta_min) * (1 + std::cos(std::numbers::pi * t / period)) / 2;
+  });
+}
+
+Schedule optim::schedule_of(const LinearLROptions& o) {
+  LILITH_CHECK(o.total_iters > 0, "LinearLR: total_iters must be positive; got {}.", o.total_iters);
+  LILITH_CHECK(o.start_factor > 0 && o.start_factor <= 1,
+               "LinearLR: start_factor must be above 0 and at most 1; got {}.", o.start_factor);
+  LILITH_CHECK(o.end_factor >= 0 && o.end_factor <= 1,
+               "LinearLR: end_factor must be in [0, 1]; got {}.", o.end_factor);
+  const double from = o.start_factor, rise = o.end_factor - o.start_factor;
+  const double total = as_double(o.total_iters);
+  return {.name = "LinearLR",
+          .next =
+              [=](const RateStep& s) {
+                if (s.time == 0) return s.now * from;
+                if (s.initial || s.time > total) return s.now;
+                return s.now * (1 + rise / (total * from + (s.time - 1) * rise));
+              },
+          .closed = [=](double t, std::size_t,
+                        double base) { return base * (from + rise * std::min(t, total) / total); }};
+}
+
+Schedule optim::schedule_of(const ConstantLROptions& o) {
+  LILITH_CHECK(o.factor >= 0 && o.factor <= 1, "ConstantLR: factor must be in [0, 1]; got {}.",
+               o.factor);
+  const double total = as_double(o.total_iters), factor = o.factor;
+  return {.name = "ConstantLR",
+          .next =
+              [=](const RateStep& s) {
+                if (s.time == 0) return s.now * factor;
+                if (s.time != total) return s.now;
+                return factor == 0 ? s.base : s.now * (1 / factor);
+              },
+          .closed = [=](double t, std::size_t,
+                        double base) { return base * (factor + (t >= total ? 1 - factor : 0)); }};
+}
+
+Schedule optim::schedule_of(const PolynomialLROptions& o) {
+  LILITH_CHECK(o.total_iters > 0, "PolynomialLR: total_iters must be positive; got {}.",
+               o.total_iters);
+  const double total = as_double(o.total_iters), power = o.power;
+  return {.name = "PolynomialLR",
+          .next =
+              [=](const RateStep& s) {
+                if (s.initial || s.time > total) return s.now;
+                return s.now * std::pow((1 - s.time / total) / (1 - (s.time - 1) / total), power);
+              },
+          .closed =
+              [=](double t, std::size_t, double base) {
+                return base * std::pow(1 - std::min(t, total) / total, power);
+              }};
+}
+
+Schedule optim::schedule_of(const OneCycleLROptions& o) {
+  LILITH_CHECK(o.anneal_strategy == "cos" || o.anneal_strategy == "linear",
+               "OneCycleLR: anneal_strategy is '{}'; need 'cos' or 'linear'.", o.anneal_strategy);
+  const std::int64_t steps =
+      o.total_steps != 0 ? std::int64_t{o.total_steps} : o.epochs * o.steps_per_epoch;
+  LILITH_CHECK(
+      steps > 0 && (o.max_lr > 0 || !o.max_lrs.empty()) && o.pct_start >= 0 && o.pct_start <= 1,
+      "OneCycleLR: need total_steps > 0, max_lr > 0, pct_start in [0, 1]; got {}, {}, {}.", steps,
+      o.max_lr, o.pct_start);
+  const OneCycle cycle(o, steps);
+  std::function<double(double, std::size_t)> momentum;
+  if (o.cycle_momentum) momentum = [cycle](double t, std::size_t) { return cycle.momentum(t); };
+  return absolute(
+      "OneCycleLR", [cycle](double t, std::size_t g, double) { return cycle.rate(t, g); },
+      std::move(momentum),
+      [cycle](Optimizer& opt) {
+        cycle.max_lr.check("OneCycleLR", "max_lrs", opt);
+        auto& groups = opt.param_groups();
+        for (std::size_t g = 0; g < groups.size(); ++g)
+          groups[g].initial_lr = cycle.level(OneCycle::Low, g);
+      });
+}
+
+Schedule optim::schedule_of(const CyclicLROptions& o) {
   LILITH_CHECK(
       o.scale_fn || o.mode == "triangular" || o.mode == "triangular2" || o.mode == "exp_range",
       "CyclicLR: mode is '{}'; need 'triangular', 'triangular2' or 'exp_range'.", o.mode);
@@ -325,30 +327,12 @@ Schedule cyclic(const CyclicLROptions& o) {
       });
 }
 
-}  // namespace
-
-StepLR::StepLR(const StepLROptions& o, const LocScope&) : LRScheduler(step_lr(o)) {}
-MultiStepLR::MultiStepLR(const MultiStepLROptions& o, const LocScope&)
-    : LRScheduler(multi_step(o)) {}
-ExponentialLR::ExponentialLR(const ExponentialLROptions& o, const LocScope&)
-    : LRScheduler(exponential(o)) {}
-CosineAnnealingLR::CosineAnnealingLR(const CosineAnnealingLROptions& o, const LocScope&)
-    : LRScheduler(cosine_annealing(o)) {}
-CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(
-    const CosineAnnealingWarmRestartsOptions& o, const LocScope&)
-    : LRScheduler(warm_restarts(o)) {}
-LinearLR::LinearLR(const LinearLROptions& o, const LocScope&) : LRScheduler(linear_lr(o)) {}
-ConstantLR::ConstantLR(const ConstantLROptions& o, const LocScope&) : LRScheduler(constant_lr(o)) {}
-PolynomialLR::PolynomialLR(const PolynomialLROptions& o, const LocScope&)
-    : LRScheduler(polynomial(o)) {}
 LambdaLR::LambdaLR(Factor factor) : LambdaLR(std::vector<Factor>{std::move(factor)}) {}
 LambdaLR::LambdaLR(std::vector<Factor> factors) : LRScheduler(lambda(std::move(factors))) {}
 MultiplicativeLR::MultiplicativeLR(Factor factor)
     : MultiplicativeLR(std::vector<Factor>{std::move(factor)}) {}
 MultiplicativeLR::MultiplicativeLR(std::vector<Factor> factors)
     : LRScheduler(multiplicative(std::move(factors))) {}
-OneCycleLR::OneCycleLR(const OneCycleLROptions& o, const LocScope&) : LRScheduler(one_cycle(o)) {}
-CyclicLR::CyclicLR(const CyclicLROptions& o, const LocScope&) : LRScheduler(cyclic(o)) {}
 
 namespace {
 

@@ -144,7 +144,7 @@ CheckpointPart part_of(RngState& s) {
           }};
 }
 
-CheckpointPart part_of(Generator& g) {
+CheckpointPart part_of(RandomGenerator& g) {
   return {"generator", [&g] { return entry_of(g.get_state()); },
           [&g](const CheckpointEntry& e, const std::string& file) -> std::function<void()> {
             return [&g, loaded = rng_of(e, file)] { g.set_state(loaded); };

@@ -35,7 +35,8 @@ class Pixels {
 
 }  // namespace
 
-Picture image_sheet(const Tensor& images, int columns, int scale, int gap, SourceLocation loc) {
+detail::Picture image_sheet(const Tensor& images, int columns, int scale, int gap,
+                            SourceLocation loc) {
   const LocScope scope(loc, nullptr);
   LILITH_CHECK(images.ndim() == 4 && (images.size(1) == 1 || images.size(1) == 3) &&
                    images.dtype() == DType::F32,
@@ -65,7 +66,7 @@ Picture image_sheet(const Tensor& images, int columns, int scale, int gap, Sourc
   const auto draw = [sheet = std::move(sheet), w, h](train::Canvas& canvas) {
     canvas.image(sheet, w, h);
   };
-  return Picture(std::make_shared<const detail::Drawing>(detail::Drawing{w, h, draw}));
+  return detail::Picture(std::make_shared<const detail::Drawing>(detail::Drawing{w, h, draw}));
 }
 
 }  // namespace lilith

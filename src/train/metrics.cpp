@@ -124,19 +124,18 @@ double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 }  // namespace
 
-double accuracy(const Tensor& output, const Tensor& target, SourceLocation loc) {
-  LocScope scope(loc);
-  const Classified c = classified("accuracy", output, target);
+double accuracy(const Arg& output, const Tensor& target) {
+  const LocScope scope(output.loc());
+  const Classified c = classified("accuracy", output.tensor(), target);
   std::int64_t right = 0;
   for (std::int64_t i = 0; i < c.rows; ++i)
     right += c.predicted(i) == c.targets[static_cast<std::size_t>(i)];
   return static_cast<double>(right) / static_cast<double>(c.rows);
 }
 
-double top_k_accuracy(const Tensor& output, const Tensor& target, std::int64_t k,
-                      SourceLocation loc) {
-  LocScope scope(loc);
-  const Classified c = classified("top_k_accuracy", output, target);
+double top_k_accuracy(const Arg& output, const Tensor& target, std::int64_t k) {
+  const LocScope scope(output.loc());
+  const Classified c = classified("top_k_accuracy", output.tensor(), target);
   LILITH_CHECK(k >= 1 && k <= c.classes, "top_k_accuracy: k is {}; need 1 to {}", k, c.classes);
   std::int64_t right = 0;
   for (std::int64_t i = 0; i < c.rows; ++i) {
@@ -151,10 +150,9 @@ double top_k_accuracy(const Tensor& output, const Tensor& target, std::int64_t k
   return static_cast<double>(right) / static_cast<double>(c.rows);
 }
 
-std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& output, const Tensor& target,
-                                                        SourceLocation loc) {
-  LocScope scope(loc);
-  const Classified c = classified("confusion_matrix", output, target);
+std::vector<std::vector<std::int64_t>> confusion_matrix(const Arg& output, const Tensor& target) {
+  const LocScope scope(output.loc());
+  const Classified c = classified("confusion_matrix", output.tensor(), target);
   const auto n = static_cast<std::size_t>(c.classes);
   std::vector<std::vector<std::int64_t>> counts(n, std::vector<std::int64_t>(n));
   for (std::int64_t i = 0; i < c.rows; ++i) {
@@ -164,26 +162,27 @@ std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& output, co
   return counts;
 }
 
-double precision(const Tensor& output, const Tensor& target, Average average, SourceLocation loc) {
-  LocScope scope(loc);
-  return averaged(classified("precision", output, target), average,
+double precision(const Arg& output, const Tensor& target, Average average) {
+  const LocScope scope(output.loc());
+  return averaged(classified("precision", output.tensor(), target), average,
                   [](const Counts& k) { return ratio(k.right, k.predicted); });
 }
 
-double recall(const Tensor& output, const Tensor& target, Average average, SourceLocation loc) {
-  LocScope scope(loc);
-  return averaged(classified("recall", output, target), average,
+double recall(const Arg& output, const Tensor& target, Average average) {
+  const LocScope scope(output.loc());
+  return averaged(classified("recall", output.tensor(), target), average,
                   [](const Counts& k) { return ratio(k.right, k.actual); });
 }
 
-double f1_score(const Tensor& output, const Tensor& target, Average average, SourceLocation loc) {
-  LocScope scope(loc);
-  return averaged(classified("f1_score", output, target), average,
+double f1_score(const Arg& output, const Tensor& target, Average average) {
+  const LocScope scope(output.loc());
+  return averaged(classified("f1_score", output.tensor(), target), average,
                   [](const Counts& k) { return ratio(2 * k.right, k.predicted + k.actual); });
 }
 
-double r2_score(const Tensor& output, const Tensor& target, SourceLocation loc) {
-  LocScope scope(loc);
+double r2_score(const Arg& scores, const Tensor& target) {
+  const LocScope scope(scores.loc());
+  const Tensor output = scores.tensor();
   LILITH_CHECK(output.shape() == target.shape() && is_floating(output.dtype()) &&
                    is_floating(target.dtype()),
                "r2_score: output is {}, target is {}; need floating tensors of one shape{}",

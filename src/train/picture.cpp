@@ -51,10 +51,10 @@ std::string extension_of(const std::string& path) {
 
 }  // namespace
 
-int Picture::width() const { return drawing_->width; }
-int Picture::height() const { return drawing_->height; }
+int detail::Picture::width() const { return drawing_->width; }
+int detail::Picture::height() const { return drawing_->height; }
 
-void Picture::save(const std::string& path, SourceLocation loc) const {
+void detail::Picture::save(const std::string& path, SourceLocation loc) const {
   const LocScope scope(loc, nullptr);
   const Cairo& c = cairo();
   const Drawing& d = *drawing_;
@@ -71,7 +71,7 @@ void Picture::save(const std::string& path, SourceLocation loc) const {
                c.status_to_string(status));
 }
 
-Tensor Picture::pixels(SourceLocation loc) const {
+Tensor detail::Picture::pixels(SourceLocation loc) const {
   const LocScope scope(loc, nullptr);
   const Cairo& c = cairo();
   const Drawing& d = *drawing_;

@@ -189,8 +189,8 @@ constexpr int kMostPixels = 32767;  // a side, of Cairo's images
 
 }  // namespace
 
-Picture draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height,
-                    SourceLocation loc) {
+detail::Picture draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height,
+                            SourceLocation loc) {
   const LocScope scope(loc, nullptr);
   LILITH_CHECK(!charts.empty(), "draw_charts: no chart; need at least one");
   LILITH_CHECK(panel_width >= 200 && panel_height >= 150,
@@ -206,7 +206,7 @@ Picture draw_charts(const std::vector<Chart>& charts, int panel_width, int panel
       x += panel_width;
     }
   };
-  return Picture(std::make_shared<const detail::Drawing>(
+  return detail::Picture(std::make_shared<const detail::Drawing>(
       detail::Drawing{panel_width * n, panel_height, draw}));
 }
 

@@ -103,14 +103,14 @@ std::vector<ForAll> batch_between(const std::vector<Tensor>& outputs,
 struct ExampleScope::State {
   I size;
   std::vector<Tensor> keys;  // placeholders
-  std::vector<std::optional<Generator>> generators;
+  std::vector<std::optional<RandomGenerator>> generators;
   Tensor index;
   std::optional<ops::KeyScope> draws;
 
   Tensor next_key() {
     const Aval aval{{}, DType::I64, {}};
     keys.push_back(make_parameter(aval, std::ssize(keys), "key"));
-    const Generator* chosen = ops::current_generator();
+    const RandomGenerator* chosen = ops::current_generator();
     generators.push_back(chosen ? std::optional(*chosen) : std::nullopt);
     if (!index.defined()) index = make_parameter(aval, 0, "example");
     return ops::fold_in(keys.back(), index);

@@ -299,6 +299,7 @@ std::vector<Tensor> buffers(ConstModelRef m) {
   return out;
 }
 Tensor parameters_to_vector(ConstModelRef m) {
+  const LocScope scope(m.loc(), "parameters_to_vector");
   std::vector<Tensor> flat;
   for (const Tensor& t : parameters(m)) flat.push_back(t.reshape({-1}));
   LILITH_CHECK(!flat.empty(), "parameters_to_vector: the model has no parameters");

@@ -50,7 +50,8 @@ TEST(DataErrors, Datasets) {
                     "random_split: the parts sum to 5 rows; the dataset has 4");
   EXPECT_ERROR_HERE(random_split(set, {5, -1}),
                     "random_split: a part of -1 rows; sizes are not negative");
-  EXPECT_ERROR_HERE(Dataset<3>(set.source()), "Dataset: the source has 2 columns; the type says 3");
+  EXPECT_ERROR_HERE(data::Dataset<3>(set.source()),
+                    "Dataset: the source has 2 columns; the type says 3");
   EXPECT_ERROR_HERE(data::Digits(data::Split::Train, {.size = -1}),
                     "Digits: size is -1; need at least 0");
 }

@@ -80,12 +80,64 @@ TEST(SpellingErrors, Composites) {
                     "channel_shuffle: f32[1,3,2] in 2 groups; need [N, C, …] with C a multiple of "
                     "them");
   EXPECT_ERROR_HERE(rms_norm(x, 4), "rms_norm: f32[2,3] does not end in normalized_shape [4]");
-  EXPECT_ERROR_HERE(cartesian_prod(std::vector<Tensor>{x}),
-                    "cartesian_prod: got f32[2,3]; need one dimension");
+  const std::string flat = "cartesian_prod: got f32[2,3]; need one dimension";
+  EXPECT_ERROR_HERE(cartesian_prod(std::vector<Tensor>{x}), flat);
+  EXPECT_ERROR_HERE(cartesian_prod({x}), flat);
+  EXPECT_ERROR_HERE(cartesian_prod({x, x}), flat);
+  EXPECT_ERROR_HERE(cartesian_prod(x), flat);
+  EXPECT_ERROR_HERE(cartesian_prod(x, x + 1), flat);
   EXPECT_ERROR_HERE(vander(x), "vander: got f32[2,3]; need one dimension");
   EXPECT_ERROR_HERE(tril_indices(-1, 2), "tril_indices: -1 rows and 2 columns; need at least 0");
   EXPECT_ERROR_HERE(nn::Softmax2d()(x), "Softmax2d: x is f32[2,3]; need [N,C,H,W] or [C,H,W].");
   EXPECT_ERROR_HERE(nn::ConstantPad2d({1, 2, 3}, 0), "Pad2d: padding takes 1 or 4 numbers; got 3.");
+}
+
+// Tensors one after the other, as PyTorch takes them, and the same as a list.
+TEST(SpellingErrors, TensorsOneAfterTheOther) {
+  const Tensor x = zeros(2, 3), y = zeros(4, 5), deep = zeros(2, 2, 2);
+  const std::string apart = "broadcast_tensors: f32[2,3] and f32[4,5] do not broadcast";
+  EXPECT_ERROR_HERE(broadcast_tensors(x, y), apart);
+  EXPECT_ERROR_HERE(broadcast_tensors({x, y}), apart);
+  const std::string matrices = "block_diag: got f32[2,2,2]; need at most 2 dimensions";
+  EXPECT_ERROR_HERE(block_diag(deep), matrices);
+  EXPECT_ERROR_HERE(block_diag({deep}), matrices);
+  EXPECT_ERROR_HERE(block_diag(x, Buffer(deep)), matrices);
+  const std::string vectors = "meshgrid: got f32[2,3]; need at most 1 dimension";
+  EXPECT_ERROR_HERE(meshgrid(x, y), vectors);
+  EXPECT_ERROR_HERE(meshgrid(x, y, "xy"), vectors);
+  EXPECT_ERROR_HERE(meshgrid({x, y}), vectors);
+  const std::string product =
+      "chain_matmul: inner sizes differ: a f32[2,3], b f32[4,5]; need a.shape[-1] == b.shape[-2] "
+      "(3 vs 4).";
+  EXPECT_ERROR_HERE(chain_matmul(x, y), product);
+  EXPECT_ERROR_HERE(chain_matmul({x, y}), product);
+  const std::string equation = "einsum: j";
+  EXPECT_ERROR_HERE(einsum("ij,jk->ik", x, y), equation);
+  EXPECT_ERROR_HERE(einsum("ij,jk->ik", {x, y}), equation);
+}
+
+// What is named or numbered in brackets.
+TEST(SpellingErrors, InBrackets) {
+  Adam optimizer(1e-3);
+  const std::string none = "Adam: no hyper-parameter 'rate'; it has";
+  EXPECT_ERROR_HERE(optimizer.param_groups()[0]["rate"], none);
+  EXPECT_ERROR_HERE(std::as_const(optimizer.param_groups()[0])["rate"], none);
+  EXPECT_ERROR_HERE(optimizer.param_groups()[0].hyper.at("rate"), none);
+  EXPECT_ERROR_HERE(optimizer.hyper("rate"), none);
+  EXPECT_ERROR_HERE(optimizer.hyper("lr", 3), "Adam: no parameter group 3; there are 1.");
+  Sequential layers{nn::Linear(2, 3), nn::ReLU()};
+  EXPECT_ERROR_HERE(layers[2], "Sequential: no layer 2; it has 2.");
+  EXPECT_ERROR_HERE(std::as_const(layers)[-3], "Sequential: no layer -3; it has 2.");
+  EXPECT_ERROR_HERE(layers.insert(3, nn::ReLU()), "Sequential: no layer 3; it has 2.");
+  layers.insert(2, nn::ReLU());
+  EXPECT_EQ(layers.size(), 3);
+}
+
+TEST(SpellingErrors, OfWholeModels) {
+  EXPECT_ERROR_HERE(nn::utils::parameters_to_vector(nn::ReLU()),
+                    "parameters_to_vector: the model has no parameters");
+  GradScaler scaler;
+  EXPECT_ERROR_HERE(scaler.load_state_dict({}), "load_state_dict: ");
 }
 
 }  // namespace

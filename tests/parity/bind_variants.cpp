@@ -162,9 +162,9 @@ void bind_systems(Table& t) {
 void bind_windows(Table& t) {
   using Plain = Tensor (*)(Int, bool, const TensorOptions&, SourceLocation);
   const std::pair<const char*, Plain> plain[] = {
-      {"bartlett", signal::windows::bartlett}, {"blackman", signal::windows::blackman},
-      {"cosine", signal::windows::cosine},     {"hamming", signal::windows::hamming},
-      {"hann", signal::windows::hann},         {"nuttall", signal::windows::nuttall}};
+      {"bartlett", windows::bartlett}, {"blackman", windows::blackman},
+      {"cosine", windows::cosine},     {"hamming", windows::hamming},
+      {"hann", windows::hann},         {"nuttall", windows::nuttall}};
   for (const auto& [name, f] : plain)
     t[std::string("signal.windows.") + name] = [f = f](const Call& c) {
       return one(
@@ -172,10 +172,10 @@ void bind_windows(Table& t) {
     };
   using Shaped = Tensor (*)(Int, Real, bool, const TensorOptions&, SourceLocation);
   const std::tuple<const char*, Shaped, const char*, double> shaped[] = {
-      {"exponential", signal::windows::exponential, "tau", 1},
-      {"gaussian", signal::windows::gaussian, "std", 1},
-      {"general_hamming", signal::windows::general_hamming, "alpha", 0.54},
-      {"kaiser", signal::windows::kaiser, "beta", 12}};
+      {"exponential", windows::exponential, "tau", 1},
+      {"gaussian", windows::gaussian, "std", 1},
+      {"general_hamming", windows::general_hamming, "alpha", 0.54},
+      {"kaiser", windows::kaiser, "beta", 12}};
   for (const auto& [name, f, key, otherwise] : shaped)
     t[std::string("signal.windows.") + name] = [f = f, key = key,
                                                 otherwise = otherwise](const Call& c) {
@@ -184,9 +184,9 @@ void bind_windows(Table& t) {
                    options_of(c), SourceLocation::current()));
     };
   t["signal.windows.general_cosine"] = [](const Call& c) {
-    return one(signal::windows::general_cosine(c.integer(0, "M"),
-                                               c.json(-1, "a").get<std::vector<double>>(),
-                                               c.flag(-1, "sym", true), options_of(c)));
+    return one(windows::general_cosine(c.integer(0, "M"),
+                                       c.json(-1, "a").get<std::vector<double>>(),
+                                       c.flag(-1, "sym", true), options_of(c)));
   };
 }
 

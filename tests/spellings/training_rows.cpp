@@ -101,9 +101,10 @@ const Row kRows[] = {
           set_by([](Tensor& t) { nn::init::dirac_(t); }, kernel)),
     SPELL("set_by(lambda t: nn.init.orthogonal_(t), m).shape",
           set_by([](Tensor& t) { nn::init::orthogonal_(t); }, m).shape()),
-    SPELL("len(data.DataLoader(data.TensorDataset(x, y), batch_size=2))",
-          static_cast<double>(
-              utils::data::DataLoader(data::TensorDataset(x, y), {.batch_size = 2}).size())),
+    SPELL(
+        "len(data.DataLoader(data.TensorDataset(x, y), batch_size=2))",
+        static_cast<double>(
+            pytorch::utils::data::DataLoader(data::TensorDataset(x, y), {.batch_size = 2}).size())),
     SPELL("len(data.TensorDataset(x, y))", static_cast<double>(data::TensorDataset(x, y).size())),
     SPELL("list(nn.Linear(3, 4).state_dict()['weight'].shape)",
           state_dict(nn::Linear(3, 4))["weight"].shape()),

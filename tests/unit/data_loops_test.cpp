@@ -283,7 +283,7 @@ class Failing final : public DataSource {
 };
 
 TEST(DataLoops, ErrorsNameTheLineOfTheLoader) {
-  const Dataset<1> set(std::make_shared<Failing>());
+  const data::Dataset<1> set(std::make_shared<Failing>());
   const Loc here = std::source_location::current();
   DataLoader loader(set, {.batch_size = 5});  // one line below
   Loc made = here;

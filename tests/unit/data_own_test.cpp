@@ -26,8 +26,8 @@ struct Squares {
 
 TEST(OwnDataset, HasTheRowsOfAStruct) {
   const OwnDataset data{Squares{}};
-  static_assert(std::is_base_of_v<Dataset<2>, decltype(data)> ||
-                std::is_base_of_v<Dataset<2>, OwnDataset<Squares>>);
+  static_assert(std::is_base_of_v<data::Dataset<2>, decltype(data)> ||
+                std::is_base_of_v<data::Dataset<2>, OwnDataset<Squares>>);
   EXPECT_EQ(data.size(), 10);
   const auto [x, y] = data.rows({4, 2});
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{4, 16, 2, 4}));
@@ -45,18 +45,19 @@ TEST(OwnDataset, HasTheRowsOfAStruct) {
 }
 
 TEST(OwnDataset, PartsAndUnions) {
-  const Dataset<2> data = OwnDataset(Squares{});
+  const data::Dataset<2> data = OwnDataset(Squares{});
   const Subset part(data, {7, 1});
   EXPECT_EQ(part[0][1].item<int>(), 1);
-  const ConcatDataset all(std::vector<Dataset<2>>{part, data});
+  const ConcatDataset all(std::vector<data::Dataset<2>>{part, data});
   EXPECT_EQ(all.size(), 12);
   EXPECT_EQ(all.rows({1, 2, 11})[0].to_vector<float>(), (std::vector<float>{1, 1, 0, 0, 9, 81}));
   const auto doubled = transformed(data, [](Tensor x) { return x * 2; });
   EXPECT_EQ(doubled[3][0].to_vector<float>(), (std::vector<float>{6, 18}));
-  EXPECT_NE(error_text([&] {
-              ConcatDataset(std::vector<Dataset<2>>{data, TensorDataset(ones({2, 3}), ones({2}))});
-            }).find("ConcatDataset: column 0 of dataset 1 is f32[3], of dataset 0 f32[2]"),
-            std::string::npos);
+  EXPECT_NE(
+      error_text([&] {
+        ConcatDataset(std::vector<data::Dataset<2>>{data, TensorDataset(ones({2, 3}), ones({2}))});
+      }).find("ConcatDataset: column 0 of dataset 1 is f32[3], of dataset 0 f32[2]"),
+      std::string::npos);
 }
 
 std::vector<std::int64_t> rows_of(const Sampler& s, std::uint64_t seed = 1,
@@ -94,7 +95,7 @@ TEST(Samplers, DrawWhatTheySay) {
 }
 
 TEST(Samplers, GiveALoaderItsRows) {
-  const Dataset<2> data = OwnDataset(Squares{});
+  const data::Dataset<2> data = OwnDataset(Squares{});
   const DataLoader loader(data, {.batch_size = 2, .sampler = SubsetRandomSampler({1, 3, 5, 7, 9})});
   EXPECT_EQ(loader.size(), 3);
   std::vector<float> seen;
@@ -114,7 +115,7 @@ std::vector<std::vector<float>> epoch_of(const DataLoader<2>& loader) {
   for (auto [x, y] : loader) out.push_back(x.to_vector<float>());
   return out;
 }
-Dataset<2> noisy() {
+data::Dataset<2> noisy() {
   return transformed(OwnDataset(Squares{23}), [](Tensor x) { return x + rand({2}); });
 }
 

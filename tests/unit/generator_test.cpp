@@ -14,13 +14,13 @@ using I = std::int64_t;
 F numbers(const Tensor& t) { return t.to_vector<float>(); }
 
 TEST(Generator, RepeatsFromItsSeed) {
-  Generator g(7);
+  RandomGenerator g(7);
   const F a = numbers(rand({5}, {.generator = g})), b = numbers(randn({5}, {.generator = g}));
   EXPECT_NE(a, b);
   g.manual_seed(7);
   EXPECT_EQ(numbers(rand({5}, {.generator = g})), a);
   EXPECT_EQ(g.initial_seed(), 7u);
-  Generator other(7);
+  RandomGenerator other(7);
   EXPECT_EQ(numbers(rand({5}, {.generator = other})), a);
   EXPECT_EQ(numbers(randn({5}, {.generator = other})), b);
   // The same numbers as the process's generator from this seed.
@@ -32,7 +32,7 @@ TEST(Generator, IsApartFromTheProcess) {
   manual_seed(1);
   const F a = numbers(rand({4})), b = numbers(rand({4}));
   manual_seed(1);
-  Generator g(99);
+  RandomGenerator g(99);
   EXPECT_EQ(numbers(rand({4})), a);
   const F own = numbers(rand({4}, {.generator = g}));
   EXPECT_EQ(numbers(rand({4})), b);
@@ -43,16 +43,16 @@ TEST(Generator, IsApartFromTheProcess) {
 }
 
 TEST(Generator, GoesOnFromItsState) {
-  Generator g(3);
+  RandomGenerator g(3);
   rand({4}, {.generator = g});
   const RngState state = g.get_state();
   const F next = numbers(rand({4}, {.generator = g}));
   EXPECT_NE(g.get_state(), state);
-  Generator fresh;
+  RandomGenerator fresh;
   fresh.set_state(state);
   EXPECT_EQ(numbers(rand({4}, {.generator = fresh})), next);
   // Copies are one stream.
-  Generator same = fresh;
+  RandomGenerator same = fresh;
   const RngState before = fresh.get_state();
   rand({4}, {.generator = same});
   EXPECT_EQ(fresh.get_state().counter, before.counter + 1);
@@ -60,7 +60,7 @@ TEST(Generator, GoesOnFromItsState) {
 
 TEST(Generator, WhereverNumbersAreDrawn) {
   const auto twice = [](auto draw) {
-    Generator g(11);
+    RandomGenerator g(11);
     const Tensor a = draw(g);
     const RngState process = rng_state();
     g.manual_seed(11);
@@ -71,7 +71,7 @@ TEST(Generator, WhereverNumbersAreDrawn) {
            a.to(kFloat64).to_vector<double>() == b.to(kFloat64).to_vector<double>();
   };
   const auto filled = [&](auto f) {
-    return twice([&](const Generator& g) {
+    return twice([&](const RandomGenerator& g) {
       Tensor t = zeros({6, 5});
       f(t, g);
       return t;
@@ -93,14 +93,14 @@ TEST(Generator, WhereverNumbersAreDrawn) {
   EXPECT_TRUE(filled([](Tensor& t, auto& g) { init::orthogonal_(t, 1, g); }));
   EXPECT_TRUE(filled([](Tensor& t, auto& g) { init::sparse_(t, 0.5, 0.01, g); }));
   // Whole numbers by default, whatever else is said.
-  EXPECT_EQ(randint(10, {3}, {.generator = Generator(1)}).dtype(), kInt64);
-  EXPECT_EQ(randperm(3, {.generator = Generator(1)}).dtype(), kInt64);
+  EXPECT_EQ(randint(10, {3}, {.generator = RandomGenerator(1)}).dtype(), kInt64);
+  EXPECT_EQ(randperm(3, {.generator = RandomGenerator(1)}).dtype(), kInt64);
   const TensorOptions named{.dtype = kInt32};
   EXPECT_EQ(randint(10, {3}, named).dtype(), kInt32);
 }
 
 TEST(Generator, AdvancesInCompiledFunctionsAsOutside) {
-  Generator g(21);
+  RandomGenerator g(21);
   auto noisy = [g](Tensor x) {
     return x + rand({3}, {.generator = g}) + randperm(3, {.generator = g}).to(kFloat32) + rand({3});
   };
@@ -118,7 +118,7 @@ TEST(Generator, AdvancesInCompiledFunctionsAsOutside) {
 }
 
 TEST(Generator, ManyThreadsDrawFromOne) {
-  Generator g(2);
+  RandomGenerator g(2);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {

@@ -27,7 +27,7 @@ TEST_F(GradientsTest, HaveATypeOfTheirOwnAndTheModelsFields) {
   Net net;
   auto [loss, g] = grad(loss_fn, net, input());
   static_assert(std::is_same_v<decltype(g), Gradients<Net>>);
-  static_assert(std::is_convertible_v<decltype(g), Net> && Model<decltype(g)>);
+  static_assert(std::is_convertible_v<decltype(g), Net> && reflect::Model<decltype(g)>);
   EXPECT_EQ(g.a.weight.shape(), (Shape{3, 2}));
   EXPECT_EQ(static_hash(g), static_hash(net));
   EXPECT_EQ(tree(g), tree(net));

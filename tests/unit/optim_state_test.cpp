@@ -359,11 +359,11 @@ TEST(Checkpoint, KeepsTheOldFileWhereTheNewOneCannotBeWritten) {
   run.epochs(1);
   EXPECT_NE(error_text([&] { run.save(dir.file("no/such/folder")); }), "no error");
   RngState state{3, 4};
-  Generator stream(7);
+  RandomGenerator stream(7);
   rand({3}, {.generator = stream});
   save_checkpoint(dir.file("rng"), state, stream);
   const auto next = rand({3}, {.generator = stream}).to_vector<float>();
-  Generator other;
+  RandomGenerator other;
   load_checkpoint(dir.file("rng"), other);
   EXPECT_EQ(rand({3}, {.generator = other}).to_vector<float>(), next);
   RngState loaded;

@@ -31,7 +31,7 @@ std::string content(const std::string& path) {
 }
 
 TEST(Charts, DrawEverySeries) {
-  const Picture picture = draw_charts({two_curves(), Chart{"empty", "x", "y", {}}});
+  const detail::Picture picture = draw_charts({two_curves(), Chart{"empty", "x", "y", {}}});
   EXPECT_EQ(picture.width(), 1120);
   const Tensor pixels = picture.pixels();
   EXPECT_EQ(pixels.shape(), (Shape{3, 400, 1120}));
@@ -48,7 +48,7 @@ TEST(Charts, DotsHaveNoLine) {
 }
 
 TEST(Charts, LayImagesOut) {
-  const Picture sheet = image_sheet(ones({5, 1, 4, 3}), 3, 2, 1);
+  const detail::Picture sheet = image_sheet(ones({5, 1, 4, 3}), 3, 2, 1);
   EXPECT_EQ(sheet.width(), 3 * (3 * 2 + 1) + 1);
   EXPECT_EQ(sheet.height(), 2 * (4 * 2 + 1) + 1);
   EXPECT_EQ(count(sheet.pixels(), 255, 255, 255), 5 * 4 * 3 * 4);
@@ -58,7 +58,7 @@ TEST(Charts, LayImagesOut) {
 // Red, green and blue keep their places, in memory and in the file.
 TEST(Charts, SheetsAreReadBack) {
   const Tensor image = arange(12).reshape({1, 3, 2, 2}).to(kFloat32) * 20 / 255;
-  const Picture sheet = image_sheet(image, 1, 1, 0);
+  const detail::Picture sheet = image_sheet(image, 1, 1, 0);
   const Tensor expected = (arange(12) * 20).reshape({3, 2, 2}).to(DType::U8);
   EXPECT_TRUE(equal(sheet.pixels(), expected));
   const testing::TempDir dir;
@@ -68,7 +68,7 @@ TEST(Charts, SheetsAreReadBack) {
 }
 
 TEST(Charts, TheNameSaysWhichFile) {
-  const Picture picture = draw_charts({two_curves()});
+  const detail::Picture picture = draw_charts({two_curves()});
   const std::pair<const char*, const char*> kinds[] = {
       {"c.png", "\x89PNG"}, {"c.SVG", "<?xml"}, {"c.pdf", "%PDF"}};
   const testing::TempDir dir;

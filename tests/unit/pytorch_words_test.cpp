@@ -139,7 +139,7 @@ TEST(PytorchWords, PartsAreStructuredBindings) {
   const auto [train, test] = random_split(data, {0.75, 0.25}, 3);
   EXPECT_EQ(train.size(), 8);
   EXPECT_EQ(test.size(), 2);
-  const auto [one, two] = random_split(data, {6, 4}, Generator(1));
+  const auto [one, two] = random_split(data, {6, 4}, RandomGenerator(1));
   EXPECT_EQ(two.size(), 4);
   EXPECT_NE(error_text([&] { (void)random_split(data, {0.5, 0.6}); }).find("add up to"),
             std::string::npos);
@@ -162,7 +162,7 @@ TEST(PytorchWords, DataOfOnesOwn) {
   EXPECT_EQ(y.to_vector<std::int64_t>(), (std::vector<std::int64_t>{0, 1, 4, 9, 16}));
   WeightedRandomSampler sampler(tensor({0., 1.}), 20, true);
   EXPECT_EQ(sampler.size, 20);
-  EXPECT_EQ(RandomSampler(Dataset<2>(Squares{})).size, 5);
+  EXPECT_EQ(RandomSampler(data::Dataset<2>(Squares{})).size, 5);
 }
 
 TEST(PytorchWords, MasksOfTransformers) {

@@ -253,6 +253,16 @@ struct Plain {
   Linear c[2] = {{1, 1}, {1, 1}};
 };
 struct AddsNothing : Plain {};
+struct AddsAFunction : AddsNothing {
+  Tensor operator()(const Tensor& x) const { return a(x); }
+};
+struct ThirdFloor : AddsAFunction {};
+struct OwnsTwo {
+  std::unique_ptr<Linear> a = std::make_unique<Linear>(2, 3);
+  Linear b[2] = {{1, 1}, {1, 1}};
+};
+struct OverOwns : OwnsTwo {};
+struct OverOverOwns : OverOwns {};
 struct ListsAll : Plain {
   Linear b{3, 4};
   LILITH_FIELDS(a, c, b)
@@ -298,12 +308,31 @@ TEST(ReflectBases, PlainOnes) {
   Paths all = plain;
   all.insert(all.end(), {"b.weight", "b.bias"});
   EXPECT_EQ(paths(AddsNothing{}), plain);
+  EXPECT_EQ(paths(AddsAFunction{}), plain);
+  EXPECT_EQ(paths(ThirdFloor{}), plain);
   EXPECT_EQ(paths(ListsAll{}), all);
   EXPECT_EQ(paths(WithConstructor{2}), all);
   EXPECT_EQ(paths(Tagged{{}, {}, {2, 3}, {1, 1}}),
             (Paths{"a.weight", "a.bias", "b.weight", "b.bias"}));
   EXPECT_EQ(num_parameters(ConstructorOverListed{8}), 49);
   EXPECT_EQ(paths(Private{2}), (Paths{"fc_.weight", "fc_.bias"}));
+}
+
+// What derives from a derived struct is a model like others.
+TEST(ReflectBases, OfBases) {
+  AddsAFunction net;
+  const Tensor x = ones({4, 2});
+  SGD optimizer(0.1);
+  auto [loss, g] = grad([](const AddsAFunction& m, Tensor x) { return m(x).sum(); }, net, x);
+  const Tensor before = net.a.bias;
+  update(optimizer, net, g);
+  EXPECT_TRUE(allclose(net.a.bias, before - 0.4));
+  EXPECT_FALSE(g.c[0].weight.defined() && g.c[0].weight.abs().sum().item() > 0);
+  const OverOverOwns owner;
+  const OverOverOwns copy = clone(owner);
+  EXPECT_NE(copy.a.get(), owner.a.get());
+  EXPECT_EQ(paths(copy),
+            (Paths{"a.weight", "a.bias", "b.0.weight", "b.0.bias", "b.1.weight", "b.1.bias"}));
 }
 
 struct Forgets : Plain {

@@ -88,8 +88,9 @@ static_assert(reflect::num_fields<M34> == 34 && reflect::names<M34>[33] == "last
 static_assert(reflect::num_fields<NoDefaults> == 3 && reflect::num_fields<Nothing> == 0);
 static_assert(reflect::names<Everything>[4] == "hidden");
 static_assert(reflect::type_info<Everything>.name == "Everything");
-static_assert(!reflect::layout<Scale>.split && !reflect::layout<Scale>.in_base);
-static_assert(Model<Scale> && Model<Private> && !Model<Nothing> && !Model<Tensor> && !Model<Aval>);
+static_assert(!reflect::layout<Scale>.split && reflect::layout<Scale>.depth == 0);
+static_assert(reflect::Model<Scale> && reflect::Model<Private> && !reflect::Model<Nothing> &&
+              !reflect::Model<Tensor> && !reflect::Model<Aval>);
 
 std::vector<std::string> paths(ModelRef m) {
   std::vector<std::string> out;

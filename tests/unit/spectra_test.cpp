@@ -114,7 +114,7 @@ TEST(SolveEx, InfoSaysWhichRowFailed) {
 
 // scipy.signal.windows gives these.
 TEST(SignalWindows, OfFivePoints) {
-  using namespace signal::windows;
+  using namespace windows;
   const auto near = [](const Tensor& window, std::vector<double> want) {
     EXPECT_LT(largest(window - from_data(want.data(), {5})), 1e-6);
   };

@@ -21,7 +21,7 @@ struct Line {
   Linear fc{3, 1};
   Tensor operator()(Tensor x) const { return fc(x); }
 };
-Dataset<2> line_data(std::int64_t rows) {
+data::Dataset<2> line_data(std::int64_t rows) {
   const Tensor x = sin(arange(rows * 3, {.dtype = kFloat}) * 0.7).view(rows, 3);
   return TensorDataset<2>(x, x.sum(1, true) * 2 + 0.5);
 }

@@ -20,7 +20,7 @@ struct Net {
   Tensor operator()(Tensor x) const { return fc(drop(x)); }
 };
 
-Dataset<2> data() {
+data::Dataset<2> data() {
   const Tensor x = arange(80.0).reshape({40, 2}) / 40 - 1;
   return TensorDataset<2>(x, x.sum({1}, true));
 }

@@ -36,12 +36,12 @@ class Raising final : public DataSource {
   mutable int reads_ = 0;
 };
 
-Dataset<2> data() {
+data::Dataset<2> data() {
   const Tensor x = arange(80.0).reshape({40, 2}) / 40 - 1;
   return TensorDataset<2>(x, x.sum({1}, true));
 }
-Dataset<2> raising(int signal, int at) {
-  return Dataset<2>(std::make_shared<Raising>(data().source(), signal, at));
+data::Dataset<2> raising(int signal, int at) {
+  return data::Dataset<2>(std::make_shared<Raising>(data().source(), signal, at));
 }
 
 /// The action of a signal during a test, and what was there before afterwards.

@@ -34,7 +34,7 @@ struct Line {
   Tensor operator()(Tensor x) const { return fc(x); }
 };
 
-Dataset<2> line_data(int rows) {
+data::Dataset<2> line_data(int rows) {
   std::vector<float> x, y;
   for (int i = 0; i < rows; ++i) {
     const float t = static_cast<float>(i);

@@ -35,7 +35,7 @@ struct Checkpointed {
 };
 
 // y = x w + 1/2 with w = (1, -2, 3).
-Dataset<2> line_data(int rows) {
+data::Dataset<2> line_data(int rows) {
   std::vector<float> x, y;
   for (int i = 0; i < rows; ++i) {
     const float a = std::sin(0.7f * static_cast<float>(i)),
@@ -48,7 +48,7 @@ Dataset<2> line_data(int rows) {
 }
 
 // The class is the largest of the first three features.
-Dataset<2> class_data(int rows) {
+data::Dataset<2> class_data(int rows) {
   std::vector<float> x;
   std::vector<std::int64_t> y;
   for (int i = 0; i < rows; ++i) {
@@ -203,7 +203,7 @@ TEST_F(Fit, StopsAtCtrlCAndResumesWithinTheEpoch) {
   auto stopped = options;
   stopped.checkpoint = path("stop.safetensors");
   // Seven batches an epoch: this is the third of the second one.
-  const Dataset<2> interrupting(std::make_shared<Interrupting>(data.source(), 9));
+  const data::Dataset<2> interrupting(std::make_shared<Interrupting>(data.source(), 9));
   const History first = fit(part, interrupting, MSELoss{}, stopped);
   EXPECT_TRUE(first.interrupted);
   EXPECT_EQ(first.rows.size(), 1u);

@@ -237,8 +237,8 @@ TEST(Vmap, EachExampleDrawsItsOwn) {
 }
 
 TEST(Vmap, DrawsOfAGenerator) {
-  const Generator g(5), h(5);
-  const auto draw = [](const Generator& g) {
+  const RandomGenerator g(5), h(5);
+  const auto draw = [](const RandomGenerator& g) {
     return vmap([&](const Tensor& x) { return x + randn({2}, {.generator = g}); })(zeros({3, 2}));
   };
   manual_seed(1);

@@ -16,7 +16,7 @@ namespace {
 
 // Two half circles that reach into each other, with noise; y says which. x f32 [N,2], centred. Ref:
 // sklearn.datasets.make_moons.
-Dataset<2> moons(std::int64_t n) {
+data::Dataset<2> moons(std::int64_t n) {
   const Tensor angle = rand({n}) * std::numbers::pi, lower = (arange(n) % 2).to(kFloat32);
   const Tensor side = 1 - 2 * lower;
   const Tensor x =
@@ -27,7 +27,7 @@ Dataset<2> moons(std::int64_t n) {
 }
 
 // A dot a point [N,2], those with y = 1 in another colour.
-Picture scatter(const std::string& title, const Tensor& points, const Tensor& y) {
+auto scatter(const std::string& title, const Tensor& points, const Tensor& y) {
   const std::vector<float> at = points.to_vector<float>();
   const auto kinds = y.to_vector<std::int64_t>();
   Series all[] = {{.dots = true}, {.dots = true}};
@@ -43,7 +43,7 @@ Picture scatter(const std::string& title, const Tensor& points, const Tensor& y)
   return draw_charts({chart}, 480, 480);
 }
 
-void write_pictures(const RealNvp& net, const Dataset<2>& test, const TrainArgs& args) {
+void write_pictures(const RealNvp& net, const data::Dataset<2>& test, const TrainArgs& args) {
   const auto [x, y] = test.slice(0);
   const Tensor z = net(x).first, none = zeros({x.size(0)}, {.dtype = kInt64});
   scatter("two moons", x, y).save(out_path(args, "data.png"));
@@ -58,7 +58,7 @@ TrainReport train_realnvp(const TrainArgs& args) {
   const auto start = std::chrono::steady_clock::now();
   prepare_out(args.out);
   manual_seed(args.seed);
-  const Dataset<2> train = moons(4000), test = moons(2000);
+  const data::Dataset<2> train = moons(4000), test = moons(2000);
   RealNvp net;
   const auto loss = [](const RealNvp& m, const Tensor& x) { return -m.log_prob(x).mean(); };
   const std::int64_t epochs = or_default<std::int64_t>(args.epochs, 50);

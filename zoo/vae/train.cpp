@@ -13,7 +13,7 @@ namespace lilith::zoo {
 namespace {
 
 // Test images above, their reconstructions below, row by row.
-void write_sheet(const Vae& vae, const Dataset<2>& test, const TrainArgs& args) {
+void write_sheet(const Vae& vae, const data::Dataset<2>& test, const TrainArgs& args) {
   constexpr std::int64_t kColumns = 12, kRows = 4;
   const auto [x, y] = test.slice(0, kColumns * kRows);
   const TensorDataset<2> shown(x, y);

@@ -19,7 +19,7 @@ constexpr std::int64_t kFeatures = 11;
 
 struct Table {
   std::string name;
-  Dataset<2> data;
+  data::Dataset<2> data;
 };
 
 // The separator of the UCI files is ';' in some mirrors and ',' in others.
@@ -71,15 +71,15 @@ std::vector<Table> load_tables(const TrainArgs& args) {
 struct Standardised {
   std::int64_t rows[2];
   std::vector<float> x[2], y[2];
-  Dataset<2> dataset(int part) const {
+  data::Dataset<2> dataset(int part) const {
     return TensorDataset<2>(from_data(x[part].data(), {rows[part], kFeatures}),
                             from_data(y[part].data(), {rows[part], 1}));
   }
 };
 
-Standardised standardise(const Dataset<2>& train, const Dataset<2>& test) {
+Standardised standardise(const data::Dataset<2>& train, const data::Dataset<2>& test) {
   Standardised s;
-  const Dataset<2>* parts[] = {&train, &test};
+  const data::Dataset<2>* parts[] = {&train, &test};
   for (int p = 0; p < 2; ++p) {
     const auto [x, y] = parts[p]->slice(0);
     s.rows[p] = x.size(0);

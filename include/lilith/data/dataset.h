@@ -42,7 +42,7 @@ std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed);
 /// A seed from the process's generator (manual_seed), which advances.
 std::uint64_t draw_seed();
 /// The same from a generator of one's own.
-std::uint64_t draw_seed(Generator generator);
+std::uint64_t draw_seed(RandomGenerator generator);
 /// Sizes in these parts of n rows: each rounded down, and what is left one a part from the first
 /// on. Error: below 0, or another sum than 1.
 std::vector<std::int64_t> sizes_of_parts(std::int64_t n, const std::vector<double>& parts);
@@ -78,8 +78,6 @@ struct Column {
   SourceLocation loc;
 };
 
-}  // namespace data
-
 /// Examples of N columns (2: x and y), each row of the same shape and dtype. A cheap handle; copies
 /// share the data.
 template <int N>
@@ -88,7 +86,6 @@ class Dataset {
   using Batch = std::array<Tensor, N>;
   static constexpr int kColumns = N;
 
-  /// Error when the source has another number of columns.
   /// Of a struct of one's own with size() and get(i): see OwnDataset.
   template <class T>
     requires requires(const T& t, std::int64_t i) {
@@ -97,10 +94,11 @@ class Dataset {
     }
   Dataset(const T& rows, SourceLocation loc = SourceLocation::current())
       : Dataset(data::rows_of(rows, loc), loc) {}
+  /// Error when the source has another number of columns.
   explicit Dataset(DataSourcePtr source, SourceLocation loc = SourceLocation::current())
       : source_(std::move(source)) {
     LocScope scope(loc, nullptr);
-    data::check_columns(source_, N);
+    check_columns(source_, N);
   }
 
   std::int64_t size() const { return source_->size(); }
@@ -109,13 +107,13 @@ class Dataset {
   Batch rows(const std::vector<std::int64_t>& rows,
              SourceLocation loc = SourceLocation::current()) const {
     LocScope scope(loc, nullptr);
-    auto t = data::gather_rows(*source_, rows.data(), static_cast<std::int64_t>(rows.size()), N);
+    auto t = gather_rows(*source_, rows.data(), static_cast<std::int64_t>(rows.size()), N);
     Batch batch;
     for (int i = 0; i < N; ++i) batch[i] = std::move(t[static_cast<std::size_t>(i)]);
     return batch;
   }
   /// Row i, without a batch dimension. Error when out of range.
-  Batch operator[](data::RowIndex row) const {
+  Batch operator[](RowIndex row) const {
     LocScope scope(row.loc, nullptr);
     Batch batch = rows({row.i}, row.loc);
     for (auto& t : batch) t = t.squeeze(0);
@@ -133,17 +131,19 @@ class Dataset {
   DataSourcePtr source_;
 };
 
+}  // namespace data
+
 /// Tensors with the same first size, row by row: TensorDataset(x, y). Error when the first sizes
 /// differ or a tensor is 0-d. Ref: torch.utils.data.TensorDataset.
 template <int N>
-class TensorDataset : public Dataset<N> {
+class TensorDataset : public data::Dataset<N> {
  public:
   template <class... T>
     requires(sizeof...(T) == N - 1)
   explicit TensorDataset(const data::Column& first, const T&... others)
-      : Dataset<N>((static_cast<void>(LocScope(first.loc, nullptr)),
-                    data::from_tensors({first.tensor, Tensor(others)...})),
-                   first.loc) {}
+      : data::Dataset<N>((static_cast<void>(LocScope(first.loc, nullptr)),
+                          data::from_tensors({first.tensor, Tensor(others)...})),
+                         first.loc) {}
 };
 template <class... T>
 TensorDataset(const T&...) -> TensorDataset<static_cast<int>(sizeof...(T))>;
@@ -152,27 +152,28 @@ TensorDataset(const T&...) -> TensorDataset<static_cast<int>(sizeof...(T))>;
 /// the same parts. Without one it is drawn from the process's generator: the parts follow
 /// manual_seed. Ref: torch.utils.data.random_split.
 template <int N>
-std::vector<Dataset<N>> random_split(const Dataset<N>& dataset,
-                                     const std::vector<std::int64_t>& sizes,
-                                     std::optional<std::uint64_t> seed = {},
-                                     SourceLocation loc = SourceLocation::current()) {
+std::vector<data::Dataset<N>> random_split(const data::Dataset<N>& dataset,
+                                           const std::vector<std::int64_t>& sizes,
+                                           std::optional<std::uint64_t> seed = {},
+                                           SourceLocation loc = SourceLocation::current()) {
   LocScope scope(loc, nullptr);
-  std::vector<Dataset<N>> parts;
+  std::vector<data::Dataset<N>> parts;
   for (auto& source : data::split(dataset.source(), sizes, seed ? *seed : data::draw_seed()))
     parts.emplace_back(std::move(source));
   return parts;
 }
 struct SplitKeywords {
   detail::Named named = {};
-  std::optional<Generator> generator = {};
+  std::optional<RandomGenerator> generator = {};
 };
 /// The same of sizes or of parts in braces, whose results are structured bindings:
 /// auto [train, test] = random_split(data, {0.8, 0.2}).
 template <int N, class T, std::size_t K>
   requires std::is_arithmetic_v<detail::Plain<T>>
-Several<Dataset<N>, K> random_split(const Dataset<N>& dataset, const T (&sizes)[K],
-                                    std::optional<std::uint64_t> seed = {},
-                                    SourceLocation loc = SourceLocation::current()) {
+detail::Several<data::Dataset<N>, K> random_split(const data::Dataset<N>& dataset,
+                                                  const T (&sizes)[K],
+                                                  std::optional<std::uint64_t> seed = {},
+                                                  SourceLocation loc = SourceLocation::current()) {
   LocScope scope(loc, nullptr);
   std::vector<std::int64_t> counts;
   if constexpr (std::is_floating_point_v<T>)
@@ -182,15 +183,16 @@ Several<Dataset<N>, K> random_split(const Dataset<N>& dataset, const T (&sizes)[
   return {random_split(dataset, counts, seed, loc), "random_split", loc};
 }
 template <int N, class T, std::size_t K>
-Several<Dataset<N>, K> random_split(const Dataset<N>& dataset, const T (&sizes)[K],
-                                    const Generator& generator,
-                                    SourceLocation loc = SourceLocation::current()) {
+detail::Several<data::Dataset<N>, K> random_split(const data::Dataset<N>& dataset,
+                                                  const T (&sizes)[K],
+                                                  const RandomGenerator& generator,
+                                                  SourceLocation loc = SourceLocation::current()) {
   return random_split(dataset, sizes, data::draw_seed(generator), loc);
 }
 template <int N, class T, std::size_t K>
-Several<Dataset<N>, K> random_split(const Dataset<N>& dataset, const T (&sizes)[K],
-                                    const SplitKeywords& k,
-                                    SourceLocation loc = SourceLocation::current()) {
+detail::Several<data::Dataset<N>, K> random_split(const data::Dataset<N>& dataset,
+                                                  const T (&sizes)[K], const SplitKeywords& k,
+                                                  SourceLocation loc = SourceLocation::current()) {
   return random_split(dataset, sizes,
                       k.generator ? data::draw_seed(*k.generator) : data::draw_seed(), loc);
 }

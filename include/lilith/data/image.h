@@ -32,7 +32,7 @@ struct ImageFolderOptions {
 /// order of their names. Images are decoded as they are read; grey ones have three channels, alpha
 /// goes away. Errors: no folder, none with an image; where it is read, a broken image, one of
 /// another size. Ref: torchvision.datasets.ImageFolder.
-class ImageFolder : public Dataset<2> {
+class ImageFolder : public data::Dataset<2> {
  public:
   explicit ImageFolder(const std::string& root, const ImageFolderOptions& options = {},
                        SourceLocation loc = SourceLocation::current());

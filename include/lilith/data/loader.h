@@ -158,7 +158,7 @@ class DataLoader {
  public:
   using Batch = std::array<Tensor, N>;
 
-  explicit DataLoader(const Dataset<N>& dataset, const DataLoaderOptions& options = {},
+  explicit DataLoader(const data::Dataset<N>& dataset, const DataLoaderOptions& options = {},
                       SourceLocation loc = SourceLocation::current())
       : stream_((static_cast<void>(LocScope(loc, nullptr)),
                  data::BatchStream(dataset.source(), options, N))),
@@ -167,12 +167,12 @@ class DataLoader {
 
   /// PyTorch's order: DataLoader(train, 64, true).
   template <detail::AnyNumber B>
-  DataLoader(const Dataset<N>& dataset, B batch_size, bool shuffle = false,
+  DataLoader(const data::Dataset<N>& dataset, B batch_size, bool shuffle = false,
              SourceLocation loc = SourceLocation::current())
       : DataLoader(dataset, {.batch_size = batch_size, .shuffle = shuffle}, loc) {}
   /// The rest by name: DataLoader(train, 64, {.shuffle = true}).
   template <detail::AnyNumber B>
-  DataLoader(const Dataset<N>& dataset, B batch_size, const DataLoaderOptions& options,
+  DataLoader(const data::Dataset<N>& dataset, B batch_size, const DataLoaderOptions& options,
              SourceLocation loc = SourceLocation::current())
       : DataLoader(dataset,
                    detail::with_first(options, &DataLoaderOptions::batch_size, batch_size,

@@ -52,7 +52,7 @@ DataSourcePtr from_rows(std::int64_t size, std::function<std::vector<Tensor>(std
 /// Rows of one column changed by f as they are read.
 DataSourcePtr mapped(DataSourcePtr source, int column, std::function<Tensor(const Tensor& row)> f);
 /// The numbers 0 … n - 1 as rows: i64 [].
-Dataset<1> row_numbers(std::int64_t n, SourceLocation loc);
+data::Dataset<1> row_numbers(std::int64_t n, SourceLocation loc);
 /// The rows of several, one after the other. Error where their columns differ.
 DataSourcePtr concatenated(std::vector<DataSourcePtr> sources);
 
@@ -70,13 +70,14 @@ concept RowSource = requires(const T& t, std::int64_t i) {
 /// have the shapes and dtypes of row 0. get may be called from other threads. Errors: no row; where
 /// it is read, a row of another shape or dtype. Ref: torch.utils.data.Dataset.
 template <RowSource T>
-class OwnDataset : public Dataset<data::num_columns<decltype(std::declval<const T&>().get(0))>()> {
+class OwnDataset
+    : public data::Dataset<data::num_columns<decltype(std::declval<const T&>().get(0))>()> {
   using Row = decltype(std::declval<const T&>().get(0));
   static constexpr int kColumns = data::num_columns<Row>();
 
  public:
   explicit OwnDataset(T rows, SourceLocation loc = SourceLocation::current())
-      : Dataset<kColumns>(source_of(std::move(rows), loc), loc) {}
+      : data::Dataset<kColumns>(source_of(std::move(rows), loc), loc) {}
 
  private:
   static DataSourcePtr source_of(const T& rows, SourceLocation loc) {
@@ -111,15 +112,15 @@ DataLoader(const T&, B, const DataLoaderOptions&) -> DataLoader<data::RowColumns
 /// The rows `indices` of a dataset, in that order. Errors: one out of range. Ref:
 /// torch.utils.data.Subset.
 template <int N>
-class Subset : public Dataset<N> {
+class Subset : public data::Dataset<N> {
  public:
-  Subset(const Dataset<N>& dataset, std::vector<std::int64_t> indices,
+  Subset(const data::Dataset<N>& dataset, std::vector<std::int64_t> indices,
          SourceLocation loc = SourceLocation::current())
-      : Dataset<N>((static_cast<void>(LocScope(loc, nullptr)),
-                    data::subset(dataset.source(), std::move(indices))),
-                   loc) {}
+      : data::Dataset<N>((static_cast<void>(LocScope(loc, nullptr)),
+                          data::subset(dataset.source(), std::move(indices))),
+                         loc) {}
   template <std::derived_from<Tensor> T>
-  Subset(const Dataset<N>& dataset, const T& indices,
+  Subset(const data::Dataset<N>& dataset, const T& indices,
          SourceLocation loc = SourceLocation::current())
       : Subset(dataset, indices.to(kInt64, loc).template to_vector<std::int64_t>(loc), loc) {}
 };
@@ -127,38 +128,39 @@ class Subset : public Dataset<N> {
 /// The rows of several datasets, one after the other. Errors: other columns, none. Ref:
 /// torch.utils.data.ConcatDataset.
 template <int N>
-class ConcatDataset : public Dataset<N> {
+class ConcatDataset : public data::Dataset<N> {
  public:
-  ConcatDataset(const std::vector<Dataset<N>>& datasets,
+  ConcatDataset(const std::vector<data::Dataset<N>>& datasets,
                 SourceLocation loc = SourceLocation::current())
-      : Dataset<N>((static_cast<void>(LocScope(loc, nullptr)), joined(datasets)), loc) {}
+      : data::Dataset<N>((static_cast<void>(LocScope(loc, nullptr)), joined(datasets)), loc) {}
 
  private:
-  static DataSourcePtr joined(const std::vector<Dataset<N>>& datasets) {
+  static DataSourcePtr joined(const std::vector<data::Dataset<N>>& datasets) {
     std::vector<DataSourcePtr> sources;
-    for (const Dataset<N>& d : datasets) sources.push_back(d.source());
+    for (const data::Dataset<N>& d : datasets) sources.push_back(d.source());
     return data::concatenated(std::move(sources));
   }
 };
 template <int N>
-ConcatDataset(const std::vector<Dataset<N>>&) -> ConcatDataset<N>;
+ConcatDataset(const std::vector<data::Dataset<N>>&) -> ConcatDataset<N>;
 template <class D, std::size_t K>
 ConcatDataset(const D (&)[K]) -> ConcatDataset<D::kColumns>;
 /// a, then b: PyTorch's a + b.
 template <int N>
-ConcatDataset<N> operator+(const Dataset<N>& a, const Dataset<N>& b) {
-  return ConcatDataset<N>(std::vector<Dataset<N>>{a, b});
+ConcatDataset<N> operator+(const data::Dataset<N>& a, const data::Dataset<N>& b) {
+  return ConcatDataset<N>(std::vector<data::Dataset<N>>{a, b});
 }
 
 /// A dataset whose column 0 is changed by f as it is read: `transformed(images, [](Tensor x) {
 /// return x * 2 - 1; })`. f is given a row and may draw from the process's generator.
 template <int N, class F>
-Dataset<N> transformed(const Dataset<N>& dataset, F f,
-                       SourceLocation loc = SourceLocation::current()) {
+data::Dataset<N> transformed(const data::Dataset<N>& dataset, F f,
+                             SourceLocation loc = SourceLocation::current()) {
   LocScope scope(loc, nullptr);
-  return Dataset<N>(data::mapped(dataset.source(), 0,
-                                 [f = std::move(f)](const Tensor& row) { return Tensor(f(row)); }),
-                    loc);
+  return data::Dataset<N>(
+      data::mapped(dataset.source(), 0,
+                   [f = std::move(f)](const Tensor& row) { return Tensor(f(row)); }),
+      loc);
 }
 
 /// Sequences [length, ...] of different lengths as one tensor [longest, N, ...], or with

@@ -54,7 +54,7 @@ class BytePairs {
 
 /// Pieces of `length` tokens of a text i64 [n], `stride` apart (0: length), each with the same one
 /// token later: what a language model reads and predicts, i64 [length] both. Error: n <= length.
-Dataset<2> token_windows(const Tensor& tokens, Int length, Int stride = 0,
-                         SourceLocation loc = SourceLocation::current());
+data::Dataset<2> token_windows(const Tensor& tokens, Int length, Int stride = 0,
+                               SourceLocation loc = SourceLocation::current());
 
 }  // namespace lilith

@@ -38,6 +38,12 @@ struct AnyEmptyBase {
     requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T> && std::is_empty_v<U>)
   operator U() const;
 };
+template <class T>
+struct AnyFullBase {
+  template <class U>
+    requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T> && !std::is_empty_v<U>)
+  operator U() const;
+};
 #if defined(__clang__)
 #pragma clang diagnostic pop
 #endif
@@ -64,15 +70,44 @@ constexpr bool takes(std::index_sequence<K...>, std::index_sequence<P...>,
       (static_cast<void>(R), AnyField<T>{})...};
   };
 }
-/// The same of a T whose only base has all the fields.
-template <class T, std::size_t... P, std::size_t... U, std::size_t... R>
+/// Bases of bases that fields are looked for in.
+inline constexpr std::size_t kMaxDepth = 3;
+/// The same of a T whose base at that depth (1: its only base, 2: that one's only base) has all the
+/// fields.
+template <class T, std::size_t Depth, std::size_t... P, std::size_t... U, std::size_t... R>
 constexpr bool base_takes(std::index_sequence<P...>, std::index_sequence<U...>,
                           std::index_sequence<R...>) {
-  return requires {
-    T{{(static_cast<void>(P), AnyField<T>{})...,
-       {(static_cast<void>(U), AnyField<T>{})...},
-       (static_cast<void>(R), AnyField<T>{})...}};
-  };
+  using F = AnyField<T>;
+  if constexpr (Depth == 1)
+    return requires {
+      T{{(static_cast<void>(P), F{})...,
+         {(static_cast<void>(U), F{})...},
+         (static_cast<void>(R), F{})...}};
+    };
+  else if constexpr (Depth == 2)
+    return requires {
+      T{{{(static_cast<void>(P), F{})...,
+          {(static_cast<void>(U), F{})...},
+          (static_cast<void>(R), F{})...}}};
+    };
+  else
+    return requires {
+      T{{{{(static_cast<void>(P), F{})...,
+           {(static_cast<void>(U), F{})...},
+           (static_cast<void>(R), F{})...}}}};
+    };
+}
+/// True when T's base at that depth (0: T itself) takes these first.
+template <class T, std::size_t Depth, class... X>
+constexpr bool begins_with() {
+  if constexpr (Depth == 0)
+    return requires { T{X{}...}; };
+  else if constexpr (Depth == 1)
+    return requires { T{{X{}...}}; };
+  else if constexpr (Depth == 2)
+    return requires { T{{{X{}...}}}; };
+  else
+    return requires { T{{{{X{}...}}}}; };
 }
 
 inline constexpr std::size_t kNone = static_cast<std::size_t>(-1);
@@ -94,7 +129,7 @@ constexpr std::size_t count_values() {
 struct Layout {
   std::size_t bases = 0;   // leading initialisers that are empty bases
   std::size_t values = 0;  // that follow
-  bool in_base = false;    // its only base has all of them
+  std::size_t depth = 0;   // of the base that has all of them: 1 its only base, 2 that one's …
   bool split = false;      // a base has fields and the struct has, too: the language shows neither
   bool known = true;
 };
@@ -108,21 +143,40 @@ constexpr bool starts_with_base() {
   else
     return starts_with_base<T, Values, M + 1>();
 }
+template <class T, std::size_t... K>
+constexpr bool full_base_after(std::index_sequence<K...>) {
+  return requires { T{(static_cast<void>(K), AnyEmptyBase<T>{})..., AnyFullBase<T>{}}; };
+}
 template <class T, std::size_t K>
 constexpr Layout after_empty_bases() {
-  if constexpr (K > 3)
+  if constexpr (K > 3 || full_base_after<T>(Most<K>()))
     return {.known = false};
   else if constexpr (constexpr std::size_t n = count_values<T, AnyEmptyBase<T>, K>(); n != kNone)
     return {.bases = K, .values = n};
   else
     return after_empty_bases<T, K + 1>();
 }
+/// Of a T whose only base has all the fields, itself or by bases of its own.
+template <class T, std::size_t Depth = 1>
+constexpr Layout inside_bases(std::size_t values) {
+  if constexpr (begins_with<T, Depth, AnyEmptyBase<T>, AnyFullBase<T>>())
+    return {.known = false};
+  else if constexpr (!begins_with<T, Depth, AnyFullBase<T>>())
+    return {.values = values, .depth = Depth};
+  else if constexpr (begins_with<T, Depth, AnyFullBase<T>, AnyField<T>>() ||
+                     begins_with<T, Depth, AnyFullBase<T>, AnyFullBase<T>>())
+    return {.values = values, .split = true};
+  else if constexpr (Depth == kMaxDepth)
+    return {.known = false};
+  else
+    return inside_bases<T, Depth + 1>(values);
+}
 template <class T>
 constexpr Layout find_layout() {
   if constexpr (std::is_empty_v<T>) {
     return {};
   } else if constexpr (constexpr std::size_t n = count_values<T, AnyBase<T>, 0>(); n != kNone) {
-    if constexpr (fills<T, AnyBase<T>>(Most<1>(), Most<0>())) return {.values = n, .in_base = true};
+    if constexpr (fills<T, AnyBase<T>>(Most<1>(), Most<0>())) return inside_bases<T>(n);
     // Fields of two classes in one object are never of standard layout.
     else if constexpr (!std::is_standard_layout_v<T> && starts_with_base<T, n>())
       return {.values = n, .split = true};
@@ -138,8 +192,8 @@ inline constexpr Layout layout = find_layout<T>();
 /// T with U values in braces after P values, and R behind them.
 template <class T, std::size_t P, std::size_t U, std::size_t R>
 constexpr bool with_braces() {
-  if constexpr (layout<T>.in_base)
-    return base_takes<T>(Most<P>(), Most<U>(), Most<R>());
+  if constexpr (layout<T>.depth > 0)
+    return base_takes<T, layout<T>.depth>(Most<P>(), Most<U>(), Most<R>());
   else
     return takes<T>(Most<layout<T>.bases>(), Most<P>(), Most<U>(), Most<R>());
 }
@@ -189,6 +243,12 @@ template <class T>
 template <class U>
   requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T> && std::is_empty_v<U>)
 AnyEmptyBase<T>::operator U() const {
+  __builtin_unreachable();
+}
+template <class T>
+template <class U>
+  requires(!std::is_same_v<U, T> && std::is_base_of_v<U, T> && !std::is_empty_v<U>)
+AnyFullBase<T>::operator U() const {
   __builtin_unreachable();
 }
 }  // namespace lilith::reflect

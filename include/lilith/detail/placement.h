@@ -15,7 +15,7 @@ namespace lilith {
 struct TensorOptions {
   DType dtype = DType::F32;
   Device device = {};
-  std::optional<Generator> generator = {};  // of random values; none: the process's
+  std::optional<RandomGenerator> generator = {};  // of random values; none: the process's
 };
 
 /// The same of functions whose dtype follows their numbers unless it is given: arange, full,

@@ -115,6 +115,7 @@ struct TransformerLayerOptions {
 };
 /// With is_causal and without a mask, what comes later is hidden.
 struct EncoderMasks {
+  detail::Named named = {};
   Tensor src_mask = {};
   Tensor mask = {};  // src_mask, as TransformerEncoder calls it
   Tensor src_key_padding_mask = {};
@@ -125,43 +126,74 @@ struct DecoderMasks {
   bool tgt_is_causal = false, memory_is_causal = false;
 };
 
-/// Self-attention and a feed-forward network, each with a residual and a norm. src [S, N, d_model].
-/// Ref: torch.nn.TransformerEncoderLayer.
-class TransformerEncoderLayer {
+namespace detail {
+struct EncoderLayer {
+  static constexpr const char* kName = "TransformerEncoderLayer";
+  EncoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options, const LocScope&);
+  MultiheadAttention self_attn;
+  Linear linear1;
+  Dropout dropout;
+  Linear linear2;
+  LayerNorm norm1, norm2;
+  Dropout dropout1, dropout2;
+  bool gelu_activation = false, norm_first = false;
+};
+struct DecoderLayer {
+  static constexpr const char* kName = "TransformerDecoderLayer";
+  DecoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options, const LocScope&);
+  MultiheadAttention self_attn, multihead_attn;
+  Linear linear1;
+  Dropout dropout;
+  Linear linear2;
+  LayerNorm norm1, norm2, norm3;
+  Dropout dropout1, dropout2, dropout3;
+  bool gelu_activation = false, norm_first = false;
+};
+/// How both are made.
+template <class Fields>
+class TransformerLayer : public Fields {
  public:
-  TransformerEncoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options = {},
-                          SourceLocation loc = SourceLocation::current());
+  TransformerLayer(Int d_model, Int nhead, const TransformerLayerOptions& options = {},
+                   SourceLocation loc = SourceLocation::current())
+      : Fields(d_model, nhead, options, LocScope(loc, Fields::kName)) {}
   /// PyTorch's order: TransformerEncoderLayer(512, 8, 2048, 0.1, "gelu").
   template <detail::AnyNumber N>
-  TransformerEncoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout = 0.1,
-                          std::string_view activation = "relu", Real layer_norm_eps = 1e-5,
-                          bool batch_first = false, bool norm_first = false,
-                          SourceLocation loc = SourceLocation::current())
-      : TransformerEncoderLayer(d_model, nhead,
-                                {.dim_feedforward = dim_feedforward,
-                                 .dropout = dropout,
-                                 .activation = activation,
-                                 .layer_norm_eps = layer_norm_eps,
-                                 .batch_first = batch_first,
-                                 .norm_first = norm_first},
-                                loc) {}
+  TransformerLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout = 0.1,
+                   std::string_view activation = "relu", Real layer_norm_eps = 1e-5,
+                   bool batch_first = false, bool norm_first = false,
+                   SourceLocation loc = SourceLocation::current())
+      : TransformerLayer(d_model, nhead,
+                         {.dim_feedforward = dim_feedforward,
+                          .dropout = dropout,
+                          .activation = activation,
+                          .layer_norm_eps = layer_norm_eps,
+                          .batch_first = batch_first,
+                          .norm_first = norm_first},
+                         loc) {}
   template <detail::AnyNumber N>
-  TransformerEncoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout,
-                          const TransformerLayerOptions& options,
-                          SourceLocation loc = SourceLocation::current())
-      : TransformerEncoderLayer(
+  TransformerLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout,
+                   const TransformerLayerOptions& options,
+                   SourceLocation loc = SourceLocation::current())
+      : TransformerLayer(
             d_model, nhead, dim_feedforward,
             detail::with_first(options, &TransformerLayerOptions::dropout, dropout, "dropout", loc),
             loc) {}
   template <detail::AnyNumber N>
-  TransformerEncoderLayer(Int d_model, Int nhead, N dim_feedforward,
-                          const TransformerLayerOptions& options,
-                          SourceLocation loc = SourceLocation::current())
-      : TransformerEncoderLayer(
-            d_model, nhead,
-            detail::with_first(options, &TransformerLayerOptions::dim_feedforward, dim_feedforward,
-                               "dim_feedforward", loc),
-            loc) {}
+  TransformerLayer(Int d_model, Int nhead, N dim_feedforward,
+                   const TransformerLayerOptions& options,
+                   SourceLocation loc = SourceLocation::current())
+      : TransformerLayer(d_model, nhead,
+                         detail::with_first(options, &TransformerLayerOptions::dim_feedforward,
+                                            dim_feedforward, "dim_feedforward", loc),
+                         loc) {}
+};
+}  // namespace detail
+
+/// Self-attention and a feed-forward network, each with a residual and a norm. src [S, N, d_model].
+/// Ref: torch.nn.TransformerEncoderLayer.
+class TransformerEncoderLayer : public detail::TransformerLayer<detail::EncoderLayer> {
+ public:
+  using TransformerLayer::TransformerLayer;
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
@@ -172,59 +204,15 @@ class TransformerEncoderLayer {
         .src_mask = src_mask, .src_key_padding_mask = src_key_padding_mask, .is_causal = is_causal};
     return (*this)(src, masks, loc);
   }
-
-  MultiheadAttention self_attn;
-  Linear linear1;
-  Dropout dropout;
-  Linear linear2;
-  LayerNorm norm1, norm2;
-  Dropout dropout1, dropout2;
-  bool gelu_activation = false, norm_first = false;
   LILITH_FIELDS(self_attn, linear1, dropout, linear2, norm1, norm2, dropout1, dropout2,
                 gelu_activation, norm_first)
-
- private:
-  TransformerEncoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options,
-                          const LocScope&);
 };
 
 /// Self-attention, attention to the encoder's memory, and a feed-forward network. tgt [T, N,
 /// d_model], memory [S, N, d_model]. Ref: torch.nn.TransformerDecoderLayer.
-class TransformerDecoderLayer {
+class TransformerDecoderLayer : public detail::TransformerLayer<detail::DecoderLayer> {
  public:
-  TransformerDecoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options = {},
-                          SourceLocation loc = SourceLocation::current());
-  /// PyTorch's order: TransformerDecoderLayer(512, 8, 2048, 0.1, "gelu").
-  template <detail::AnyNumber N>
-  TransformerDecoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout = 0.1,
-                          std::string_view activation = "relu", Real layer_norm_eps = 1e-5,
-                          bool batch_first = false, bool norm_first = false,
-                          SourceLocation loc = SourceLocation::current())
-      : TransformerDecoderLayer(d_model, nhead,
-                                {.dim_feedforward = dim_feedforward,
-                                 .dropout = dropout,
-                                 .activation = activation,
-                                 .layer_norm_eps = layer_norm_eps,
-                                 .batch_first = batch_first,
-                                 .norm_first = norm_first},
-                                loc) {}
-  template <detail::AnyNumber N>
-  TransformerDecoderLayer(Int d_model, Int nhead, N dim_feedforward, Real dropout,
-                          const TransformerLayerOptions& options,
-                          SourceLocation loc = SourceLocation::current())
-      : TransformerDecoderLayer(
-            d_model, nhead, dim_feedforward,
-            detail::with_first(options, &TransformerLayerOptions::dropout, dropout, "dropout", loc),
-            loc) {}
-  template <detail::AnyNumber N>
-  TransformerDecoderLayer(Int d_model, Int nhead, N dim_feedforward,
-                          const TransformerLayerOptions& options,
-                          SourceLocation loc = SourceLocation::current())
-      : TransformerDecoderLayer(
-            d_model, nhead,
-            detail::with_first(options, &TransformerLayerOptions::dim_feedforward, dim_feedforward,
-                               "dim_feedforward", loc),
-            loc) {}
+  using TransformerLayer::TransformerLayer;
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
@@ -240,20 +228,8 @@ class TransformerDecoderLayer {
                     .memory_key_padding_mask = memory_key_padding_mask},
                    loc);
   }
-
-  MultiheadAttention self_attn, multihead_attn;
-  Linear linear1;
-  Dropout dropout;
-  Linear linear2;
-  LayerNorm norm1, norm2, norm3;
-  Dropout dropout1, dropout2, dropout3;
-  bool gelu_activation = false, norm_first = false;
   LILITH_FIELDS(self_attn, multihead_attn, linear1, dropout, linear2, norm1, norm2, norm3, dropout1,
                 dropout2, dropout3, gelu_activation, norm_first)
-
- private:
-  TransformerDecoderLayer(Int d_model, Int nhead, const TransformerLayerOptions& options,
-                          const LocScope&);
 };
 
 struct StackOptions {

@@ -138,8 +138,8 @@ class Sequential {
     return *this;
   }
   template <class L>
-  Sequential& insert(std::int64_t at, L&& layer) {
-    const auto place = at == static_cast<std::int64_t>(size()) ? size() : index(at);
+  Sequential& insert(Index at, L&& layer) {
+    const auto place = at.value == static_cast<std::int64_t>(size()) ? size() : index(at);
     layers_.insert(layers_.begin() + static_cast<std::ptrdiff_t>(place),
                    AnyLayer(std::forward<L>(layer)));
     return *this;
@@ -150,8 +150,8 @@ class Sequential {
     return *this;
   }
   /// Layer i; negative i counts from the end. Error when out of range.
-  AnyLayer& operator[](std::int64_t i) { return layers_[index(i)]; }
-  const AnyLayer& operator[](std::int64_t i) const { return layers_[index(i)]; }
+  AnyLayer& operator[](Index i) { return layers_[index(i)]; }
+  const AnyLayer& operator[](Index i) const { return layers_[index(i)]; }
   std::size_t size() const { return layers_.size(); }
   bool empty() const { return layers_.empty(); }
   auto begin() { return layers_.begin(); }
@@ -163,7 +163,7 @@ class Sequential {
   void visit_fields(Visitor& v);
 
  private:
-  std::size_t index(std::int64_t i) const;
+  std::size_t index(Index i) const;
 
   std::vector<AnyLayer> layers_;
 };

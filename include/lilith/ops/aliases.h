@@ -117,18 +117,22 @@ inline std::vector<Tensor> where(const Arg& cond) {
   const LocScope scope(cond.loc());
   return nonzero_as_tuple(cond);
 }
-/// Whether the only element is not 0; that it is a tensor. Ref: torch.is_nonzero, torch.is_tensor
+/// Whether the only element is not 0. Ref: torch.is_nonzero
 inline bool is_nonzero(const Tensor& x, SourceLocation loc = SourceLocation::current()) {
   return x.is_nonzero(loc);
 }
+namespace pytorch {
+/// Ref: torch.is_tensor
 template <class T>
 constexpr bool is_tensor(const T&) {
   return std::is_base_of_v<Tensor, T>;
 }
+}  // namespace pytorch
 /// The product of matrices, one after the other: chain_matmul(a, b, c). Ref: torch.chain_matmul
-template <std::same_as<Tensor>... T>
-Tensor chain_matmul(const Tensor& a, const T&... others) {
-  return chain_matmul(std::vector<Tensor>{a, others...});
+template <std::derived_from<Tensor>... T>
+Tensor chain_matmul(const Arg& a, const T&... others) {
+  const LocScope scope(a.loc());
+  return chain_matmul(std::vector<Tensor>{a.tensor(), others...});
 }
 /// start, start + step, … up to end itself, f32. Ref: torch.range
 inline Tensor range(Real start, Real end, Real step = 1) {

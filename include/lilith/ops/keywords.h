@@ -38,7 +38,7 @@ Tensor bincount(const Arg& x, const MinlengthKeyword& k);
 struct MultinomialKeywords {
   detail::Named named = {};
   bool replacement = false;
-  std::optional<Generator> generator = {};
+  std::optional<RandomGenerator> generator = {};
 };
 Tensor multinomial(const Arg& x, Int num_samples, const MultinomialKeywords& k);
 struct AsTupleKeyword {
@@ -141,11 +141,7 @@ struct LayerNormKeywords {
   Real eps = 1e-5;
 };
 Tensor layer_norm(const Arg& x, const IntList& normalized_shape, const LayerNormKeywords& k);
-struct GroupNormKeywords {
-  detail::Named named = {};
-  Tensor weight = {}, bias = {};
-  Real eps = 1e-5;
-};
+using GroupNormKeywords = LayerNormKeywords;
 Tensor group_norm(const Arg& x, Int num_groups, const GroupNormKeywords& k);
 struct ConvKeywords {
   detail::Named named = {};

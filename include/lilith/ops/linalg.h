@@ -39,10 +39,10 @@ Tensor tensordot(const Arg& a, const Arg& b, Int dims = 2);
 Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands,
               SourceLocation loc = SourceLocation::current());
 /// PyTorch's order: einsum("bij,bjk->bik", a, b).
-template <class... T>
-  requires(sizeof...(T) > 0 && (std::is_base_of_v<Tensor, std::remove_cvref_t<T>> && ...))
-Tensor einsum(std::string_view equation, const T&... operands) {
-  return einsum(equation, std::vector<Tensor>{operands...});
+template <std::derived_from<Tensor>... T>
+Tensor einsum(std::string_view equation, const Arg& a, const T&... others) {
+  const LocScope scope(a.loc());
+  return einsum(equation, std::vector<Tensor>{a.tensor(), others...});
 }
 /// The vector product along dim (of size 3).
 Tensor cross(const Arg& a, const Arg& b, Dim dim = -1);

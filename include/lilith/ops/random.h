@@ -15,17 +15,20 @@ namespace lilith {
 void manual_seed(std::uint64_t seed);
 RngState rng_state();
 void set_rng_state(const RngState& state);
-/// PyTorch's names for the state; the seed that manual_seed was last given; and a new one by
-/// chance, which it returns. Ref: torch.get_rng_state, torch.initial_seed, torch.seed
+/// PyTorch's names for the state, and the seed that manual_seed was last given. Ref:
+/// torch.get_rng_state, torch.initial_seed
 RngState get_rng_state();
 std::uint64_t initial_seed();
+namespace pytorch {
+/// Restarts the process's generator with a seed by chance, which it returns. Ref: torch.seed
 std::uint64_t seed();
+}  // namespace pytorch
 
 /// Options of the functions that give whole numbers: as TensorOptions, with another default.
 struct IntTensorOptions {
   DType dtype = DType::I64;
   Device device = {};
-  std::optional<Generator> generator = {};
+  std::optional<RandomGenerator> generator = {};
 };
 
 /// Uniform in [0, 1).
@@ -90,11 +93,12 @@ Tensor randn_like(const Arg& x, std::optional<DType> dtype = {});
 Tensor randint_like(const Arg& x, Int low, Int high);
 Tensor randint_like(const Arg& x, Int high);
 /// 1 with probability p (elementwise), else 0; in p's dtype.
-Tensor bernoulli(const Arg& p, const std::optional<Generator>& generator = {});
+Tensor bernoulli(const Arg& p, const std::optional<RandomGenerator>& generator = {});
 /// Of x's shape and dtype with one probability. Ref: torch.bernoulli
-Tensor bernoulli(const Arg& x, Real p, const std::optional<Generator>& generator = {});
+Tensor bernoulli(const Arg& x, Real p, const std::optional<RandomGenerator>& generator = {});
 /// Normal with these means and standard deviations, which broadcast.
-Tensor normal(const Arg& mean, const Arg& std, const std::optional<Generator>& generator = {});
+Tensor normal(const Arg& mean, const Arg& std,
+              const std::optional<RandomGenerator>& generator = {});
 /// Of these means, with standard deviation 1.
 Tensor normal(const Arg& mean);
 /// Of that shape, with one mean and one standard deviation.

@@ -34,10 +34,11 @@ Tensor expand_as(const Arg& x, const Tensor& other);
 Tensor broadcast_to(const Arg& x, const Shape& shape);
 std::vector<Tensor> broadcast_tensors(const std::vector<Tensor>& tensors,
                                       SourceLocation loc = SourceLocation::current());
-template <std::same_as<Tensor>... T>
+template <std::derived_from<Tensor>... T>
   requires(sizeof...(T) > 0)
-Several<Tensor, 1 + sizeof...(T)> broadcast_tensors(const Tensor& a, const T&... others) {
-  return {broadcast_tensors(std::vector<Tensor>{a, others...}), "broadcast_tensors"};
+detail::Several<Tensor, 1 + sizeof...(T)> broadcast_tensors(const Arg& a, const T&... others) {
+  const LocScope scope(a.loc());
+  return {broadcast_tensors(std::vector<Tensor>{a.tensor(), others...}), "broadcast_tensors"};
 }
 /// The adjoint of broadcasting: sums x down to `shape`.
 Tensor sum_to_size(const Arg& x, const Shape& shape);
@@ -71,7 +72,7 @@ std::vector<Tensor> split(const Arg& x, Int split_size, Dim dim = 0);
 std::vector<Tensor> split(const Arg& x, const std::vector<std::int64_t>& sizes, Dim dim = 0);
 template <class T, std::size_t N>
   requires std::integral<detail::Plain<T>>
-Several<Tensor, N> split(const Arg& x, const T (&sizes)[N], Dim dim = 0) {
+detail::Several<Tensor, N> split(const Arg& x, const T (&sizes)[N], Dim dim = 0) {
   static_assert(detail::is_a_number<T>,
                 "lilith: a bool stands where a dimension, a size or a count is due and would be "
                 "read as 0 or 1");
@@ -82,15 +83,15 @@ std::vector<Tensor> split_with_sizes(const Arg& x, const std::vector<std::int64_
 std::vector<Tensor> chunk(const Arg& x, Int chunks, Dim dim = 0);
 /// The parts as structured bindings: auto [q, k, v] = chunk<3>(x, -1). Error for another number.
 template <std::size_t N>
-Several<Tensor, N> chunk(const Arg& x, Dim dim = 0) {
+detail::Several<Tensor, N> chunk(const Arg& x, Dim dim = 0) {
   return {chunk(x, static_cast<std::int64_t>(N), dim), "chunk"};
 }
 template <std::size_t N>
-Several<Tensor, N> unbind(const Arg& x, Dim dim = 0) {
+detail::Several<Tensor, N> unbind(const Arg& x, Dim dim = 0) {
   return {unbind(x, dim), "unbind"};
 }
 template <std::size_t N>
-Several<Tensor, N> split(const Arg& x, Int split_size, Dim dim = 0) {
+detail::Several<Tensor, N> split(const Arg& x, Int split_size, Dim dim = 0) {
   return {split(x, split_size, dim), "split"};
 }
 std::vector<Tensor> tensor_split(const Arg& x, Int sections, Dim dim = 0);
@@ -116,9 +117,10 @@ Tensor block_diag(const std::vector<Tensor>& tensors,
                   SourceLocation loc = SourceLocation::current());
 /// PyTorch's order, block_diag(a, b), and of the others that take tensors one after the other; the
 /// results of meshgrid and broadcast_tensors are structured bindings: auto [x, y] = meshgrid(a, b).
-template <std::same_as<Tensor>... T>
-Tensor block_diag(const Tensor& a, const T&... others) {
-  return block_diag(std::vector<Tensor>{a, others...});
+template <std::derived_from<Tensor>... T>
+Tensor block_diag(const Arg& a, const T&... others) {
+  const LocScope scope(a.loc());
+  return block_diag(std::vector<Tensor>{a.tensor(), others...});
 }
 /// Tiles x: `repeats` has at least x's rank.
 Tensor repeat(const Arg& x, const IntList& repeats);
@@ -133,9 +135,10 @@ Tensor repeat_interleave(const Arg& x, const Tensor& repeats, std::optional<Dim>
 /// torch.cartesian_prod
 Tensor cartesian_prod(const std::vector<Tensor>& tensors,
                       SourceLocation loc = SourceLocation::current());
-template <std::same_as<Tensor>... T>
-Tensor cartesian_prod(const Tensor& a, const T&... others) {
-  return cartesian_prod(std::vector<Tensor>{a, others...});
+template <std::derived_from<Tensor>... T>
+Tensor cartesian_prod(const Arg& a, const T&... others) {
+  const LocScope scope(a.loc());
+  return cartesian_prod(std::vector<Tensor>{a.tensor(), others...});
 }
 /// The shape that shapes broadcast to. Error when they do not. Ref: torch.broadcast_shapes
 Shape broadcast_shapes(const std::vector<Shape>& shapes,
@@ -152,13 +155,14 @@ std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, const char* ind
                              SourceLocation loc = SourceLocation::current());
 std::vector<Tensor> meshgrid(const std::vector<Tensor>& tensors, bool xy_indexing = false,
                              SourceLocation loc = SourceLocation::current());
-template <std::same_as<Tensor>... T>
+template <std::derived_from<Tensor>... T>
   requires(sizeof...(T) > 0)
-Several<Tensor, 1 + sizeof...(T)> meshgrid(const Tensor& a, const T&... others) {
-  return {meshgrid(std::vector<Tensor>{a, others...}), "meshgrid"};
+detail::Several<Tensor, 1 + sizeof...(T)> meshgrid(const Arg& a, const T&... others) {
+  const LocScope scope(a.loc());
+  return {meshgrid(std::vector<Tensor>{a.tensor(), others...}), "meshgrid"};
 }
-inline Several<Tensor, 2> meshgrid(const Tensor& a, const Tensor& b, const char* indexing,
-                                   SourceLocation loc = SourceLocation::current()) {
+inline detail::Several<Tensor, 2> meshgrid(const Tensor& a, const Tensor& b, const char* indexing,
+                                           SourceLocation loc = SourceLocation::current()) {
   return {meshgrid(std::vector<Tensor>{a, b}, indexing, loc), "meshgrid", loc};
 }
 /// All windows of `size` along dim, `step` apart, as a new last dimension.

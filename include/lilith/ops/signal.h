@@ -3,9 +3,10 @@
 
 #include "lilith/ops/create.h"
 
-/// torch.signal.windows: n points, symmetric; sym = false: the first n of n + 1, as a periodic
-/// signal wants them. One point is 1. Errors: n below 0, a dtype that is not floating.
-namespace lilith::signal::windows {
+/// torch.signal.windows (pytorch::signal::windows: beside <csignal> there is no room for a
+/// namespace signal): n points, symmetric; sym = false: the first n of n + 1, as a periodic signal
+/// wants them. One point is 1. Errors: n below 0, a dtype that is not floating.
+namespace lilith::windows {
 
 /// 1 - |2 k / (n - 1) - 1|.
 Tensor bartlett(Int n, bool sym = true, const TensorOptions& options = {},
@@ -38,4 +39,8 @@ Tensor kaiser(Int n, Real beta = 12, bool sym = true, const TensorOptions& optio
 Tensor nuttall(Int n, bool sym = true, const TensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
 
-}  // namespace lilith::signal::windows
+}  // namespace lilith::windows
+
+namespace lilith::pytorch::signal {
+namespace windows = ::lilith::windows;
+}

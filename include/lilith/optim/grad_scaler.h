@@ -101,7 +101,9 @@ class GradScaler {
   double get_scale(SourceLocation loc = SourceLocation::current()) const;
   /// The scale and the steps since it grew. Ref: torch.amp.GradScaler.state_dict
   StateDict state_dict() const { return lilith::state_dict(*this); }
-  void load_state_dict(const StateDict& dict) { lilith::load_state_dict(*this, dict); }
+  void load_state_dict(const StateDict& dict, SourceLocation loc = SourceLocation::current()) {
+    lilith::load_state_dict(ModelRef(*this, loc), dict);
+  }
   bool is_enabled() const { return enabled; }
   double get_growth_factor() const { return growth_factor; }
   double get_backoff_factor() const { return backoff_factor; }

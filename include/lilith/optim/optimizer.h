@@ -40,9 +40,10 @@ class Lifetime {
 /// an Error that lists those it has.
 class HyperMap {
  public:
-  Hyper& operator[](const std::string& name) { return const_cast<Hyper&>(at(name)); }
-  Hyper& at(const std::string& name) { return const_cast<Hyper&>(std::as_const(*this).at(name)); }
-  const Hyper& at(const std::string& name) const;
+  /// Error where there is none of that name; the message lists them.
+  Hyper& operator[](const detail::Name& name) { return const_cast<Hyper&>(at(name)); }
+  Hyper& at(const detail::Name& name) { return const_cast<Hyper&>(std::as_const(*this).at(name)); }
+  const Hyper& at(const detail::Name& name) const;
   bool contains(const std::string& name) const { return values_.count(name) != 0; }
   std::size_t count(const std::string& name) const { return values_.count(name); }
   std::size_t size() const { return values_.size(); }
@@ -61,8 +62,8 @@ class HyperMap {
 /// other wants.
 struct ParamGroup {
   /// hyper[name], as PyTorch's groups have it: group["lr"] = 0.1.
-  Hyper& operator[](const std::string& name) { return hyper[name]; }
-  const Hyper& operator[](const std::string& name) const { return hyper.at(name); }
+  Hyper& operator[](const detail::Name& name) { return hyper[name]; }
+  const Hyper& operator[](const detail::Name& name) const { return hyper.at(name); }
   std::function<bool(const std::string& path)> contains;
   HyperMap hyper;
   Buffer step;  // f64 []: updates so far, of the first model
@@ -86,8 +87,8 @@ class Optimizer {
  public:
   /// A hyper-parameter of the first group ("lr"), to read or to set. Error when the rule has none
   /// of that name; the message lists them.
-  Hyper& hyper(const std::string& name) { return hyper(name, 0); }
-  Hyper& hyper(const std::string& name, std::size_t group);
+  Hyper& hyper(const detail::Name& name) { return hyper(name, 0); }
+  Hyper& hyper(const detail::Name& name, std::size_t group);
   /// The rate of the first group.
   double lr() const { return param_groups_[0].hyper.at("lr").value(); }
   /// Sets the rate of every group, those with one of their own too, as PyTorch's loop over

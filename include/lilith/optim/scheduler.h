@@ -1,135 +1,64 @@
 #pragma once
 #include <functional>
-#include <limits>
 #include <string_view>
 #include <vector>
 
 #include "lilith/ops/int_list.h"
-#include "lilith/optim/optimizer.h"
-
-namespace lilith {
-
-namespace optim {
-
-/// What a schedule knows when it sets the rate of one group.
-struct RateStep {
-  double time;        // last_epoch; with a fraction where a schedule may step by one
-  bool initial;       // the step that attaching makes
-  std::size_t group;  // number of the group
-  double base;        // the group's rate at the start: its initial_lr
-  double now;         // its rate before this step
-};
-
-/// The formulas of a schedule.
-struct Schedule {
-  std::string name;
-  /// The rate after a step. Like PyTorch's it starts from the rate that is set now where that makes
-  /// sense, so that schedules chain and a rate set by hand is kept.
-  std::function<double(const RateStep&)> next;
-  /// The rate at a time, from the base alone.
-  std::function<double(double time, std::size_t group, double base)> closed;
-  /// Sets "momentum" or "beta1" too.
-  std::function<double(double time, std::size_t group)> momentum = {};
-  /// What attaching sets before the first step.
-  std::function<void(Optimizer&)> prepare = {};
-  /// PyTorch has no closed form of it: SequentialLR enters it by `next`.
-  bool only_next = false;
-};
-
-}  // namespace optim
-
-/// Sets an optimiser's learning rates, a step at a time. A value: every scheduler may be kept as an
-/// LRScheduler. The optimiser must outlive it. One that is made without an optimiser
-/// (StepLR({.step_size = 30})) waits for attach. Like PyTorch's, schedules go on from the rate that
-/// is set: several may step one optimiser, and `set_lr` between their steps counts. Ref:
-/// torch.optim.lr_scheduler.LRScheduler.
-class LRScheduler {
- public:
-  /// The rate after `epoch` steps of a group that started with `base`.
-  using Rate = std::function<double(std::int64_t epoch, double base)>;
-  /// Sets "momentum" or "beta1" too.
-  using Momentum = std::function<double(std::int64_t epoch)>;
-
-  /// A schedule of one's own, by its closed form.
-  explicit LRScheduler(Rate rate, Momentum momentum = {});
-  LRScheduler(Optimizer& opt, Rate rate, Momentum momentum = {});
-
-  /// Takes the groups' initial_lr (set to their rates by the first scheduler of an optimiser) as
-  /// the base, and makes the step of epoch 0.
-  void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
-  bool attached() const { return opt_ != nullptr; }
-  /// What it steps; null before attach.
-  const Optimizer* optimizer() const { return opt_; }
-  /// Goes on to the next epoch and sets its rates. Error when no optimiser is attached.
-  void step(SourceLocation loc = SourceLocation::current());
-  /// Number of steps so far. Setting it sets the rates of that epoch by the closed form; a resumed
-  /// scheduler takes its state_dict instead.
-  std::int64_t last_epoch() const { return epoch_; }
-  void set_last_epoch(std::int64_t epoch);
-  /// What the groups started with.
-  const std::vector<double>& base_lrs() const { return bases_; }
-  void set_base_lrs(std::vector<double> bases);
-  /// The rates that its last step set, one a group; none before attach.
-  const std::vector<double>& get_last_lr() const { return last_lr_; }
-  /// "StepLR".
-  const std::string& name() const { return schedule_.name; }
-
-  /// Where it stands: what load_state_dict needs to go on to the bit. The rates themselves and
-  /// initial_lr belong to the optimiser's state, options and functions to the program.
-  StateDict state_dict() const;
-  /// Errors: not attached, keys or numbers of groups that differ; nothing is changed then.
-  void load_state_dict(const StateDict& dict, SourceLocation loc = SourceLocation::current());
-
- protected:
-  explicit LRScheduler(optim::Schedule schedule) : schedule_(std::move(schedule)) {}
-  /// One that steps others: `milestones` empty and chained: all of them at each step.
-  LRScheduler(std::string name, std::vector<LRScheduler> children,
-              std::vector<std::int64_t> milestones, bool chained);
-  void step_to(double time);
-
- private:
-  enum class Kind { Leaf, Sequential, Chained };
-
-  void begin();
-  void initial_step();
-  void undo();
-  void restart();
-  void advance(bool initial);
-  void set_rates(const std::function<double(const optim::RateStep&)>& rate, bool initial);
-  void note_rates();
-  std::size_t child_at(std::int64_t epoch) const;
-  std::map<std::string, std::vector<double>> numbers() const;
-  void set_numbers(const std::map<std::string, std::vector<double>>& numbers,
-                   const std::string& prefix);
-
-  Optimizer* opt_ = nullptr;
-  optim::Schedule schedule_;
-  std::vector<double> bases_, last_lr_;
-  std::int64_t epoch_ = -1;
-  double fraction_ = 0;  // of the epoch
-  Kind kind_ = Kind::Leaf;
-  std::vector<LRScheduler> children_;
-  std::vector<std::int64_t> milestones_;
-};
+#include "lilith/optim/lr_scheduler.h"
 
 // torch.optim.lr_scheduler's schedules, options and defaults: StepLR(opt, {.step_size = 30}), or in
-// PyTorch's order StepLR(opt, 30). t: last_epoch. The formulas are those
-// of rates that nothing else changes.
+// PyTorch's order StepLR(opt, 30). t: last_epoch. The formulas are those of rates that nothing else
+// changes.
+namespace lilith {
+
+struct StepLROptions;
+struct MultiStepLROptions;
+struct ExponentialLROptions;
+struct CosineAnnealingLROptions;
+struct CosineAnnealingWarmRestartsOptions;
+struct LinearLROptions;
+struct ConstantLROptions;
+struct PolynomialLROptions;
+struct OneCycleLROptions;
+struct CyclicLROptions;
+
+namespace optim {
+// The schedules that options describe. Errors: options out of range.
+Schedule schedule_of(const StepLROptions& o);
+Schedule schedule_of(const MultiStepLROptions& o);
+Schedule schedule_of(const ExponentialLROptions& o);
+Schedule schedule_of(const CosineAnnealingLROptions& o);
+Schedule schedule_of(const CosineAnnealingWarmRestartsOptions& o);
+Schedule schedule_of(const LinearLROptions& o);
+Schedule schedule_of(const ConstantLROptions& o);
+Schedule schedule_of(const PolynomialLROptions& o);
+Schedule schedule_of(const OneCycleLROptions& o);
+Schedule schedule_of(const CyclicLROptions& o);
+
+/// A schedule by its options, of an optimiser or waiting for attach.
+template <class Options>
+class ScheduleOf : public LRScheduler {
+ public:
+  ScheduleOf(const Options& options, SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(options, LocScope(loc, nullptr)) {}
+  ScheduleOf(Optimizer& opt, const Options& options, SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(options, loc) {
+    attach(opt, loc);
+  }
+
+ private:
+  ScheduleOf(const Options& options, const LocScope&) : LRScheduler(schedule_of(options)) {}
+};
+}  // namespace optim
 
 /// base gamma^floor(t / step_size).
 struct StepLROptions {
   Int step_size = 0;
   Real gamma = 0.1;
 };
-class StepLR : public LRScheduler {
+class StepLR : public optim::ScheduleOf<StepLROptions> {
  public:
-  StepLR(const StepLROptions& options, SourceLocation loc = SourceLocation::current())
-      : StepLR(options, LocScope(loc)) {}
-  StepLR(Optimizer& opt, const StepLROptions& options,
-         SourceLocation loc = SourceLocation::current())
-      : StepLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
   template <detail::AnyNumber N>
   StepLR(Optimizer& opt, N step_size, Real gamma = 0.1,
          SourceLocation loc = SourceLocation::current())
@@ -140,9 +69,6 @@ class StepLR : public LRScheduler {
       : StepLR(opt,
                detail::with_first(options, &StepLROptions::step_size, step_size, "step_size", loc),
                loc) {}
-
- private:
-  StepLR(const StepLROptions& options, const LocScope&);
 };
 
 /// base gamma^(number of milestones <= t); one that is listed twice counts twice.
@@ -151,15 +77,9 @@ struct MultiStepLROptions {
   std::vector<std::int64_t> milestones = {};
   Real gamma = 0.1;
 };
-class MultiStepLR : public LRScheduler {
+class MultiStepLR : public optim::ScheduleOf<MultiStepLROptions> {
  public:
-  MultiStepLR(const MultiStepLROptions& options, SourceLocation loc = SourceLocation::current())
-      : MultiStepLR(options, LocScope(loc)) {}
-  MultiStepLR(Optimizer& opt, const MultiStepLROptions& options,
-              SourceLocation loc = SourceLocation::current())
-      : MultiStepLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
   MultiStepLR(Optimizer& opt, const IntList& milestones, Real gamma = 0.1,
               SourceLocation loc = SourceLocation::current())
       : MultiStepLR(opt, MultiStepLROptions{.milestones = milestones.vec(), .gamma = gamma}, loc) {}
@@ -169,24 +89,15 @@ class MultiStepLR : public LRScheduler {
                     detail::with_first(options, &MultiStepLROptions::milestones, milestones.vec(),
                                        "milestones", loc),
                     loc) {}
-
- private:
-  MultiStepLR(const MultiStepLROptions& options, const LocScope&);
 };
 
 /// base gamma^t.
 struct ExponentialLROptions {
   Real gamma = 0;
 };
-class ExponentialLR : public LRScheduler {
+class ExponentialLR : public optim::ScheduleOf<ExponentialLROptions> {
  public:
-  ExponentialLR(const ExponentialLROptions& options, SourceLocation loc = SourceLocation::current())
-      : ExponentialLR(options, LocScope(loc)) {}
-  ExponentialLR(Optimizer& opt, const ExponentialLROptions& options,
-                SourceLocation loc = SourceLocation::current())
-      : ExponentialLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
   template <detail::AnyNumber N>
   ExponentialLR(Optimizer& opt, N gamma, SourceLocation loc = SourceLocation::current())
       : ExponentialLR(opt, ExponentialLROptions{.gamma = gamma}, loc) {}
@@ -196,9 +107,6 @@ class ExponentialLR : public LRScheduler {
       : ExponentialLR(
             opt, detail::with_first(options, &ExponentialLROptions::gamma, gamma, "gamma", loc),
             loc) {}
-
- private:
-  ExponentialLR(const ExponentialLROptions& options, const LocScope&);
 };
 
 /// eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2. Loshchilov and Hutter, arXiv:1608.03983.
@@ -206,16 +114,9 @@ struct CosineAnnealingLROptions {
   Int T_max = 0;
   Real eta_min = 0;
 };
-class CosineAnnealingLR : public LRScheduler {
+class CosineAnnealingLR : public optim::ScheduleOf<CosineAnnealingLROptions> {
  public:
-  CosineAnnealingLR(const CosineAnnealingLROptions& options,
-                    SourceLocation loc = SourceLocation::current())
-      : CosineAnnealingLR(options, LocScope(loc)) {}
-  CosineAnnealingLR(Optimizer& opt, const CosineAnnealingLROptions& options,
-                    SourceLocation loc = SourceLocation::current())
-      : CosineAnnealingLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
   template <detail::AnyNumber N>
   CosineAnnealingLR(Optimizer& opt, N T_max, Real eta_min = 0,
                     SourceLocation loc = SourceLocation::current())
@@ -226,9 +127,6 @@ class CosineAnnealingLR : public LRScheduler {
       : CosineAnnealingLR(
             opt, detail::with_first(options, &CosineAnnealingLROptions::T_max, T_max, "T_max", loc),
             loc) {}
-
- private:
-  CosineAnnealingLR(const CosineAnnealingLROptions& options, const LocScope&);
 };
 
 /// The cosine from the start after T_0 steps, then T_0 T_mult, …
@@ -237,7 +135,7 @@ struct CosineAnnealingWarmRestartsOptions {
   Int T_mult = 1;
   Real eta_min = 0;
 };
-class CosineAnnealingWarmRestarts : public LRScheduler {
+class CosineAnnealingWarmRestarts : public optim::ScheduleOf<CosineAnnealingWarmRestartsOptions> {
  public:
   using LRScheduler::step;
   /// Goes to a point in time that may lie between two epochs: step(epoch + i / iters) after each
@@ -246,14 +144,7 @@ class CosineAnnealingWarmRestarts : public LRScheduler {
     const LocScope::Fallback line{Loc(loc)};
     step_to(epoch);
   }
-  CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options,
-                              SourceLocation loc = SourceLocation::current())
-      : CosineAnnealingWarmRestarts(options, LocScope(loc)) {}
-  CosineAnnealingWarmRestarts(Optimizer& opt, const CosineAnnealingWarmRestartsOptions& options,
-                              SourceLocation loc = SourceLocation::current())
-      : CosineAnnealingWarmRestarts(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
   template <detail::AnyNumber N>
   CosineAnnealingWarmRestarts(Optimizer& opt, N T_0, Int T_mult = 1, Real eta_min = 0,
                               SourceLocation loc = SourceLocation::current())
@@ -269,9 +160,6 @@ class CosineAnnealingWarmRestarts : public LRScheduler {
             opt,
             detail::with_first(options, &CosineAnnealingWarmRestartsOptions::T_0, T_0, "T_0", loc),
             loc) {}
-
- private:
-  CosineAnnealingWarmRestarts(const CosineAnnealingWarmRestartsOptions& options, const LocScope&);
 };
 
 /// base times a factor that goes linearly from start_factor to end_factor in total_iters steps.
@@ -280,15 +168,13 @@ struct LinearLROptions {
   Real end_factor = 1;
   Int total_iters = 5;
 };
-class LinearLR : public LRScheduler {
+class LinearLR : public optim::ScheduleOf<LinearLROptions> {
  public:
-  LinearLR(const LinearLROptions& options = {}, SourceLocation loc = SourceLocation::current())
-      : LinearLR(options, LocScope(loc)) {}
-  LinearLR(Optimizer& opt, const LinearLROptions& options = {},
-           SourceLocation loc = SourceLocation::current())
-      : LinearLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
+  explicit LinearLR(SourceLocation loc = SourceLocation::current())
+      : LinearLR(LinearLROptions(), loc) {}
+  explicit LinearLR(Optimizer& opt, SourceLocation loc = SourceLocation::current())
+      : LinearLR(opt, LinearLROptions(), loc) {}
   template <detail::AnyNumber N>
   LinearLR(Optimizer& opt, N start_factor, Real end_factor = 1, Int total_iters = 5,
            SourceLocation loc = SourceLocation::current())
@@ -304,9 +190,6 @@ class LinearLR : public LRScheduler {
                  detail::with_first(options, &LinearLROptions::start_factor, start_factor,
                                     "start_factor", loc),
                  loc) {}
-
- private:
-  LinearLR(const LinearLROptions& options, const LocScope&);
 };
 
 /// base factor for total_iters steps, then base.
@@ -314,15 +197,13 @@ struct ConstantLROptions {
   Real factor = 1.0 / 3;
   Int total_iters = 5;
 };
-class ConstantLR : public LRScheduler {
+class ConstantLR : public optim::ScheduleOf<ConstantLROptions> {
  public:
-  ConstantLR(const ConstantLROptions& options = {}, SourceLocation loc = SourceLocation::current())
-      : ConstantLR(options, LocScope(loc)) {}
-  ConstantLR(Optimizer& opt, const ConstantLROptions& options = {},
-             SourceLocation loc = SourceLocation::current())
-      : ConstantLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
+  explicit ConstantLR(SourceLocation loc = SourceLocation::current())
+      : ConstantLR(ConstantLROptions(), loc) {}
+  explicit ConstantLR(Optimizer& opt, SourceLocation loc = SourceLocation::current())
+      : ConstantLR(opt, ConstantLROptions(), loc) {}
   template <detail::AnyNumber N>
   ConstantLR(Optimizer& opt, N factor, Int total_iters = 5,
              SourceLocation loc = SourceLocation::current())
@@ -333,9 +214,6 @@ class ConstantLR : public LRScheduler {
       : ConstantLR(opt,
                    detail::with_first(options, &ConstantLROptions::factor, factor, "factor", loc),
                    loc) {}
-
- private:
-  ConstantLR(const ConstantLROptions& options, const LocScope&);
 };
 
 /// base (1 - min(t, total_iters) / total_iters)^power.
@@ -343,16 +221,13 @@ struct PolynomialLROptions {
   Int total_iters = 5;
   Real power = 1;
 };
-class PolynomialLR : public LRScheduler {
+class PolynomialLR : public optim::ScheduleOf<PolynomialLROptions> {
  public:
-  PolynomialLR(const PolynomialLROptions& options = {},
-               SourceLocation loc = SourceLocation::current())
-      : PolynomialLR(options, LocScope(loc)) {}
-  PolynomialLR(Optimizer& opt, const PolynomialLROptions& options = {},
-               SourceLocation loc = SourceLocation::current())
-      : PolynomialLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
+  explicit PolynomialLR(SourceLocation loc = SourceLocation::current())
+      : PolynomialLR(PolynomialLROptions(), loc) {}
+  explicit PolynomialLR(Optimizer& opt, SourceLocation loc = SourceLocation::current())
+      : PolynomialLR(opt, PolynomialLROptions(), loc) {}
   template <detail::AnyNumber N>
   PolynomialLR(Optimizer& opt, N total_iters, Real power = 1,
                SourceLocation loc = SourceLocation::current())
@@ -364,9 +239,6 @@ class PolynomialLR : public LRScheduler {
                      detail::with_first(options, &PolynomialLROptions::total_iters, total_iters,
                                         "total_iters", loc),
                      loc) {}
-
- private:
-  PolynomialLR(const PolynomialLROptions& options, const LocScope&);
 };
 
 /// base times f(t); with several functions, one a group.
@@ -416,15 +288,9 @@ struct OneCycleLROptions {
   /// One a group, instead of max_lr.
   std::vector<double> max_lrs = {};
 };
-class OneCycleLR : public LRScheduler {
+class OneCycleLR : public optim::ScheduleOf<OneCycleLROptions> {
  public:
-  OneCycleLR(const OneCycleLROptions& options, SourceLocation loc = SourceLocation::current())
-      : OneCycleLR(options, LocScope(loc)) {}
-  OneCycleLR(Optimizer& opt, const OneCycleLROptions& options,
-             SourceLocation loc = SourceLocation::current())
-      : OneCycleLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
   template <detail::AnyNumber N>
   OneCycleLR(Optimizer& opt, N max_lr, Int total_steps = 0, Int epochs = 0, Int steps_per_epoch = 0,
              Real pct_start = 0.3, std::string_view anneal_strategy = "cos",
@@ -443,9 +309,6 @@ class OneCycleLR : public LRScheduler {
       : OneCycleLR(opt,
                    detail::with_first(options, &OneCycleLROptions::max_lr, max_lr, "max_lr", loc),
                    loc) {}
-
- private:
-  OneCycleLR(const OneCycleLROptions& options, const LocScope&);
 };
 
 /// Between base_lr and max_lr in triangles; mode "triangular", "triangular2" (halves each cycle) or
@@ -468,15 +331,9 @@ struct CyclicLROptions {
   std::vector<double> base_lrs = {};
   std::vector<double> max_lrs = {};
 };
-class CyclicLR : public LRScheduler {
+class CyclicLR : public optim::ScheduleOf<CyclicLROptions> {
  public:
-  CyclicLR(const CyclicLROptions& options, SourceLocation loc = SourceLocation::current())
-      : CyclicLR(options, LocScope(loc)) {}
-  CyclicLR(Optimizer& opt, const CyclicLROptions& options,
-           SourceLocation loc = SourceLocation::current())
-      : CyclicLR(options, LocScope(loc)) {
-    attach(opt, loc);
-  }
+  using ScheduleOf::ScheduleOf;
   template <detail::AnyNumber N>
   CyclicLR(Optimizer& opt, N base_lr, Real max_lr, Int step_size_up = 2000, Int step_size_down = 0,
            std::string_view mode = "triangular", Real gamma = 1,
@@ -501,9 +358,6 @@ class CyclicLR : public LRScheduler {
       : CyclicLR(opt,
                  detail::with_first(options, &CyclicLROptions::base_lr, base_lr, "base_lr", loc),
                  loc) {}
-
- private:
-  CyclicLR(const CyclicLROptions& options, const LocScope&);
 };
 
 /// One schedule after the other: schedules[i] runs from milestones[i - 1], its t counted from
@@ -534,12 +388,5 @@ class ChainedScheduler : public LRScheduler {
     attach(opt, loc);
   }
 };
-
-/// Writes a scheduler's state_dict as safetensors, with the scheduler's name.
-void save(const LRScheduler& scheduler, const std::string& path,
-          SourceLocation loc = SourceLocation::current());
-/// Reads it back. Errors: a file of another kind of scheduler; those of load_state_dict.
-void load(LRScheduler& scheduler, const std::string& path,
-          SourceLocation loc = SourceLocation::current());
 
 }  // namespace lilith
