@@ -227,7 +227,9 @@ RNNResult RNN::operator()(const Tensor& x, const Tensor& state, SourceLocation l
 }
 void RNN::visit_fields(Visitor& v) { visit_as(reflect::type_info<RNN>, v, &relu); }
 
-GRU::GRU(Int input_size, Int hidden_size, const GRUOptions& o, SourceLocation loc)
+template <>
+detail::GatedRecurrent<GRUOptions>::GatedRecurrent(Int input_size, Int hidden_size,
+                                                   const GRUOptions& o, SourceLocation loc)
     : Recurrent("GRU", 3,
                 {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
                  o.dropout, o.dtype},
@@ -238,7 +240,9 @@ RNNResult GRU::operator()(const Tensor& x, const Tensor& state, SourceLocation l
   return {r.output, r.state.h};
 }
 
-LSTM::LSTM(Int input_size, Int hidden_size, const LSTMOptions& o, SourceLocation loc)
+template <>
+detail::GatedRecurrent<LSTMOptions>::GatedRecurrent(Int input_size, Int hidden_size,
+                                                    const LSTMOptions& o, SourceLocation loc)
     : Recurrent("LSTM", 4,
                 {input_size, hidden_size, o.num_layers, o.proj_size, o.bias, o.batch_first,
                  o.bidirectional, o.dropout, o.dtype},
@@ -262,21 +266,6 @@ LSTMState init_hidden(const LSTM& rnn, Int batch, SourceLocation loc) {
 }
 
 namespace {
-
-// Fills the four tensors of a cell and checks the sizes.
-template <class C>
-void init_cell(C& cell, const char* name, std::int64_t gates, std::int64_t input_size,
-               std::int64_t hidden_size, const CellOptions& o) {
-  LILITH_CHECK(input_size > 0 && hidden_size > 0,
-               "{}: input_size and hidden_size must be positive; got {} and {}.", name, input_size,
-               hidden_size);
-  const std::int64_t rows = gates * hidden_size;
-  cell.weight_ih = detail::fan_in_uniform({rows, input_size}, hidden_size, o.dtype);
-  cell.weight_hh = detail::fan_in_uniform({rows, hidden_size}, hidden_size, o.dtype);
-  if (!o.bias) return;
-  cell.bias_ih = detail::fan_in_uniform({rows}, hidden_size, o.dtype);
-  cell.bias_hh = detail::fan_in_uniform({rows}, hidden_size, o.dtype);
-}
 
 template <class C>
 void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&, Tensor&, Tensor&),
@@ -304,10 +293,25 @@ void step_cell(const C& cell, void (*f)(const Tensor&, const Recurrent::Weights&
 
 }  // namespace
 
-RNNCell::RNNCell(Int input_size, Int hidden_size, const CellOptions& options, SourceLocation loc) {
-  LocScope scope(loc);
+// A cell's scope is open while its weights are drawn.
+detail::Cell::Cell(const char* name, std::int64_t gates, Int input_size, Int hidden_size,
+                   const CellOptions& o, SourceLocation loc) {
+  const LocScope scope(loc, name);
+  LILITH_CHECK(input_size > 0 && hidden_size > 0,
+               "{}: input_size and hidden_size must be positive; got {} and {}.", name, input_size,
+               hidden_size);
+  const std::int64_t rows = gates * hidden_size;
+  weight_ih = detail::fan_in_uniform({rows, input_size}, hidden_size, o.dtype);
+  weight_hh = detail::fan_in_uniform({rows, hidden_size}, hidden_size, o.dtype);
+  if (!o.bias) return;
+  bias_ih = detail::fan_in_uniform({rows}, hidden_size, o.dtype);
+  bias_hh = detail::fan_in_uniform({rows}, hidden_size, o.dtype);
+}
+
+RNNCell::RNNCell(Int input_size, Int hidden_size, const CellOptions& options, SourceLocation loc)
+    : Cell("RNNCell", 1, input_size, hidden_size, options, loc) {
+  const LocScope scope(loc);
   relu = is_relu("RNNCell", options.nonlinearity);
-  init_cell(*this, "RNNCell", 1, input_size, hidden_size, options);
 }
 Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc) const {
   LocScope scope(loc);
@@ -316,10 +320,6 @@ Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc)
   return out;
 }
 
-GRUCell::GRUCell(Int input_size, Int hidden_size, const CellOptions& options, SourceLocation loc) {
-  LocScope scope(loc);
-  init_cell(*this, "GRUCell", 3, input_size, hidden_size, options);
-}
 Tensor GRUCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc) const {
   LocScope scope(loc);
   Tensor out = h, unused;
@@ -327,11 +327,6 @@ Tensor GRUCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc)
   return out;
 }
 
-LSTMCell::LSTMCell(Int input_size, Int hidden_size, const CellOptions& options,
-                   SourceLocation loc) {
-  LocScope scope(loc);
-  init_cell(*this, "LSTMCell", 4, input_size, hidden_size, options);
-}
 LSTMState LSTMCell::operator()(const Tensor& x, const LSTMState& state, SourceLocation loc) const {
   LocScope scope(loc);
   LSTMState out = state;

@@ -95,7 +95,10 @@ TEST(SpellingErrors, Composites) {
 // Tensors one after the other, as PyTorch takes them, and the same as a list.
 TEST(SpellingErrors, TensorsOneAfterTheOther) {
   const Tensor x = zeros(2, 3), y = zeros(4, 5), deep = zeros(2, 2, 2);
-  const std::string apart = "broadcast_tensors: f32[2,3] and f32[4,5] do not broadcast";
+  const std::string apart =
+      "broadcast_tensors: shapes do not broadcast: f32[2,3], f32[4,5]; need equal sizes or 1, "
+      "counted "
+      "from the last dimension (2 vs 4)";
   EXPECT_ERROR_HERE(broadcast_tensors(x, y), apart);
   EXPECT_ERROR_HERE(broadcast_tensors({x, y}), apart);
   const std::string matrices = "block_diag: got f32[2,2,2]; need at most 2 dimensions";
@@ -111,7 +114,8 @@ TEST(SpellingErrors, TensorsOneAfterTheOther) {
       "(3 vs 4).";
   EXPECT_ERROR_HERE(chain_matmul(x, y), product);
   EXPECT_ERROR_HERE(chain_matmul({x, y}), product);
-  const std::string equation = "einsum: j";
+  const std::string equation =
+      "einsum: sizes 3 and 4 of one label in \"ij,jk->ik\"; need equal sizes";
   EXPECT_ERROR_HERE(einsum("ij,jk->ik", x, y), equation);
   EXPECT_ERROR_HERE(einsum("ij,jk->ik", {x, y}), equation);
 }
@@ -119,7 +123,8 @@ TEST(SpellingErrors, TensorsOneAfterTheOther) {
 // What is named or numbered in brackets.
 TEST(SpellingErrors, InBrackets) {
   Adam optimizer(1e-3);
-  const std::string none = "Adam: no hyper-parameter 'rate'; it has";
+  const std::string none =
+      "Adam: no hyper-parameter 'rate'; it has beta1, beta2, eps, lr, weight_decay.";
   EXPECT_ERROR_HERE(optimizer.param_groups()[0]["rate"], none);
   EXPECT_ERROR_HERE(std::as_const(optimizer.param_groups()[0])["rate"], none);
   EXPECT_ERROR_HERE(optimizer.param_groups()[0].hyper.at("rate"), none);
@@ -137,7 +142,8 @@ TEST(SpellingErrors, OfWholeModels) {
   EXPECT_ERROR_HERE(nn::utils::parameters_to_vector(nn::ReLU()),
                     "parameters_to_vector: the model has no parameters");
   GradScaler scaler;
-  EXPECT_ERROR_HERE(scaler.load_state_dict({}), "load_state_dict: ");
+  EXPECT_ERROR_HERE(scaler.load_state_dict({{"scale", Tensor()}}),
+                    "load_state_dict: 'scale' is an undefined tensor.");
 }
 
 }  // namespace

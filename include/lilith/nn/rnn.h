@@ -90,6 +90,25 @@ class Recurrent {
   void visit_as(const TypeInfo& type, Visitor& v, bool* relu = nullptr);
 };
 
+/// How GRU and LSTM are made.
+template <class Options>
+class GatedRecurrent : public Recurrent {
+ public:
+  GatedRecurrent(Int input_size, Int hidden_size, const Options& options = {},
+                 SourceLocation loc = SourceLocation::current());
+  template <detail::AnyNumber N>
+  GatedRecurrent(Int input_size, Int hidden_size, N num_layers, const Options& options,
+                 SourceLocation loc = SourceLocation::current())
+      : GatedRecurrent(
+            input_size, hidden_size,
+            detail::with_first(options, &Options::num_layers, num_layers, "num_layers", loc), loc) {
+  }
+};
+template <>
+GatedRecurrent<GRUOptions>::GatedRecurrent(Int, Int, const GRUOptions&, SourceLocation);
+template <>
+GatedRecurrent<LSTMOptions>::GatedRecurrent(Int, Int, const LSTMOptions&, SourceLocation);
+
 }  // namespace detail
 
 /// Elman's network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh). x [T, N, input_size] (or [T,
@@ -127,10 +146,9 @@ class RNN : public detail::Recurrent {
 
 /// Gates r, z, n; n takes r times the hidden part with its bias. Cho et al., arXiv:1406.1078.
 /// Ref: torch.nn.GRU.
-class GRU : public detail::Recurrent {
+class GRU : public detail::GatedRecurrent<GRUOptions> {
  public:
-  GRU(Int input_size, Int hidden_size, const GRUOptions& options = {},
-      SourceLocation loc = SourceLocation::current());
+  using GatedRecurrent::GatedRecurrent;
   /// PyTorch's order: GRU(10, 20, 2).
   template <detail::AnyNumber N>
   GRU(Int input_size, Int hidden_size, N num_layers, bool bias = true, bool batch_first = false,
@@ -142,12 +160,6 @@ class GRU : public detail::Recurrent {
              .dropout = dropout,
              .bidirectional = bidirectional},
             loc) {}
-  template <detail::AnyNumber N>
-  GRU(Int input_size, Int hidden_size, N num_layers, const GRUOptions& options,
-      SourceLocation loc = SourceLocation::current())
-      : GRU(input_size, hidden_size,
-            detail::with_first(options, &GRUOptions::num_layers, num_layers, "num_layers", loc),
-            loc) {}
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
   LILITH_CLASS
@@ -155,10 +167,9 @@ class GRU : public detail::Recurrent {
 };
 
 /// Gates i, f, g, o. Hochreiter and Schmidhuber 1997. Ref: torch.nn.LSTM.
-class LSTM : public detail::Recurrent {
+class LSTM : public detail::GatedRecurrent<LSTMOptions> {
  public:
-  LSTM(Int input_size, Int hidden_size, const LSTMOptions& options = {},
-       SourceLocation loc = SourceLocation::current());
+  using GatedRecurrent::GatedRecurrent;
   /// PyTorch's order: LSTM(10, 20, 2).
   template <detail::AnyNumber N>
   LSTM(Int input_size, Int hidden_size, N num_layers, bool bias = true, bool batch_first = false,
@@ -171,12 +182,6 @@ class LSTM : public detail::Recurrent {
               .dropout = dropout,
               .bidirectional = bidirectional,
               .proj_size = proj_size},
-             loc) {}
-  template <detail::AnyNumber N>
-  LSTM(Int input_size, Int hidden_size, N num_layers, const LSTMOptions& options,
-       SourceLocation loc = SourceLocation::current())
-      : LSTM(input_size, hidden_size,
-             detail::with_first(options, &LSTMOptions::num_layers, num_layers, "num_layers", loc),
              loc) {}
   LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
                         SourceLocation loc = SourceLocation::current()) const;
@@ -195,9 +200,32 @@ struct CellOptions {
   DType dtype = DType::F32;
 };
 
+namespace detail {
+/// What the cells share: weights [gates H, …], uniform in ±1/sqrt(H). Errors: sizes below 1.
+class Cell {
+ public:
+  Cell(const char* name, std::int64_t gates, Int input_size, Int hidden_size,
+       const CellOptions& options, SourceLocation loc);
+  Tensor weight_ih, weight_hh, bias_ih, bias_hh;
+  LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh)
+};
+/// How GRUCell and LSTMCell are made.
+template <std::int64_t Gates>
+class GatedCell : public Cell {
+ public:
+  GatedCell(Int input_size, Int hidden_size, const CellOptions& options = {},
+            SourceLocation loc = SourceLocation::current())
+      : Cell(Gates == 3 ? "GRUCell" : "LSTMCell", Gates, input_size, hidden_size, options, loc) {}
+  /// PyTorch's order: GRUCell(10, 20, false).
+  template <std::same_as<bool> B>
+  GatedCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
+      : GatedCell(input_size, hidden_size, CellOptions{.bias = bias}, loc) {}
+};
+}  // namespace detail
+
 /// One step of an RNN: x [N, input_size] or [input_size], h [N, hidden_size]. Ref:
 /// torch.nn.RNNCell.
-class RNNCell {
+class RNNCell : public detail::Cell {
  public:
   RNNCell(Int input_size, Int hidden_size, const CellOptions& options = {},
           SourceLocation loc = SourceLocation::current());
@@ -209,37 +237,22 @@ class RNNCell {
                 loc) {}
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
-  Tensor weight_ih, weight_hh, bias_ih, bias_hh;
   bool relu = false;
-  LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh, relu)
+  LILITH_FIELDS(relu)
 };
 /// One step of a GRU. Ref: torch.nn.GRUCell.
-class GRUCell {
+class GRUCell : public detail::GatedCell<3> {
  public:
-  GRUCell(Int input_size, Int hidden_size, const CellOptions& options = {},
-          SourceLocation loc = SourceLocation::current());
-  /// PyTorch's order: GRUCell(10, 20, false).
-  template <std::same_as<bool> B>
-  GRUCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
-      : GRUCell(input_size, hidden_size, CellOptions{.bias = bias}, loc) {}
+  using GatedCell::GatedCell;
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
-  Tensor weight_ih, weight_hh, bias_ih, bias_hh;
-  LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh)
 };
 /// One step of an LSTM. Ref: torch.nn.LSTMCell.
-class LSTMCell {
+class LSTMCell : public detail::GatedCell<4> {
  public:
-  LSTMCell(Int input_size, Int hidden_size, const CellOptions& options = {},
-           SourceLocation loc = SourceLocation::current());
-  /// PyTorch's order: LSTMCell(10, 20, false).
-  template <std::same_as<bool> B>
-  LSTMCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
-      : LSTMCell(input_size, hidden_size, CellOptions{.bias = bias}, loc) {}
+  using GatedCell::GatedCell;
   LSTMState operator()(const Tensor& x, const LSTMState& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
-  Tensor weight_ih, weight_hh, bias_ih, bias_hh;
-  LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh)
 };
 
 }  // namespace lilith
