@@ -88,7 +88,7 @@ void Optimizer::add_param_group(std::function<bool(const std::string& path)> con
   group.hyper = param_groups_[0].hyper;
   for (const auto& [key, value] : defaults_) group.hyper[key] = value;
   for (const auto& [key, value] : values) {
-    group.hyper.at(key);
+    group.hyper.at({key, loc});
     optim::check_hyper(rule_->name, key, value);
     group.hyper[key] = value;
   }

@@ -64,7 +64,7 @@ TEST(OptimErrors, Options) {
   EXPECT_ERROR_HERE(Adam({.lr = -1}), "Adam: lr must not be negative; got -1.");
   EXPECT_ERROR_HERE(Adam({.betas = {0.9, 1.0}}), "Adam: beta2 must be below 1; got 1.");
   Adam opt({.lr = 1e-3});
-  EXPECT_ERROR(opt.hyper("lr", 3), "Adam: no parameter group 3; there are 1.");
+  EXPECT_ERROR_HERE(opt.hyper("lr", 3), "Adam: no parameter group 3; there are 1.");
 }
 
 TEST(OptimErrors, Update) {

@@ -37,8 +37,8 @@ class OptimizerRef {
   const std::string& name() const { return get().name(); }
   double lr() const { return get().lr(); }
   void set_lr(double lr) { get().set_lr(lr); }
-  Hyper& hyper(const std::string& name) { return get().hyper(name); }
-  Hyper& hyper(const std::string& name, std::size_t group) { return get().hyper(name, group); }
+  Hyper& hyper(const detail::Name& name) { return get().hyper(name); }
+  Hyper& hyper(const detail::Name& name, std::size_t group) { return get().hyper(name, group); }
   void add_param_group(const std::string& prefix, const std::map<std::string, double>& hyper) {
     get().add_param_group(prefix, hyper);
   }
