@@ -323,11 +323,12 @@ TEST(ReflectBases, OfBases) {
   AddsAFunction net;
   const Tensor x = ones({4, 2});
   SGD optimizer(0.1);
-  auto [loss, g] = grad([](const AddsAFunction& m, Tensor x) { return m(x).sum(); }, net, x);
+  auto [loss, g] = grad(
+      {.allow_unused = true}, [](const AddsAFunction& m, Tensor x) { return m(x).sum(); }, net, x);
   const Tensor before = net.a.bias;
   update(optimizer, net, g);
   EXPECT_TRUE(allclose(net.a.bias, before - 0.4));
-  EXPECT_FALSE(g.c[0].weight.defined() && g.c[0].weight.abs().sum().item() > 0);
+  EXPECT_FALSE(g.c[0].weight.defined());
   const OverOverOwns owner;
   const OverOverOwns copy = clone(owner);
   EXPECT_NE(copy.a.get(), owner.a.get());
