@@ -189,7 +189,9 @@ struct CallState;
 struct CompileOptions {
   detail::Named named = {};
   std::optional<DType> autocast = {};  // the function runs under Autocast(dtype): bf16 or f16
-  bool dynamic = true;  // false: a program for each size and number, none for varying ones
+  // false: a program for each size and number, none for varying ones; within the call, for whatever
+  // it compiles
+  bool dynamic = true;
 };
 
 /// What the program of a compiled function is made of.
@@ -230,7 +232,7 @@ class CompiledBase {
 
    private:
     std::optional<Autocast> autocast_;
-    bool saved_;
+    std::optional<bool> saved_;  // where the options ask for something else
   };
   CompileOptions options_;
 
@@ -283,6 +285,27 @@ class Compiled : public detail::CompiledBase {
   /// See lilith::tune.
   template <class... A>
   TuneReport tune(A&&... args) const {
+    if constexpr ((detail::kIsExpression<A> || ...))
+      return tune(detail::as_argument<A>(args)...);
+    else
+      return tune_tensors(std::forward<A>(args)...);
+  }
+
+ private:
+  template <class... A>
+  static constexpr bool check_arguments() {
+    static_assert(std::is_invocable_v<F&, detail::TracedArg<A>...>,
+                  "lilith: the compiled function cannot be called with these arguments: look at "
+                  "their number and types; what it takes by non-const reference (Net& m) may be "
+                  "neither const nor a temporary");
+    static_assert(!std::is_arithmetic_v<Result<A...>>,
+                  "lilith: the compiled function returns a number, which would always be the one "
+                  "of its first call: return a Tensor");
+    return true;
+  }
+  template <class... A>
+  TuneReport tune_tensors(A&&... args) const {
+    static_assert(check_arguments<A...>());
     const Scope scope(options_);
     return with_trace<A...>(
         [&](const detail::ArgRef* refs, TraceTrampoline trace, void* context) {
@@ -290,18 +313,10 @@ class Compiled : public detail::CompiledBase {
         },
         args...);
   }
-
- private:
   template <class... A>
   auto call(A&&... args) const {
-    static_assert(std::is_invocable_v<F&, detail::TracedArg<A>...>,
-                  "lilith: the compiled function cannot be called with these arguments: look at "
-                  "their number and types; what it takes by non-const reference (Net& m) may be "
-                  "neither const nor a temporary");
+    static_assert(check_arguments<A...>());
     using R = Result<A...>;
-    static_assert(!std::is_arithmetic_v<R>,
-                  "lilith: the compiled function returns a number, which would always be the one "
-                  "of its first call: return a Tensor");
     const Scope scope(options_);
     if (runs_inline())
       return static_cast<R>(std::invoke(*f_, static_cast<detail::TracedArg<A>>(args)...));

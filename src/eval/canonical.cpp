@@ -1,6 +1,7 @@
 #include "eval/canonical.h"
 
 #include "core/phases.h"
+#include "eval/families.h"
 #include "ir/hash.h"
 #include "ir/node_map.h"
 #include "transforms/loops.h"
@@ -15,7 +16,7 @@ void Key::add(std::uint64_t x) {
 
 void Key::add_settings() {
   precision = lilith::precision();
-  add(static_cast<std::uint64_t>(precision));
+  add(static_cast<std::uint64_t>(precision) | static_cast<std::uint64_t>(own_sizes()) << 8);
 }
 
 void Key::add(const Aval& aval) {

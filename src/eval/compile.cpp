@@ -152,9 +152,10 @@ class CompiledImpl {
     return {s.num_kernels, s.arena_bytes, s.compile_ms};
   }
 
-  const Loc loc;                     // the line of compile
-  const bool captures;               // the function may hold numbers that change
-  std::atomic<bool> changes{false};  // they did: it is traced at each call
+  const Loc loc;                                // the line of compile
+  const bool captures;                          // the function may hold numbers that change
+  const bool tunes = env::flag("LILITH_TUNE");  // each entry, at its second call
+  std::atomic<bool> changes{false};             // they did: it is traced at each call
   // One trace at a time: the user's function may keep state of its own.
   runtime::ForkMutex trace_mutex;
 
@@ -401,12 +402,17 @@ TuneReport tune_entry(CompiledImpl& impl, CallState& s) {
 /// LILITH_TUNE, at the second call: the first one may be the only one.
 void tune_when_asked(CompiledImpl& impl, CallState& s) {
   Entry& entry = *s.entry;
-  if (!env::flag("LILITH_TUNE") || !s.program || impl.changes) return;
+  if (!impl.tunes || !s.program || impl.changes) return;
   if (!entry.was_called.exchange(true) || entry.tuned.exchange(true)) return;
   if (is_tuned_on_disk(entry.graph,
                        driver::program_options(entry.graph, entry.program_key.precision)))
     return;
-  const TuneReport report = tune_entry(impl, s);
+  TuneReport report;
+  try {
+    report = tune_entry(impl, s);
+  } catch (const DeviceError&) {
+    // No room for a second program: it stays as it is.
+  }
   s.inputs.clear();
   s.program = impl.program_of(entry);
   if (env::debug(1, "tune"))
@@ -422,11 +428,13 @@ CompiledBase::CompiledBase(Loc loc, bool captures, const CompileOptions& options
   const Scope checked(options);
 }
 
-CompiledBase::Scope::Scope(const CompileOptions& options)
-    : saved_(set_own_sizes(own_sizes() || !options.dynamic)) {
+CompiledBase::Scope::Scope(const CompileOptions& options) {
+  if (!options.dynamic) saved_ = set_own_sizes(true);
   if (options.autocast) autocast_.emplace(*options.autocast);
 }
-CompiledBase::Scope::~Scope() { set_own_sizes(saved_); }
+CompiledBase::Scope::~Scope() {
+  if (saved_) set_own_sizes(*saved_);
+}
 
 std::string CompiledBase::explain() const { return impl_->explain(); }
 void CompiledBase::explain_html(const std::string& path) const { impl_->explain_html(path); }

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "core/env.h"
+#include "lilith/error.h"
 #include "runtime/device_memory.h"
-#include "runtime/write_count.h"
 
 namespace lilith {
 
@@ -20,14 +20,20 @@ bool writes(const LaunchPlan& l, int buffer) {
   return std::ranges::find(l.written, buffer) != l.written.end();
 }
 
-// Whether it reads inputs alone, and fills temporaries of the schedule that no other launch writes.
+// An output of a run may be written over it.
+bool may_be_taken_over(const schedule::Plan& plan, int input) {
+  return std::ranges::any_of(plan.buffers, [&](const BufferPlan& p) { return p.donor == input; });
+}
+
+// Whether it reads inputs alone that stay, and fills temporaries of the schedule that no other
+// launch writes.
 bool only_copies(const schedule::Plan& plan, const LaunchPlan& l, const std::vector<int>& writers) {
   if (l.loop || l.call || l.written.empty()) return false;
   return std::ranges::all_of(l.buffers, [&](int b) {
     const auto id = static_cast<std::size_t>(b);
     const BufferPlan& p = plan.buffers[id];
     return writes(l, b) ? p.kind == BufferPlan::Kind::Arena && p.scratch && writers[id] == 1
-                        : p.kind == BufferPlan::Kind::Input;
+                        : p.kind == BufferPlan::Kind::Input && !may_be_taken_over(plan, b);
   });
 }
 
@@ -67,7 +73,7 @@ std::vector<SeenInput> KeptCopies::look(std::span<const StoragePtr> inputs) cons
   std::vector<SeenInput> seen;
   seen.reserve(inputs_.size());
   for (const std::size_t i : inputs_)
-    seen.push_back({inputs[i], runtime::write_count(*inputs[i]), inputs[i]->watched()});
+    seen.push_back({inputs[i], inputs[i]->writes(), inputs[i]->watched()});
   return seen;
 }
 
@@ -93,7 +99,11 @@ std::shared_ptr<CopiedInputs> KeptCopies::choose(const std::vector<SeenInput>& s
   for (std::size_t i = 0; i < counts.size(); ++i)
     if (counts[i]) made->compared.push_back(i);
   made->of = seen;
-  made->memory = Storage::allocate(bytes);
+  try {
+    made->memory = Storage::allocate(bytes);
+  } catch (const DeviceError&) {
+    return nullptr;  // a program runs without
+  }
   return made;
 }
 

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "runtime/device_memory.h"
-#include "runtime/write_count.h"
 
 namespace lilith {
 
@@ -79,7 +78,7 @@ void Placement::place_outputs(Instance& instance, std::span<const StoragePtr> in
     }
     if (!written) continue;
     outputs[i]->set_range({});
-    runtime::note_write(*outputs[i]);
+    outputs[i]->note_write();
     instance.buffers[b] = {outputs[i].get(), 0};
   }
 }

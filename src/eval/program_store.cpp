@@ -173,12 +173,14 @@ std::shared_ptr<Program> restore_program(std::string_view bytes, const Graph& g)
   }
 }
 
-bool store(const std::string& key, const Program& program) {
+// What was written; empty: nothing.
+std::string store(const std::string& key, const Program& program) {
   ByteWriter out;
   std::string made_by;
-  if (!program.save(out, &made_by)) return false;
-  runtime::store_on_disk(kKind, key, out.take(), made_by);
-  return true;
+  if (!program.save(out, &made_by)) return {};
+  std::string bytes = out.take();
+  runtime::store_on_disk(kKind, key, bytes, made_by);
+  return bytes;
 }
 
 }  // namespace
@@ -208,15 +210,20 @@ std::shared_ptr<Program> find_or_make_program(
   return made;
 }
 
-void keep_program(const Graph& g, const ProgramOptions& options, const Program& program,
-                  bool tuned) {
+// The mark names the program: another process may put one of its own in its place.
+void keep_tuned_program(const Graph& g, const ProgramOptions& options, const Program& program) {
   const std::string key = program_key(g, options);
-  if (!key.empty() && store(key, program) && tuned) runtime::store_on_disk(kTuned, key, "");
+  if (key.empty()) return;
+  const std::string bytes = store(key, program);
+  if (!bytes.empty()) runtime::store_on_disk(kTuned, key, runtime::content_hash(bytes));
 }
 
 bool is_tuned_on_disk(const Graph& g, const ProgramOptions& options) {
   const std::string key = program_key(g, options);
-  return !key.empty() && runtime::find_on_disk(kTuned, key) && runtime::find_on_disk(kKind, key);
+  if (key.empty()) return false;
+  const auto mark = runtime::find_on_disk(kTuned, key);
+  const auto bytes = mark ? runtime::find_on_disk(kKind, key) : std::nullopt;
+  return bytes && *mark == runtime::content_hash(*bytes);
 }
 
 }  // namespace lilith

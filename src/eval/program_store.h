@@ -19,10 +19,9 @@ std::shared_ptr<Program> find_or_make_program(
     const Graph& g, const ProgramOptions& options,
     const std::function<std::shared_ptr<Program>()>& make);
 
-/// Keeps a program in place of the one that is there; tuned: its ways were measured.
-void keep_program(const Graph& g, const ProgramOptions& options, const Program& program,
-                  bool tuned);
-/// Whether what is there was kept as tuned, by an earlier process too.
+/// Keeps a program whose ways were measured in place of the one that is there.
+void keep_tuned_program(const Graph& g, const ProgramOptions& options, const Program& program);
+/// Whether what is there was kept so, by an earlier process too, and by none replaced since.
 bool is_tuned_on_disk(const Graph& g, const ProgramOptions& options);
 
 }  // namespace lilith

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <utility>
 
 #include "core/autocast_state.h"
 #include "core/env.h"
@@ -43,24 +44,46 @@ void in_rounds(F&& round) {
   for (int k = 0; k < kMost && (k < kLeast || ms_since(start) < kEnoughMs); ++k) round();
 }
 
-/// Times each way of each kernel, the ways in turn.
+/// Times each way of each kernel, the ways in turn. A plan that cannot be made is left out.
 void measure(const Graph& prepared, bool checked, ProgramOptions options, const Inputs& inputs,
              schedule::WayTimes* times) {
-  std::deque<schedule::Plan> plans;
-  std::deque<PlanRunner> runners;
+  struct Variant {
+    std::size_t number;
+    schedule::Plan plan;
+    PlanRunner runner;
+    Variant(std::size_t number, schedule::Plan made, const Inputs& inputs)
+        : number(number), plan(std::move(made)), runner(plan, inputs) {}
+    std::vector<double> run() {
+      std::vector<double> ms = runner.run();
+      runner.outputs.clear();
+      return ms;
+    }
+  };
+  std::deque<Variant> variants;
   for (std::size_t v = 0; v == 0 || v < times->variants(); ++v) {
     options.pick = times->variant(v);
-    runners.emplace_back(plans.emplace_back(plan_for(prepared, checked, options)), inputs);
-    runners.back().run();  // the first time warms up
-    runners.back().outputs.clear();
-  }
-  if (plans.size() == 1) return;
-  in_rounds([&] {
-    for (std::size_t v = 0; v < plans.size(); ++v) {
-      times->add(v, plans[v], runners[v].run());
-      runners[v].outputs.clear();
+    try {
+      variants.emplace_back(v, plan_for(prepared, checked, options), inputs);
+    } catch (const schedule::WayGone&) {
+      continue;
     }
+    variants.back().run();  // the first time warms up
+  }
+  if (variants.size() == 1) return;
+  in_rounds([&] {
+    for (Variant& v : variants) times->add(v.number, v.plan, v.run());
   });
+}
+
+/// With the fastest ways; null where they do not go together.
+std::shared_ptr<Program> compile_best(const Graph& optimised, ProgramOptions options,
+                                      const schedule::WayTimes& times) {
+  options.pick = times.best();
+  try {
+    return Program::compile(optimised, options);
+  } catch (const schedule::WayGone&) {
+    return nullptr;
+  }
 }
 
 double run_ms(Program& program, const Inputs& inputs, std::size_t outputs) {
@@ -91,10 +114,8 @@ Tuned tune_program(const Graph& g, const std::shared_ptr<Program>& program,
 
   std::shared_ptr<Program> best;
   if (times.changed() > 0) {
-    ProgramOptions picked = options;
-    picked.pick = times.best();
-    best = Program::compile(optimised, picked);
-    run_ms(*best, inputs, g.outputs().size());
+    best = compile_best(optimised, options, times);
+    if (best) run_ms(*best, inputs, g.outputs().size());
   }
   double before = INFINITY, after = INFINITY;
   in_rounds([&] {
@@ -107,7 +128,7 @@ Tuned tune_program(const Graph& g, const std::shared_ptr<Program>& program,
     tuned.report.changed = static_cast<std::int64_t>(times.changed());
     tuned.program = best;
   }
-  keep_program(g, options, tuned.program ? *tuned.program : *program, true);
+  keep_tuned_program(g, options, tuned.program ? *tuned.program : *program);
   return tuned;
 }
 

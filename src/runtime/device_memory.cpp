@@ -5,7 +5,6 @@
 
 #include "core/device_kinds.h"
 #include "lilith/error.h"
-#include "runtime/write_count.h"
 
 namespace lilith {
 namespace runtime {
@@ -24,7 +23,7 @@ DeviceMemory& memory_of(Device device) {
 void write(Storage& to, std::size_t offset, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
   if (to.is_on_host()) {
-    note_write(to);
+    to.note_write();
     std::memcpy(static_cast<char*>(to.data()) + offset, from, bytes);
   } else {
     to.set_range({});
@@ -45,7 +44,7 @@ void copy(const Storage& from, Storage& to, std::size_t bytes) {
   if (from.is_on_host()) {
     write(to, 0, from.data(), bytes);
   } else if (to.is_on_host()) {
-    note_write(to);
+    to.note_write();
     read(from, 0, to.data(), bytes);
   } else if (from.device() == to.device()) {
     to.memory().copy(from, to, bytes);

@@ -49,6 +49,11 @@ class Storage {
   /// again.
   void lend() { lent_.store(true, std::memory_order_relaxed); }
   bool lent() const { return lent_.load(std::memory_order_relaxed); }
+  /// Before memory of the host that others may have read is written to again: what was made of its
+  /// contents is no longer up to date.
+  void note_write() { writes_.fetch_add(1, std::memory_order_relaxed); }
+  /// How often that happened so far.
+  std::uint64_t writes() const { return writes_.load(std::memory_order_relaxed); }
   /// Borrowed from a user who may write there again, under lazy values that have not read it yet.
   bool watched() const { return watched_; }
   /// Of watched memory: whether it holds something else than when it was last looked at, as far as
@@ -71,7 +76,7 @@ class Storage {
   std::optional<Range> range_;
   std::atomic<bool> lent_{false};
   bool watched_ = false;
-  std::atomic<std::uint64_t> seen_{0};
+  std::atomic<std::uint64_t> seen_{0}, writes_{0};
 };
 using StoragePtr = std::shared_ptr<Storage>;
 

@@ -1,6 +1,7 @@
 #include "schedule/way_times.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -15,42 +16,58 @@ constexpr double kHopeless = 2;
 // What is faster by less than that is not: it may be noise.
 constexpr double kGain = 0.97;
 
-std::vector<std::size_t> worth_measuring(const std::vector<Choice>& ways) {
-  std::vector<std::size_t> found;
-  const Choice& first = ways.front();
-  for (std::size_t k = 0; k < ways.size() && found.size() < kMostWays; ++k) {
-    const Choice& w = ways[k];
-    const bool same = w.sum_order == first.sum_order && w.results == first.results;
-    if (same && w.cycles <= kHopeless * first.cycles) found.push_back(k);
-  }
-  return found;
-}
-
 std::string kind_of(const Group& g, const std::vector<Choice>& ways) {
   std::string kind;
   for (const ir::NodeImpl* n : results_of(g)) kind += n->aval.str();
-  for (const Choice& w : ways) kind += fmt::format("|{} {}", w.name, w.cycles);
+  for (const Choice& w : ways)
+    kind += fmt::format("|{} {} {}", w.name, w.cycles, fmt::join(w.sum_order, ","));
   return kind;
 }
 
 }  // namespace
 
+WayTimes::Way::Way(const Choice& c) : name(c.name), sum_order(c.sum_order) {
+  for (const auto& [node, layout] : c.results) layouts.push_back(layout);
+}
+bool WayTimes::Way::gives_the_same_as(const Way& o) const {
+  return sum_order == o.sum_order && layouts == o.layouts;
+}
+
+std::size_t WayTimes::find(const Way& way, const std::vector<Choice>& choices) {
+  std::size_t same = choices.size();
+  for (std::size_t k = 0; k < choices.size(); ++k) {
+    const Way found(choices[k]);
+    if (found == way) return k;
+    if (same == choices.size() && found.gives_the_same_as(way)) same = k;
+  }
+  if (same == choices.size()) throw WayGone();
+  return same;
+}
+
 Pick WayTimes::variant(std::size_t number) {
-  return
-      [this, number, at = std::size_t{0}](const Group& g, const std::vector<Choice>& ways) mutable {
-        if (number == 0) {
-          const std::vector<std::size_t> numbers = worth_measuring(ways);
-          decisions_.push_back({kind_of(g, ways), numbers, {}});
-          decisions_.back().ms.resize(numbers.size(), std::numeric_limits<double>::infinity());
-        }
-        const std::vector<std::size_t>& numbers = decisions_.at(at++).numbers;
-        return numbers[std::min(number, numbers.size() - 1)];
-      };
+  return [this, number, at = std::size_t{0}](const Group& g,
+                                             const std::vector<Choice>& choices) mutable {
+    if (number == 0) {
+      Ways& all = decisions_.emplace_back(Ways{kind_of(g, choices), {}, {}});
+      for (const Choice& c : choices) {
+        const Way way(c);
+        if (all.ways.size() == kMostWays || c.cycles > kHopeless * choices.front().cycles) continue;
+        if (all.ways.empty() || way.gives_the_same_as(all.ways.front())) all.ways.push_back(way);
+      }
+      all.ms.resize(all.ways.size(), std::numeric_limits<double>::infinity());
+    }
+    Ways& all = decisions_.at(at++);
+    const std::size_t taken = std::min(number, all.ways.size() - 1);
+    const std::size_t found = find(all.ways[taken], choices);
+    // What stands in for it is not timed in its name.
+    if (Way(choices[found]) != all.ways[taken]) all.gone.insert(number);
+    return found;
+  };
 }
 
 std::size_t WayTimes::variants() const {
   std::size_t most = 0;
-  for (const Ways& w : decisions_) most = std::max(most, w.numbers.size());
+  for (const Ways& w : decisions_) most = std::max(most, w.ways.size());
   return most;
 }
 
@@ -59,7 +76,7 @@ void WayTimes::add(std::size_t number, const Plan& plan, const std::vector<doubl
   for (std::size_t l = 0; l < plan.launches.size(); ++l)
     sums.at(static_cast<std::size_t>(plan.launches[l].decision)) += ms[l];
   for (std::size_t k = 0; k < decisions_.size(); ++k) {
-    if (number >= decisions_[k].ms.size()) continue;
+    if (number >= decisions_[k].ms.size() || decisions_[k].gone.contains(number)) continue;
     double& least = decisions_[k].ms[number];
     least = std::min(least, sums[k]);
   }
@@ -82,12 +99,13 @@ std::vector<std::size_t> WayTimes::fastest() const {
 }
 
 Pick WayTimes::best() const {
-  std::vector<std::size_t> numbers = fastest();
-  for (std::size_t k = 0; k < numbers.size(); ++k) numbers[k] = decisions_[k].numbers[numbers[k]];
-  return [numbers = std::move(numbers), at = std::size_t{0}](
-             const Group&, const std::vector<Choice>& ways) mutable {
-    const std::size_t number = at < numbers.size() ? numbers[at++] : 0;
-    return number < ways.size() ? number : 0;
+  std::vector<Way> best;
+  const std::vector<std::size_t> numbers = fastest();
+  for (std::size_t k = 0; k < numbers.size(); ++k) best.push_back(decisions_[k].ways[numbers[k]]);
+  return [best = std::move(best), at = std::size_t{0}](const Group&,
+                                                       const std::vector<Choice>& choices) mutable {
+    if (at == best.size()) throw WayGone();  // a plan of another graph
+    return find(best[at++], choices);
   };
 }
 
@@ -105,7 +123,7 @@ Pick ways_of(const Plan& plan) {
 
 std::size_t WayTimes::measured() const {
   return static_cast<std::size_t>(
-      std::ranges::count_if(decisions_, [](const Ways& w) { return w.numbers.size() > 1; }));
+      std::ranges::count_if(decisions_, [](const Ways& w) { return w.ways.size() > 1; }));
 }
 std::size_t WayTimes::changed() const {
   return static_cast<std::size_t>(

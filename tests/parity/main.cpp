@@ -301,7 +301,8 @@ int run_all(const std::filesystem::path& folder, const Options& options) {
   }
   fmt::print("parity: {} passed, {} failed, {} unsupported\n", total.passed, total.failed,
              total.unsupported);
-  return total.failed == 0 ? 0 : 1;
+  if (total.passed + total.failed == 0) fmt::print("parity: FAILED, nothing was compared\n");
+  return total.failed == 0 && total.passed > 0 ? 0 : 1;
 }
 
 std::filesystem::path golden_folder() {

@@ -177,7 +177,7 @@ std::string difference(const Net& net, const Json& want, double bound) {
     const auto got = t.to_vector<double>();
     for (std::size_t i = 0; i < got.size() && text.empty(); ++i) {
       const double w = want[p][i].get<double>();
-      if (std::abs(got[i] - w) > 1e-9 + bound * std::abs(w))
+      if (!(std::abs(got[i] - w) <= 1e-9 + bound * std::abs(w)))  // a NaN too
         text = fmt::format("{}[{}] is {:.12g}, expected {:.12g}", path, i, got[i], w);
     }
     ++p;
@@ -189,6 +189,7 @@ std::string difference(const Net& net, const Json& want, double bound) {
 template <class Step>
 std::string follow(const Json& run, Net& net, Step step) {
   const Json& stored = run["after_step"];
+  if (stored.empty()) return "no step is stored";
   // PyTorch keeps NAdam's product of momenta in f32.
   const double bound = run["optimizer"] == "NAdam" ? 1e-5 : 1e-7;
   std::int64_t last = 0;
@@ -228,7 +229,13 @@ std::string outcome(const Json& run, const Json& golden) {
     return loss;
   });
   Net second = initial(golden["init"]);
-  return follow(run, second, [&] { compiled(second, fresh, x); });
+  std::optional<std::int64_t> traces;  // after the first step
+  const std::string differs = follow(run, second, [&] {
+    compiled(second, fresh, x);
+    if (!traces) traces = cache_stats().traces;
+  });
+  if (differs.empty() && cache_stats().traces > *traces) return "the compiled step is traced again";
+  return differs;
 }
 
 }  // namespace

@@ -60,6 +60,15 @@ TEST(Tune, DrawsNothing) {
   EXPECT_TRUE(allclose(rand({3}), expected, 0, 0));
 }
 
+TEST(Tune, TakesExpressions) {
+  auto f =
+      compile([](const Tensor& mask, const Tensor& v) { return matmul(where(mask, v, 0), v); });
+  const Tensor x = randn({64, 64});
+  const Tensor before = f(x > 0, x);
+  EXPECT_GT(tune(f, x > 0, x).measured, 0);
+  EXPECT_TRUE(allclose(f(x > 0, x), before, 0, 0));
+}
+
 TEST(Tune, LeavesAloneWhatHasOneWay) {
   auto f = compile([](const Tensor& v) { return v + 1; });
   EXPECT_EQ(tune(f, zeros({4})).changed, 0);
@@ -103,6 +112,32 @@ schedule::Plan plan_of(const Graph& g, schedule::Pick pick) {
   options.target.threads = 1;
   options.pick = std::move(pick);
   return schedule::make_plan(g, options);
+}
+
+// A product whose panels the one before has made already does not pay for them: other ways come
+// first there when that one takes another way.
+TEST(WayTimes, KnowsWaysByWhatTheyAre) {
+  const Graph g = schedule::prepare(run_passes(trace(
+                                        [](const Tensor& a, const Tensor& b, const Tensor& w) {
+                                          return std::pair(matmul(a, w.t()), matmul(b, w.t()));
+                                        },
+                                        zeros({96, 512}), zeros({80, 512}), zeros({384, 512}))))
+                      .graph;
+  WayTimes times;
+  const schedule::Plan first = plan_of(g, times.variant(0));
+  ASSERT_GT(times.variants(), 1u);
+  times.add(0, first, std::vector<double>(first.launches.size(), 1));
+  for (std::size_t v = 1; v < times.variants(); ++v) {
+    const schedule::Plan plan = plan_of(g, times.variant(v));
+    const auto same = [&](int buffer) {
+      return plan.buffers[static_cast<std::size_t>(buffer)].layout ==
+             first.buffers[static_cast<std::size_t>(first.outputs[0])].layout;
+    };
+    EXPECT_TRUE(std::ranges::all_of(plan.outputs, same));
+    times.add(v, plan, std::vector<double>(plan.launches.size(), 1.0 / static_cast<double>(v + 1)));
+  }
+  const schedule::Plan best = plan_of(g, times.best());
+  EXPECT_EQ(plan_of(g, times.best()).str(), best.str());
 }
 
 // Times that say that the second way is best of the products, by little of the first one.
