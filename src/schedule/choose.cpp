@@ -68,7 +68,7 @@ class Chooser {
     if (settings_) key = group_key(g, b_, *settings_);
     if (key && (reads_copies(*key, b_) || (alone_ && reads_copies(*key, *alone_)))) key.reset();
     if (key && take_known(&key)) return true;
-    std::vector<Choice> ways = alone_ ? like_alone(g) : backend_.ways(g, b_);
+    std::vector<Choice> ways = alone_ ? like_alone(g) : with_kept(g);
     if (ways.empty()) return false;
     const std::size_t k = pick_ ? std::min(pick_(g, ways), ways.size() - 1) : 0;
     Decision d{std::move(ways[k]), {}};
@@ -104,6 +104,26 @@ class Chooser {
     if (!c.copies.empty()) b->copies.try_emplace(c.copies, -1);
   }
 
+  // In bits or in layouts.
+  static bool differ(const Choice& x, const Choice& y) {
+    return x.sum_order != y.sum_order || x.results != y.results;
+  }
+
+  // Copies of inputs that outlive the run cost little, and may make another way the best. It gives
+  // the bits that a program has which does not keep them, as one that trains.
+  std::vector<Choice> with_kept(const Group& g) {
+    std::vector<Choice> usual = backend_.ways(g, b_);
+    const auto* product = std::get_if<Product>(&g);
+    if (usual.size() < 2 || product == nullptr || std::ranges::count(b_.kept, true) == 0)
+      return usual;
+    b_.counts_kept = true;
+    std::vector<Choice> ways = backend_.ways(g, b_);
+    b_.counts_kept = false;
+    const auto others = std::ranges::stable_partition(
+        ways, [&](const Choice& c) { return !differ(c, usual.front()); });
+    return others.size() == ways.size() ? usual : ways;
+  }
+
   // Where extents vary: ways that give the bits of what these extents alone would be given, so that
   // no result depends on which sizes came before. Layouts stay the same, and with them what the
   // groups behind can choose from.
@@ -111,9 +131,7 @@ class Chooser {
     const std::vector<Choice> alone = backend_.ways(g, *alone_);
     if (alone.empty()) return {};
     alone_made_copy_ = !alone.front().copies.empty();
-    const auto differs = [&](const Choice& c) {
-      return c.sum_order != alone.front().sum_order || c.results != alone.front().results;
-    };
+    const auto differs = [&](const Choice& c) { return differ(c, alone.front()); };
     std::vector<Choice> ways = backend_.ways(g, b_);
     std::erase_if(ways, differs);
     if (!ways.empty() && !is_much_slower(ways.front(), alone.front())) {

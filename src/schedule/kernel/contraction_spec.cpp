@@ -60,6 +60,12 @@ double ContractionSpec::macs() const {
   return n;
 }
 
+double ContractionSpec::copies_of_b() const {
+  constexpr double kSeldom = 0.1;
+  if (b_constant) return 0;
+  return b_kept ? kSeldom : 1;
+}
+
 double ContractionSpec::result_elements() const {
   double n = 1;
   for (const Axis& x : axes) n *= x.summed() ? 1 : static_cast<double>(x.extent);
@@ -72,6 +78,7 @@ ContractionSpec ContractionSpec::swapped() const {
   std::swap(s.a_buffer, s.b_buffer);
   std::swap(s.a_offset, s.b_offset);
   std::swap(s.a_constant, s.b_constant);
+  std::swap(s.a_kept, s.b_kept);
   std::swap(s.a_dtype, s.b_dtype);
   return s;
 }
@@ -101,6 +108,9 @@ ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   spec.b_dtype = b.plan.buffers[static_cast<std::size_t>(rhs.buffer)].dtype;
   spec.a_constant = b.is_constant(lhs.buffer);
   spec.b_constant = b.is_constant(rhs.buffer);
+  // Of two inputs one is what the other is applied to, which is new each time.
+  spec.a_kept = b.is_kept(lhs.buffer) && !b.is_input(rhs.buffer);
+  spec.b_kept = b.is_kept(rhs.buffer) && !b.is_input(lhs.buffer);
   spec.a_offset = lhs.offset;
   spec.b_offset = rhs.offset;
   spec.axes = contraction_axes(core, lhs.stride, rhs.stride);

@@ -15,10 +15,13 @@ struct ContractionSpec {
   int a_buffer = -1, b_buffer = -1;
   std::int64_t a_offset = 0, b_offset = 0;
   bool a_constant = false, b_constant = false;  // in a loop: a copy is made once for all its steps
+  bool a_kept = false, b_kept = false;          // copies outlive the run (eval/kept_copies.h)
   DType a_dtype = DType::F32,
-        b_dtype = DType::F32;      // in memory; halves are widened as they are read
-  bool in_rows = false;            // the results are row-major, whatever lies in the lanes
-  double macs() const;             // multiplications
+        b_dtype = DType::F32;  // in memory; halves are widened as they are read
+  bool in_rows = false;        // the results are row-major, whatever lies in the lanes
+  double macs() const;         // multiplications
+  /// How often a run copies b, on average.
+  double copies_of_b() const;
   double result_elements() const;  // of the product itself
   /// Where an element of a lies, of b; `at` is the value of every axis.
   kir::Expr place_a(kir::Pool& p, const std::vector<kir::Expr>& at) const;

@@ -378,7 +378,7 @@ void Search::choose_copies(BlockSchedule* s) const {
   s->copy_a = pairs_ > 0 || copied < direct;
   double pack = 0;
   const double panels = wait_for_b(*s, &pack);
-  if (spec_.b_constant) pack = 0;
+  pack *= spec_.copies_of_b();
   const bool in_line = axis(s->tile.vector_axis).b == 1;
   const double rows = in_line ? wait_for_b(*s, nullptr) + widen_b(*s) : INFINITY,
                columns = in_line ? copy_b(*s) : INFINITY;

@@ -412,7 +412,7 @@ void add_memory(const ContractionSpec& spec, const Target& target, DType dtype, 
     s->cycles *= idle_factor(target, static_cast<double>(s->chunks));
     return;
   }
-  s->pack_cycles = spec.b_constant ? 0 : memory.pack();
+  s->pack_cycles = spec.copies_of_b() * memory.pack();
   s->cycles = (beside(s->cycles, memory.store_result()) + memory.wait()) *
                   idle_factor(target, memory.tiles()) +
               s->pack_cycles;

@@ -156,7 +156,7 @@ void Search::price(WinogradSchedule* s) const {
   const StridedEpilogue strided = strided_epilogue(spec_, form_.columns, scattered);
   s->in_rows = strided.in_rows;
   const double data = data_ * (s->staged ? 1 : parts);
-  s->pack_cycles = spec_.b_constant ? 0 : weight_cycles(*s);
+  s->pack_cycles = spec_.copies_of_b() * weight_cycles(*s);
   s->cycles = (data + uneven * (product_cycles(*s) + result_cycles(*s)) + traffic_cycles(*s) +
                strided.cycles) *
                   idle_factor(target_, tasks) +
