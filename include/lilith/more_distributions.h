@@ -90,9 +90,8 @@ class FisherSnedecor : public Distribution {
   explicit FisherSnedecor(const detail::Pair& p);
 };
 /// Angles in [-pi, pi) of density in proportion to e^(concentration cos(x - loc)). variance is the
-/// circular one, 1 - I1 / I0. Draws are without a gradient: of 8 candidates that Best and Fisher's
-/// method (1979) would refuse one after the other, the first that it takes (all are refused with a
-/// probability below 1e-3 at any concentration; then the last is taken). It has no entropy here.
+/// circular one, 1 - I1 / I0. Draws are without a gradient, by Best and Fisher's rejection (1979).
+/// It has no entropy here.
 class VonMises : public Distribution {
  public:
   VonMises(const Arg& loc, const Arg& concentration);
@@ -185,18 +184,25 @@ class RelaxedOneHotCategorical : public Distribution {
 #undef LILITH_ENTROPY
 #undef LILITH_CDF
 
-/// Of a component that the Categorical of the last batch dimension chooses. Draws are without a
-/// gradient. Error: other batch shapes. Ref: torch.distributions.MixtureSameFamily
+namespace detail {
+/// The batch shape of a mixture: the components' without the last. Error where that is not of
+/// `classes` components, or the Categorical's does not broadcast to the rest.
+Shape mixture_shape(const Shape& chooser, std::int64_t classes, const Shape& components,
+                    SourceLocation loc);
+}  // namespace detail
+
+/// Of a component that a Categorical chooses: components of batch shape [..., K], of which each [K]
+/// is one mixture; the Categorical's batch shape broadcasts to [...]. Draws are without a gradient.
+/// Error: other batch shapes. Ref: torch.distributions.MixtureSameFamily
 template <class D>
 class MixtureSameFamily : public Distribution {
  public:
   MixtureSameFamily(const Categorical& mixture, const D& components,
                     SourceLocation loc = SourceLocation::current())
-      : Distribution(
-            "MixtureSameFamily",
-            detail::first_of(components.batch_shape(),
-                             static_cast<std::int64_t>(components.batch_shape().size()) - 1, loc),
-            components.event_shape(), false),
+      : Distribution("MixtureSameFamily",
+                     detail::mixture_shape(mixture.batch_shape(), mixture.probs.size(-1),
+                                           components.batch_shape(), loc),
+                     components.event_shape(), false),
         mixture(mixture),
         components(components) {}
   Categorical mixture;
@@ -205,7 +211,9 @@ class MixtureSameFamily : public Distribution {
  protected:
   Tensor draw(const Shape& shape) const override {
     const Tensor all = components.sample(shape);
-    Tensor chosen = unsqueeze(mixture.sample(shape), -1);
+    // Each mixture of the batch chooses for itself.
+    const Categorical each(ProbsOrLogits{.logits = expand(mixture.logits, components_shape())});
+    Tensor chosen = unsqueeze(each.sample(shape), -1);
     for (std::size_t d = 0; d < event_shape().size(); ++d) chosen = unsqueeze(chosen, -1);
     Shape one = all.shape();
     const int at = axis();
@@ -215,6 +223,9 @@ class MixtureSameFamily : public Distribution {
   Tensor log_density(const Tensor& x) const override {
     return logsumexp(components.log_prob(unsqueeze(x, axis())) + mixture.logits, -1);
   }
+  Tensor distribution_function(const Tensor& x) const override {
+    return sum(components.cdf(unsqueeze(x, axis())) * mixture.probs, -1);
+  }
   Tensor mean_of() const override { return sum(weights() * components.mean(), axis()); }
   Tensor variance_of() const override {
     const Tensor of_means = square(components.mean() - unsqueeze(mean_of(), axis()));
@@ -222,6 +233,7 @@ class MixtureSameFamily : public Distribution {
   }
 
  private:
+  const Shape& components_shape() const { return components.batch_shape(); }
   int axis() const { return -1 - static_cast<int>(event_shape().size()); }
   Tensor weights() const {
     Tensor w = mixture.probs;

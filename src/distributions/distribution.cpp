@@ -1,6 +1,7 @@
 #include "lilith/distributions.h"
 
 #include "distributions/parameters.h"
+#include "lilith/more_distributions.h"
 #include "ops/operand.h"
 #include "ops/sampling.h"
 
@@ -94,6 +95,20 @@ Shape detail::first_of(const Shape& shape, std::int64_t count, SourceLocation lo
                "Independent: {} dimensions of the base's batch shape {}; need from 0 to {}",
                shape.rank() - count, shape.str(), shape.rank());
   return Shape(shape.begin(), static_cast<std::size_t>(count));
+}
+Shape detail::mixture_shape(const Shape& chooser, std::int64_t classes, const Shape& components,
+                            SourceLocation loc) {
+  const LocScope scope(loc, "MixtureSameFamily");
+  LILITH_CHECK(!components.empty() && components[components.rank() - 1] == classes,
+               "MixtureSameFamily: the components' batch shape is {}, the mixture chooses of {}; "
+               "need a last dimension of as many",
+               components.str(), classes);
+  const Shape rest(components.begin(), components.size() - 1);
+  LILITH_CHECK(ops::broadcasts_into(chooser, rest),
+               "MixtureSameFamily: the mixture's batch shape is {}, the components' {}; need one "
+               "that broadcasts to {}",
+               chooser.str(), components.str(), rest.str());
+  return rest;
 }
 Shape detail::last_of(const Distribution& base, std::int64_t count) {
   Shape out;

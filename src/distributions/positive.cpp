@@ -1,8 +1,11 @@
 #include <limits>
+#include <tuple>
 
 #include "distributions/parameters.h"
+#include "lilith/loops.h"
 #include "lilith/more_distributions.h"
 #include "lilith/ops/special.h"
+#include "lilith/transforms.h"
 
 // Distributions of positive numbers, and of angles.
 namespace lilith::distributions {
@@ -152,20 +155,40 @@ VonMises::VonMises(const Arg& m, const Arg& k)
     : VonMises(detail::Pair("VonMises", "concentration", m, k)) {}
 VonMises::VonMises(const detail::Pair& p)
     : Distribution("VonMises", p.a.shape(), {}, false), loc(p.a), concentration(p.b) {}
-Tensor VonMises::draw(const Shape& shape) const {
-  constexpr int kTries = 8;
-  Shape many{kTries};
-  for (const std::int64_t n : extended(shape)) many.push_back(n);
-  const Tensor k = concentration.to(kDouble);
+
+namespace {
+
+// Best and Fisher's rejection (1979), until every element has its angle: its cosine.
+Tensor von_mises_cosine(const Tensor& k, const Tensor& is_valid) {
+  using State = std::tuple<Tensor, Tensor>;
   const Tensor tau = 1 + sqrt(1 + 4 * square(k)), rho = (tau - sqrt(2 * tau)) / (2 * k);
   // Near 0 the formula cancels: its first terms.
-  const Tensor r = where(k < 1e-5, 1 / clamp_min(k, 1e-300) + k, (1 + square(rho)) / (2 * rho));
-  const Tensor z = cos(uniform_like(many, k) * kPi), f = (1 + r * z) / (r + z), c = k * (r - f);
-  const Tensor u = uniform_like(many, k);
-  const Tensor taken = logical_or(c * (2 - c) - u > 0, log(c / u) + 1 - c >= 0);
-  const Tensor first = argmax(taken.to(kInt64), 0, true);
-  const Tensor angle = squeeze(gather(acos(clamp(f, -1, 1)), 0, first), 0);
-  const Tensor sign = where(uniform_like(extended(shape), k) < 0.5, -1.0, 1.0);
+  const Tensor r = where(k < 1e-5, 1 / k + k, (1 + square(rho)) / (2 * rho));
+  const auto [cosine, done] = while_loop(
+      [](const State& s) { return any(logical_not(std::get<1>(s))); },
+      [&](const State& s) {
+        const auto& [chosen, is_done] = s;
+        const Tensor z = cos(uniform_like(k.shape(), k) * kPi), f = (1 + r * z) / (r + z);
+        const Tensor c = k * (r - f), u = uniform_like(k.shape(), k);
+        const Tensor taken = logical_or(c * (2 - c) - u > 0, log(c / u) + 1 - c >= 0);
+        return State(where(is_done, chosen, f), logical_or(is_done, taken));
+      },
+      State(where(is_valid, ones_like(k), kNan), logical_not(is_valid)));
+  return clamp(cosine, -1, 1);
+}
+
+}  // namespace
+
+Tensor VonMises::draw(const Shape& shape) const {
+  const Tensor given = expand(stop_gradient(concentration).to(kDouble), extended(shape));
+  const Tensor is_valid = logical_and(given > 0, given < kInf);
+  // Of angles this narrow 1 - cos has no digits left; they are normal to a part in 10^8.
+  constexpr double kNarrow = 1e8;
+  const Tensor k = clamp(where(is_valid, given, 1.0), 1e-300, kNarrow);
+  const Tensor normal = abs(randn(k.shape(), {.dtype = kDouble, .device = k.device()}));
+  const Tensor angle =
+      where(given > kNarrow, normal / sqrt(given), acos(von_mises_cosine(k, is_valid)));
+  const Tensor sign = where(uniform_like(k.shape(), k) < 0.5, -1.0, 1.0);
   const Tensor x = remainder(sign * angle + loc + kPi, 2 * kPi) - kPi;
   return x.to(loc.dtype());
 }

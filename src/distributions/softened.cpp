@@ -15,17 +15,25 @@ Shape together(const Tensor& a, const Tensor& b) { return broadcast_shapes(a.sha
 
 }  // namespace
 
-Multinomial::Multinomial(Int count, const Arg& p) : Multinomial(count, Categorical(p)) {}
+namespace {
+Int checked_count(Int count, Loc loc) {
+  const LocScope scope(loc, nullptr);
+  LILITH_CHECK(count >= 0, "Multinomial: total_count is {}; need total_count >= 0", count);
+  return count;
+}
+}  // namespace
+
+Multinomial::Multinomial(Int count, const Arg& p)
+    : Multinomial(checked_count(count, p.loc()), Categorical(p)) {}
 Multinomial::Multinomial(Int count, const ProbsOrLogits& o, SourceLocation loc)
-    : Multinomial(count, Categorical(o, loc)) {}
+    : Multinomial(checked_count(count, loc), Categorical(o, loc)) {}
 Multinomial::Multinomial(Int count, const Categorical& c)
     : Distribution("Multinomial", c.batch_shape(), {c.probs.size(-1)}, false),
       total_count(count),
       probs(c.probs),
-      logits(c.logits) {
-  LILITH_CHECK(count >= 0, "Multinomial: total_count is {}; need total_count >= 0", count);
-}
+      logits(c.logits) {}
 Tensor Multinomial::draw(const Shape& shape) const {
+  if (total_count == 0) return probs.new_zeros(extended(shape));
   Shape each{total_count};
   for (const std::int64_t n : shape) each.push_back(n);
   const Tensor classes = Categorical({.probs = probs}).sample(each);

@@ -97,6 +97,15 @@ Shape broadcast_shapes(std::string_view op, std::span<const Tensor> tensors) {
   return out;
 }
 
+bool broadcasts_into(const Shape& from, const Shape& to) {
+  if (from.rank() > to.rank()) return false;
+  for (int i = 1; i <= from.rank(); ++i) {
+    const std::int64_t size = from[from.rank() - i];
+    if (size != 1 && size != to[to.rank() - i]) return false;
+  }
+  return true;
+}
+
 Tensor broadcast_last(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   std::vector<std::int64_t> dims = range(x.ndim());
@@ -131,15 +140,6 @@ std::optional<int> extra_one(const Shape& longer, const Shape& shorter) {
     if (longer[d] == 1 && without == shorter) return d;
   }
   return {};
-}
-
-bool broadcasts_into(const Shape& from, const Shape& to) {
-  if (from.rank() > to.rank()) return false;
-  for (int i = 1; i <= from.rank(); ++i) {
-    const std::int64_t size = from[from.rank() - i];
-    if (size != 1 && size != to[to.rank() - i]) return false;
-  }
-  return true;
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ Tensor floating(const Arg& x);
 
 /// The shape that shapes broadcast to. Error that names the two sizes which do not fit.
 Shape broadcast_shapes(std::string_view op, std::span<const Tensor> tensors);
+/// Whether x of shape `from` can be repeated to `to`.
+bool broadcasts_into(const Shape& from, const Shape& to);
 /// x repeated to `shape` (numpy's rule); x itself when it has that shape.
 Tensor broadcast_last(const Tensor& x, const Shape& shape);
 

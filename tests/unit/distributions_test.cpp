@@ -236,6 +236,80 @@ TEST(Distributions, ParametersThatAreNone) {
   EXPECT_EQ(isnan(poisson(x)).to_vector<bool>(), is_nan);
 }
 
+// Where the density falls off: no angle is drawn more often than it says, at any concentration.
+TEST(Distributions, VonMisesDraws) {
+  manual_seed(8);
+  for (const double k : {1e-6, 0.3, 2.0, 50.0, 1e6}) {
+    const VonMises d(f64(0.5), k);
+    const Tensor turned = d.sample({40000}) - 0.5;
+    const double resultant = 1 - number(d.variance()), n = 40000;
+    EXPECT_TRUE((abs(turned + 0.5) <= std::numbers::pi).all().item<bool>());
+    const Tensor c = cos(turned), s = sin(turned);
+    EXPECT_NEAR(number(lilith::mean(c)), resultant, 5 * number(c.std()) / std::sqrt(n) + 1e-12)
+        << k;
+    EXPECT_NEAR(number(lilith::mean(s)), 0, 5 * number(s.std()) / std::sqrt(n)) << k;
+    // The second moment too: E cos 2x = 1 - 2 (I1 / I0) / k.
+    const double second = k < 1e-3 ? 0 : 1 - 2 * resultant / k;
+    EXPECT_NEAR(number(lilith::mean(cos(2 * turned))), second,
+                5 * number(cos(2 * turned).std()) / std::sqrt(n) + 1e-12)
+        << k;
+  }
+  // Narrower than 1 - cos can tell: of standard deviation 1 / sqrt(k).
+  const Tensor narrow = VonMises(f64(0), 1e16).sample({20000}) * 1e8;
+  EXPECT_NEAR(number(lilith::mean(square(narrow))), 1, 0.06);
+  EXPECT_EQ(isnan(VonMises(0.0, tensor({std::nan(""), -1.0, 2.0})).sample()).to_vector<bool>(),
+            (std::vector<bool>{true, true, false}));
+  EXPECT_EQ(
+      compile([](const Tensor& k) { return VonMises(0.0, k).sample({3}); })(ones({2})).shape(),
+      (Shape{3, 2}));
+}
+
+// PyTorch's formulas, of batches that broadcast and of events.
+TEST(Distributions, MixturesOfBatches) {
+  manual_seed(9);
+  const Tensor weight = tensor({0.2, 0.3, 0.5}), mean = randn({2, 3}), scale = rand({2, 3}) + 0.5;
+  const Tensor x = randn({4, 2});
+  const auto by_hand = [](const Tensor& w, const Tensor& log_p) {
+    return log(sum(w * exp(log_p), -1));
+  };
+  const auto same = [](const Tensor& a, const Tensor& b) { return allclose(a, b, 1e-4, 1e-5); };
+  const Normal parts(mean, scale);
+  const MixtureSameFamily one(Categorical(weight), parts);
+  EXPECT_EQ(one.batch_shape(), (Shape{2}));
+  const Tensor log_p = parts.log_prob(x.unsqueeze(-1));
+  EXPECT_TRUE(same(one.log_prob(x), by_hand(weight, log_p)));
+  EXPECT_TRUE(same(one.cdf(x), sum(parts.cdf(x.unsqueeze(-1)) * weight, -1)));
+  EXPECT_TRUE(same(one.mean(), sum(weight * mean, -1)));
+  const Tensor second = sum(weight * (square(mean) + square(scale)), -1);
+  EXPECT_TRUE(same(one.variance(), second - square(one.mean())));
+  const Tensor draws = one.sample({20000});
+  EXPECT_EQ(draws.shape(), (Shape{20000, 2}));
+  EXPECT_TRUE(allclose(lilith::mean(draws, 0), one.mean(), 0, 0.06));
+  // Each mixture of the batch chooses for itself.
+  const MixtureSameFamily apart(Categorical(tensor({0.5, 0.5})),
+                                Normal(tensor({{-9.0, 9.0}, {-9.0, 9.0}}), 0.1));
+  const Tensor signs = sign(apart.sample({4000}));
+  EXPECT_NEAR(number(lilith::mean(signs.select(1, 0) * signs.select(1, 1))), 0, 0.1);
+  // Of vectors: K components of event shape [2].
+  const Tensor centres = randn({5, 3, 2});
+  const Independent<Normal> vectors(Normal(centres, 1.0), 1);
+  const MixtureSameFamily of_vectors(Categorical(rand({5, 3})), vectors);
+  EXPECT_EQ(of_vectors.batch_shape(), (Shape{5}));
+  EXPECT_EQ(of_vectors.event_shape(), (Shape{2}));
+  EXPECT_EQ(of_vectors.sample({7}).shape(), (Shape{7, 5, 2}));
+  EXPECT_EQ(of_vectors.log_prob(zeros({5, 2})).shape(), (Shape{5}));
+  EXPECT_TRUE(same(of_vectors.mean(), sum(of_vectors.mixture.probs.unsqueeze(-1) * centres, 1)));
+  EXPECT_EQ(of_vectors.variance().shape(), (Shape{5, 2}));
+}
+
+TEST(Distributions, MultinomialOfNoDraws) {
+  const Multinomial none(0, rand({2, 3}));
+  EXPECT_EQ(none.sample({4}).to_vector<float>(), std::vector<float>(24, 0));
+  EXPECT_EQ(none.sample({4}).shape(), (Shape{4, 2, 3}));
+  EXPECT_EQ(none.log_prob(zeros({2, 3})).to_vector<float>(), (std::vector<float>{0, 0}));
+  EXPECT_EQ(none.mean().to_vector<float>(), std::vector<float>(6, 0));
+}
+
 TEST(Distributions, DrawsOfHalvesAreFinite) {
   manual_seed(5);
   for (const DType dtype : {kBFloat16, kFloat16}) {
@@ -266,7 +340,18 @@ TEST(Distributions, Errors) {
       "Categorical: parameters are {}; need at least 1 dimension, the classes, and 1 class";
   EXPECT_ERROR_HERE(Categorical(0.5), fmt::format(fmt::runtime(classes), "f32[]"));
   EXPECT_ERROR_HERE(Categorical(zeros({2, 0})), fmt::format(fmt::runtime(classes), "f32[2,0]"));
+  EXPECT_ERROR_HERE(Multinomial(-1, ones({2})),
+                    "Multinomial: total_count is -1; need total_count >= 0");
   const Normal each(zeros({2, 3}), 1.0);
+  EXPECT_ERROR_HERE(MixtureSameFamily(Categorical(ones({2})), each),
+                    "MixtureSameFamily: the components' batch shape is [2,3], the mixture chooses "
+                    "of 2; need a last dimension of as many");
+  EXPECT_ERROR_HERE(MixtureSameFamily(Categorical(ones({3})), Normal(0, 1)),
+                    "MixtureSameFamily: the components' batch shape is [], the mixture chooses of "
+                    "3; need a last dimension of as many");
+  EXPECT_ERROR_HERE(MixtureSameFamily(Categorical(ones({4, 3})), each),
+                    "MixtureSameFamily: the mixture's batch shape is [4], the components' [2,3]; "
+                    "need one that broadcasts to [2]");
   EXPECT_ERROR_HERE(Independent<Normal>(each, -1),
                     "Independent: -1 dimensions of the base's batch shape [2,3]; need from 0 to 2");
   EXPECT_ERROR_HERE(Independent<Normal>(each, 3),
