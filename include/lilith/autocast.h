@@ -3,6 +3,7 @@
 #include <source_location>
 #include <utility>
 
+#include "lilith/device.h"
 #include "lilith/dtype.h"
 #include "lilith/error.h"
 
@@ -44,10 +45,12 @@ decltype(auto) autocast(DType dtype, F&& f,
   return std::forward<F>(f)();
 }
 
-/// PyTorch's order: autocast("cuda", kBFloat16, f). The device is of no matter.
+/// PyTorch's order: autocast("cuda", kBFloat16, f). The device is of no matter. Error: a word that
+/// names none.
 template <class F>
-decltype(auto) autocast(const char*, DType dtype, F&& f,
+decltype(auto) autocast(const char* device, DType dtype, F&& f,
                         std::source_location loc = std::source_location::current()) {
+  detail::check_device_word("autocast", device, loc);
   return autocast(dtype, std::forward<F>(f), loc);
 }
 

@@ -116,8 +116,10 @@ class Tensor {
   bool is_signed() const { return dtype() != DType::Bool && dtype() != DType::U8; }
   bool is_cuda() const { return device().kind == Device::Kind::Cuda; }
   bool is_cpu() const { return device().kind == Device::Kind::Cpu; }
-  /// The tensor: host memory is read by devices as it is. Ref: torch.Tensor.pin_memory
+  /// The tensor: what is copied to a device passes through pinned memory of its own. Ref:
+  /// torch.Tensor.pin_memory
   Tensor pin_memory() const { return *this; }
+  /// False: no tensor's memory is pinned.
   bool is_pinned() const { return false; }
   Tensor to_dense() const { return *this; }
   bool is_sparse() const { return false; }

@@ -49,11 +49,11 @@ std::string list_devices() {
   return out;
 }
 
-Device numbered(std::size_t kind, int index) {
+Device numbered(std::size_t kind, std::int64_t index) {
   return {static_cast<Device::Kind>(kind), static_cast<std::uint8_t>(index)};
 }
 
-[[noreturn]] void fail_absent(std::string_view what, std::size_t kind, int index) {
+[[noreturn]] void fail_absent(std::string_view what, std::size_t kind, std::int64_t index) {
   const std::string reason = why_none(kind);
   throw DeviceError(
       fmt::format("{}: there is no device {}:{}{}; the devices are: {}", what, name_of(kind), index,
@@ -61,7 +61,7 @@ Device numbered(std::size_t kind, int index) {
       LocScope::current());
 }
 
-Device existing(Device::Kind kind, int index) {
+Device existing(Device::Kind kind, std::int64_t index) {
   if (index < 0 || index >= count_of(number(kind)))
     fail_absent(fmt::format("{}({})", name_of(number(kind)), index), number(kind), index);
   return numbered(number(kind), index);
@@ -152,9 +152,37 @@ Device best_available_device() {
   return cpu();
 }
 
-Device::Device(const char* word, std::source_location loc) : Device(parse_device(word, loc)) {}
+namespace {
+std::string word_of(const char* word, std::source_location loc) {
+  const LocScope scope(loc, nullptr);
+  LILITH_CHECK(word, "device: the word is a null pointer; need one like \"cpu\" or \"cuda:0\"");
+  return word;
+}
+}  // namespace
+
+Device::Device(const char* word, std::source_location loc)
+    : Device(parse_device(word_of(word, loc), loc)) {}
 Device::Device(const std::string& word, std::source_location loc)
     : Device(parse_device(word, loc)) {}
+
+Device Device::numbered(std::int64_t i, std::source_location loc) {
+  const LocScope scope(loc, nullptr);
+  return existing(Kind::Cuda, i);
+}
+
+bool detail::is_device_word(std::string_view word) {
+  const std::string_view kind = word.substr(0, word.find(':'));
+  for (std::size_t k = 0; k < table().used; ++k)
+    if (name_of(k) == kind) return true;
+  return false;
+}
+void detail::check_device_word(const char* op, std::string_view word, std::source_location loc) {
+  const LocScope scope(loc, nullptr);
+  LILITH_CHECK(is_device_word(word),
+               "{}: \"{}\" is no device; need a word like \"cpu\", \"cuda\" or \"opencl:0\", and a "
+               "dtype as it is (kFloat16)",
+               op, word);
+}
 
 Device parse_device(const std::string& text, std::source_location loc) {
   const LocScope scope(loc, nullptr);

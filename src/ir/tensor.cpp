@@ -121,7 +121,8 @@ Tensor Tensor::widened(DType to, SourceLocation loc) const {
   const bool fits =
       is_floating(to)
           ? whole_bits(from) <= whole_bits(to) && !(to == DType::F16 && is_floating(from))
-          : !is_floating(from) && whole_bits(from) <= whole_bits(to) && to != DType::Bool;
+          : !is_floating(from) && whole_bits(from) <= whole_bits(to) && to != DType::Bool &&
+                !(from == DType::I8 && to == DType::U8);
   if (!fits) numel_of(to, loc);
   return this->to(to, loc);
 }

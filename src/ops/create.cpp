@@ -239,6 +239,18 @@ Tensor arange(const Arg& start, const Arg& end, const Arg& step, const ValueOpti
   return counted(a, b, s, detail::placed(floating ? DType::F32 : DType::I64, options));
 }
 
+Tensor range(Real start, Real end, Real step, SourceLocation loc) {
+  const LocScope scope(loc);
+  const double a = start, b = end, s = step;
+  LILITH_CHECK(s != 0 && std::isfinite(a) && std::isfinite(b),
+               "range: from {} to {} in steps of {}; need finite bounds and a step other than 0", a,
+               b, s);
+  LILITH_CHECK((b - a) / s >= 0,
+               "range: from {} to {} in steps of {}; need the end on the step's side", a, b, s);
+  // Half a step past the last: arange leaves its end out, rounded or not.
+  return arange(a, a + (std::floor((b - a) / s + 1) - 0.5) * s, s);
+}
+
 namespace {
 
 // A whole number that double may not hold.

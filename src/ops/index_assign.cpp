@@ -143,14 +143,19 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
 
 namespace {
 
-// The places, row by row, where a mask is true: an index for each of its dimensions. How many there
-// are depends on the values: they are asked for.
-std::vector<Tensor> places_of(const Tensor& mask, const Tensor& x, int first) {
+void check_mask(const Tensor& mask, const Tensor& x, int first) {
   const Shape& shape = mask.shape();
   bool fits = shape.rank() > 0 && first + shape.rank() <= x.ndim();
   for (int d = 0; fits && d < shape.rank(); ++d) fits = shape[d] == x.shape()[first + d];
   LILITH_CHECK(fits, "index: a mask {} for {} at dimension {}; need a mask of x's sizes there",
                mask.aval().str(), x.aval().str(), first);
+}
+
+// The places, row by row, where a mask is true: an index for each of its dimensions. How many there
+// are depends on the values: they are asked for.
+std::vector<Tensor> places_of(const Tensor& mask, const Tensor& x, int first) {
+  check_mask(mask, x, first);
+  const Shape& shape = mask.shape();
   const auto values = asked_values<bool>("index", mask);
   std::vector<std::vector<I>> places(shape.size());
   for (I i = 0; i < mask.numel(); ++i) {
@@ -227,6 +232,74 @@ Tensor Tensor::index(const std::vector<TensorIndex>& items, SourceLocation loc) 
   return dims.empty() ? x : pick(x, dims, indices);
 }
 
+namespace {
+
+// x where none of the ranges (one a dimension) reaches; elsewhere src, of the ranges' sizes, in its
+// place, or added.
+Tensor put_in_ranges(const Tensor& x, const std::vector<SliceRange>& ranges, const Tensor& src,
+                     bool accumulate) {
+  Ints lo(ranges.size(), 0), hi = lo, interior = lo;
+  Tensor here;
+  for (int d = 0; d < x.ndim(); ++d) {
+    const auto k = static_cast<std::size_t>(d);
+    const SliceRange& r = ranges[k];
+    if (r.count() == 0) return x;
+    if (r.count() == x.shape()[d]) continue;
+    const I reach = (r.count() - 1) * r.step + 1;
+    lo[k] = r.from;
+    hi[k] = x.shape()[d] - r.from - reach;
+    interior[k] = r.step - 1;
+    const Tensor at = make_iota(x.shape(), d, DType::I64, x.device());
+    Tensor in = logical_and(compare("ge", at, static_cast<double>(r.from)),
+                            compare("lt", at, static_cast<double>(r.from + reach)));
+    if (r.step > 1 && r.count() > 1) {
+      const Tensor offset = shift(at, static_cast<double>(-r.from));
+      in = logical_and(in, compare("eq", remainder(offset, r.step), 0));
+    }
+    here = here.defined() ? logical_and(here, in) : in;
+  }
+  const Tensor spread = here.defined() ? make_pad(src, lo, hi, interior, 0) : src;
+  const Tensor value = accumulate ? add(x, spread) : spread;
+  return here.defined() ? make_select(here, value, x) : value;
+}
+
+// x with x[items] = values, where no item is a tensor: the part is a range of each dimension.
+Tensor put_in_part(const Tensor& x, const std::vector<TensorIndex>& items, const Arg& values,
+                   bool accumulate) {
+  using Kind = TensorIndex::Kind;
+  const Shape part = x.index(items).shape();  // checks the items
+  std::vector<SliceRange> ranges;
+  int named = 0;
+  for (const TensorIndex& item : items) named += dims_of(item);
+  const auto whole = [&] {
+    const I n = x.shape()[static_cast<int>(ranges.size())];
+    ranges.emplace_back(0, n, 1, n);
+  };
+  for (const TensorIndex& item : items) {
+    const I n = dims_of(item) == 0 ? 0 : x.shape()[static_cast<int>(ranges.size())];
+    if (item.kind == Kind::Integer) {
+      const I i = from_end(item.integer, n);
+      ranges.emplace_back(i, i + 1, 1, n);
+    } else if (item.kind == Kind::Slice) {
+      ranges.emplace_back(item.slice.start, item.slice.stop, item.slice.step, n);
+    } else if (item.kind == Kind::Ellipsis) {
+      for (int d = named; d < x.ndim(); ++d) whole();
+    }
+  }
+  while (std::ssize(ranges) < x.ndim()) whole();
+  Tensor source = values.tensor(x.dtype());
+  // As in PyTorch, leading dimensions of 1 are no obstacle.
+  while (source.ndim() > part.rank() && source.shape()[0] == 1) source = lilith::squeeze(source, 0);
+  source = make_cast(source, x.dtype()).to(x.device());
+  Shape sizes = x.shape();
+  for (int d = 0; d < x.ndim(); ++d) sizes[d] = ranges[static_cast<std::size_t>(d)].count();
+  return put_in_ranges(x, ranges,
+                       make_reshape(broadcast_into("index_put", "values", source, part), sizes),
+                       accumulate);
+}
+
+}  // namespace
+
 Tensor ops::put_at(const Arg& target, const std::vector<TensorIndex>& items, const Arg& values,
                    bool accumulate) {
   using Kind = TensorIndex::Kind;
@@ -237,12 +310,22 @@ Tensor ops::put_at(const Arg& target, const std::vector<TensorIndex>& items, con
       indices.push_back(item.tensor);
   if (!items.empty() && indices.size() == items.size())
     return lilith::index_put(x, indices, values, accumulate);
+  const auto is_tensor = [](const TensorIndex& item) { return item.kind == Kind::Tensor; };
+  if (std::ranges::none_of(items, is_tensor) && !(accumulate && x.dtype() == DType::Bool))
+    return put_in_part(x, items, values, accumulate);
   const bool one_mask = items.size() == 1 && items[0].kind == Kind::Tensor;
   if (one_mask && !accumulate && (values.is_scalar() || values.tensor().numel() == 1)) {
     Tensor mask = items[0].tensor;
+    check_mask(mask, x, 0);
     while (mask.ndim() < x.ndim()) mask = lilith::unsqueeze(mask, -1);
     const Tensor value = make_cast(make_reshape(values.tensor(x.dtype()), {}), x.dtype());
     return where(mask, value, x);
+  }
+  int named = 0, at = 0;
+  for (const TensorIndex& item : items) named += dims_of(item);
+  for (const TensorIndex& item : items) {
+    if (is_tensor(item) && item.tensor.dtype() == DType::Bool) check_mask(item.tensor, x, at);
+    at += item.kind == Kind::Ellipsis ? std::max(0, x.ndim() - named) : dims_of(item);
   }
   const Tensor places = arange(x.numel(), {.device = x.device()}).view(x.shape()).index(items);
   const Tensor source = make_cast(values.tensor(x.dtype()), x.dtype()).to(x.device());
@@ -261,22 +344,10 @@ Tensor slice_update(const Arg& x, const Tensor& src, Dim dim, Int start, Int end
   LILITH_CHECK(src.shape() == expected,
                "slice_update: src is {}; need shape {} for [{}:{}:{}] of {}", src.aval().str(),
                expected.str(), r.from, r.to, r.step, t.aval().str());
-  if (expected[d] == 0) return t;
-  Ints lo(t.shape().size(), 0), hi = lo, interior = lo;
-  const auto k = static_cast<std::size_t>(d);
-  const I reach = (expected[d] - 1) * r.step + 1;
-  lo[k] = r.from;
-  hi[k] = t.shape()[d] - r.from - reach;
-  interior[k] = r.step - 1;
-  const Tensor spread = make_pad(make_cast(src, t.dtype()), lo, hi, interior, 0);
-  const Tensor at = make_iota(t.shape(), d, DType::I64, t.device());
-  Tensor here = logical_and(compare("ge", at, static_cast<double>(r.from)),
-                            compare("lt", at, static_cast<double>(r.from + reach)));
-  if (r.step > 1) {
-    const Tensor offset = shift(at, static_cast<double>(-r.from));
-    here = logical_and(here, compare("eq", remainder(offset, r.step), 0));
-  }
-  return make_select(here, spread, t);
+  std::vector<SliceRange> ranges;
+  for (const I n : t.shape()) ranges.emplace_back(0, n, 1, n);
+  ranges[static_cast<std::size_t>(d)] = r;
+  return put_in_ranges(t, ranges, make_cast(src, t.dtype()), false);
 }
 
 Tensor index_put(const Arg& x, const std::vector<Tensor>& indices, const Arg& values,

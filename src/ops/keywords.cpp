@@ -7,7 +7,10 @@ namespace lilith {
 namespace {
 
 double correction_of(const VarKeywords& k) {
-  return k.unbiased ? (*k.unbiased ? 1.0 : 0.0) : static_cast<double>(k.correction);
+  LILITH_CHECK(!k.unbiased || !k.correction,
+               "var: unbiased is {} and correction is {}; need one of them", *k.unbiased,
+               static_cast<double>(*k.correction));
+  return k.unbiased ? (*k.unbiased ? 1.0 : 0.0) : static_cast<double>(k.correction.value_or(1));
 }
 template <class Keywords>
 Dim one_dim(const char* op, const Keywords& k) {

@@ -11,7 +11,8 @@ namespace lilith {
 using namespace ops;
 using I = std::int64_t;
 
-Padding::Padding(const char* mode) {
+Padding::Padding(const char* mode, std::source_location loc) {
+  const LocScope scope(loc, nullptr);
   const std::string_view m = mode;
   LILITH_CHECK(m == "same" || m == "valid", "padding: '{}'; need sizes, \"same\" or \"valid\"", m);
   same_ = m == "same";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <numbers>
 #include <random>
@@ -187,6 +188,18 @@ Tensor wide_below(const Shape& shape, U64 range, Device device) {
   return add(add(mul(x1, r1), high_half(cross)), add(high_half(other), high_half(carry)));
 }
 
+// What a dtype holds of the numbers low to high - 1, which a conversion would wrap or cut.
+void check_held(I low, I high, DType dtype) {
+  if (dtype > DType::F64) return;
+  constexpr double kMost[] = {1,      255,   127,     32767,   0x1p31 - 1,
+                              0x1p63, 65504, 0x1p128, 0x1p128, std::numeric_limits<double>::max()};
+  constexpr bool kSigned[] = {false, false, true, true, true, true, true, true, true, true};
+  const auto d = static_cast<std::size_t>(dtype);
+  const double least = !kSigned[d] ? 0 : is_floating(dtype) ? -kMost[d] : -kMost[d] - 1;
+  LILITH_CHECK(static_cast<double>(low) >= least && static_cast<double>(high - 1) <= kMost[d],
+               "randint: [{}, {}) of {}; need numbers that it holds", low, high, name(dtype));
+}
+
 std::vector<I> host_ranks(I key, I n) {
   std::vector<std::int32_t> words(static_cast<std::size_t>(n));
   for (I k = 0; k < n; ++k) {
@@ -240,10 +253,9 @@ GeneratorScope::GeneratorScope(const std::optional<RandomGenerator>& generator) 
 GeneratorScope::~GeneratorScope() { chosen = outer_; }
 const RandomGenerator* current_generator() { return chosen; }
 
-I take_host_key() { return draw_key(chosen ? *chosen : process_generator()); }
 I take_host_key(const std::optional<RandomGenerator>& generator) {
-  const GeneratorScope scope(generator);
-  return take_host_key();
+  if (generator) return draw_key(*generator);
+  return draw_key(chosen ? *chosen : process_generator());
 }
 
 Tensor next_key() {
@@ -303,6 +315,7 @@ Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& op
   LocScope scope(loc);
   LILITH_CHECK(low < high, "randint: [{}, {}); need low < high", low, high);
   check_factory("randint", shape, {.dtype = options.dtype, .device = options.device});
+  check_held(low, high, options.dtype);
   const GeneratorScope chosen_here(options.generator);
   const U64 range = static_cast<U64>(high) - static_cast<U64>(low);
   const Tensor first = make_integer(shape, low, options.device);
@@ -360,7 +373,11 @@ Tensor bernoulli(const Arg& p, const std::optional<RandomGenerator>& generator) 
 }
 Tensor bernoulli(const Arg& x, Real p, const std::optional<RandomGenerator>& generator) {
   LocScope scope(x.loc());
-  return bernoulli(full_like(x, static_cast<double>(p)), generator);
+  LILITH_CHECK(p >= 0 && p <= 1, "bernoulli: p is {}; need 0 <= p <= 1", p);
+  const GeneratorScope chosen_here(generator);
+  const Tensor t = x.tensor();
+  const DType work = work_type(t.dtype());
+  return make_cast(coin(t.shape(), make_full(t.shape(), p, work, t.device())), t.dtype());
 }
 Tensor normal(const Arg& mean) {
   LocScope scope(mean.loc());

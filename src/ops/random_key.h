@@ -48,8 +48,8 @@ class KeyScope {
 Tensor fold_in(const Tensor& key, std::int64_t data);
 Tensor fold_in(const Tensor& key, const Tensor& data);
 std::int64_t fold_in(std::int64_t key, std::int64_t data);
-/// The key that a generator hands out next (none: current_generator()); advances it.
-std::int64_t take_host_key();
-std::int64_t take_host_key(const std::optional<RandomGenerator>& generator);
+/// The key that a generator hands out next (none: current_generator(), else the process's);
+/// advances it.
+std::int64_t take_host_key(const std::optional<RandomGenerator>& generator = {});
 
 }  // namespace lilith::ops

@@ -120,18 +120,23 @@ Tensor general_cosine(Int n, const std::vector<double>& a, bool sym, const Tenso
 }
 Tensor general_hamming(Int n, Real alpha, bool sym, const TensorOptions& options,
                        SourceLocation loc) {
+  LocScope scope(loc);
   return general_cosine(n, {alpha, 1 - alpha}, sym, options, loc);
 }
 Tensor hamming(Int n, bool sym, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
   return general_cosine(n, {0.54, 0.46}, sym, options, loc);
 }
 Tensor hann(Int n, bool sym, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
   return general_cosine(n, {0.5, 0.5}, sym, options, loc);
 }
 Tensor blackman(Int n, bool sym, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
   return general_cosine(n, {0.42, 0.5, 0.08}, sym, options, loc);
 }
 Tensor nuttall(Int n, bool sym, const TensorOptions& options, SourceLocation loc) {
+  LocScope scope(loc);
   return general_cosine(n, {0.3635819, 0.4891775, 0.1365995, 0.0106411}, sym, options, loc);
 }
 

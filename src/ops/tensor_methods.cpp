@@ -196,7 +196,7 @@ Tensor& Tensor::index_put_(const std::vector<TensorIndex>& items, const Arg& val
 }
 Tensor& Tensor::random_(Int from, Int to, SourceLocation loc) & {
   LocScope scope(loc);
-  return set(*this, randint(from, to, shape(), {.dtype = kInt64, .device = device()}).to(dtype()));
+  return set(*this, randint(from, to, shape(), {.dtype = dtype(), .device = device()}));
 }
 Tensor& Tensor::random_(Int to, SourceLocation loc) & { return random_(0, to, loc); }
 Tensor& Tensor::fill_diagonal_(const Arg& value) & {

@@ -54,6 +54,27 @@ TEST(IndexErrors, Lists) {
                     "index_put: index 4 is out of range; need -4 <= index < 4");
 }
 
+TEST(IndexErrors, PartsThatAreSet) {
+  Tensor x = rand({3, 4});
+  const std::string mask =
+      "index_put_: a mask bool[4] for f32[3,4] at dimension 0; need a mask of "
+      "x's sizes there";
+  const Tensor four = tensor({true, false, true, true});
+  EXPECT_ERROR_HERE(x.index_put_({four}, 1), mask);
+  EXPECT_ERROR_HERE(x.index_put_({four}, rand({4, 4})), mask);
+  EXPECT_ERROR_HERE(x.index_put_({ones({3, 4, 1}, kBool)}, 1),
+                    "index_put_: a mask bool[3,4,1] for f32[3,4] at dimension 0; need a mask of "
+                    "x's sizes there");
+  EXPECT_ERROR_HERE(x.index_put_({Slice(), 4}, 1),
+                    "index_put_: index 4 of dimension 1 of f32[3,4] is out of range; need -4 <= "
+                    "index < 4");
+  EXPECT_ERROR_HERE(x.index_put({0}, rand({3})),
+                    "index_put: values is f32[3]; need a shape that broadcasts to [4]");
+  EXPECT_ERROR_HERE(x.index_put({0, 0, 0}, 1),
+                    "index_put: 3 items and 0 Ellipsis for f32[3,4]; need at most one item a "
+                    "dimension and one Ellipsis");
+}
+
 TEST(IndexErrors, AtTheEndsOfTheRange) {
   const Tensor x = arange(6).reshape({3, 2});
   EXPECT_EQ(x.index({tensor({-3, 2}), tensor({-2, 1})}).to_vector<std::int64_t>(),

@@ -65,6 +65,34 @@ TEST(LinalgErrors, ShapesAreCheckedAtOnce) {
                     "matrix_norm: ord is 3; need 1, -1, 2, -2, inf, -inf, fro or nuc");
 }
 
+// LAPACK trusts pivots, and reads and writes where they point.
+TEST(LinalgErrors, PivotsOfLdlSolve) {
+  const Tensor LD = eye(3), b = ones({3, 1});
+  EXPECT_ERROR_HERE(eval(linalg::ldl_solve(LD, tensor({1, 4, 3}), b)),
+                    "ldl_solve: pivot 1 is 4; need a row from 1 to 3, or its negative in a block "
+                    "of two");
+  EXPECT_ERROR_HERE(eval(linalg::ldl_solve(LD, tensor({0, 2, 3}), b)),
+                    "ldl_solve: pivot 0 is 0; need a row from 1 to 3, or its negative in a block "
+                    "of two");
+  EXPECT_ERROR_HERE(
+      eval(linalg::ldl_solve(
+          LD, tensor({std::int64_t{1}, (std::int64_t{1} << 32) + 2, std::int64_t{3}}), b)),
+      "ldl_solve: pivot 1 is 4294967298; need a row from 1 to 3, or its negative in "
+      "a block of two");
+  EXPECT_ERROR_HERE(eval(linalg::ldl_solve(LD, tensor({1, 2, -3}), b)),
+                    "ldl_solve: pivot 2 is -3, and the last; need negative ones in pairs of equal "
+                    "numbers");
+  EXPECT_ERROR_HERE(eval(linalg::ldl_solve(stack({LD, LD}), tensor({{1, 2, 3}, {1, -2, -3}}), b)),
+                    "ldl_solve: (batch element 1) pivot 1 is -2, and the next -3; need negative "
+                    "ones in pairs of equal numbers");
+  EXPECT_ERROR_HERE(linalg::ldl_solve(LD, tensor({1, 2}), b),
+                    "ldl_solve: pivots i64[2] of LD f32[3,3]; need a whole number for each row");
+  EXPECT_ERROR_HERE(eval(linalg::ldl_factor(zeros({2, 2})).LD),
+                    "ldl_factor: the diagonal block 1 of D is zero: the input matrix is singular");
+  EXPECT_ERROR_HERE(linalg::ldl_factor(ones({2, 3})),
+                    "ldl_factor: got f32[2,3]; need square matrices [..., M, M]");
+}
+
 TEST(FftErrors, ComplexValuesArePairs) {
   EXPECT_ERROR_HERE(fft::fft(ones({8})),
                     "fft: got f32[8]; need complex values [..., n, 2], as view_as_real shows them "

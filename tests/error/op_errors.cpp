@@ -59,7 +59,7 @@ TEST(OpErrors, Convolutions) {
                     "conv2d: padding \"same\" with stride 2; need stride 1");
   EXPECT_ERROR_HERE(conv2d(of({1, 3, 8, 8}), of({4, 3, 3, 3}), {}, 0),
                     "conv2d: stride 0, dilation 1; need both >= 1");
-  EXPECT_ERROR(Padding("some"), "padding: 'some'; need sizes, \"same\" or \"valid\"");
+  EXPECT_ERROR_HERE(Padding("some"), "padding: 'some'; need sizes, \"same\" or \"valid\"");
   EXPECT_ERROR_HERE(linear(of({2, 3}), of({5, 4})),
                     "linear: x f32[2,3] has 3 features, weight f32[5,4] wants 4");
   EXPECT_ERROR_HERE(linear(of({2, 3}), of({5, 3}), of({4})), "linear: bias is f32[4]; need [5]");

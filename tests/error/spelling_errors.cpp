@@ -1,5 +1,7 @@
+#include "lilith/autocast.h"
 #include "lilith/compile.h"
 #include "lilith/functional.h"
+#include "lilith/tune.h"
 #include "support/expect_error.h"
 
 // What PyTorch's spellings say where they cannot be served.
@@ -40,6 +42,63 @@ TEST(SpellingErrors, Methods) {
                     "add_: i64[2] would become f32[2]; convert it first with x.to(dtype)");
   EXPECT_ERROR_HERE(x.uniform_(1, 0), "uniform_: from 1 to 0; need from <= to");
   EXPECT_ERROR_HERE(zeros(2, -3), "zeros: shape [2,-3]; need sizes >= 0");
+}
+
+TEST(SpellingErrors, Keywords) {
+  const Tensor x = rand({2, 3});
+  EXPECT_ERROR_HERE(x.std({.unbiased = true, .correction = 1}),
+                    "std: unbiased is true and correction is 1; need one of them");
+  EXPECT_ERROR_HERE(var(x, {.dim = 1, .unbiased = false, .correction = 0}),
+                    "var: unbiased is false and correction is 0; need one of them");
+  EXPECT_ERROR_HERE(x.softmax({.dtype = kFloat64}), "softmax: .dim is missing; need the dimension");
+  EXPECT_ERROR_HERE(x.sum(1, {.dim = 0}), "sum: the dimension is given twice");
+  EXPECT_ERROR_HERE(nonzero(x, {.as_tuple = false}),
+                    "nonzero: as_tuple = false; that is nonzero(x)");
+  EXPECT_ERROR_HERE(Adam(1e-3, {.lr = 1e-2}), "lr is given twice, in its place and by name");
+  EXPECT_ERROR_HERE(conv2d(zeros({1, 2, 4, 4}), zeros({3, 2, 3, 3}), {.padding = "sam"}),
+                    "padding: 'sam'; need sizes, \"same\" or \"valid\"");
+  EXPECT_ERROR_HERE(Conv2d(2, 3, 3, {.padding = "sam"}),
+                    "padding: 'sam'; need sizes, \"same\" or \"valid\"");
+  EXPECT_ERROR_HERE(range(0, 1, 0),
+                    "range: from 0 to 1 in steps of 0; need finite bounds and a step other than 0");
+  EXPECT_ERROR_HERE(range(0, 1, -1),
+                    "range: from 0 to 1 in steps of -1; need the end on the step's side");
+}
+
+TEST(SpellingErrors, WordsOfDevicesInMixedPrecision) {
+  const auto text = [](const char* op, const char* word) {
+    return fmt::format(
+        "{}: \"{}\" is no device; need a word like \"cpu\", \"cuda\" or \"opencl:0\", and a dtype "
+        "as "
+        "it is (kFloat16)",
+        op, word);
+  };
+  EXPECT_ERROR_HERE(autocast("float16", kFloat16, [] {}), text("autocast", "float16"));
+  EXPECT_ERROR_HERE(GradScaler("float16"), text("GradScaler", "float16"));
+  EXPECT_EQ(autocast("cuda", kFloat16, [] { return autocast_dtype(); }), kFloat16);
+  EXPECT_EQ(GradScaler("cuda:1").get_scale(), 65536);
+}
+
+TEST(SpellingErrors, Draws) {
+  Tensor bytes = zeros({4}, kUInt8), half = zeros({2}, kFloat16);
+  EXPECT_ERROR_HERE(bytes.random_(0, 300), "random_: [0, 300) of u8; need numbers that it holds");
+  EXPECT_ERROR_HERE(bytes.random_(-1, 3), "random_: [-1, 3) of u8; need numbers that it holds");
+  EXPECT_ERROR_HERE(half.random_(100000),
+                    "random_: [0, 100000) of f16; need numbers that it holds");
+  EXPECT_ERROR_HERE(randint(0, 200, {2}, kInt8),
+                    "randint: [0, 200) of i8; need numbers that it holds");
+  EXPECT_ERROR_HERE(bernoulli(bytes, 1.5), "bernoulli: p is 1.5; need 0 <= p <= 1");
+  bytes.random_(255, 256);
+  EXPECT_EQ(bytes.to_vector<std::uint8_t>(), std::vector<std::uint8_t>(4, 255));
+  EXPECT_NO_THROW(randint(-128, 128, {2}, kInt8));
+  EXPECT_NO_THROW(randint(0, 2, {2}, kBool));
+}
+
+TEST(SpellingErrors, Tune) {
+  const auto f = compile([](const Tensor& v) { return v * 2; });
+  const std::string text = "tune: it runs the function, which a trace or a grad cannot wait for";
+  const auto traced = [&](const Tensor& x) { return tune(f, x), x; };
+  EXPECT_TRUE(testing::error_text([&] { compile(traced)(ones({2})); }).starts_with(text));
 }
 
 TEST(SpellingErrors, ValuesAskedForInATrace) {

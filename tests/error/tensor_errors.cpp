@@ -45,6 +45,16 @@ TEST(TensorErrors, HostType) {
                     "data<double>: the tensor is i64[2]; need data<int64_t>, or x.to(dtype) first");
 }
 
+// A wider dtype holds each value; u8 holds no negative one.
+TEST(TensorErrors, VectorsOfAWiderType) {
+  const Tensor bytes = tensor({-1, 2}, kInt8);
+  EXPECT_ERROR_HERE(bytes.to_vector<std::uint8_t>(),
+                    "data<uint8_t>: the tensor is i8[2]; need data<int8_t>, or x.to(dtype) first");
+  EXPECT_ERROR_HERE(tensor({1}, kUInt8).to_vector<std::int8_t>(),
+                    "data<int8_t>: the tensor is u8[1]; need data<uint8_t>, or x.to(dtype) first");
+  EXPECT_EQ(bytes.to_vector<std::int16_t>(), (std::vector<std::int16_t>{-1, 2}));
+}
+
 TEST(TensorErrors, Traced) {
   const Tensor t = ir::make_parameter({{}, DType::F32, {}}, 0, "x");
   EXPECT_ERROR_HERE(t.item<float>(),
@@ -73,6 +83,38 @@ std::string absence(const std::string& kind, int index) {
 }
 
 TEST(DeviceErrors, Absent) { EXPECT_ERROR_HERE(cuda(99), "cuda(99): " + absence("cuda", 99)); }
+
+// PyTorch's number alone is a CUDA device.
+TEST(DeviceErrors, ANumberIsACudaDevice) {
+  const Tensor x = ones({2});
+  EXPECT_ERROR_HERE(x.to(99), "cuda(99): " + absence("cuda", 99));
+  EXPECT_ERROR_HERE(Device(-1), "cuda(-1): " + absence("cuda", -1));
+  if (device_kinds()[1].count == 0) {
+    EXPECT_ERROR_HERE(x.to(0), "cuda(0): " + absence("cuda", 0));
+    EXPECT_ERROR_HERE(zeros({2}, {.device = 0}), "cuda(0): " + absence("cuda", 0));
+  } else {
+    EXPECT_EQ(x.to(0).device(), cuda(0));
+  }
+  static_assert(!std::is_constructible_v<Device, bool> && !std::is_convertible_v<bool, Device>);
+  static_assert(!std::is_constructible_v<Device, std::nullptr_t>);
+  const char* none = nullptr;
+  EXPECT_ERROR_HERE(Device(none),
+                    "device: the word is a null pointer; need one like \"cpu\" or \"cuda:0\"");
+}
+
+TEST(DeviceErrors, TwoDevices) {
+  const Device other{Device::Kind::OpenCl, 200};
+  const std::string text = "device: two are given, cpu and opencl:200; need one";
+  EXPECT_ERROR_HERE(ones({2}, "cpu", other), text);
+  EXPECT_ERROR_HERE(ones({2}, cpu(), other), text);
+  EXPECT_ERROR_HERE(arange(5, "cpu", other), text);
+  EXPECT_ERROR_HERE(arange(5, cpu(), other), text);
+  EXPECT_ERROR_HERE(tensor({1, 2}, "cpu", other), text);
+  EXPECT_ERROR_HERE(ones({2}, TensorOptions{.device = other}, cpu()),
+                    "device: two are given, opencl:200 and cpu; need one");
+  EXPECT_EQ(ones({2}, "cpu", cpu()).device(), cpu());
+  EXPECT_EQ(ones({2}, "int64", cpu()).dtype(), kInt64);
+}
 
 TEST(DeviceErrors, FactoriesOnAnAbsentDevice) {
   const Device absent{Device::Kind::OpenCl, 200};

@@ -126,12 +126,17 @@ std::vector<Case> factor_cases() {
        }},
       {"ldl_factor",
        {kMatrix},
-       [](const Ts& x) { return linalg::ldl_factor(symmetric(x[0])).LD.isfinite(); }},
+       [](const Ts& x) {
+         const Tensor a = symmetric(x[0]), one = one_like(a);
+         const auto [LD, pivots] = linalg::ldl_factor(a);
+         return isclose(matmul(a, linalg::ldl_solve(LD, pivots, one)), one, 1e-3, 1e-3);
+       }},
       {"ldl_solve",
        {kMatrix, {{3, 2}}},
        [](const Ts& x) {
-         const auto [LD, pivots] = linalg::ldl_factor(symmetric(x[0]));
-         return linalg::ldl_solve(LD, pivots, wide(x[1])).isfinite();
+         const Tensor a = symmetric(x[0]), b = wide(x[1]);
+         const auto [LD, pivots] = linalg::ldl_factor(a);
+         return isclose(matmul(a, linalg::ldl_solve(LD, pivots, b)), b, 1e-3, 1e-3);
        }},
   };
 }

@@ -115,6 +115,11 @@ TEST(Random, BernoulliFollowsItsProbabilities) {
   manual_seed(0);
   EXPECT_EQ(wide(bernoulli(tensor({0.0f, 1.0f}))), (std::vector<double>{0, 1}));
   EXPECT_NEAR(mean_of(wide(bernoulli(full({20000}, 0.25)))), 0.25, 0.01);
+  // One probability for a tensor of whole numbers, which has none of its own.
+  const Tensor whole = bernoulli(zeros({20000}, kInt64), 0.25);
+  EXPECT_EQ(whole.dtype(), kInt64);
+  EXPECT_NEAR(mean_of(wide(whole.to(kFloat64))), 0.25, 0.01);
+  EXPECT_NEAR(mean_of(wide(bernoulli(zeros({20000}, kBFloat16), 0.3).to(kFloat64))), 0.3, 0.01);
 }
 
 }  // namespace

@@ -50,6 +50,19 @@ TEST(TorchRules, AllAndAnyOverSeveralDimensions) {
   EXPECT_EQ(any(x, {0, 1}, true).shape(), (Shape{1, 1, 2}));
 }
 
+// torch.range has its end where the steps meet it: floor((end - start) / step) + 1 numbers.
+TEST(TorchRules, RangeEndsWhereItsStepsDo) {
+  const auto numbers = [](const Tensor& t) { return t.to_vector<float>(); };
+  using Floats = std::vector<float>;
+  EXPECT_EQ(numbers(range(0, 1.8)), (Floats{0, 1}));
+  EXPECT_EQ(numbers(range(0, 2)), (Floats{0, 1, 2}));
+  EXPECT_EQ(numbers(range(1, -2, -1.5)), (Floats{1, -0.5, -2}));
+  EXPECT_EQ(numbers(range(1, -1.9, -1.5)), (Floats{1, -0.5}));
+  EXPECT_EQ(range(0, 1, 0.1).numel(), 11);
+  EXPECT_EQ(range(0, 0.3, 0.1).numel(), 3);  // 0.3 / 0.1 is below 3
+  EXPECT_EQ(numbers(range(4, 4)), (Floats{4}));
+}
+
 TEST(TorchRules, IndicesFromTheEndMasksAndNone) {
   const Tensor x = f64({1, 2, 3});
   EXPECT_EQ(doubles(take_along_dim(x, i64({-1, 0}), 0)), (Doubles{3, 1}));

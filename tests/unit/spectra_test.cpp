@@ -94,6 +94,50 @@ TEST(Ldl, SolvesIndefiniteSystems) {
   EXPECT_THROW(linalg::ldl_solve(LD, pivots.slice(1, 0, 4), b), Error);
 }
 
+// P_0 L_0 P_1 L_1 … D, and the same from the right: what LAPACK's sytrf says of its lower triangle.
+std::vector<double> product_of(const std::vector<double>& ld, const std::vector<int>& pivots) {
+  const auto n = static_cast<int>(pivots.size());
+  const auto at = [n](int r, int c) { return static_cast<std::size_t>(r * n + c); };
+  std::vector<double> m(ld.size(), 0);
+  std::vector<std::pair<int, int>> blocks;  // the first row, how many
+  for (int k = 0; k < n; k += blocks.back().second) {
+    blocks.emplace_back(k, pivots[static_cast<std::size_t>(k)] > 0 ? 1 : 2);
+    m[at(k, k)] = ld[at(k, k)];
+    if (blocks.back().second == 1) continue;
+    m[at(k + 1, k + 1)] = ld[at(k + 1, k + 1)];
+    m[at(k, k + 1)] = m[at(k + 1, k)] = ld[at(k + 1, k)];
+  }
+  for (; !blocks.empty(); blocks.pop_back()) {
+    const auto [k, size] = blocks.back();
+    for (const bool columns : {false, true}) {
+      const auto cell = [&](int r, int c) -> double& { return m[columns ? at(c, r) : at(r, c)]; };
+      for (int r = k + size; r < n; ++r)
+        for (int from = k; from < k + size; ++from)
+          for (int c = 0; c < n; ++c) cell(r, c) += ld[at(r, from)] * cell(from, c);
+      const int swapped = std::abs(pivots[static_cast<std::size_t>(k)]) - 1;
+      for (int c = 0; c < n; ++c) std::swap(cell(k + size - 1, c), cell(swapped, c));
+    }
+  }
+  return m;
+}
+
+TEST(Ldl, TheFactorsMultiplyToTheMatrix) {
+  manual_seed(11);
+  bool has_block = false, has_swap = false;
+  for (int trial = 0; trial < 20; ++trial) {
+    const Tensor x = randn({6, 6}, kWide), a = x + x.t();
+    const auto [LD, pivots] = linalg::ldl_factor(a);
+    const auto swaps = pivots.to_vector<int>();
+    const auto rebuilt = product_of(LD.to_vector<double>(), swaps), want = a.to_vector<double>();
+    for (std::size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(rebuilt[i], want[i], 1e-12);
+    for (std::size_t k = 0; k < swaps.size(); ++k) {
+      has_block |= swaps[k] < 0;
+      has_swap |= swaps[k] > 0 && swaps[k] != static_cast<int>(k) + 1;
+    }
+  }
+  EXPECT_TRUE(has_block && has_swap);
+}
+
 TEST(Ldl, SingularOnesSaySo) {
   const Tensor a = zeros({2, 3, 3}, kWide);
   EXPECT_EQ(linalg::ldl_factor_ex(a).info.to_vector<int>(), (std::vector<int>{1, 1}));

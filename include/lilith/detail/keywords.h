@@ -43,8 +43,8 @@ struct DimKeywords {
 struct VarKeywords {
   detail::Named named = {};
   IntList dim = {};
-  std::optional<bool> unbiased = {};  // correction 1 or 0
-  Real correction = 1;
+  std::optional<bool> unbiased = {};    // correction 1 or 0
+  std::optional<Real> correction = {};  // 1; Error beside unbiased
   bool keepdim = false;
 };
 struct NormKeywords {

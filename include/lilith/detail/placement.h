@@ -28,7 +28,7 @@ struct ValueOptions {
 namespace detail {
 
 template <class T>
-concept Word = std::convertible_to<const T&, std::string_view>;
+concept Word = std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
 /// What stands in the place of options, as in PyTorch: a dtype, a device, or the word for one.
 template <class T>
 concept Placement =
@@ -49,12 +49,21 @@ inline TensorOptions with(TensorOptions options, Device device, Loc) {
   return options;
 }
 inline TensorOptions with(const TensorOptions&, const TensorOptions& given, Loc) { return given; }
-/// What a word says, and nothing of the other.
+/// What a word says, and nothing of the other. Error for a word of a device beside another one.
 ValueOptions options_of_word(std::string_view word, const std::optional<Device>& device, Loc loc);
+/// The first. Error where the second is another.
+Device one_device(Device first, const std::optional<Device>& second, Loc loc);
 template <Placement P>
 TensorOptions placed(DType usual, const P& what, const std::optional<Device>& device, Loc loc) {
-  const TensorOptions o = with(TensorOptions{.dtype = usual}, what, loc);
-  return device ? with(o, *device, loc) : o;
+  if constexpr (Word<P>) {
+    const ValueOptions o = options_of_word(what, device, loc);
+    return {.dtype = o.dtype.value_or(usual), .device = o.device};
+  } else {
+    TensorOptions o = with(TensorOptions{.dtype = usual}, what, loc);
+    const bool has_one = std::same_as<P, Device> || o.device != Device();
+    o.device = one_device(has_one ? o.device : device.value_or(Device()), device, loc);
+    return o;
+  }
 }
 inline TensorOptions placed(DType usual, const ValueOptions& o) {
   return {.dtype = o.dtype.value_or(usual), .device = o.device};

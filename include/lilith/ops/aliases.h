@@ -134,10 +134,9 @@ Tensor chain_matmul(const Arg& a, const T&... others) {
   const LocScope scope(a.loc());
   return chain_matmul(std::vector<Tensor>{a.tensor(), others...});
 }
-/// start, start + step, … up to end itself, f32. Ref: torch.range
-inline Tensor range(Real start, Real end, Real step = 1) {
-  return arange(static_cast<double>(start), end + step / 2, static_cast<double>(step));
-}
+/// start, start + step, … and end itself where they meet it, f32: floor((end - start) / step) + 1
+/// numbers. Errors: step 0, an end that is not on its side, not finite. Ref: torch.range
+Tensor range(Real start, Real end, Real step = 1, SourceLocation loc = SourceLocation::current());
 /// Of a tensor its dtype's, as PyTorch has them. Ref: torch.is_floating_point
 inline bool is_floating_point(const Tensor& x) { return is_floating(x.dtype()); }
 /// The number of its elements. Ref: torch.numel

@@ -22,18 +22,14 @@ Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<vo
 /// What a dtype, a device or a word for one says, with the line of `at`.
 template <Placement P>
 ValueOptions value_options(const Arg& at, const P& what, const std::optional<Device>& device) {
-  std::optional<DType> dtype;
-  Device place = device.value_or(Device());
-  if constexpr (std::same_as<P, DType>) {
-    dtype = what;
-  } else if constexpr (std::same_as<P, Device>) {
-    place = what;
-  } else if constexpr (std::same_as<P, TensorOptions>) {
-    return {what.dtype, what.device};
-  } else {
+  if constexpr (std::same_as<P, Device>) {
+    return {std::nullopt, one_device(what, device, at.loc())};
+  } else if constexpr (Word<P>) {
     return options_of_word(what, device, at.loc());
+  } else {
+    const TensorOptions o = placed(DType::F32, what, device, at.loc());
+    return {o.dtype, o.device};
   }
-  return {dtype, place};
 }
 
 /// Numbers written in braces: bool stays bool, integers are i64, floating literals f32.

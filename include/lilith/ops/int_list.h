@@ -2,6 +2,7 @@
 #include <concepts>
 #include <cstdint>
 #include <optional>
+#include <source_location>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -84,7 +85,7 @@ class Padding {
     requires std::same_as<List, IntList> || std::same_as<List, std::vector<std::int64_t>>
   Padding(const List& values) : amount_(values) {}
   /// "same" or "valid"; Error for any other word.
-  Padding(const char* mode);
+  Padding(const char* mode, std::source_location loc = std::source_location::current());
 
   bool operator==(const Padding&) const = default;
   bool is_same() const { return same_; }

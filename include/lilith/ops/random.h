@@ -42,7 +42,7 @@ LILITH_OF_SIZES(rand)
 LILITH_OF_SIZES(randn)
 LILITH_PLACED(rand)
 LILITH_PLACED(randn)
-/// Integers in [low, high). Errors: low >= high.
+/// Integers in [low, high). Errors: low >= high, numbers that the dtype does not hold.
 Tensor randint(Int low, Int high, const Shape& shape, const IntTensorOptions& options = {},
                SourceLocation loc = SourceLocation::current());
 Tensor randint(Int high, const Shape& shape, const IntTensorOptions& options = {},

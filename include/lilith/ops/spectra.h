@@ -38,7 +38,7 @@ LdlFactorResult ldl_factor(const Arg& x);
 /// torch.linalg.ldl_factor_ex
 LdlFactorExResult ldl_factor_ex(const Arg& x);
 /// X of A X = B, B [..., N, K], from what ldl_factor gives for A; broadcast. No gradient, as in
-/// PyTorch. Ref: torch.linalg.ldl_solve
+/// PyTorch. Error when run: pivots that no factorisation of N rows has. Ref: torch.linalg.ldl_solve
 Tensor ldl_solve(const Tensor& LD, const Tensor& pivots, const Arg& B);
 /// lu_factor with info: 0 where all is well, else the row of U's first zero. Ref:
 /// torch.linalg.lu_factor_ex

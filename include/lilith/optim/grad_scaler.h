@@ -52,7 +52,8 @@ class GradScaler {
   explicit GradScaler(const GradScalerOptions& options = {},
                       SourceLocation loc = SourceLocation::current());
 
-  /// GradScaler(1024.0); GradScaler("cuda"), whose device is of no matter here.
+  /// GradScaler(1024.0); GradScaler("cuda"), whose device is of no matter here. Error: a word that
+  /// names none.
   template <detail::AnyNumber N>
   explicit GradScaler(N init_scale, const GradScalerOptions& options = {},
                       SourceLocation loc = SourceLocation::current())
@@ -60,9 +61,9 @@ class GradScaler {
                                       "init_scale", loc),
                    loc) {}
   template <detail::Word W>
-  explicit GradScaler(const W&, const GradScalerOptions& options = {},
+  explicit GradScaler(const W& device, const GradScalerOptions& options = {},
                       SourceLocation loc = SourceLocation::current())
-      : GradScaler(options, loc) {}
+      : GradScaler((detail::check_device_word("GradScaler", device, loc), options), loc) {}
 
   /// loss * scale.
   Tensor scale(const Tensor& loss, SourceLocation loc = SourceLocation::current()) const;

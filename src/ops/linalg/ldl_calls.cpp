@@ -39,6 +39,26 @@ const OpDef& ldl_factor_op = define(HostFunction{
     }),
     .no_vjp_reason = "PyTorch has none either"});
 
+// The pivots of one matrix for LAPACK, which trusts them: row k changes places with row |pivots[k]|
+// (from 1), and a block of two has the same negative number twice.
+std::vector<int> checked_pivots(const std::int64_t* pivots, int n, const std::string& which) {
+  for (int k = 0; k < n; ++k) {
+    const std::int64_t p = pivots[k];
+    if (p == 0 || p < -n || p > n)
+      throw CallError(fmt::format(
+          "{}pivot {} is {}; need a row from 1 to {}, or its negative in a block of two", which, k,
+          p, n));
+    if (p > 0) continue;
+    if (k + 1 == n || pivots[k + 1] != p)
+      throw CallError(fmt::format(
+          "{}pivot {} is {}, and {}; need negative ones in pairs of equal numbers", which, k, p,
+          k + 1 == n ? std::string("the last") : fmt::format("the next {}", pivots[k + 1])));
+    ++k;
+  }
+  return {pivots, pivots + n};
+}
+
+// Pivots are i64: numbers of whatever dtype are checked before they are LAPACK's i32.
 const OpDef& ldl_solve_op =
     define(HostFunction{.name = "ldl_solve",
                         .arity = 3,
@@ -51,12 +71,14 @@ const OpDef& ldl_solve_op =
                           const Matrices m(c.in_avals[0]), r(c.in_avals[2]);
                           const int n = m.rows;
                           for (std::int64_t b = 0; b < m.count; ++b) {
+                            const std::vector<int> swaps =
+                                checked_pivots(c.input<std::int64_t>(1) + b * n, n, which(m, b));
                             const std::vector<T> a = turned<T>(c.input<T>(0) + b * m.size, n, n);
                             std::vector<T> x =
                                 turned<T>(c.input<T>(2) + b * r.size, r.rows, r.cols);
                             int info = 0;
-                            lapack::api<T>().sytrs("L", &n, &r.cols, a.data(), &n,
-                                                   c.input<int>(1) + b * n, x.data(), &n, &info, 1);
+                            lapack::api<T>().sytrs("L", &n, &r.cols, a.data(), &n, swaps.data(),
+                                                   x.data(), &n, &info, 1);
                             turn(x.data(), r.cols, r.rows, c.output<T>(0) + b * r.size);
                           }
                         }),

@@ -72,7 +72,7 @@ Tensor ldl_solve(const Tensor& LD, const Tensor& pivots, const Arg& B) {
                "ldl_solve: pivots {} of LD {}; need a whole number for each row",
                pivots.aval().str(), f.aval().str());
   const auto [a, b] = one_batch("ldl_solve", f, rhs);
-  const Tensor swaps = expand(make_cast(pivots, DType::I32), without_last(a.shape(), 1));
+  const Tensor swaps = expand(make_cast(pivots, DType::I64), without_last(a.shape(), 1));
   return narrowed(call_ldl_solve(a, swaps, b), B.tensor().dtype());
 }
 
