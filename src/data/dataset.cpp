@@ -118,12 +118,8 @@ std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed) {
   return order;
 }
 
-std::uint64_t draw_seed() { return static_cast<std::uint64_t>(ops::take_host_key()); }
-
-std::uint64_t draw_seed(RandomGenerator generator) {
-  const RngState state = generator.get_state();
-  generator.set_state({state.seed, state.counter + 1});
-  return state.seed * 0x9e3779b97f4a7c15u + state.counter;
+std::uint64_t draw_seed(const std::optional<RandomGenerator>& generator) {
+  return static_cast<std::uint64_t>(ops::take_host_key(generator));
 }
 
 std::vector<std::int64_t> sizes_of_parts(std::int64_t n, const std::vector<double>& parts) {

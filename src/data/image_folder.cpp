@@ -58,6 +58,11 @@ Tensor as_rgb(const Tensor& image) {
                                    {});
 }
 
+Tensor read_rgb(const std::string& path) {
+  const LocScope scope(LocScope::current(), nullptr);
+  return as_rgb(read_image(path));
+}
+
 DataSourcePtr images_of(std::shared_ptr<const ImageFolder::Files> files,
                         const ImageFolderOptions& options) {
   const auto rows = static_cast<std::int64_t>(files->samples.size());
@@ -65,7 +70,7 @@ DataSourcePtr images_of(std::shared_ptr<const ImageFolder::Files> files,
       rows,
       [files = std::move(files), transform = options.transform](std::int64_t i) {
         const auto& [path, label] = files->samples[static_cast<std::size_t>(i)];
-        const Tensor image = as_rgb(read_image(path));
+        const Tensor image = read_rgb(path);
         const Tensor x = transform ? transform(image) : transforms::ToFloat{}(image);
         return std::vector<Tensor>{x, scalar_row(label)};
       },

@@ -24,6 +24,8 @@ BatchStream::BatchStream(DataSourcePtr source, const DataLoaderOptions& options,
                options.num_workers, options.prefetch_factor);
   LILITH_CHECK(!options.shuffle || !options.sampler,
                "DataLoader: shuffle and a sampler; need one of them");
+  LILITH_CHECK(options.sampler || options.sampler.size == 0,
+               "DataLoader: the sampler has {} rows and no order; need one", options.sampler.size);
   const std::int64_t n = options.sampler ? options.sampler.size : source_->size();
   visited_ = n;
   batches_ = n / options.batch_size + (!options.drop_last && n % options.batch_size != 0);

@@ -3,23 +3,16 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/host_image.h"
-#include "data/random.h"
+#include "data/pixels.h"
 #include "lilith/ops/elementwise.h"
-#include "ops/random_key.h"
 
 namespace lilith::transforms {
 
 using I = std::int64_t;
-using data::HostImage, data::HostRandom;
+using data::comes, data::drawing, data::HostImage, data::HostRandom, data::top_of;
 
 namespace {
 
-bool comes(double p) {
-  HostRandom random(static_cast<std::uint64_t>(ops::take_host_key()));
-  return static_cast<double>(random.next() >> 11) * 0x1p-53 < p;
-}
-float top_of(const Tensor& x) { return x.dtype() == DType::U8 ? 255 : 1; }
 // Of u8 torchvision cuts where it does not round.
 void cut(HostImage& image, const Tensor& x) {
   const float top = top_of(x);
@@ -35,15 +28,15 @@ HostImage blended(const HostImage& a, HostImage x, float factor, const Tensor& o
   cut(x, of);
   return x;
 }
-// Three equal grey channels.
+// Three equal grey channels; of one channel itself.
 HostImage greyed(const char* op, const Tensor& x) {
   HostImage image(op, x);
-  LILITH_CHECK(image.channels == 3, "{}: image is {}; need three channels", op, x.aval().str());
+  if (!data::is_coloured(op, image, x)) return image;
   const I area = image.height * image.width;
   for (I n = 0; n < image.lead; ++n) {
     float *r = image.plane(3 * n), *g = image.plane(3 * n + 1), *b = image.plane(3 * n + 2);
     for (I i = 0; i < area; ++i) {
-      float v = 0.2989f * r[i] + 0.587f * g[i] + 0.114f * b[i];
+      float v = data::grey_of(r[i], g[i], b[i]);
       if (x.dtype() == DType::U8) v = std::floor(v);
       r[i] = g[i] = b[i] = v;
     }
@@ -68,7 +61,8 @@ std::vector<float> bell(I n, double sigma) {
 
 }  // namespace
 
-Tensor ConvertImageDtype::operator()(const Tensor& x) const {
+Tensor ConvertImageDtype::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   LILITH_CHECK((is_floating(dtype) || dtype == DType::U8) &&
                    (is_floating(x.dtype()) || x.dtype() == DType::U8),
                "ConvertImageDtype: {} to {}; need u8 or floating", x.aval().str(), name(dtype));
@@ -77,22 +71,30 @@ Tensor ConvertImageDtype::operator()(const Tensor& x) const {
   return (x * (256 - 1e-3)).to(DType::U8);
 }
 
-Tensor Grayscale::operator()(const Tensor& x) const {
+Tensor Grayscale::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   LILITH_CHECK(num_output_channels == 1 || num_output_channels == 3,
                "Grayscale: {} channels; need 1 or 3", num_output_channels);
-  const Tensor grey = greyed("Grayscale", x).tensor();
-  return num_output_channels == 3 ? grey : grey.slice(-3, 0, 1);
+  const HostImage image = greyed("Grayscale", x);
+  const Tensor grey = image.tensor();
+  if (num_output_channels == image.channels) return grey;
+  return image.channels == 3 ? grey.slice(-3, 0, 1) : cat({grey, grey, grey}, -3);
 }
-Tensor RandomGrayscale::operator()(const Tensor& x) const { return comes(p) ? Grayscale{3}(x) : x; }
+Tensor RandomGrayscale::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
+  return comes(p) ? greyed("RandomGrayscale", x).tensor() : x;
+}
 
-Tensor Pad::operator()(const Tensor& x) const {
+Tensor Pad::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   LILITH_CHECK(padding.size() == 1 || padding.size() == 2 || padding.size() == 4,
                "Pad: {} numbers; need 1, 2 or 4", padding.size());
   const auto at = [&](std::size_t i) { return padding[i % padding.size()]; };
   return lilith::pad(x, {at(0), at(2), at(1), at(3)}, padding_mode, static_cast<double>(fill));
 }
 
-Tensor GaussianBlur::operator()(const Tensor& x) const {
+Tensor GaussianBlur::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   HostImage image("GaussianBlur", x);
   LILITH_CHECK(kernel_size.size() == 1 || kernel_size.size() == 2,
                "GaussianBlur: kernel_size has {} numbers; need 1 or 2", kernel_size.size());
@@ -103,9 +105,8 @@ Tensor GaussianBlur::operator()(const Tensor& x) const {
                wide, high, x.aval().str());
   LILITH_CHECK(sigma[0] > 0 && sigma[1] >= sigma[0],
                "GaussianBlur: sigma from {} to {}; need positive numbers", sigma[0], sigma[1]);
-  HostRandom random(static_cast<std::uint64_t>(ops::take_host_key()));
-  const double s =
-      sigma[0] + (sigma[1] - sigma[0]) * (static_cast<double>(random.next() >> 11) * 0x1p-53);
+  HostRandom random = drawing();
+  const double s = data::uniform(random, sigma[0], sigma[1]);
   const std::vector<float> across = bell(wide, s), down = bell(high, s);
   std::vector<float> rows(static_cast<std::size_t>(image.width * image.height));
   for (I p = 0; p < image.planes(); ++p) {
@@ -131,22 +132,26 @@ Tensor GaussianBlur::operator()(const Tensor& x) const {
   return image.tensor();
 }
 
-Tensor RandomApply::operator()(const Tensor& x) const {
+Tensor RandomApply::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope::Fallback line(data::line_of(loc));
   if (!comes(p)) return x;
   Tensor out = x;
   for (const Transform& f : transforms) out = f(out);
   return out;
 }
-Tensor RandomChoice::operator()(const Tensor& x) const {
+Tensor RandomChoice::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope::Fallback line(data::line_of(loc));
   LILITH_CHECK(!transforms.empty(), "RandomChoice: there are no transforms");
-  HostRandom random(static_cast<std::uint64_t>(ops::take_host_key()));
+  HostRandom random = drawing();
   return transforms[random.below(transforms.size())](x);
 }
 
-Tensor RandomInvert::operator()(const Tensor& x) const {
+Tensor RandomInvert::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   return RandomSolarize{x.dtype() == DType::U8 ? 0.0 : -1e30, p}(x);
 }
-Tensor RandomSolarize::operator()(const Tensor& x) const {
+Tensor RandomSolarize::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   HostImage image("RandomSolarize", x);
   if (!comes(p)) return x;
   const float top = top_of(x), from = static_cast<float>(static_cast<double>(threshold));
@@ -154,7 +159,8 @@ Tensor RandomSolarize::operator()(const Tensor& x) const {
     if (v >= from) v = top - v;
   return image.tensor();
 }
-Tensor RandomPosterize::operator()(const Tensor& x) const {
+Tensor RandomPosterize::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   LILITH_CHECK(x.dtype() == DType::U8 && bits >= 0 && bits <= 8,
                "RandomPosterize: {} bits of {}; need 0 to 8 of u8", bits, x.aval().str());
   HostImage image("RandomPosterize", x);
@@ -163,7 +169,8 @@ Tensor RandomPosterize::operator()(const Tensor& x) const {
   for (float& v : image.values) v = static_cast<float>(static_cast<int>(v) & mask);
   return image.tensor();
 }
-Tensor RandomAutocontrast::operator()(const Tensor& x) const {
+Tensor RandomAutocontrast::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   HostImage image("RandomAutocontrast", x);
   if (!comes(p)) return x;
   const float top = top_of(x);
@@ -178,7 +185,8 @@ Tensor RandomAutocontrast::operator()(const Tensor& x) const {
   cut(image, x);
   return image.tensor();
 }
-Tensor RandomAdjustSharpness::operator()(const Tensor& x) const {
+Tensor RandomAdjustSharpness::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   LILITH_CHECK(sharpness_factor >= 0, "RandomAdjustSharpness: the factor is {}; need at least 0",
                sharpness_factor);
   const HostImage image("RandomAdjustSharpness", x);
@@ -209,12 +217,34 @@ float checked(const char* op, Real factor) {
 }
 }  // namespace
 
-Tensor adjust_brightness(const Tensor& x, Real factor) {
+Tensor crop(const Tensor& x, Int top, Int left, Int height, Int width, SourceLocation loc) {
+  const LocScope scope(loc);
+  LILITH_CHECK(x.ndim() >= 2, "crop: image is {}; need [..., H, W]", x.aval().str());
+  LILITH_CHECK(height >= 1 && width >= 1, "crop: a part of {} x {}; need at least 1 x 1", height,
+               width);
+  const I rows = x.size(-2), columns = x.size(-1);
+  const I first = std::clamp<I>(top, 0, rows), last = std::clamp<I>(top + height, first, rows),
+          from = std::clamp<I>(left, 0, columns), to = std::clamp<I>(left + width, from, columns);
+  if (first == last || from == to) {
+    Shape shape = x.shape();
+    shape[x.ndim() - 2] = height;
+    shape[x.ndim() - 1] = width;
+    return x.new_zeros(shape);
+  }
+  const Tensor part = x.slice(-2, first, last).slice(-1, from, to);
+  if (part.size(-2) == height && part.size(-1) == width) return part;
+  return lilith::pad(part, {from - left, left + width - to, first - top, top + height - last});
+}
+
+Tensor adjust_brightness(const Tensor& x, Real factor, SourceLocation loc) {
+  const LocScope scope(loc);
   HostImage image("adjust_brightness", x), black = image;
+  data::is_coloured("adjust_brightness", image, x);
   std::fill(black.values.begin(), black.values.end(), 0.0f);
   return blended(black, std::move(image), checked("adjust_brightness", factor), x).tensor();
 }
-Tensor adjust_contrast(const Tensor& x, Real factor) {
+Tensor adjust_contrast(const Tensor& x, Real factor, SourceLocation loc) {
+  const LocScope scope(loc);
   HostImage grey = greyed("adjust_contrast", x);
   const I each = grey.channels * grey.height * grey.width;
   for (I n = 0; n < grey.lead; ++n) {
@@ -226,10 +256,12 @@ Tensor adjust_contrast(const Tensor& x, Real factor) {
   return blended(grey, HostImage("adjust_contrast", x), checked("adjust_contrast", factor), x)
       .tensor();
 }
-Tensor adjust_saturation(const Tensor& x, Real factor) {
-  return blended(greyed("adjust_saturation", x), HostImage("adjust_saturation", x),
-                 checked("adjust_saturation", factor), x)
-      .tensor();
+Tensor adjust_saturation(const Tensor& x, Real factor, SourceLocation loc) {
+  const LocScope scope(loc);
+  const float by = checked("adjust_saturation", factor);
+  HostImage image("adjust_saturation", x);
+  if (!data::is_coloured("adjust_saturation", image, x)) return x;
+  return blended(greyed("adjust_saturation", x), std::move(image), by, x).tensor();
 }
 
 }  // namespace functional

@@ -17,6 +17,14 @@ std::vector<Aval> avals_of(const std::vector<Tensor>& row) {
   return out;
 }
 
+// A function of the user's: its own lines show, and where it has none the line that is known here.
+template <class F>
+auto of_the_users(F&& f) {
+  const LocScope::Fallback line(LocScope::current());
+  const LocScope::Override none{Loc()};
+  return f();
+}
+
 void write_row(const Tensor& t, const Aval& want, std::int64_t i, void* to) {
   LILITH_CHECK(t.shape() == want.shape && t.dtype() == want.dtype,
                "Dataset: row {} is {}; row 0 is {}, and all rows have to be alike", i,
@@ -30,7 +38,7 @@ class RowsSource final : public DataSource {
   RowsSource(std::int64_t size, std::function<std::vector<Tensor>(std::int64_t)> get, int columns)
       : size_(size), get_(std::move(get)) {
     LILITH_CHECK(size_ > 0, "Dataset: size() is {}; need at least one row", size_);
-    columns_ = avals_of(get_(0));
+    columns_ = avals_of(of_the_users([&] { return get_(0); }));
     LILITH_CHECK(static_cast<int>(columns_.size()) == columns,
                  "Dataset: get(0) gives {} columns; its type says {}", columns_.size(), columns);
   }
@@ -67,7 +75,7 @@ class MappedSource final : public DataSource {
     std::vector<void*> out(columns_.size(), nullptr);
     out[column_] = bytes.data();
     base_->read(&first, 1, out.data());
-    const Tensor row = f_(row_at(bytes.data()));
+    const Tensor row = of_the_users([&] { return f_(row_at(bytes.data())); });
     columns_[column_] = {row.shape(), row.dtype(), {}};
   }
   std::int64_t size() const override { return base_->size(); }

@@ -5,7 +5,7 @@
 namespace lilith::data {
 
 Prefetcher::Prefetcher(const BatchStream& stream)
-    : stream_(stream), next_(stream.position()), taken_(next_) {
+    : stream_(stream), line_(LocScope::current()), next_(stream.position()), taken_(next_) {
   const DataLoaderOptions& o = stream.options();
   ahead_ = o.num_workers * o.prefetch_factor;
   for (std::int64_t i = 0; i < o.num_workers; ++i) threads_.emplace_back([this] { work(); });
@@ -21,6 +21,7 @@ Prefetcher::~Prefetcher() {
 }
 
 void Prefetcher::work() {
+  const LocScope::Fallback line(line_);
   std::unique_lock lock(mutex_);
   while (true) {
     room_.wait(lock,

@@ -28,6 +28,7 @@ class Prefetcher {
   void work();
 
   const BatchStream stream_;
+  const Loc line_;  // of the loop
   std::mutex mutex_;
   std::condition_variable made_, room_;
   std::map<std::int64_t, Made> ready_;

@@ -5,29 +5,20 @@
 #include <cmath>
 #include <numbers>
 
-#include "data/host_image.h"
-#include "data/random.h"
+#include "data/pixels.h"
 #include "lilith/data/dataset.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/linalg.h"
-#include "ops/random_key.h"
 
 namespace lilith::transforms {
 
 using I = std::int64_t;
+using data::below, data::drawing, data::grey_of, data::uniform;
 using data::HostImage, data::HostRandom, data::Resampling;
 
 namespace {
-
-HostRandom drawing() { return HostRandom(static_cast<std::uint64_t>(ops::take_host_key())); }
-double uniform(HostRandom& random, double low, double high) {
-  return low + (high - low) * (static_cast<double>(random.next() >> 11) * 0x1p-53);
-}
-I below(HostRandom& random, I n) {
-  return static_cast<I>(random.below(static_cast<std::uint64_t>(n)));
-}
 
 std::pair<I, I> two(const char* op, const IntList& size) {
   LILITH_CHECK((size.size() == 1 || size.size() == 2) && size[0] >= 1 && size[size.size() - 1] >= 1,
@@ -122,13 +113,15 @@ Tensor drawn_order(HostRandom& random, I n, Device device) {
 
 }  // namespace
 
-Tensor Compose::operator()(const Tensor& x) const {
+Tensor Compose::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope::Fallback line(data::line_of(loc));
   Tensor out = x;
   for (const auto& step : steps_) out = step(out);
   return out;
 }
 
-Tensor ToFloat::operator()(const Tensor& x) const {
+Tensor ToFloat::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   if (is_floating(x.dtype())) return x;
   const HostImage image("ToFloat", x);
   std::vector<float> values(image.values.size());
@@ -136,7 +129,8 @@ Tensor ToFloat::operator()(const Tensor& x) const {
   return from_data(values.data(), x.shape());
 }
 
-Tensor Normalize::operator()(const Tensor& x) const {
+Tensor Normalize::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   HostImage image("Normalize", x);
   const auto channels = static_cast<std::size_t>(image.channels);
   const auto fits = [&](const std::vector<double>& v) {
@@ -157,7 +151,8 @@ Tensor Normalize::operator()(const Tensor& x) const {
   return image.tensor();
 }
 
-Tensor Resize::operator()(const Tensor& x) const {
+Tensor Resize::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   const HostImage image("Resize", x);
   auto [h, w] = two("Resize", size);
   if (size.size() == 1) {
@@ -170,7 +165,8 @@ Tensor Resize::operator()(const Tensor& x) const {
   return resized(image, h, w, resampling("Resize", mode), antialias).tensor();
 }
 
-Tensor CenterCrop::operator()(const Tensor& x) const {
+Tensor CenterCrop::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   const HostImage image("CenterCrop", x);
   const auto [h, w] = two("CenterCrop", size);
   const auto start = [](I n, I part) {
@@ -179,7 +175,8 @@ Tensor CenterCrop::operator()(const Tensor& x) const {
   return cropped(image, start(image.height, h), start(image.width, w), h, w).tensor();
 }
 
-Tensor RandomCrop::operator()(const Tensor& x) const {
+Tensor RandomCrop::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   const I p = padding;
   Tensor padded = x;
   if (p > 0 && padding_mode != PadMode::Constant) padded = pad(x, {p, p, p, p}, padding_mode);
@@ -195,7 +192,8 @@ Tensor RandomCrop::operator()(const Tensor& x) const {
   return cropped(image, top, left, h, w).tensor();
 }
 
-Tensor RandomResizedCrop::operator()(const Tensor& x) const {
+Tensor RandomResizedCrop::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   const HostImage image("RandomResizedCrop", x);
   const auto [h, w] = two("RandomResizedCrop", size);
   HostRandom random = drawing();
@@ -214,14 +212,17 @@ Tensor RandomResizedCrop::operator()(const Tensor& x) const {
       .tensor();
 }
 
-Tensor RandomHorizontalFlip::operator()(const Tensor& x) const {
+Tensor RandomHorizontalFlip::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   return flipped("RandomHorizontalFlip", x, p, true);
 }
-Tensor RandomVerticalFlip::operator()(const Tensor& x) const {
+Tensor RandomVerticalFlip::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   return flipped("RandomVerticalFlip", x, p, false);
 }
 
-Tensor RandomAffine::operator()(const Tensor& x) const {
+Tensor RandomAffine::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   const HostImage image("RandomAffine", x);
   LILITH_CHECK(mode != GridMode::Bicubic,
                "RandomAffine: mode 'bicubic'; need 'nearest' or "
@@ -244,7 +245,8 @@ Tensor RandomAffine::operator()(const Tensor& x) const {
   map.ty = -(map.c * dx + map.d * dy);
   return warped(image, map, mode == GridMode::Bilinear).tensor();
 }
-Tensor RandomRotation::operator()(const Tensor& x) const {
+Tensor RandomRotation::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   LILITH_CHECK(degrees[1] >= degrees[0],
                "RandomRotation: degrees from {} to {}; need at least 0, or from less to more",
                degrees[0], degrees[1]);
@@ -256,7 +258,6 @@ namespace {
 struct Rgb {
   float r, g, b;
 };
-float grey(const Rgb& p) { return 0.2989f * p.r + 0.587f * p.g + 0.114f * p.b; }
 
 // Turned about the grey axis: hue to hue, by HSV.
 Rgb turned(const Rgb& p, double by) {
@@ -275,11 +276,13 @@ Rgb turned(const Rgb& p, double by) {
   return {channel(5), channel(3), channel(1)};
 }
 
+// Of one channel all three are its value.
 template <class F>
 void each_pixel(HostImage& image, F&& f) {
-  const I area = image.height * image.width;
+  const I area = image.height * image.width, c = image.channels, step = c == 3;
   for (I n = 0; n < image.lead; ++n) {
-    float* planes[] = {image.plane(3 * n), image.plane(3 * n + 1), image.plane(3 * n + 2)};
+    float* planes[] = {image.plane(c * n), image.plane(c * n + step),
+                       image.plane(c * n + 2 * step)};
     for (I i = 0; i < area; ++i) {
       const Rgb p = f(Rgb{planes[0][i], planes[1][i], planes[2][i]});
       planes[0][i] = p.r, planes[1][i] = p.g, planes[2][i] = p.b;
@@ -289,16 +292,17 @@ void each_pixel(HostImage& image, F&& f) {
 
 }  // namespace
 
-Tensor ColorJitter::operator()(const Tensor& x) const {
+Tensor ColorJitter::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   HostImage image("ColorJitter", x);
-  LILITH_CHECK(image.channels == 3, "ColorJitter: image is {}; need three channels",
-               x.aval().str());
+  const bool coloured = data::is_coloured("ColorJitter", image, x);
   LILITH_CHECK(brightness >= 0 && contrast >= 0 && saturation >= 0 && hue >= 0 && hue <= 0.5,
                "ColorJitter: brightness {}, contrast {}, saturation {}, hue {}; need at least 0, "
                "and of the hue at most 0.5",
                brightness, contrast, saturation, hue);
   HostRandom random = drawing();
-  const float top = x.dtype() == DType::U8 ? 255 : 1;
+  const float top = data::top_of(x);
+  const auto grey = [coloured](const Rgb& p) { return coloured ? grey_of(p.r, p.g, p.b) : p.r; };
   const auto held = [top](float v) { return std::clamp(v, 0.0f, top); };
   const auto towards = [&](const Rgb& p, float to, float factor) {
     const auto one = [&](float v) { return held(to + factor * (v - to)); };
@@ -317,21 +321,23 @@ Tensor ColorJitter::operator()(const Tensor& x) const {
         total += static_cast<double>(grey(p));
         return p;
       });
-      const auto mean = static_cast<float>(total / static_cast<double>(image.values.size() / 3));
+      const auto mean =
+          static_cast<float>(total / static_cast<double>(image.lead * image.height * image.width));
       const float f = factor(contrast);
       each_pixel(image, [&](const Rgb& p) { return towards(p, mean, f); });
     } else if (step == 2 && saturation > 0) {
       const float f = factor(saturation);
-      each_pixel(image, [&](const Rgb& p) { return towards(p, grey(p), f); });
+      if (coloured) each_pixel(image, [&](const Rgb& p) { return towards(p, grey(p), f); });
     } else if (step == 3 && hue > 0) {
       const double by = uniform(random, -hue, hue);
-      each_pixel(image, [&](const Rgb& p) { return turned(p, by); });
+      if (coloured) each_pixel(image, [&](const Rgb& p) { return turned(p, by); });
     }
   }
   return image.tensor();
 }
 
-Tensor RandomErasing::operator()(const Tensor& x) const {
+Tensor RandomErasing::operator()(const Tensor& x, SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   HostImage image("RandomErasing", x);
   HostRandom random = drawing();
   if (uniform(random, 0, 1) >= p) return x;
@@ -343,7 +349,9 @@ Tensor RandomErasing::operator()(const Tensor& x) const {
   return image.tensor();
 }
 
-std::pair<Tensor, Tensor> MixUp::operator()(const Tensor& x, const Tensor& y) const {
+std::pair<Tensor, Tensor> MixUp::operator()(const Tensor& x, const Tensor& y,
+                                            SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   check_mixed("MixUp", x, y, num_classes, alpha);
   HostRandom random = drawing();
   const double kept = drawn_beta(random, alpha);
@@ -353,7 +361,9 @@ std::pair<Tensor, Tensor> MixUp::operator()(const Tensor& x, const Tensor& y) co
           mixed_labels(y, partner, num_classes, kept)};
 }
 
-std::pair<Tensor, Tensor> CutMix::operator()(const Tensor& x, const Tensor& y) const {
+std::pair<Tensor, Tensor> CutMix::operator()(const Tensor& x, const Tensor& y,
+                                             SourceLocation loc) const {
+  const LocScope scope(data::line_of(loc));
   check_mixed("CutMix", x, y, num_classes, alpha);
   HostRandom random = drawing();
   const I h = x.size(2), w = x.size(3);

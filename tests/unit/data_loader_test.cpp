@@ -6,6 +6,7 @@
 
 #include "ir/node.h"
 #include "lilith/data.h"
+#include "lilith/ops.h"
 
 namespace lilith {
 namespace {
@@ -24,6 +25,37 @@ std::vector<float> epoch_order(DataLoader<1>& loader) {
     for (float v : x.to_vector<float>()) seen.push_back(v);
   }
   return seen;
+}
+
+// A subset of nothing is a sampler, whose epochs have no batch.
+TEST(DataLoader, AnEmptySubsetHasNoBatch) {
+  const TensorDataset set(make_f32({7}));
+  const SubsetRandomSampler none(std::vector<std::int64_t>{});
+  EXPECT_TRUE(static_cast<bool>(none));
+  EXPECT_FALSE(static_cast<bool>(Sampler()));
+  DataLoader loader(set, {.batch_size = 2, .sampler = none});
+  EXPECT_EQ(loader.size(), 0);
+  EXPECT_TRUE(epoch_order(loader).empty());
+  EXPECT_TRUE(epoch_order(loader).empty());
+  DataLoader two(set, {.sampler = SubsetRandomSampler({3, 5})});
+  EXPECT_EQ(epoch_order(two).size(), 2u);
+  EXPECT_THROW(DataLoader(set, {.shuffle = true, .sampler = none}), Error);
+  EXPECT_THROW(DataLoader(set, {.sampler = Sampler{.size = 3}}), Error);
+}
+
+// A generator hands out what the process's would in its place.
+TEST(RandomSplit, IsOfOneKindOfSeed) {
+  const TensorDataset set(make_f32({20}));
+  const auto rows = [](const auto& parts) {
+    return parts[0].slice(0)[0].template to_vector<float>();
+  };
+  manual_seed(3);
+  const auto of_process = rows(random_split(set, {12, 8}));
+  Generator own(3);
+  EXPECT_EQ(rows(random_split(set, {12, 8}, own)), of_process);
+  EXPECT_EQ(own.get_state().counter, 1u);
+  EXPECT_NE(rows(random_split(set, {12, 8}, {.generator = own})), of_process);
+  EXPECT_EQ(own.get_state().counter, 2u);
 }
 
 TEST(DataLoader, YieldsBatchesAsTuples) {

@@ -44,6 +44,39 @@ TEST(OwnDataset, HasTheRowsOfAStruct) {
             std::string::npos);
 }
 
+struct MoveOnly {
+  explicit MoveOnly(std::int64_t n)
+      : values(std::make_unique<std::vector<float>>(static_cast<std::size_t>(n), 2.5f)) {}
+  std::unique_ptr<std::vector<float>> values;
+  std::int64_t size() const { return static_cast<std::int64_t>(values->size()); }
+  Tensor get(std::int64_t i) const { return tensor((*values)[static_cast<std::size_t>(i)]); }
+};
+/// Says how often it was copied.
+struct Counted {
+  int* copies;
+  explicit Counted(int* n) : copies(n) {}
+  Counted(const Counted& other) : copies(other.copies) { ++*copies; }
+  Counted(Counted&&) = default;
+  std::int64_t size() const { return 4; }
+  Tensor get(std::int64_t i) const { return scalar_tensor(i); }
+};
+
+TEST(OwnDataset, IsMovedIn) {
+  const OwnDataset rows(MoveOnly(5));
+  EXPECT_EQ(rows[3][0].item<float>(), 2.5f);
+  MoveOnly more(6);
+  EXPECT_EQ(DataLoader(std::move(more), {.batch_size = 2}).size(), 3);
+  CollateLoader loader(MoveOnly(4), {.batch_size = 4},
+                       [](const std::vector<Tensor>& all) { return stack(all); });
+  for (const Tensor& batch : loader) EXPECT_EQ(batch.shape(), (Shape{4}));
+  int copies = 0;
+  const OwnDataset moved{Counted(&copies)};
+  EXPECT_EQ(copies, 0);
+  const Counted named(&copies);
+  const OwnDataset copied(named);
+  EXPECT_EQ(copies, 1);
+}
+
 TEST(OwnDataset, PartsAndUnions) {
   const data::Dataset<2> data = OwnDataset(Squares{});
   const Subset part(data, {7, 1});
@@ -405,6 +438,43 @@ TEST(Text, WindowsAreShiftedByOne) {
   EXPECT_EQ(y.to_vector<std::int64_t>(), (std::vector<std::int64_t>{4, 5, 6, 7}));
   EXPECT_NE(error_text([] { token_windows(arange(4), 4); }).find("need integers [n] with n > "),
             std::string::npos);
+}
+
+// torchvision's: what lies outside of the image is zero.
+TEST(Transforms, CropsReachOutside) {
+  using transforms::functional::crop;
+  const Tensor x = (arange(12) + 1).reshape({1, 3, 4});
+  const auto values = [](const Tensor& t) { return t.to_vector<std::int64_t>(); };
+  using Numbers = std::vector<std::int64_t>;
+  EXPECT_EQ(values(crop(x, 1, 2, 2, 2)), (Numbers{7, 8, 11, 12}));
+  EXPECT_EQ(values(crop(x, -1, -1, 2, 3)), (Numbers{0, 0, 0, 0, 1, 2}));
+  EXPECT_EQ(values(crop(x, 2, 3, 2, 2)), (Numbers{12, 0, 0, 0}));
+  EXPECT_EQ(values(crop(x, 5, 0, 1, 2)), (Numbers{0, 0}));
+  EXPECT_EQ(values(crop(x, 0, -9, 1, 2)), (Numbers{0, 0}));
+  EXPECT_EQ(crop(x, -1, -1, 5, 6).shape(), (Shape{1, 5, 6}));
+  EXPECT_EQ(crop(ones({2, 3}, kUInt8), 0, 1, 3, 3).dtype(), kUInt8);
+}
+
+// One channel is grey: there is no saturation and no hue, and its contrast is around its own mean.
+TEST(Transforms, OneChannel) {
+  using namespace transforms;
+  const Tensor grey = tensor({0.2f, 0.4f, 0.6f, 0.8f}).reshape({1, 2, 2});
+  const auto near = [](const Tensor& a, const std::vector<float>& b) {
+    return allclose(a, tensor(b).reshape({1, 2, 2}), 0, 1e-6);
+  };
+  EXPECT_TRUE(near(functional::adjust_contrast(grey, 0.5), {0.35f, 0.45f, 0.55f, 0.65f}));
+  EXPECT_TRUE(near(functional::adjust_saturation(grey, 2), {0.2f, 0.4f, 0.6f, 0.8f}));
+  EXPECT_TRUE(near(functional::adjust_brightness(grey, 0.5), {0.1f, 0.2f, 0.3f, 0.4f}));
+  EXPECT_TRUE(near(functional::to_grayscale(grey), {0.2f, 0.4f, 0.6f, 0.8f}));
+  EXPECT_EQ(Grayscale{3}(grey).shape(), (Shape{3, 2, 2}));
+  EXPECT_EQ(Grayscale{3}(grey)[2].to_vector<float>(), grey.to_vector<float>());
+  const Tensor bytes = tensor({10, 20, 30, 41}, kUInt8).reshape({1, 2, 2});
+  EXPECT_EQ(functional::adjust_contrast(bytes, 2).to_vector<std::uint8_t>(),
+            (std::vector<std::uint8_t>{0, 14, 34, 56}));  // around 25.25, cut
+  const Tensor jittered = ColorJitter{0.3, 0.3, 0.3, 0.2}(grey);
+  EXPECT_EQ(jittered.shape(), grey.shape());
+  EXPECT_TRUE((jittered >= 0).all().item<bool>() && (jittered <= 1).all().item<bool>());
+  EXPECT_FALSE(allclose(jittered, grey));
 }
 
 }  // namespace

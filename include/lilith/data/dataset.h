@@ -39,10 +39,8 @@ std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* ro
 DataSourcePtr subset(DataSourcePtr source, std::vector<std::int64_t> rows);
 /// A random permutation of 0..n-1 that depends on the seed alone (on every machine).
 std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed);
-/// A seed from the process's generator (manual_seed), which advances.
-std::uint64_t draw_seed();
-/// The same from a generator of one's own.
-std::uint64_t draw_seed(RandomGenerator generator);
+/// A seed from the generator (none: the process's, which manual_seed sets), which advances.
+std::uint64_t draw_seed(const std::optional<RandomGenerator>& generator = {});
 /// Sizes in these parts of n rows: each rounded down, and what is left one a part from the first
 /// on. Error: below 0, or another sum than 1.
 std::vector<std::int64_t> sizes_of_parts(std::int64_t n, const std::vector<double>& parts);
@@ -57,7 +55,7 @@ void check_columns(const DataSourcePtr& source, int n);
 
 /// lilith/data/own.h
 template <class T>
-DataSourcePtr rows_of(const T& rows, SourceLocation loc);
+DataSourcePtr rows_of(T rows, SourceLocation loc);
 
 /// A row's number, with the user's line.
 struct RowIndex {
@@ -92,8 +90,8 @@ class Dataset {
       t.size();
       t.get(i);
     }
-  Dataset(const T& rows, SourceLocation loc = SourceLocation::current())
-      : Dataset(data::rows_of(rows, loc), loc) {}
+  Dataset(T rows, SourceLocation loc = SourceLocation::current())
+      : Dataset(data::rows_of(std::move(rows), loc), loc) {}
   /// Error when the source has another number of columns.
   explicit Dataset(DataSourcePtr source, SourceLocation loc = SourceLocation::current())
       : source_(std::move(source)) {
@@ -193,8 +191,7 @@ template <int N, class T, std::size_t K>
 detail::Several<data::Dataset<N>, K> random_split(const data::Dataset<N>& dataset,
                                                   const T (&sizes)[K], const SplitKeywords& k,
                                                   SourceLocation loc = SourceLocation::current()) {
-  return random_split(dataset, sizes,
-                      k.generator ? data::draw_seed(*k.generator) : data::draw_seed(), loc);
+  return random_split(dataset, sizes, data::draw_seed(k.generator), loc);
 }
 
 }  // namespace lilith

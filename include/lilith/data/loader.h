@@ -27,8 +27,8 @@ struct DataLoaderOptions {
   Int prefetch_factor = 2;
   /// Which rows an epoch visits, instead of `shuffle`.
   Sampler sampler = {};
-  /// PyTorch's, which change nothing here: batches are made in memory that devices read, and
-  /// threads cost nothing to start.
+  /// PyTorch's, which change nothing here: copies to a device pass through pinned memory of their
+  /// own, and threads cost nothing to start.
   bool pin_memory = false, persistent_workers = false;
 };
 

@@ -66,9 +66,10 @@ concept RowSource = requires(const T& t, std::int64_t i) {
   t.get(i);
 };
 
-/// A dataset of one's own: `OwnDataset(Squares{})` for a struct with size() and get(i). All rows
-/// have the shapes and dtypes of row 0. get may be called from other threads. Errors: no row; where
-/// it is read, a row of another shape or dtype. Ref: torch.utils.data.Dataset.
+/// A dataset of one's own: `OwnDataset(Squares{})` for a struct with size() and get(i), which is
+/// moved in where it may be. All rows have the shapes and dtypes of row 0. get may be called from
+/// other threads. Errors: no row; where it is read, a row of another shape or dtype. Ref:
+/// torch.utils.data.Dataset.
 template <RowSource T>
 class OwnDataset
     : public data::Dataset<data::num_columns<decltype(std::declval<const T&>().get(0))>()> {
@@ -77,18 +78,13 @@ class OwnDataset
 
  public:
   explicit OwnDataset(T rows, SourceLocation loc = SourceLocation::current())
-      : data::Dataset<kColumns>(source_of(std::move(rows), loc), loc) {}
-
- private:
-  static DataSourcePtr source_of(const T& rows, SourceLocation loc) {
-    return data::rows_of(rows, loc);
-  }
+      : data::Dataset<kColumns>(data::rows_of(std::move(rows), loc), loc) {}
 };
 namespace data {
 template <class T>
-DataSourcePtr rows_of(const T& rows, SourceLocation loc) {
+DataSourcePtr rows_of(T rows, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  auto held = std::make_shared<const T>(rows);
+  auto held = std::make_shared<const T>(std::move(rows));
   return from_rows(
       held->size(), [held](std::int64_t i) { return columns_of(held->get(i)); },
       num_columns<decltype(held->get(0))>());

@@ -13,10 +13,11 @@ namespace lilith {
 /// The rows that an epoch of a DataLoader visits, in order: a function of the loop's seed and the
 /// epoch alone, so that a loop can be resumed. `{.sampler = WeightedRandomSampler(weights, 100)}`.
 struct Sampler {
-  std::int64_t size = 0;  // rows an epoch; 0: no sampler
+  std::int64_t size = 0;  // rows an epoch
   bool random = false;    // whether the seed matters
   std::function<std::vector<std::int64_t>(std::uint64_t seed, std::int64_t epoch)> order = {};
-  explicit operator bool() const { return size > 0; }
+  /// Whether it is one: of none there is no order. One of no rows is.
+  explicit operator bool() const { return order != nullptr; }
 };
 
 namespace data {

@@ -44,19 +44,19 @@ class Compose {
   /// PyTorch's list: Compose({ToTensor(), Normalize({0.5}, {0.5})}).
   explicit Compose(std::initializer_list<std::function<Tensor(const Tensor&)>> steps)
       : steps_(steps) {}
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 
  private:
   std::vector<std::function<Tensor(const Tensor&)>> steps_;
 };
 /// u8 as f32 in [0, 1]; floating as it is.
 struct ToFloat {
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// (x - mean) / std for each channel.
 struct Normalize {
   std::vector<double> mean, std;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// To sizes {h, w}; one number: the shorter side's, the other in proportion. Bilinear with
 /// antialias, or another mode of interpolate.
@@ -64,19 +64,19 @@ struct Resize {
   IntList size;
   Interpolation mode = Interpolation::Bilinear;
   bool antialias = true;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// The middle {h, w}; smaller images are padded with zeros.
 struct CenterCrop {
   IntList size;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// A random {h, w}, after padding each side by so many elements.
 struct RandomCrop {
   IntList size;
   Int padding = 0;
   PadMode padding_mode = PadMode::Constant;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// A random part, by area and aspect, resized to {h, w}.
 struct RandomResizedCrop {
@@ -84,17 +84,17 @@ struct RandomResizedCrop {
   Interval scale = {0.08, 1};
   Interval ratio = {3.0 / 4, 4.0 / 3};
   Interpolation mode = Interpolation::Bilinear;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// Left and right exchanged with probability p.
 struct RandomHorizontalFlip {
   Real p = 0.5;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// Top and bottom exchanged with probability p.
 struct RandomVerticalFlip {
   Real p = 0.5;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// Moved, turned and sheared about the middle: degrees anticlockwise, translations in parts of the
 /// size, zeros from outside.
@@ -104,19 +104,20 @@ struct RandomAffine {
   Interval scale = {1, 1};
   Around shear = {0, 0};  // degrees along x
   GridMode mode = GridMode::Nearest;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// Turned by an angle in [-degrees, degrees], or from one to another: RandomRotation({0, 90}).
 struct RandomRotation {
   Around degrees;
   GridMode mode = GridMode::Nearest;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// Brightness, contrast and saturation times a factor in [1 - b, 1 + b], the hue turned by at most
-/// `hue` of a circle; three channels in [0, 1], in a random order.
+/// `hue` of a circle; in a random order. Three channels in [0, 1], or one, which has no saturation
+/// and no hue.
 struct ColorJitter {
   Real brightness = 0, contrast = 0, saturation = 0, hue = 0;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// With probability p a random part is set to `value`.
 struct RandomErasing {
@@ -124,7 +125,7 @@ struct RandomErasing {
   Interval scale = {0.02, 0.33};
   Interval ratio = {0.3, 3.3};
   Real value = 0;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 
 /// Of batches x [N, C, H, W] and class numbers y [N]: rows mixed with rows in another order, y as
@@ -133,14 +134,16 @@ struct RandomErasing {
 struct MixUp {
   Int num_classes;
   Real alpha = 1;
-  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& y) const;
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& y,
+                                       SourceLocation loc = SourceLocation::current()) const;
 };
 /// The same with a rectangle of the other row, y in the proportion of areas. Yun et al.,
 /// arXiv:1905.04899.
 struct CutMix {
   Int num_classes;
   Real alpha = 1;
-  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& y) const;
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& y,
+                                       SourceLocation loc = SourceLocation::current()) const;
 };
 
 }  // namespace transforms
