@@ -23,6 +23,12 @@ class Hyper {
   Hyper& operator=(T value) & {
     return *this = static_cast<double>(value);
   }
+  template <std::same_as<bool> B>
+  Hyper& operator=(B) & {
+    static_assert(detail::is_a_number<B>,
+                  "lilith: a bool stands where a number is due and would be read as 0 or 1");
+    return *this;
+  }
 
  private:
   friend struct HyperAccess;  // src/eval: sets the tracer while a function is traced

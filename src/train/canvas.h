@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lilith/plot.h"
 #include "train/cairo.h"
 
 namespace lilith::train {
@@ -18,6 +20,9 @@ struct Font {
   double size = 11;
   bool is_bold = false;
 };
+
+/// The most pixels of a side, of Cairo's images.
+inline constexpr int kMostPixels = 32767;
 
 /// What a drawing is drawn on: a surface of Cairo, y downwards from the upper left corner.
 class Canvas {
@@ -60,3 +65,12 @@ struct Drawing {
 };
 
 }  // namespace lilith::detail
+
+namespace lilith::train {
+
+inline lilith::detail::Picture picture(int width, int height, std::function<void(Canvas&)> draw) {
+  return lilith::detail::Picture(std::make_shared<const lilith::detail::Drawing>(
+      lilith::detail::Drawing{width, height, std::move(draw)}));
+}
+
+}  // namespace lilith::train

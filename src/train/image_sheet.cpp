@@ -6,7 +6,7 @@
 namespace lilith {
 namespace {
 
-constexpr std::int64_t kMostPixels = 32767;  // a side, of Cairo's images
+using train::kMostPixels;
 constexpr std::uint32_t kBehind = 0x3c3c42;
 
 /// The pixels of image i, 0x00rrggbb.
@@ -63,10 +63,8 @@ detail::Picture image_sheet(const Tensor& images, int columns, int scale, int ga
                       static_cast<std::size_t>(x / scale));
   }
   const int w = static_cast<int>(width), h = static_cast<int>(height);
-  const auto draw = [sheet = std::move(sheet), w, h](train::Canvas& canvas) {
-    canvas.image(sheet, w, h);
-  };
-  return detail::Picture(std::make_shared<const detail::Drawing>(detail::Drawing{w, h, draw}));
+  return train::picture(
+      w, h, [sheet = std::move(sheet), w, h](train::Canvas& canvas) { canvas.image(sheet, w, h); });
 }
 
 }  // namespace lilith

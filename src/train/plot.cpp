@@ -9,7 +9,7 @@
 namespace lilith {
 namespace {
 
-using train::Align, train::Canvas, train::Color, train::Font;
+using train::Align, train::Canvas, train::Color, train::Font, train::kMostPixels;
 
 constexpr Font kSmall{11, false}, kLarge{14, true};
 constexpr Color kInk{60, 60, 68}, kGrid{228, 228, 234}, kAxis{120, 120, 130}, kTitle{30, 30, 36};
@@ -185,8 +185,6 @@ class Panel {
   Range x_range_, y_range_;
 };
 
-constexpr int kMostPixels = 32767;  // a side, of Cairo's images
-
 }  // namespace
 
 detail::Picture draw_charts(const std::vector<Chart>& charts, int panel_width, int panel_height,
@@ -199,15 +197,13 @@ detail::Picture draw_charts(const std::vector<Chart>& charts, int panel_width, i
   LILITH_CHECK(panel_width <= kMostPixels / n && panel_height <= kMostPixels,
                "draw_charts: {} panels of {}x{}; all together have at most {} pixels a side", n,
                panel_width, panel_height, kMostPixels);
-  const auto draw = [charts, panel_width, panel_height](Canvas& canvas) {
+  return train::picture(panel_width * n, panel_height, [=](Canvas& canvas) {
     double x = 0;
     for (const Chart& chart : charts) {
       Panel(canvas, chart, x, panel_width, panel_height).draw();
       x += panel_width;
     }
-  };
-  return detail::Picture(std::make_shared<const detail::Drawing>(
-      detail::Drawing{panel_width * n, panel_height, draw}));
+  });
 }
 
 }  // namespace lilith

@@ -6,7 +6,7 @@ namespace lilith {
 namespace {
 
 TEST(WindowErrors, LengthsAndDtypes) {
-  using namespace signal::windows;
+  using namespace windows;
   const std::string rule = ": -1 points; need at least 0";
   EXPECT_ERROR_HERE(hamming_window(-1), "hamming_window" + rule);
   EXPECT_ERROR_HERE(kaiser_window(-1), "kaiser_window" + rule);
@@ -27,7 +27,7 @@ TEST(WindowErrors, LengthsAndDtypes) {
 }
 
 TEST(WindowErrors, Numbers) {
-  using namespace signal::windows;
+  using namespace windows;
   EXPECT_ERROR_HERE(exponential(4, 0), "exponential: tau is 0; need tau > 0");
   EXPECT_ERROR_HERE(gaussian(4, -1), "gaussian: std is -1; need std > 0");
   EXPECT_ERROR_HERE(general_cosine(4, {}), "general_cosine: no coefficients; need at least one");

@@ -51,7 +51,7 @@ TEST(RandomSplit, IsOfOneKindOfSeed) {
   };
   manual_seed(3);
   const auto of_process = rows(random_split(set, {12, 8}));
-  Generator own(3);
+  RandomGenerator own(3);
   EXPECT_EQ(rows(random_split(set, {12, 8}, own)), of_process);
   EXPECT_EQ(own.get_state().counter, 1u);
   EXPECT_NE(rows(random_split(set, {12, 8}, {.generator = own})), of_process);

@@ -59,7 +59,7 @@ class Adam : public Optimizer {
       : Adam(options, LocScope(loc)) {}
   template <detail::AnyNumber N>
   explicit Adam(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
-                Real weight_decay = 0, bool amsgrad = false,
+                Real weight_decay = 0, bool amsgrad = false, detail::ByName = {},
                 SourceLocation loc = SourceLocation::current())
       : Adam(AdamOptions{.lr = lr,
                          .betas = betas,
@@ -93,7 +93,7 @@ class AdamW : public Optimizer {
       : AdamW(options, LocScope(loc)) {}
   template <detail::AnyNumber N>
   explicit AdamW(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
-                 Real weight_decay = 1e-2, bool amsgrad = false,
+                 Real weight_decay = 1e-2, bool amsgrad = false, detail::ByName = {},
                  SourceLocation loc = SourceLocation::current())
       : AdamW(AdamWOptions{.lr = lr,
                            .betas = betas,
@@ -220,7 +220,8 @@ class Adamax : public Optimizer {
       : Adamax(options, LocScope(loc)) {}
   template <detail::AnyNumber N>
   explicit Adamax(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
-                  Real weight_decay = 0, SourceLocation loc = SourceLocation::current())
+                  Real weight_decay = 0, detail::ByName = {},
+                  SourceLocation loc = SourceLocation::current())
       : Adamax(AdamaxOptions{.lr = lr, .betas = betas, .eps = eps, .weight_decay = weight_decay},
                loc) {}
   template <detail::AnyNumber N>
@@ -248,7 +249,7 @@ class NAdam : public Optimizer {
       : NAdam(options, LocScope(loc)) {}
   template <detail::AnyNumber N>
   explicit NAdam(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
-                 Real weight_decay = 0, Real momentum_decay = 4e-3,
+                 Real weight_decay = 0, Real momentum_decay = 4e-3, detail::ByName = {},
                  SourceLocation loc = SourceLocation::current())
       : NAdam(NAdamOptions{.lr = lr,
                            .betas = betas,
@@ -280,7 +281,8 @@ class RAdam : public Optimizer {
       : RAdam(options, LocScope(loc)) {}
   template <detail::AnyNumber N>
   explicit RAdam(N lr, std::array<double, 2> betas = {0.9, 0.999}, Real eps = 1e-8,
-                 Real weight_decay = 0, SourceLocation loc = SourceLocation::current())
+                 Real weight_decay = 0, detail::ByName = {},
+                 SourceLocation loc = SourceLocation::current())
       : RAdam(RAdamOptions{.lr = lr, .betas = betas, .eps = eps, .weight_decay = weight_decay},
               loc) {}
   template <detail::AnyNumber N>
@@ -335,7 +337,7 @@ class Rprop : public Optimizer {
       : Rprop(options, LocScope(loc)) {}
   template <detail::AnyNumber N>
   explicit Rprop(N lr, std::array<double, 2> etas = {0.5, 1.2},
-                 std::array<double, 2> step_sizes = {1e-6, 50},
+                 std::array<double, 2> step_sizes = {1e-6, 50}, detail::ByName = {},
                  SourceLocation loc = SourceLocation::current())
       : Rprop(RpropOptions{.lr = lr, .etas = etas, .step_sizes = step_sizes}, loc) {}
   template <detail::AnyNumber N>
