@@ -1,10 +1,12 @@
 #include "runtime/fork.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -20,6 +22,7 @@ struct State {
   std::vector<std::pair<LockOrder, ForkHooks>> hooks;
   std::atomic<int> busy{0};
   std::atomic<bool> forking{false};
+  std::atomic<std::uint64_t> ended_by{0};     // the thread that ends the process
   std::atomic<std::uint64_t> next_thread{1};  // numbers of threads
   // Of those before `first_thread` only the one that forked is there.
   std::uint64_t first_thread = 1, forked_by = 0;
@@ -40,10 +43,47 @@ std::uint64_t this_thread() {
   return number;
 }
 
+// When the process ends, what other threads compute with goes. Those that compute are waited for
+// and the others wait, until the process is gone; but not for ever: one of them may be joined by
+// the destructor of a static.
+constexpr std::chrono::milliseconds kPatience{1000};
+
+bool must_wait_for_end(const State& s) {
+  thread_local bool waited = false;
+  const std::uint64_t by = s.ended_by.load();
+  if (by == 0 || by == this_thread() || waited) return false;
+  waited = true;
+  return true;
+}
+
+void end() {
+  State& s = state();
+  std::uint64_t nobody = 0;
+  if (!s.ended_by.compare_exchange_strong(nobody, this_thread())) return;
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (s.busy.load() > (depth > 0 ? 1 : 0) && std::chrono::steady_clock::now() < until) pause();
+}
+
+// The main thread's own objects are destroyed before all statics.
+struct EndOfMain {
+  ~EndOfMain() { end(); }
+};
+void end_with_main() {
+  std::atexit(end);  // where another thread ends the process
+  if (::gettid() != ::getpid()) return;
+  static thread_local EndOfMain at_its_end;
+  static_cast<void>(&at_its_end);
+}
+[[maybe_unused]] const bool ends_with_main = (end_with_main(), true);
+
 void enter() {
   State& s = state();
-  while (s.busy.fetch_add(1), s.forking.load()) {
+  for (;;) {
+    s.busy.fetch_add(1);
+    const bool ends = must_wait_for_end(s);
+    if (!ends && !s.forking.load()) return;
     s.busy.fetch_sub(1);
+    if (ends) std::this_thread::sleep_for(kPatience);
     while (s.forking.load()) pause();
   }
 }

@@ -8,7 +8,8 @@
 // child fresh ones and a fresh team of threads.
 namespace lilith::runtime {
 
-/// Held by whoever evaluates or compiles: fork() of another thread waits for it. Nests.
+/// Held by whoever evaluates or compiles: fork() of another thread waits for it, and so does the
+/// end of the process, for a while. Nests.
 class Busy {
  public:
   Busy();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "core/env.h"
@@ -339,6 +340,41 @@ TEST(End, AnExitHandlerComputes) {
   EXPECT_EQ(to_the_end([] {
               std::atexit(compute_something_new);
               static_cast<void>(cos(ones({3})).sum().item<float>());
+            }),
+            0);
+}
+
+// What the other thread calls with is destroyed while it does.
+TEST(End, WhileAnotherThreadComputesWithStatics) {
+  NEEDS_THREADS_IN_A_CHILD;
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(to_the_end([] {
+                static auto weight = std::make_unique<Tensor>(rand({64, 64}));
+                static auto f =
+                    compile([](const Tensor& w, const Tensor& x) { return matmul(x, w).sum(); });
+                std::thread([] {
+                  for (;;) static_cast<void>(f(*weight, rand({256, 64})).item<float>());
+                }).detach();
+                usleep(50'000);
+              }),
+              0);
+}
+
+TEST(End, AStaticJoinsAThreadThatComputes) {
+  NEEDS_THREADS_IN_A_CHILD;
+  struct Worker {
+    std::atomic<bool> stop{false};
+    std::thread thread{[this] {
+      while (!stop) static_cast<void>(rand({100}).sum().item<float>());
+    }};
+    ~Worker() {
+      stop = true;
+      thread.join();
+    }
+  };
+  EXPECT_EQ(to_the_end([] {
+              static Worker worker;
+              usleep(20'000);
             }),
             0);
 }
