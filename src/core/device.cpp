@@ -171,6 +171,7 @@ Device Device::numbered(std::int64_t i, std::source_location loc) {
 }
 
 bool detail::is_device_word(std::string_view word) {
+  if (word == "best") return true;
   const std::string_view kind = word.substr(0, word.find(':'));
   for (std::size_t k = 0; k < table().used; ++k)
     if (name_of(k) == kind) return true;

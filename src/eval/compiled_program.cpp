@@ -220,6 +220,7 @@ schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& opti
     plan.donated.assign(options.donatable.begin(), options.donatable.end());
   plan.guard_bytes = options.guard_bytes;
   plan.varying = options.family.varying;
+  plan.keeps_copies = keeps_copies(device_of(g), options.guard_bytes > 0);
   plan.pick = options.pick;
   schedule::Plan made = schedule::make_plan(g, plan);
   made.family = options.family.id;

@@ -44,8 +44,12 @@ bool has_room(std::size_t bytes) {
 
 }  // namespace
 
+bool keeps_copies(Device device, bool guarded) {
+  return device == cpu() && !guarded && !env::disabled("kept_copies");
+}
+
 KeptCopies::KeptCopies(const schedule::Plan& plan, Device device, bool guarded) : plan_(plan) {
-  if (device != cpu() || guarded || env::disabled("kept_copies")) return;
+  if (!keeps_copies(device, guarded)) return;
   std::vector<int> writers(plan.buffers.size(), 0);
   for (const LaunchPlan& l : plan.launches) {
     for (const int b : l.written) ++writers[static_cast<std::size_t>(b)];
@@ -78,7 +82,7 @@ std::vector<SeenInput> KeptCopies::look(std::span<const StoragePtr> inputs) cons
 }
 
 // Of what is as the last run found it. Null: nothing is.
-std::shared_ptr<CopiedInputs> KeptCopies::choose(const std::vector<SeenInput>& seen) const {
+std::shared_ptr<CopiedInputs> KeptCopies::choose(const std::vector<SeenInput>& seen) {
   auto made = std::make_shared<CopiedInputs>();
   if (last_.size() != seen.size()) return nullptr;
   made->left_out.assign(plan_.launches.size(), 0);
@@ -102,13 +106,14 @@ std::shared_ptr<CopiedInputs> KeptCopies::choose(const std::vector<SeenInput>& s
   try {
     made->memory = Storage::allocate(bytes);
   } catch (const DeviceError&) {
-    return nullptr;  // a program runs without
+    no_room_ = true;  // a program runs without, and does not try in each run
+    return nullptr;
   }
   return made;
 }
 
 void KeptCopies::before_run(Instance* instance, std::span<const StoragePtr> inputs) {
-  if (copies_.empty()) return;
+  if (copies_.empty() || no_room_) return;
   std::vector<SeenInput> seen = look(inputs);
   const std::lock_guard lock(mutex_);
   const auto same = [&](std::size_t i) { return kept_->of[i] == seen[i]; };

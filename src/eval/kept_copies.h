@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,10 @@ struct CopiedInputs {
   StoragePtr memory;
 };
 
+/// Whether the programs of a device keep copies. Not where `guarded`, for guard bands belong to the
+/// arena.
+bool keeps_copies(Device device, bool guarded);
+
 /// Copies of inputs that a program's schedules make for themselves (weights in panels, transformed
 /// weights), kept from run to run while those inputs stay what they are: inference then copies no
 /// weights. A second run in a row with the same inputs makes them in memory of their own; from then
@@ -40,8 +45,7 @@ struct CopiedInputs {
 /// or was written to. Thread-safe.
 class KeptCopies {
  public:
-  /// The plan outlives it. Nothing is kept off the host, nor where `guarded`, for guard bands
-  /// belong to the arena.
+  /// The plan outlives it.
   KeptCopies(const schedule::Plan& plan, Device device, bool guarded);
 
   /// Before the inputs are written to: what the run may leave out, or makes for later ones.
@@ -59,12 +63,13 @@ class KeptCopies {
     std::vector<int> buffers;
   };
   std::vector<SeenInput> look(std::span<const StoragePtr> inputs) const;
-  std::shared_ptr<CopiedInputs> choose(const std::vector<SeenInput>& seen) const;
+  std::shared_ptr<CopiedInputs> choose(const std::vector<SeenInput>& seen);
   std::size_t number_of(std::size_t input);
 
   const schedule::Plan& plan_;
   std::vector<Copy> copies_;
   std::vector<std::size_t> inputs_;  // that are copied
+  std::atomic<bool> no_room_{false};
   std::mutex mutex_;
   std::vector<SeenInput> last_;  // of the run before
   std::shared_ptr<const CopiedInputs> kept_;

@@ -6,9 +6,9 @@
 namespace lilith {
 namespace {
 
-double correction_of(const VarKeywords& k) {
+double correction_of(const char* op, const VarKeywords& k) {
   LILITH_CHECK(!k.unbiased || !k.correction,
-               "var: unbiased is {} and correction is {}; need one of them", *k.unbiased,
+               "{}: unbiased is {} and correction is {}; need one of them", op, *k.unbiased,
                static_cast<double>(*k.correction));
   return k.unbiased ? (*k.unbiased ? 1.0 : 0.0) : static_cast<double>(k.correction.value_or(1));
 }

@@ -8,7 +8,7 @@ namespace lilith::detail {
 ValueOptions options_of_word(std::string_view word, const std::optional<Device>& device, Loc loc) {
   const LocScope scope(loc, nullptr);
   if (const auto dtype = dtype_from_word(word)) return {dtype, device.value_or(Device())};
-  LILITH_CHECK(word == "best" || is_device_word(word),
+  LILITH_CHECK(is_device_word(word),
                "dtype: \"{}\" is neither a dtype nor a device; need a word like \"float32\", "
                "\"int64\", \"bool\", \"cpu\" or \"cuda:0\"",
                word);

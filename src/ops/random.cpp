@@ -136,8 +136,6 @@ Tensor uniform(const Shape& shape, DType dtype, Device device) {
                0x1p-53);
 }
 
-DType work_type(DType dtype) { return dtype == DType::F64 ? DType::F64 : DType::F32; }
-
 void check(const char* op, const Shape& shape, const TensorOptions& options) {
   LILITH_CHECK(is_floating(options.dtype), "{}: dtype {}; need a floating dtype", op,
                name(options.dtype));
@@ -188,15 +186,41 @@ Tensor wide_below(const Shape& shape, U64 range, Device device) {
   return add(add(mul(x1, r1), high_half(cross)), add(high_half(other), high_half(carry)));
 }
 
+// The largest number that a dtype holds.
+double most_held(DType dtype) {
+  switch (dtype) {
+    case DType::Bool:
+      return 1;
+    case DType::U8:
+      return 255;
+    case DType::I8:
+      return 127;
+    case DType::I16:
+      return 32767;
+    case DType::I32:
+      return 0x1p31 - 1;
+    case DType::I64:
+      return 0x1p63;
+    case DType::F16:
+      return 65504;
+    case DType::BF16:
+    case DType::F32:
+      return std::numeric_limits<float>::max();
+    case DType::F64:
+      return std::numeric_limits<double>::max();
+    case DType::C64:
+    case DType::C128:
+      break;
+  }
+  return INFINITY;
+}
+
 // What a dtype holds of the numbers low to high - 1, which a conversion would wrap or cut.
 void check_held(I low, I high, DType dtype) {
-  if (dtype > DType::F64) return;
-  constexpr double kMost[] = {1,      255,   127,     32767,   0x1p31 - 1,
-                              0x1p63, 65504, 0x1p128, 0x1p128, std::numeric_limits<double>::max()};
-  constexpr bool kSigned[] = {false, false, true, true, true, true, true, true, true, true};
-  const auto d = static_cast<std::size_t>(dtype);
-  const double least = !kSigned[d] ? 0 : is_floating(dtype) ? -kMost[d] : -kMost[d] - 1;
-  LILITH_CHECK(static_cast<double>(low) >= least && static_cast<double>(high - 1) <= kMost[d],
+  const double most = most_held(dtype);
+  const bool is_signed = dtype != DType::Bool && dtype != DType::U8;
+  const double least = !is_signed ? 0 : is_floating(dtype) ? -most : -most - 1;
+  LILITH_CHECK(static_cast<double>(low) >= least && static_cast<double>(high - 1) <= most,
                "randint: [{}, {}) of {}; need numbers that it holds", low, high, name(dtype));
 }
 
@@ -215,13 +239,12 @@ std::vector<I> host_ranks(I key, I n) {
 }
 bool traced_keys() { return current_scope != nullptr; }
 
-// True with probability p.
+}  // namespace
+
 Tensor coin(const Shape& shape, const Tensor& p) {
   const DType work = work_type(p.dtype());
   return lt(uniform(shape, work, p.device()), make_cast(p, work));
 }
-
-}  // namespace
 
 KeyScope::KeyScope(KeyProvider provider) : provider_(std::move(provider)), outer_(current_scope) {
   current_scope = this;
@@ -398,102 +421,6 @@ Tensor normal(Real mean, Real std, const Shape& size, const TensorOptions& optio
   LocScope scope(loc);
   LILITH_CHECK(std >= 0, "normal: std is {}; need std >= 0", std);
   return shift(scale(randn(size, options), std), mean);
-}
-
-namespace {
-
-// x / (1 - p) where a coin of `shape` says so, else 0. shape broadcasts to x's.
-Tensor dropped(const char* op, const Arg& input, double p, bool training, const Shape& shape) {
-  LocScope scope(input.loc(), op);
-  const Tensor x = input.tensor();
-  LILITH_CHECK(p >= 0 && p <= 1, "{}: p is {}; need 0 <= p <= 1", op, p);
-  LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype", op, x.aval().str());
-  if (!training || p == 0) return x;
-  if (p == 1) return full_as(x, 0);
-  const Tensor keep = coin(shape, make_full(shape, 1 - p, work_type(x.dtype()), x.device()));
-  return masked(broadcast_last(keep, x.shape()), scale(x, 1 / (1 - p)));
-}
-
-}  // namespace
-
-Tensor dropout(const Arg& x, Real p, bool training) {
-  return dropped("dropout", x, p, training, x.tensor().shape());
-}
-
-namespace {
-
-// The shape of a mask that drops whole channels of [N, C, ...].
-Shape channels(const char* op, const Arg& x) {
-  const Tensor t = x.tensor();
-  LocScope scope(x.loc(), op);
-  LILITH_CHECK(t.ndim() >= 2, "{}: got {}; need [N, C, ...]", op, t.aval().str());
-  Shape shape(Ints(t.shape().size(), 1));
-  shape[0] = t.shape()[0];
-  shape[1] = t.shape()[1];
-  return shape;
-}
-
-}  // namespace
-
-Tensor feature_dropout(const Arg& x, Real p, bool training) {
-  return dropped("feature_dropout", x, p, training, channels("feature_dropout", x));
-}
-
-namespace {
-
-// dropout of whole channels of D spatial dimensions, with or without a batch.
-Tensor dropped_channels(const char* op, const Arg& x, double p, bool training, int d) {
-  const Tensor t = x.tensor();
-  LocScope scope(x.loc(), op);
-  LILITH_CHECK(t.ndim() == d + 1 || t.ndim() == d + 2,
-               "{}: got {}; need [N, C, …] or [C, …] with {} spatial dimension{}", op,
-               t.aval().str(), d, d == 1 ? "" : "s");
-  Shape shape(Ints(t.shape().size(), 1));
-  for (int i = 0; i < t.ndim() - d; ++i) shape[i] = t.shape()[i];
-  return dropped(op, x, p, training, shape);
-}
-
-}  // namespace
-
-Tensor dropout1d(const Arg& x, Real p, bool training) {
-  return dropped_channels("dropout1d", x, p, training, 1);
-}
-Tensor dropout2d(const Arg& x, Real p, bool training) {
-  return dropped_channels("dropout2d", x, p, training, 2);
-}
-Tensor dropout3d(const Arg& x, Real p, bool training) {
-  return dropped_channels("dropout3d", x, p, training, 3);
-}
-
-namespace {
-
-// SELU's saturation where `mask`, repeated to x's shape, drops; then as of mean 0 and variance 1.
-Tensor alpha_dropped(const char* op, const Arg& x, double p, bool training, const Shape& mask) {
-  LocScope scope(x.loc(), op);
-  const Tensor given = x.tensor();
-  LILITH_CHECK(p >= 0 && p <= 1, "{}: p is {}; need 0 <= p <= 1", op, p);
-  LILITH_CHECK(is_floating(given.dtype()), "{}: got {}; need a floating dtype", op,
-               given.aval().str());
-  if (!training || p == 0) return given;
-  if (p == 1) return full_as(given, 0);
-  // What SELU tends to below: -scale alpha.
-  constexpr double kSaturated = -1.7580993408473766;
-  const double a = 1 / std::sqrt((kSaturated * kSaturated * p + 1) * (1 - p));
-  return rounded_once(given, [&](const Tensor& t) {
-    const Tensor keep = coin(mask, make_full(mask, 1 - p, t.dtype(), t.device()));
-    const Tensor kept = make_select(broadcast_last(keep, t.shape()), t, full_as(t, kSaturated));
-    return shift(scale(kept, a), -a * kSaturated * p);
-  });
-}
-
-}  // namespace
-
-Tensor alpha_dropout(const Arg& x, Real p, bool training) {
-  return alpha_dropped("alpha_dropout", x, p, training, x.tensor().shape());
-}
-Tensor feature_alpha_dropout(const Arg& x, Real p, bool training) {
-  return alpha_dropped("feature_alpha_dropout", x, p, training,
-                       channels("feature_alpha_dropout", x));
 }
 
 Tensor rrelu(const Arg& x, Real lower, Real upper, bool training) {

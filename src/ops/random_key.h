@@ -52,4 +52,9 @@ std::int64_t fold_in(std::int64_t key, std::int64_t data);
 /// advances it.
 std::int64_t take_host_key(const std::optional<RandomGenerator>& generator = {});
 
+/// What draws of a dtype are computed in: f64, else f32.
+inline DType work_type(DType dtype) { return dtype == DType::F64 ? DType::F64 : DType::F32; }
+/// Bools of a shape, true with probability p (floating, broadcast to the shape): one draw.
+Tensor coin(const Shape& shape, const Tensor& p);
+
 }  // namespace lilith::ops

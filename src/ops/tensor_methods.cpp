@@ -173,6 +173,7 @@ Tensor& Tensor::uniform_(Real from, Real to, const std::optional<RandomGenerator
 }
 Tensor& Tensor::bernoulli_(const Arg& p, const std::optional<RandomGenerator>& generator) & {
   LocScope scope(p.loc());
+  if (p.is_scalar()) return set(*this, lilith::bernoulli(*this, p.scalar().as_double(), generator));
   const Tensor chance = lilith::expand(p.tensor(kFloat32).to(device()), shape());
   return set(*this, lilith::bernoulli(chance, generator).to(dtype()));
 }

@@ -16,6 +16,8 @@
 namespace lilith::runtime {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 struct State {
   ForkMutex one_fork;  // at a time
   std::mutex mutex;    // of the hooks; whoever is busy may add one
@@ -23,6 +25,7 @@ struct State {
   std::atomic<int> busy{0};
   std::atomic<bool> forking{false};
   std::atomic<std::uint64_t> ended_by{0};     // the thread that ends the process
+  std::atomic<Clock::rep> end_until{0};       // how long others wait for that
   std::atomic<std::uint64_t> next_thread{1};  // numbers of threads
   // Of those before `first_thread` only the one that forked is there.
   std::uint64_t first_thread = 1, forked_by = 0;
@@ -43,25 +46,23 @@ std::uint64_t this_thread() {
   return number;
 }
 
-// When the process ends, what other threads compute with goes. Those that compute are waited for
-// and the others wait, until the process is gone; but not for ever: one of them may be joined by
+// When the process ends, what other threads compute with goes. Those that compute are waited for,
+// and the others wait until the process is gone; but not for ever: one of them may be joined by
 // the destructor of a static.
-constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::seconds kPatience{1};
 
 bool must_wait_for_end(const State& s) {
-  thread_local bool waited = false;
   const std::uint64_t by = s.ended_by.load();
-  if (by == 0 || by == this_thread() || waited) return false;
-  waited = true;
-  return true;
+  return by != 0 && by != this_thread() && Clock::now().time_since_epoch().count() < s.end_until;
 }
 
 void end() {
   State& s = state();
-  std::uint64_t nobody = 0;
-  if (!s.ended_by.compare_exchange_strong(nobody, this_thread())) return;
-  const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (s.busy.load() > (depth > 0 ? 1 : 0) && std::chrono::steady_clock::now() < until) pause();
+  if (s.ended_by != 0) return;
+  const Clock::time_point now = Clock::now();
+  s.end_until = (now + 2 * kPatience).time_since_epoch().count();
+  s.ended_by = this_thread();
+  while (s.busy.load() > (depth > 0 ? 1 : 0) && Clock::now() < now + kPatience) pause();
 }
 
 // The main thread's own objects are destroyed before all statics.
@@ -69,7 +70,6 @@ struct EndOfMain {
   ~EndOfMain() { end(); }
 };
 void end_with_main() {
-  std::atexit(end);  // where another thread ends the process
   if (::gettid() != ::getpid()) return;
   static thread_local EndOfMain at_its_end;
   static_cast<void>(&at_its_end);
@@ -77,14 +77,14 @@ void end_with_main() {
 [[maybe_unused]] const bool ends_with_main = (end_with_main(), true);
 
 void enter() {
+  // Where another thread ends the process: before the statics that are there by now.
+  [[maybe_unused]] static const bool ends_with_any = std::atexit(end) == 0;
   State& s = state();
   for (;;) {
     s.busy.fetch_add(1);
-    const bool ends = must_wait_for_end(s);
-    if (!ends && !s.forking.load()) return;
+    if (!s.forking.load() && !must_wait_for_end(s)) return;
     s.busy.fetch_sub(1);
-    if (ends) std::this_thread::sleep_for(kPatience);
-    while (s.forking.load()) pause();
+    while (s.forking.load() || must_wait_for_end(s)) pause();
   }
 }
 
@@ -117,6 +117,8 @@ void in_child() {
   State& s = state();
   after_fork(&ForkHooks::child);
   s.forked_by = this_thread();
+  s.ended_by = 0;
+  end_with_main();  // this thread is the child's
   s.first_thread = s.next_thread;
   s.busy = depth > 0 ? 1 : 0;
   s.forking = false;

@@ -5,7 +5,9 @@
 // A process may fork after it has computed: the child has none of the threads that ran programs,
 // and whatever another thread had locked stays locked there for ever. So fork() waits until nothing
 // is evaluated or compiled, holds the locks of the library's own state meanwhile, and gives the
-// child fresh ones and a fresh team of threads.
+// child fresh ones and a fresh team of threads. The end of the process waits in the same way, a
+// second at most, before statics go (where main ends it; else before those that the first
+// computation found); what another thread begins meanwhile waits until it is gone.
 namespace lilith::runtime {
 
 /// Held by whoever evaluates or compiles: fork() of another thread waits for it, and so does the

@@ -45,7 +45,8 @@ class Chooser {
   Chooser(const Backend& backend, const Pick& pick, Builder* b)
       : backend_(backend), pick_(pick), b_(*b) {
     if (!pick && !b_.target.gpu && !env::disabled("known_groups")) settings_ = settings_key(b_);
-    if (b_.varying.empty()) return;
+    varies_ = !b_.varying.empty();
+    if (!varies_ && std::ranges::count(b_.kept, true) == 0) return;
     alone_.emplace(b_);
     alone_->varying.clear();
   }
@@ -68,13 +69,16 @@ class Chooser {
     if (settings_) key = group_key(g, b_, *settings_);
     if (key && (reads_copies(*key, b_) || (alone_ && reads_copies(*key, *alone_)))) key.reset();
     if (key && take_known(&key)) return true;
-    std::vector<Choice> ways = alone_ ? like_alone(g) : with_kept(g);
+    std::vector<Choice> ways = !alone_   ? backend_.ways(g, b_)
+                               : varies_ ? like_alone(g)
+                                         : with_kept(g);
     if (ways.empty()) return false;
     const std::size_t k = pick_ ? std::min(pick_(g, ways), ways.size() - 1) : 0;
     Decision d{std::move(ways[k]), {}};
     if (ways.size() > 1) d.next_best = describe(ways[k == 0 ? 1 : 0]);
     take(d.choice, &b_);
-    if (d.choice.copies.empty() && !alone_made_copy_) d.key = std::move(key);
+    if (alone_ && !varies_) take_alone(d.choice.results);
+    if (d.choice.copies.empty() && alone_copies_.empty()) d.key = std::move(key);
     decisions.push_back(std::move(d));
     return true;
   }
@@ -110,18 +114,27 @@ class Chooser {
   }
 
   // Copies of inputs that outlive the run cost little, and may make another way the best. It gives
-  // the bits that a program has which does not keep them, as one that trains.
+  // the bits and layouts of what a program would choose that does not keep them, as one that
+  // trains: `alone_` makes that one's choices, for what is copied once is free later on.
   std::vector<Choice> with_kept(const Group& g) {
-    std::vector<Choice> usual = backend_.ways(g, b_);
-    const auto* product = std::get_if<Product>(&g);
-    if (usual.size() < 2 || product == nullptr || std::ranges::count(b_.kept, true) == 0)
-      return usual;
+    alone_copies_.clear();
+    if (!std::holds_alternative<Product>(g)) return backend_.ways(g, b_);
+    const std::vector<Choice> usual = backend_.ways(g, *alone_);
+    if (usual.empty()) return {};
+    alone_copies_ = usual.front().copies;
+    const auto is_usual = [&](const Choice& c) { return !differ(c, usual.front()); };
     b_.counts_kept = true;
     std::vector<Choice> ways = backend_.ways(g, b_);
     b_.counts_kept = false;
-    const auto others = std::ranges::stable_partition(
-        ways, [&](const Choice& c) { return !differ(c, usual.front()); });
-    return others.size() == ways.size() ? usual : ways;
+    if (std::ranges::none_of(ways, is_usual)) ways = backend_.ways(g, b_);
+    std::ranges::stable_partition(ways, is_usual);
+    return ways;
+  }
+  void take_alone(const std::vector<std::pair<const NodeImpl*, Layout>>& results) {
+    Choice c;
+    c.results = results;
+    c.copies = alone_copies_;
+    take(c, &*alone_);
   }
 
   // Where extents vary: ways that give the bits of what these extents alone would be given, so that
@@ -130,7 +143,7 @@ class Chooser {
   std::vector<Choice> like_alone(const Group& g) {
     const std::vector<Choice> alone = backend_.ways(g, *alone_);
     if (alone.empty()) return {};
-    alone_made_copy_ = !alone.front().copies.empty();
+    alone_copies_ = alone.front().copies;
     const auto differs = [&](const Choice& c) { return differ(c, alone.front()); };
     std::vector<Choice> ways = backend_.ways(g, b_);
     std::erase_if(ways, differs);
@@ -167,9 +180,10 @@ class Chooser {
   const Backend& backend_;
   const Pick& pick_;
   Builder& b_;
-  std::optional<Builder> alone_;           // as b_ would be if no extent varied
-  bool alone_made_copy_ = false;           // for the last group
-  std::optional<std::uint64_t> settings_;  // where what was written once may be written again
+  bool varies_ = false;
+  std::optional<Builder> alone_;  // as b_ would be if no extent varied, and no copy were kept
+  std::vector<std::int64_t> alone_copies_;  // that it made for the last group
+  std::optional<std::uint64_t> settings_;   // where what was written once may be written again
 };
 
 }  // namespace

@@ -114,9 +114,10 @@ class Writer {
     const BufferPlan& p = b_.plan.buffers[static_cast<std::size_t>(id)];
     add(static_cast<std::uint64_t>(p.dtype));
     for (const int d : p.layout.order) add(static_cast<std::uint64_t>(d));
-    add(static_cast<std::uint64_t>(b_.is_constant(id)) * 4 +
-        static_cast<std::uint64_t>(b_.may_be_kept(id)) * 2 +
-        static_cast<std::uint64_t>(b_.is_input(id)));
+    add(static_cast<std::uint64_t>(b_.is_constant(id)));
+    if (is_product_)
+      add(static_cast<std::uint64_t>(b_.may_be_kept(id)) * 2 +
+          static_cast<std::uint64_t>(b_.is_input(id)));
     const auto first = std::ranges::find(buffers_, id);
     add(static_cast<std::uint64_t>(first - buffers_.begin()));
     if (first == buffers_.end()) buffers_.push_back(id);

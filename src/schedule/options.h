@@ -19,6 +19,8 @@ struct PlanOptions {
   std::vector<bool> donated;    // per input: its memory may be written; empty: none
   std::size_t guard_bytes = 0;  // an unused band after each arena buffer, for tests
   Pick pick = {};               // null: the best by the model
+  // Copies that its kernels make of inputs outlive a run (eval/kept_copies.h).
+  bool keeps_copies = false;
   // Of a loop's body, per input: it is the same in every step. Empty: of none.
   std::vector<bool> constant = {};
   // Extents that the same work has had otherwise, in order: tiles along them have one size and

@@ -1,5 +1,6 @@
 #include "schedule/schedule.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "core/env.h"
@@ -15,6 +16,19 @@
 #include "schedule/plan_record.h"
 
 namespace lilith::schedule {
+namespace {
+
+// By input: runs are likely to find it as the last one did, as inference finds weights: no result
+// is like it, as its gradient or its update would be.
+std::vector<bool> likely_to_stay(const Graph& g) {
+  std::vector<bool> stays;
+  for (const Tensor& in : g.inputs())
+    stays.push_back(std::ranges::none_of(
+        g.outputs(), [&](const Tensor& out) { return out.aval() == in.aval(); }));
+  return stays;
+}
+
+}  // namespace
 
 Plan make_plan(const Graph& g, const PlanOptions& options) {
   std::optional<PhaseScope> phase(Phase::Fuse);
@@ -24,11 +38,13 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   phase.emplace(Phase::Build);
   Builder builder(g, dataflow, options.target);
   builder.constant = options.constant;
+  if (options.keeps_copies) builder.kept = likely_to_stay(g);
   builder.plan_body = [&](const Graph& body, std::vector<bool> constant) {
     return make_plan(body, {.target = options.target,
                             .donated = {},
                             .guard_bytes = 0,
                             .pick = {},
+                            .keeps_copies = false,
                             .constant = std::move(constant),
                             .varying = options.varying});
   };

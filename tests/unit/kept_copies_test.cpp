@@ -57,6 +57,27 @@ TEST(KeptCopies, AreMadeInTheSecondRunAndDroppedWithTheirWeights) {
   EXPECT_LE(live(), two - kept / 2);
 }
 
+// Beside a result like the weight no copy counts as kept; products share copies in both.
+TEST(KeptCopies, GiveTheBitsOfProgramsThatKeepNone) {
+  for (const std::int64_t rows : {61, 96, 333}) {
+    for (const std::int64_t depth : {120, 512, 1042}) {
+      const Tensor a = randn({rows, depth}), b = randn({rows + 16, depth}), w = randn({96, depth});
+      const auto products = [](const Tensor& x, const Tensor& y, const Tensor& v) {
+        return std::pair(matmul(relu(x), v.t()), matmul(tanh(y), v.t()));
+      };
+      const auto f = compile(products, {.dynamic = false});
+      const auto g =
+          compile([products](const Tensor& x, const Tensor& y,
+                             const Tensor& v) { return std::pair(products(x, y, v), v * 2); },
+                  {.dynamic = false});
+      const auto [p, q] = f(a, b, w);
+      const auto [both, twice] = g(a, b, w);
+      EXPECT_TRUE(allclose(p, both.first, 0, 0)) << rows << " rows of " << depth;
+      EXPECT_TRUE(allclose(q, both.second, 0, 0)) << rows << " rows of " << depth;
+    }
+  }
+}
+
 TEST(KeptCopies, FollowAssignedWeights) {
   const auto f = inference();
   Net net;

@@ -110,6 +110,8 @@ schedule::Plan plan_of(const Graph& g, schedule::Pick pick) {
   schedule::PlanOptions options;
   options.target = codegen::target();
   options.target.threads = 1;
+  options.target.l1_bytes = 32 << 10;
+  options.target.l2_bytes = 1 << 20;
   options.pick = std::move(pick);
   return schedule::make_plan(g, options);
 }
@@ -136,8 +138,8 @@ TEST(WayTimes, KnowsWaysByWhatTheyAre) {
     EXPECT_TRUE(std::ranges::all_of(plan.outputs, same));
     times.add(v, plan, std::vector<double>(plan.launches.size(), 1.0 / static_cast<double>(v + 1)));
   }
-  const schedule::Plan best = plan_of(g, times.best());
-  EXPECT_EQ(plan_of(g, times.best()).str(), best.str());
+  EXPECT_GT(times.changed(), 0u);
+  EXPECT_NE(plan_of(g, times.best()).str(), first.str());
 }
 
 // Times that say that the second way is best of the products, by little of the first one.

@@ -57,16 +57,6 @@ void check_columns(const DataSourcePtr& source, int n);
 template <class T>
 DataSourcePtr rows_of(T rows, SourceLocation loc);
 
-/// A row's number, with the user's line.
-struct RowIndex {
-  template <class I>
-    requires std::is_integral_v<detail::Plain<I>>
-  RowIndex(I i, SourceLocation loc = SourceLocation::current())
-      : i(static_cast<std::int64_t>(i)), loc(loc) {}
-  std::int64_t i;
-  SourceLocation loc;
-};
-
 /// A tensor that becomes a column, with the user's line.
 struct Column {
   template <class T>
@@ -111,9 +101,9 @@ class Dataset {
     return batch;
   }
   /// Row i, without a batch dimension. Error when out of range.
-  Batch operator[](RowIndex row) const {
+  Batch operator[](Index row) const {
     LocScope scope(row.loc, nullptr);
-    Batch batch = rows({row.i}, row.loc);
+    Batch batch = rows({row.value}, row.loc);
     for (auto& t : batch) t = t.squeeze(0);
     return batch;
   }

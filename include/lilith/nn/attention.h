@@ -113,14 +113,17 @@ struct TransformerLayerOptions {
   bool norm_first = false;
   DType dtype = DType::F32;
 };
-/// With is_causal and without a mask, what comes later is hidden.
+/// Masks of a layer of S rows, N examples and H heads: src_mask [S, S] or [N H, S, S],
+/// src_key_padding_mask [N, S]; bool (true: hidden) or added to the scores. With is_causal and
+/// without a mask, what comes later is hidden. Error where .mask and .src_mask are both given.
 struct EncoderMasks {
-  detail::Named named = {};
   Tensor src_mask = {};
   Tensor mask = {};  // src_mask, as TransformerEncoder calls it
   Tensor src_key_padding_mask = {};
   bool is_causal = false;
 };
+/// The same of T rows of the target that read S of the memory: tgt_mask [T, T], memory_mask [T, S],
+/// tgt_key_padding_mask [N, T], memory_key_padding_mask [N, S].
 struct DecoderMasks {
   Tensor tgt_mask = {}, memory_mask = {}, tgt_key_padding_mask = {}, memory_key_padding_mask = {};
   bool tgt_is_causal = false, memory_is_causal = false;

@@ -171,10 +171,12 @@ struct LinearLROptions {
 class LinearLR : public optim::ScheduleOf<LinearLROptions> {
  public:
   using ScheduleOf::ScheduleOf;
-  explicit LinearLR(SourceLocation loc = SourceLocation::current())
-      : LinearLR(LinearLROptions(), loc) {}
-  explicit LinearLR(Optimizer& opt, SourceLocation loc = SourceLocation::current())
-      : LinearLR(opt, LinearLROptions(), loc) {}
+  explicit LinearLR(const LinearLROptions& options = {},
+                    SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(options, loc) {}
+  explicit LinearLR(Optimizer& opt, const LinearLROptions& options = {},
+                    SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(opt, options, loc) {}
   template <detail::AnyNumber N>
   LinearLR(Optimizer& opt, N start_factor, Real end_factor = 1, Int total_iters = 5,
            SourceLocation loc = SourceLocation::current())
@@ -200,10 +202,12 @@ struct ConstantLROptions {
 class ConstantLR : public optim::ScheduleOf<ConstantLROptions> {
  public:
   using ScheduleOf::ScheduleOf;
-  explicit ConstantLR(SourceLocation loc = SourceLocation::current())
-      : ConstantLR(ConstantLROptions(), loc) {}
-  explicit ConstantLR(Optimizer& opt, SourceLocation loc = SourceLocation::current())
-      : ConstantLR(opt, ConstantLROptions(), loc) {}
+  explicit ConstantLR(const ConstantLROptions& options = {},
+                      SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(options, loc) {}
+  explicit ConstantLR(Optimizer& opt, const ConstantLROptions& options = {},
+                      SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(opt, options, loc) {}
   template <detail::AnyNumber N>
   ConstantLR(Optimizer& opt, N factor, Int total_iters = 5,
              SourceLocation loc = SourceLocation::current())
@@ -224,10 +228,12 @@ struct PolynomialLROptions {
 class PolynomialLR : public optim::ScheduleOf<PolynomialLROptions> {
  public:
   using ScheduleOf::ScheduleOf;
-  explicit PolynomialLR(SourceLocation loc = SourceLocation::current())
-      : PolynomialLR(PolynomialLROptions(), loc) {}
-  explicit PolynomialLR(Optimizer& opt, SourceLocation loc = SourceLocation::current())
-      : PolynomialLR(opt, PolynomialLROptions(), loc) {}
+  explicit PolynomialLR(const PolynomialLROptions& options = {},
+                        SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(options, loc) {}
+  explicit PolynomialLR(Optimizer& opt, const PolynomialLROptions& options = {},
+                        SourceLocation loc = SourceLocation::current())
+      : ScheduleOf(opt, options, loc) {}
   template <detail::AnyNumber N>
   PolynomialLR(Optimizer& opt, N total_iters, Real power = 1,
                SourceLocation loc = SourceLocation::current())

@@ -14,7 +14,8 @@ struct Choice {
   double cycles = 0;  // the model's estimate, of one thread; 0: there is no model of its kind
   std::vector<std::pair<const ir::NodeImpl*, Layout>> results;  // where they will lie
   std::function<void()> emit;                                   // adds its kernels to the plan
-  // What says all about the copy of an operand that it makes: free for who makes the same.
+  // What says all about the copy of an operand that it makes: free for who makes the same. Its
+  // buffer first.
   std::vector<std::int64_t> copies = {};
   // What says how its sums are added up: ways to compute the same group that agree in this give the
   // same bits. Empty: in the order of the axes, one sum for each element.

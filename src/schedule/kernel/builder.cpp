@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/env.h"
 #include "kernel_ir/forms.h"
 
 namespace lilith::schedule {
@@ -34,9 +33,6 @@ Builder::Builder(const Graph& g, const Dataflow& flow, const Target& made_for)
     plan.buffers.push_back(std::move(p));
     buffer_of[n] = static_cast<int>(i);
     plan.inputs.push_back(static_cast<int>(i));
-    kept.push_back(!made_for.gpu && !env::disabled("kept_copies") &&
-                   std::ranges::none_of(g.outputs(),
-                                        [&](const Tensor& out) { return out.aval() == n->aval; }));
   }
 }
 

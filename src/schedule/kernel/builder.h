@@ -43,7 +43,7 @@ struct Builder {
   std::vector<std::int64_t> varied =
       {};                           // those too where ways for these extents alone are asked for
   std::vector<bool> constant = {};  // inputs (PlanOptions::constant)
-  std::vector<bool> kept = {};      // inputs, see is_kept
+  std::vector<bool> kept = {};      // inputs, see may_be_kept; empty: none
   bool counts_kept = false;         // whether that counts, in the ways that are asked for
   /// Plans a body of a loop; which of its inputs are the same in every step.
   std::function<Plan(const Graph& body, std::vector<bool> constant)> plan_body;
@@ -61,11 +61,11 @@ struct Builder {
     const auto input = static_cast<std::size_t>(buffer);  // inputs come first
     return input < constant.size() && constant[input];
   }
-  /// Whether a buffer is an input that runs are likely to find as the last one did, as inference
-  /// finds weights: no result is like it, as its gradient or its update would be.
+  /// Whether a buffer is an input whose copies are likely to serve later runs; is_kept: and
+  /// whether that counts now.
   bool may_be_kept(int buffer) const {
     const auto input = static_cast<std::size_t>(buffer);
-    return constant.empty() && input < kept.size() && kept[input];
+    return input < kept.size() && kept[input];
   }
   bool is_kept(int buffer) const { return counts_kept && may_be_kept(buffer); }
   bool is_input(int buffer) const {
