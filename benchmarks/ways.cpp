@@ -179,6 +179,13 @@ std::vector<Case> cases(std::int64_t images) {
   add_few_rows(&all, 1, 2048, 2048);
   add_few_rows(&all, 128, 64, 2048);
   add_few_rows(&all, 8, 1024, 4096);
+  all.push_back({"steps of an LSTM",  // at batch 1, as its loop reads them
+                 [](const Tensor& x, const Tensor& w) {
+                   const Tensor bias = w.narrow(1, 0, 1).reshape({1024});
+                   return (matmul(x, w.t()) + bias).reshape({64, 1, 1024});
+                 },
+                 {64, 256},
+                 {1024, 256}});
   add_small_convolutions(&all);
   for (const auto& [c, s] : {std::pair{64, 32}, {128, 16}, {256, 8}, {512, 4}}) {
     all.push_back(conv_forward(images, c, s));

@@ -97,6 +97,7 @@ std::vector<Case> convolutions() {
       {"conv, odd", conv({.padding = 1}), {1, 37, 7, 14}, {70, 37, 3, 3}},
       {"conv, one channel", conv({}), {2, 1, 13, 8}, {5, 1, 3, 3}},
       {"conv, one filter", conv({.padding = 2}), {1, 20, 5, 4}, {1, 20, 3, 3}},
+      {"conv 5x5", conv({.padding = 2}), {2, 12, 9, 7}, {20, 12, 5, 5}},
       {"conv, smallest", conv({.padding = 1}), {1, 3, 2, 2}, {2, 3, 3, 3}},
       {"conv, channels last",
        [conv](const Tensor& x, const Tensor& w) {
@@ -284,11 +285,37 @@ TEST(ProductWays, GiveTheSame) {
 TEST(ProductWays, GiveTheSameInSmallBlocks) {
   std::string all;
   for (const Case& c : cases()) all += expect_all_ways_agree(c, kFloat32, small_caches());
-  for (const char* kind :
-       {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ", "a copied",
-        "sum split over", "lanes along the sum", "epilogue in rows", "pooled", "winograd F(2x2",
-        "winograd F(4x4", "winograd F(3x3, 2x2)", "winograd F(3x3, 4x4)", "staged"})
+  for (const char* kind : {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ",
+                           "a copied", "sum split over", "lanes along the sum", "epilogue in rows",
+                           "pooled", "winograd F(2x2", "winograd F(4x4", "winograd F(2x2, 5x5)",
+                           "winograd F(3x3, 2x2)", "winograd F(3x3, 4x4)", "staged"})
     EXPECT_NE(all.find(kind), std::string::npos) << kind;
+}
+
+// What a loop reads is row-major: lanes across its rows would be stored one by one, so that those
+// of the rows, or an epilogue that runs in rows, come out cheaper.
+TEST(ProductWays, KnowThatALoopReadsRows) {
+  const LSTM net(128, 256, {.num_layers = 2, .batch_first = true});
+  eval_pending(net);
+  const Graph g =
+      schedule::prepare(run_passes(trace([&](const LSTM& m, const Tensor& x) { return m(x).output; },
+                                         net, zeros({1, 64, 128}))))
+          .graph;
+  schedule::PlanOptions options;
+  options.target = this_machine();
+  int found = 0;
+  options.pick = [&](const Group& group, const std::vector<Choice>& ways) {
+    const auto* product = std::get_if<schedule::Product>(&group);
+    if (product != nullptr && product->domain.numel() == 64 * 1024) {
+      ++found;
+      for (const auto& [n, layout] : ways[0].results)
+        EXPECT_EQ(layout.order, schedule::Layout::row_major(product->domain.rank()).order)
+            << ways[0].name;
+    }
+    return std::size_t{0};
+  };
+  schedule::make_plan(g, options);
+  EXPECT_EQ(found, 2);
 }
 
 TEST(ProductWays, GiveTheSameWhereRowsOfBLieFarApart) {

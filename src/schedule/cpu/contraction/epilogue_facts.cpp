@@ -26,11 +26,11 @@ void visit_epilogue(const Builder& b, const Product& g,
 
 namespace {
 
-// Whether it is an output, or read by nothing but maps that write outputs: those are row-major, and
-// a map gathers what the product does not scatter.
+// Whether it is row-major whatever is chosen (an output, what a loop reads), or read by nothing but
+// maps that write outputs: a map gathers what the product does not scatter.
 bool goes_out(const Dataflow& dataflow, const NodeImpl* n) {
   const auto users = dataflow.users(n);
-  return dataflow.is_output(n) ||
+  return dataflow.is_row_major(n) ||
          (!users.empty() && std::all_of(users.begin(), users.end(), [&](const NodeImpl* user) {
            return dataflow.is_output(user) &&
                   (user->op->cls == OpClass::View || user->op->cls == OpClass::Elementwise);
@@ -77,7 +77,7 @@ void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
     }
   };
   const Layout row_major = Layout::row_major(g.domain.rank());
-  if (b.dataflow.is_output(g.core)) mark(g.core, row_major);
+  if (b.dataflow.is_row_major(g.core)) mark(g.core, row_major);
   spec->in_rows = std::all_of(g.stores.begin(), g.stores.end(),
                               [&](const NodeImpl* n) { return goes_out(b.dataflow, n); });
   visit_epilogue(b, g, [&](const NodeImpl* n, bool made_here) {
