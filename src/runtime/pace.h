@@ -37,8 +37,8 @@ class Pace {
 
  private:
   static constexpr Duration kWindow = std::chrono::milliseconds(4),
-                            kShortest = std::chrono::milliseconds(20),
-                            kLongest = std::chrono::milliseconds(640);
+                            kShortest = std::chrono::milliseconds(5),
+                            kLongest = std::chrono::milliseconds(160);
   Duration took_{}, slept_{};  // of the runs that were looked at together
   Duration alone_for_ = kShortest;
   Clock::time_point alone_until_{};

@@ -188,8 +188,8 @@ TEST(Pace, RunsAloneForAWhileWhereTheOthersDoNotRun) {
   EXPECT_TRUE(pace.wants_team(now));  // too little to tell
   pace.note(now, ms(3), ms(2));
   EXPECT_FALSE(pace.wants_team(now));
-  EXPECT_FALSE(pace.wants_team(now + ms(19)));
-  EXPECT_TRUE(pace.wants_team(now + ms(20)));
+  EXPECT_FALSE(pace.wants_team(now + ms(4)));
+  EXPECT_TRUE(pace.wants_team(now + ms(5)));
   // As long as it stays so, twice as long each time.
   int tries = 0;
   for (int k = 0; k < 10000; ++k, now += ms(1)) {
@@ -197,14 +197,14 @@ TEST(Pace, RunsAloneForAWhileWhereTheOthersDoNotRun) {
     ++tries;
     pace.note(now, ms(8), ms(6));
   }
-  EXPECT_LE(tries, 24);
+  EXPECT_LE(tries, 68);
   // Soon after the others are there again it is the team that runs.
-  now += ms(640);
+  now += ms(160);
   EXPECT_TRUE(pace.wants_team(now));
   pace.note(now, ms(8), ms(1));
   pace.note(now, ms(8), ms(6));
-  EXPECT_FALSE(pace.wants_team(now + ms(19)));
-  EXPECT_TRUE(pace.wants_team(now + ms(20)));
+  EXPECT_FALSE(pace.wants_team(now + ms(4)));
+  EXPECT_TRUE(pace.wants_team(now + ms(5)));
 }
 
 }  // namespace
