@@ -111,6 +111,15 @@ TEST(Winograd, StaysWithinItsBounds) {
   }
 }
 
+TEST(Winograd, StaysWithinItsBoundsFor5x5) {
+  manual_seed(6);
+  const Binary wide = [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, 1, 2); };
+  for (const std::int64_t channels : {1, 20, 256, 512}) {
+    const Operands in({2, channels, 9, 8}, {32, channels, 5, 5});
+    EXPECT_LT(error_of(wide, in, "winograd F(2x2, 5x5"), channels > 256 ? 5e-6 : 3e-6) << channels;
+  }
+}
+
 TEST(Winograd, StaysWithinItsBoundsForWeights) {
   manual_seed(4);
   for (const std::int64_t images : {1, 64}) {
@@ -128,6 +137,9 @@ TEST(Winograd, RoundsMoreOnlyWhereItMay) {
   EXPECT_TRUE(plan_with(g, exact, "winograd F(4x4").launches.empty());
   EXPECT_FALSE(plan_with(g, exact, "winograd F(2x2").launches.empty());
   EXPECT_FALSE(plan_with(g, machine(2), "winograd F(4x4").launches.empty());
+  const Graph five = prepared(conv, zeros({2, 64, 12, 12}), zeros({64, 64, 5, 5}));
+  EXPECT_TRUE(plan_with(five, exact, "winograd").launches.empty());
+  EXPECT_FALSE(plan_with(five, machine(2), "winograd F(2x2, 5x5").launches.empty());
   const Graph weights =
       prepared(backward_weights({16, 8, 3, 3}), zeros({2, 8, 9, 9}), zeros({2, 16, 9, 9}));
   EXPECT_TRUE(plan_with(weights, exact, "winograd F(3x3, 4x4").launches.empty());
@@ -139,7 +151,7 @@ TEST(Winograd, RoundsMoreOnlyWhereItMay) {
   }
 }
 
-TEST(Winograd, IsForCorrelationsOf3x3Alone) {
+TEST(Winograd, IsForCorrelationsOf3x3And5x5Alone) {
   const auto offered = [](const ConvOptions& o, const Shape& x, const Shape& w) {
     const auto f = [o](const Tensor& a, const Tensor& b) {
       return conv2d(a, b, {}, o.stride, o.padding, o.dilation, o.groups);
@@ -149,7 +161,9 @@ TEST(Winograd, IsForCorrelationsOf3x3Alone) {
   EXPECT_TRUE(offered({.padding = 1}, {2, 8, 9, 9}, {8, 8, 3, 3}));
   EXPECT_FALSE(offered({.stride = 2, .padding = 1}, {2, 8, 9, 9}, {8, 8, 3, 3}));
   EXPECT_FALSE(offered({.dilation = 2}, {2, 8, 9, 9}, {8, 8, 3, 3}));
-  EXPECT_FALSE(offered({.padding = 2}, {2, 8, 9, 9}, {8, 8, 5, 5}));
+  EXPECT_TRUE(offered({.padding = 2}, {2, 8, 9, 9}, {8, 8, 5, 5}));
+  EXPECT_FALSE(offered({.padding = 2}, {2, 8, 9, 9}, {8, 8, 5, 3}));
+  EXPECT_FALSE(offered({.padding = 3}, {2, 8, 9, 9}, {8, 8, 7, 7}));
   EXPECT_FALSE(offered({.padding = 1, .groups = 2}, {2, 8, 9, 9}, {8, 4, 3, 3}));
   EXPECT_FALSE(offered({}, {2, 8, 9, 9}, {8, 8, 1, 1}));
 }

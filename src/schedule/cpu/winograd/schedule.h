@@ -8,9 +8,10 @@
 
 namespace lilith::schedule {
 
-/// How tiles of a correlation of 3x3 taps are computed.
+/// How tiles of a correlation of 3x3 or 5x5 taps are computed.
 struct WinogradSchedule {
-  int outputs = 4;           // of a tile, along either axis
+  int outputs = 4;  // of a tile, along either axis
+  int taps = 3;
   std::int64_t tiles = 1;    // that go through a thread's caches together
   std::int64_t rows = 1;     // tiles in the registers of a product
   std::int64_t columns = 0;  // in the registers, whole vectors
@@ -38,7 +39,8 @@ struct WinogradSumSchedule {
   std::string name() const;
 };
 
-/// The best by the model with `outputs` a tile: what goes through a thread's caches, and staged.
+/// The best by the model with `outputs` a tile and as many taps as the correlation has: what goes
+/// through a thread's caches, and staged.
 std::vector<WinogradSchedule> search_winograd(const ContractionSpec& spec, const Correlation& c,
                                               int outputs, const Target& target);
 /// The same with `taps` a tile, with sums in chunks and without.

@@ -14,8 +14,8 @@ namespace lilith::schedule {
 
 std::string WinogradSchedule::name() const {
   std::string text =
-      fmt::format("winograd F({0}x{0}, 3x3), groups of {1} tiles, {2} x {3} at a time", outputs,
-                  tiles, rows, columns);
+      fmt::format("winograd F({0}x{0}, {1}x{1}), groups of {2} tiles, {3} x {4} at a time", outputs,
+                  taps, tiles, rows, columns);
   if (parts > 1) text += fmt::format(", columns in {} parts", parts);
   if (in_rows) text += ", epilogue in rows";
   return text + (staged ? ", staged" : "");
@@ -31,7 +31,8 @@ class Search {
       : spec_(spec),
         form_(c),
         target_(target),
-        matrices_(winograd_matrices(outputs, 3)),
+        matrices_(winograd_matrices(
+            outputs, static_cast<int>(spec.axes[static_cast<std::size_t>(c.taps[0])].extent))),
         grid_(spec, c.rows, c.result, outputs),
         lanes_(target.lanes(DType::F32)),
         squares_(std::int64_t{matrices_.size} * matrices_.size),
@@ -83,7 +84,8 @@ std::vector<WinogradSchedule> Search::run() {
 void Search::try_registers(std::int64_t vectors, std::int64_t rows) {
   for (std::int64_t tiles = rows; tiles <= kMostTiles; tiles += rows) {
     for (const bool staged : {false, true}) {
-      WinogradSchedule s{matrices_.outputs, std::min(tiles, grid_.all), rows, vectors * lanes_};
+      WinogradSchedule s{matrices_.outputs, matrices_.taps, std::min(tiles, grid_.all), rows,
+                         vectors * lanes_};
       s.staged = staged;
       const std::int64_t bytes = squares_ * s.tiles * 4 * (s.columns + (staged ? 0 : steps_));
       if (tiles > rows && 4 * bytes > 3 * target_.l2_bytes) continue;
@@ -140,7 +142,8 @@ double Search::traffic_cycles(const WinogradSchedule& s) const {
 
 double Search::weight_cycles(const WinogradSchedule& s) const {
   const double gathered =
-      axis(form_.columns).b == 1 ? 9 : 9 * kGathered * static_cast<double>(lanes_);
+      (axis(form_.columns).b == 1 ? 1 : kGathered * static_cast<double>(lanes_)) * matrices_.taps *
+      matrices_.taps;
   const double elements = static_cast<double>(panels(s) * s.columns * steps_);
   return elements / static_cast<double>(lanes_) * (weight_ + gathered) +
          walk_along(elements * static_cast<double>(squares_) * 4, target_).far(1) +

@@ -8,7 +8,8 @@ using kir::LoopKind;
 
 WinogradTiles::WinogradTiles(Builder& b, const Product& g, const ContractionSpec& spec,
                              const Layout& layout, const WinogradSchedule& schedule)
-    : SquareKernel(b, g, spec, layout, winograd_matrices(schedule.outputs, 3), schedule.columns),
+    : SquareKernel(b, g, spec, layout, winograd_matrices(schedule.outputs, schedule.taps),
+                   schedule.columns),
       schedule_(schedule),
       grid_(spec_, form_.rows, form_.result, schedule.outputs),
       weights_(b, spec_, form_, matrices_, schedule.columns),
@@ -80,7 +81,8 @@ Block WinogradTiles::transform_data(Expr group, Expr tile) {
   const auto store = [&](Expr square, Expr value) -> kir::Stmt {
     return kir::Store{data_, data_place(square, group, tile, step), value, {}};
   };
-  return nest(loops, transformed(true, matrices_.data, grid_, at, 2, {}, store), LoopKind::Vector);
+  return nest(loops, transformed(true, matrices_.data, grid_, at, matrices_.taps - 1, {}, store),
+              LoopKind::Vector);
 }
 
 Block WinogradTiles::panel(Expr group, Expr panel) {

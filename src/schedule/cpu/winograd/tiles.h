@@ -6,7 +6,7 @@
 
 namespace lilith::schedule {
 
-/// A correlation with 3x3 taps, square tiles of the result at a time:
+/// A correlation with 3x3 or 5x5 taps, square tiles of the result at a time:
 ///
 ///   parallel group of tiles {
 ///     for tile { vector summed { V[…][tile][summed] = B^T a B } }

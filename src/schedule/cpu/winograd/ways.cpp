@@ -21,9 +21,16 @@ bool is_f32(const Product& g) {
                              [](const ir::NodeImpl* in) { return in->aval.dtype == DType::F32; });
 }
 
-bool are_three(const ContractionSpec& spec, const int (&axes)[2]) {
+bool are_all(std::int64_t extent, const ContractionSpec& spec, const int (&axes)[2]) {
   return std::ranges::all_of(
-      axes, [&](int i) { return spec.axes[static_cast<std::size_t>(i)].extent == 3; });
+      axes, [&](int i) { return spec.axes[static_cast<std::size_t>(i)].extent == extent; });
+}
+
+// F(2x2, 5x5) has the squares and so the error of F(4x4, 3x3).
+bool is_offered(int outputs, const ContractionSpec& spec, const Correlation& c,
+                const Target& target) {
+  return are_all(3, spec, c.taps) ||
+         (outputs == 2 && target.precision != Precision::highest && are_all(5, spec, c.taps));
 }
 
 // Whether tiles hold whole windows of what is pooled.
@@ -70,10 +77,10 @@ void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec
       innermost(g.domain.rank(), spec.axes[static_cast<std::size_t>(form->columns)].out_dim);
   for (const int n : outputs_allowed(b.target)) {
     if (!hold_windows(spec, *form, n)) continue;
-    if (are_three(spec, form->taps)) {
+    if (is_offered(n, spec, *form, b.target)) {
       for (const WinogradSchedule& s : find(spec, *form, n, b.target, search_winograd))
-        add<WinogradTiles>(b, g, spec, layout, s, {kWinograd, n}, ways);
-    } else if (are_three(spec, form->result) && g.pool == nullptr) {
+        add<WinogradTiles>(b, g, spec, layout, s, {kWinograd, n, s.taps}, ways);
+    } else if (are_all(3, spec, form->result) && g.pool == nullptr) {
       for (const WinogradSumSchedule& s : find(spec, *form, n, b.target, search_winograd_sums))
         add<WinogradSums>(b, g, spec, layout, s, {kWinograd, n, s.tiles, s.chunks}, ways);
     }

@@ -3,7 +3,7 @@
 
 namespace lilith::schedule {
 
-/// Correlations of 3x3 taps with fewer multiplications than products.
+/// Correlations of 3x3 and 5x5 taps with fewer multiplications than products.
 void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                        std::vector<Choice>* ways);
 
