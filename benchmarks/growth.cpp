@@ -28,14 +28,17 @@ struct Step {
   std::function<void()> run;
 };
 
+/// A program of this size alone, though others came before.
 template <class Net, class Loss>
 std::function<void()> training(Net net, Loss loss, Tensor x, Tensor y) {
   eval(x, y);
-  auto step = compile([loss](Net& m, Adam& optimizer, const Tensor& in, const Tensor& out) {
-    auto [value, g] = grad(loss, m, in, out);
-    update(optimizer, m, std::move(g));
-    return value;
-  });
+  auto step = compile(
+      [loss](Net& m, Adam& optimizer, const Tensor& in, const Tensor& out) {
+        auto [value, g] = grad(loss, m, in, out);
+        update(optimizer, m, std::move(g));
+        return value;
+      },
+      {.dynamic = false});
   return [=, net = std::move(net), optimizer = Adam{AdamOptions{.lr = 1e-3}}]() mutable {
     eval(step(net, optimizer, x, y));
   };

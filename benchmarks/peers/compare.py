@@ -21,7 +21,7 @@ CHECK_LR = {"resnet18": 1e-5}
 
 def environment(unlock, args):
     env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    env["LILITH_PRECISION"] = "high" if args.tf32 else "highest"
+    env["LILITH_PRECISION"] = args.precision or ("high" if args.tf32 or not on_gpu(args) else "highest")
     if unlock and not args.mkl_as_shipped:
         env["LD_PRELOAD"] = str(args.venv / "libmkl-unlocked.so")
     return env
@@ -103,6 +103,8 @@ def check_rows(model, field, rows, args):
     """What the contestants reported, or, where the timed runs may not be compared, runs of their own."""
     if model not in CHECK_LR or args.infer:
         return rows
+    if args.no_check:
+        return {}
     result = {}
     for name, (command, unlock) in field.items():
         for row in run(command + ["--lr", str(CHECK_LR[model])], environment(unlock, args)):
@@ -139,9 +141,12 @@ def main():
                         "CUDA graph); of the small models also channels-last, channels-last-fused")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda:0: for all of them")
     parser.add_argument("--tf32", action="store_true", help="products of f32 on a GPU in TF32, on all sides")
+    parser.add_argument("--precision", choices=["highest", "high"], help="of Lilith: on a CPU `high`, its default, has "
+                        "Winograd's tiles of 4x4")
     parser.add_argument("--mkl-as-shipped", action="store_true", help="PyTorch without the library that unlocks MKL")
     parser.add_argument("--batch", type=int, help="of a large model, and of --infer, in place of its own")
     parser.add_argument("--infer", action="store_true", help="forward passes, of all six; beside ONNX Runtime and OpenVINO too")
+    parser.add_argument("--no-check", action="store_true", help="without the runs that compare resnet18's losses")
     parser.add_argument("--no-jax", action="store_true")
     parser.add_argument("--lilith", type=pathlib.Path, default=ROOT / "build/release/bin/lilith")
     parser.add_argument("--large", type=pathlib.Path, default=ROOT / "build/release/bin/large_models")

@@ -297,10 +297,10 @@ TEST(ProductWays, GiveTheSameInSmallBlocks) {
 TEST(ProductWays, KnowThatALoopReadsRows) {
   const LSTM net(128, 256, {.num_layers = 2, .batch_first = true});
   eval_pending(net);
-  const Graph g =
-      schedule::prepare(run_passes(trace([&](const LSTM& m, const Tensor& x) { return m(x).output; },
-                                         net, zeros({1, 64, 128}))))
-          .graph;
+  const Graph g = schedule::prepare(
+                      run_passes(trace([&](const LSTM& m, const Tensor& x) { return m(x).output; },
+                                       net, zeros({1, 64, 128}))))
+                      .graph;
   schedule::PlanOptions options;
   options.target = this_machine();
   int found = 0;
