@@ -13,6 +13,7 @@
 #include "lilith/ops/keywords.h"
 #include "lilith/ops/linalg.h"
 #include "lilith/ops/loss.h"
+#include "lilith/ops/masked.h"
 #include "lilith/ops/nn.h"
 #include "lilith/ops/random.h"
 #include "lilith/ops/reduce.h"

@@ -143,8 +143,7 @@ Tensor softplus(const Arg& x, Real beta, Real threshold) {
 }
 Tensor softsign(const Arg& x) {
   LocScope scope(x.loc());
-  return rounded_once(operand("softsign", x),
-                      [&](const Tensor& t) { return div(t, shift(abs(t), 1)); });
+  return rounded_once(floating(x), [&](const Tensor& t) { return div(t, shift(abs(t), 1)); });
 }
 Tensor hardtanh(const Arg& x, Real min_val, Real max_val) {
   LocScope scope(x.loc());
@@ -195,7 +194,7 @@ Tensor logsigmoid(const Arg& x) {
 }
 Tensor tanhshrink(const Arg& x) {
   LocScope scope(x.loc());
-  return rounded_once(operand("tanhshrink", x), [&](const Tensor& t) { return sub(t, tanh(t)); });
+  return rounded_once(floating(x), [&](const Tensor& t) { return sub(t, tanh(t)); });
 }
 Tensor threshold(const Arg& x, Real threshold, Real value) {
   LocScope scope(x.loc());
@@ -244,8 +243,10 @@ Tensor masked_softmax(const Tensor& t) {
 
 Tensor softmin(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  const Tensor t = make_cast(x.tensor(), dtype.value_or(lifted(floating_type(x.tensor().dtype()))));
-  return softmax(neg(t), dim);
+  // u8 wraps, as in PyTorch.
+  const Tensor given = x.tensor(), t = given.dtype() == DType::Bool ? given : neg(given);
+  const DType to = dtype.value_or(lifted(floating_type(given.dtype())));
+  return softmax(given.dtype() == DType::Bool ? neg(make_cast(t, to)) : make_cast(t, to), dim);
 }
 Tensor log_softmax(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());

@@ -71,10 +71,7 @@ Tensor counted(const Scalar& start, const Scalar& end, const Scalar& step,
                              step.kind != Scalar::Kind::Float;
   if (whole_numbers && is_integral(options.dtype))
     return counted_whole(start.i, end.i, step.i, options);
-  // PyTorch's rule: i64 counts between whole numbers.
-  const auto whole = [&](double v) { return options.dtype == DType::I64 ? std::trunc(v) : v; };
-  const double a = whole(start.as_double()), b = whole(end.as_double()),
-               s = whole(step.as_double());
+  const double a = start.as_double(), b = end.as_double(), s = step.as_double();
   LILITH_CHECK(s != 0 && std::isfinite(a) && std::isfinite(b),
                "arange: from {} to {} in steps of {}; need finite bounds and a step other than 0",
                a, b, s);
@@ -291,8 +288,12 @@ Tensor linspace(const Arg& start, const Arg& end, Int steps, const TensorOptions
   const bool whole = from.kind != Scalar::Kind::Float && to.kind != Scalar::Kind::Float;
   if (whole && is_integral(options.dtype) && (beyond_double(from) || beyond_double(to)))
     return spaced_whole(from.i, to.i, steps, options);
-  const double a = from.as_double(), b = to.as_double();
-  // In f64, so that both ends are exact and integers truncate as PyTorch's do.
+  // In f64, so that both ends are exact; integers are cut at the ends and between, as PyTorch's
+  // are.
+  const auto end_of = [&](const Scalar& s) {
+    return is_integral(options.dtype) ? std::trunc(s.as_double()) : s.as_double();
+  };
+  const double a = end_of(from), b = end_of(to);
   const Tensor i = make_iota({steps}, 0, DType::F64, options.device);
   if (steps < 2) return make_cast(full_as(i, a), options.dtype);
   const double step = (b - a) / static_cast<double>(steps - 1);
@@ -305,9 +306,18 @@ Tensor linspace(const Arg& start, const Arg& end, Int steps, const TensorOptions
 Tensor logspace(const Arg& start, const Arg& end, Int steps, Real base,
                 const TensorOptions& options) {
   LocScope scope(start.loc());
-  const Tensor exponents =
-      linspace(start, end, steps, {.dtype = DType::F64, .device = options.device});
-  return make_cast(pow(full_as(exponents, base), exponents), options.dtype);
+  const TensorOptions wide{.dtype = DType::F64, .device = options.device};
+  if (!is_integral(options.dtype)) {
+    const Tensor exponents = linspace(start, end, steps, wide);
+    return make_cast(pow(full_as(exponents, base), exponents), options.dtype);
+  }
+  // Ends are cut, as PyTorch has it; what is a whole number but for the rounding of pow is that.
+  const double from = std::trunc(scalar_of("logspace", start).as_double()),
+               to = std::trunc(scalar_of("logspace", end).as_double());
+  const Tensor exponents = linspace(from, to, steps, wide),
+               powers = pow(full_as(exponents, base), exponents), near = round(powers);
+  const Tensor off = abs(sub(powers, near));
+  return make_cast(make_select(le(off, scale(abs(near), 1e-7)), near, powers), options.dtype);
 }
 
 Tensor eye(Int n, std::optional<Int> m, const TensorOptions& options, SourceLocation loc) {

@@ -125,6 +125,14 @@ Labelled contracted(Labelled a, Labelled b, const std::string& needed) {
   return {dot_general(a.value, b.value, batch_a, batch_b, sum_a, sum_b), batch + free_a + free_b};
 }
 
+bool has_lone_label(const std::vector<Labelled>& terms, const std::string& out) {
+  std::map<char, int> count;
+  for (const Labelled& t : terms)
+    for (const char c : t.labels) ++count[c];
+  return std::ranges::any_of(count,
+                             [&](const auto& c) { return c.second == 1 && !has(out, c.first); });
+}
+
 // Without "->": the labels that appear once, in alphabetical order, after those of "...".
 std::string implicit_output(const std::vector<std::string>& terms) {
   std::map<char, int> count;
@@ -196,6 +204,10 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& given, Sourc
     const Tensor term = one_dtype ? widened(operands[i]) : operands[i];
     terms.push_back(without_repeats({term, names[i]}));
   }
+  // A sum over a label that one operand has alone is that of `sum`, whose integers are i64.
+  const bool adds_whole = one_dtype && !is_floating(dtype) && has_lone_label(terms, out);
+  for (Labelled& t : terms)
+    if (adds_whole) t.value = make_cast(t.value, DType::I64);
   broadcast_labels(terms, equation);
   Labelled acc = terms[0];
   for (std::size_t i = 1; i < terms.size(); ++i) {
@@ -206,7 +218,8 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& given, Sourc
   acc = summed_to(std::move(acc), out);
   Ints perm;
   for (char c : out) perm.push_back(static_cast<I>(acc.labels.find(c)));
-  return narrowed(make_transpose(acc.value, perm), one_dtype ? dtype : acc.value.dtype());
+  return narrowed(make_transpose(acc.value, perm),
+                  one_dtype && !adds_whole ? dtype : acc.value.dtype());
 }
 
 }  // namespace lilith

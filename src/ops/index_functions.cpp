@@ -4,6 +4,7 @@
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/reduce.h"
+#include "lilith/ops/scatter.h"
 #include "lilith/ops/shape.h"
 #include "ops/half.h"
 #include "ops/indices.h"
@@ -307,26 +308,64 @@ Tensor diagonal_scatter(const Arg& x, const Tensor& src, Int offset, Dim dim1, D
   return make_select(here, make_pad(spread, lo, hi, Ints(hi.size(), 0), 0), t);
 }
 
-Tensor as_strided(const Arg& x, const Shape& size, const IntList& stride, Int storage_offset) {
-  LocScope scope(x.loc());
-  const Tensor t = x.tensor();
-  LILITH_CHECK(stride.size() == size.size(), "as_strided: size {} and {} strides; need as many",
+namespace {
+
+// Where the elements of a strided piece of t lie: i64 [n].
+Tensor strided_places(const char* op, const Tensor& t, const Shape& size, const IntList& stride,
+                      I offset) {
+  LILITH_CHECK(stride.size() == size.size(), "{}: size {} and {} strides; need as many", op,
                size.str(), stride.size());
-  I low = storage_offset, high = storage_offset;
-  Tensor place = make_full(size, static_cast<double>(storage_offset), DType::I64, t.device());
+  I low = offset, high = offset;
+  Tensor place = make_full(size, static_cast<double>(offset), DType::I64, t.device());
   for (int d = 0; d < size.rank(); ++d) {
     const I step = stride[static_cast<std::size_t>(d)];
-    LILITH_CHECK(size[d] >= 0, "as_strided: size {}; need sizes >= 0", size.str());
+    LILITH_CHECK(size[d] >= 0, "{}: size {}; need sizes >= 0", op, size.str());
     (step < 0 ? low : high) += step * std::max<I>(size[d] - 1, 0);
     place =
         add(place, scale(make_iota(size, d, DType::I64, t.device()), static_cast<double>(step)));
   }
-  if (size.numel() == 0) return make_full(size, 0, t.dtype(), t.device());
-  LILITH_CHECK(low >= 0 && high < t.numel(),
-               "as_strided: places {} to {} of {}; need them within its {} elements", low, high,
+  LILITH_CHECK(size.numel() == 0 || (low >= 0 && high < t.numel()),
+               "{}: places {} to {} of {}; need them within its {} elements", op, low, high,
                t.aval().str(), t.numel());
-  const Tensor flat = make_reshape(t, {t.numel()});
-  return make_reshape(make_gather(flat, 0, make_reshape(place, {size.numel()})), size);
+  return make_reshape(place, {size.numel()});
+}
+
+}  // namespace
+
+Tensor as_strided(const Arg& x, const Shape& size, const IntList& stride, Int storage_offset) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  const Tensor place = strided_places("as_strided", t, size, stride, storage_offset);
+  if (size.numel() == 0) return make_full(size, 0, t.dtype(), t.device());
+  return make_reshape(make_gather(make_reshape(t, {t.numel()}), 0, place), size);
+}
+
+Tensor as_strided_scatter(const Arg& x, const Tensor& src, const Shape& size, const IntList& stride,
+                          Int storage_offset) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  LILITH_CHECK(src.shape() == size, "as_strided_scatter: src is {}; need the shape {}",
+               src.aval().str(), size.str());
+  const Tensor place = strided_places("as_strided_scatter", t, size, stride, storage_offset);
+  return make_reshape(put(make_reshape(t, {t.numel()}), place, make_cast(src, t.dtype())),
+                      t.shape());
+}
+
+std::vector<Tensor> unravel_index(const Arg& indices, const Shape& shape) {
+  LocScope scope(indices.loc());
+  const Tensor given = indices.tensor();
+  LILITH_CHECK(is_integral(given.dtype()) && given.dtype() != DType::Bool,
+               "unravel_index: the indices are {}; need integers", given.aval().str());
+  std::vector<Tensor> out;
+  Tensor rest = make_cast(given, DType::I64);
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    LILITH_CHECK(shape[d] > 0, "unravel_index: the shape is {}; need sizes > 0", shape.str());
+    const Tensor size = full_as(rest, shape[d]);
+    out.push_back(remainder(rest, size));
+    rest = floor_divide(rest, size);
+  }
+  std::ranges::reverse(out);
+  return out;
 }
 
 namespace {

@@ -122,6 +122,12 @@ int spatial_rank(Interpolation mode, int rank) {
   }
 }
 
+// The nearest of 0 to 255.
+Tensor as_bytes(const Tensor& x) {
+  const Tensor whole = round(x);
+  return make_cast(minimum(maximum(whole, full_as(x, 0)), full_as(x, 255)), DType::U8);
+}
+
 }  // namespace
 
 std::array<Tensor, 4> ops::cubic_weights(const Tensor& t) {
@@ -137,8 +143,9 @@ Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
   const bool exact = o.mode == Interpolation::NearestExact;
   const bool picks = o.mode == Interpolation::Nearest || exact;  // values of any dtype
   LILITH_CHECK(
-      (picks || is_floating(x.dtype())) && n >= 1 && n <= 3 && n == spatial_rank(o.mode, n),
-      "interpolate: got {}; need floating [N, C, d...] with as many sizes as the mode has",
+      (picks || is_floating(x.dtype()) || x.dtype() == DType::U8) && n >= 1 && n <= 3 &&
+          n == spatial_rank(o.mode, n),
+      "interpolate: got {}; need floating or u8 [N, C, d...] with as many sizes as the mode has",
       x.aval().str());
   const bool smooth = o.mode == Interpolation::Bilinear || o.mode == Interpolation::Bicubic;
   LILITH_CHECK(!o.antialias || smooth,
@@ -170,14 +177,20 @@ Tensor interpolate(const Arg& input, const InterpolateOptions& o) {
       step = size[k] > 1 ? static_cast<double>(in - 1) / static_cast<double>(size[k] - 1) : 0;
     samplings.push_back({in, size[k], step, picks ? exact : !o.align_corners});
   }
-  if (o.mode == Interpolation::Area) return area(x, size);
-  const int taps = picks ? 1 : o.mode == Interpolation::Bicubic ? 4 : 2;
   const DType dtype = x.dtype();
+  const bool bytes = !picks && !is_floating(dtype);
+  if (bytes) x = make_cast(x, DType::F32);
+  if (o.mode == Interpolation::Area) return bytes ? as_bytes(area(x, size)) : area(x, size);
+  const int taps = picks ? 1 : o.mode == Interpolation::Bicubic ? 4 : 2;
   if (!picks) x = widened(x);
-  for (int d = 0; d < n; ++d) {
+  for (int k = 0; k < n; ++k) {
+    // Bytes row by row first, and rounded each time, as PyTorch's vectors have them.
+    const int d = bytes ? n - 1 - k : k;
     const Sampling& s = samplings[static_cast<std::size_t>(d)];
     x = o.antialias ? antialiased(x, d + 2, s, taps == 4) : resample(x, d + 2, s, taps);
+    if (bytes) x = make_cast(as_bytes(x), DType::F32);
   }
+  if (bytes) return make_cast(x, dtype);
   return picks ? x : narrowed(x, dtype);
 }
 

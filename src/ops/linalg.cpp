@@ -37,11 +37,9 @@ void check_inner(const char* op, const Tensor& a, const Tensor& b, I from_a, I f
 // alpha (a @ b) + beta x, as the addmm family has it.
 Tensor accumulate(const Arg& x, const Tensor& product, double beta, double alpha) {
   const DType dtype = product.dtype();
-  if (!is_floating(dtype)) {
-    LILITH_CHECK(alpha == static_cast<double>(static_cast<I>(alpha)) &&
-                     beta == static_cast<double>(static_cast<I>(beta)),
-                 "addmm: alpha {} and beta {} with {}; integer operands need integers", alpha, beta,
-                 product.aval().str());
+  if (!is_floating(dtype)) {  // as PyTorch cuts them
+    alpha = std::trunc(alpha);
+    beta = std::trunc(beta);
   }
   const Tensor scaled = alpha == 1 ? product : scale(product, alpha);
   if (beta == 0) return scaled;

@@ -54,6 +54,15 @@ Tensor reduced(const Tensor& x, Reduction reduction, DType dtype) {
   return narrowed(reduced(x, reduction), dtype);
 }
 
+// Whether x of that shape broadcasts to another without making it larger.
+bool repeats_for(const Shape& x, const Shape& to) {
+  const int missing = to.rank() - x.rank();
+  if (missing < 0) return false;
+  for (int d = 0; d < x.rank(); ++d)
+    if (x[d] != to[missing + d] && x[d] != 1) return false;
+  return true;
+}
+
 Tensor at_least_zero(const Tensor& x) { return clamp_min(x, full_as(x, 0)); }
 
 void check_classes(const char* op, const Tensor& x, const Tensor& target) {
@@ -253,8 +262,8 @@ Tensor kl_div(const Arg& input, const Tensor& target, KLDivReduction reduction, 
     case KLDivReduction::BatchMean:
       break;
   }
-  LILITH_CHECK(values.ndim() > 0, "kl_div: batchmean of a 0-d input; need at least 1 dimension");
-  return narrowed(scale(sum(values), 1 / static_cast<double>(values.shape()[0])), o.dtype);
+  const double rows = values.ndim() > 0 ? static_cast<double>(values.shape()[0]) : 1;
+  return narrowed(scale(sum(values), 1 / rows), o.dtype);
 }
 
 Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLLLossOptions& opt) {
@@ -274,11 +283,9 @@ Tensor poisson_nll_loss(const Arg& input, const Tensor& target, const PoissonNLL
 Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
                          const GaussianNLLLossOptions& opt) {
   LocScope scope(input.loc());
-  // The target may have sizes of 1, as PyTorch has it, and no fewer dimensions.
-  const Shape& shape = input.tensor().shape();
-  const bool repeats = std::ranges::equal(
-      target.shape(), shape, [](std::int64_t t, std::int64_t n) { return t == n || t == 1; });
-  const Tensor whole = repeats ? broadcast_to(target, shape) : target;
+  // The target may repeat for the input, as PyTorch has it; [N] for [N, 1] never does.
+  const Shape shape = input.tensor().shape();
+  const Tensor whole = repeats_for(target.shape(), shape) ? broadcast_to(target, shape) : target;
   const Pair o = pair("gaussian_nll_loss", input, whole);
   Tensor v = make_cast(var, o.a.dtype());
   // One variance for the last dimension, or for all.
@@ -321,10 +328,12 @@ Tensor margin_ranking_loss(const Arg& a, const Tensor& b, const Tensor& target, 
                a.tensor().aval().str(), b.aval().str(),
                shape_cure("a", a.tensor().shape(), "b", b.shape()));
   const Arg other(b), sign(target);
-  const DType dtype = lifted(ops::result_type({&a, &other, &sign}));
+  const DType dtype = lifted(floating_type(ops::result_type({&a, &other, &sign})));
   const Tensor apart = sub(widened(a.tensor()), widened(b));
   check_one_shape("margin_ranking_loss", "difference", apart, "target", target);
-  const Tensor gap = shift(mul(neg(widened(target)), apart), margin);
+  // Products of integers are of their dtype.
+  const Tensor signed_gap = mul(neg(widened(target)), apart);
+  const Tensor gap = shift(make_cast(signed_gap, compute_dtype(dtype)), margin);
   return reduced(at_least_zero(gap), reduction, dtype);
 }
 Tensor cosine_embedding_loss(const Arg& a, const Tensor& b, const Tensor& target, Real margin,
@@ -357,7 +366,7 @@ Tensor triplet_margin_loss(const Arg& anchor, const Tensor& positive, const Tens
                "dimensions each",
                x.aval().str(), positive.aval().str(), negative.aval().str());
   const Arg yes(positive), no(negative);
-  const DType dtype = lifted(ops::result_type({&anchor, &yes, &no}));
+  const DType dtype = lifted(floating_type(ops::result_type({&anchor, &yes, &no})));
   const Tensor a = widened(x), p = widened(positive), n = widened(negative);
   const Tensor near = pairwise_distance(a, p, o.p, o.eps);
   Tensor far = pairwise_distance(a, n, o.p, o.eps);

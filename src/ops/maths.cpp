@@ -88,9 +88,15 @@ Tensor sinc(const Arg& x) {
   LocScope scope(x.loc());
   return rounded_once(floating(x), [](const Tensor& wide) {
     const Tensor t = scale(wide, std::numbers::pi);
-    const Tensor zero = compare("eq", t, 0);
-    const Tensor safe = make_select(zero, full_as(t, 1), t);
-    return make_select(zero, full_as(t, 1), div(sin(safe), safe));
+    // By the series near 0, where the slope of the quotient would cancel.
+    const Tensor near = compare("lt", abs(t), 0.5), small = masked(near, t);
+    const Tensor square = mul(small, small);
+    constexpr int kTerms = 8;
+    Tensor series = full_as(t, 1);
+    for (int k = kTerms; k > 0; --k)
+      series = shift(scale(mul(series, square), -1.0 / (2 * k * (2 * k + 1))), 1);
+    const Tensor safe = make_select(near, full_as(t, 1), t);
+    return make_select(near, series, div(sin(safe), safe));
   });
 }
 Tensor deg2rad(const Arg& x) {
@@ -142,7 +148,11 @@ Tensor hypot(const Arg& a, const Arg& b) {
   const Tensor odd = logical_or(compare("eq", size, 0), logical_not(isfinite(size)));
   const Tensor unit = make_select(logical_or(fits, odd), full_as(size, 1), size);
   const Tensor a1 = div(o.a, unit), b1 = div(o.b, unit);
-  return narrowed(mul(unit, sqrt_flat_at_zero(add(mul(a1, a1), mul(b1, b1)))), dtype);
+  const Tensor root = mul(unit, sqrt_flat_at_zero(add(mul(a1, a1), mul(b1, b1))));
+  // Of what is infinite infinite, whatever the other is: a NaN too.
+  const Tensor endless = logical_or(isinf(o.a), isinf(o.b));
+  return narrowed(
+      make_select(endless, full_as(root, std::numeric_limits<double>::infinity()), root), dtype);
 }
 Tensor copysign(const Arg& a, const Arg& b) {
   LocScope scope(a.loc());

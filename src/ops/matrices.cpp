@@ -85,7 +85,10 @@ Weights weights_of(const Tensor& rows, double correction, const Tensor& fweights
 Tensor cov(const Arg& x, Int correction, const Tensor& fweights, const Tensor& aweights) {
   LocScope scope(x.loc());
   const AutocastOff inside;
-  const Tensor t = floating(x);
+  Tensor t = floating(x);
+  // Integers take the dtype of weights.
+  if (!is_floating(x.tensor().dtype()) && aweights.defined())
+    t = make_cast(x.tensor(), floating_type(aweights.dtype()));
   LILITH_CHECK(t.ndim() <= 2, "cov: got {}; need [variables, observations] or [observations]",
                t.aval().str());
   return rounded_once(t, [&](const Tensor& wide) {
@@ -111,12 +114,13 @@ Tensor corrcoef(const Arg& x) {
 
 Tensor vander(const Arg& x, std::optional<Int> n, bool increasing) {
   LocScope scope(x.loc());
-  const Tensor t = x.tensor();
-  LILITH_CHECK(t.ndim() == 1, "vander: got {}; need one dimension", t.aval().str());
+  const Tensor given = x.tensor();
+  LILITH_CHECK(given.ndim() == 1, "vander: got {}; need one dimension", given.aval().str());
+  const Tensor t = is_floating(given.dtype()) ? given : make_cast(given, DType::I64);
   const I columns = n ? I{*n} : t.shape()[0];
   LILITH_CHECK(columns >= 0, "vander: n is {}; need n >= 0", columns);
   std::vector<Tensor> powers;
-  Tensor power = make_cast(ones_like(t), t.dtype() == DType::Bool ? DType::I64 : t.dtype());
+  Tensor power = ones_like(t);
   for (I i = 0; i < columns; ++i, power = mul(power, t)) powers.push_back(power);
   if (!increasing) std::reverse(powers.begin(), powers.end());
   if (powers.empty()) return make_full({t.shape()[0], 0}, 0, power.dtype(), t.device());

@@ -218,7 +218,12 @@ Tensor normalize(const Arg& input, Real p, const IntList& dim, Real eps) {
 
 Tensor local_response_norm(const Arg& input, Int size, Real alpha, Real beta, Real k) {
   LocScope scope(input.loc());
-  const Tensor given = operand("local_response_norm", input, 3), x = widened(given);
+  const Tensor given = input.tensor();
+  LILITH_CHECK(given.dtype() != DType::Bool && given.ndim() >= 3,
+               "local_response_norm: got {}; need numbers and at least 3 dimensions",
+               given.aval().str());
+  const DType dtype = floating_type(given.dtype());
+  const Tensor x = widened(given);
   LILITH_CHECK(size >= 1, "local_response_norm: size is {}; need size >= 1", size);
   const auto rank = x.shape().size();
   Ints lo(rank, 0), hi(rank, 0), zeros(rank, 0);
@@ -230,8 +235,12 @@ Tensor local_response_norm(const Arg& input, Int size, Real alpha, Real beta, Re
     const Tensor part = slice_dim(padded, 1, i, i + x.size(1));
     total = total.defined() ? add(total, part) : part;
   }
-  const Tensor base = shift(scale(total, alpha / static_cast<double>(size)), k);
-  return narrowed(div(x, pow(base, full_as(base, beta))), given.dtype());
+  // The mean of integers' squares is cut to an integer, as that of avg_pool is.
+  const bool whole = !is_floating(given.dtype());
+  if (whole)
+    total = make_cast(div(total, full_as(total, static_cast<double>(size)), "trunc"), dtype);
+  const Tensor base = shift(scale(total, whole ? +alpha : alpha / static_cast<double>(size)), k);
+  return narrowed(div(whole ? make_cast(x, dtype) : x, pow(base, full_as(base, beta))), dtype);
 }
 
 Tensor cosine_similarity(const Arg& a, const Arg& b, Dim dim, Real eps) {
@@ -247,9 +256,12 @@ Tensor cosine_similarity(const Arg& a, const Arg& b, Dim dim, Real eps) {
 
 Tensor pairwise_distance(const Arg& a, const Arg& b, Real p, Real eps, bool keepdim) {
   LocScope scope(a.loc());
-  const DType dtype = lifted(ops::result_type({&a, &b}));
-  const Operands o = broadcast_operands("pairwise_distance", a, b, compute_dtype(dtype));
-  return narrowed(norm(shift(sub(o.a, o.b), eps), p, -1, keepdim), dtype);
+  // Integers' differences are of their dtype.
+  const DType given = ops::result_type({&a, &b}), dtype = lifted(floating_type(given));
+  const DType work = is_floating(given) ? compute_dtype(dtype) : given;
+  const Operands o = broadcast_operands("pairwise_distance", a, b, work);
+  const Tensor apart = make_cast(sub(o.a, o.b), compute_dtype(dtype));
+  return narrowed(norm(shift(apart, eps), p, -1, keepdim), dtype);
 }
 
 Tensor pixel_shuffle(const Arg& input, Int factor) {

@@ -132,12 +132,24 @@ Tensor counts_tensor(const Pool& p, std::size_t d, I n, const Tensor& like, int 
   return sub(end, start);
 }
 
+// Averages of integers are cut to integers, as PyTorch's are.
+Tensor whole_averages(const Pool& p, const Tensor& x, bool include_pad, std::optional<I> divisor) {
+  const Tensor y = make_window("reduce_window_sum", make_cast(x, DType::I64), window_over(p, x));
+  Tensor count = full_as(y, static_cast<double>(divisor.value_or(1)));
+  for (std::size_t d = 0; !divisor && d < p.size.size(); ++d) {
+    const int dim = x.ndim() - p.n + static_cast<int>(d);
+    count = mul(count, counts_tensor(p, d, x.shape()[dim], y, dim, include_pad));
+  }
+  return make_cast(div(y, count, "trunc"), x.dtype());
+}
+
 Tensor avg_pool(const Pool& p, const Arg& input, bool include_pad, std::optional<I> divisor) {
   LocScope scope(input.loc(), p.op);
   const Tensor x = input.tensor();
   check_input(p.op, p.n, x);
-  LILITH_CHECK(is_floating(x.dtype()), "{}: got {}; need a floating dtype", p.op, x.aval().str());
+  LILITH_CHECK(x.dtype() != DType::Bool, "{}: got {}; need numbers", p.op, x.aval().str());
   LILITH_CHECK(!divisor || *divisor != 0, "{}: divisor_override is 0", p.op);
+  if (!is_floating(x.dtype())) return whole_averages(p, x, include_pad, divisor);
   Tensor y = make_window("reduce_window_sum", widened(x), window_over(p, x));
   if (divisor) return narrowed(scale(y, 1.0 / static_cast<double>(*divisor)), x.dtype());
   double constant = 1;

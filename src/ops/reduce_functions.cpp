@@ -180,8 +180,6 @@ Tensor amin(const Arg& x, const IntList& dims, bool keepdim) {
 std::pair<Tensor, Tensor> aminmax(const Arg& x, std::optional<Dim> dim, bool keepdim) {
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
-  // PyTorch gives [1] here.
-  if (t.ndim() == 0 && dim && keepdim) return {make_reshape(t, {1}), make_reshape(t, {1})};
   const IntList dims = dim ? IntList(*dim) : IntList();
   return {amin(t, dims, keepdim), amax(t, dims, keepdim)};
 }

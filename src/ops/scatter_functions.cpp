@@ -255,6 +255,30 @@ Tensor nonzero(const Arg& x) {
   LocScope scope(x.loc());
   return nonzero_of("nonzero", x);
 }
+Tensor nonzero_static(const Arg& x, Int size, Int fill_value) {
+  LocScope scope(x.loc());
+  const Tensor t = x.tensor();
+  const I n = t.numel(), rows = size, rank = t.ndim();
+  LILITH_CHECK(rows >= 0, "nonzero_static: size is {}; need size >= 0", rows);
+  Tensor none = make_full({rows}, static_cast<double>(fill_value), DType::I64, t.device());
+  std::vector<Tensor> columns;
+  if (rank == 0 || n == 0 || rows == 0) {
+    columns.assign(static_cast<std::size_t>(rank), none);
+  } else {
+    // The k-th that is not 0 goes to row k, all that is too much to one row more.
+    const Tensor there = make_cast(make_reshape(t, {n}), DType::Bool);
+    const Tensor count = cumsum(make_cast(there, DType::I64), 0);
+    const Tensor limit = full_as(count, static_cast<double>(rows));
+    const Tensor row = make_select(there, minimum(shift(count, -1), limit), limit);
+    const Tensor room =
+        make_full({rows + 1}, static_cast<double>(fill_value), DType::I64, t.device());
+    for (int d = 0; d < rank; ++d) {
+      const Tensor place = make_reshape(make_iota(t.shape(), d, DType::I64, t.device()), {n});
+      columns.push_back(slice_dim(make_scatter("scatter", room, 0, row, place), 0, 0, rows));
+    }
+  }
+  return columns.empty() ? make_full({rows, 0}, 0, DType::I64, t.device()) : stack(columns, 1);
+}
 Tensor argwhere(const Arg& x) {
   LocScope scope(x.loc());
   return nonzero_of("argwhere", x);

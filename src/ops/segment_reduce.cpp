@@ -30,6 +30,16 @@ Tensor lengths_of(const SegmentReduceOptions& o) {
   return o.lengths.defined() ? wide : diff(wide);
 }
 
+// Where segments end, and before the first one the place that it begins at: [..., segments + 1].
+Tensor bounds_of(const SegmentReduceOptions& o, const Tensor& lengths) {
+  if (o.offsets.defined()) return make_cast(o.offsets, DType::I64);
+  const int last = lengths.ndim() - 1;
+  const Tensor ends = cumsum(lengths, Dim(last));
+  Shape first = ends.shape();
+  first[last] = 1;
+  return make_concat({make_full(first, 0, DType::I64, ends.device()), ends}, last);
+}
+
 double start_of(SegmentReduction reduce, const std::optional<Real>& initial) {
   if (initial) return *initial;
   const double inf = std::numeric_limits<double>::infinity();
@@ -47,12 +57,12 @@ double start_of(SegmentReduction reduce, const std::optional<Real>& initial) {
   return 0;
 }
 
-// The segment of each place along the axis: i64 of data's shape.
-Tensor segments(const Tensor& lengths, const Shape& shape, int axis, Device device) {
+// One more than the segment of each place along the axis: i64 of data's shape. 0 before the first
+// one, their number and 1 behind the last.
+Tensor segments(const Tensor& bounds, const Shape& shape, int axis, Device device) {
   Shape rows(shape.begin(), static_cast<std::size_t>(axis) + 1);
   const Tensor place = make_iota(rows, axis, DType::I64, device);
-  const Tensor segment = make_searchsorted(cumsum(lengths, Dim(axis)), place, true);
-  return make_broadcast(segment, shape, range(axis + 1));
+  return make_broadcast(make_searchsorted(bounds, place, true), shape, range(axis + 1));
 }
 
 // What divides the sums of a mean: empty segments stay as they are, or NaN.
@@ -81,12 +91,18 @@ Tensor segment_reduce(const Arg& data, const SegmentReduction& reduce,
   Shape shape = given.shape();
   shape[axis] = lengths.size(-1);
   return rounded_once(given, [&](const Tensor& t) {
-    const Tensor base = make_full(shape, start_of(reduce, o.initial), t.dtype(), t.device());
-    if (t.numel() == 0 || shape.numel() == 0) return base;
+    // With unsafe what no segment has goes to one more at either side, else to none: an Error.
+    Shape room = shape;
+    room[axis] += o.unsafe ? 2 : 0;
+    const Tensor base = make_full(room, start_of(reduce, o.initial), t.dtype(), t.device());
+    if (t.numel() == 0 || shape.numel() == 0)
+      return make_full(shape, start_of(reduce, o.initial), t.dtype(), t.device());
     constexpr const char* kOps[] = {"scatter_add", "scatter_add", "scatter_max", "scatter_min",
                                     "scatter_mul"};
-    const Tensor out = make_scatter(kOps[static_cast<int>(reduce.kind())], base, axis,
-                                    segments(lengths, t.shape(), axis, t.device()), t);
+    const Tensor segment = segments(bounds_of(o, lengths), t.shape(), axis, t.device());
+    const Tensor all = make_scatter(kOps[static_cast<int>(reduce.kind())], base, axis,
+                                    o.unsafe ? segment : shift(segment, -1), t);
+    const Tensor out = o.unsafe ? slice_dim(all, axis, 1, shape[axis] + 1) : all;
     return reduce == SegmentReduction::Mean ? mean_of(out, lengths, o.initial.has_value()) : out;
   });
 }

@@ -58,12 +58,13 @@ TEST(LossErrors, OneShapeOrTheCure) {
     };
     says({4, 1}, {4}, ": input.squeeze(1) or target.unsqueeze(1)");
     says({4}, {4, 1}, ": input.unsqueeze(1) or target.squeeze(1)");
-    says({1, 4}, {4}, ": input.squeeze(0) or target.unsqueeze(0)");
-    says({1}, {}, ": input.squeeze(0) or target.unsqueeze(0)");
     says({4, 1, 3}, {4, 3}, ": input.squeeze(1) or target.unsqueeze(1)");
-    says({4, 3}, {3}, " (where it is meant to repeat: target.expand(input.shape()))");
     says({4, 1}, {4, 3}, " (where it is meant to repeat: input.expand(target.shape()))");
     says({4}, {3}, "");
+    if (name == std::string("gaussian_nll_loss")) continue;  // its target may repeat
+    says({1, 4}, {4}, ": input.squeeze(0) or target.unsqueeze(0)");
+    says({1}, {}, ": input.squeeze(0) or target.unsqueeze(0)");
+    says({4, 3}, {3}, " (where it is meant to repeat: target.expand(input.shape()))");
   }
 }
 

@@ -21,6 +21,7 @@ Table bindings() {
   bind_special(table);
   bind_sorting(table);
   bind_variants(table);
+  bind_masked(table);
   bind_activation_modules(table);
   bind_shape_modules(table);
   bind_pool_modules(table);

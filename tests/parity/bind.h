@@ -40,5 +40,6 @@ void bind_fft(Table& table);
 void bind_special(Table& table);
 void bind_sorting(Table& table);
 void bind_variants(Table& table);
+void bind_masked(Table& table);
 
 }  // namespace lilith::parity

@@ -58,6 +58,19 @@ void bind_norms(Table& t) {
     if (!training) return std::vector{out, x.new_zeros(0), x.new_zeros(0)};
     return std::vector{out, mean, rsqrt(var + eps)};
   };
+  t["native_group_norm"] = [](const Call& c) {
+    const Tensor x = c.tensor(0);
+    const std::int64_t groups = c.integer(6, "group"), n = x.size(0);
+    const double eps = c.real(7, "eps", 1e-5);
+    if (x.numel() == 0) throw Unsupported("statistics of nothing");
+    const auto [var, mean] = var_mean(reshape(x, {n, groups, -1}), {2}, 0);
+    return std::vector{
+        group_norm(x, groups, c.maybe_tensor(1, "weight"), c.maybe_tensor(2, "bias"), eps), mean,
+        rsqrt(var + eps)};
+  };
+  // A tensor's size never changes: x = x.reshape(...), for as many elements.
+  t["resize_"] = [](const Call& c) { return one(reshape(c.operand(0), c.sizes(1, "size"))); };
+  t["resize_as_"] = [](const Call& c) { return one(reshape_as(c.operand(0), c.tensor(1))); };
   // In place: of the variable's dtype and shape.
   t["zero_"] = [](const Call& c) {
     Tensor x = c.tensor(0);
@@ -87,6 +100,10 @@ void bind_matrices(Table& t) {
   t["as_strided"] = [](const Call& c) {
     return one(as_strided(c.operand(0), c.longs(1, "size"), c.longs(2, "stride"),
                           c.integer(3, "storage_offset", 0)));
+  };
+  t["as_strided_scatter"] = [](const Call& c) {
+    return one(as_strided_scatter(c.operand(0), c.tensor(1, "src"), c.longs(2, "size"),
+                                  c.longs(3, "stride"), c.integer(4, "storage_offset", 0)));
   };
   t["cartesian_prod"] = [](const Call& c) { return one(cartesian_prod(c.tensors(0))); };
   for (const char* p : {"1", "3", "5"})

@@ -101,6 +101,11 @@ void bind_spectra(Table& t) {
     return one(linalg::eigvalsh(c.operand(0), c.text(1, "UPLO", "L")));
   };
   t["svd_lowrank"] = [](const Call& c) -> std::vector<Tensor> {
+    // What has a higher rank than q is approximated, by draws.
+    const std::int64_t q = c.integer(-1, "q", 6);
+    const auto most = std::min(c.tensor(0).size(-2), c.tensor(1).size(-2));
+    if (c.has(-1, "M") && q > 0 && most > q)
+      throw Unsupported("approximated by draws of another generator than PyTorch's");
     const Tensor a = matmul(c.tensor(0), transpose(c.tensor(1), -2, -1));
     const auto [u, s, v] = svd_lowrank(a, Int(c.integer(-1, "q", 6)), c.integer(-1, "niter", 2),
                                        c.maybe_tensor(-1, "M"));
@@ -125,6 +130,8 @@ void bind_spectra(Table& t) {
   }
   for (const char* name : {"linalg.matrix_rank", "linalg.matrix_rank__hermitian"}) {
     t[name] = [](const Call& c) {
+      if (c.is_tensor(-1, "atol") || c.is_tensor(-1, "rtol"))
+        throw Unsupported("a tolerance for each matrix");
       return one(linalg::matrix_rank(c.operand(0), maybe_real(c, -1, "atol"),
                                      maybe_real(c, -1, "rtol"), c.flag(-1, "hermitian", false)));
     };

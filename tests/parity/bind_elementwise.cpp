@@ -10,6 +10,8 @@ std::optional<DType> dtype_of_call(const Call& c) {
 }
 
 const std::pair<const char*, Unary> kUnary[] = {{"abs", abs},
+                                                {"angle", angle},
+                                                {"bitwise_not", bitwise_not},
                                                 {"acos", acos},
                                                 {"acosh", acosh},
                                                 {"asin", asin},
@@ -98,6 +100,13 @@ void bind_binary(Table& t) {
                                                       {"fmod", fmod},
                                                       {"pow", pow},
                                                       {"float_power", float_power},
+                                                      {"bitwise_and", bitwise_and},
+                                                      {"bitwise_or", bitwise_or},
+                                                      {"bitwise_xor", bitwise_xor},
+                                                      {"bitwise_left_shift", bitwise_left_shift},
+                                                      {"bitwise_right_shift", bitwise_right_shift},
+                                                      {"gcd", gcd},
+                                                      {"lcm", lcm},
                                                       {"maximum", maximum},
                                                       {"minimum", minimum},
                                                       {"fmax", fmax},

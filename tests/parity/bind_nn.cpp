@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "lilith/ops.h"
 #include "parity/bind.h"
 
@@ -167,10 +169,20 @@ void bind_nn(Table& t) {
   t[kPrefix + "pixel_unshuffle"] = [](const Call& c) {
     return one(pixel_unshuffle(c.operand(0), c.integer(1, "downscale_factor")));
   };
-  // The samples want the attention weights too; scaled_dot_product_attention gives the output
-  // alone.
-  t[kPrefix + "_scaled_dot_product_attention"] = [](const Call&) -> std::vector<Tensor> {
-    throw Unsupported("gives the attention weights too");
+  // PyTorch 1's, which gives the attention weights too.
+  t[kPrefix + "_scaled_dot_product_attention"] = [](const Call& c) -> std::vector<Tensor> {
+    if (c.real(4, "dropout_p", 0) > 0) throw Unsupported("random");
+    const Tensor q = c.tensor(0), k = c.tensor(1), v = c.tensor(2);
+    const bool causal = c.flag(6, "is_causal", false);
+    const Tensor out =
+        scaled_dot_product_attention(q, k, v, c.maybe_tensor(3, "attn_mask"), 0, causal);
+    Tensor scores = matmul(q, k.mT()) / std::sqrt(static_cast<double>(q.size(-1)));
+    if (c.has(3, "attn_mask")) scores = scores + c.tensor(3, "attn_mask");
+    if (causal) {
+      const Tensor seen = tril(ones({q.size(-2), k.size(-2)}, {.dtype = DType::Bool}));
+      scores = where(seen, scores, -INFINITY);
+    }
+    return {out, softmax(scores, -1)};
   };
 }
 

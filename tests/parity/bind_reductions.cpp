@@ -77,7 +77,11 @@ void bind_sums(Table& t) {
     return two(std_mean(c.operand(0), s.dims, s.correction, s.keepdim));
   };
   t["aminmax"] = [](const Call& c) {
-    return two(aminmax(c.operand(0), dim_of(c, -1), keepdim_of(c, -1)));
+    auto [low, high] = aminmax(c.operand(0), dim_of(c, -1), keepdim_of(c, -1));
+    // PyTorch 1 gave [1] for one number.
+    const bool alone = c.operand(0).tensor().ndim() == 0 && dim_of(c, -1) && keepdim_of(c, -1);
+    if (c.is_old() && alone) return std::vector{reshape(low, {1}), reshape(high, {1})};
+    return std::vector{low, high};
   };
   t["max__reduction_no_dim"] = [](const Call& c) { return one(max(c.operand(0))); };
   t["min__reduction_no_dim"] = [](const Call& c) { return one(min(c.operand(0))); };

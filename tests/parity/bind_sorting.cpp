@@ -146,11 +146,23 @@ void bind_scatters(Table& t) {
                                          : one(nonzero(c.operand(0)));
   };
   unary(t, "argwhere", argwhere);
+  t["nonzero_static"] = [](const Call& c) {
+    return one(
+        nonzero_static(c.operand(0), c.integer(-1, "size"), c.integer(-1, "fill_value", -1)));
+  };
+  t["bincount"] = [](const Call& c) {
+    return one(
+        bincount(c.operand(0), c.maybe_tensor(-1, "weights"), c.integer(-1, "minlength", 0)));
+  };
+  t["unravel_index"] = [](const Call& c) {
+    return unravel_index(c.operand(0), Shape(c.longs(1, "shape")));
+  };
   for (const char* by : {"lengths", "offsets"})
     t[std::string("segment_reduce__") + by] = [](const Call& c) {
       SegmentReduceOptions o{.lengths = c.maybe_tensor(-1, "lengths"),
                              .offsets = c.maybe_tensor(-1, "offsets"),
                              .axis = static_cast<int>(c.integer(-1, "axis", 0))};
+      o.unsafe = c.flag(-1, "unsafe", false);
       if (c.has(-1, "initial")) o.initial = c.real(-1, "initial", 0);
       return one(segment_reduce(c.operand(0), c.text(1, "reduce", ""), o));
     };

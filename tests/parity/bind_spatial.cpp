@@ -40,6 +40,26 @@ void bind_embeddings(Table& t) {
   };
 }
 
+using FractionalPool = std::pair<Tensor, Tensor> (*)(const Arg&, const IntList&,
+                                                     const FractionalPoolOptions&);
+void bind_fractional_pools(Table& t) {
+  for (const auto& [name, f] : {std::pair<const char*, FractionalPool>{
+                                    "fractional_max_pool2d", fractional_max_pool2d_with_indices},
+                                {"fractional_max_pool3d", fractional_max_pool3d_with_indices}}) {
+    t[kPrefix + name] = [f = f](const Call& c) -> std::vector<Tensor> {
+      if (!c.has(-1, "_random_samples"))
+        throw Unsupported("windows are drawn by another generator than PyTorch's");
+      FractionalPoolOptions o{.random_samples = c.tensor(-1, "_random_samples")};
+      if (c.has(-1, "output_size")) o.output_size = c.longs(-1, "output_size");
+      if (c.has(-1, "output_ratio"))
+        o.output_ratio = c.json(-1, "output_ratio").get<std::vector<double>>();
+      const auto [values, indices] = f(c.operand(0), c.longs(1, "kernel_size"), o);
+      if (!c.flag(-1, "return_indices", false)) return {values};
+      return {values, indices};
+    };
+  }
+}
+
 using MaxUnpool = Tensor (*)(const Arg&, const Tensor&, const IntList&, const IntList&,
                              const IntList&, const IntList&);
 
@@ -62,6 +82,16 @@ void bind_unpools(Table& t) {
 void bind_spatial(Table& t) {
   bind_embeddings(t);
   bind_unpools(t);
+  bind_fractional_pools(t);
+  t[kPrefix + "one_hot"] = [](const Call& c) {
+    return one(one_hot(c.operand(0), c.integer(1, "num_classes", -1)));
+  };
+  t["tril_indices"] = [](const Call& c) {
+    return one(tril_indices(c.integer(0, "row"), c.integer(1, "col"), c.integer(2, "offset", 0)));
+  };
+  t["triu_indices"] = [](const Call& c) {
+    return one(triu_indices(c.integer(0, "row"), c.integer(1, "col"), c.integer(2, "offset", 0)));
+  };
   t[kPrefix + "unfold"] = [](const Call& c) {
     return one(unfold(c.operand(0), c.longs(1, "kernel_size"), c.longs(2, "dilation", {1}),
                       c.longs(3, "padding", {0}), c.longs(4, "stride", {1})));

@@ -66,21 +66,22 @@ void bind_forms(Table& t) {
     return one(x);
   };
   t["gradient"] = [](const Call& c) -> std::vector<Tensor> {
-    const auto of = [&](double spacing, const IntList& dims) {
-      return gradient(c.operand(0), spacing, dims, c.integer(-1, "edge_order", 1));
-    };
-    if (c.is_tensor(-1, "spacing")) throw Unsupported("gradient at given coordinates");
-    if (!c.is_list(-1, "spacing")) return of(c.real(-1, "spacing", 1), c.longs(-1, "dim", {}));
     std::vector<std::int64_t> dims = c.longs(-1, "dim", {});
-    const Json& spacing = c.json(-1, "spacing");
-    if (dims.empty())
-      for (std::size_t d = 0; d < spacing.size(); ++d) dims.push_back(static_cast<int>(d));
-    std::vector<Tensor> out;
-    for (std::size_t k = 0; k < dims.size(); ++k) {
-      if (!spacing.at(k).is_number()) throw Unsupported("gradient at given coordinates");
-      out.push_back(of(spacing.at(k).get<double>(), IntList({dims[k]})).at(0));
+    const std::int64_t order = c.integer(-1, "edge_order", 1);
+    if (!c.is_list(-1, "spacing") && !c.is_tensor(-1, "spacing"))
+      return gradient(c.operand(0), c.real(-1, "spacing", 1), dims, order);
+    std::vector<Tensor> spacing;
+    if (c.is_tensor(-1, "spacing")) {
+      spacing = {c.tensor(-1, "spacing")};
+    } else {
+      const std::size_t n = c.json(-1, "spacing").size();
+      const bool of_tensors = n > 0 && c.json(-1, "spacing").at(0).is_object();
+      if (of_tensors) spacing = c.tensors(-1, "spacing");
+      for (std::size_t k = 0; !of_tensors && k < n; ++k)
+        spacing.push_back(
+            full({}, c.json(-1, "spacing").at(k).get<double>(), {.dtype = DType::F64}));
     }
-    return out;
+    return gradient(c.operand(0), spacing, dims, order);
   };
   t["scatter"] = [](const Call& c) {
     const Tensor index = c.tensor(2, "index");
@@ -122,13 +123,17 @@ void bind_transforms_of_reals(Table& t) {
 }
 
 void bind_systems(Table& t) {
+  // Each driver gives less than ours: the rank but for gels, singular values by gelsd and gelss,
+  // residuals but for gelsy.
   for (const char* name : {"linalg.lstsq", "linalg.lstsq__grad_oriented"})
     t[name] = [](const Call& c) -> std::vector<Tensor> {
       const LstsqResult r = linalg::lstsq(c.operand(0), c.operand(1));
       const std::string driver = c.text(-1, "driver", "gelsy");
-      const Tensor none = zeros({0}, {.dtype = c.floating()});
+      const Tensor none = zeros({0}, {.dtype = c.floating()}),
+                   no_rank = zeros({0}, {.dtype = DType::I64});
       const bool finds_values = driver == "gelsd" || driver == "gelss";
-      std::vector<Tensor> all = {r.solution, r.residuals, driver == "gels" ? zeros({0}) : r.rank,
+      std::vector<Tensor> all = {r.solution, driver == "gelsy" ? none : r.residuals,
+                                 driver == "gels" ? no_rank : r.rank,
                                  finds_values ? r.singular_values : none};
       all.resize(std::min(all.size(), c.num_outs()));
       return all;

@@ -19,6 +19,8 @@ class Call {
   /// The same call of another first operand.
   Call with_first(const Tensor& x) const;
   DType floating() const { return floating_; }
+  /// What PyTorch 1 computed.
+  bool is_old() const { return sample_.is_old; }
   int num_positional() const { return static_cast<int>(args_.size()); }
   /// Given, and not None.
   bool has(int position, const std::string& name = "") const;

@@ -103,6 +103,7 @@ GoldenFile::GoldenFile(const std::string& path) {
                      Shape(entry["shape"].get<std::vector<std::int64_t>>()),
                      content_.data() + 8 + header_bytes + begin};
   }
+  const bool is_old = header["__metadata__"].value("producer", "").starts_with("torch 1.");
   for (const auto& [key, text] : header["__metadata__"].items()) {
     const std::size_t slash = key.rfind('/');
     if (slash == std::string::npos) continue;
@@ -118,6 +119,7 @@ GoldenFile::GoldenFile(const std::string& path) {
     sample.outs = entry["outs"].get<std::vector<std::string>>();
     sample.cot = entry.value("cot", Json::object());
     sample.grad = entry.value("grad", Json::object());
+    sample.is_old = is_old;
     samples_.push_back(std::move(sample));
   }
 }

@@ -34,6 +34,7 @@ struct Sample {
   std::vector<std::string> outs;
   Json cot, grad;
   Json ctor_args, ctor_kwargs, state;  // of a module
+  bool is_old = false;                 // of PyTorch 1
 };
 
 /// A safetensors file of golden results.

@@ -7,6 +7,7 @@ PyTorch's own tables of tests: what it computes, in float64, for arguments that 
 Needs torch, numpy, safetensors, expecttest and hypothesis."""
 
 import argparse
+import inspect
 import json
 import math
 import pathlib
@@ -20,6 +21,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.common_modules import module_db
 
 MOST_ELEMENTS = 4000
+IN_ORDER = False
 # Draws, uninitialised memory, and what is no function of values.
 LEFT_OUT = re.compile(r"rand|empty|dropout|bernoulli|multinomial|normal|uniform|exponential|cauchy|geometric|rrelu|"
                       r"^_|jiterator|sparse|to_sparse|item|nn.functional.scaled_mm|__rand|data_ptr|nested|torch\.ops")
@@ -138,7 +140,8 @@ def sample_op(w, op, dtype, each, start):
     full = op.name + ("__" + op.variant_test_name if op.variant_test_name else "")
     samples = [s for s in op.sample_inputs("cpu", dtype, requires_grad=False)]
     samples = [s for s in samples if size_of((s.input, *s.args, *s.kwargs.values())) <= MOST_ELEMENTS]
-    random.shuffle(samples)
+    if not IN_ORDER:
+        random.shuffle(samples)
     count = start
     for s in samples[:each]:
         name = f"{full}/{count}"
@@ -159,7 +162,8 @@ def sample_op(w, op, dtype, each, start):
 def sample_module(w, info, each):
     full = info.name if info.name.startswith("nn.") else "nn." + info.name
     inputs = list(info.module_inputs_func(info, device="cpu", dtype=torch.float32, requires_grad=False, training=False))
-    random.shuffle(inputs)
+    if not IN_ORDER:
+        random.shuffle(inputs)
     count = 0
     for m in inputs[:each]:
         name = f"{full}/{count}"
@@ -220,6 +224,13 @@ OPTIMIZERS = {
 }
 
 
+def accepted(function, kwargs):
+    """Those that this PyTorch knows, and those that it wants."""
+    known = inspect.signature(function).parameters
+    wanted = {"lr": 0.1} if known["lr"].default is not known["lr"].empty and not isinstance(known["lr"].default, float) else {}
+    return wanted | {k: v for k, v in kwargs.items() if k in known}
+
+
 def optimizer_runs(each):
     net, x = network()
     names = [(0, "weight"), (0, "bias"), (2, "weight"), (2, "bias")]
@@ -227,7 +238,7 @@ def optimizer_runs(each):
     runs = []
     for name, choices in OPTIMIZERS.items():
         for _ in range(each):
-            kwargs = some(choices)
+            kwargs = accepted(getattr(torch.optim, name), some(choices))
             if kwargs.get("nesterov") and (not kwargs.get("momentum") or kwargs.get("dampening")):
                 kwargs |= {"momentum": 0.9, "dampening": 0.0}
             with torch.no_grad():
@@ -294,7 +305,10 @@ def main():
     parser.add_argument("--each", type=int, default=8)
     parser.add_argument("--only", default="")
     parser.add_argument("--integers", action="store_true", help="also operands of int64, uint8 and bool")
+    parser.add_argument("--in-order", action="store_true", help="the first ones of PyTorch's tables, not any")
     args = parser.parse_args()
+    global IN_ORDER
+    IN_ORDER = args.in_order
     warnings.filterwarnings("ignore")
     random.seed(args.seed)
     torch.manual_seed(args.seed)

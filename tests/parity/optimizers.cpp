@@ -170,14 +170,15 @@ Tensor input_of(const Json& golden) {
 }
 
 /// What differs; empty when nothing does.
-std::string difference(const Net& net, const Json& want, double bound) {
+std::string difference(const Net& net, const Json& want, bool in_f32) {
+  const double absolute = in_f32 ? 1e-6 : 1e-9, relative = in_f32 ? 1e-5 : 1e-7;
   std::string text;
   std::size_t p = 0;
   for_each_parameter(net, [&](const std::string& path, const Tensor& t) {
     const auto got = t.to_vector<double>();
     for (std::size_t i = 0; i < got.size() && text.empty(); ++i) {
       const double w = want[p][i].get<double>();
-      if (!(std::abs(got[i] - w) <= 1e-9 + bound * std::abs(w)))  // a NaN too
+      if (!(std::abs(got[i] - w) <= absolute + relative * std::abs(w)))  // a NaN too
         text = fmt::format("{}[{}] is {:.12g}, expected {:.12g}", path, i, got[i], w);
     }
     ++p;
@@ -190,8 +191,8 @@ template <class Step>
 std::string follow(const Json& run, Net& net, Step step) {
   const Json& stored = run["after_step"];
   if (stored.empty()) return "no step is stored";
-  // PyTorch keeps NAdam's product of momenta in f32.
-  const double bound = run["optimizer"] == "NAdam" ? 1e-5 : 1e-7;
+  // PyTorch keeps NAdam's product of momenta and ASGD's rate in f32.
+  const bool in_f32 = run["optimizer"] == "NAdam" || run["optimizer"] == "ASGD";
   std::int64_t last = 0;
   for (const auto& [key, value] : stored.items())
     last = std::max<std::int64_t>(last, std::stoll(key));
@@ -199,7 +200,7 @@ std::string follow(const Json& run, Net& net, Step step) {
     step();
     const auto it = stored.find(std::to_string(k));
     if (it == stored.end()) continue;
-    if (const std::string text = difference(net, *it, bound); !text.empty())
+    if (const std::string text = difference(net, *it, in_f32); !text.empty())
       return fmt::format("step {}: {}", k, text);
   }
   return "";

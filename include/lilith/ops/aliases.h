@@ -110,7 +110,7 @@ Tensor asarray(const std::vector<T>& values, const O&... options) {
 inline Tensor angle(const Arg& x) {
   const LocScope scope(x.loc());
   const Tensor t = x.tensor(), f = is_floating(t.dtype()) ? t : t.to(kFloat);
-  return where(isnan(f), f, where(f < 0, 3.141592653589793, 0.0)).to(f.dtype());
+  return where(isnan(f), f, where(f < 0, full_like(f, 3.141592653589793), full_like(f, 0)));
 }
 /// The indices of what is not 0, a tensor for each dimension. Ref: torch.where of one argument
 inline std::vector<Tensor> where(const Arg& cond) {

@@ -87,6 +87,13 @@ Tensor slice_scatter(const Arg& x, const Tensor& src, Dim dim = 0, Int start = 0
 /// diagonal's. Ref: torch.diagonal_scatter
 Tensor diagonal_scatter(const Arg& x, const Tensor& src, Int offset = 0, Dim dim1 = 0,
                         Dim dim2 = 1);
+/// x with src, of shape `size`, at the places offset + sum(i_d stride_d) of the flattened x.
+/// Errors: src's shape, a place outside of x. Ref: torch.as_strided_scatter
+Tensor as_strided_scatter(const Arg& x, const Tensor& src, const Shape& size, const IntList& stride,
+                          Int storage_offset = 0);
+/// The indices along each dimension of `shape`, of integers' shape, that flat indices stand for.
+/// Ref: torch.unravel_index
+std::vector<Tensor> unravel_index(const Arg& indices, const Shape& shape);
 /// x with `values` at x[indices[0], indices[1], …] of the first dimensions; indices: integers that
 /// broadcast, negative ones count from the end, or masks of one dimension each, whose values are
 /// asked for, so that they cannot be compiled; values broadcast to [indices..., rest of x]. With

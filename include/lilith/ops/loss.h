@@ -158,7 +158,8 @@ struct GaussianNLLLossOptions {
   Reduction reduction = Reduction::Mean;
 };
 /// 0.5 (log(var) + (input - target)^2 / var), var at least eps: of input's shape, with sizes of 1,
-/// without the last dimension, or a number. Ref: torch.nn.functional.gaussian_nll_loss.
+/// without the last dimension, or a number. The target may repeat for the input. Ref:
+/// torch.nn.functional.gaussian_nll_loss.
 Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& var,
                          const GaussianNLLLossOptions& options = {});
 /// log(1 + exp(-target input)), target 1 or -1. Ref: torch.nn.functional.soft_margin_loss.

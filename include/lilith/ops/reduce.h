@@ -104,6 +104,9 @@ Tensor cumulative_trapezoid(const Arg& y, const Tensor& x, Dim dim = -1);
 /// along a dim. Ref: torch.gradient
 std::vector<Tensor> gradient(const Arg& x, Real spacing = 1, const IntList& dims = {},
                              Int edge_order = 1);
+/// The same at the coordinates of each of dims, 1-d, or for spacings, 0-d.
+std::vector<Tensor> gradient(const Arg& x, const std::vector<Tensor>& spacing,
+                             const IntList& dims = {}, Int edge_order = 1);
 /// Slices of dim whose p-norm is over maxnorm, scaled to it. Ref: torch.renorm
 Tensor renorm(const Arg& x, Real p, Dim dim, Real maxnorm);
 /// The integral of y along dim by the trapezoidal rule, for samples dx apart or at the points x:

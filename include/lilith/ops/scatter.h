@@ -49,6 +49,7 @@ struct SegmentReduceOptions {
   Tensor offsets = {};  // in their place, [..., segments + 1]: where they begin, and the end
   Dim axis = 0;         // the dimension of data with the segments, the last one of lengths
   std::optional<Real> initial = {};  // what every segment begins with
+  bool unsafe = false;  // what no segment has counts for nothing; without it that is an Error
 };
 /// The sum, mean, largest, smallest or product of each segment of data: its dimension `axis`
 /// becomes the number of segments. Empty ones give initial, else 0, NaN, -inf, inf or 1. Ref:
@@ -64,6 +65,9 @@ Tensor segment_reduce(const Arg& data, const SegmentReduction& reduce,
 Tensor nonzero(const Arg& x);
 /// The same, a column a dimension. Ref: torch.nonzero(as_tuple=True)
 std::vector<Tensor> nonzero_as_tuple(const Arg& x);
+/// The first `size` rows of nonzero, filled up with fill_value: of a known shape, so that they can
+/// be compiled. Ref: torch.nonzero_static
+Tensor nonzero_static(const Arg& x, Int size, Int fill_value = -1);
 /// nonzero. Ref: torch.argwhere
 Tensor argwhere(const Arg& x);
 /// The elements of x where mask is true, 1-d; both broadcast. Ref: torch.masked_select

@@ -18,7 +18,7 @@ Tensor i0(const Arg& x);
 /// gradient for x alone. Ref: torch.special.gammainc
 Tensor igamma(const Arg& a, const Arg& x);
 Tensor igammac(const Arg& a, const Arg& x);
-/// The next number after a towards b. No gradient. Ref: torch.nextafter
+/// The next number after a towards b; its slope is a's. Ref: torch.nextafter
 Tensor nextafter(const Arg& a, const Arg& b);
 struct FrexpResult {
   Tensor mantissa, exponent;
@@ -49,8 +49,8 @@ Tensor zeta(const Arg& x, const Arg& q);
 Tensor gammainc(const Arg& a, const Arg& x);
 Tensor gammaincc(const Arg& a, const Arg& x);
 /// Bessel functions of the first and second kind, of orders 0 and 1; the modified ones of both
-/// kinds, times e^|x| (e^x) where scaled; the spherical one of order 0, sin(x) / x; Airy's Ai. No
-/// gradients, but for the sine's.
+/// kinds, times e^|x| (e^x) where scaled; the spherical one of order 0, sin(x) / x; Airy's Ai,
+/// which has no gradient.
 Tensor bessel_j0(const Arg& x);
 Tensor bessel_j1(const Arg& x);
 Tensor bessel_y0(const Arg& x);

@@ -239,9 +239,10 @@ LstsqResult lstsq(const Arg& A, const Arg& B, std::optional<Real> rcond) {
     if (vector) solution.erase(b.ndim() - 1);
     batch.erase(b.ndim() - 1);
     batch.erase(b.ndim() - 2);
-    const Tensor none = make_full({0}, 0, dtype, a.device());
-    return {make_full(solution, 0, dtype, a.device()), none,
-            make_full(batch, 0, DType::I64, a.device()), none};
+    Shape values = batch;
+    values.push_back(least_of(a));
+    return {make_full(solution, 0, dtype, a.device()), make_full({0}, 0, dtype, a.device()),
+            make_full(batch, 0, DType::I64, a.device()), make_full(values, 0, dtype, a.device())};
   }
   const std::vector<Tensor> all = call_lstsq(a, b, rcond ? +*rcond : -1.0);
   Tensor residuals = make_full({0}, 0, a.dtype(), a.device());

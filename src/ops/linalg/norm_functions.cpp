@@ -46,10 +46,15 @@ Tensor kept(const Tensor& norms, const Tensor& t, Dims d, bool keepdim) {
   return make_reshape(norms, shape);
 }
 
+// Of nothing 0.
+Tensor largest(const Tensor& t, int dim, bool keepdim) {
+  return t.size(dim) == 0 ? sum(t, dim, keepdim) : amax(t, dim, keepdim);
+}
+
 // The sum of magnitudes along one dimension, then the most or least of them along the other.
 Tensor by_sums(const Tensor& t, int summed, int other, bool most) {
   const Tensor sums = sum(abs(t), summed, true);
-  const Tensor chosen = most ? amax(sums, other, true) : amin(sums, other, true);
+  const Tensor chosen = most ? largest(sums, other, true) : amin(sums, other, true);
   const int first = std::min(summed, other), second = std::max(summed, other);
   return squeeze(squeeze(chosen, second), first);
 }
@@ -61,7 +66,7 @@ Tensor matrix_norm_of(const Tensor& t, double ord, Dims d) {
   LILITH_CHECK(std::fabs(ord) == 2,
                "matrix_norm: ord is {}; need 1, -1, 2, -2, inf, -inf, fro or nuc", ord);
   const Tensor s = linalg::svdvals(at_end(t, d));
-  return most ? amax(s, -1) : amin(s, -1);
+  return most ? largest(s, -1, false) : amin(s, -1);
 }
 
 Tensor matrix_norm_of(const Tensor& t, MatrixNorm ord, Dims d) {
@@ -211,8 +216,8 @@ Tensor multi_dot(const std::vector<Tensor>& tensors, SourceLocation loc) {
 
 Tensor vander(const Arg& x, std::optional<Int> N) {
   LocScope scope(x.loc());
-  const Tensor t = x.tensor();
-  LILITH_CHECK(t.ndim() >= 1, "vander: got {}; need one dimension or more", t.aval().str());
+  const Tensor given = x.tensor(), flat = given.ndim() == 0 ? unsqueeze(given, 0) : given;
+  const Tensor t = is_floating(flat.dtype()) ? flat : make_cast(flat, DType::I64);
   const std::int64_t columns = N ? std::int64_t{*N} : t.size(-1);
   LILITH_CHECK(columns >= 1, "vander: N is {}; need 1 or more", columns);
   std::vector<Tensor> powers{ones_like(t)};

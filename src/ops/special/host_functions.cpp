@@ -64,6 +64,31 @@ void check_operands(const InferCtx& c) {
                  describe(c));
 }
 
+// d/dx of the Bessel functions; NIST DLMF 10.6.2, 10.6.3 and 10.29.2, 10.29.3.
+Tensor unary_slope(const std::string& name, const Tensor& x) {
+  if (name == "bessel_j0") return neg(special::bessel_j1(x));
+  if (name == "bessel_y0") return neg(special::bessel_y1(x));
+  if (name == "modified_bessel_k0") return neg(special::modified_bessel_k1(x));
+  const auto less_over_x = [&](const Tensor& value, const Tensor& y) {
+    return sub(value, div(y, x));
+  };
+  if (name == "bessel_j1") {
+    const Tensor zero = compare("eq", x, 0), at = make_select(zero, full_as(x, 1), x);
+    const Tensor slope = sub(special::bessel_j0(at), div(special::bessel_j1(at), at));
+    return make_select(zero, full_as(x, 0.5), slope);
+  }
+  if (name == "bessel_y1") return less_over_x(special::bessel_y0(x), special::bessel_y1(x));
+  if (name == "modified_bessel_k1")
+    return less_over_x(neg(special::modified_bessel_k0(x)), special::modified_bessel_k1(x));
+  if (name == "scaled_modified_bessel_k0")
+    return sub(special::scaled_modified_bessel_k0(x), special::scaled_modified_bessel_k1(x));
+  if (name == "scaled_modified_bessel_k1") {
+    const Tensor k1 = special::scaled_modified_bessel_k1(x);
+    return less_over_x(sub(k1, special::scaled_modified_bessel_k0(x)), k1);
+  }
+  fail("{}: it has no gradient, in PyTorch either", name);
+}
+
 const OpDef& unary_op =
     define(HostFunction{.name = "special_unary",
                         .results =
@@ -79,7 +104,9 @@ const OpDef& unary_op =
                             c.output<T>(0)[k] =
                                 static_cast<T>(f(static_cast<double>(c.input<T>(0)[k])));
                         }),
-                        .no_vjp_reason = "PyTorch has none for these functions either"});
+                        .vjp = [](const VjpCtx& c, const Cts& cts) -> Cts {
+                          return {mul(cts[0], unary_slope(c.attrs.text("function"), c.in[0]))};
+                        }});
 
 // d/dx P(a, x) = x^(a - 1) e^-x / Gamma(a).
 Cts binary_vjp(const VjpCtx& c, const Cts& cts) {
@@ -110,20 +137,21 @@ const OpDef& binary_op =
                         }),
                         .vjp = binary_vjp});
 
-const OpDef& nextafter_op =
-    define(HostFunction{.name = "nextafter",
-                        .arity = 2,
-                        .results =
-                            [](const InferCtx& c) {
-                              check_operands(c);
-                              return std::vector{c.in[0]};
-                            },
-                        .call = by_dtype([]<class T>(CallCtx& c) {
-                          const std::int64_t n = c.in_avals[0].numel();
-                          for (std::int64_t k = 0; k < n; ++k)
-                            c.output<T>(0)[k] = std::nextafter(c.input<T>(0)[k], c.input<T>(1)[k]);
-                        }),
-                        .no_vjp_reason = "PyTorch has none either"});
+const OpDef& nextafter_op = define(HostFunction{
+    .name = "nextafter",
+    .arity = 2,
+    .results =
+        [](const InferCtx& c) {
+          check_operands(c);
+          return std::vector{c.in[0]};
+        },
+    .call = by_dtype([]<class T>(CallCtx& c) {
+      const std::int64_t n = c.in_avals[0].numel();
+      for (std::int64_t k = 0; k < n; ++k)
+        c.output<T>(0)[k] = std::nextafter(c.input<T>(0)[k], c.input<T>(1)[k]);
+    }),
+    // Beside a, but for the smallest of steps.
+    .vjp = [](const VjpCtx&, const Cts& cts) -> Cts { return {cts[0], full_as(cts[0], 0)}; }});
 
 const OpDef& frexp_op =
     define(HostFunction{.name = "frexp",

@@ -1,0 +1,208 @@
+// Where fresh samples of PyTorch's operators disagreed: integers, nothing, what is infinite.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lilith/lilith.h"
+#include "support/expect_error.h"
+
+namespace lilith {
+namespace {
+
+using Doubles = std::vector<double>;
+using Longs = std::vector<std::int64_t>;
+
+Tensor f64(const Doubles& v) { return from_data(v.data(), {static_cast<std::int64_t>(v.size())}); }
+Tensor i64(const Longs& v) { return from_data(v.data(), {static_cast<std::int64_t>(v.size())}); }
+Tensor u8(const Longs& v) { return i64(v).to(kUInt8); }
+Doubles doubles(const Tensor& t) { return t.to(kFloat64).to_vector<double>(); }
+Longs longs(const Tensor& t) { return t.to(kInt64).to_vector<std::int64_t>(); }
+template <class F>
+Doubles slope(F f, const Doubles& x) {
+  return doubles(grad([&](Tensor t) { return f(t).sum(); }, f64(x)).second);
+}
+void expect_near(const Tensor& got, const Doubles& want, double bound = 1e-6) {
+  const Doubles values = doubles(got);
+  ASSERT_EQ(values.size(), want.size());
+  for (std::size_t k = 0; k < want.size(); ++k)
+    EXPECT_NEAR(values[k], want[k], bound * std::max(1.0, std::abs(want[k]))) << k;
+}
+
+TEST(TorchEdges, AveragesOfIntegersAreCut) {
+  const Tensor x = i64({1, 2, 5, -7, -4, 0}).reshape({1, 1, 6});
+  const Tensor y = avg_pool1d(x, 2);
+  EXPECT_EQ(y.dtype(), kInt64);
+  EXPECT_EQ(longs(y), (Longs{1, -1, -2}));
+  EXPECT_EQ(longs(avg_pool1d(x, 3, 3, 1, false, false)), (Longs{1, -2}));
+  const Tensor image = arange(16).reshape({1, 1, 4, 4});
+  EXPECT_EQ(longs(avg_pool2d(image, 2)), (Longs{2, 4, 10, 12}));
+}
+
+TEST(TorchEdges, IntegersInNormsAndDistances) {
+  const Tensor x = i64({1, 2, 3, 4, 5, 6}).reshape({1, 3, 2});
+  expect_near(local_response_norm(x, 2), {1, 1.9997, 2.9989, 3.9970, 4.9936, 5.9883}, 1e-4);
+  // u8 wraps: 1 - 2 is 255.
+  const Tensor far = pairwise_distance(u8({1, 2, 250}), u8({2, 1, 1}));
+  EXPECT_EQ(far.dtype(), kFloat32);
+  expect_near(far, {356.4085}, 1e-5);
+  expect_near(
+      margin_ranking_loss(i64({1, 2, 3}), i64({2, 1, 1}), i64({1, -1, 1}), 0.5, Reduction::None),
+      {1.5, 1.5, 0});
+  const Tensor a = i64({1, 2, 3, 4}).reshape({1, 4}), b = a + 1, c = a - 3;
+  expect_near(triplet_margin_loss(a, b, c), {0});
+  expect_near(triplet_margin_loss(a, c, b), {5});
+}
+
+TEST(TorchEdges, IntegersInActivations) {
+  expect_near(tanhshrink(i64({1, 2})), {1 - std::tanh(1), 2 - std::tanh(2)});
+  expect_near(softsign(u8({1, 3})), {0.5, 0.75});
+  // -x of u8 is 256 - x.
+  expect_near(softmin(u8({1, 2, 255}), 0), {0.7310586, 0.2689414, 0});
+}
+
+TEST(TorchEdges, BytesAreResampledAndRounded) {
+  const Tensor x = (arange(16) * 16).to(kUInt8).reshape({1, 1, 4, 4});
+  const Tensor y = interpolate(x, {.size = {3, 5}, .mode = "bilinear"});
+  EXPECT_EQ(y.dtype(), kUInt8);
+  EXPECT_EQ(longs(y), (Longs{11, 22, 35, 48, 59, 96, 107, 120, 133, 144, 181, 192, 205, 218, 229}));
+}
+
+TEST(TorchEdges, IntegersInProductsAndSums) {
+  const Tensor m = i64({1, 2, 3, 4, 5, 6}).reshape({2, 3});
+  EXPECT_EQ(longs(addmv(ones({2}, {.dtype = kInt64}), m, m[0], 1.9, 1.6)), (Longs{15, 33}));
+  EXPECT_EQ(einsum("ij->i", {m.to(kUInt8)}).dtype(), kInt64);
+  EXPECT_EQ(einsum("ij->ji", {m.to(kUInt8)}).dtype(), kUInt8);
+  EXPECT_EQ(einsum("ij,j->i", {m.to(kUInt8), m[0].to(kUInt8)}).dtype(), kUInt8);
+  EXPECT_EQ(longs(einsum("ij->", {u8({200, 100}).reshape({1, 2})})), (Longs{300}));
+}
+
+TEST(TorchEdges, TrapezoidsOfIntegersWrap) {
+  expect_near(trapezoid(u8({200, 100, 250}), 0.5), {(44 + 94) * 0.25});
+  expect_near(trapezoid(u8({200, 100, 250}), u8({1, 2, 9})), {95});
+  expect_near(cumulative_trapezoid(u8({200, 100, 250}), u8({1, 2, 9})), {22, 95});
+}
+
+TEST(TorchEdges, CountsOfIntegersBetweenFractions) {
+  EXPECT_EQ(longs(arange(-0.9, 2.1, 2.0, {.dtype = kInt64})), (Longs{0, 2}));
+  EXPECT_EQ(longs(arange(0.1, 2.9, 1, {.dtype = kInt64})), (Longs{0, 1, 2}));
+  EXPECT_EQ(longs(linspace(4.3, 1, 3, {.dtype = kUInt8})), (Longs{4, 2, 1}));
+  EXPECT_EQ(longs(logspace(4.3, 1.2, 2, 2, {.dtype = kInt64})), (Longs{16, 2}));
+  EXPECT_EQ(longs(logspace(0, 4, 5, 10, {.dtype = kInt64})), (Longs{1, 10, 100, 1000, 10000}));
+  EXPECT_EQ(vander(u8({2, 3})).dtype(), kInt64);
+  EXPECT_EQ(longs(linalg::vander(u8({2, 100}), 3)), (Longs{1, 2, 4, 1, 100, 10000}));
+  EXPECT_EQ(doubles(linalg::vander(tensor(3.0), 3)), (Doubles{1, 3, 9}));
+}
+
+TEST(TorchEdges, NormsOfNothing) {
+  const Tensor none = zeros({0, 3});
+  for (const double ord : {1.0, 2.0, double{INFINITY}})
+    EXPECT_EQ(doubles(linalg::norm(zeros({0, 0}), ord)), (Doubles{0})) << ord;
+  EXPECT_EQ(linalg::norm(zeros({0, 0}), 2, {}, true).shape(), (Shape{1, 1}));
+  EXPECT_EQ(linalg::lstsq(zeros({3, 0, 2}), zeros({3, 0, 2})).singular_values.shape(),
+            (Shape{3, 0}));
+  EXPECT_EQ(aminmax(tensor(2.0), 0, true).first.shape(), Shape{});
+  EXPECT_NEAR(kl_div(tensor(1.0), tensor(2.0), "batchmean").item<double>(), 2 * std::log(2.0) - 2,
+              1e-6);
+}
+
+TEST(TorchEdges, HypotOfWhatIsInfinite) {
+  const Doubles y = doubles(hypot(f64({INFINITY, NAN, 3, NAN}), f64({NAN, -INFINITY, 4, 1})));
+  EXPECT_EQ(y[0], INFINITY);
+  EXPECT_EQ(y[1], INFINITY);
+  EXPECT_EQ(y[2], 5);
+  EXPECT_TRUE(std::isnan(y[3]));
+}
+
+TEST(TorchEdges, SlopesOfSincNearZero) {
+  for (const double x : {0.0, 1e-6, 1e-3, 0.1, 0.159, 0.16, 0.3, -0.01}) {
+    const double t = M_PI * x;
+    const double want = std::abs(t) < 1e-2 ? -M_PI * t / 3 * (1 - t * t / 10 + t * t * t * t / 280)
+                                           : M_PI * (std::cos(t) / t - std::sin(t) / (t * t));
+    EXPECT_NEAR(slope([](Tensor v) { return sinc(v); }, {x})[0], want, 1e-12) << x;
+    const Tensor narrow =
+        grad([](Tensor v) { return sinc(v).sum(); }, f64({x}).to(kFloat32)).second;
+    EXPECT_NEAR(narrow.item<double>(), want, 1e-6) << x;
+  }
+}
+
+TEST(TorchEdges, SlopesOfBesselFunctions) {
+  using F = Tensor (*)(const Arg&);
+  for (const F f : {special::bessel_j0, special::bessel_j1, special::bessel_y0, special::bessel_y1,
+                    special::modified_bessel_k0, special::modified_bessel_k1,
+                    special::scaled_modified_bessel_k0, special::scaled_modified_bessel_k1}) {
+    for (const double x : {0.5, 2.5, 7.0}) {
+      const double h = 1e-5;
+      const Doubles at = doubles(f(f64({x - h, x + h})));
+      EXPECT_NEAR(slope([&](Tensor v) { return f(v); }, {x})[0], (at[1] - at[0]) / (2 * h), 1e-6)
+          << x;
+    }
+  }
+  EXPECT_EQ(slope([](Tensor v) { return special::bessel_j1(v); }, {0})[0], 0.5);
+  EXPECT_EQ(slope([](Tensor v) { return nextafter(v, 9.0); }, {1})[0], 1);
+}
+
+TEST(TorchEdges, TargetsRepeatForGaussians) {
+  const Tensor x = arange(6.0).reshape({2, 3}), y = f64({1, 2, 3}).to(kFloat32);
+  expect_near(gaussian_nll_loss(x, y, ones({2, 3}), {.reduction = Reduction::None}),
+              {0.5, 0.5, 0.5, 2, 2, 2});
+}
+
+TEST(TorchEdges, SegmentsLeaveElementsOut) {
+  const Tensor x = f64({1, 2, 3, 4, 5});
+  expect_near(segment_reduce(x, "sum", {.offsets = i64({1, 3, 3, 4}), .unsafe = true}), {5, 0, 4});
+  expect_near(segment_reduce(x, "max", {.lengths = i64({2, 1}), .unsafe = true}), {2, 3});
+  EXPECT_THROW(eval(segment_reduce(x, "max", {.lengths = i64({2, 1})})), Error);
+}
+
+TEST(TorchEdges, StridedScatter) {
+  const Tensor x = zeros({3, 3}), src = arange(1.0, 5.0).reshape({2, 2});
+  expect_near(as_strided_scatter(x, src, {2, 2}, {1, 2}, 1), {0, 1, 3, 2, 4, 0, 0, 0, 0});
+  const auto f = [&](Tensor v) {
+    return (as_strided_scatter(x.to(kFloat64), v.reshape({2, 2}), {2, 2}, {1, 2}, 1) *
+            arange(9.0, TensorOptions{.dtype = kFloat64}).reshape({3, 3}));
+  };
+  EXPECT_EQ(slope(f, {1, 2, 3, 4}), (Doubles{1, 3, 2, 4}));
+  EXPECT_THROW(as_strided_scatter(x, src, {2, 2}, {4, 4}, 1), Error);
+}
+
+TEST(TorchEdges, GradientAtCoordinates) {
+  const Tensor y = f64({1, 4, 9, 25}), at = f64({1, 2, 3, 5});  // x^2
+  expect_near(gradient(y, std::vector<Tensor>{at})[0], {3, 4, 6, 8});
+  expect_near(gradient(y, std::vector<Tensor>{at}, {0}, 2)[0], {2, 4, 6, 10});
+  expect_near(gradient(y, std::vector<Tensor>{tensor(2.0)})[0], {1.5, 2, 5.25, 8});
+}
+
+TEST(TorchEdges, IndicesOfFlatOnes) {
+  const std::vector<Tensor> both = unravel_index(i64({22, 41, 37}), {7, 6});
+  EXPECT_EQ(longs(both[0]), (Longs{3, 6, 6}));
+  EXPECT_EQ(longs(both[1]), (Longs{4, 5, 1}));
+  const Tensor x = i64({0, 5, 0, 7, 9, 0}).reshape({2, 3});
+  EXPECT_EQ(longs(nonzero_static(x, 2)), (Longs{0, 1, 1, 0}));
+  EXPECT_EQ(longs(nonzero_static(x, 4)), (Longs{0, 1, 1, 0, 1, 1, -1, -1}));
+  EXPECT_EQ(nonzero_static(tensor(1.0), 2).shape(), (Shape{2, 0}));
+}
+
+TEST(TorchEdges, AnglesAreOfTheirDtype) {
+  EXPECT_EQ(doubles(angle(f64({-1, 2}))), (Doubles{M_PI, 0}));
+}
+
+TEST(TorchEdges, Masked) {
+  namespace masked = pytorch::masked;
+  const Tensor x = f64({1, 2, 3, 4, 5, 6}).reshape({2, 3});
+  const Tensor mask = i64({1, 0, 1, 0, 0, 0}).to(kBool).reshape({2, 3});
+  EXPECT_EQ(doubles(masked::sum(x, 1, {.mask = mask})), (Doubles{4, 0}));
+  EXPECT_EQ(doubles(masked::prod(x, {0, 1}, {.mask = mask})), (Doubles{3}));
+  EXPECT_EQ(doubles(masked::amax(x, 1, {.mask = mask})), (Doubles{3, -INFINITY}));
+  EXPECT_EQ(doubles(masked::mean(x, {}, {.mask = mask})), (Doubles{2}));
+  EXPECT_EQ(doubles(masked::var(x, {}, 1, {.mask = mask})), (Doubles{2}));
+  EXPECT_EQ(doubles(masked::median(x, 0, {.mask = mask}))[2], 3);
+  EXPECT_EQ(longs(masked::argmax(-x, {}, {.mask = mask})), (Longs{0}));
+  EXPECT_EQ(doubles(masked::softmax(x * 0, 1, {.mask = mask}))[0], 0.5);
+  EXPECT_EQ(doubles(masked::cumsum(x, 1, {.mask = mask[0]})), (Doubles{1, 1, 4, 4, 4, 10}));
+  const auto norm = [&](Tensor v) { return masked::norm(v, 2, {}, {.mask = mask[0]}); };
+  expect_near(f64(slope(norm, {3, 9, 4})), {0.6, 0, 0.8}, 1e-12);
+  EXPECT_THROW(masked::sum(x, 1, {.mask = mask.t()}), Error);
+}
+
+}  // namespace
+}  // namespace lilith
