@@ -40,7 +40,8 @@ void bind_masked(Table& t) {
     t[std::string("masked.") + name] = [f = f](const Call& c) {
       std::optional<Dim> dim;
       if (c.has(1, "dim")) dim = static_cast<int>(c.integer(1, "dim"));
-      return one(f(c.operand(0), dim, options_of(c)));
+      // PyTorch gives places in x's dtype.
+      return one(f(c.operand(0), dim, options_of(c)).to(c.tensor(0).dtype()));
     };
   const std::pair<const char*, Spread> spreads[] = {{"var", masked::var}, {"std", masked::std}};
   for (const auto& [name, f] : spreads)
