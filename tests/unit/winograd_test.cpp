@@ -209,6 +209,42 @@ TEST(Winograd, TrainsANetwork) {
     EXPECT_LT(relative_l2(got[k].to_vector<float>(), want[k].to_vector<double>()), 1e-5) << k;
 }
 
+// Whatever the remainders of the sizes are, they give the bits of programs of their own; batches
+// share their code.
+TEST(Winograd, IsThereWhereSizesVary) {
+  const auto step = [](const Tensor& x, const Tensor& w, const Tensor& v) {
+    const auto loss = [&](const Tensor& a, const Tensor& b) {
+      return sin(conv(tanh(conv(x, a)), b)).sum();
+    };
+    return std::vector<Tensor>{grad([&](const Tensor& a) { return loss(a, v); }, w).second,
+                               grad([&](const Tensor& b) { return loss(w, b); }, v).second};
+  };
+  auto general = compile(step);
+  const Tensor w = randn({64, 32, 3, 3}) * 0.1, v = randn({64, 64, 3, 3}) * 0.1;
+  eval(w, v);
+  const auto expect_own_bits = [&](const Shape& shape) {
+    const Tensor x = randn(shape);
+    auto own = compile(step, {.dynamic = false});
+    const std::vector<Tensor> got = general(x, w, v), want = own(x, w, v);
+    for (std::size_t k = 0; k < want.size(); ++k)
+      EXPECT_EQ(got[k].to_vector<float>(), want[k].to_vector<float>()) << shape << ": " << k;
+    for (const std::string& how : {general.explain(), own.explain()}) {
+      EXPECT_NE(how.find("winograd F(4x4, 3x3)"), std::string::npos);
+      EXPECT_NE(how.find("winograd F(3x3, 4x4)"), std::string::npos);
+    }
+  };
+  for (const std::int64_t n : {2, 3, 5}) expect_own_bits({n, 32, 44, 46});
+  for (const auto& [height, width] : {std::pair{45, 47}, {51, 61}, {52, 48}, {50, 53}})
+    expect_own_bits({2, 32, height, width});
+  const auto batches = [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t before = cache_stats().compiled;
+    for (std::int64_t n = first; n < last; ++n) eval(general(randn({n, 32, 44, 46}), w, v)[0]);
+    return cache_stats().compiled - before;
+  };
+  batches(6, 20);
+  EXPECT_LE(batches(20, 32), 6);  // programs for which code was made
+}
+
 TEST(Winograd, RunsOnOpenCl) {
   NEEDS_OPENCL;
   const Operands in({4, 32, 16, 16}, {64, 32, 3, 3});

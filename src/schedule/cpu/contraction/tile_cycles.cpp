@@ -54,8 +54,9 @@ StridedEpilogue strided_epilogue(const ContractionSpec& spec, int vector_axis, d
   if (!spec.in_rows) return there;  // who reads them wants the lanes innermost
   const Axis* last = nullptr;
   for (const Axis& x : spec.axes) {
+    if (x.summed()) continue;
     if (x.varies || x.unit > 1) return there;
-    if (!x.summed() && (last == nullptr || x.out_dim > last->out_dim)) last = &x;
+    if (last == nullptr || x.out_dim > last->out_dim) last = &x;
   }
   if (last->strided > 0) return there;
   const StridedEpilogue rows{

@@ -10,11 +10,16 @@ TileGrid::TileGrid(const ContractionSpec& spec, std::vector<int> others, const i
                    std::int64_t by)
     : outer(std::move(others)), axes{two[0], two[1]}, step(by) {
   for (const int i : outer) {
-    counts.push_back(spec.axes[static_cast<std::size_t>(i)].extent);
-    all *= counts.back();
+    const Axis& x = spec.axes[static_cast<std::size_t>(i)];
+    counts.push_back(x.extent);
+    all *= x.extent;
+    count_varies |= x.varies;
   }
   for (const int d : {0, 1}) {
-    extents[d] = spec.axes[static_cast<std::size_t>(axes[d])].extent;
+    const Axis& x = spec.axes[static_cast<std::size_t>(axes[d])];
+    extents[d] = x.extent;
+    varies[d] = x.varies;
+    count_varies |= x.varies;
     along[d] = divide_up(extents[d], step);
     all *= along[d];
   }
@@ -35,9 +40,17 @@ std::vector<Expr> TileGrid::at(Expr tile, std::size_t axes_of_spec) const {
   return at;
 }
 
-Expr TileGrid::inside(int d, Expr place, std::int64_t beyond) const {
-  if (extents[d] % step == 0) return {};
-  return kir::lt(place, place.pool().integer(extents[d] + beyond));
+std::int64_t TileGrid::groups(std::int64_t size) const {
+  return divide_up(all, size) + (count_varies ? 1 : 0);
+}
+
+Expr TileGrid::has_tiles(Expr group, std::int64_t size) const {
+  kir::Pool& p = group.pool();
+  return count_varies ? kir::lt(group * p.integer(size), p.integer(all)) : Expr();
+}
+
+Expr TileGrid::is_one(Expr tile, std::int64_t size) const {
+  return groups(size) * size == all ? Expr() : kir::lt(tile, tile.pool().integer(all));
 }
 
 }  // namespace lilith::schedule

@@ -15,14 +15,21 @@ struct TileGrid {
   std::int64_t extents[2];           // of the two axes
   std::vector<std::int64_t> counts;  // of the outer ones
   std::int64_t all = 1;
+  bool varies[2] = {false, false};  // the two extents, from program to program
+  bool count_varies = false;        // from program to program, how many tiles there are
 
   TileGrid(const ContractionSpec& spec, std::vector<int> outer, const int (&axes)[2],
            std::int64_t step);
   /// Where all axes stand at the first element of a tile, by its number.
   std::vector<kir::Expr> at(kir::Expr tile, std::size_t axes_of_spec) const;
-  /// Whether an element of a tile, so many beyond its first place, may lie outside: of windows that
-  /// reach `beyond` the extent. Null: it never does.
-  kir::Expr inside(int d, kir::Expr place, std::int64_t beyond) const;
+  /// Whether tiles may reach over the axis.
+  bool reaches_over(int d) const { return varies[d] || extents[d] % step != 0; }
+  /// Groups of `size` tiles. Where their number varies there is one more, which has none, so that
+  /// the code is the same whether the last is full or not.
+  std::int64_t groups(std::int64_t size) const;
+  /// Whether a group has tiles, and whether there is such a tile. Null: always.
+  kir::Expr has_tiles(kir::Expr group, std::int64_t size) const;
+  kir::Expr is_one(kir::Expr tile, std::int64_t size) const;
 };
 
 }  // namespace lilith::schedule

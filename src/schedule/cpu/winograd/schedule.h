@@ -40,10 +40,11 @@ struct WinogradSumSchedule {
 };
 
 /// The best by the model with `outputs` a tile and as many taps as the correlation has: what goes
-/// through a thread's caches, and staged.
+/// through a thread's caches, and staged. Where extents vary, for typical ones.
 std::vector<WinogradSchedule> search_winograd(const ContractionSpec& spec, const Correlation& c,
                                               int outputs, const Target& target);
-/// The same with `taps` a tile, with sums in chunks and without.
+/// The same with `taps` a tile, with sums in chunks and without. Where extents vary: all orders of
+/// sums that these extents alone might be given, in blocks for typical ones.
 std::vector<WinogradSumSchedule> search_winograd_sums(const ContractionSpec& spec,
                                                       const Correlation& c, int taps,
                                                       const Target& target);

@@ -7,6 +7,7 @@
 #include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/winograd/cycles.h"
 #include "schedule/cpu/winograd/schedule.h"
+#include "schedule/kernel/typical.h"
 
 namespace lilith::schedule {
 
@@ -44,8 +45,14 @@ class Search {
         result_(transform_cycles(matrices_.output, static_cast<double>(squares_ + 27))) {}
 
   std::vector<WinogradSumSchedule> run() const;
+  /// Where extents vary, of which these are `typical`: in each order of sums.
+  std::vector<WinogradSumSchedule> run_like(const Search& typical) const;
 
  private:
+  struct Order {
+    std::int64_t tiles, chunks;
+  };
+  std::vector<Order> orders() const;
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
   WinogradSumSchedule best(std::int64_t tiles, std::int64_t chunks) const;
   void price(WinogradSumSchedule* s) const;
@@ -61,23 +68,42 @@ class Search {
   double data_, result_;  // cycles of all data, of a vector of results
 };
 
-std::vector<WinogradSumSchedule> Search::run() const {
-  std::vector<WinogradSumSchedule> found;
-  const std::int64_t staged = divide_up(grid_.all, divide_up(grid_.all, kTiles));
-  found.push_back(best(staged, 0));
+// Staged, then in chunks; of one product always as many.
+std::vector<Search::Order> Search::orders() const {
+  std::vector<Order> all{{divide_up(grid_.all, divide_up(grid_.all, kTiles)), 0}};
   const std::int64_t one = squares_ * (rows_ + columns_) * 4;
-  WinogradSumSchedule in_chunks;
-  in_chunks.cycles = INFINITY;
   for (std::int64_t bytes = target_.l2_bytes / 2; bytes <= 2 * target_.l2_bytes; bytes *= 2) {
     const std::int64_t tiles = std::min(kTiles, bytes / one);
     if (tiles < kFewTiles) continue;
     const std::int64_t groups = divide_up(grid_.all, tiles),
                        chunks = std::min<std::int64_t>(groups, target_.threads);
-    const WinogradSumSchedule s =
-        best(divide_up(grid_.all, groups), divide_up(groups, divide_up(groups, chunks)));
-    if (s.cycles < in_chunks.cycles) in_chunks = s;
+    all.push_back({divide_up(grid_.all, groups), divide_up(groups, divide_up(groups, chunks))});
   }
-  if (std::isfinite(in_chunks.cycles)) found.push_back(in_chunks);
+  return all;
+}
+
+std::vector<WinogradSumSchedule> Search::run() const {
+  std::vector<WinogradSumSchedule> found;
+  for (const Order& order : orders()) {
+    const WinogradSumSchedule s = best(order.tiles, order.chunks);
+    if (found.size() < 2)
+      found.push_back(s);
+    else if (s.cycles < found[1].cycles)
+      found[1] = s;
+  }
+  return found;
+}
+
+std::vector<WinogradSumSchedule> Search::run_like(const Search& typical) const {
+  const std::vector<Order> mine = orders(), its = typical.orders();
+  std::vector<WinogradSumSchedule> found;
+  for (std::size_t k = 0; k < mine.size(); ++k) {
+    WinogradSumSchedule s = typical.best(its[k].tiles, its[k].chunks);
+    s.tiles = mine[k].tiles;
+    s.chunks = mine[k].chunks;
+    price(&s);
+    found.push_back(s);
+  }
   return found;
 }
 
@@ -151,7 +177,10 @@ void Search::price(WinogradSumSchedule* s) const {
 std::vector<WinogradSumSchedule> search_winograd_sums(const ContractionSpec& spec,
                                                       const Correlation& c, int taps,
                                                       const Target& target) {
-  return Search(spec, c, taps, target).run();
+  const Search search(spec, c, taps, target);
+  if (std::ranges::none_of(spec.axes, &Axis::varies)) return search.run();
+  const ContractionSpec sizes = typical(spec);
+  return search.run_like(Search(sizes, c, taps, target));
 }
 
 }  // namespace lilith::schedule

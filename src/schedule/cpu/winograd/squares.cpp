@@ -19,17 +19,38 @@ SquareKernel::SquareKernel(Builder& b, const Product& g, const ContractionSpec& 
       panels_(divide_up(axis(form_.columns).extent, columns)),
       squares_(std::int64_t{matrices.size} * matrices.size) {}
 
+Expr SquareKernel::Edges::holds(Expr row, Expr column) const {
+  Expr all;
+  for (const int d : {0, 1}) {
+    if (inside[d]) all = kir::logical_and(all, kir::lt(d == 0 ? row : column, inside[d]));
+  }
+  return all;
+}
+
+SquareKernel::Edges SquareKernel::edges(const TileGrid& grid, const std::vector<Expr>& at,
+                                        std::int64_t beyond, Block* before) {
+  Edges e;
+  for (const int d : {0, 1}) {
+    if (!grid.reaches_over(d)) continue;
+    e.inside[d] = number(grid.extents[d] + beyond) - at[static_cast<std::size_t>(grid.axes[d])];
+    if (!grid.varies[d]) continue;
+    const kir::RegId count = kernel_.add_reg(d == 0 ? "rows" : "columns", DType::I64);
+    before->push_back(kir::DeclReg{count, e.inside[d]});
+    e.inside[d] = pool().read(count, DType::I64);
+  }
+  return e;
+}
+
 Block SquareKernel::transformed(bool a, const Matrix& m, const TileGrid& grid, std::vector<Expr> at,
-                                std::int64_t beyond, Expr guard,
+                                const Edges& edges, Expr guard,
                                 const std::function<kir::Stmt(Expr square, Expr value)>& store) {
   const std::vector<Expr> first = at;
   const auto load = [&](int i, int j) {
-    Expr inside = guard;
     for (const int d : {0, 1}) {
       const auto k = static_cast<std::size_t>(grid.axes[d]);
       at[k] = first[k] + number(d == 0 ? i : j);
-      inside = kir::logical_and(inside, grid.inside(d, at[k], beyond));
     }
+    const Expr inside = kir::logical_and(guard, edges.holds(number(i), number(j)));
     return a ? load_a(at, inside) : load_b(at, inside);
   };
   return transform_square(kernel_, a ? "a" : "b", m, load, [&](int i, int j, Expr value) {
@@ -37,7 +58,7 @@ Block SquareKernel::transformed(bool a, const Matrix& m, const TileGrid& grid, s
   });
 }
 
-Block SquareKernel::results(std::vector<Expr> at, Expr panel,
+Block SquareKernel::results(const TileGrid* grid, std::vector<Expr> at, Expr panel,
                             const std::function<Expr(Expr square, Expr column)>& sum) {
   const std::int64_t outputs = matrices_.outputs;
   if (result_ < 0)
@@ -50,21 +71,20 @@ Block SquareKernel::results(std::vector<Expr> at, Expr panel,
   };
   Block body = in_loop(column, LoopKind::Vector,
                        transform_square(kernel_, "m", matrices_.output, load, store));
-  append(&body, g_.pool == nullptr ? store_square(std::move(at), panel)
+  append(&body, g_.pool == nullptr ? store_square(grid, std::move(at), panel)
                                    : store_windows(std::move(at), panel));
   return body;
 }
 
-Block SquareKernel::store_square(std::vector<Expr> at, Expr panel) {
+Block SquareKernel::store_square(const TileGrid* grid, std::vector<Expr> at, Expr panel) {
   const std::int64_t outputs = matrices_.outputs;
   const Expr row[] = {pool().var(outputs, "i"), pool().var(outputs, "j")};
+  Block all;
   Expr inside;
+  if (grid != nullptr) inside = edges(*grid, at, 0, &all).holds(row[0], row[1]);
   for (const int d : {0, 1}) {
-    const int r = form_.result[d];
-    Expr& place = at[static_cast<std::size_t>(r)];
+    Expr& place = at[static_cast<std::size_t>(form_.result[d])];
     place = place + row[d];
-    if (axis(r).extent % outputs != 0)
-      inside = kir::logical_and(inside, kir::lt(place, number(axis(r).extent)));
   }
   Block body = full_or_last(panel, axis(form_.columns).extent, columns_, [&](std::int64_t width) {
     const Expr column = loop_var(pool(), width, "c");
@@ -74,7 +94,8 @@ Block SquareKernel::store_square(std::vector<Expr> at, Expr panel) {
   });
   body = only_where(inside, std::move(body));
   for (const int d : {1, 0}) body = in_loop(row[d], LoopKind::Serial, std::move(body));
-  return body;
+  append(&all, std::move(body));
+  return all;
 }
 
 // The results have one element a window; each looks at the window's elements in the square.

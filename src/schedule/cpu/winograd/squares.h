@@ -17,15 +17,24 @@ class SquareKernel : protected ProductKernel {
   SquareKernel(Builder& b, const Product& g, const ContractionSpec& spec, const Layout& layout,
                const WinogradMatrices& matrices, std::int64_t columns);
 
+  /// How much of a square lies inside, along each of two axes; null: all of it.
+  struct Edges {
+    Expr inside[2];
+    /// Whether the element in this row and column does.
+    Expr holds(Expr row, Expr column) const;
+  };
+  /// Of the square at `at`, on axes that reach `beyond` their extents. Where these vary, a register
+  /// counts: what is known of its place would else make other code for each remainder.
+  Edges edges(const TileGrid& grid, const std::vector<Expr>& at, std::int64_t beyond,
+              Block* before);
   /// Of a where `a`, else of b: the square at `at`, whose rows and columns `grid.axes` move to,
-  /// transformed; `beyond`: by how much squares reach over the axes' extents. In the lanes of the
-  /// loop around it.
+  /// transformed, in the lanes of the loop around it.
   Block transformed(bool a, const Matrix& m, const TileGrid& grid, std::vector<Expr> at,
-                    std::int64_t beyond, Expr guard,
+                    const Edges& edges, Expr guard,
                     const std::function<kir::Stmt(Expr square, Expr value)>& store);
   /// Of each column of a panel: the sums of products transformed back, and stored from the result's
-  /// place `at` on.
-  Block results(std::vector<Expr> at, Expr panel,
+  /// place `at` on. `grid`: the tiles of the result; null: it is one tile.
+  Block results(const TileGrid* grid, std::vector<Expr> at, Expr panel,
                 const std::function<Expr(Expr square, Expr column)>& sum);
 
   const Correlation form_;
@@ -33,7 +42,7 @@ class SquareKernel : protected ProductKernel {
   const std::int64_t columns_, panels_, squares_;
 
  private:
-  Block store_square(std::vector<Expr> at, Expr panel);
+  Block store_square(const TileGrid* grid, std::vector<Expr> at, Expr panel);
   Block store_windows(std::vector<Expr> at, Expr panel);
 
   kir::BufferId result_ = -1;

@@ -67,11 +67,13 @@ void WinogradSums::emit() {
 }
 
 void WinogradSums::emit_staged() {
-  const Expr group = loop_var(pool(), groups_, "group"),
+  const std::int64_t groups = grid_.groups(schedule_.tiles);
+  const Expr group = loop_var(pool(), groups, "group"),
              tile = loop_var(pool(), schedule_.tiles, "tile");
   Block data = transform(rows_, group, tile);
   append(&data, transform(lanes_, group, tile));
-  kernel_.body.push_back(share_loops(pool(), {{group, groups_}, {tile, schedule_.tiles}},
+  data = only_where(grid_.has_tiles(group, schedule_.tiles), std::move(data));
+  kernel_.body.push_back(share_loops(pool(), {{group, groups}, {tile, schedule_.tiles}},
                                      std::move(data), enough_tasks(b_.target)));
   kernel_.body.push_back(kir::Barrier{});
   const Expr block = loop_var(pool(), rows_.blocks, "block"),
@@ -85,9 +87,11 @@ void WinogradSums::emit_staged() {
 }
 
 void WinogradSums::emit_chunks() {
+  // Where the groups' number varies, a chunk has one more step than groups, as the grid has.
   const std::int64_t in_chunk = divide_up(groups_, schedule_.chunks);
   const Expr chunk = loop_var(pool(), schedule_.chunks, "chunk"),
-             one = loop_var(pool(), in_chunk, "group"), group = chunk * number(in_chunk) + one,
+             one = loop_var(pool(), in_chunk + (grid_.count_varies ? 1 : 0), "group"),
+             group = chunk * number(in_chunk) + one,
              tile = loop_var(pool(), schedule_.tiles, "tile"),
              block = loop_var(pool(), rows_.blocks, "block"),
              panel = loop_var(pool(), lanes_.blocks, "panel");
@@ -97,8 +101,10 @@ void WinogradSums::emit_chunks() {
   const Expr sums = (chunk * number(rows_.blocks) + block) * number(lanes_.blocks) + panel;
   append(&body, nest({{block, rows_.blocks}, {panel, lanes_.blocks}},
                      products({group, kir::lt(one, number(1)), block, panel, sums})));
-  if (in_chunk * schedule_.chunks != groups_)
-    body = only_where(kir::lt(group, number(groups_)), std::move(body));
+  if (grid_.count_varies || in_chunk * schedule_.chunks != groups_)
+    body = only_where(
+        kir::logical_and(kir::lt(one, number(in_chunk)), kir::lt(group, number(groups_))),
+        std::move(body));
   kernel_.body.push_back(share_loops(pool(), {{chunk, schedule_.chunks}},
                                      in_loop(one, LoopKind::Serial, std::move(body)),
                                      schedule_.chunks));
@@ -112,9 +118,10 @@ void WinogradSums::emit_chunks() {
 // Tiles beyond the last one are zeros.
 Block WinogradSums::transform(const Side& side, Expr group, Expr tile) {
   const Expr n = group * number(schedule_.tiles) + tile;
-  const Expr guard =
-      groups_ * schedule_.tiles == grid_.all ? Expr() : kir::lt(n, number(grid_.all));
+  const Expr guard = grid_.is_one(n, schedule_.tiles);
   const std::vector<Expr> at = grid_.at(n, spec_.axes.size());
+  Block all;
+  const Edges e = edges(grid_, at, side.beyond, &all);
   const Expr block = loop_var(pool(), side.blocks, "block");
   Block body = full_or_last(block, side.extent, side.block, [&](std::int64_t width) {
     const Expr element = loop_var(pool(), width, "e");
@@ -126,13 +133,14 @@ Block WinogradSums::transform(const Side& side, Expr group, Expr tile) {
       mine[static_cast<std::size_t>(side.axes[k])] = kir::substitute(dims[k].var, by);
     return in_loop(
         element, LoopKind::Vector,
-        transformed(side.a, *side.matrix, grid_, mine, side.beyond, guard,
+        transformed(side.a, *side.matrix, grid_, mine, e, guard,
                     [&](Expr square, Expr value) -> kir::Stmt {
                       return kir::Store{
                           side.buffer, place(side, group, block, square, tile, element), value, {}};
                     }));
   });
-  return in_loop(block, LoopKind::Serial, std::move(body));
+  append(&all, in_loop(block, LoopKind::Serial, std::move(body)));
+  return all;
 }
 
 Block WinogradSums::products(const At& at) {
@@ -176,7 +184,7 @@ Block WinogradSums::back(Expr block, Expr panel) {
   for (std::size_t k = 0; k < dims.size(); ++k)
     at[static_cast<std::size_t>(rows_.axes[k])] = kir::substitute(dims[k].var, by);
   const std::int64_t copies = staged_ ? 1 : schedule_.chunks;
-  Block body = results(at, panel, [&](Expr square, Expr column) {
+  Block body = results(nullptr, at, panel, [&](Expr square, Expr column) {
     Expr sum;
     for (std::int64_t k = 0; k < copies; ++k) {
       const Expr which =

@@ -13,7 +13,7 @@ WinogradTiles::WinogradTiles(Builder& b, const Product& g, const ContractionSpec
       schedule_(schedule),
       grid_(spec_, form_.rows, form_.result, schedule.outputs),
       weights_(b, spec_, form_, matrices_, schedule.columns),
-      groups_(divide_up(grid_.all, schedule.tiles)),
+      groups_(grid_.groups(schedule.tiles)),
       steps_(extent(form_.summed)) {}
 
 void WinogradTiles::add_memory() {
@@ -37,8 +37,9 @@ void WinogradTiles::emit() {
   Block products = panel(group, which);
   if (in_part * schedule_.parts != panels_)
     products = only_where(kir::lt(which, number(panels_)), std::move(products));
-  products = in_loop(one, LoopKind::Serial, std::move(products));
-  Block data = transform_data(group, tile);
+  const Expr has_tiles = grid_.has_tiles(group, schedule_.tiles);
+  products = only_where(has_tiles, in_loop(one, LoopKind::Serial, std::move(products)));
+  Block data = only_where(has_tiles, transform_data(group, tile));
   if (schedule_.staged) {
     kernel_.body.push_back(share_loops(pool(), {{group, groups_}, {tile, schedule_.tiles}},
                                        std::move(data), enough_tasks(b_.target)));
@@ -81,20 +82,22 @@ Block WinogradTiles::transform_data(Expr group, Expr tile) {
   const auto store = [&](Expr square, Expr value) -> kir::Stmt {
     return kir::Store{data_, data_place(square, group, tile, step), value, {}};
   };
-  return nest(loops, transformed(true, matrices_.data, grid_, at, matrices_.taps - 1, {}, store),
-              LoopKind::Vector);
+  Block all;
+  const Edges e = edges(grid_, at, matrices_.taps - 1, &all);
+  append(&all,
+         nest(loops, transformed(true, matrices_.data, grid_, at, e, {}, store), LoopKind::Vector));
+  return all;
 }
 
 Block WinogradTiles::panel(Expr group, Expr panel) {
   Block body = products(group, panel);
   const Expr tile = loop_var(pool(), schedule_.tiles, "tile");
-  Block back = results(grid_.at(number_of(group, tile), spec_.axes.size()), panel,
+  Block back = results(&grid_, grid_.at(number_of(group, tile), spec_.axes.size()), panel,
                        [&](Expr square, Expr column) {
                          return pool().load(sums_, dtype_, sum_place(square, tile, column));
                        });
-  if (groups_ * schedule_.tiles != grid_.all)
-    back = only_where(kir::lt(group * number(schedule_.tiles) + tile, number(grid_.all)),
-                      std::move(back));
+  back = only_where(grid_.is_one(group * number(schedule_.tiles) + tile, schedule_.tiles),
+                    std::move(back));
   append(&body, in_loop(tile, LoopKind::Serial, std::move(back)));
   return body;
 }

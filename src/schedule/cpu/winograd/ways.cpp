@@ -21,9 +21,22 @@ bool is_f32(const Product& g) {
                              [](const ir::NodeImpl* in) { return in->aval.dtype == DType::F32; });
 }
 
+// Where sizes vary, each has copies of the weights of its own, and kernels take longer to compile:
+// too much for little work. Without masks they would be other kernels for each size.
+bool pays_where_sizes_vary(const ContractionSpec& spec, const Target& target) {
+  constexpr double kLeast = 1 << 25;
+  return spec.macs() >= kLeast && target.isa != Isa::Baseline;
+}
+
 bool are_all(std::int64_t extent, const ContractionSpec& spec, const int (&axes)[2]) {
   return std::ranges::all_of(
       axes, [&](int i) { return spec.axes[static_cast<std::size_t>(i)].extent == extent; });
+}
+
+// What matrices are made for is no size that varies, though another one has been of that value.
+ContractionSpec with_fixed(ContractionSpec spec, const int (&axes)[2]) {
+  for (const int i : axes) spec.axes[static_cast<std::size_t>(i)].varies = false;
+  return spec;
 }
 
 // F(2x2, 5x5) has the squares and so the error of F(4x4, 3x3).
@@ -69,8 +82,8 @@ std::vector<Schedule> find(const ContractionSpec& spec, const Correlation& form,
 void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                        std::vector<Choice>* ways) {
   if (env::disabled("winograd") || !is_f32(g)) return;
-  // Its kernels would be others for each size.
-  if (std::ranges::any_of(spec.axes, [&](const Axis& x) { return b.has_varied(x.extent); })) return;
+  const auto has_varied = [&](const Axis& x) { return b.has_varied(x.extent); };
+  if (std::ranges::any_of(spec.axes, has_varied) && !pays_where_sizes_vary(spec, b.target)) return;
   const auto form = find_correlation(spec);
   if (!form) return;
   const Layout layout =
@@ -78,11 +91,13 @@ void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec
   for (const int n : outputs_allowed(b.target)) {
     if (!hold_windows(spec, *form, n)) continue;
     if (is_offered(n, spec, *form, b.target)) {
-      for (const WinogradSchedule& s : find(spec, *form, n, b.target, search_winograd))
-        add<WinogradTiles>(b, g, spec, layout, s, {kWinograd, n, s.taps}, ways);
+      const ContractionSpec tiles = with_fixed(spec, form->taps);
+      for (const WinogradSchedule& s : find(tiles, *form, n, b.target, search_winograd))
+        add<WinogradTiles>(b, g, tiles, layout, s, {kWinograd, n, s.taps}, ways);
     } else if (are_all(3, spec, form->result) && g.pool == nullptr) {
-      for (const WinogradSumSchedule& s : find(spec, *form, n, b.target, search_winograd_sums))
-        add<WinogradSums>(b, g, spec, layout, s, {kWinograd, n, s.tiles, s.chunks}, ways);
+      const ContractionSpec sums = with_fixed(spec, form->result);
+      for (const WinogradSumSchedule& s : find(sums, *form, n, b.target, search_winograd_sums))
+        add<WinogradSums>(b, g, sums, layout, s, {kWinograd, n, s.tiles, s.chunks}, ways);
     }
   }
 }
