@@ -1,6 +1,8 @@
 // Transforms take functions and give functions; they nest and they compile.
 #include <cmath>
 
+#include <lilith/graph_names.h>
+
 #include "net.h"
 
 using namespace lilith;

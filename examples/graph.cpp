@@ -1,5 +1,7 @@
 // The graph that a function traces to: print it, walk it, rewrite it, compile it, explain it,
 // extend it.
+#include <lilith/graph_names.h>
+
 #include <iostream>
 
 #include "net.h"

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "lilith/compile.h"
 #include "lilith/devices.h"
+#include "lilith/graph_names.h"
 #include "lilith/io.h"
 #include "lilith/ops.h"
 #include "registry.h"

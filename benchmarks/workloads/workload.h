@@ -1,5 +1,6 @@
 #pragma once
 #include <lilith/compile.h>
+#include <lilith/graph_names.h>
 #include <lilith/ops.h>
 #include <lilith/optim.h>
 #include <lilith/transforms.h>

@@ -23,18 +23,34 @@ class Tensor;
 
 using SourceLocation = std::source_location;
 
-/// The i of x[i], with the user's line. No bool, which would be read as row 0 or 1.
-struct Index {
+namespace detail {
+/// A whole number of any type, with the user's line.
+template <bool IsRow>
+struct WholeArg {
   template <class T>
-    requires std::integral<detail::Plain<T>>
-  Index(T i, SourceLocation l = SourceLocation::current())
-      : value(static_cast<std::int64_t>(i)), loc(l) {
-    static_assert(detail::is_a_number<T>,
+    requires std::integral<Plain<T>>
+  WholeArg(T v, SourceLocation l = SourceLocation::current())
+      : value(static_cast<std::int64_t>(v)), loc(l) {
+    static_assert(is_a_number<T> || !IsRow,
                   "lilith: x[true] and x[false] are no rows; write x.unsqueeze(0) or x.slice(0, 0, "
                   "0) for what PyTorch gives");
+    static_assert(is_a_number<T> || IsRow,
+                  "lilith: a bool stands where a size or a dimension is due and would be read as 0 "
+                  "or 1; look up the order of the function's parameters");
   }
   std::int64_t value;
   SourceLocation loc;
+};
+}  // namespace detail
+
+/// The i of x[i], with the user's line. No bool, which would be read as row 0 or 1.
+struct Index : detail::WholeArg<true> {
+  using WholeArg::WholeArg;
+};
+/// One of several sizes or dimensions that stand one after the other, x.view(2, 3), with the
+/// user's line.
+struct Size : detail::WholeArg<false> {
+  using WholeArg::WholeArg;
 };
 
 namespace detail {
@@ -46,21 +62,6 @@ struct Name {
   SourceLocation loc;
 };
 }  // namespace detail
-
-/// One of several sizes or dimensions that stand one after the other, x.view(2, 3), with the
-/// user's line.
-struct Size {
-  template <class T>
-    requires std::integral<detail::Plain<T>>
-  Size(T v, SourceLocation l = SourceLocation::current())
-      : value(static_cast<std::int64_t>(v)), loc(l) {
-    static_assert(detail::is_a_number<T>,
-                  "lilith: a bool stands where a size or a dimension is due and would be read as 0 "
-                  "or 1; look up the order of the function's parameters");
-  }
-  std::int64_t value;
-  SourceLocation loc;
-};
 
 /// A host number whose dtype yields to the tensors it meets: `x * 2` keeps x's dtype.
 struct Scalar {

@@ -11,9 +11,11 @@
 
 namespace lilith {
 
+namespace ir {
 class Body;  // lilith/graph.h
+}
 /// A function that a node owns: what a loop does in each step.
-using BodyPtr = std::shared_ptr<const Body>;
+using BodyPtr = std::shared_ptr<const ir::Body>;
 
 /// One static parameter of an op.
 using Attr = std::variant<bool, std::int64_t, double, DType, std::string, std::vector<std::int64_t>,

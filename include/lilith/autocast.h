@@ -50,7 +50,7 @@ decltype(auto) autocast(DType dtype, F&& f,
 template <class F>
 decltype(auto) autocast(const char* device, DType dtype, F&& f,
                         std::source_location loc = std::source_location::current()) {
-  detail::check_device_word("autocast", device, loc);
+  detail::check_device_word("autocast", device ? device : "", loc);
   return autocast(dtype, std::forward<F>(f), loc);
 }
 

@@ -365,7 +365,7 @@ class Compiled : public detail::CompiledBase {
 /// Errors: f uses a captured tensor, asks for a value, keeps a tensor outside, changes a static
 /// field.
 template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, ir::Graph>)
 Compiled<std::decay_t<F>> compile(F&& f, SourceLocation loc = SourceLocation::current()) {
   static_assert(std::is_class_v<std::decay_t<F>> || std::is_pointer_v<std::decay_t<F>>,
                 "lilith: compile takes a function: compile([](Net& m, Tensor x) { … })");
@@ -373,7 +373,7 @@ Compiled<std::decay_t<F>> compile(F&& f, SourceLocation loc = SourceLocation::cu
 }
 /// The same with options: compile(f, {.autocast = kBFloat16}), compile(f, {.dynamic = false}).
 template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, Graph>)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, ir::Graph>)
 Compiled<std::decay_t<F>> compile(F&& f, const CompileOptions& options,
                                   SourceLocation loc = SourceLocation::current()) {
   static_assert(std::is_class_v<std::decay_t<F>> || std::is_pointer_v<std::decay_t<F>>,
@@ -385,7 +385,7 @@ Compiled<std::decay_t<F>> compile(F&& f, const CompileOptions& options,
 class CompiledGraph {
  public:
   /// Compiles at once. Errors: the graph uses a parameter that is not among its inputs.
-  explicit CompiledGraph(Graph g);
+  explicit CompiledGraph(ir::Graph g);
   /// The outputs. Errors: avals that differ from the graph's inputs.
   std::vector<Tensor> operator()(const std::vector<Tensor>& inputs) const;
   /// The only output. Error when there are several.
@@ -405,7 +405,7 @@ class CompiledGraph {
   std::shared_ptr<const Impl> impl_;
 };
 /// The program of a graph. Errors as CompiledGraph's.
-CompiledGraph compile(const Graph& g);
+CompiledGraph compile(const ir::Graph& g);
 
 /// Whether programs time each of their kernels, one after another, which costs some speed: explain
 /// then shows the best time that each has taken since.
@@ -435,7 +435,7 @@ void explain_html(const F& f, const std::string& path,
 }
 
 namespace detail {
-Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f);
+ir::Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f);
 }  // namespace detail
 
 /// The graph of f on these arguments: inputs are their tensors, named by path ("conv1.weight"; x,
@@ -443,7 +443,7 @@ Graph trace_graph(const ArgRef* args, std::size_t n, const TraceFunction& f);
 /// tensors are data.
 template <class F, class... A>
   requires(!std::is_base_of_v<Tensor, std::remove_cvref_t<F>>)  // the trace of a matrix
-Graph trace(F&& f, A&&... args) {
+ir::Graph trace(F&& f, A&&... args) {
   using Fn = std::remove_reference_t<F>;
   static_assert(std::is_invocable_v<Fn&, detail::TracedArg<A>...>,
                 "lilith: the traced function cannot be called with these arguments: look at their "

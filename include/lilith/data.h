@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -34,17 +35,30 @@ struct CsvOptions {
   bool allow_infinite = false;
   /// What stands before the decimals: '.' or ','.
   char decimal = '.';
+  /// The columns that hold words: a value is its word's number among those of the column, which are
+  /// in the order of their bytes. A missing one is NaN with missing_is_nan. Ref: the codes of
+  /// pandas' categories.
+  std::vector<CsvColumn> words = {};
 };
 
-/// A table of numbers: x f32 [features], y f32 [targets]. Fields may stand in double quotes, which
-/// may hold separators and ends of lines; blank lines, a separator at the end of lines and a byte
-/// order mark are passed over; with ' ' as separator several blanks count as one. Numbers are
-/// decimal or hexadecimal as in C. Error, with file and line, for a field that is no finite number
-/// or too large for f32, a ragged row or an unknown column. Ref: RFC 4180; pandas.read_csv.
+/// A table of numbers, and of words as numbers: x f32 [features], y f32 [targets]. Fields may stand
+/// in double quotes, which may hold separators and ends of lines; blank lines, a separator at the
+/// end of lines and a byte order mark are passed over; with ' ' as separator several blanks count
+/// as one. Numbers are decimal or hexadecimal as in C. Error, with file and line, for a field that
+/// is no finite number or too large for f32, a ragged row or an unknown column. Ref: RFC 4180;
+/// pandas.read_csv.
 class CsvDataset : public data::Dataset<2> {
  public:
   explicit CsvDataset(const std::string& path, const CsvOptions& options = {},
                       SourceLocation loc = SourceLocation::current());
+  /// The words of a column of CsvOptions::words: the i-th is the value i. Error for another column.
+  const std::vector<std::string>& words(const CsvColumn& column,
+                                        SourceLocation loc = SourceLocation::current()) const;
+
+ private:
+  struct Table;
+  explicit CsvDataset(Table table, SourceLocation loc);
+  std::shared_ptr<const Table> table_;
 };
 
 namespace data {
@@ -65,8 +79,9 @@ struct DatasetKeywords {
 };
 
 /// MNIST (or a data set in its format) from the four idx files in `dir`, gzipped or not: x f32
-/// [1,28,28] with pixels in [0,1], y i64. Error when a file is missing, broken, or disagrees with
-/// its partner. Ref: LeCun, Cortes, Burges; torchvision.datasets.MNIST.
+/// [1,28,28] with pixels in [0,1], y i64. The folder may be torchvision's root, too, with the files
+/// in MNIST/raw. Error when a file is missing, broken, or disagrees with its partner. Ref: LeCun,
+/// Cortes, Burges; torchvision.datasets.MNIST.
 class MNIST : public data::Dataset<2> {
  public:
   explicit MNIST(const std::string& dir, Part part = Split::Train,
@@ -74,17 +89,39 @@ class MNIST : public data::Dataset<2> {
   MNIST(const std::string& dir, const DatasetKeywords& k,
         SourceLocation loc = SourceLocation::current())
       : MNIST(dir, k.train ? Split::Train : Split::Test, loc) {}
+
+ protected:
+  /// `set`: its name in errors, and of the folder in torchvision's root.
+  MNIST(const char* set, const std::string& dir, Split split, SourceLocation loc);
 };
 
 /// Clothes in MNIST's format. Ref: Xiao et al., arXiv:1708.07747;
 /// torchvision.datasets.FashionMNIST.
 class FashionMNIST : public MNIST {
  public:
-  using MNIST::MNIST;
+  explicit FashionMNIST(const std::string& dir, Part part = Split::Train,
+                        SourceLocation loc = SourceLocation::current())
+      : MNIST("FashionMNIST", dir, part.split, loc) {}
+  FashionMNIST(const std::string& dir, const DatasetKeywords& k,
+               SourceLocation loc = SourceLocation::current())
+      : FashionMNIST(dir, k.train ? Split::Train : Split::Test, loc) {}
+};
+
+/// Japanese letters in MNIST's format. Ref: Clanuwat et al., arXiv:1812.01718;
+/// torchvision.datasets.KMNIST.
+class KMNIST : public MNIST {
+ public:
+  explicit KMNIST(const std::string& dir, Part part = Split::Train,
+                  SourceLocation loc = SourceLocation::current())
+      : MNIST("KMNIST", dir, part.split, loc) {}
+  KMNIST(const std::string& dir, const DatasetKeywords& k,
+         SourceLocation loc = SourceLocation::current())
+      : KMNIST(dir, k.train ? Split::Train : Split::Test, loc) {}
 };
 
 /// 32 x 32 photographs of 10 classes from the binary version's data_batch_1.bin … and
-/// test_batch.bin in `dir`: x f32 [3,32,32] with pixels in [0,1], y i64. Error when a file is
+/// test_batch.bin in `dir`, or from the version for Python (data_batch_1 …), which torchvision has
+/// in `dir`/cifar-10-batches-py: x f32 [3,32,32] with pixels in [0,1], y i64. Error when a file is
 /// missing or broken. Ref: Krizhevsky 2009; torchvision.datasets.CIFAR10.
 class CIFAR10 : public data::Dataset<2> {
  public:
@@ -94,7 +131,7 @@ class CIFAR10 : public data::Dataset<2> {
           SourceLocation loc = SourceLocation::current())
       : CIFAR10(dir, k.train ? Split::Train : Split::Test, loc) {}
 };
-/// The same of 100 classes (the fine ones), from train.bin and test.bin. Ref:
+/// The same of 100 classes (the fine ones), from train.bin and test.bin, or train and test. Ref:
 /// torchvision.datasets.CIFAR100.
 class CIFAR100 : public data::Dataset<2> {
  public:

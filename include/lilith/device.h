@@ -28,6 +28,9 @@ struct Device {
   /// "cpu", "cuda:0", "opencl:1".
   std::string str() const;
   bool operator==(const Device&) const = default;
+  /// A number is no device: compare with cuda(1).
+  template <std::integral I>
+  bool operator==(I) const = delete;
 
  private:
   static Device numbered(std::int64_t i, std::source_location loc);

@@ -54,6 +54,7 @@ using lilith::Adadelta, lilith::Adagrad, lilith::Adam, lilith::Adamax, lilith::A
 using lilith::Adafactor, lilith::LBFGS, lilith::Lion, lilith::Muon;
 namespace swa_utils {
 using lilith::AveragedModel, lilith::update_bn;
+using lilith::SWALR;
 }  // namespace swa_utils
 namespace lr_scheduler = ::lilith;
 }  // namespace optim

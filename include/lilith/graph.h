@@ -11,6 +11,10 @@
 
 namespace lilith {
 
+// The types are in lilith::ir, so that programs may have a Node and a Graph of their own beside
+// `using namespace lilith`; lilith/graph_names.h has them by their short names.
+namespace ir {
+
 /// One operation of a graph, as a value that can be looked at. Equal when it is the same node.
 class Node {
  public:
@@ -89,20 +93,24 @@ class Body {
   std::uint64_t hash_ = 0;
 };
 
-/// Rebuilds a graph bottom-up: `visit` gets each node with its new inputs and returns the
-/// replacement, or an undefined tensor to keep the op as it is.
-Graph transform(
-    const Graph& g,
-    const std::function<Tensor(const Node& node, const std::vector<Tensor>& new_inputs)>& visit);
-
 /// Writes Graph::str.
 std::ostream& operator<<(std::ostream& out, const Graph& g);
+
+}  // namespace ir
+
+/// Rebuilds a graph bottom-up: `visit` gets each node with its new inputs and returns the
+/// replacement, or an undefined tensor to keep the op as it is.
+ir::Graph transform(const ir::Graph& g,
+                    const std::function<Tensor(const ir::Node& node,
+                                               const std::vector<Tensor>& new_inputs)>& visit);
+
 /// Reads what Graph::str wrote; throws Error with the line and the reason. The text holds the
 /// values of data leaves of at most 8 elements; larger ones read back as zeros.
-Graph parse_graph(std::string_view text);
+ir::Graph parse_graph(std::string_view text);
 /// Writes Graphviz: a box a node, an edge an input. Error when the file cannot be written.
-void to_dot(const Graph& g, const std::string& path);
+void to_dot(const ir::Graph& g, const std::string& path);
 
+namespace ir {
 /// A shape of nodes to look for. pattern("relu", pattern("add", any("x"), any("y"))): an op by name
 /// (or "*") over patterns of its inputs; any("x") matches everything and binds it; the same name
 /// twice must match the same node.
@@ -122,15 +130,17 @@ class Pattern {
     return p;
   }
 };
+}  // namespace ir
 /// Matches every node and binds it, unless the name is empty.
-Pattern any(std::string bind = "");
+ir::Pattern any(std::string bind = "");
 /// Matches a node of this op ("*": of any) whose inputs match, in order; without patterns of inputs
 /// these are not looked at. Error in rewrite when there is no such op.
 template <class... P>
-Pattern pattern(std::string op, P... inputs) {
-  return Pattern{std::move(op), "", {std::move(inputs)...}};
+ir::Pattern pattern(std::string op, P... inputs) {
+  return ir::Pattern{std::move(op), "", {std::move(inputs)...}};
 }
 
+namespace ir {
 /// What a pattern found: the node itself and what its names are bound to.
 class Match {
  public:
@@ -145,19 +155,23 @@ class Match {
   Node root_;
   std::map<std::string, Tensor, std::less<>> bound_;
 };
+}  // namespace ir
 
 /// Replaces every match of the pattern by what `replace` builds (an undefined tensor leaves it).
 /// The replacement must have the same aval; Error otherwise.
-Graph rewrite(const Graph& g, const Pattern& p, const std::function<Tensor(Match)>& replace);
+ir::Graph rewrite(const ir::Graph& g, const ir::Pattern& p,
+                  const std::function<Tensor(ir::Match)>& replace);
 
+namespace ir {
 /// A graph-to-graph step of the pipeline.
 struct PassDef {
   std::string name;
   std::string after;  // name of the pass it follows; empty: last
   std::function<Graph(const Graph&)> run;
 };
+}  // namespace ir
 /// Adds a pass to the pipeline of every later compilation. Error when the name is taken or `after`
 /// unknown.
-void register_pass(PassDef pass);
+void register_pass(ir::PassDef pass);
 
 }  // namespace lilith

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <iosfwd>
 #include <map>
 #include <string>
 #include <type_traits>
@@ -76,6 +77,7 @@ struct LoadReport {
   /// "60 loaded; 2 missing: fc.weight, fc.bias; 1 unexpected: head.weight"
   std::string str() const;
 };
+std::ostream& operator<<(std::ostream& out, const LoadReport& r);
 
 }  // namespace lilith
 

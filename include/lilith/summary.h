@@ -31,7 +31,7 @@ struct ModelSummary {
 std::ostream& operator<<(std::ostream& out, const ModelSummary& s);
 
 namespace detail {
-ModelSummary summarize(const Graph& g, ConstModelRef model);
+ModelSummary summarize(const ir::Graph& g, ConstModelRef model);
 }
 
 /// The layers of a model with their output shapes, numbers of parameters and FLOPs, for a call

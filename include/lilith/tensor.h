@@ -46,15 +46,15 @@ decltype(auto) call_at(SourceLocation loc, F&& f, const X&... x) {
 
 template <class...>
 inline constexpr bool kNever = false;
-/// Says that an in-place method is called on a temporary.
-template <class... A>
-void refuse_in_place() {
-  static_assert(kNever<A...>,
-                "lilith: an in-place method changes the variable that it is called on, and this is "
-                "a temporary (x[0], x.t(), f(x)), whose change would be lost: write y = x.add(1), "
-                "or for a part x = slice_update(x, part, dim, start, end), index_put(x, {i}, y), "
-                "masked_fill(x, mask, y)");
-}
+/// The temporary that an in-place method is called on, which gives its new value back. Error where
+/// others hold it or it is a part of another tensor (x[0], x.t()), whose change would be lost.
+Tensor& new_value(Tensor& temporary, const char* method);
+#define LILITH_NEW_VALUE                                                                        \
+  [[nodiscard(                                                                                  \
+      "lilith: an in-place method changes the variable that it is called on; this is a "        \
+      "temporary (x[0], x.t(), f(x)), whose change is lost: write y = x.add(1), or for a part " \
+      "x.index_put_({0}, y), x = slice_update(x, part, dim, start, end), masked_fill(x, mask, " \
+      "y)")]]
 }  // namespace detail
 
 /// A lazy n-dimensional array: a cheap handle to a node of the graph. Arithmetic adds nodes; a
@@ -228,6 +228,8 @@ class Tensor {
                           bool accumulate = false));
   Tensor& index_put_(const std::vector<TensorIndex>& items, const Arg& values,
                      bool accumulate = false) &;
+  LILITH_NEW_VALUE Tensor index_put_(const std::vector<TensorIndex>& items, const Arg& values,
+                                     bool accumulate = false) &&;
   template <std::same_as<std::vector<Tensor>> V>
   Tensor index_put(const V& items, const Arg& values, bool accumulate = false) const {
     return index_put(std::vector<TensorIndex>(items.begin(), items.end()), values, accumulate);
@@ -314,28 +316,46 @@ class Tensor {
 
   // In-place methods give the variable that they are called on a new value, of its dtype and shape;
   // other variables keep theirs: `Tensor y = x; x.add_(1);` leaves y as it was, unlike in PyTorch.
-  // A temporary (x[0], x.t()) has no variable: its in-place methods do not compile. Fields that are
-  // tied stay so.
+  // Fields that are tied stay so. Of a temporary that is new (zeros(3), x + y) they give the new
+  // value: `zeros(n, k).scatter_(1, index, 1)`; of a part of a tensor (x[0], x.t()) they are an
+  // Error, since x would stay as it is.
   Tensor& zero_(SourceLocation loc = SourceLocation::current()) &;
   Tensor& fill_(const Arg& value) &;
   Tensor& copy_(const Arg& source) &;
+  LILITH_NEW_VALUE Tensor fill_(const Arg& value) &&;
+  LILITH_NEW_VALUE Tensor copy_(const Arg& source) &&;
   Tensor& normal_(Real mean = 0, Real std = 1, const std::optional<RandomGenerator>& generator = {},
                   SourceLocation loc = SourceLocation::current()) &;
   Tensor& uniform_(Real from = 0, Real to = 1, const std::optional<RandomGenerator>& generator = {},
                    SourceLocation loc = SourceLocation::current()) &;
+  LILITH_NEW_VALUE Tensor normal_(Real mean = 0, Real std = 1,
+                                  const std::optional<RandomGenerator>& generator = {},
+                                  SourceLocation loc = SourceLocation::current()) &&;
+  LILITH_NEW_VALUE Tensor uniform_(Real from = 0, Real to = 1,
+                                   const std::optional<RandomGenerator>& generator = {},
+                                   SourceLocation loc = SourceLocation::current()) &&;
   Tensor& bernoulli_(const Arg& p = 0.5, const std::optional<RandomGenerator>& generator = {}) &;
+  LILITH_NEW_VALUE Tensor bernoulli_(const Arg& p = 0.5,
+                                     const std::optional<RandomGenerator>& generator = {}) &&;
   Tensor& add_(const Arg& other, const AlphaKeyword& keyword) &;
   Tensor& sub_(const Arg& other, const AlphaKeyword& keyword) &;
   Tensor& clamp_(const BoundKeywords& keywords, SourceLocation loc = SourceLocation::current()) &;
   /// Whole numbers in [from, to), or [0, to). Ref: torch.Tensor.random_
   Tensor& random_(Int from, Int to, SourceLocation loc = SourceLocation::current()) &;
   Tensor& random_(Int to, SourceLocation loc = SourceLocation::current()) &;
+  LILITH_NEW_VALUE Tensor random_(Int from, Int to,
+                                  SourceLocation loc = SourceLocation::current()) &&;
+  LILITH_NEW_VALUE Tensor random_(Int to, SourceLocation loc = SourceLocation::current()) &&;
   /// Its diagonal (of all dimensions) set to a number. Ref: torch.Tensor.fill_diagonal_
   Tensor& fill_diagonal_(const Arg& value) &;
+  LILITH_NEW_VALUE Tensor fill_diagonal_(const Arg& value) &&;
   // These change the variable's shape.
   Tensor& squeeze_(SourceLocation loc = SourceLocation::current()) &;
   Tensor& squeeze_(const IntList& dim, SourceLocation loc = SourceLocation::current()) &;
   Tensor& unsqueeze_(Dim dim, SourceLocation loc = SourceLocation::current()) &;
+  Tensor unsqueeze_(Dim dim, SourceLocation loc = SourceLocation::current()) && {
+    return std::move(*this).unsqueeze(dim, loc);
+  }
   Tensor& transpose_(Dim dim0, Dim dim1, SourceLocation loc = SourceLocation::current()) &;
   Tensor& swapaxes_(Dim dim0, Dim dim1, SourceLocation loc = SourceLocation::current()) & {
     return transpose_(dim0, dim1, loc);
@@ -355,10 +375,7 @@ class Tensor {
   R name parameters&&;
 #define LILITH_IN_PLACE(name, function, parameters, ...) \
   Tensor& name parameters&;                              \
-  template <class... A>                                  \
-  void name(A&&...)&& {                                  \
-    detail::refuse_in_place<A...>();                     \
-  }
+  LILITH_NEW_VALUE Tensor name parameters&&;
 #define LILITH_VALUE(name) LILITH_METHOD(Tensor, name, (LILITH_HERE))
 #define LILITH_UNARY(name) LILITH_VALUE(name) LILITH_IN_PLACE(name##_, name, (LILITH_HERE))
 #define LILITH_PAIR(name) LILITH_METHOD(Tensor, name, (const Arg& other))
@@ -395,6 +412,7 @@ class Tensor {
 #undef LILITH_LIST_METHOD
 
 #include "lilith/detail/tensor_words.inc"
+#undef LILITH_NEW_VALUE
 
   // In-place operators rebind this handle; the old value is untouched.
   Tensor& operator+=(const Arg& other) &;

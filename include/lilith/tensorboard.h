@@ -1,4 +1,6 @@
 #pragma once
+#include <concepts>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -20,6 +22,15 @@ class SummaryWriter {
 
   void add_scalar(const std::string& tag, double value, std::int64_t step,
                   SourceLocation loc = SourceLocation::current());
+  /// A tensor of one element.
+  template <std::derived_from<Tensor> T>
+  void add_scalar(const std::string& tag, const T& value, std::int64_t step,
+                  SourceLocation loc = SourceLocation::current()) {
+    add_scalar(tag, value.item(loc), step, loc);
+  }
+  /// Each under its own tag, "main_tag/tag".
+  void add_scalars(const std::string& main_tag, const std::map<std::string, double>& values,
+                   std::int64_t step, SourceLocation loc = SourceLocation::current());
   /// How the finite elements are spread over 30 bins of one width. Error without any.
   void add_histogram(const std::string& tag, const Tensor& values, std::int64_t step,
                      SourceLocation loc = SourceLocation::current());
@@ -28,6 +39,9 @@ class SummaryWriter {
                  SourceLocation loc = SourceLocation::current());
   void add_text(const std::string& tag, const std::string& text, std::int64_t step,
                 SourceLocation loc = SourceLocation::current());
+  // Nothing is left to do: each event is in the file.
+  void flush() {}
+  void close() {}
   /// The file that it writes.
   const std::string& path() const;
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "core/quote.h"
@@ -183,6 +184,31 @@ struct Chosen {
   std::vector<std::size_t> features, targets;
 };
 
+// The words of a column, numbered as they come by.
+class Words {
+ public:
+  float number(std::string_view field) {
+    return static_cast<float>(
+        numbers_.try_emplace(std::string(field), numbers_.size()).first->second);
+  }
+  /// By their numbers from now on: in the order of their bytes.
+  std::vector<std::string> sorted() const {
+    std::vector<std::string> out;
+    for (const auto& [word, number] : numbers_) out.push_back(word);
+    return out;
+  }
+  /// The number of now, by that of then.
+  std::vector<float> renumbering() const {
+    std::vector<float> out(numbers_.size());
+    float next = 0;
+    for (const auto& [word, number] : numbers_) out[number] = next++;
+    return out;
+  }
+
+ private:
+  std::map<std::string, std::size_t> numbers_;
+};
+
 Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_t width,
                       const std::string& path) {
   Chosen chosen;
@@ -233,9 +259,22 @@ class CsvReader {
     }
     LILITH_CHECK(rows_ > 0, "CSV: {}: no rows of data{}", path_,
                  has_header_ ? ", a header alone" : "");
+    for (const auto& [column, words] : words_) {
+      renumber(column, words.renumbering(), chosen_.features, x_);
+      renumber(column, words.renumbering(), chosen_.targets, y_);
+    }
     return data::from_tensors(
         {tensor_of(x_, chosen_.features.size()), tensor_of(y_, chosen_.targets.size())});
   }
+
+  /// Where a column of words stands, and what they are.
+  std::map<std::size_t, std::vector<std::string>> words() const {
+    std::map<std::size_t, std::vector<std::string>> out;
+    for (const auto& [column, words] : words_) out[column] = words.sorted();
+    return out;
+  }
+  const Fields& names() const { return names_; }
+  std::size_t width() const { return width_; }
 
  private:
   static bool ends_empty(const Fields& fields) {
@@ -259,6 +298,15 @@ class CsvReader {
       for (const auto& f : fields) names_.emplace_back(trimmed(f));
     }
     chosen_ = choose_columns(options_, names_, width_, path_);
+    for (const auto& c : options_.words) words_[find_column(c, names_, width_, path_)];
+  }
+  void renumber(std::size_t column, const std::vector<float>& numbers,
+                const std::vector<std::size_t>& columns, std::vector<float>& values) const {
+    for (std::size_t at = 0; at < columns.size(); ++at) {
+      if (columns[at] != column) continue;
+      for (std::size_t i = at; i < values.size(); i += columns.size())
+        if (!std::isnan(values[i])) values[i] = numbers[static_cast<std::size_t>(values[i])];
+    }
   }
 
   bool is_number(std::string_view field) const {
@@ -285,8 +333,13 @@ class CsvReader {
     for (std::size_t c : columns) {
       double value = 0;
       const bool missing = is_missing(fields[c]);
+      const auto words = words_.find(c);
       if (missing && options_.missing_is_nan)
         value = NAN;
+      else if (words != words_.end() && missing)
+        refuse(c, fields[c], "no word" + cure(fields[c], missing));
+      else if (words != words_.end())
+        value = words->second.number(trimmed(fields[c]));
       else if (!parse_double(fields[c], options_.decimal, value) || std::isnan(value))
         refuse(c, fields[c], "no finite number" + cure(fields[c], missing));
       else if (!options_.allow_infinite && std::abs(value) > std::numeric_limits<float>::max())
@@ -304,7 +357,9 @@ class CsvReader {
     const char other = options_.decimal == '.' ? ',' : '.';
     if (other != options_.separator && parse_double(field, other, value))
       return fmt::format("; .decimal = '{}' reads it", other);
-    return "";
+    return std::isalpha(static_cast<unsigned char>(trimmed(field)[0]))
+               ? "; .words = {the column} numbers a column's words"
+               : "";
   }
 
   [[noreturn]] void refuse(std::size_t c, const std::string& field, const std::string& what) const {
@@ -327,13 +382,39 @@ class CsvReader {
   bool has_header_ = false;
   Fields names_;
   Chosen chosen_;
+  std::map<std::size_t, Words> words_;
   std::vector<float> x_, y_;
 };
 
 }  // namespace
 
+struct CsvDataset::Table {
+  std::string path;
+  Fields names;
+  std::size_t width = 0;
+  std::map<std::size_t, std::vector<std::string>> words;
+  DataSourcePtr rows;
+
+  static Table read(const std::string& path, const CsvOptions& options, SourceLocation loc) {
+    const LocScope scope(loc, nullptr);
+    CsvReader reader(path, options);
+    const DataSourcePtr rows = reader.read();
+    return {path, reader.names(), reader.width(), reader.words(), rows};
+  }
+};
+
 CsvDataset::CsvDataset(const std::string& path, const CsvOptions& options, SourceLocation loc)
-    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), CsvReader(path, options).read()),
-                       loc) {}
+    : CsvDataset(Table::read(path, options, loc), loc) {}
+CsvDataset::CsvDataset(Table table, SourceLocation loc)
+    : data::Dataset<2>(table.rows, loc), table_(std::make_shared<Table>(std::move(table))) {}
+
+const std::vector<std::string>& CsvDataset::words(const CsvColumn& column,
+                                                  SourceLocation loc) const {
+  const LocScope scope(loc);
+  const auto at =
+      table_->words.find(find_column(column, table_->names, table_->width, table_->path));
+  LILITH_CHECK(at != table_->words.end(), "words: the column is none of CsvOptions::words");
+  return at->second;
+}
 
 }  // namespace lilith

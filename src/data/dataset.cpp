@@ -5,6 +5,7 @@
 
 #include "data/gather.h"
 #include "data/random.h"
+#include "data/users_function.h"
 #include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/data/dataset.h"
@@ -91,9 +92,7 @@ std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_
     tensors.push_back(ir::make_data(batch, storages.back()));
   }
   // The lines of a source that the user wrote come before the line of the loop.
-  const LocScope::Fallback line(LocScope::current());
-  const LocScope::Override none{Loc()};
-  source.read(rows, n, out.data());
+  of_the_users([&] { source.read(rows, n, out.data()); });
   return tensors;
 }
 

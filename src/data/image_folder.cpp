@@ -1,15 +1,13 @@
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "core/quote.h"
-#include "data/byte_images.h"
 #include "lilith/data/image.h"
 #include "lilith/data/own.h"
 #include "lilith/data/transforms.h"
 #include "lilith/ops/create.h"
 
-// Sets of images: folders of files, and CIFAR's binary files.
+// Folders of images.
 namespace lilith::data {
 
 namespace {
@@ -77,38 +75,6 @@ DataSourcePtr images_of(std::shared_ptr<const ImageFolder::Files> files,
       2);
 }
 
-// Records of `labels` bytes, of which the last is the class, and 3 x 32 x 32 pixels.
-DataSourcePtr cifar(const char* op, const std::string& dir, const std::vector<std::string>& names,
-                    int labels) {
-  constexpr std::int64_t kPixels = 3 * 32 * 32;
-  LILITH_CHECK(fs::is_directory(dir), "{}: {} is not a folder", op, escaped(dir, kShown));
-  std::vector<std::uint8_t> pixels, classes;
-  for (const std::string& name : names) {
-    const std::string path = (fs::path(dir) / name).string();
-    std::ifstream file(path, std::ios::binary);
-    LILITH_CHECK(file.is_open(), "{}: {} has no file {}; need the binary version of the data set",
-                 op, escaped(dir, kShown), name);
-    const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
-    const auto record = static_cast<std::size_t>(labels + kPixels);
-    LILITH_CHECK(!bytes.empty() && bytes.size() % record == 0,
-                 "{}: {} has {} bytes; need a multiple of {}", op, escaped(path, kShown),
-                 bytes.size(), record);
-    for (std::size_t at = 0; at < bytes.size(); at += record) {
-      const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(at) + labels;
-      classes.push_back(*(first - 1));
-      pixels.insert(pixels.end(), first, first + kPixels);
-    }
-  }
-  return std::make_shared<ByteImages>(std::move(pixels), std::move(classes), Shape{3, 32, 32});
-}
-
-std::vector<std::string> cifar10_files(Split split) {
-  if (split == Split::Test) return {"test_batch.bin"};
-  std::vector<std::string> out;
-  for (int i = 1; i <= 5; ++i) out.push_back("data_batch_" + std::to_string(i) + ".bin");
-  return out;
-}
-
 }  // namespace
 
 ImageFolder::ImageFolder(const std::string& root, const ImageFolderOptions& options,
@@ -118,15 +84,5 @@ ImageFolder::ImageFolder(std::shared_ptr<const Files> files, const ImageFolderOp
                          SourceLocation loc)
     : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), images_of(files, options)), loc),
       files_(std::move(files)) {}
-
-CIFAR10::CIFAR10(const std::string& dir, Part part, SourceLocation loc)
-    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)),
-                        cifar("CIFAR10", dir, cifar10_files(part.split), 1)),
-                       loc) {}
-CIFAR100::CIFAR100(const std::string& dir, Part part, SourceLocation loc)
-    : data::Dataset<2>(
-          (static_cast<void>(LocScope(loc, nullptr)),
-           cifar("CIFAR100", dir, {part.split == Split::Train ? "train.bin" : "test.bin"}, 2)),
-          loc) {}
 
 }  // namespace lilith::data

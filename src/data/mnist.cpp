@@ -1,35 +1,33 @@
 #include <filesystem>
 
-#include "core/quote.h"
 #include "data/byte_images.h"
+#include "data/folders.h"
 #include "lilith/data.h"
 
 namespace lilith::data {
 namespace {
 
-constexpr std::size_t kShown = 1000;  // bytes of a path in a message
-
-std::string find_file(const std::string& dir, const std::string& stem) {
+// In `dir`, or where torchvision puts the files of the set.
+std::string find_file(const char* set, const std::string& dir, const std::string& stem) {
   namespace fs = std::filesystem;
-  LILITH_CHECK(fs::is_directory(dir), "MNIST: {} is not a folder", escaped(dir, kShown));
+  const fs::path folder = folder_with(set, dir, {std::string(set) + "/raw"}, stem, ".gz");
   // Some mirrors spell the name with a dot: train-images.idx3-ubyte.
   std::string dotted = stem;
   dotted[dotted.rfind("-idx")] = '.';
   for (const std::string& name : {stem, stem + ".gz", dotted, dotted + ".gz"}) {
-    const fs::path path = fs::path(dir) / name;
+    const fs::path path = folder / name;
     if (fs::is_regular_file(path)) return path.string();
   }
-  fail("MNIST: {} has neither {} nor {}.gz", escaped(dir, kShown), stem, stem);
+  fail("{}: {} has neither {} nor {}.gz", set, shown(dir), stem, stem);
 }
 
-DataSourcePtr load_mnist(const std::string& dir, Split split) {
+DataSourcePtr load_mnist(const char* set, const std::string& dir, Split split) {
   const std::string prefix = split == Split::Train ? "train" : "t10k";
-  const std::string image_path = find_file(dir, prefix + "-images-idx3-ubyte");
-  const std::string label_path = find_file(dir, prefix + "-labels-idx1-ubyte");
+  const std::string image_path = find_file(set, dir, prefix + "-images-idx3-ubyte");
+  const std::string label_path = find_file(set, dir, prefix + "-labels-idx1-ubyte");
   IdxFile images = read_idx(image_path);
   IdxFile labels = read_idx(label_path);
-  const std::string shown_images = escaped(image_path, kShown),
-                    shown_labels = escaped(label_path, kShown);
+  const std::string shown_images = shown(image_path), shown_labels = shown(label_path);
   LILITH_CHECK(images.dtype == DType::U8 && images.shape.rank() == 3,
                "MNIST: {}: wrong magic: {} with {} dimensions; images are u8 with 3 (magic 2051)",
                shown_images, name(images.dtype), images.shape.rank());
@@ -51,8 +49,10 @@ DataSourcePtr load_mnist(const std::string& dir, Split split) {
 
 }  // namespace
 
-MNIST::MNIST(const std::string& dir, Part part, SourceLocation loc)
-    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), load_mnist(dir, part.split)),
+MNIST::MNIST(const char* set, const std::string& dir, Split split, SourceLocation loc)
+    : data::Dataset<2>((static_cast<void>(LocScope(loc, nullptr)), load_mnist(set, dir, split)),
                        loc) {}
+MNIST::MNIST(const std::string& dir, Part part, SourceLocation loc)
+    : MNIST("MNIST", dir, part.split, loc) {}
 
 }  // namespace lilith::data

@@ -239,7 +239,7 @@ Tensor crop(const Tensor& x, Int top, Int left, Int height, Int width, SourceLoc
 Tensor adjust_brightness(const Tensor& x, Real factor, SourceLocation loc) {
   const LocScope scope(loc);
   HostImage image("adjust_brightness", x), black = image;
-  data::is_coloured("adjust_brightness", image, x);
+  data::check_channels("adjust_brightness", image, x);
   std::fill(black.values.begin(), black.values.end(), 0.0f);
   return blended(black, std::move(image), checked("adjust_brightness", factor), x).tensor();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "data/users_function.h"
 #include "ir/host_copy.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/shape.h"
@@ -15,14 +16,6 @@ std::vector<Aval> avals_of(const std::vector<Tensor>& row) {
   std::vector<Aval> out;
   for (const Tensor& t : row) out.push_back({t.shape(), t.dtype(), {}});
   return out;
-}
-
-// A function of the user's: its own lines show, and where it has none the line that is known here.
-template <class F>
-auto of_the_users(F&& f) {
-  const LocScope::Fallback line(LocScope::current());
-  const LocScope::Override none{Loc()};
-  return f();
 }
 
 void write_row(const Tensor& t, const Aval& want, std::int64_t i, void* to) {

@@ -33,10 +33,14 @@ inline bool comes(double p) {
 inline float top_of(const Tensor& x) { return x.dtype() == DType::U8 ? 255 : 1; }
 /// A colour's grey, by torchvision's weights (ITU-R 601).
 inline float grey_of(float r, float g, float b) { return 0.2989f * r + 0.587f * g + 0.114f * b; }
-/// Whether there are colours. Error unless the image has three channels, or one, which is grey.
-inline bool is_coloured(const char* op, const HostImage& image, const Tensor& x) {
+/// Error unless the image has three channels, or one, which is grey.
+inline void check_channels(const char* op, const HostImage& image, const Tensor& x) {
   LILITH_CHECK(image.channels == 1 || image.channels == 3,
                "{}: image is {}; need one channel or three", op, x.aval().str());
+}
+/// Whether there are colours. Errors: as of check_channels.
+inline bool is_coloured(const char* op, const HostImage& image, const Tensor& x) {
+  check_channels(op, image, x);
   return image.channels == 3;
 }
 

@@ -5,7 +5,7 @@
 #include "core/run_error.h"
 #include "eval/program.h"
 #include "ir/node.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/precision.h"
 
 namespace lilith::driver {

@@ -1,24 +1,19 @@
 #include "lilith/compile.h"
 
 #include <algorithm>
-#include <mutex>
-#include <shared_mutex>
-#include <unordered_map>
 
 #include "core/env.h"
 #include "core/run_error.h"
-#include "eval/explain_page.h"
+#include "eval/compiled_entries.h"
 #include "eval/families.h"
 #include "eval/lazy.h"
 #include "eval/program_cache.h"
 #include "eval/program_store.h"
 #include "eval/retrace.h"
 #include "eval/trace.h"
-#include "eval/trace_entry.h"
 #include "eval/tune.h"
 #include "ir/node.h"
 #include "ops/random_key.h"
-#include "runtime/fork.h"
 #include "runtime/sole_holder.h"
 #include "transforms/differentiation.h"
 #include "transforms/settle.h"
@@ -27,181 +22,6 @@ namespace lilith {
 namespace detail {
 
 using driver::Entry;
-
-/// What one call needs; kept and used again, so that a call allocates nothing.
-struct CallState {
-  driver::Signature signature;
-  std::shared_ptr<Entry> entry;
-  std::shared_ptr<Program> program;  // the entry's, as it was when the call began
-  std::vector<StoragePtr> inputs, outputs, hypers, keys;
-  std::vector<char> donated;
-  std::vector<Tensor> values;  // of the program's outputs
-  std::vector<Tensor> passed;  // of slots that an output only passes on
-  std::vector<Tensor> results;
-  std::vector<Tensor*> fields;  // of a binding
-
-  void clear() {
-    inputs.clear();
-    for (StoragePtr& s : outputs) s.reset();
-    program.reset();
-    values.clear();
-    passed.clear();
-    results.clear();
-  }
-};
-
-namespace {
-
-void* object_at(std::span<const ArgRef> args, const driver::Session::Place& place) {
-  return const_cast<char*>(static_cast<const char*>(args[place.arg].address)) + place.offset;
-}
-
-/// Calls f(rule, owner, model, fields) for each binding of the entry until it returns false.
-template <class F>
-bool each_binding(const Entry& entry, CallState& s, std::span<const ArgRef> args, const F& f) {
-  for (const driver::Session::Binding& b : entry.bindings) {
-    s.fields.clear();
-    for (const std::size_t slot : b.slots) s.fields.push_back(s.signature.slots[slot]);
-    if (!f(*b.rule, object_at(args, b.owner), object_at(args, b.model), s.fields)) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
-class CompiledImpl {
- public:
-  CompiledImpl(Loc loc, bool captures) : loc(loc), captures(captures) {}
-
-  CallState* acquire() {
-    const runtime::Busy busy;
-    std::lock_guard lock(pool_mutex_);
-    if (free_.empty()) {
-      all_.push_back(std::make_unique<CallState>());
-      free_.reserve(all_.size());
-      return all_.back().get();
-    }
-    CallState* state = free_.back();
-    free_.pop_back();
-    return state;
-  }
-  void release(CallState* state) {
-    state->clear();
-    const runtime::Busy busy;
-    std::lock_guard lock(pool_mutex_);
-    free_.push_back(state);
-  }
-
-  std::shared_ptr<Entry> find(CallState& s, std::span<const ArgRef> args) {
-    std::shared_lock lock(mutex_);
-    const auto at = entries_.find(s.signature.key);
-    if (at == entries_.end()) return nullptr;
-    const auto belong = [](const driver::CallRule& rule, const void* owner, const void* model,
-                           const auto& fields) { return rule.accepts(owner, model, fields); };
-    for (const auto& entry : at->second) {
-      if (!entry->accepts(s.signature) || !each_binding(*entry, s, args, belong)) continue;
-      entry->last_used.store(++clock_, std::memory_order_relaxed);
-      s.program = entry->program;
-      return entry;
-    }
-    return nullptr;
-  }
-  void insert(std::shared_ptr<Entry> entry) {
-    std::unique_lock lock(mutex_);
-    if (count_ >= kMaxEntries) evict();
-    entry->last_used = ++clock_;
-    entries_[entry->key].push_back(std::move(entry));
-    ++count_;
-  }
-  void replace_program(Entry& entry, std::shared_ptr<Program> program) {
-    std::unique_lock lock(mutex_);
-    entry.program = std::move(program);
-  }
-  std::shared_ptr<Program> program_of(const Entry& entry) const {
-    std::shared_lock lock(mutex_);
-    return entry.program;
-  }
-  std::string explain() const {
-    const runtime::Busy busy;
-    std::shared_lock lock(mutex_);
-    std::string out;
-    for (const auto& [key, list] : entries_)
-      for (const auto& entry : list) out += entry->explain();
-    return out.empty() ? "not called yet: nothing is compiled\n" : out;
-  }
-  void explain_html(const std::string& path) const {
-    const runtime::Busy busy;
-    const LocScope::Fallback line(loc);  // as in a call
-    std::vector<ProgramRecord> records;
-    for (const auto& [entry, program] : in_order_of_calls()) {
-      if (!program) continue;
-      const std::string title = loc.str() + ": " + entry->label;
-      for (ProgramRecord& r : record_program(title, entry->graph, *program))
-        records.push_back(std::move(r));
-    }
-    LILITH_CHECK(!records.empty(),
-                 "explain_html: there is no program: the function was not called yet, or computes "
-                 "nothing");
-    write_page(records, path);
-  }
-  CompiledStats stats() const {
-    const runtime::Busy busy;
-    const auto entries = in_order_of_calls();
-    if (entries.empty() || !entries.back().second) return {};
-    const ProgramStats s = entries.back().second->stats();
-    return {s.num_kernels, s.arena_bytes, s.compile_ms};
-  }
-
-  const Loc loc;                                // the line of compile
-  const bool captures;                          // the function may hold numbers that change
-  const bool tunes = env::flag("LILITH_TUNE");  // each entry, at its second call
-  std::atomic<bool> changes{false};             // they did: it is traced at each call
-  // One trace at a time: the user's function may keep state of its own.
-  runtime::ForkMutex trace_mutex;
-
- private:
-  static constexpr std::size_t kMaxEntries = 64;
-
-  // That of the last call comes last.
-  using Called = std::pair<std::shared_ptr<const Entry>, std::shared_ptr<const Program>>;
-  std::vector<Called> in_order_of_calls() const {
-    std::shared_lock lock(mutex_);
-    std::vector<std::pair<std::uint64_t, Called>> found;
-    for (const auto& [key, list] : entries_)
-      for (const auto& entry : list)
-        found.emplace_back(entry->last_used, Called{entry, entry->program});
-    std::sort(found.begin(), found.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<Called> entries;
-    for (auto& [used, called] : found) entries.push_back(std::move(called));
-    return entries;
-  }
-  void evict() {
-    auto oldest_key = entries_.end();
-    std::size_t oldest = 0;
-    for (auto at = entries_.begin(); at != entries_.end(); ++at) {
-      for (std::size_t i = 0; i < at->second.size(); ++i) {
-        if (oldest_key != entries_.end() &&
-            at->second[i]->last_used >= oldest_key->second[oldest]->last_used)
-          continue;
-        oldest_key = at;
-        oldest = i;
-      }
-    }
-    auto& list = oldest_key->second;
-    list.erase(list.begin() + static_cast<std::ptrdiff_t>(oldest));
-    if (list.empty()) entries_.erase(oldest_key);
-    --count_;
-  }
-
-  mutable std::shared_mutex mutex_;
-  std::unordered_map<driver::Key, std::vector<std::shared_ptr<Entry>>, driver::KeyHash> entries_;
-  std::size_t count_ = 0;
-  std::atomic<std::uint64_t> clock_{0};
-  std::mutex pool_mutex_;
-  std::vector<std::unique_ptr<CallState>> all_;
-  std::vector<CallState*> free_;
-};
 
 namespace {
 
@@ -407,17 +227,16 @@ void tune_when_asked(CompiledImpl& impl, CallState& s) {
   if (is_tuned_on_disk(entry.graph,
                        driver::program_options(entry.graph, entry.program_key.precision)))
     return;
-  TuneReport report;
+  std::string report;
   try {
-    report = tune_entry(impl, s);
-  } catch (const DeviceError&) {
-    // No room for a second program: it stays as it is.
+    report = tune_entry(impl, s).str();
+  } catch (const DeviceError& e) {
+    report = e.what();  // no room for a second program: it stays as it is
   }
   s.inputs.clear();
   s.program = impl.program_of(entry);
   if (env::debug(1, "tune"))
-    fmt::print(stderr, "tune: compile{}: {}\n", impl.loc ? " at " + impl.loc.str() : "",
-               report.str());
+    fmt::print(stderr, "tune: compile{}: {}\n", impl.loc ? " at " + impl.loc.str() : "", report);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith {
 

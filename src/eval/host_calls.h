@@ -1,7 +1,7 @@
 #pragma once
 #include <exception>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "schedule/plan.h"
 
 namespace lilith {

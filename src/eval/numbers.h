@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "runtime/storage.h"
 
 namespace lilith::driver {

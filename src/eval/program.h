@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "eval/families.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/precision.h"
 #include "runtime/storage.h"
 #include "schedule/options.h"

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith {
 

@@ -44,7 +44,8 @@ void in_rounds(F&& round) {
   for (int k = 0; k < kMost && (k < kLeast || ms_since(start) < kEnoughMs); ++k) round();
 }
 
-/// Times each way of each kernel, the ways in turn. A plan that cannot be made is left out.
+/// Times each way of each kernel, the ways in turn. A plan that cannot be made is left out, and so
+/// is one for which there is no room beside the others.
 void measure(const Graph& prepared, bool checked, ProgramOptions options, const Inputs& inputs,
              schedule::WayTimes* times) {
   struct Variant {
@@ -62,12 +63,16 @@ void measure(const Graph& prepared, bool checked, ProgramOptions options, const 
   std::deque<Variant> variants;
   for (std::size_t v = 0; v == 0 || v < times->variants(); ++v) {
     options.pick = times->variant(v);
+    const std::size_t before = variants.size();
     try {
       variants.emplace_back(v, plan_for(prepared, checked, options), inputs);
+      variants.back().run();  // the first time warms up
     } catch (const schedule::WayGone&) {
       continue;
+    } catch (const DeviceError&) {
+      if (v == 0) throw;
+      if (variants.size() > before) variants.pop_back();
     }
-    variants.back().run();  // the first time warms up
   }
   if (variants.size() == 1) return;
   in_rounds([&] {

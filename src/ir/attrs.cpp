@@ -6,7 +6,7 @@
 #include "ir/hash.h"
 #include "ir/text.h"
 #include "lilith/error.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith::ir {
 

@@ -1,4 +1,4 @@
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 #include <algorithm>
 #include <bit>

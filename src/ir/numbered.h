@@ -8,7 +8,7 @@
 
 #include "ir/node.h"
 #include "ir/node_map.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith::ir {
 

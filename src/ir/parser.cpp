@@ -11,7 +11,7 @@
 #include "ir/host_copy.h"
 #include "ir/node.h"
 #include "ir/text.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "runtime/fork.h"
 
 namespace lilith {

@@ -154,6 +154,6 @@ std::string lines_of(const std::vector<Node>& all, const std::vector<Tensor>& ou
 }  // namespace
 }  // namespace ir
 
-std::ostream& operator<<(std::ostream& out, const Graph& g) { return out << g.str(); }
+std::ostream& ir::operator<<(std::ostream& out, const Graph& g) { return out << g.str(); }
 
 }  // namespace lilith

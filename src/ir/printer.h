@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "ir/node_map.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith::ir {
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,7 @@ class NewValues {
 /// `transform` for passes: `visit(n, inputs)` gets the number of each node and the new values of
 /// its inputs.
 template <class Visit>
+  requires std::is_invocable_v<Visit&, std::size_t, std::span<NodeImpl* const>>
 Graph transform(const Numbered& g, Visit&& visit) {
   NewValues values(g);
   for (std::size_t n = 0; n < g.size(); ++n) {

@@ -5,7 +5,7 @@
 
 #include "lilith/attrs.h"
 #include "lilith/aval.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith {
 

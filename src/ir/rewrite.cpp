@@ -1,6 +1,6 @@
 #include "ir/node.h"
 #include "ir/rebuild.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith {
 namespace {

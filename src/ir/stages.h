@@ -1,7 +1,7 @@
 #pragma once
 #include <string_view>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 // The graphs that a program's graph was on its way: what LILITH_DUMP writes and explain_html shows.
 namespace lilith::ir {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "lilith/error.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith::ir {
 namespace {

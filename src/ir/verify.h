@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith::ir {
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <initializer_list>
+
 #include "lilith/tensor.h"
 
 namespace lilith::detail {
@@ -7,5 +9,7 @@ namespace lilith::detail {
 /// (kaiming_uniform with a = sqrt(5) for weights, the same bound for biases). Zeros when fan_in is
 /// 0.
 Tensor fan_in_uniform(const Shape& shape, std::int64_t fan_in, DType dtype);
+/// The same anew, in place, so that ties stay. What is undefined stays so.
+void reset_fan_in(std::int64_t fan_in, std::initializer_list<Tensor*> tensors);
 
 }  // namespace lilith::detail

@@ -28,6 +28,12 @@ Tensor uniform(const Shape& shape, const TensorOptions& options, double a, doubl
   return ops::narrowed(minimum(u, top), options.dtype);
 }
 
+// In place: what t is tied to gets the value too.
+void set(Tensor& t, const Tensor& value) {
+  t.rebind(value);
+  if (t.tie_tag().tagged()) t.tie_tag().set_fresh(true);
+}
+
 }  // namespace
 
 namespace detail {
@@ -37,17 +43,18 @@ Tensor fan_in_uniform(const Shape& shape, std::int64_t fan_in, DType dtype) {
   if (is_half(dtype)) return uniform(shape, {.dtype = dtype}, -bound, bound);
   return rand(shape, {.dtype = dtype}) * (2 * bound) - bound;
 }
+void reset_fan_in(std::int64_t fan_in, std::initializer_list<Tensor*> tensors) {
+  for (Tensor* t : tensors) {
+    if (!t->defined()) continue;
+    const Tensor drawn = fan_in_uniform(t->shape(), fan_in, t->dtype()).to(t->device());
+    set(*t, drawn);
+  }
+}
 }  // namespace detail
 
 namespace init {
 
 namespace {
-
-// In place: what t is tied to gets the value too.
-void set(Tensor& t, const Tensor& value) {
-  t.rebind(value);
-  if (t.tie_tag().tagged()) t.tie_tag().set_fresh(true);
-}
 
 TensorOptions options_of(const Tensor& t) { return {.dtype = t.dtype(), .device = t.device()}; }
 

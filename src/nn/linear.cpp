@@ -21,6 +21,10 @@ Linear::Linear(Int in_features, Int out_features, const LinearOptions& options,
   this->in_features = in_features;
   this->out_features = out_features;
 }
+void Linear::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  detail::reset_fan_in(weight.size(1), {&weight, &bias});
+}
 Tensor Linear::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return linear(x, weight, bias);
@@ -35,6 +39,10 @@ Bilinear::Bilinear(Int in1_features, Int in2_features, Int out_features,
   weight = detail::fan_in_uniform({out_features, in1_features, in2_features}, in1_features,
                                   options.dtype);
   if (options.bias) bias = detail::fan_in_uniform({out_features}, in1_features, options.dtype);
+}
+void Bilinear::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  detail::reset_fan_in(weight.size(1), {&weight, &bias});
 }
 Tensor Bilinear::operator()(const Tensor& x1, const Tensor& x2, SourceLocation loc) const {
   LocScope scope(loc);
@@ -71,6 +79,12 @@ Table new_table(const char* layer, std::int64_t rows, std::int64_t width,
   return t;
 }
 
+// In place, so that ties stay.
+void reset_table(Tensor& weight, const std::optional<std::int64_t>& padding_idx) {
+  init::normal_(weight);
+  if (padding_idx) weight.index_put_({*padding_idx}, 0);
+}
+
 }  // namespace
 
 Embedding::Embedding(Int num_embeddings, Int embedding_dim, const EmbeddingOptions& options,
@@ -80,6 +94,10 @@ Embedding::Embedding(Int num_embeddings, Int embedding_dim, const EmbeddingOptio
       new_table("Embedding", num_embeddings, embedding_dim, options.padding_idx, options.dtype);
   weight = std::move(t.weight);
   padding_idx = t.padding_idx;
+}
+void Embedding::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  reset_table(weight, padding_idx);
 }
 Tensor Embedding::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
@@ -98,6 +116,10 @@ EmbeddingBag::EmbeddingBag(Int num_embeddings, Int embedding_dim,
       new_table("EmbeddingBag", num_embeddings, embedding_dim, options.padding_idx, options.dtype);
   weight = std::move(t.weight);
   padding_idx = t.padding_idx;
+}
+void EmbeddingBag::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  reset_table(weight, padding_idx);
 }
 Tensor EmbeddingBag::operator()(const Tensor& x, const Tensor& offsets,
                                 const Tensor& per_sample_weights, SourceLocation loc) const {

@@ -1,5 +1,6 @@
 #include "lilith/nn/norm.h"
 
+#include "lilith/init.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/nn.h"
@@ -20,6 +21,11 @@ void check_rank(const Tensor& x, const char* layer, int spatial, bool none_too) 
                spatial, x.aval().str(), none_too ? "[N,C] or " : "", kShapes[spatial]);
 }
 
+void reset_affine(Tensor& weight, Tensor* bias) {
+  if (weight.defined()) init::ones_(weight);
+  if (bias && bias->defined()) init::zeros_(*bias);
+}
+
 }  // namespace
 
 template <class Options>
@@ -37,6 +43,19 @@ ChannelNorm::ChannelNorm(const char* layer, std::int64_t num_features, const Opt
     running_var = ones({num_features}, floating);
     num_batches_tracked = zeros({}, {.dtype = DType::I64});
   }
+}
+
+void ChannelNorm::reset_running_stats(SourceLocation loc) {
+  LocScope scope(loc);
+  if (!running_mean.defined()) return;
+  running_mean.zero_();
+  running_var.fill_(1);
+  num_batches_tracked.zero_();
+}
+void ChannelNorm::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  reset_running_stats();
+  reset_affine(weight, &bias);
 }
 
 template <int D>
@@ -109,6 +128,10 @@ LayerNorm::LayerNorm(const IntList& normalized_shape, const LayerNormOptions& op
   weight = ones(this->normalized_shape, {.dtype = options.dtype});
   if (options.bias) bias = zeros(this->normalized_shape, {.dtype = options.dtype});
 }
+void LayerNorm::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  detail::reset_affine(weight, &bias);
+}
 Tensor LayerNorm::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
   return layer_norm(x, normalized_shape, weight, bias, eps);
@@ -119,6 +142,10 @@ RMSNorm::RMSNorm(const IntList& shape, const RMSNormOptions& options, SourceLoca
   LocScope scope(loc);
   if (options.eps) eps = *options.eps;
   if (options.elementwise_affine) weight = ones(normalized_shape, {.dtype = options.dtype});
+}
+void RMSNorm::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  detail::reset_affine(weight, nullptr);
 }
 Tensor RMSNorm::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);
@@ -135,6 +162,10 @@ GroupNorm::GroupNorm(Int num_groups, Int num_channels, const GroupNormOptions& o
   if (!options.affine) return;
   weight = ones({num_channels}, {.dtype = options.dtype});
   bias = zeros({num_channels}, {.dtype = options.dtype});
+}
+void GroupNorm::reset_parameters(SourceLocation loc) {
+  LocScope scope(loc);
+  detail::reset_affine(weight, &bias);
 }
 Tensor GroupNorm::operator()(const Tensor& x, SourceLocation loc) const {
   LocScope scope(loc);

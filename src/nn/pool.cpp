@@ -7,8 +7,22 @@ namespace lilith {
 
 namespace detail {
 
-MaxPool::MaxPool(const IntList& kernel_size, const MaxPoolOptions& options)
-    : kernel_size(kernel_size.vec()),
+namespace {
+
+// As it stands in its place, or among the options.
+template <class Options>
+std::vector<std::int64_t> kernel_of(const char* layer, const IntList& in_place,
+                                    const Options& options, Loc loc) {
+  const LocScope scope(loc, layer);
+  LILITH_CHECK(in_place.empty() != options.kernel_size.empty(), "{}: kernel_size is {}.", layer,
+               in_place.empty() ? "not given" : "given twice, in its place and by name");
+  return (in_place.empty() ? options.kernel_size : in_place).vec();
+}
+
+}  // namespace
+
+MaxPool::MaxPool(const IntList& kernel_size, const MaxPoolOptions& options, SourceLocation loc)
+    : kernel_size(kernel_of("MaxPool", kernel_size, options, loc)),
       stride(options.stride.vec()),
       padding(options.padding.vec()),
       dilation(options.dilation.vec()),
@@ -18,8 +32,8 @@ MaxPool::MaxPool(const IntList& kernel_size, const IntList& stride, const IntLis
     : MaxPool(kernel_size,
               MaxPoolOptions{.stride = stride, .padding = padding, .dilation = dilation}) {}
 
-AvgPool::AvgPool(const IntList& kernel_size, const AvgPoolOptions& options)
-    : kernel_size(kernel_size.vec()),
+AvgPool::AvgPool(const IntList& kernel_size, const AvgPoolOptions& options, SourceLocation loc)
+    : kernel_size(kernel_of("AvgPool", kernel_size, options, loc)),
       stride(options.stride.vec()),
       padding(options.padding.vec()),
       ceil_mode(options.ceil_mode),

@@ -55,10 +55,13 @@ void lstm_cell(const Tensor& gates, const Recurrent::Weights& w, Tensor& h, Tens
   if (w.weight_hr.defined()) h = linear(h, w.weight_hr);
 }
 
-bool is_relu(const char* layer, std::string_view nonlinearity) {
-  LILITH_CHECK(nonlinearity == "tanh" || nonlinearity == "relu",
-               "{}: nonlinearity is '{}'; need 'tanh' or 'relu'.", layer, nonlinearity);
-  return nonlinearity == "relu";
+// The options, checked before weights are drawn.
+template <class Options>
+const Options& with_known_nonlinearity(const char* layer, const Options& o, Loc loc) {
+  const LocScope scope(loc, layer);
+  LILITH_CHECK(o.nonlinearity == "tanh" || o.nonlinearity == "relu",
+               "{}: nonlinearity is '{}'; need 'tanh' or 'relu'.", layer, o.nonlinearity);
+  return o;
 }
 
 // h after each step over the rows of gates [T, N, gates H]; `s` becomes the state after the last
@@ -128,6 +131,12 @@ Recurrent::Recurrent(const char* name, std::int64_t gates, const Config& c, Loc 
       if (c.bias) w.bias_hh = draw({rows});
       if (proj_size > 0) w.weight_hr = draw({proj_size, hidden_size});
     }
+}
+
+void Recurrent::reset_parameters(SourceLocation loc) {
+  const LocScope scope(loc);
+  for (Weights& w : weights)
+    reset_fan_in(hidden_size, {&w.weight_ih, &w.weight_hh, &w.bias_ih, &w.bias_hh, &w.weight_hr});
 }
 
 Tensor Recurrent::zero_state(std::int64_t batch, std::int64_t size) const {
@@ -214,12 +223,10 @@ void Recurrent::visit_as(const TypeInfo& type, Visitor& v, bool* relu) {
 
 RNN::RNN(Int input_size, Int hidden_size, const RNNOptions& o, SourceLocation loc)
     : Recurrent("RNN", 1,
-                {input_size, hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
-                 o.dropout, o.dtype},
-                loc) {
-  LocScope scope(loc);
-  relu = is_relu("RNN", o.nonlinearity);
-}
+                {input_size, hidden_size, with_known_nonlinearity("RNN", o, loc).num_layers, 0,
+                 o.bias, o.batch_first, o.bidirectional, o.dropout, o.dtype},
+                loc),
+      relu(o.nonlinearity == "relu") {}
 RNNResult RNN::operator()(const Tensor& x, const Tensor& state, SourceLocation loc) const {
   LocScope scope(loc);
   LSTMResult r = run("RNN", relu ? relu_cell : tanh_cell, x, {state, {}}, false);
@@ -308,11 +315,15 @@ detail::Cell::Cell(const char* name, std::int64_t gates, Int input_size, Int hid
   bias_hh = detail::fan_in_uniform({rows}, hidden_size, o.dtype);
 }
 
-RNNCell::RNNCell(Int input_size, Int hidden_size, const CellOptions& options, SourceLocation loc)
-    : Cell("RNNCell", 1, input_size, hidden_size, options, loc) {
+void detail::Cell::reset_parameters(SourceLocation loc) {
   const LocScope scope(loc);
-  relu = is_relu("RNNCell", options.nonlinearity);
+  reset_fan_in(weight_hh.size(1), {&weight_ih, &weight_hh, &bias_ih, &bias_hh});
 }
+
+RNNCell::RNNCell(Int input_size, Int hidden_size, const CellOptions& options, SourceLocation loc)
+    : Cell("RNNCell", 1, input_size, hidden_size, with_known_nonlinearity("RNNCell", options, loc),
+           loc),
+      relu(options.nonlinearity == "relu") {}
 Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, SourceLocation loc) const {
   LocScope scope(loc);
   Tensor out = h, unused;

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "core/device_kinds.h"
+#include "ir/node.h"
 #include "ir/one_device.h"
 #include "lilith/ops.h"
 #include "ops/part_of.h"
@@ -28,6 +31,25 @@ Tensor& set(Tensor& x, const Tensor& value) {
 
 }  // namespace
 
+Tensor& detail::new_value(Tensor& temporary, const char* method) {
+  constexpr std::string_view kShows[] = {"reshape", "broadcast", "transpose", "slice",
+                                         "stop_gradient"};
+  const ir::NodeImpl* node = temporary.node();
+  LILITH_CHECK(node, "{}: the tensor is undefined", method);
+  while (!node->inputs.empty() &&
+         (node->op->cls == OpClass::Marker || std::ranges::count(kShows, node->op->name))) {
+    node = node->inputs[0];
+    LILITH_CHECK(node->handles() == 0,
+                 "{0}: it changes the variable that it is called on, and this is a temporary that "
+                 "shows a tensor or a part of one (x[0], x.t(), x.data()), which would stay as it "
+                 "is: write x.{0}(…) of a whole one, x.index_put_({{0}}, y), x = slice_update(x, "
+                 "part, dim, start, end) or x = masked_fill(x, mask, y); for the value alone give "
+                 "it a name, Tensor y = x[0]; y.{0}(…)",
+                 method);
+  }
+  return temporary;
+}
+
 #define LILITH_OR(...)
 #define LILITH_HERE SourceLocation loc
 #define LILITH_METHOD(R, name, parameters, line, ...)                 \
@@ -44,6 +66,11 @@ Tensor& set(Tensor& x, const Tensor& value) {
     const LocScope scope(line);                                                              \
     return set(*this,                                                                        \
                same_kind(#name, *this, lilith::function(*this __VA_OPT__(, ) __VA_ARGS__))); \
+  }                                                                                          \
+  Tensor Tensor::name parameters&& {                                                         \
+    const LocScope scope(line);                                                              \
+    Tensor& x = detail::new_value(*this, #name);                                             \
+    return std::move(x.name(__VA_ARGS__));                                                   \
   }
 #define LILITH_VALUE(name) LILITH_METHOD(Tensor, name, (LILITH_HERE), loc)
 #define LILITH_UNARY(name) LILITH_VALUE(name) LILITH_IN_PLACE(name##_, name, (LILITH_HERE), loc)
@@ -249,6 +276,32 @@ Tensor& Tensor::detach_(SourceLocation loc) & {
   LocScope scope(loc);
   return set(*this, detach());
 }
+
+// Of temporaries.
+#define LILITH_NEW(name, parameters, line, ...)  \
+  Tensor Tensor::name parameters&& {             \
+    const LocScope scope(line);                  \
+    Tensor& x = detail::new_value(*this, #name); \
+    return std::move(x.name(__VA_ARGS__));       \
+  }
+LILITH_NEW(fill_, (const Arg& value), value.loc(), value)
+LILITH_NEW(copy_, (const Arg& source), source.loc(), source)
+LILITH_NEW(fill_diagonal_, (const Arg& value), value.loc(), value)
+LILITH_NEW(index_put_, (const std::vector<TensorIndex>& items, const Arg& values, bool accumulate),
+           values.loc(), items, values, accumulate)
+LILITH_NEW(normal_,
+           (Real mean, Real std, const std::optional<RandomGenerator>& generator,
+            SourceLocation loc),
+           loc, mean, std, generator)
+LILITH_NEW(uniform_,
+           (Real from, Real to, const std::optional<RandomGenerator>& generator,
+            SourceLocation loc),
+           loc, from, to, generator)
+LILITH_NEW(bernoulli_, (const Arg& p, const std::optional<RandomGenerator>& generator), p.loc(), p,
+           generator)
+LILITH_NEW(random_, (Int from, Int to, SourceLocation loc), loc, from, to)
+LILITH_NEW(random_, (Int to, SourceLocation loc), loc, to)
+#undef LILITH_NEW
 
 Tensor& Tensor::operator+=(const Arg& other) & {
   LocScope scope(other.loc());

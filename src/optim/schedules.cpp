@@ -275,6 +275,32 @@ Schedule optim::schedule_of(const PolynomialLROptions& o) {
               }};
 }
 
+Schedule optim::schedule_of(const SWALROptions& o) {
+  LILITH_CHECK(o.anneal_strategy == "cos" || o.anneal_strategy == "linear",
+               "SWALR: anneal_strategy is '{}'; need 'cos' or 'linear'.", o.anneal_strategy);
+  LILITH_CHECK(o.anneal_epochs >= 0, "SWALR: anneal_epochs must not be negative; got {}.",
+               o.anneal_epochs);
+  const double epochs = std::max(1.0, as_double(o.anneal_epochs)), goal = o.swa_lr;
+  const double first = o.anneal_epochs == 0 ? 1 : 0;  // without epochs it is there at once
+  const bool cosine = o.anneal_strategy == "cos";
+  const auto part = [=](double time) {
+    const double t = std::clamp(time / epochs, 0.0, 1.0);
+    return cosine ? (1 - std::cos(std::numbers::pi * t)) / 2 : t;
+  };
+  return {.name = "SWALR",
+          .next =
+              [=](const RateStep& s) {
+                const double time = std::max(s.time, first), before = part(time - 1);
+                const double start = before == 1 ? goal : (s.now - before * goal) / (1 - before);
+                return goal * part(time) + start * (1 - part(time));
+              },
+          .closed =
+              [=](double t, std::size_t, double base) {
+                const double now = part(std::max(t, first));
+                return goal * now + base * (1 - now);
+              }};
+}
+
 Schedule optim::schedule_of(const OneCycleLROptions& o) {
   LILITH_CHECK(o.anneal_strategy == "cos" || o.anneal_strategy == "linear",
                "OneCycleLR: anneal_strategy is '{}'; need 'cos' or 'linear'.", o.anneal_strategy);

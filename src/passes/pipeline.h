@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ir/numbered.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith {
 

@@ -6,7 +6,7 @@
 
 #include "ir/node.h"
 #include "ir/numbered.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 // What passes are written with: looking at nodes and building new ones.
 namespace lilith::passes {

@@ -7,7 +7,7 @@
 #include "ir/node_map.h"
 #include "ir/numbered.h"
 #include "ir/printer.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "schedule/reachability.h"
 
 namespace lilith::schedule {

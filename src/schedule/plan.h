@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernel_ir/kernel.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith::schedule {
 

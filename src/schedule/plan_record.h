@@ -1,5 +1,5 @@
 #pragma once
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "schedule/options.h"
 #include "schedule/plan.h"
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "ir/node.h"
+#include "lilith/graph_names.h"
 
 // A layer of a model is known in its graph by its parameters: what is computed of the data and of
 // them is its output.

@@ -192,6 +192,12 @@ void SummaryWriter::add_scalar(const std::string& tag, double value, std::int64_
   LocScope scope(loc);
   file_->add(Message().bytes(1, tag).single(2, static_cast<float>(value)), step);
 }
+void SummaryWriter::add_scalars(const std::string& main_tag,
+                                const std::map<std::string, double>& values, std::int64_t step,
+                                SourceLocation loc) {
+  LocScope scope(loc);
+  for (const auto& [tag, value] : values) add_scalar(main_tag + "/" + tag, value, step);
+}
 void SummaryWriter::add_histogram(const std::string& tag, const Tensor& values, std::int64_t step,
                                   SourceLocation loc) {
   LocScope scope(loc);

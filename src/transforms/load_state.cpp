@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ostream>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -323,6 +324,7 @@ std::string LoadReport::str() const {
   list("set to 0", filled);
   return out;
 }
+std::ostream& operator<<(std::ostream& out, const LoadReport& r) { return out << r.str(); }
 
 LoadReport load_entries(ModelRef m, const std::vector<StateEntry>& entries,
                         const LoadOptions& options) {

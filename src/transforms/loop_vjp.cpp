@@ -13,6 +13,7 @@
 #include "ir/rebuild.h"
 #include "ops/primitives.h"
 #include "transforms/graph_copy.h"
+#include "transforms/loop_parts.h"
 #include "transforms/loops.h"
 #include "transforms/markers.h"
 #include "transforms/vjp.h"
@@ -28,51 +29,12 @@ constexpr int kCheap = 4;  // flops that are computed again rather than saved
 
 Tensor zeros_of(const Aval& aval) { return ops::make_full(aval.shape, 0, aval.dtype, aval.device); }
 
-bool is(const NodeImpl* n, std::string_view op) { return n->op->name == op; }
-
 Tensors defined_of(const Tensors& all) {
   Tensors out;
   for (const Tensor& t : all)
     if (t.defined()) out.push_back(t);
   return out;
 }
-
-/// Which nodes depend on what: on a cotangent, on a carry or a row, on another input.
-class Dependence {
- public:
-  enum Level : char { None, Invariant, Step, Cotangent };
-
-  void add(const Tensor& source, Level level) { level_.insert(source.node(), level); }
-  void run(const Tensors& outputs) {
-    for (NodeImpl* node : topological_order(outputs)) {
-      Level level = None;
-      for (const NodeImpl* in : node->inputs) level = std::max(level, of(in));
-      bool again = is(node, "barrier") && level == Step;
-      for (const NodeImpl* in : node->inputs) again = again || behind_barrier(in);
-      if (again && level == Step) behind_.insert(node, 1);
-      level_.insert(node, level);
-    }
-  }
-  Level of(const NodeImpl* n) const {
-    const Level* level = level_.find(n);
-    return level ? *level : None;
-  }
-  bool is_back(const NodeImpl* n) const { return of(n) == Cotangent; }
-  /// A checkpoint's: to be computed again.
-  bool behind_barrier(const NodeImpl* n) const { return behind_.contains(n); }
-
- private:
-  NodeMap<Level> level_{256};
-  NodeMap<char> behind_{16};
-};
-
-/// A part of a sum over the steps: linear ops (the outermost first) on a root.
-struct Term {
-  std::vector<NodeImpl*> chain;
-  NodeImpl* root = nullptr;
-  std::size_t sum = 0;      // where it is added up in a carry: which one,
-  bool is_chained = false;  // and whether that holds what the chain makes of the root
-};
 
 class ScanBackward {
  public:
@@ -151,12 +113,12 @@ class ScanBackward {
     decompose_all();
     for (auto& [k, terms] : terms_) {
       for (const Term& t : terms)
-        if (is_product(t.root)) stack_operands(t.root);
+        if (is_product(level_, t.root)) stack_operands(t.root);
     }
     decompose_all();  // as far as what is stacked by now
     for (auto& [k, terms] : terms_) {
       for (Term& t : terms)
-        if (!is_product(t.root) && !stacked_.contains(t.root)) add_up(&t);
+        if (!is_product(level_, t.root) && !stacked_.contains(t.root)) add_up(&t);
     }
     for (const Tensor& value : sums_) {
       back_carries_.push_back(make_parameter(value.aval(), 0, "sum"));
@@ -171,7 +133,7 @@ class ScanBackward {
     terms_.clear();
     for (std::size_t k = a_.carries + a_.xs; k < inputs_.size(); ++k)
       if (gradients_[k].defined())
-        decompose(gradients_[k].node(), {}, &terms_[k - a_.carries - a_.xs]);
+        decompose(level_, stacked_, gradients_[k].node(), {}, &terms_[k - a_.carries - a_.xs]);
   }
 
   // Gives a value of each step backwards.
@@ -179,12 +141,6 @@ class ScanBackward {
     if (stacked_.insert(n, stack_order_.size())) stack_order_.push_back(n);
   }
 
-  // Both operands differ from step to step.
-  bool is_product(const NodeImpl* n) const {
-    return is(n, "dot_general") && std::ranges::all_of(n->inputs, [&](const NodeImpl* in) {
-             return level_.of(in) >= Dependence::Step;
-           });
-  }
   void stack_operands(const NodeImpl* product) {
     for (NodeImpl* in : product->inputs) {
       if (level_.is_back(in))
@@ -200,56 +156,13 @@ class ScanBackward {
     const I least = t->chain.empty() ? t->root->aval.numel() : t->chain[0]->aval.numel();
     t->is_chained = 4 * least < t->root->aval.numel();
     if (t->is_chained) {
-      value = apply_chain(*t, value, [](NodeImpl* other) { return Tensor(other); });
+      value = apply_chain(level_, *t, value, [](NodeImpl* other) { return Tensor(other); });
       level_.run({value});
     }
     const auto known =
         std::ranges::find_if(sums_, [&](const Tensor& s) { return s.node() == value.node(); });
     t->sum = static_cast<std::size_t>(known - sums_.begin());
     if (known == sums_.end()) sums_.push_back(value);
-  }
-
-  template <class Other>
-  Tensor apply_chain(const Term& t, Tensor value, Other other, std::size_t from = 0) const {
-    for (std::size_t i = t.chain.size() - from; i-- > 0;) {
-      const NodeImpl* node = t.chain[i];
-      const NodeImpl* operand = linear_operand(node);
-      Tensors in;
-      for (NodeImpl* input : node->inputs) in.push_back(input == operand ? value : other(input));
-      value = apply(*node->op, std::move(in), node->attrs);
-    }
-    return value;
-  }
-
-  // Linear in the one operand that depends on a cotangent; null where it is not.
-  NodeImpl* linear_operand(const NodeImpl* n) const {
-    NodeImpl* back = nullptr;
-    for (NodeImpl* in : n->inputs) {
-      if (level_.of(in) == Dependence::Step || (level_.is_back(in) && back)) return nullptr;
-      if (level_.is_back(in)) back = in;
-    }
-    if (!back || back->op->cls == OpClass::Loop) return nullptr;
-    if (is(n, "cast")) return is_floating(back->aval.dtype) ? back : nullptr;
-    if (is(n, "pad")) return n->attrs.real("value") == 0 ? back : nullptr;
-    if (is(n, "div") && n->inputs[0] != back) return nullptr;
-    for (const char* op : {"reshape", "broadcast", "transpose", "slice", "reverse", "neg", "mul",
-                           "div", "reduce_sum", "dot_general"})
-      if (is(n, op)) return back;
-    return nullptr;
-  }
-
-  void decompose(NodeImpl* n, std::vector<NodeImpl*> chain, std::vector<Term>* terms) {
-    if (stacked_.contains(n)) return terms->push_back({std::move(chain), n});
-    if (is(n, "add") && level_.is_back(n->inputs[0]) && level_.is_back(n->inputs[1]) &&
-        n->inputs[0]->aval == n->aval && n->inputs[1]->aval == n->aval) {
-      decompose(n->inputs[0], chain, terms);
-      decompose(n->inputs[1], std::move(chain), terms);
-      return;
-    }
-    NodeImpl* operand = linear_operand(n);
-    if (!operand) return terms->push_back({std::move(chain), n});
-    chain.push_back(n);
-    decompose(operand, std::move(chain), terms);
   }
 
   // ---- What a step backwards reads of the step forwards. ----
@@ -450,17 +363,17 @@ class ScanBackward {
 
   Tensor sum_over_steps(const Term& t) {
     const auto other = [&](NodeImpl* n) { return copy_between({Tensor(n)}, inputs_, c_.in)[0]; };
-    if (is_product(t.root)) return apply_chain(t, product_of_stacks(t.root), other);
+    if (is_product(level_, t.root)) return apply_chain(level_, t, product_of_stacks(t.root), other);
     if (stacked_.contains(t.root)) {
-      const bool sums = !t.chain.empty() && is(t.chain.back(), "reduce_sum");
+      const bool sums = !t.chain.empty() && t.chain.back()->op->name == "reduce_sum";
       Ints axes{0};
       if (sums)
         for (const I axis : t.chain.back()->attrs.ints("axes")) axes.push_back(axis + 1);
       const Tensor sum = ops::make_reduce("reduce_sum", back_stack(t.root), axes);
-      return apply_chain(t, sum, other, sums ? 1 : 0);
+      return apply_chain(level_, t, sum, other, sums ? 1 : 0);
     }
     const auto live = static_cast<std::size_t>(std::ranges::count(live_, true));
-    return t.is_chained ? back_[live + t.sum] : apply_chain(t, back_[live + t.sum], other);
+    return t.is_chained ? back_[live + t.sum] : apply_chain(level_, t, back_[live + t.sum], other);
   }
 
   // The steps are one more dimension to sum over.

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "ir/node.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 // Loops in the graph: nodes that own bodies, and their results.
 //   %s = scan(%c, %x, %w) {body=@… carries=1 length=8 reverse=false xs=1}

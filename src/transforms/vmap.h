@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 // Batching, graph to graph. Before, of one example:      after (%x of 8 examples, %w of all):
 //   %y = dot_general(%x, %w): f32[5]                         %y = dot_general(%xs, %w): f32[8,5]

@@ -61,8 +61,16 @@ TEST_F(FileErrors, Csv) {
   const std::string ragged = file("ragged.csv", "1,2,3\n4,5\n");
   EXPECT_ERROR_HERE(CsvDataset{ragged}, "CSV: " + ragged + ":2: 2 fields; the first line has 3");
   const std::string word = file("word.csv", "a,b\n1,2\n3,x\n");
-  EXPECT_ERROR_HERE(CsvDataset{word},
-                    "CSV: " + word + ":3: column 1 (b) holds 'x', which is no finite number");
+  EXPECT_ERROR_HERE(CsvDataset{word}, "CSV: " + word +
+                                          ":3: column 1 (b) holds 'x', which is no finite number; "
+                                          ".words = {the column} numbers a column's words");
+  const CsvDataset words(word, {.header = true, .words = {"b"}});
+  EXPECT_ERROR_HERE(words.words("a"), "words: the column is none of CsvOptions::words");
+  const std::string hole = file("hole.csv", "a,b\nx,1\n,2\n");
+  EXPECT_ERROR_HERE(CsvDataset(hole, {.words = {"a"}}),
+                    "CSV: " + hole +
+                        ":3: column 0 (a) holds '', which is no word; "
+                        ".missing_is_nan = true reads it as NaN");
   const std::string names = file("names.csv", "a,b\n1,2\n");
   EXPECT_ERROR_HERE(CsvDataset(names, {.targets = {"c"}}),
                     "CSV: " + names + ": no column 'c'; the header has: a, b");
@@ -79,12 +87,12 @@ TEST_F(FileErrors, Idx) {
   EXPECT_ERROR_HERE(data::read_idx(brief),
                     "idx: " + brief + ": the file ends within the magic number");
   EXPECT_ERROR_HERE(data::MNIST(path("none"), data::Split::Train),
-                    "MNIST: " + path("none") + " is not a folder");
+                    "MNIST: " + path("none") + " is not a folder; nothing is downloaded");
   // Names are not obeyed by a terminal.
   EXPECT_ERROR_HERE(data::read_idx("no\x1b[31m\n"),
                     "idx: cannot open no\\x1b[31m\\n: No such file or directory");
   EXPECT_ERROR_HERE(data::MNIST("no\x1b[31m\n", data::Split::Train),
-                    "MNIST: no\\x1b[31m\\n is not a folder");
+                    "MNIST: no\\x1b[31m\\n is not a folder; nothing is downloaded");
 }
 
 std::string with_header(const std::string& header, const std::string& data = "") {

@@ -1,6 +1,7 @@
 #include "lilith/autocast.h"
 #include "lilith/compile.h"
 #include "lilith/functional.h"
+#include "lilith/transforms.h"
 #include "lilith/tune.h"
 #include "support/expect_error.h"
 
@@ -23,6 +24,35 @@ TEST(SpellingErrors, Words) {
                     "rounding_mode: \"down\" is none of its words; need \"none\", \"trunc\" or "
                     "\"floor\"");
   EXPECT_ERROR_HERE(meshgrid({x}, "yx"), "meshgrid: indexing is 'yx'; need \"ij\" or \"xy\"");
+}
+
+TEST(SpellingErrors, InPlaceOnWhatShowsATensor) {
+  Tensor x = ones(2, 3), y;
+  const auto text = [](const std::string& method) {
+    return method +
+           ": it changes the variable that it is called on, and this is a temporary that shows a "
+           "tensor or a part of one (x[0], x.t(), x.data()), which would stay as it is: write x." +
+           method +
+           "(…) of a whole one, x.index_put_({0}, y), x = slice_update(x, part, dim, start, end) "
+           "or x = masked_fill(x, mask, y); for the value alone give it a name, Tensor y = x[0]; "
+           "y." +
+           method + "(…)";
+  };
+  EXPECT_ERROR_HERE(y = x[0].add_(1), text("add_"));
+  EXPECT_ERROR_HERE(y = x.t().mul_(2), text("mul_"));
+  EXPECT_ERROR_HERE(y = x.view(-1).fill_(2), text("fill_"));
+  EXPECT_ERROR_HERE(y = x.index({Slice(), 0}).exp_(), text("exp_"));
+  EXPECT_ERROR_HERE(y = x.data().normal_(), text("normal_"));
+  EXPECT_ERROR_HERE(y = x.detach()[0].uniform_(), text("uniform_"));
+  EXPECT_EQ(x.sum().item(), 6);
+  // Of what is new, nothing is lost.
+  EXPECT_EQ((x * 2)[0].add_(1).sum().item(), 9);
+  EXPECT_EQ((x * 2).chunk(3, 1)[0].add_(1).sum().item(), 6);
+  EXPECT_EQ(x.clone().add_(1).sum().item(), 12);
+  EXPECT_EQ(x[x > 0].add_(1).sum().item(), 12);
+  EXPECT_EQ(x.sum().item(), 6);
+  const auto f = [](Tensor v) { return (v * 2).clamp_(0, 1).sum() + (v + 1).mul_(2).sum(); };
+  EXPECT_EQ(grad(f, x).second.sum().item(), 12);
 }
 
 TEST(SpellingErrors, Methods) {
@@ -74,6 +104,8 @@ TEST(SpellingErrors, WordsOfDevicesInMixedPrecision) {
         op, word);
   };
   EXPECT_ERROR_HERE(autocast("float16", kFloat16, [] {}), text("autocast", "float16"));
+  const char* none = nullptr;
+  EXPECT_ERROR_HERE(autocast(none, kFloat16, [] {}), text("autocast", ""));
   EXPECT_ERROR_HERE(GradScaler("float16"), text("GradScaler", "float16"));
   EXPECT_EQ(autocast("cuda", kFloat16, [] { return autocast_dtype(); }), kFloat16);
   EXPECT_EQ(GradScaler("cuda:1").get_scale(), 65536);

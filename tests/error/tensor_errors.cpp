@@ -1,6 +1,6 @@
 #include "ir/node.h"
 #include "lilith/devices.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/lower.h"
 #include "lilith/op_def.h"
 #include "lilith/ops.h"

@@ -1,3 +1,4 @@
+#include "lilith/graph_names.h"
 #include "lilith/lilith.h"
 #include "support/expect_error.h"
 
@@ -207,6 +208,11 @@ TEST(UserLine, Layers) {
   EXPECT_ERROR_HERE(LayerNorm(IntList{}), "LayerNorm: normalized_shape must not be empty.");
   EXPECT_ERROR_HERE(RNN(2, 3, {.nonlinearity = "x"}),
                     "RNN: nonlinearity is 'x'; need 'tanh' or 'relu'.");
+  EXPECT_ERROR_HERE(RNNCell(2, 3, {.nonlinearity = "x"}),
+                    "RNNCell: nonlinearity is 'x'; need 'tanh' or 'relu'.");
+  EXPECT_ERROR_HERE(Conv2d(3, 4, 3, {.kernel_size = 3}),
+                    "Conv2d: kernel_size is given twice, in its place and by name.");
+  EXPECT_ERROR_HERE(MaxPool2d({.stride = 2}), "MaxPool: kernel_size is not given.");
   EXPECT_ERROR_HERE(LSTMCell(0, 3),
                     "LSTMCell: input_size and hidden_size must be positive; got 0 and 3.");
   EXPECT_ERROR_HERE(MultiheadAttention(10, 3),

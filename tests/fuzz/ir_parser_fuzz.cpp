@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "support/random_graph.h"
 
 // Damaged texts are read or refused with an Error; what is read prints and reads back.

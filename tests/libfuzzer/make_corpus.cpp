@@ -5,7 +5,7 @@
 #include <fstream>
 #include <map>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/lilith.h"
 #include "support/torch_bytes.h"
 

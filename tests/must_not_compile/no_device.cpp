@@ -2,6 +2,7 @@
 // error: (use of deleted|call to deleted|no matching|conversion function)
 // error: (no matching|could not convert|no viable)
 // error: (use of deleted|call to deleted|no matching|could not convert|conversion)
+// error: (use of deleted|overload resolution selected deleted)
 #include <lilith/ops.h>
 
 using namespace lilith;
@@ -12,6 +13,7 @@ void use(const Tensor& x) {
   x.to(0);
   x.to("cpu");
   const Device d = 1;
+  static_cast<void>(x.device() == d && d == Device("cpu"));
   zeros({2}, {.device = 0});
 #elif WRONG == 1
   x.to(nullptr);
@@ -19,7 +21,9 @@ void use(const Tensor& x) {
   const Device d(nullptr);
 #elif WRONG == 3
   x.to(true);
-#else
+#elif WRONG == 4
   zeros({2}, {.device = nullptr});
+#else
+  static_cast<void>(x.device() == 1);
 #endif
 }

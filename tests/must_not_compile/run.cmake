@@ -12,7 +12,8 @@ endforeach()
 if(NOT wanted)
   message(FATAL_ERROR "${SOURCE}: the first line has to be '// error: TEXT'")
 endif()
-set(compile ${CXX} -std=c++20 -fsyntax-only -I${INCLUDE} ${SOURCE})
+# What is [[nodiscard]] is a warning by default; here it is an error.
+set(compile ${CXX} -std=c++20 -Werror=unused-result -fsyntax-only -I${INCLUDE} ${SOURCE})
 
 execute_process(COMMAND ${compile} -DRIGHT RESULT_VARIABLE status ERROR_VARIABLE text)
 if(NOT status EQUAL 0)

@@ -9,7 +9,7 @@
 #include "eval/program.h"
 #include "ir/host.h"
 #include "ir/node.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "ops/check.h"
 #include "passes/pipeline.h"
 #include "support/to_storage.h"

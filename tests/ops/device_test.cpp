@@ -6,7 +6,7 @@
 #include "eval/program.h"
 #include "ir/host.h"
 #include "ir/node.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/op_def.h"
 #include "ops/check.h"
 #include "passes/pipeline.h"

@@ -5,7 +5,7 @@
 #include "ir/host.h"
 #include "ir/node.h"
 #include "lilith/compile.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/transforms.h"
 #include "ops/check.h"
 #include "support/to_storage.h"

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "ir/node.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "ops/check.h"
 #include "transforms/vjp.h"
 

@@ -7,7 +7,7 @@
 #include "ir/host.h"
 #include "ir/host_copy.h"
 #include "ir/node.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "ops/check.h"
 #include "support/to_storage.h"
 #include "transforms/vjp.h"

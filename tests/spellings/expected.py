@@ -17,6 +17,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.distributions as D
+import torch.optim.swa_utils
 import torchvision.transforms as T
 from torch import optim
 from torch.optim import lr_scheduler as lr

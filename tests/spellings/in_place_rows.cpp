@@ -1,6 +1,6 @@
 #include "spelling.h"
 
-// In-place methods: of a variable.
+// In-place methods: of a variable, and of what is new.
 namespace lilith::spellings {
 namespace {
 
@@ -51,6 +51,14 @@ const Row kRows[] = {
     SPELL("x.uniform_(0, 1).shape", x.uniform_(0, 1).shape()),
     SPELL("x.bernoulli_(0.5).shape", x.bernoulli_(0.5).shape()),
     SAME(x.detach_()),
+    SAME(zeros(2, 3).scatter_(1, n, 1)),
+    SAME(zeros_like(x).add_(y)),
+    SAME((x * 2).relu_()),
+    SAME(ones(3).fill_(2)),
+    SAME(arange(6).view(2, 3).mul_(2)),
+    SAME(zeros(3, 3).fill_diagonal_(1)),
+    SPELL("torch.empty(2, 3).uniform_(0, 1).shape", empty(2, 3).uniform_(0, 1).shape()),
+    SPELL("torch.empty(2, 3).normal_().shape", empty(2, 3).normal_().shape()),
     SPELL("x.__iadd__(1)", x += 1),
     SPELL("x.__imul__(y)", x *= y),
 };

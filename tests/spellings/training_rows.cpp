@@ -54,6 +54,10 @@ const Row kRows[] = {
           rates([](Optimizer& opt) { return LinearLR(opt, 0.5, 1.0, 4); })),
     SPELL("rates(lambda opt: lr.ConstantLR(opt, 0.5, 2))",
           rates([](Optimizer& opt) { return ConstantLR(opt, 0.5, 2); })),
+    SPELL("rates(lambda opt: optim.swa_utils.SWALR(opt, 0.05, anneal_epochs=3))",
+          rates([](Optimizer& opt) {
+            return optim::swa_utils::SWALR(opt, 0.05, {.anneal_epochs = 3});
+          })),
     SPELL("rates(lambda opt: lr.PolynomialLR(opt, 4, 2.0))",
           rates([](Optimizer& opt) { return PolynomialLR(opt, 4, 2.0); })),
     SPELL("rates(lambda opt: lr.OneCycleLR(opt, 0.1, 10))",

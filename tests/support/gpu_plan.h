@@ -4,7 +4,7 @@
 
 #include "eval/placement.h"
 #include "kernel_ir/kernel.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "schedule/rewrite/prepare.h"
 #include "schedule/schedule.h"
 

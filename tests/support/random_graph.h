@@ -6,7 +6,7 @@
 
 #include "ir/node.h"
 #include "ir/reference.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 namespace lilith::testing {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "lilith/compile.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/ops.h"
 #include "passes/pipeline.h"
 

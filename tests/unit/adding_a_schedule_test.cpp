@@ -5,7 +5,7 @@
 #include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/compile.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/ops.h"
 #include "passes/pipeline.h"
 #include "schedule/barriers.h"

@@ -139,6 +139,21 @@ TEST_F(DataFiles, ReadsCsv) {
   EXPECT_EQ(chosen.slice(0)[1].to_vector<float>(), (std::vector<float>{2, 5}));
 }
 
+TEST_F(DataFiles, CsvWordsAreNumbersInTheirOrder) {
+  const std::string path = write("words.csv",
+                                 "colour,size,kind\nred,1,b\nblue,2,a\n\"red\",3,b\n"
+                                 ",4,c\ngreen,5,a\n");
+  const CsvDataset set(path, {.missing_is_nan = true, .words = {"colour", -1}});
+  const auto x = set.slice(0)[0].to_vector<float>(), y = set.slice(0)[1].to_vector<float>();
+  EXPECT_EQ(set.words("colour"), (std::vector<std::string>{"blue", "green", "red"}));
+  EXPECT_EQ(set.words(0), set.words("colour"));
+  EXPECT_EQ(set.words("kind"), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(y, (std::vector<float>{1, 0, 1, 2, 0}));
+  EXPECT_TRUE(std::isnan(x[6]));
+  EXPECT_EQ((std::vector<float>{x[0], x[2], x[4], x[8]}), (std::vector<float>{2, 0, 2, 1}));
+  EXPECT_EQ(x[9], 5);
+}
+
 TEST_F(DataFiles, AMissingValueInTheFirstRowOfCsvDropsNothing) {
   const std::string path = write("hole.csv", "1,,3\n4,5,NA\n");
   expect_error([&] { CsvDataset{path}; }, {"hole.csv:1: column 1 holds ''", "missing_is_nan"});

@@ -304,7 +304,65 @@ TEST(Cifar, ReadsTheBinaryFiles) {
   EXPECT_EQ(data::CIFAR100(dir.file(""), data::Split::Test)[1][1].item<int>(), 9);
   EXPECT_NE(error_text([&] {
               data::CIFAR10(dir.file(""), data::Split::Train);
-            }).find("has no file data_batch_1.bin"),
+            }).find("has neither data_batch_1 nor data_batch_1.bin"),
+            std::string::npos);
+}
+
+// A batch as Python 2 pickled it: {"data": u8 [1, 3072], KEY: [label]}.
+std::string pickled_batch(const std::string& key, char label) {
+  const auto text = [](const std::string& s) { return "U" + std::string(1, char(s.size())) + s; };
+  const std::string array =
+      std::string("cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85", 54) +
+      text("b") + "\x87R(K\x01K\x01M" + std::string("\0\x0c\x86", 3) + "cnumpy\ndtype\n" +
+      text("u1") + std::string("K\0K\x01\x87R(K\x03", 9) + text("|") + "NNN" +
+      "J\xff\xff\xff\xffJ\xff\xff\xff\xff" + std::string("K\0tb\x89", 5);
+  std::string pixels;
+  for (int p = 0; p < 3072; ++p) pixels += static_cast<char>(p % 256);
+  return "\x80\x02}(" + text("data") + array + std::string("T\0\x0c\0\0", 5) + pixels + "tb" +
+         text(key) + "](K" + label + "eu.";
+}
+
+TEST(Cifar, ReadsThePickledFilesWhereTorchvisionHasThem) {
+  const testing::TempDir dir;
+  const auto write = [&](const std::string& folder, const std::string& name, const std::string& s) {
+    std::filesystem::create_directories(dir.file(folder));
+    std::ofstream(dir.file(folder + "/" + name), std::ios::binary) << s;
+  };
+  write("cifar-10-batches-py", "test_batch", pickled_batch("labels", 7));
+  for (int i = 1; i <= 5; ++i)
+    write("cifar-10-batches-py", "data_batch_" + std::to_string(i),
+          pickled_batch("labels", static_cast<char>(i)));
+  write("cifar-100-python", "test", pickled_batch("fine_labels", 99));
+  write("cifar-100-python", "train", pickled_batch("coarse_labels", 1));
+  const data::CIFAR10 test(dir.file(""), false), train(dir.file(""), true);
+  EXPECT_EQ(test.size(), 1);
+  EXPECT_EQ(test[0][1].item<int>(), 7);
+  EXPECT_EQ(test[0][0].shape(), (Shape{3, 32, 32}));
+  EXPECT_FLOAT_EQ(test[0][0].to_vector<float>()[255], 1);
+  EXPECT_EQ(train.size(), 5);
+  EXPECT_EQ(train[4][1].item<int>(), 5);
+  EXPECT_EQ(data::CIFAR100(dir.file(""), false)[0][1].item<int>(), 99);
+  EXPECT_NE(error_text([&] { data::CIFAR100(dir.file(""), true); }).find("no list 'fine_labels'"),
+            std::string::npos);
+}
+
+TEST(Mnist, IsFoundWhereTorchvisionHasIt) {
+  const testing::TempDir dir;
+  const auto write = [&](const std::string& set, char pixel) {
+    const std::string folder = dir.file(set + "/raw");
+    std::filesystem::create_directories(folder);
+    std::ofstream images(folder + "/t10k-images-idx3-ubyte", std::ios::binary);
+    images << std::string("\0\0\x08\x03\0\0\0\x01\0\0\0\x1c\0\0\0\x1c", 16)
+           << std::string(28 * 28, pixel);
+    std::ofstream labels(folder + "/t10k-labels-idx1-ubyte", std::ios::binary);
+    labels << std::string("\0\0\x08\x01\0\0\0\x01\x03", 9);
+  };
+  write("MNIST", '\0');
+  write("FashionMNIST", '\xff');
+  EXPECT_EQ(data::MNIST(dir.file(""), false)[0][0].max().item(), 0);
+  EXPECT_EQ(data::FashionMNIST(dir.file(""), false)[0][0].min().item(), 1);
+  EXPECT_EQ(data::FashionMNIST(dir.file("FashionMNIST/raw"), false).size(), 1);
+  EXPECT_NE(error_text([&] { data::KMNIST(dir.file(""), false); }).find("KMNIST: "),
             std::string::npos);
 }
 

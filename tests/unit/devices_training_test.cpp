@@ -7,6 +7,7 @@
 
 #include "lilith/compile.h"
 #include "lilith/devices.h"
+#include "lilith/graph_names.h"
 #include "lilith/memory.h"
 #include "lilith/metrics.h"
 #include "lilith/nn.h"

@@ -8,6 +8,7 @@
 #include "core/dump.h"
 #include "core/env.h"
 #include "lilith/compile.h"
+#include "lilith/graph_names.h"
 #include "lilith/io.h"
 #include "lilith/ops.h"
 

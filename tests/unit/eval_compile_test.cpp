@@ -6,6 +6,7 @@
 #include "core/env.h"
 #include "ir/node.h"
 #include "lilith/compile.h"
+#include "lilith/graph_names.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
 #include "unit/count_allocations.h"

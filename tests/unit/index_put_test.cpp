@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "ir/node.h"
+#include "lilith/graph_names.h"
 #include "lilith/lilith.h"
 
 // x[items] = values, against x[items] read back.

@@ -9,7 +9,7 @@
 #include "ir/op_registry.h"
 #include "ir/reference.h"
 #include "ir/text.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/lower.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"

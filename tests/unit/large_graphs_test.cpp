@@ -4,7 +4,7 @@
 
 #include "ir/node.h"
 #include "lilith/compile.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/ops.h"
 #include "lilith/optim.h"
 #include "lilith/transforms.h"

@@ -158,6 +158,62 @@ TEST(Layers, BadConfigurationsAreErrors) {
       std::string::npos);
 }
 
+TEST(Layers, ABadOptionDrawsNothing) {
+  manual_seed(4);
+  const float expected = rand({1}).item<float>();
+  manual_seed(4);
+  error_text([] { RNN(2, 3, {.nonlinearity = "sigmoid"}); });
+  error_text([] { RNNCell(2, 3, {.nonlinearity = "sigmoid"}); });
+  EXPECT_EQ(rand({1}).item<float>(), expected);
+}
+
+TEST(Layers, ResetParametersDrawsWhatANewOneHas) {
+  const auto is_within = [](const Tensor& t, double bound) {
+    const double most = t.abs().max().item();
+    return most <= bound && most > bound / 2;
+  };
+  Linear linear(16, 64);
+  linear.weight.fill_(3), linear.bias.fill_(3);
+  linear.reset_parameters();
+  EXPECT_TRUE(is_within(linear.weight, 0.25) && is_within(linear.bias, 0.25));
+  Conv2d conv(4, 64, 2);
+  conv.weight.fill_(3);
+  conv.reset_parameters();
+  EXPECT_TRUE(is_within(conv.weight, 0.25));
+  ConvTranspose2d transposed(64, 4, 2);
+  transposed.weight.fill_(3);
+  transposed.reset_parameters();
+  EXPECT_TRUE(is_within(transposed.weight, 0.25));
+  Embedding embedding(10, 8, {.padding_idx = 2});
+  embedding.weight.fill_(7);
+  embedding.reset_parameters();
+  EXPECT_EQ(embedding.weight[2].abs().max().item(), 0);
+  EXPECT_LT(embedding.weight.abs().max().item(), 6);
+  EXPECT_GT(embedding.weight[0].abs().max().item(), 0);
+  BatchNorm2d norm(3);
+  norm(randn({8, 3, 4, 4}) + 5);
+  norm.weight.fill_(2), norm.bias.fill_(2);
+  norm.reset_parameters();
+  EXPECT_EQ(norm.running_mean.to_vector<float>(), (std::vector<float>(3, 0)));
+  EXPECT_EQ(norm.running_var.to_vector<float>(), (std::vector<float>(3, 1)));
+  EXPECT_EQ(norm.num_batches_tracked.item<int>(), 0);
+  EXPECT_EQ(norm.weight.to_vector<float>(), (std::vector<float>(3, 1)));
+  EXPECT_EQ(norm.bias.to_vector<float>(), (std::vector<float>(3, 0)));
+  LayerNorm layer(4);
+  layer.weight.fill_(3);
+  layer.reset_parameters();
+  EXPECT_EQ(layer.weight.to_vector<float>(), (std::vector<float>(4, 1)));
+  LSTM lstm(3, 16, 2);
+  for (auto& w : lstm.weights) w.weight_hh.fill_(9);
+  lstm.reset_parameters();
+  EXPECT_TRUE(is_within(lstm.weights[1].weight_hh, 0.25));
+  GRUCell cell(3, 16);
+  cell.bias_hh.fill_(9);
+  cell.reset_parameters();
+  EXPECT_TRUE(is_within(cell.bias_hh, 0.25));
+  EXPECT_EQ(cell.weight_ih.shape(), (Shape{48, 3}));
+}
+
 TEST(ModelFiles, SaveAndLoadKeepEveryValue) {
   const testing::TempDir dir;
   const std::string path = dir.file("net.safetensors");

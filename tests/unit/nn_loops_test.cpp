@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lilith/compile.h"
+#include "lilith/graph_names.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"

@@ -57,6 +57,30 @@ TEST(Schedules, TwoOnOneOptimiserMultiply) {
       want);
 }
 
+TEST(Schedules, SwalrIsPyTorchs) {
+  SGD a = half(), b = half(), c = half(), d = half();
+  const Rates cosine = {0.5,
+                        0.45702882373436315,
+                        0.34452882373436317,
+                        0.20547117626563682,
+                        0.09297117626563683,
+                        0.05,
+                        0.05,
+                        0.05,
+                        0.05,
+                        0.05,
+                        0.05};
+  expect_rates(rates_of(a, {SWALR(a, 0.05, 5)}), cosine, "cosine");
+  expect_rates(
+      rates_of(b, {SWALR(b, {.swa_lr = 0.05, .anneal_epochs = 4, .anneal_strategy = "linear"})}),
+      {0.5, 0.3875, 0.275, 0.1625, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05}, "linear");
+  expect_rates(rates_of(c, {SWALR(c, 0.05, {.anneal_epochs = 0})}), Rates(11, 0.05), "at once");
+  expect_rates(rates_of(d, {ExponentialLR(d, {.gamma = 0.9}), SWALR(d, 0.05, 5)}),
+               {0.5, 0.41180339887498946, 0.28200502499874064, 0.15758107963563095,
+                0.0753792451805558, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05},
+               "chained");
+}
+
 TEST(Schedules, OfEveryKindChain) {
   SGD a = half(), b = half(), c = half(), d = half(), e = half();
   expect_rates(rates_of(a, {LinearLR(a, {.start_factor = 0.25, .total_iters = 4}),
@@ -339,6 +363,7 @@ TEST(Schedules, GoOnFromAFile) {
       LinearLR({.start_factor = 0.1, .total_iters = 6}),
       ConstantLR({.factor = 0.3, .total_iters = 6}),
       PolynomialLR({.total_iters = 9, .power = 2}),
+      SWALR({.swa_lr = 0.05, .anneal_epochs = 6}),
       LambdaLR([](std::int64_t t) { return 1.0 / (1 + t); }),
       MultiplicativeLR([](std::int64_t t) { return 1 - 0.01 * t; }),
       OneCycleLR({.max_lr = 1, .total_steps = 12}),

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "lilith/graph_names.h"
 #include "lilith/lilith.h"
 
 // Parts of what lies in memory are that memory.

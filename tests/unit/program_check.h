@@ -12,7 +12,7 @@
 #include "eval/compiled_program.h"
 #include "eval/program.h"
 #include "ir/node.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/ops.h"
 #include "passes/pipeline.h"
 #include "schedule/rewrite/prepare.h"

@@ -6,7 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "lilith/compile.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/nn.h"
 #include "lilith/ops.h"
 #include "lilith/transforms.h"

@@ -11,7 +11,7 @@
 #include "core/env.h"
 #include "ir/node.h"
 #include "lilith/compile.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "lilith/lower.h"
 #include "lilith/op_def.h"
 #include "lilith/ops.h"

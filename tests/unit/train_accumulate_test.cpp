@@ -120,6 +120,19 @@ TEST(SummaryWriter, WritesRecords) {
             std::string::npos);
 }
 
+TEST(SummaryWriter, TakesTensorsAndSeveralNumbers) {
+  const testing::TempDir dir;
+  SummaryWriter writer(dir.file("runs"));
+  writer.add_scalar("loss", tensor(0.5) + 0, 3);
+  writer.add_scalars("both", {{"a", 1}, {"b", 2}}, 3);
+  writer.flush();
+  writer.close();
+  const auto all = records(writer.path());
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_NE(all[2].find("both/a"), std::string::npos);
+  EXPECT_NE(all[3].find("both/b"), std::string::npos);
+}
+
 TEST(SummaryWriter, HasTheFormatsChecksums) {
   // The record of an empty message: length 0 and checksums of eight zero bytes and of none.
   const testing::TempDir dir;

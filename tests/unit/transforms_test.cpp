@@ -8,6 +8,7 @@
 
 #include "ir/node.h"
 #include "lilith/compile.h"
+#include "lilith/graph_names.h"
 #include "lilith/ops.h"
 
 namespace lilith {

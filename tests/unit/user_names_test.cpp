@@ -105,6 +105,21 @@ struct Layer {
 struct Tokenizer {
   int n = 0;
 };
+struct Node {
+  std::vector<Node> children;
+};
+struct Graph {
+  std::vector<Node> nodes;
+};
+struct Body {
+  double mass = 1;
+};
+struct Pattern {
+  int n = 0;
+};
+struct Match {
+  int at = 0;
+};
 
 // Functions with types of the program's own, and with tensors.
 namespace utils {

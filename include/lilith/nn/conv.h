@@ -12,6 +12,7 @@ namespace lilith {
 /// "valid".
 struct ConvOptions {
   detail::Named named = {};
+  IntList kernel_size = {};  // where it is not given in its place: Conv2d(3, 8, {.kernel_size = 5})
   IntList stride = 1;
   Padding padding = 0;
   IntList dilation = 1;
@@ -23,6 +24,7 @@ struct ConvOptions {
 
 struct ConvTransposeOptions {
   detail::Named named = {};
+  IntList kernel_size = {};
   IntList stride = 1;
   IntList padding = 0;
   IntList output_padding = 0;
@@ -40,6 +42,10 @@ class Conv {
  public:
   Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
        const ConvOptions& options = {}, SourceLocation loc = SourceLocation::current());
+  /// The size of the kernel by name, too: Conv2d(1, 32, {.kernel_size = 3, .padding = 1}).
+  Conv(Int in_channels, Int out_channels, const ConvOptions& options,
+       SourceLocation loc = SourceLocation::current())
+      : Conv(in_channels, out_channels, {}, options, loc) {}
   /// PyTorch's order: Conv2d(1, 32, 3, 1), Conv2d(16, 16, 3, 1, "same").
   Conv(Int in_channels, Int out_channels, const IntList& kernel_size, const IntList& stride,
        const Padding& padding = 0, const IntList& dilation = 1, Int groups = 1, bool bias = true,
@@ -63,6 +69,9 @@ class Conv {
       : Conv(in_channels, out_channels, kernel_size, stride,
              with_first(options, &ConvOptions::padding, padding, "padding", loc), loc) {}
 
+  /// Draws what a new one starts with. Ref: torch.nn.Module.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
+
   Tensor weight;  // [out_channels, in_channels / groups, kernel…]
   Tensor bias;    // [out_channels]
   std::array<std::int64_t, D> stride, padding, dilation;
@@ -84,6 +93,9 @@ class ConvTranspose {
   ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
                 const ConvTransposeOptions& options = {},
                 SourceLocation loc = SourceLocation::current());
+  ConvTranspose(Int in_channels, Int out_channels, const ConvTransposeOptions& options,
+                SourceLocation loc = SourceLocation::current())
+      : ConvTranspose(in_channels, out_channels, {}, options, loc) {}
   /// PyTorch's order: ConvTranspose2d(100, 64, 4, 2, 1).
   ConvTranspose(Int in_channels, Int out_channels, const IntList& kernel_size,
                 const IntList& stride, const IntList& padding = 0,
@@ -109,6 +121,9 @@ class ConvTranspose {
       : ConvTranspose(in_channels, out_channels, kernel_size, stride,
                       with_first(options, &ConvTransposeOptions::padding, padding, "padding", loc),
                       loc) {}
+
+  /// Draws what a new one starts with. Ref: torch.nn.Module.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight;  // [in_channels, out_channels / groups, kernel…]
   Tensor bias;    // [out_channels]

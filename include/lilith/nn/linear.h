@@ -23,6 +23,8 @@ class Linear {
   Linear(Int in_features, Int out_features, B bias, SourceLocation loc = SourceLocation::current())
       : Linear(in_features, out_features, LinearOptions{.bias = bias}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  /// Draws what a new one starts with. Ref: torch.nn.Module.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight, bias;
   std::int64_t in_features = 0, out_features = 0;  // as it was made
@@ -41,6 +43,8 @@ class Bilinear {
       : Bilinear(in1_features, in2_features, out_features, LinearOptions{.bias = bias}, loc) {}
   Tensor operator()(const Tensor& x1, const Tensor& x2,
                     SourceLocation loc = SourceLocation::current()) const;
+  /// Draws what a new one starts with. Ref: torch.nn.Module.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight, bias;
   LILITH_FIELDS(weight, bias)
@@ -67,6 +71,7 @@ struct Unflatten {
 
 struct EmbeddingOptions {
   std::optional<Int> padding_idx = {};  // this row is zero and gets no gradient
+  bool sparse = false;                  // changes nothing: gradients are dense
   DType dtype = DType::F32;
 };
 
@@ -81,6 +86,8 @@ class Embedding {
             SourceLocation loc = SourceLocation::current())
       : Embedding(num_embeddings, embedding_dim, {.padding_idx = Int(padding_idx)}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  /// Draws what a new one starts with. Ref: torch.nn.Module.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight;
   std::optional<std::int64_t> padding_idx;
@@ -93,6 +100,7 @@ struct EmbeddingBagOptions {
   Real norm_type = 2;
   bool scale_grad_by_freq = false;
   BagMode mode = BagMode::Mean;
+  bool sparse = false;  // changes nothing: gradients are dense
   bool include_last_offset = false;
   std::optional<Int> padding_idx = {};  // this row is zero and left out of every bag
   DType dtype = DType::F32;
@@ -108,6 +116,8 @@ class EmbeddingBag {
   Tensor operator()(const Tensor& x, const Tensor& offsets = {},
                     const Tensor& per_sample_weights = {},
                     SourceLocation loc = SourceLocation::current()) const;
+  /// Draws what a new one starts with. Ref: torch.nn.Module.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight;
   std::optional<double> max_norm;

@@ -28,6 +28,10 @@ class ChannelNorm {
   double eps = 1e-5;
   bool training = true;
 
+  /// What a new one starts with. Ref: torch.nn.BatchNorm2d.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
+  void reset_running_stats(SourceLocation loc = SourceLocation::current());
+
  protected:
   /// Options: BatchNormOptions or InstanceNormOptions. `layer` names it in errors.
   template <class Options>
@@ -120,6 +124,8 @@ class LayerNorm {
       : LayerNorm(IntList(std::vector<std::int64_t>(normalized_shape, normalized_shape + K)), eps,
                   LayerNormOptions{}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  /// What a new one starts with.
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight, bias;
   std::vector<std::int64_t> normalized_shape;
@@ -162,6 +168,8 @@ class RMSNorm {
       : RMSNorm(IntList(std::vector<std::int64_t>(normalized_shape, normalized_shape + K)), eps,
                 RMSNormOptions{}, loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  /// What a new one starts with.
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight;
   std::vector<std::int64_t> normalized_shape;
@@ -192,6 +200,8 @@ class GroupNorm {
       : GroupNorm(num_groups, num_channels,
                   detail::with_first(options, &GroupNormOptions::eps, eps, "eps", loc), loc) {}
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
+  /// What a new one starts with.
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
   Tensor weight, bias;
   std::int64_t num_groups = 1;

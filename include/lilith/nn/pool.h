@@ -11,6 +11,7 @@ namespace lilith {
 /// An empty stride is the window's size.
 struct MaxPoolOptions {
   detail::Named named = {};
+  IntList kernel_size = {};  // where it is not given in its place: MaxPool2d({.kernel_size = 2})
   IntList stride = {};
   IntList padding = 0;
   IntList dilation = 1;
@@ -18,6 +19,7 @@ struct MaxPoolOptions {
 };
 struct AvgPoolOptions {
   detail::Named named = {};
+  IntList kernel_size = {};
   IntList stride = {};
   IntList padding = 0;
   bool ceil_mode = false;
@@ -28,7 +30,10 @@ struct AvgPoolOptions {
 namespace detail {
 class MaxPool {
  public:
-  MaxPool(const IntList& kernel_size, const MaxPoolOptions& options = {});
+  MaxPool(const IntList& kernel_size, const MaxPoolOptions& options = {},
+          SourceLocation loc = SourceLocation::current());
+  explicit MaxPool(const MaxPoolOptions& options, SourceLocation loc = SourceLocation::current())
+      : MaxPool(IntList(), options, loc) {}
   /// PyTorch's order: MaxPool2d(3, 2, 1).
   MaxPool(const IntList& kernel_size, const IntList& stride, const IntList& padding = 0,
           const IntList& dilation = 1, detail::ByName return_indices = {});
@@ -38,7 +43,10 @@ class MaxPool {
 };
 class AvgPool {
  public:
-  AvgPool(const IntList& kernel_size, const AvgPoolOptions& options = {});
+  AvgPool(const IntList& kernel_size, const AvgPoolOptions& options = {},
+          SourceLocation loc = SourceLocation::current());
+  explicit AvgPool(const AvgPoolOptions& options, SourceLocation loc = SourceLocation::current())
+      : AvgPool(IntList(), options, loc) {}
   /// PyTorch's order: AvgPool2d(3, 2, 1).
   AvgPool(const IntList& kernel_size, const IntList& stride, const IntList& padding = 0,
           bool ceil_mode = false, bool count_include_pad = true,
@@ -59,6 +67,9 @@ class MaxUnpool {
  public:
   /// PyTorch's order: MaxUnpool2d(3, 2, 1). An empty stride is the window's size.
   MaxUnpool(const IntList& kernel_size, const IntList& stride = {}, const IntList& padding = 0);
+  template <std::size_t K>
+  explicit MaxUnpool(const std::int64_t (&kernel_size)[K])
+      : MaxUnpool(IntList(std::vector<std::int64_t>(kernel_size, kernel_size + K))) {}
 
   std::vector<std::int64_t> kernel_size, stride, padding;
 };
@@ -75,7 +86,8 @@ class LPPool {
 }  // namespace detail
 
 /// The largest of each window. x [N, C, L] or [C, L]. `MaxPool1d{3, {.stride = 2, .padding = 1}}`,
-/// or short `MaxPool1d{2, 2}`. Ref: torch.nn.MaxPool1d.
+/// or short `MaxPool1d{2, 2}`; a window of two sizes alone is `MaxPool2d{{3, 2}}`. Ref:
+/// torch.nn.MaxPool1d.
 class MaxPool1d : public detail::MaxPool {
  public:
   using MaxPool::MaxPool;

@@ -80,6 +80,8 @@ class Recurrent {
   std::int64_t output_size() const { return proj_size > 0 ? proj_size : hidden_size; }
   /// Zeros [layers D, N, size].
   Tensor zero_state(std::int64_t batch, std::int64_t size) const;
+  /// Draws what a new one starts with. Ref: torch.nn.RNNBase.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
 
  protected:
   /// One step: gates of x [N, gates H] and the state, which it replaces. c is undefined but for
@@ -206,16 +208,27 @@ class Cell {
  public:
   Cell(const char* name, std::int64_t gates, Int input_size, Int hidden_size,
        const CellOptions& options, SourceLocation loc);
+  /// Draws what a new one starts with. Ref: torch.nn.RNNCellBase.reset_parameters
+  void reset_parameters(SourceLocation loc = SourceLocation::current());
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;
   LILITH_FIELDS(weight_ih, weight_hh, bias_ih, bias_hh)
 };
+/// What a cell is called, and how many gates it has.
+struct GruGates {
+  static constexpr const char* kName = "GRUCell";
+  static constexpr std::int64_t kNumber = 3;
+};
+struct LstmGates {
+  static constexpr const char* kName = "LSTMCell";
+  static constexpr std::int64_t kNumber = 4;
+};
 /// How GRUCell and LSTMCell are made.
-template <std::int64_t Gates>
+template <class Gates>
 class GatedCell : public Cell {
  public:
   GatedCell(Int input_size, Int hidden_size, const CellOptions& options = {},
             SourceLocation loc = SourceLocation::current())
-      : Cell(Gates == 3 ? "GRUCell" : "LSTMCell", Gates, input_size, hidden_size, options, loc) {}
+      : Cell(Gates::kName, Gates::kNumber, input_size, hidden_size, options, loc) {}
   /// PyTorch's order: GRUCell(10, 20, false).
   template <std::same_as<bool> B>
   GatedCell(Int input_size, Int hidden_size, B bias, SourceLocation loc = SourceLocation::current())
@@ -241,14 +254,14 @@ class RNNCell : public detail::Cell {
   LILITH_FIELDS(relu)
 };
 /// One step of a GRU. Ref: torch.nn.GRUCell.
-class GRUCell : public detail::GatedCell<3> {
+class GRUCell : public detail::GatedCell<detail::GruGates> {
  public:
   using GatedCell::GatedCell;
   Tensor operator()(const Tensor& x, const Tensor& h = {},
                     SourceLocation loc = SourceLocation::current()) const;
 };
 /// One step of an LSTM. Ref: torch.nn.LSTMCell.
-class LSTMCell : public detail::GatedCell<4> {
+class LSTMCell : public detail::GatedCell<detail::LstmGates> {
  public:
   using GatedCell::GatedCell;
   LSTMState operator()(const Tensor& x, const LSTMState& state = {},

@@ -87,6 +87,7 @@ inline Tensor conv_transpose3d(const Arg& x, const Tensor& weight, const Tensor&
 /// max_pool2d(x, 3, {.stride = 2, .padding = 1}).
 struct MaxPoolFunctionOptions {
   detail::Named named = {};
+  IntList kernel_size = {};  // where it is not given in its place
   IntList stride = {};
   IntList padding = 0;
   IntList dilation = 1;
@@ -94,6 +95,7 @@ struct MaxPoolFunctionOptions {
 };
 struct AvgPoolFunctionOptions {
   detail::Named named = {};
+  IntList kernel_size = {};
   IntList stride = {};
   IntList padding = 0;
   bool ceil_mode = false;
@@ -108,13 +110,22 @@ Tensor max_pool2d(const Arg& x, const IntList& kernel_size, const IntList& strid
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
 Tensor max_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, const IntList& dilation = 1, bool ceil_mode = false);
+inline Tensor max_pool1d(const Arg& x, const MaxPoolFunctionOptions& o) {
+  return max_pool1d(x, o.kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
 inline Tensor max_pool1d(const Arg& x, const IntList& kernel_size,
                          const MaxPoolFunctionOptions& o) {
   return max_pool1d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
 }
+inline Tensor max_pool2d(const Arg& x, const MaxPoolFunctionOptions& o) {
+  return max_pool2d(x, o.kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
 inline Tensor max_pool2d(const Arg& x, const IntList& kernel_size,
                          const MaxPoolFunctionOptions& o) {
   return max_pool2d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
+inline Tensor max_pool3d(const Arg& x, const MaxPoolFunctionOptions& o) {
+  return max_pool3d(x, o.kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
 }
 inline Tensor max_pool3d(const Arg& x, const IntList& kernel_size,
                          const MaxPoolFunctionOptions& o) {
@@ -147,13 +158,24 @@ Tensor avg_pool2d(const Arg& x, const IntList& kernel_size, const IntList& strid
 Tensor avg_pool3d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, bool ceil_mode = false, bool count_include_pad = true,
                   std::optional<Int> divisor_override = {});
+inline Tensor avg_pool1d(const Arg& x, const AvgPoolFunctionOptions& o) {
+  return avg_pool1d(x, o.kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad);
+}
 inline Tensor avg_pool1d(const Arg& x, const IntList& kernel_size,
                          const AvgPoolFunctionOptions& o) {
   return avg_pool1d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad);
 }
+inline Tensor avg_pool2d(const Arg& x, const AvgPoolFunctionOptions& o) {
+  return avg_pool2d(x, o.kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
+                    o.divisor_override);
+}
 inline Tensor avg_pool2d(const Arg& x, const IntList& kernel_size,
                          const AvgPoolFunctionOptions& o) {
   return avg_pool2d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
+                    o.divisor_override);
+}
+inline Tensor avg_pool3d(const Arg& x, const AvgPoolFunctionOptions& o) {
+  return avg_pool3d(x, o.kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
                     o.divisor_override);
 }
 inline Tensor avg_pool3d(const Arg& x, const IntList& kernel_size,

@@ -21,6 +21,7 @@ struct ConstantLROptions;
 struct PolynomialLROptions;
 struct OneCycleLROptions;
 struct CyclicLROptions;
+struct SWALROptions;
 
 namespace optim {
 // The schedules that options describe. Errors: options out of range.
@@ -34,6 +35,7 @@ Schedule schedule_of(const ConstantLROptions& o);
 Schedule schedule_of(const PolynomialLROptions& o);
 Schedule schedule_of(const OneCycleLROptions& o);
 Schedule schedule_of(const CyclicLROptions& o);
+Schedule schedule_of(const SWALROptions& o);
 
 /// A schedule by its options, of an optimiser or waiting for attach.
 template <class Options>
@@ -364,6 +366,31 @@ class CyclicLR : public optim::ScheduleOf<CyclicLROptions> {
       : CyclicLR(opt,
                  detail::with_first(options, &CyclicLROptions::base_lr, base_lr, "base_lr", loc),
                  loc) {}
+};
+
+/// From the rate that is set to swa_lr in anneal_epochs steps, by "cos" or "linear", and then
+/// swa_lr. Ref: torch.optim.swa_utils.SWALR.
+struct SWALROptions {
+  Real swa_lr = 0;
+  Int anneal_epochs = 10;
+  std::string_view anneal_strategy = "cos";
+};
+class SWALR : public optim::ScheduleOf<SWALROptions> {
+ public:
+  using ScheduleOf::ScheduleOf;
+  template <detail::AnyNumber N>
+  SWALR(Optimizer& opt, N swa_lr, Int anneal_epochs = 10, std::string_view anneal_strategy = "cos",
+        SourceLocation loc = SourceLocation::current())
+      : SWALR(opt,
+              SWALROptions{.swa_lr = swa_lr,
+                           .anneal_epochs = anneal_epochs,
+                           .anneal_strategy = anneal_strategy},
+              loc) {}
+  template <detail::AnyNumber N>
+  SWALR(Optimizer& opt, N swa_lr, const SWALROptions& options,
+        SourceLocation loc = SourceLocation::current())
+      : SWALR(opt, detail::with_first(options, &SWALROptions::swa_lr, Real(swa_lr), "swa_lr", loc),
+              loc) {}
 };
 
 /// One schedule after the other: schedules[i] runs from milestones[i - 1], its t counted from

@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 #include "schedule/dataflow.h"
 #include "schedule/fusion/rules.h"
 #include "schedule/group.h"

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "ir/numbered.h"
-#include "lilith/graph.h"
+#include "lilith/graph_names.h"
 
 // What the schedule wants said in the graph. Those of one node, which is of an op that prepare.cpp
 // names, give an undefined tensor where it stays as it is.
