@@ -113,13 +113,13 @@ std::shared_ptr<CopiedInputs> KeptCopies::choose(const std::vector<SeenInput>& s
 }
 
 void KeptCopies::before_run(Instance* instance, std::span<const StoragePtr> inputs) {
-  if (copies_.empty() || no_room_) return;
+  if (copies_.empty()) return;
   std::vector<SeenInput> seen = look(inputs);
   const std::lock_guard lock(mutex_);
   const auto same = [&](std::size_t i) { return kept_->of[i] == seen[i]; };
   if (kept_ && !std::ranges::all_of(kept_->compared, same)) kept_.reset();
   instance->kept = kept_;
-  if (!kept_) instance->made = choose(seen);
+  if (!kept_ && !no_room_) instance->made = choose(seen);
   last_ = std::move(seen);
 }
 

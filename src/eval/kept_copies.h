@@ -1,5 +1,4 @@
 #pragma once
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -69,8 +68,8 @@ class KeptCopies {
   const schedule::Plan& plan_;
   std::vector<Copy> copies_;
   std::vector<std::size_t> inputs_;  // that are copied
-  std::atomic<bool> no_room_{false};
   std::mutex mutex_;
+  bool no_room_ = false;
   std::vector<SeenInput> last_;  // of the run before
   std::shared_ptr<const CopiedInputs> kept_;
 };

@@ -58,9 +58,10 @@ bool must_wait_for_end(const State& s) {
 
 void end() {
   State& s = state();
-  if (s.ended_by != 0) return;
   const Clock::time_point now = Clock::now();
-  s.end_until = (now + 2 * kPatience).time_since_epoch().count();
+  Clock::rep never = 0;
+  if (!s.end_until.compare_exchange_strong(never, (now + 2 * kPatience).time_since_epoch().count()))
+    return;
   s.ended_by = this_thread();
   while (s.busy.load() > (depth > 0 ? 1 : 0) && Clock::now() < now + kPatience) pause();
 }
@@ -118,6 +119,7 @@ void in_child() {
   after_fork(&ForkHooks::child);
   s.forked_by = this_thread();
   s.ended_by = 0;
+  s.end_until = 0;
   end_with_main();  // this thread is the child's
   s.first_thread = s.next_thread;
   s.busy = depth > 0 ? 1 : 0;

@@ -45,8 +45,7 @@ class Chooser {
   Chooser(const Backend& backend, const Pick& pick, Builder* b)
       : backend_(backend), pick_(pick), b_(*b) {
     if (!pick && !b_.target.gpu && !env::disabled("known_groups")) settings_ = settings_key(b_);
-    varies_ = !b_.varying.empty();
-    if (!varies_ && std::ranges::count(b_.kept, true) == 0) return;
+    if (b_.varying.empty() && std::ranges::count(b_.kept, true) == 0) return;
     alone_.emplace(b_);
     alone_->varying.clear();
   }
@@ -69,15 +68,15 @@ class Chooser {
     if (settings_) key = group_key(g, b_, *settings_);
     if (key && (reads_copies(*key, b_) || (alone_ && reads_copies(*key, *alone_)))) key.reset();
     if (key && take_known(&key)) return true;
-    std::vector<Choice> ways = !alone_   ? backend_.ways(g, b_)
-                               : varies_ ? like_alone(g)
-                                         : with_kept(g);
+    std::vector<Choice> ways = !alone_              ? backend_.ways(g, b_)
+                               : b_.varying.empty() ? with_kept(g, key ? &*key : nullptr)
+                                                    : like_alone(g);
     if (ways.empty()) return false;
     const std::size_t k = pick_ ? std::min(pick_(g, ways), ways.size() - 1) : 0;
     Decision d{std::move(ways[k]), {}};
     if (ways.size() > 1) d.next_best = describe(ways[k == 0 ? 1 : 0]);
     take(d.choice, &b_);
-    if (alone_ && !varies_) take_alone(d.choice.results);
+    if (alone_ && b_.varying.empty()) take({{}, 0, d.choice.results, {}, alone_copies_}, &*alone_);
     if (d.choice.copies.empty() && alone_copies_.empty()) d.key = std::move(key);
     decisions.push_back(std::move(d));
     return true;
@@ -116,9 +115,16 @@ class Chooser {
   // Copies of inputs that outlive the run cost little, and may make another way the best. It gives
   // the bits and layouts of what a program would choose that does not keep them, as one that
   // trains: `alone_` makes that one's choices, for what is copied once is free later on.
-  std::vector<Choice> with_kept(const Group& g) {
+  std::vector<Choice> with_kept(const Group& g, const GroupKey* key) {
     alone_copies_.clear();
     if (!std::holds_alternative<Product>(g)) return backend_.ways(g, b_);
+    const auto may_be_kept = [&](int buffer) { return b_.may_be_kept(buffer); };
+    if (key && std::ranges::none_of(key->operands, may_be_kept)) {
+      // Nor are there copies of its operands yet, here or alone: both are given the same.
+      std::vector<Choice> same = backend_.ways(g, b_);
+      if (!same.empty()) alone_copies_ = same.front().copies;
+      return same;
+    }
     const std::vector<Choice> usual = backend_.ways(g, *alone_);
     if (usual.empty()) return {};
     alone_copies_ = usual.front().copies;
@@ -129,12 +135,6 @@ class Chooser {
     if (std::ranges::none_of(ways, is_usual)) ways = backend_.ways(g, b_);
     std::ranges::stable_partition(ways, is_usual);
     return ways;
-  }
-  void take_alone(const std::vector<std::pair<const NodeImpl*, Layout>>& results) {
-    Choice c;
-    c.results = results;
-    c.copies = alone_copies_;
-    take(c, &*alone_);
   }
 
   // Where extents vary: ways that give the bits of what these extents alone would be given, so that
@@ -180,7 +180,6 @@ class Chooser {
   const Backend& backend_;
   const Pick& pick_;
   Builder& b_;
-  bool varies_ = false;
   std::optional<Builder> alone_;  // as b_ would be if no extent varied, and no copy were kept
   std::vector<std::int64_t> alone_copies_;  // that it made for the last group
   std::optional<std::uint64_t> settings_;   // where what was written once may be written again

@@ -245,6 +245,36 @@ TEST(Winograd, IsThereWhereSizesVary) {
   EXPECT_LE(batches(20, 32), 6);  // programs for which code was made
 }
 
+schedule::Plan plan_where(const Graph& g, std::vector<std::int64_t> varying) {
+  schedule::PlanOptions options;
+  options.target = machine(2);
+  options.target.l2_bytes = 1 << 20;
+  options.varying = std::move(varying);
+  return schedule::make_plan(g, options);
+}
+
+bool has_winograd(const schedule::Plan& plan) {
+  return std::ranges::any_of(
+      plan.launches, [](const schedule::LaunchPlan& l) { return l.how.starts_with("winograd"); });
+}
+
+// A batch of as many images as there are channels.
+TEST(Winograd, TakesNoChannelsForSizesThatVary) {
+  const Graph g = prepared(backward_weights({320, 320, 3, 3}), zeros({320, 320, 8, 8}),
+                           zeros({320, 320, 8, 8}));
+  EXPECT_TRUE(has_winograd(plan_where(g, {320})));
+}
+
+// Its kernels would be others for each size.
+TEST(Winograd, IsNotUnderPoolingsWhereSizesVary) {
+  const Binary pooled = [](const Tensor& x, const Tensor& w) {
+    return max_pool2d(relu(conv(x, w)), 2);
+  };
+  const Graph g = prepared(pooled, zeros({8, 64, 44, 44}), zeros({64, 64, 3, 3}));
+  EXPECT_TRUE(has_winograd(plan_where(g, {})));
+  EXPECT_FALSE(has_winograd(plan_where(g, {8, 44, 46})));
+}
+
 TEST(Winograd, RunsOnOpenCl) {
   NEEDS_OPENCL;
   const Operands in({4, 32, 16, 16}, {64, 32, 3, 3});

@@ -40,17 +40,4 @@ std::vector<Expr> TileGrid::at(Expr tile, std::size_t axes_of_spec) const {
   return at;
 }
 
-std::int64_t TileGrid::groups(std::int64_t size) const {
-  return divide_up(all, size) + (count_varies ? 1 : 0);
-}
-
-Expr TileGrid::has_tiles(Expr group, std::int64_t size) const {
-  kir::Pool& p = group.pool();
-  return count_varies ? kir::lt(group * p.integer(size), p.integer(all)) : Expr();
-}
-
-Expr TileGrid::is_one(Expr tile, std::int64_t size) const {
-  return groups(size) * size == all ? Expr() : kir::lt(tile, tile.pool().integer(all));
-}
-
 }  // namespace lilith::schedule

@@ -24,12 +24,8 @@ struct TileGrid {
   std::vector<kir::Expr> at(kir::Expr tile, std::size_t axes_of_spec) const;
   /// Whether tiles may reach over the axis.
   bool reaches_over(int d) const { return varies[d] || extents[d] % step != 0; }
-  /// Groups of `size` tiles. Where their number varies there is one more, which has none, so that
-  /// the code is the same whether the last is full or not.
-  std::int64_t groups(std::int64_t size) const;
-  /// Whether a group has tiles, and whether there is such a tile. Null: always.
-  kir::Expr has_tiles(kir::Expr group, std::int64_t size) const;
-  kir::Expr is_one(kir::Expr tile, std::int64_t size) const;
+  /// Whether groups of `size` tiles are all full.
+  bool fills(std::int64_t size) const { return !count_varies && all % size == 0; }
 };
 
 }  // namespace lilith::schedule

@@ -40,13 +40,22 @@ struct WinogradSumSchedule {
 };
 
 /// The best by the model with `outputs` a tile and as many taps as the correlation has: what goes
-/// through a thread's caches, and staged. Where extents vary, for typical ones.
+/// through a thread's caches, and staged.
 std::vector<WinogradSchedule> search_winograd(const ContractionSpec& spec, const Correlation& c,
                                               int outputs, const Target& target);
-/// The same with `taps` a tile, with sums in chunks and without. Where extents vary: all orders of
-/// sums that these extents alone might be given, in blocks for typical ones.
+/// The same with `taps` a tile, with sums in chunks and without.
 std::vector<WinogradSumSchedule> search_winograd_sums(const ContractionSpec& spec,
                                                       const Correlation& c, int taps,
                                                       const Target& target);
+/// The best of each order of sums that might be chosen.
+std::vector<WinogradSumSchedule> search_winograd_sum_shapes(const ContractionSpec& spec,
+                                                            const Correlation& c, int taps,
+                                                            const Target& target);
+/// Each order of sums that might be chosen, in the shapes that were found for another grid: what
+/// has other extents, but the same rows and columns.
+std::vector<WinogradSumSchedule> winograd_sums_like(const ContractionSpec& spec,
+                                                    const Correlation& c, int taps,
+                                                    const Target& target,
+                                                    const std::vector<WinogradSumSchedule>& shapes);
 
 }  // namespace lilith::schedule

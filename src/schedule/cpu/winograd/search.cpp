@@ -7,7 +7,6 @@
 #include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/winograd/cycles.h"
 #include "schedule/cpu/winograd/schedule.h"
-#include "schedule/kernel/typical.h"
 
 // The model: cycles of one thread for the transforms, for the products between them, and for what
 // passes between the caches.
@@ -172,15 +171,7 @@ void Search::price(WinogradSchedule* s) const {
 
 std::vector<WinogradSchedule> search_winograd(const ContractionSpec& spec, const Correlation& c,
                                               int outputs, const Target& target) {
-  if (std::ranges::none_of(spec.axes, &Axis::varies)) return Search(spec, c, outputs, target).run();
-  const ContractionSpec sizes = typical(spec);
-  std::vector<WinogradSchedule> found = Search(sizes, c, outputs, target).run();
-  const double larger = spec.macs() / sizes.macs();
-  for (WinogradSchedule& s : found) {
-    s.cycles *= larger;
-    s.pack_cycles *= larger;
-  }
-  return found;
+  return Search(spec, c, outputs, target).run();
 }
 
 }  // namespace lilith::schedule

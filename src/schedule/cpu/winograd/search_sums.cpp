@@ -7,7 +7,6 @@
 #include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/cpu/winograd/cycles.h"
 #include "schedule/cpu/winograd/schedule.h"
-#include "schedule/kernel/typical.h"
 
 namespace lilith::schedule {
 
@@ -45,8 +44,9 @@ class Search {
         result_(transform_cycles(matrices_.output, static_cast<double>(squares_ + 27))) {}
 
   std::vector<WinogradSumSchedule> run() const;
-  /// Where extents vary, of which these are `typical`: in each order of sums.
-  std::vector<WinogradSumSchedule> run_like(const Search& typical) const;
+  std::vector<WinogradSumSchedule> shapes() const;
+  std::vector<WinogradSumSchedule> shaped_like(
+      const std::vector<WinogradSumSchedule>& shapes) const;
 
  private:
   struct Order {
@@ -68,7 +68,7 @@ class Search {
   double data_, result_;  // cycles of all data, of a vector of results
 };
 
-// Staged, then in chunks; of one product always as many.
+// Staged, then in chunks: as many, and in the same order, whatever the grid is.
 std::vector<Search::Order> Search::orders() const {
   std::vector<Order> all{{divide_up(grid_.all, divide_up(grid_.all, kTiles)), 0}};
   const std::int64_t one = squares_ * (rows_ + columns_) * 4;
@@ -84,8 +84,7 @@ std::vector<Search::Order> Search::orders() const {
 
 std::vector<WinogradSumSchedule> Search::run() const {
   std::vector<WinogradSumSchedule> found;
-  for (const Order& order : orders()) {
-    const WinogradSumSchedule s = best(order.tiles, order.chunks);
+  for (const WinogradSumSchedule& s : shapes()) {
     if (found.size() < 2)
       found.push_back(s);
     else if (s.cycles < found[1].cycles)
@@ -94,13 +93,28 @@ std::vector<WinogradSumSchedule> Search::run() const {
   return found;
 }
 
-std::vector<WinogradSumSchedule> Search::run_like(const Search& typical) const {
-  const std::vector<Order> mine = orders(), its = typical.orders();
+std::vector<WinogradSumSchedule> Search::shapes() const {
+  std::vector<WinogradSumSchedule> found;
+  for (const Order& order : orders()) {
+    const bool again =
+        !found.empty() && found.back().tiles == order.tiles && found.back().chunks == order.chunks;
+    found.push_back(again ? found.back() : best(order.tiles, order.chunks));
+  }
+  return found;
+}
+
+std::vector<WinogradSumSchedule> Search::shaped_like(
+    const std::vector<WinogradSumSchedule>& shapes) const {
+  const std::vector<Order> mine = orders();
   std::vector<WinogradSumSchedule> found;
   for (std::size_t k = 0; k < mine.size(); ++k) {
-    WinogradSumSchedule s = typical.best(its[k].tiles, its[k].chunks);
+    WinogradSumSchedule s = shapes.at(k);
     s.tiles = mine[k].tiles;
     s.chunks = mine[k].chunks;
+    const auto alike = [&](const WinogradSumSchedule& x) {
+      return x.tiles == s.tiles && x.chunks == s.chunks;
+    };
+    if (std::ranges::any_of(found, alike)) continue;
     price(&s);
     found.push_back(s);
   }
@@ -177,10 +191,19 @@ void Search::price(WinogradSumSchedule* s) const {
 std::vector<WinogradSumSchedule> search_winograd_sums(const ContractionSpec& spec,
                                                       const Correlation& c, int taps,
                                                       const Target& target) {
-  const Search search(spec, c, taps, target);
-  if (std::ranges::none_of(spec.axes, &Axis::varies)) return search.run();
-  const ContractionSpec sizes = typical(spec);
-  return search.run_like(Search(sizes, c, taps, target));
+  return Search(spec, c, taps, target).run();
+}
+
+std::vector<WinogradSumSchedule> search_winograd_sum_shapes(const ContractionSpec& spec,
+                                                            const Correlation& c, int taps,
+                                                            const Target& target) {
+  return Search(spec, c, taps, target).shapes();
+}
+
+std::vector<WinogradSumSchedule> winograd_sums_like(
+    const ContractionSpec& spec, const Correlation& c, int taps, const Target& target,
+    const std::vector<WinogradSumSchedule>& shapes) {
+  return Search(spec, c, taps, target).shaped_like(shapes);
 }
 
 }  // namespace lilith::schedule

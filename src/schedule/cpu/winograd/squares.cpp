@@ -27,16 +27,25 @@ Expr SquareKernel::Edges::holds(Expr row, Expr column) const {
   return all;
 }
 
+Expr SquareKernel::unknown(const std::string& name, Expr count, Block* before) {
+  const kir::RegId reg = kernel_.add_reg(name, DType::I64);
+  before->push_back(kir::DeclReg{reg, count});
+  return pool().read(reg, DType::I64);
+}
+
+Expr SquareKernel::tiles_from(const TileGrid& grid, Expr group, std::int64_t size, Block* before) {
+  if (grid.fills(size)) return {};
+  const Expr count = number(grid.all) - group * number(size);
+  return grid.count_varies ? unknown("tiles", count, before) : count;
+}
+
 SquareKernel::Edges SquareKernel::edges(const TileGrid& grid, const std::vector<Expr>& at,
                                         std::int64_t beyond, Block* before) {
   Edges e;
   for (const int d : {0, 1}) {
     if (!grid.reaches_over(d)) continue;
     e.inside[d] = number(grid.extents[d] + beyond) - at[static_cast<std::size_t>(grid.axes[d])];
-    if (!grid.varies[d]) continue;
-    const kir::RegId count = kernel_.add_reg(d == 0 ? "rows" : "columns", DType::I64);
-    before->push_back(kir::DeclReg{count, e.inside[d]});
-    e.inside[d] = pool().read(count, DType::I64);
+    if (grid.varies[d]) e.inside[d] = unknown(d == 0 ? "rows" : "columns", e.inside[d], before);
   }
   return e;
 }

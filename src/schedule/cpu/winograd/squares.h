@@ -23,8 +23,12 @@ class SquareKernel : protected ProductKernel {
     /// Whether the element in this row and column does.
     Expr holds(Expr row, Expr column) const;
   };
-  /// Of the square at `at`, on axes that reach `beyond` their extents. Where these vary, a register
-  /// counts: what is known of its place would else make other code for each remainder.
+  /// A count that a register holds: what is known of it would else make other code for each
+  /// remainder of a size.
+  Expr unknown(const std::string& name, Expr count, Block* before);
+  /// How many tiles there are from a group of `size` on. Null: as many as it has.
+  Expr tiles_from(const TileGrid& grid, Expr group, std::int64_t size, Block* before);
+  /// Of the square at `at`, on axes that reach `beyond` their extents.
   Edges edges(const TileGrid& grid, const std::vector<Expr>& at, std::int64_t beyond,
               Block* before);
   /// Of a where `a`, else of b: the square at `at`, whose rows and columns `grid.axes` move to,

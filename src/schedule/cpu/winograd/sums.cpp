@@ -67,13 +67,11 @@ void WinogradSums::emit() {
 }
 
 void WinogradSums::emit_staged() {
-  const std::int64_t groups = grid_.groups(schedule_.tiles);
-  const Expr group = loop_var(pool(), groups, "group"),
+  const Expr group = loop_var(pool(), groups_, "group"),
              tile = loop_var(pool(), schedule_.tiles, "tile");
   Block data = transform(rows_, group, tile);
   append(&data, transform(lanes_, group, tile));
-  data = only_where(grid_.has_tiles(group, schedule_.tiles), std::move(data));
-  kernel_.body.push_back(share_loops(pool(), {{group, groups}, {tile, schedule_.tiles}},
+  kernel_.body.push_back(share_loops(pool(), {{group, groups_}, {tile, schedule_.tiles}},
                                      std::move(data), enough_tasks(b_.target)));
   kernel_.body.push_back(kir::Barrier{});
   const Expr block = loop_var(pool(), rows_.blocks, "block"),
@@ -87,11 +85,9 @@ void WinogradSums::emit_staged() {
 }
 
 void WinogradSums::emit_chunks() {
-  // Where the groups' number varies, a chunk has one more step than groups, as the grid has.
   const std::int64_t in_chunk = divide_up(groups_, schedule_.chunks);
   const Expr chunk = loop_var(pool(), schedule_.chunks, "chunk"),
-             one = loop_var(pool(), in_chunk + (grid_.count_varies ? 1 : 0), "group"),
-             group = chunk * number(in_chunk) + one,
+             one = loop_var(pool(), in_chunk, "group"), group = chunk * number(in_chunk) + one,
              tile = loop_var(pool(), schedule_.tiles, "tile"),
              block = loop_var(pool(), rows_.blocks, "block"),
              panel = loop_var(pool(), lanes_.blocks, "panel");
@@ -101,13 +97,15 @@ void WinogradSums::emit_chunks() {
   const Expr sums = (chunk * number(rows_.blocks) + block) * number(lanes_.blocks) + panel;
   append(&body, nest({{block, rows_.blocks}, {panel, lanes_.blocks}},
                      products({group, kir::lt(one, number(1)), block, panel, sums})));
-  if (grid_.count_varies || in_chunk * schedule_.chunks != groups_)
-    body = only_where(
-        kir::logical_and(kir::lt(one, number(in_chunk)), kir::lt(group, number(groups_))),
-        std::move(body));
-  kernel_.body.push_back(share_loops(pool(), {{chunk, schedule_.chunks}},
-                                     in_loop(one, LoopKind::Serial, std::move(body)),
-                                     schedule_.chunks));
+  Block in_one_chunk;
+  if (grid_.count_varies || in_chunk * schedule_.chunks != groups_) {
+    Expr left = number(groups_) - chunk * number(in_chunk);
+    if (grid_.count_varies) left = unknown("groups", left, &in_one_chunk);
+    body = only_where(kir::lt(one, left), std::move(body));
+  }
+  append(&in_one_chunk, in_loop(one, LoopKind::Serial, std::move(body)));
+  kernel_.body.push_back(
+      share_loops(pool(), {{chunk, schedule_.chunks}}, std::move(in_one_chunk), schedule_.chunks));
   kernel_.body.push_back(kir::Barrier{});
   const Expr rows = loop_var(pool(), rows_.blocks, "block"),
              columns = loop_var(pool(), lanes_.blocks, "panel");
@@ -118,9 +116,10 @@ void WinogradSums::emit_chunks() {
 // Tiles beyond the last one are zeros.
 Block WinogradSums::transform(const Side& side, Expr group, Expr tile) {
   const Expr n = group * number(schedule_.tiles) + tile;
-  const Expr guard = grid_.is_one(n, schedule_.tiles);
   const std::vector<Expr> at = grid_.at(n, spec_.axes.size());
   Block all;
+  const Expr left = tiles_from(grid_, group, schedule_.tiles, &all),
+             guard = left ? kir::lt(tile, left) : Expr();
   const Edges e = edges(grid_, at, side.beyond, &all);
   const Expr block = loop_var(pool(), side.blocks, "block");
   Block body = full_or_last(block, side.extent, side.block, [&](std::int64_t width) {

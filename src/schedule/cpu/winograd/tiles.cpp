@@ -13,7 +13,7 @@ WinogradTiles::WinogradTiles(Builder& b, const Product& g, const ContractionSpec
       schedule_(schedule),
       grid_(spec_, form_.rows, form_.result, schedule.outputs),
       weights_(b, spec_, form_, matrices_, schedule.columns),
-      groups_(grid_.groups(schedule.tiles)),
+      groups_(divide_up(grid_.all, schedule.tiles)),
       steps_(extent(form_.summed)) {}
 
 void WinogradTiles::add_memory() {
@@ -37,9 +37,8 @@ void WinogradTiles::emit() {
   Block products = panel(group, which);
   if (in_part * schedule_.parts != panels_)
     products = only_where(kir::lt(which, number(panels_)), std::move(products));
-  const Expr has_tiles = grid_.has_tiles(group, schedule_.tiles);
-  products = only_where(has_tiles, in_loop(one, LoopKind::Serial, std::move(products)));
-  Block data = only_where(has_tiles, transform_data(group, tile));
+  products = in_loop(one, LoopKind::Serial, std::move(products));
+  Block data = transform_data(group, tile);
   if (schedule_.staged) {
     kernel_.body.push_back(share_loops(pool(), {{group, groups_}, {tile, schedule_.tiles}},
                                        std::move(data), enough_tasks(b_.target)));
@@ -57,9 +56,9 @@ void WinogradTiles::emit() {
 }
 
 // The last group does the last tile again where there are no more.
-Expr WinogradTiles::number_of(Expr group, Expr tile) {
-  const Expr n = group * number(schedule_.tiles) + tile;
-  return groups_ * schedule_.tiles == grid_.all ? n : kir::min(n, number(grid_.all - 1));
+Expr WinogradTiles::number_of(Expr group, Expr tile, Expr left) {
+  if (left) tile = kir::max(kir::min(tile, left - number(1)), number(0));
+  return group * number(schedule_.tiles) + tile;
 }
 
 Expr WinogradTiles::data_place(Expr square, Expr group, Expr tile, Expr step) {
@@ -72,7 +71,9 @@ Expr WinogradTiles::sum_place(Expr square, Expr tile, Expr column) {
 }
 
 Block WinogradTiles::transform_data(Expr group, Expr tile) {
-  std::vector<Expr> at = grid_.at(number_of(group, tile), spec_.axes.size());
+  Block all;
+  const Expr left = tiles_from(grid_, group, schedule_.tiles, &all);
+  std::vector<Expr> at = grid_.at(number_of(group, tile, left), spec_.axes.size());
   std::vector<LoopDim> loops;
   for (const int i : form_.summed) {
     loops.push_back({loop_var(pool(), axis(i).extent, axis(i).name), axis(i).extent});
@@ -82,7 +83,6 @@ Block WinogradTiles::transform_data(Expr group, Expr tile) {
   const auto store = [&](Expr square, Expr value) -> kir::Stmt {
     return kir::Store{data_, data_place(square, group, tile, step), value, {}};
   };
-  Block all;
   const Edges e = edges(grid_, at, matrices_.taps - 1, &all);
   append(&all,
          nest(loops, transformed(true, matrices_.data, grid_, at, e, {}, store), LoopKind::Vector));
@@ -91,13 +91,13 @@ Block WinogradTiles::transform_data(Expr group, Expr tile) {
 
 Block WinogradTiles::panel(Expr group, Expr panel) {
   Block body = products(group, panel);
-  const Expr tile = loop_var(pool(), schedule_.tiles, "tile");
-  Block back = results(&grid_, grid_.at(number_of(group, tile), spec_.axes.size()), panel,
+  const Expr tile = loop_var(pool(), schedule_.tiles, "tile"),
+             left = tiles_from(grid_, group, schedule_.tiles, &body);
+  Block back = results(&grid_, grid_.at(number_of(group, tile, left), spec_.axes.size()), panel,
                        [&](Expr square, Expr column) {
                          return pool().load(sums_, dtype_, sum_place(square, tile, column));
                        });
-  back = only_where(grid_.is_one(group * number(schedule_.tiles) + tile, schedule_.tiles),
-                    std::move(back));
+  if (left) back = only_where(kir::lt(tile, left), std::move(back));
   append(&body, in_loop(tile, LoopKind::Serial, std::move(back)));
   return body;
 }

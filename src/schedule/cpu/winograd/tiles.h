@@ -25,7 +25,7 @@ class WinogradTiles : private SquareKernel {
   void emit();
 
  private:
-  Expr number_of(Expr group, Expr tile);
+  Expr number_of(Expr group, Expr tile, Expr left);
   Expr data_place(Expr square, Expr group, Expr tile, Expr step);
   Expr sum_place(Expr square, Expr tile, Expr column);
   void add_memory();

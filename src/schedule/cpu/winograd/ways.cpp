@@ -5,14 +5,14 @@
 #include "schedule/cpu/winograd/sums.h"
 #include "schedule/cpu/winograd/tiles.h"
 #include "schedule/cpu/winograd/winograd.h"
+#include "schedule/kernel/typical.h"
 
 namespace lilith::schedule {
 namespace {
 
 // Squares of 6x6 round more than direct sums do: as much as `high` allows products of f32.
-std::vector<int> outputs_allowed(const Target& target) {
-  if (target.precision == Precision::highest) return {2};
-  return {4, 2};
+bool is_allowed(int outputs, int taps, const Target& target) {
+  return outputs + taps - 1 <= (target.precision == Precision::highest ? 4 : 6);
 }
 
 bool is_f32(const Product& g) {
@@ -22,10 +22,11 @@ bool is_f32(const Product& g) {
 }
 
 // Where sizes vary, each has copies of the weights of its own, and kernels take longer to compile:
-// too much for little work. Without masks they would be other kernels for each size.
-bool pays_where_sizes_vary(const ContractionSpec& spec, const Target& target) {
+// too much for little work. Without masks, which poolings do not go with, they would be other
+// kernels for each size.
+bool pays_where_sizes_vary(const Product& g, const ContractionSpec& spec, const Target& target) {
   constexpr double kLeast = 1 << 25;
-  return spec.macs() >= kLeast && target.isa != Isa::Baseline;
+  return g.pool == nullptr && target.isa != Isa::Baseline && spec.macs() >= kLeast;
 }
 
 bool are_all(std::int64_t extent, const ContractionSpec& spec, const int (&axes)[2]) {
@@ -33,17 +34,14 @@ bool are_all(std::int64_t extent, const ContractionSpec& spec, const int (&axes)
       axes, [&](int i) { return spec.axes[static_cast<std::size_t>(i)].extent == extent; });
 }
 
-// What matrices are made for is no size that varies, though another one has been of that value.
-ContractionSpec with_fixed(ContractionSpec spec, const int (&axes)[2]) {
-  for (const int i : axes) spec.axes[static_cast<std::size_t>(i)].varies = false;
+// What varies is the grid of tiles: taps and channels seem to where a size has been of their value.
+ContractionSpec varying_along(ContractionSpec spec, const std::vector<int>& outer,
+                              const int (&axes)[2]) {
+  for (int i = 0; i < static_cast<int>(spec.axes.size()); ++i) {
+    if (i != axes[0] && i != axes[1] && std::ranges::find(outer, i) == outer.end())
+      spec.axes[static_cast<std::size_t>(i)].varies = false;
+  }
   return spec;
-}
-
-// F(2x2, 5x5) has the squares and so the error of F(4x4, 3x3).
-bool is_offered(int outputs, const ContractionSpec& spec, const Correlation& c,
-                const Target& target) {
-  return are_all(3, spec, c.taps) ||
-         (outputs == 2 && target.precision != Precision::highest && are_all(5, spec, c.taps));
 }
 
 // Whether tiles hold whole windows of what is pooled.
@@ -65,16 +63,40 @@ void add(Builder& b, const Product& g, const ContractionSpec& spec, const Layout
   ways->push_back(std::move(way));
 }
 
+bool varies(const ContractionSpec& spec) { return std::ranges::any_of(spec.axes, &Axis::varies); }
+
 /// Layers of a network ask for the same again and again.
 template <class Schedule>
-std::vector<Schedule> find(const ContractionSpec& spec, const Correlation& form, int outputs,
+std::vector<Schedule> find(const ContractionSpec& spec, const Correlation& form, int size,
                            const Target& target,
                            std::vector<Schedule> (*search)(const ContractionSpec&,
                                                            const Correlation&, int,
                                                            const Target&)) {
   static KnownSearches<Schedule> known;
-  return known.find_or(search_key(spec, target, DType::F32) + static_cast<char>(outputs),
-                       [&] { return search(spec, form, outputs, target); });
+  return known.find_or(search_key(spec, target, DType::F32) + static_cast<char>(size),
+                       [&] { return search(spec, form, size, target); });
+}
+
+// Where extents vary: the best for typical ones, so that all extents come to the same.
+std::vector<WinogradSchedule> find_tiles(const ContractionSpec& spec, const Correlation& form,
+                                         int outputs, const Target& target) {
+  if (!varies(spec)) return find(spec, form, outputs, target, search_winograd);
+  const ContractionSpec sizes = typical(spec);
+  auto found = find(sizes, form, outputs, target, search_winograd);
+  for (WinogradSchedule& s : found) {
+    s.cycles *= spec.macs() / sizes.macs();
+    s.pack_cycles *= spec.macs() / sizes.macs();
+  }
+  return found;
+}
+
+// Where extents vary: all orders of sums that these alone might be given, in shapes for typical
+// ones.
+std::vector<WinogradSumSchedule> find_sums(const ContractionSpec& spec, const Correlation& form,
+                                           int taps, const Target& target) {
+  if (!varies(spec)) return find(spec, form, taps, target, search_winograd_sums);
+  return winograd_sums_like(spec, form, taps, target,
+                            find(typical(spec), form, taps, target, search_winograd_sum_shapes));
 }
 
 }  // namespace
@@ -83,20 +105,22 @@ void add_winograd_ways(Builder& b, const Product& g, const ContractionSpec& spec
                        std::vector<Choice>* ways) {
   if (env::disabled("winograd") || !is_f32(g)) return;
   const auto has_varied = [&](const Axis& x) { return b.has_varied(x.extent); };
-  if (std::ranges::any_of(spec.axes, has_varied) && !pays_where_sizes_vary(spec, b.target)) return;
+  if (std::ranges::any_of(spec.axes, has_varied) && !pays_where_sizes_vary(g, spec, b.target))
+    return;
   const auto form = find_correlation(spec);
   if (!form) return;
   const Layout layout =
       innermost(g.domain.rank(), spec.axes[static_cast<std::size_t>(form->columns)].out_dim);
-  for (const int n : outputs_allowed(b.target)) {
+  const int taps = are_all(3, spec, form->taps) ? 3 : are_all(5, spec, form->taps) ? 5 : 0;
+  for (const int n : {4, 2}) {
     if (!hold_windows(spec, *form, n)) continue;
-    if (is_offered(n, spec, *form, b.target)) {
-      const ContractionSpec tiles = with_fixed(spec, form->taps);
-      for (const WinogradSchedule& s : find(tiles, *form, n, b.target, search_winograd))
+    if (taps > 0 && is_allowed(n, taps, b.target)) {
+      const ContractionSpec tiles = varying_along(spec, form->rows, form->result);
+      for (const WinogradSchedule& s : find_tiles(tiles, *form, n, b.target))
         add<WinogradTiles>(b, g, tiles, layout, s, {kWinograd, n, s.taps}, ways);
-    } else if (are_all(3, spec, form->result) && g.pool == nullptr) {
-      const ContractionSpec sums = with_fixed(spec, form->result);
-      for (const WinogradSumSchedule& s : find(sums, *form, n, b.target, search_winograd_sums))
+    } else if (are_all(3, spec, form->result) && g.pool == nullptr && is_allowed(3, n, b.target)) {
+      const ContractionSpec sums = varying_along(spec, form->summed, form->taps);
+      for (const WinogradSumSchedule& s : find_sums(sums, *form, n, b.target))
         add<WinogradSums>(b, g, sums, layout, s, {kWinograd, n, s.tiles, s.chunks}, ways);
     }
   }
