@@ -243,10 +243,9 @@ Tensor masked_softmax(const Tensor& t) {
 
 Tensor softmin(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
+  const Tensor t = x.tensor();
   // u8 wraps, as in PyTorch.
-  const Tensor given = x.tensor(), t = given.dtype() == DType::Bool ? given : neg(given);
-  const DType to = dtype.value_or(lifted(floating_type(given.dtype())));
-  return softmax(given.dtype() == DType::Bool ? neg(make_cast(t, to)) : make_cast(t, to), dim);
+  return softmax(neg(t.dtype() == DType::Bool ? make_cast(t, DType::I8) : t), dim, dtype);
 }
 Tensor log_softmax(const Arg& x, Dim dim, std::optional<DType> dtype) {
   LocScope scope(x.loc());

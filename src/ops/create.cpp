@@ -317,7 +317,7 @@ Tensor logspace(const Arg& start, const Arg& end, Int steps, Real base,
   const Tensor exponents = linspace(from, to, steps, wide),
                powers = pow(full_as(exponents, base), exponents), near = round(powers);
   const Tensor off = abs(sub(powers, near));
-  return make_cast(make_select(le(off, scale(abs(near), 1e-7)), near, powers), options.dtype);
+  return make_cast(make_select(le(off, scale(abs(near), 1e-13)), near, powers), options.dtype);
 }
 
 Tensor eye(Int n, std::optional<Int> m, const TensorOptions& options, SourceLocation loc) {

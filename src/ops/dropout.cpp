@@ -12,6 +12,7 @@
 namespace lilith {
 
 using namespace ops;
+
 namespace {
 
 // x / (1 - p) where a coin of `shape` says so, else 0. shape broadcasts to x's.
@@ -26,14 +27,6 @@ Tensor dropped(const char* op, const Arg& input, double p, bool training, const 
   return masked(broadcast_last(keep, x.shape()), scale(x, 1 / (1 - p)));
 }
 
-}  // namespace
-
-Tensor dropout(const Arg& x, Real p, bool training) {
-  return dropped("dropout", x, p, training, x.tensor().shape());
-}
-
-namespace {
-
 // The shape of a mask that drops whole channels of [N, C, ...].
 Shape channels(const char* op, const Arg& x) {
   const Tensor t = x.tensor();
@@ -44,14 +37,6 @@ Shape channels(const char* op, const Arg& x) {
   shape[1] = t.shape()[1];
   return shape;
 }
-
-}  // namespace
-
-Tensor feature_dropout(const Arg& x, Real p, bool training) {
-  return dropped("feature_dropout", x, p, training, channels("feature_dropout", x));
-}
-
-namespace {
 
 // dropout of whole channels of D spatial dimensions, with or without a batch.
 Tensor dropped_channels(const char* op, const Arg& x, double p, bool training, int d) {
@@ -64,20 +49,6 @@ Tensor dropped_channels(const char* op, const Arg& x, double p, bool training, i
   for (int i = 0; i < t.ndim() - d; ++i) shape[i] = t.shape()[i];
   return dropped(op, x, p, training, shape);
 }
-
-}  // namespace
-
-Tensor dropout1d(const Arg& x, Real p, bool training) {
-  return dropped_channels("dropout1d", x, p, training, 1);
-}
-Tensor dropout2d(const Arg& x, Real p, bool training) {
-  return dropped_channels("dropout2d", x, p, training, 2);
-}
-Tensor dropout3d(const Arg& x, Real p, bool training) {
-  return dropped_channels("dropout3d", x, p, training, 3);
-}
-
-namespace {
 
 // SELU's saturation where `mask`, repeated to x's shape, drops; then as of mean 0 and variance 1.
 Tensor alpha_dropped(const char* op, const Arg& x, double p, bool training, const Shape& mask) {
@@ -99,6 +70,24 @@ Tensor alpha_dropped(const char* op, const Arg& x, double p, bool training, cons
 }
 
 }  // namespace
+
+Tensor dropout(const Arg& x, Real p, bool training) {
+  return dropped("dropout", x, p, training, x.tensor().shape());
+}
+
+Tensor feature_dropout(const Arg& x, Real p, bool training) {
+  return dropped("feature_dropout", x, p, training, channels("feature_dropout", x));
+}
+
+Tensor dropout1d(const Arg& x, Real p, bool training) {
+  return dropped_channels("dropout1d", x, p, training, 1);
+}
+Tensor dropout2d(const Arg& x, Real p, bool training) {
+  return dropped_channels("dropout2d", x, p, training, 2);
+}
+Tensor dropout3d(const Arg& x, Real p, bool training) {
+  return dropped_channels("dropout3d", x, p, training, 3);
+}
 
 Tensor alpha_dropout(const Arg& x, Real p, bool training) {
   return alpha_dropped("alpha_dropout", x, p, training, x.tensor().shape());

@@ -316,17 +316,26 @@ Tensor strided_places(const char* op, const Tensor& t, const Shape& size, const 
   LILITH_CHECK(stride.size() == size.size(), "{}: size {} and {} strides; need as many", op,
                size.str(), stride.size());
   I low = offset, high = offset;
-  Tensor place = make_full(size, static_cast<double>(offset), DType::I64, t.device());
+  bool holds = true;
   for (int d = 0; d < size.rank(); ++d) {
     const I step = stride[static_cast<std::size_t>(d)];
     LILITH_CHECK(size[d] >= 0, "{}: size {}; need sizes >= 0", op, size.str());
-    (step < 0 ? low : high) += step * std::max<I>(size[d] - 1, 0);
-    place =
-        add(place, scale(make_iota(size, d, DType::I64, t.device()), static_cast<double>(step)));
+    I& end = step < 0 ? low : high;
+    I reach = 0;
+    holds = holds && !__builtin_mul_overflow(step, std::max<I>(size[d] - 1, 0), &reach) &&
+            !__builtin_add_overflow(end, reach, &end);
   }
-  LILITH_CHECK(size.numel() == 0 || (low >= 0 && high < t.numel()),
+  if (size.numel() == 0) return make_full({0}, 0, DType::I64, t.device());
+  LILITH_CHECK(holds, "{}: size {}, strides {} and offset {}; need places below 2^63", op,
+               size.str(), Shape(stride.vec()).str(), offset);
+  LILITH_CHECK(low >= 0 && high < t.numel(),
                "{}: places {} to {} of {}; need them within its {} elements", op, low, high,
                t.aval().str(), t.numel());
+  Tensor place = integer_as(make_full(size, 0, DType::I64, t.device()), offset);
+  for (int d = 0; d < size.rank(); ++d) {
+    const Tensor at = make_iota(size, d, DType::I64, t.device());
+    place = add(place, mul(at, integer_as(at, stride[static_cast<std::size_t>(d)])));
+  }
   return make_reshape(place, {size.numel()});
 }
 
@@ -359,8 +368,9 @@ std::vector<Tensor> unravel_index(const Arg& indices, const Shape& shape) {
   std::vector<Tensor> out;
   Tensor rest = make_cast(given, DType::I64);
   for (int d = shape.rank() - 1; d >= 0; --d) {
-    LILITH_CHECK(shape[d] > 0, "unravel_index: the shape is {}; need sizes > 0", shape.str());
-    const Tensor size = full_as(rest, shape[d]);
+    LILITH_CHECK(shape[d] > 0 || (shape[d] == 0 && given.numel() == 0),
+                 "unravel_index: the shape is {}; need sizes > 0", shape.str());
+    const Tensor size = integer_as(rest, std::max<I>(shape[d], 1));
     out.push_back(remainder(rest, size));
     rest = floor_divide(rest, size);
   }

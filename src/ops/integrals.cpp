@@ -14,11 +14,11 @@ using I = std::int64_t;
 
 namespace {
 
-// Half the sum of the widths times the sums of neighbours.
 int sample_dim(const char* op, const Tensor& y, int dim) {
   LILITH_CHECK(y.ndim() > 0, "{}: y is {}; need at least 1 dimension", op, y.aval().str());
   return wrap_dim(op, dim, y.ndim());
 }
+// Half the sum of the widths times the sums of neighbours.
 Tensor trapezoids(const Tensor& y, const Arg& widths, int dim, bool running) {
   const I n = y.shape()[dim];
   if (n < 2) {
@@ -87,10 +87,6 @@ Tensor slope(const Tensor& t, int d, double spacing, bool second_order_edges) {
   return make_concat(parts, d);
 }
 
-}  // namespace
-
-namespace {
-
 // The slope along one dimension, at coordinates [n].
 Tensor slope_at(const Tensor& t, int d, const Tensor& coordinates, bool second_order_edges) {
   const I n = t.shape()[d], edge = second_order_edges ? 2 : 1;
@@ -98,8 +94,10 @@ Tensor slope_at(const Tensor& t, int d, const Tensor& coordinates, bool second_o
                "gradient: dimension {} of {} with coordinates {}; need {} or more elements, and a "
                "coordinate of each",
                d, t.aval().str(), coordinates.aval().str(), edge + 1);
-  const Tensor c = make_cast(coordinates, t.dtype());
-  const Tensor apart = sub(slice_dim(c, 0, 1, n), slice_dim(c, 0, 0, n - 1));
+  // Subtracted as they are given: what lies far from 0 may lie close together.
+  const DType kind = coordinates.dtype();
+  const Tensor c = widened(is_floating(kind) ? coordinates : make_cast(coordinates, DType::I64));
+  const Tensor apart = make_cast(sub(slice_dim(c, 0, 1, n), slice_dim(c, 0, 0, n - 1)), t.dtype());
   const auto steps = [&](I from, I to, I like) {
     Shape shape = t.shape();
     shape[d] = like;
@@ -144,7 +142,9 @@ std::vector<Tensor> gradient(const Arg& x, const std::vector<Tensor>& spacing, c
     LILITH_CHECK(given.ndim() <= 1, "gradient: spacing {} is {}; need 0 or 1 dimensions", k,
                  given.aval().str());
     const bool even = given.ndim() == 0;
-    out.push_back(rounded_once(t, [&](const Tensor& wide) {
+    const DType dtype =
+        even || !is_floating(given.dtype()) ? t.dtype() : promote_types(t.dtype(), given.dtype());
+    out.push_back(rounded_once(make_cast(t, dtype), [&](const Tensor& wide) {
       if (!even) return slope_at(wide, d, given, edge_order == 2);
       const Tensor each = slope(wide, d, 1, edge_order == 2);
       return div(each, make_broadcast(make_cast(given, wide.dtype()), each.shape(), {}));

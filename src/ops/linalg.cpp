@@ -1,7 +1,9 @@
 #include "lilith/ops/linalg.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "core/dtype_limits.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "lilith/ops/shape.h"
@@ -34,12 +36,22 @@ void check_inner(const char* op, const Tensor& a, const Tensor& b, I from_a, I f
        b.aval().str(), rule, from_a, from_b, transposed ? " b.transpose() fits." : "");
 }
 
+// A factor of integers, which PyTorch cuts. What their dtype cannot hold has no meaning; of bools
+// it is whether it is 0.
+double cut(const char* what, double factor, DType dtype) {
+  const double most = highest(dtype == DType::Bool ? DType::I64 : dtype),
+               whole = std::trunc(factor);
+  LILITH_CHECK(whole >= -most - 1 && whole <= most && whole < 0x1p63,
+               "addmm: {} is {} for {}; need a number that it holds", what, factor, name(dtype));
+  return whole;
+}
+
 // alpha (a @ b) + beta x, as the addmm family has it.
 Tensor accumulate(const Arg& x, const Tensor& product, double beta, double alpha) {
   const DType dtype = product.dtype();
-  if (!is_floating(dtype)) {  // as PyTorch cuts them
-    alpha = std::trunc(alpha);
-    beta = std::trunc(beta);
+  if (!is_floating(dtype)) {
+    alpha = cut("alpha", alpha, dtype);
+    beta = cut("beta", beta, dtype);
   }
   const Tensor scaled = alpha == 1 ? product : scale(product, alpha);
   if (beta == 0) return scaled;

@@ -54,15 +54,6 @@ Tensor reduced(const Tensor& x, Reduction reduction, DType dtype) {
   return narrowed(reduced(x, reduction), dtype);
 }
 
-// Whether x of that shape broadcasts to another without making it larger.
-bool repeats_for(const Shape& x, const Shape& to) {
-  const int missing = to.rank() - x.rank();
-  if (missing < 0) return false;
-  for (int d = 0; d < x.rank(); ++d)
-    if (x[d] != to[missing + d] && x[d] != 1) return false;
-  return true;
-}
-
 Tensor at_least_zero(const Tensor& x) { return clamp_min(x, full_as(x, 0)); }
 
 void check_classes(const char* op, const Tensor& x, const Tensor& target) {
@@ -285,7 +276,8 @@ Tensor gaussian_nll_loss(const Arg& input, const Tensor& target, const Tensor& v
   LocScope scope(input.loc());
   // The target may repeat for the input, as PyTorch has it; [N] for [N, 1] never does.
   const Shape shape = input.tensor().shape();
-  const Tensor whole = repeats_for(target.shape(), shape) ? broadcast_to(target, shape) : target;
+  const Tensor whole =
+      broadcasts_into(target.shape(), shape) ? broadcast_to(target, shape) : target;
   const Pair o = pair("gaussian_nll_loss", input, whole);
   Tensor v = make_cast(var, o.a.dtype());
   // One variance for the last dimension, or for all.

@@ -3,6 +3,7 @@
 #include <limits>
 #include <numbers>
 
+#include "core/dtype_limits.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/reduce.h"
 #include "ops/autocast.h"
@@ -20,19 +21,6 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 Tensor zero_where(const Tensor& cond, const Tensor& x) { return masked(logical_not(cond), x); }
-
-double largest(DType d) {
-  switch (d) {
-    case DType::F16:
-      return 65504;
-    case DType::BF16:
-      return 3.3895313892515355e38;
-    case DType::F32:
-      return std::numeric_limits<float>::max();
-    default:
-      return std::numeric_limits<double>::max();
-  }
-}
 
 // Operands of `dtype` as composites compute with them.
 Operands wide_operands(const char* op, const Arg& a, const Arg& b, DType dtype) {
@@ -119,8 +107,8 @@ Tensor nan_to_num(const Arg& x, Real nan, std::optional<Real> posinf, std::optio
   LocScope scope(x.loc());
   const Tensor t = x.tensor();
   if (!is_floating(t.dtype())) return t;
-  const double high = posinf.value_or(largest(t.dtype())),
-               low = neginf.value_or(-largest(t.dtype()));
+  const double high = posinf.value_or(largest_finite(t.dtype())),
+               low = neginf.value_or(-largest_finite(t.dtype()));
   Tensor out = make_select(ne(t, t), full_as(t, nan), t);
   out = make_select(compare("eq", t, kInf), full_as(t, high), out);
   return make_select(compare("eq", t, -kInf), full_as(t, low), out);

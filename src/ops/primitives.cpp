@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/dtype_limits.h"
 #include "ir/host.h"
 #include "ir/node.h"
 #include "lilith/ops/elementwise.h"
@@ -24,6 +25,15 @@ Tensor integer_as(const Tensor& x, std::int64_t value) {
 
 Tensor full_as(const Tensor& x, double value) {
   return make_full(x.shape(), value, x.dtype(), x.device());
+}
+
+Tensor lowest_as(const Tensor& x) {
+  return is_floating(x.dtype()) ? full_as(x, lowest(x.dtype()))
+                                : integer_as(x, least_integer(x.dtype()));
+}
+Tensor highest_as(const Tensor& x) {
+  return is_floating(x.dtype()) ? full_as(x, highest(x.dtype()))
+                                : integer_as(x, largest_integer(x.dtype()));
 }
 
 namespace {

@@ -18,6 +18,9 @@ Tensor full_as(const Tensor& x, double value);
 Tensor make_full(const Shape& shape, double value, DType dtype, Device device);
 /// The same with a whole number, exact beyond 2^53 too.
 Tensor integer_as(const Tensor& x, std::int64_t value);
+/// What a maximum and a minimum start from: infinities, or the least and the largest integer.
+Tensor lowest_as(const Tensor& x);
+Tensor highest_as(const Tensor& x);
 /// x * c and x + c with a baked c.
 Tensor scale(const Tensor& x, double c);
 Tensor shift(const Tensor& x, double c);

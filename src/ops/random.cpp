@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <mutex>
 #include <numbers>
 #include <random>
 
+#include "core/dtype_limits.h"
 #include "ir/node.h"
 #include "ir/one_device.h"
 #include "lilith/ops/activation.h"
@@ -186,42 +186,13 @@ Tensor wide_below(const Shape& shape, U64 range, Device device) {
   return add(add(mul(x1, r1), high_half(cross)), add(high_half(other), high_half(carry)));
 }
 
-// The largest number that a dtype holds.
-double most_held(DType dtype) {
-  switch (dtype) {
-    case DType::Bool:
-      return 1;
-    case DType::U8:
-      return 255;
-    case DType::I8:
-      return 127;
-    case DType::I16:
-      return 32767;
-    case DType::I32:
-      return 0x1p31 - 1;
-    case DType::I64:
-      return 0x1p63;
-    case DType::F16:
-      return 65504;
-    case DType::BF16:
-    case DType::F32:
-      return std::numeric_limits<float>::max();
-    case DType::F64:
-      return std::numeric_limits<double>::max();
-    case DType::C64:
-    case DType::C128:
-      break;
-  }
-  return INFINITY;
-}
-
 // What a dtype holds of the numbers low to high - 1, which a conversion would wrap or cut.
 void check_held(I low, I high, DType dtype) {
-  const double most = most_held(dtype);
-  const bool is_signed = dtype != DType::Bool && dtype != DType::U8;
-  const double least = !is_signed ? 0 : is_floating(dtype) ? -most : -most - 1;
-  LILITH_CHECK(static_cast<double>(low) >= least && static_cast<double>(high - 1) <= most,
-               "randint: [{}, {}) of {}; need numbers that it holds", low, high, name(dtype));
+  const bool held = is_floating(dtype)
+                        ? std::max(-static_cast<double>(low), static_cast<double>(high - 1)) <=
+                              largest_finite(dtype)
+                        : low >= least_integer(dtype) && high - 1 <= largest_integer(dtype);
+  LILITH_CHECK(held, "randint: [{}, {}) of {}; need numbers that it holds", low, high, name(dtype));
 }
 
 std::vector<I> host_ranks(I key, I n) {

@@ -10,6 +10,7 @@
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
+#include "ops/reduce.h"
 
 // Sums, extrema and what is made of them.
 namespace lilith {
@@ -91,6 +92,12 @@ Tensor all_or_any(const char* prim, const char* op, const Arg& x, const IntList&
 
 }  // namespace
 
+Tensor ops::product(const char* op, const Tensor& x, const IntList& dims, bool keepdim,
+                    std::optional<DType> dtype) {
+  const Tensor t = dtype ? x : lifted(x);
+  return reduce("reduce_prod", op, make_cast(t, sum_type(t, dtype)), dims, keepdim);
+}
+
 Tensor sum(const Arg& x, const IntList& dims, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
   const Tensor t = dtype ? x.tensor() : lifted(x.tensor());
@@ -124,9 +131,7 @@ Tensor nanmean(const Arg& x, const IntList& dims, bool keepdim, std::optional<DT
 }
 Tensor prod(const Arg& x, std::optional<Dim> dim, bool keepdim, std::optional<DType> dtype) {
   LocScope scope(x.loc());
-  const Tensor t = dtype ? x.tensor() : lifted(x.tensor());
-  const IntList dims = dim ? IntList(*dim) : IntList();
-  return reduce("reduce_prod", "prod", make_cast(t, sum_type(t, dtype)), dims, keepdim);
+  return ops::product("prod", x.tensor(), dim ? IntList(*dim) : IntList(), keepdim, dtype);
 }
 
 namespace {

@@ -1,7 +1,5 @@
 #include "lilith/ops/scatter.h"
 
-#include <limits>
-
 #include "ir/one_device.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
@@ -70,20 +68,13 @@ Tensor at_corner(const Scattered& s, const Shape& shape, F&& f) {
 
 // What changes nothing when it is combined.
 Tensor neutral(const Tensor& x, ScatterReduction reduce) {
-  const bool floats = is_floating(x.dtype());
-  const double inf = std::numeric_limits<double>::infinity();
-  const int bits = 8 * static_cast<int>(size_of(x.dtype()));
-  const I low = x.dtype() == DType::U8 || x.dtype() == DType::Bool
-                    ? 0
-                    : std::numeric_limits<I>::min() >> (64 - bits);
-  const I high = x.dtype() == DType::Bool ? 1 : x.dtype() == DType::U8 ? 255 : ~low;
   switch (reduce.kind()) {
     case ScatterReduction::Prod:
       return full_as(x, 1);
     case ScatterReduction::Amax:
-      return floats ? full_as(x, -inf) : integer_as(x, low);
+      return lowest_as(x);
     case ScatterReduction::Amin:
-      return floats ? full_as(x, inf) : integer_as(x, high);
+      return highest_as(x);
     case ScatterReduction::Sum:
     case ScatterReduction::Mean:
       break;
@@ -260,24 +251,20 @@ Tensor nonzero_static(const Arg& x, Int size, Int fill_value) {
   const Tensor t = x.tensor();
   const I n = t.numel(), rows = size, rank = t.ndim();
   LILITH_CHECK(rows >= 0, "nonzero_static: size is {}; need size >= 0", rows);
-  Tensor none = make_full({rows}, static_cast<double>(fill_value), DType::I64, t.device());
-  std::vector<Tensor> columns;
-  if (rank == 0 || n == 0 || rows == 0) {
-    columns.assign(static_cast<std::size_t>(rank), none);
-  } else {
-    // The k-th that is not 0 goes to row k, all that is too much to one row more.
-    const Tensor there = make_cast(make_reshape(t, {n}), DType::Bool);
-    const Tensor count = cumsum(make_cast(there, DType::I64), 0);
-    const Tensor limit = full_as(count, static_cast<double>(rows));
-    const Tensor row = make_select(there, minimum(shift(count, -1), limit), limit);
-    const Tensor room =
-        make_full({rows + 1}, static_cast<double>(fill_value), DType::I64, t.device());
-    for (int d = 0; d < rank; ++d) {
-      const Tensor place = make_reshape(make_iota(t.shape(), d, DType::I64, t.device()), {n});
-      columns.push_back(slice_dim(make_scatter("scatter", room, 0, row, place), 0, 0, rows));
-    }
-  }
-  return columns.empty() ? make_full({rows, 0}, 0, DType::I64, t.device()) : stack(columns, 1);
+  const Tensor none = integer_as(make_full({rows, rank}, 0, DType::I64, t.device()), fill_value);
+  if (rank == 0 || n == 0 || rows == 0) return none;
+  // The k-th that is not 0 goes to row k, all that is too much to one row more.
+  const Tensor there = make_cast(make_reshape(t, {n}), DType::Bool);
+  const Tensor count = cumsum(make_cast(there, DType::I64), 0), limit = integer_as(count, rows);
+  const Tensor row = make_select(there, minimum(shift(count, -1), limit), limit);
+  std::vector<Tensor> places;
+  for (int d = 0; d < rank; ++d)
+    places.push_back(make_reshape(make_iota(t.shape(), d, DType::I64, t.device()), {n}));
+  const Tensor room =
+      integer_as(make_full({rows + 1, rank}, 0, DType::I64, t.device()), fill_value);
+  const Tensor all =
+      make_scatter("scatter", room, 0, make_broadcast(row, {n, rank}, {0}), stack(places, 1));
+  return slice_dim(all, 0, 0, rows);
 }
 Tensor argwhere(const Arg& x) {
   LocScope scope(x.loc());

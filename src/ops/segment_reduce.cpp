@@ -32,12 +32,22 @@ Tensor lengths_of(const SegmentReduceOptions& o) {
 
 // Where segments end, and before the first one the place that it begins at: [..., segments + 1].
 Tensor bounds_of(const SegmentReduceOptions& o, const Tensor& lengths) {
-  if (o.offsets.defined()) return make_cast(o.offsets, DType::I64);
   const int last = lengths.ndim() - 1;
   const Tensor ends = cumsum(lengths, Dim(last));
-  Shape first = ends.shape();
-  first[last] = 1;
-  return make_concat({make_full(first, 0, DType::I64, ends.device()), ends}, last);
+  Shape one = ends.shape();
+  one[last] = 1;
+  if (!o.offsets.defined())
+    return make_concat({make_full(one, 0, DType::I64, ends.device()), ends}, last);
+  const Tensor first = slice_dim(make_cast(o.offsets, DType::I64), last, 0, 1);
+  return make_concat({first, add(ends, broadcast_last(first, ends.shape()))}, last);
+}
+
+// Bounds and lengths that are no numbers of n places are an Error when they are read, as indices
+// are: what they name, which is themselves.
+Tensor checked(const Tensor& at, I n) {
+  const Tensor flat = make_reshape(at, {at.numel()});
+  const Tensor places = make_iota({n + 1}, 0, DType::I64, at.device());
+  return make_reshape(make_gather(places, 0, flat), at.shape());
 }
 
 double start_of(SegmentReduction reduce, const std::optional<Real>& initial) {
@@ -90,20 +100,33 @@ Tensor segment_reduce(const Arg& data, const SegmentReduction& reduce,
                axis, lengths.aval().str());
   Shape shape = given.shape();
   shape[axis] = lengths.size(-1);
+  const I n = given.shape()[axis];
+  const Tensor held = o.unsafe ? lengths : checked(lengths, n);
+  Tensor bounds = bounds_of(o, held);
+  if (!o.unsafe) bounds = checked(bounds, n);
   return rounded_once(given, [&](const Tensor& t) {
-    // With unsafe what no segment has goes to one more at either side, else to none: an Error.
-    Shape room = shape;
-    room[axis] += o.unsafe ? 2 : 0;
-    const Tensor base = make_full(room, start_of(reduce, o.initial), t.dtype(), t.device());
-    if (t.numel() == 0 || shape.numel() == 0)
-      return make_full(shape, start_of(reduce, o.initial), t.dtype(), t.device());
-    constexpr const char* kOps[] = {"scatter_add", "scatter_add", "scatter_max", "scatter_min",
-                                    "scatter_mul"};
-    const Tensor segment = segments(bounds_of(o, lengths), t.shape(), axis, t.device());
-    const Tensor all = make_scatter(kOps[static_cast<int>(reduce.kind())], base, axis,
-                                    o.unsafe ? segment : shift(segment, -1), t);
-    const Tensor out = o.unsafe ? slice_dim(all, axis, 1, shape[axis] + 1) : all;
-    return reduce == SegmentReduction::Mean ? mean_of(out, lengths, o.initial.has_value()) : out;
+    const auto room = [&](I extra) {
+      Shape wide = shape;
+      wide[axis] += extra;
+      return make_full(wide, start_of(reduce, o.initial), t.dtype(), t.device());
+    };
+    if (shape.numel() == 0) return room(0);
+    Tensor out;
+    if (t.numel() == 0) {
+      // All segments are empty, which the lengths have to say too.
+      const Tensor number = make_broadcast(held, shape, range(axis + 1));
+      out = make_select(compare("ge", number, 0), room(0),
+                        full_as(room(0), std::numeric_limits<double>::quiet_NaN()));
+    } else {
+      // With unsafe what no segment has goes to one more at either side, else to none: an Error.
+      constexpr const char* kOps[] = {"scatter_add", "scatter_add", "scatter_max", "scatter_min",
+                                      "scatter_mul"};
+      const Tensor segment = segments(bounds, t.shape(), axis, t.device());
+      const Tensor all = make_scatter(kOps[static_cast<int>(reduce.kind())], room(o.unsafe ? 2 : 0),
+                                      axis, o.unsafe ? segment : shift(segment, -1), t);
+      out = o.unsafe ? slice_dim(all, axis, 1, shape[axis] + 1) : all;
+    }
+    return reduce == SegmentReduction::Mean ? mean_of(out, held, o.initial.has_value()) : out;
   });
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "core/dtype_limits.h"
 #include "ops/define.h"
 #include "ops/operand.h"
 
@@ -106,24 +106,6 @@ Expr unrolled(LowerCtx& c, F&& step) {
     value = step(value, offset, x, e.inside);
   });
   return value;
-}
-
-double lowest(DType d) {
-  switch (d) {
-    case DType::Bool:
-    case DType::U8:
-      return 0;
-    case DType::I8:
-      return -128;
-    case DType::I16:
-      return -32768;
-    case DType::I32:
-      return -2147483648.0;
-    case DType::I64:
-      return -9223372036854775808.0;
-    default:
-      return -std::numeric_limits<double>::infinity();
-  }
 }
 
 // Windows that lie apart or side by side: every element of a window gets its cotangent, the others

@@ -5,8 +5,8 @@
 //   %1: f32[3,4] = dot_general(%x, %y) {…}       |  %0: f32[3,4] = constant {value=0.0}
 //   return %1                                    |  return %0
 #include <algorithm>
-#include <limits>
 
+#include "core/dtype_limits.h"
 #include "ir/rebuild.h"
 #include "passes/pipeline.h"
 #include "passes/rules.h"
@@ -17,44 +17,6 @@ namespace {
 using ir::NodeImpl;
 
 bool is_empty(const NodeImpl* n) { return n->aval.numel() == 0; }
-
-// What reductions start from.
-double least(DType dtype) {
-  switch (dtype) {
-    case DType::Bool:
-    case DType::U8:
-      return 0;
-    case DType::I8:
-      return std::numeric_limits<std::int8_t>::min();
-    case DType::I16:
-      return std::numeric_limits<std::int16_t>::min();
-    case DType::I32:
-      return std::numeric_limits<std::int32_t>::min();
-    case DType::I64:
-      return static_cast<double>(std::numeric_limits<std::int64_t>::min());
-    default:
-      return -std::numeric_limits<double>::infinity();
-  }
-}
-
-double greatest(DType dtype) {
-  switch (dtype) {
-    case DType::Bool:
-      return 1;
-    case DType::U8:
-      return std::numeric_limits<std::uint8_t>::max();
-    case DType::I8:
-      return std::numeric_limits<std::int8_t>::max();
-    case DType::I16:
-      return std::numeric_limits<std::int16_t>::max();
-    case DType::I32:
-      return std::numeric_limits<std::int32_t>::max();
-    case DType::I64:
-      return static_cast<double>(std::numeric_limits<std::int64_t>::max());
-    default:
-      return std::numeric_limits<double>::infinity();
-  }
-}
 
 // concat leaves out pieces without elements.
 Tensor without_empty_pieces(const NodeImpl& n) {
@@ -72,8 +34,8 @@ Tensor of_nothing(const NodeImpl& n) {
   if (is(n, "pad")) return constant(n.attrs.real("value"), n.aval);
   if (is(n, "reduce_prod")) return constant(1, n.aval);
   if (is(n, "reduce_max") || is(n, "reduce_window_max"))
-    return constant(least(n.aval.dtype), n.aval);
-  if (is(n, "reduce_min")) return constant(greatest(n.aval.dtype), n.aval);
+    return constant(lowest(n.aval.dtype), n.aval);
+  if (is(n, "reduce_min")) return constant(highest(n.aval.dtype), n.aval);
   if (is(n, "window_argmax")) return constant(-1, n.aval);
   const bool sum = is(n, "reduce_sum") || is(n, "dot_general") || is(n, "conv_general") ||
                    is(n, "reduce_window_sum") || is(n, "unpool");

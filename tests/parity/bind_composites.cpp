@@ -68,9 +68,10 @@ void bind_norms(Table& t) {
         group_norm(x, groups, c.maybe_tensor(1, "weight"), c.maybe_tensor(2, "bias"), eps), mean,
         rsqrt(var + eps)};
   };
-  // A tensor's size never changes: x = x.reshape(...), for as many elements.
-  t["resize_"] = [](const Call& c) { return one(reshape(c.operand(0), c.sizes(1, "size"))); };
-  t["resize_as_"] = [](const Call& c) { return one(reshape_as(c.operand(0), c.tensor(1))); };
+  for (const char* name : {"resize_", "resize_as_"})
+    t[name] = [](const Call&) -> std::vector<Tensor> {
+      throw Unsupported("a tensor's size never changes: x = x.reshape(...)");
+    };
   // In place: of the variable's dtype and shape.
   t["zero_"] = [](const Call& c) {
     Tensor x = c.tensor(0);

@@ -15,6 +15,12 @@ double number(const Json& value) {
   return value.get<double>();
 }
 
+/// All of its bits, which double may not hold.
+std::int64_t whole(const Json& value) {
+  return value.is_number_integer() ? value.get<std::int64_t>()
+                                   : static_cast<std::int64_t>(number(value));
+}
+
 DType torch_dtype(const std::string& name) {
   static const std::map<std::string, DType> names = {
       {"torch.bool", DType::Bool},   {"torch.uint8", DType::U8},      {"torch.int8", DType::I8},
@@ -136,7 +142,7 @@ Arg Call::operand(int position, const std::string& name) const {
 std::int64_t Call::integer(int position, const std::string& name) const {
   const Json& value = json(position, name);
   if (is_tensor_json(value)) return by_key(value["t"]).item<std::int64_t>();
-  return static_cast<std::int64_t>(number(value));
+  return whole(value);
 }
 std::int64_t Call::integer(int position, const std::string& name, std::int64_t otherwise) const {
   return has(position, name) ? integer(position, name) : otherwise;
@@ -164,7 +170,7 @@ std::vector<std::int64_t> Call::longs(int position, const std::string& name) con
   std::vector<std::int64_t> result;
   // None stands for "keep the size".
   for (const Json& item : value) {
-    result.push_back(item.is_null() ? -1 : static_cast<std::int64_t>(number(item)));
+    result.push_back(item.is_null() ? -1 : whole(item));
   }
   return result;
 }

@@ -68,6 +68,13 @@ bool scales_by_frequency(const Sample& s) {
   return s.is_old && s.kwargs.value("scale_grad_by_freq", false);
 }
 bool is_full(const Sample& s) { return s.ctor_kwargs.value("full", false); }
+bool has_weights(const Sample& s) {
+  const auto given = [&](const char* name) {
+    const auto it = s.kwargs.find(name);
+    return it != s.kwargs.end() && !it->is_null();
+  };
+  return given("fweights") || given("aweights");
+}
 bool is_of_old(const Sample& s) { return s.is_old; }
 constexpr char kBessel[] = "PyTorch's values are off by up to 1e-6, beside those of mpmath";
 constexpr char kEdges[] = "in f32 what lies at the edge of a bin falls to either side";
@@ -111,7 +118,10 @@ constexpr Caveat kCaveats[] = {
     {.op = "histc", .reason = kEdges, .wide_alone = true},
     {.op = "histogram", .reason = kEdges, .wide_alone = true},
     {.op = "histogramdd", .reason = kEdges, .wide_alone = true},
-    {.op = "cov", .reason = "the gradient of weights cancels in f32", .narrow = 1e-3},
+    {.op = "cov",
+     .reason = "the gradient of weights cancels in f32",
+     .narrow = 1e-3,
+     .when = has_weights},
 };
 const Caveat* caveat_of(const Sample& sample) {
   for (const Caveat& c : kCaveats) {

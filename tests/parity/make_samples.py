@@ -330,6 +330,7 @@ def main():
     core.save(args.out / "core_fresh.safetensors")
     functional.save(args.out / "nn_fresh.safetensors")
     modules.save(args.out / "modules.safetensors")
+    torch.set_default_dtype(torch.float64)  # of what optimisers keep, too
     (args.out / "optim.json").write_text(json.dumps(optimizer_runs(args.each)))
     (args.out / "schedulers.json").write_text(json.dumps(scheduler_runs(args.each)))
     print(len(core.entries), "core,", len(functional.entries), "nn.functional,", len(modules.entries), "modules")

@@ -21,13 +21,20 @@ void order_unique(const Call& call, const Tensor& stored, std::vector<Tensor>& v
   if (call.flag(3, "return_counts", false)) values[next] = gather(values[next], 0, at);
 }
 
-// Places [...] of a row's elements are as stored where the elements are equal.
+// Places [...] of a row's elements are as stored where the elements are equal and the row names
+// each place once.
 void name_equals(const Tensor& x, int dim, bool has_dim, const Tensor& stored, Tensor& places) {
   const auto values_at = [&](const Tensor& at) {
     return gather(x, dim, has_dim ? at : unsqueeze(at, dim));
   };
   Tensor same = values_at(stored) == values_at(places);
-  if (!has_dim) same = squeeze(same, dim);
+  if (!has_dim) {
+    same = squeeze(same, dim);
+  } else if (const auto n = places.size(dim); n > 1) {
+    const Tensor in_order = sort(places, dim).values;
+    const Tensor twice = in_order.narrow(dim, 1, n - 1) == in_order.narrow(dim, 0, n - 1);
+    same = logical_and(same, logical_not(any(twice, dim, true)));
+  }
   places = where(same, stored, places);
 }
 

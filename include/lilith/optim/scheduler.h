@@ -41,7 +41,7 @@ Schedule schedule_of(const SWALROptions& o);
 template <class Options>
 class ScheduleOf : public LRScheduler {
  public:
-  ScheduleOf(const Options& options, SourceLocation loc = SourceLocation::current())
+  explicit ScheduleOf(const Options& options, SourceLocation loc = SourceLocation::current())
       : ScheduleOf(options, LocScope(loc, nullptr)) {}
   ScheduleOf(Optimizer& opt, const Options& options, SourceLocation loc = SourceLocation::current())
       : ScheduleOf(options, loc) {
@@ -50,6 +50,18 @@ class ScheduleOf : public LRScheduler {
 
  private:
   ScheduleOf(const Options& options, const LocScope&) : LRScheduler(schedule_of(options)) {}
+};
+
+/// One whose options have defaults: LinearLR() waits for attach, LinearLR(opt) has its optimiser.
+template <class Options>
+class DefaultedSchedule : public ScheduleOf<Options> {
+ public:
+  explicit DefaultedSchedule(const Options& options = {},
+                             SourceLocation loc = SourceLocation::current())
+      : ScheduleOf<Options>(options, loc) {}
+  explicit DefaultedSchedule(Optimizer& opt, const Options& options = {},
+                             SourceLocation loc = SourceLocation::current())
+      : ScheduleOf<Options>(opt, options, loc) {}
 };
 }  // namespace optim
 
@@ -170,15 +182,9 @@ struct LinearLROptions {
   Real end_factor = 1;
   Int total_iters = 5;
 };
-class LinearLR : public optim::ScheduleOf<LinearLROptions> {
+class LinearLR : public optim::DefaultedSchedule<LinearLROptions> {
  public:
-  using ScheduleOf::ScheduleOf;
-  explicit LinearLR(const LinearLROptions& options = {},
-                    SourceLocation loc = SourceLocation::current())
-      : ScheduleOf(options, loc) {}
-  explicit LinearLR(Optimizer& opt, const LinearLROptions& options = {},
-                    SourceLocation loc = SourceLocation::current())
-      : ScheduleOf(opt, options, loc) {}
+  using DefaultedSchedule::DefaultedSchedule;
   template <detail::AnyNumber N>
   LinearLR(Optimizer& opt, N start_factor, Real end_factor = 1, Int total_iters = 5,
            SourceLocation loc = SourceLocation::current())
@@ -201,15 +207,9 @@ struct ConstantLROptions {
   Real factor = 1.0 / 3;
   Int total_iters = 5;
 };
-class ConstantLR : public optim::ScheduleOf<ConstantLROptions> {
+class ConstantLR : public optim::DefaultedSchedule<ConstantLROptions> {
  public:
-  using ScheduleOf::ScheduleOf;
-  explicit ConstantLR(const ConstantLROptions& options = {},
-                      SourceLocation loc = SourceLocation::current())
-      : ScheduleOf(options, loc) {}
-  explicit ConstantLR(Optimizer& opt, const ConstantLROptions& options = {},
-                      SourceLocation loc = SourceLocation::current())
-      : ScheduleOf(opt, options, loc) {}
+  using DefaultedSchedule::DefaultedSchedule;
   template <detail::AnyNumber N>
   ConstantLR(Optimizer& opt, N factor, Int total_iters = 5,
              SourceLocation loc = SourceLocation::current())
@@ -227,15 +227,9 @@ struct PolynomialLROptions {
   Int total_iters = 5;
   Real power = 1;
 };
-class PolynomialLR : public optim::ScheduleOf<PolynomialLROptions> {
+class PolynomialLR : public optim::DefaultedSchedule<PolynomialLROptions> {
  public:
-  using ScheduleOf::ScheduleOf;
-  explicit PolynomialLR(const PolynomialLROptions& options = {},
-                        SourceLocation loc = SourceLocation::current())
-      : ScheduleOf(options, loc) {}
-  explicit PolynomialLR(Optimizer& opt, const PolynomialLROptions& options = {},
-                        SourceLocation loc = SourceLocation::current())
-      : ScheduleOf(opt, options, loc) {}
+  using DefaultedSchedule::DefaultedSchedule;
   template <detail::AnyNumber N>
   PolynomialLR(Optimizer& opt, N total_iters, Real power = 1,
                SourceLocation loc = SourceLocation::current())
@@ -253,8 +247,8 @@ class PolynomialLR : public optim::ScheduleOf<PolynomialLROptions> {
 class LambdaLR : public LRScheduler {
  public:
   using Factor = std::function<double(std::int64_t)>;
-  LambdaLR(Factor factor);
-  LambdaLR(std::vector<Factor> factors);
+  explicit LambdaLR(Factor factor);
+  explicit LambdaLR(std::vector<Factor> factors);
   LambdaLR(Optimizer& opt, Factor factor) : LambdaLR(std::move(factor)) { attach(opt); }
   LambdaLR(Optimizer& opt, std::vector<Factor> factors) : LambdaLR(std::move(factors)) {
     attach(opt);
@@ -265,8 +259,8 @@ class LambdaLR : public LRScheduler {
 class MultiplicativeLR : public LRScheduler {
  public:
   using Factor = std::function<double(std::int64_t)>;
-  MultiplicativeLR(Factor factor);
-  MultiplicativeLR(std::vector<Factor> factors);
+  explicit MultiplicativeLR(Factor factor);
+  explicit MultiplicativeLR(std::vector<Factor> factors);
   MultiplicativeLR(Optimizer& opt, Factor factor) : MultiplicativeLR(std::move(factor)) {
     attach(opt);
   }
@@ -413,8 +407,8 @@ class SequentialLR : public LRScheduler {
 /// form is of schedules that have their optimiser, or waits for attach.
 class ChainedScheduler : public LRScheduler {
  public:
-  ChainedScheduler(const std::vector<LRScheduler>& schedules,
-                   SourceLocation loc = SourceLocation::current());
+  explicit ChainedScheduler(const std::vector<LRScheduler>& schedules,
+                            SourceLocation loc = SourceLocation::current());
   ChainedScheduler(Optimizer& opt, const std::vector<LRScheduler>& schedules,
                    SourceLocation loc = SourceLocation::current())
       : ChainedScheduler(schedules, loc) {

@@ -16,25 +16,54 @@ namespace {
 
 using Cts = std::vector<Tensor>;
 
-template <class F>
-struct Named {
+// The slope is of x and the value at x.
+struct Unary {
   const char* name;
-  F function;
+  double (*function)(double);
+  Tensor (*slope)(const Tensor& x, const Tensor& y) = nullptr;
 };
 
-constexpr Named<double (*)(double)> kUnary[] = {
+Tensor less_over_x(const Tensor& value, const Tensor& y, const Tensor& x) {
+  return sub(value, div(y, x));
+}
+Tensor slope_of_j1(const Tensor& x, const Tensor&) {
+  const Tensor zero = compare("eq", x, 0), at = make_select(zero, full_as(x, 1), x);
+  const Tensor slope = less_over_x(special::bessel_j0(at), special::bessel_j1(at), at);
+  return make_select(zero, full_as(x, 0.5), slope);
+}
+
+// Slopes of the Bessel functions: NIST DLMF 10.6.2, 10.6.3 and 10.29.2, 10.29.3.
+constexpr Unary kUnary[] = {
     {"airy_ai", series::airy_ai},
-    {"bessel_j0", [](double x) { return ::j0(x); }},
-    {"bessel_j1", [](double x) { return ::j1(x); }},
-    {"bessel_y0", [](double x) { return ::y0(x); }},
-    {"bessel_y1", [](double x) { return ::y1(x); }},
-    {"modified_bessel_k0", series::modified_bessel_k0},
-    {"modified_bessel_k1", series::modified_bessel_k1},
-    {"scaled_modified_bessel_k0", series::scaled_modified_bessel_k0},
-    {"scaled_modified_bessel_k1", series::scaled_modified_bessel_k1},
+    {"bessel_j0", [](double x) { return ::j0(x); },
+     [](const Tensor& x, const Tensor&) { return neg(special::bessel_j1(x)); }},
+    {"bessel_j1", [](double x) { return ::j1(x); }, slope_of_j1},
+    {"bessel_y0", [](double x) { return ::y0(x); },
+     [](const Tensor& x, const Tensor&) { return neg(special::bessel_y1(x)); }},
+    {"bessel_y1", [](double x) { return ::y1(x); },
+     [](const Tensor& x, const Tensor& y) { return less_over_x(special::bessel_y0(x), y, x); }},
+    {"modified_bessel_k0", series::modified_bessel_k0,
+     [](const Tensor& x, const Tensor&) { return neg(special::modified_bessel_k1(x)); }},
+    {"modified_bessel_k1", series::modified_bessel_k1,
+     [](const Tensor& x, const Tensor& y) {
+       return less_over_x(neg(special::modified_bessel_k0(x)), y, x);
+     }},
+    {"scaled_modified_bessel_k0", series::scaled_modified_bessel_k0,
+     [](const Tensor& x, const Tensor& y) {
+       return sub(y, special::scaled_modified_bessel_k1(x));
+     }},
+    {"scaled_modified_bessel_k1", series::scaled_modified_bessel_k1,
+     [](const Tensor& x, const Tensor& y) {
+       return less_over_x(sub(y, special::scaled_modified_bessel_k0(x)), y, x);
+     }},
 };
 
-constexpr Named<double (*)(double, double)> kBinary[] = {
+struct Binary {
+  const char* name;
+  double (*function)(double, double);
+};
+
+constexpr Binary kBinary[] = {
     {"chebyshev_polynomial_t", series::chebyshev_t},
     {"chebyshev_polynomial_u", series::chebyshev_u},
     {"chebyshev_polynomial_v", series::chebyshev_v},
@@ -48,11 +77,11 @@ constexpr Named<double (*)(double, double)> kBinary[] = {
     {"zeta", series::zeta},
 };
 
-template <class F, std::size_t N>
-F find(const Named<F> (&table)[N], const Attrs& attrs, std::string_view op) {
+template <class Row, std::size_t N>
+const Row& find(const Row (&table)[N], const Attrs& attrs, std::string_view op) {
   const std::string& name = attrs.text("function");
-  for (const Named<F>& f : table)
-    if (name == f.name) return f.function;
+  for (const Row& row : table)
+    if (name == row.name) return row;
   fail("{}: there is no function '{}'", op, name);
 }
 
@@ -64,49 +93,25 @@ void check_operands(const InferCtx& c) {
                  describe(c));
 }
 
-// d/dx of the Bessel functions; NIST DLMF 10.6.2, 10.6.3 and 10.29.2, 10.29.3.
-Tensor unary_slope(const std::string& name, const Tensor& x) {
-  if (name == "bessel_j0") return neg(special::bessel_j1(x));
-  if (name == "bessel_y0") return neg(special::bessel_y1(x));
-  if (name == "modified_bessel_k0") return neg(special::modified_bessel_k1(x));
-  const auto less_over_x = [&](const Tensor& value, const Tensor& y) {
-    return sub(value, div(y, x));
-  };
-  if (name == "bessel_j1") {
-    const Tensor zero = compare("eq", x, 0), at = make_select(zero, full_as(x, 1), x);
-    const Tensor slope = sub(special::bessel_j0(at), div(special::bessel_j1(at), at));
-    return make_select(zero, full_as(x, 0.5), slope);
-  }
-  if (name == "bessel_y1") return less_over_x(special::bessel_y0(x), special::bessel_y1(x));
-  if (name == "modified_bessel_k1")
-    return less_over_x(neg(special::modified_bessel_k0(x)), special::modified_bessel_k1(x));
-  if (name == "scaled_modified_bessel_k0")
-    return sub(special::scaled_modified_bessel_k0(x), special::scaled_modified_bessel_k1(x));
-  if (name == "scaled_modified_bessel_k1") {
-    const Tensor k1 = special::scaled_modified_bessel_k1(x);
-    return less_over_x(sub(k1, special::scaled_modified_bessel_k0(x)), k1);
-  }
-  fail("{}: it has no gradient, in PyTorch either", name);
-}
-
-const OpDef& unary_op =
-    define(HostFunction{.name = "special_unary",
-                        .results =
-                            [](const InferCtx& c) {
-                              check_operands(c);
-                              find(kUnary, c.attrs, c.op);
-                              return std::vector{c.in[0]};
-                            },
-                        .call = by_dtype([]<class T>(CallCtx& c) {
-                          const auto f = find(kUnary, c.attrs, "special_unary");
-                          const std::int64_t n = c.in_avals[0].numel();
-                          for (std::int64_t k = 0; k < n; ++k)
-                            c.output<T>(0)[k] =
-                                static_cast<T>(f(static_cast<double>(c.input<T>(0)[k])));
-                        }),
-                        .vjp = [](const VjpCtx& c, const Cts& cts) -> Cts {
-                          return {mul(cts[0], unary_slope(c.attrs.text("function"), c.in[0]))};
-                        }});
+const OpDef& unary_op = define(HostFunction{
+    .name = "special_unary",
+    .results =
+        [](const InferCtx& c) {
+          check_operands(c);
+          find(kUnary, c.attrs, c.op);
+          return std::vector{c.in[0]};
+        },
+    .call = by_dtype([]<class T>(CallCtx& c) {
+      const auto f = find(kUnary, c.attrs, "special_unary").function;
+      const std::int64_t n = c.in_avals[0].numel();
+      for (std::int64_t k = 0; k < n; ++k)
+        c.output<T>(0)[k] = static_cast<T>(f(static_cast<double>(c.input<T>(0)[k])));
+    }),
+    .vjp = [](const VjpCtx& c, const Cts& cts) -> Cts {
+      const Unary& f = find(kUnary, c.attrs, "special_unary");
+      LILITH_CHECK(f.slope != nullptr, "{}: it has no gradient, in PyTorch either", f.name);
+      return {mul(cts[0], f.slope(c.in[0], c.out))};
+    }});
 
 // d/dx P(a, x) = x^(a - 1) e^-x / Gamma(a).
 Cts binary_vjp(const VjpCtx& c, const Cts& cts) {
@@ -128,7 +133,7 @@ const OpDef& binary_op =
                               return std::vector{c.in[0]};
                             },
                         .call = by_dtype([]<class T>(CallCtx& c) {
-                          const auto f = find(kBinary, c.attrs, "special_binary");
+                          const auto f = find(kBinary, c.attrs, "special_binary").function;
                           const std::int64_t n = c.in_avals[0].numel();
                           for (std::int64_t k = 0; k < n; ++k)
                             c.output<T>(0)[k] =
