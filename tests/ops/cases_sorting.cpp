@@ -17,8 +17,9 @@ std::vector<Case> scatter_cases() {
   };
   const auto segments = [](const char* how) {
     return Case{"segment_reduce", {{{6, 2}}}, [how](const Ts& x) {
-                  // Of nothing all are empty.
-                  const Tensor lengths = at(x, tensor({2, 0, 3, 1}) * (x[0].size(0) / 6));
+                  // 2, 0, 3 and 1 of 6: together they are as long as x, whatever size it is given.
+                  const std::int64_t n = x[0].size(0);
+                  const Tensor lengths = at(x, tensor({n / 3, 0L, n / 2, n - n / 3 - n / 2}));
                   return segment_reduce(x[0], how, {.lengths = lengths, .initial = 1.5});
                 }};
   };
