@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   auto align = [](std::vector<float>& v) {
     return reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(v.data()) + 63) / 64 * 64);
   };
-  for (codegen::Isa isa : {codegen::Isa::Avx512, codegen::Isa::Avx2}) {
+  for (codegen::Isa isa : {codegen::Isa::Avx512, codegen::Isa::Avx2, codegen::Isa::Baseline}) {
     if (!codegen::can_run(isa)) continue;
     const codegen::Target info = codegen::target_for(isa);
     const int lanes = info.vector_bytes / 4, steps = 1000000 / lanes;
@@ -103,6 +103,8 @@ int main(int argc, char** argv) {
     std::vector<std::pair<int, int>> tiles = {{6, 64}, {14, 32}, {12, 32}, {8, 48},
                                               {9, 48}, {3, 50},  {8, 32}};
     if (isa == codegen::Isa::Avx2) tiles = {{6, 16}, {4, 24}, {3, 32}, {5, 16}};
+    if (isa == codegen::Isa::Baseline)
+      tiles = {{6, 8}, {5, 8}, {4, 8}, {4, 12}, {3, 12}, {2, 16}, {3, 16}, {12, 4}, {8, 4}};
     for (auto [rows, cols] : tiles) {
       const int m = kM / rows * rows, n = kN / cols * cols;
       Run tile{compile(tile_kernel(rows, cols, m, n, kK)),
@@ -117,11 +119,13 @@ int main(int argc, char** argv) {
         for (int j = 0; j < 20; ++j) panel.once();
       }
       std::printf(
-          "%-7s %2dx%-3d  %6.1f GF/s  %5.1f %% of %6.1f; one tile in L1 %5.1f %%; compiled in %.2f "
+          "%-8s %2dx%-3d  %6.1f GF/s  %5.1f %% of %6.1f; one tile in L1 %5.1f %%; compiled in %.2f "
           "ms, %zu bytes\n",
-          isa == codegen::Isa::Avx512 ? "avx512" : "avx2", rows, cols, tile.gflops(),
-          100 * tile.gflops() / peak.gflops(), peak.gflops(), 100 * panel.gflops() / peak.gflops(),
-          tile.code.compile_ms, tile.code.code_bytes);
+          isa == codegen::Isa::Avx512 ? "avx512"
+          : isa == codegen::Isa::Avx2 ? "avx2"
+                                      : "baseline",
+          rows, cols, tile.gflops(), 100 * tile.gflops() / peak.gflops(), peak.gflops(),
+          100 * panel.gflops() / peak.gflops(), tile.code.compile_ms, tile.code.code_bytes);
     }
   }
 }

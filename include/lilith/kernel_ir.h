@@ -15,10 +15,11 @@
 // Semantics. Integers wrap; shifts by >= the width give 0 (SShr: the sign); x / 0 = 0 and x % 0 = x
 // for integers; INT_MIN / -1 = INT_MIN. Integer Div and Rem truncate (C); FloorDiv and FloorMod
 // floor. Float -> int casts saturate and NaN gives 0; float ops are IEEE, the emitter may contract
-// nothing: Fma is explicit. Min and Max return NaN when either side is NaN. Comparisons give Bool;
-// Bool is 0 or 1. F16 and BF16 exist in memory alone: Load widens to F32, Store narrows (round to
-// nearest even), RoundF16 and RoundBF16 give the F32 or F64 that memory of that dtype would give
-// back. Signless ops read I32/I64 as bits; UMulHi, UShr, ULt treat them as unsigned.
+// nothing: Fma is explicit, and MulAdd leaves it to the target: a * b + c, rounded once where there
+// is an instruction for it, else twice. Min and Max return NaN when either side is NaN. Comparisons
+// give Bool; Bool is 0 or 1. F16 and BF16 exist in memory alone: Load widens to F32, Store narrows
+// (round to nearest even), RoundF16 and RoundBF16 give the F32 or F64 that memory of that dtype
+// would give back. Signless ops read I32/I64 as bits; UMulHi, UShr, ULt treat them as unsigned.
 namespace lilith::kir {
 
 class Pool;
@@ -42,6 +43,7 @@ enum class Op : std::uint8_t {
   Min,
   Max,
   Fma,
+  MulAdd,  // of floats
   // floating
   Sqrt,
   Floor,
@@ -138,7 +140,10 @@ class Pool {
   Expr cast(Expr x, DType dtype);
   Expr bitcast(Expr x, DType dtype);  // same size
   Expr select(Expr cond, Expr a, Expr b);
+  /// a * b + c, rounded once: slow where the target has no instruction for it.
   Expr fma(Expr a, Expr b, Expr c);
+  /// a * b + c as the target does it fastest, rounded once or twice.
+  Expr multiply_add(Expr a, Expr b, Expr c);
   const std::string& var_name(VarId id) const;
   std::int64_t var_extent(VarId id) const;
   int num_vars() const;

@@ -17,7 +17,7 @@ Value Leaves::reg(RegId id, std::span<const std::int64_t>) {
   throw InternalError(fmt::format("kernel IR: register {} has no value", id));
 }
 
-Evaluation::Evaluation(Expr root) {
+Evaluation::Evaluation(Expr root, MulAddRounds rounds) : rounds_(rounds) {
   // Arguments are older than their users, so ids give an order of evaluation.
   std::unordered_map<const ExprNode*, int> slot;
   std::vector<Expr> nodes, todo{root};
@@ -70,7 +70,9 @@ Value Evaluation::run(Leaves& leaves) {
         for (std::size_t k = 0; k < s.args.size(); ++k) {
           args[k] = values_[static_cast<std::size_t>(s.args[k])];
         }
-        values_[n] = apply(s.op, s.dtype, s.operand, args);
+        values_[n] = s.op == Op::MulAdd && rounds_ == MulAddRounds::twice
+                         ? multiply_then_add(s.dtype, args)
+                         : apply(s.op, s.dtype, s.operand, args);
       }
     }
   }

@@ -19,7 +19,7 @@ class Leaves {
 /// An expression laid out for repeated evaluation on the host, one value at a time.
 class Evaluation {
  public:
-  explicit Evaluation(Expr root);
+  explicit Evaluation(Expr root, MulAddRounds rounds = MulAddRounds::once);
   Value run(Leaves& leaves);
 
  private:
@@ -32,6 +32,7 @@ class Evaluation {
   Value load(const Step& s, Leaves& leaves) const;
   Value read(const Step& s, Leaves& leaves) const;
 
+  const MulAddRounds rounds_;
   std::vector<Step> steps_;
   std::vector<Value> values_;
 };

@@ -28,11 +28,11 @@ Expr compare(Op op, Expr a, Expr b) {
 
 const char* op_name(Op op) {
   static constexpr const char* kNames[kNumOps] = {
-      "const", "var",   "load",   "reg",      "add",       "sub",      "mul", "div",  "rem",
-      "fdiv",  "fmod",  "neg",    "abs",      "min",       "max",      "fma", "sqrt", "floor",
-      "ceil",  "trunc", "round",  "roundf16", "roundbf16", "and",      "or",  "xor",  "not",
-      "shl",   "ushr",  "sshr",   "umulhi",   "ctz",       "popcount", "eq",  "ne",   "lt",
-      "le",    "ult",   "select", "cast",     "bitcast"};
+      "const", "var",  "load",  "reg",    "add",      "sub",       "mul",      "div",    "rem",
+      "fdiv",  "fmod", "neg",   "abs",    "min",      "max",       "fma",      "muladd", "sqrt",
+      "floor", "ceil", "trunc", "round",  "roundf16", "roundbf16", "and",      "or",     "xor",
+      "not",   "shl",  "ushr",  "sshr",   "umulhi",   "ctz",       "popcount", "eq",     "ne",
+      "lt",    "le",   "ult",   "select", "cast",     "bitcast"};
   return kNames[static_cast<int>(op)];
 }
 

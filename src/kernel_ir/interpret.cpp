@@ -79,9 +79,11 @@ constexpr std::byte kUndefined{0xCD}, kUndefinedShared{0xFF};  // NaN, -1
 /// Runs a kernel as a team of one thread; statements in order, every loop serial.
 class Interpreter : public Leaves {
  public:
-  Interpreter(const Kernel& k, const std::vector<void*>& params, RunOrder order)
+  Interpreter(const Kernel& k, const std::vector<void*>& params, RunOrder order,
+              MulAddRounds rounds)
       : kernel_(k),
         order_(order),
+        rounds_(rounds),
         vars_(static_cast<std::size_t>(k.pool->num_vars())),
         regs_(k.regs.size()) {
     std::size_t next = 0;
@@ -161,7 +163,7 @@ class Interpreter : public Leaves {
 
   Value eval(Expr x) {
     auto found = compiled_.find(x.node());
-    if (found == compiled_.end()) found = compiled_.emplace(x.node(), Evaluation(x)).first;
+    if (found == compiled_.end()) found = compiled_.emplace(x.node(), Evaluation(x, rounds_)).first;
     return found->second.run(*this);
   }
   bool holds(Expr mask) { return !mask || eval(mask).i != 0; }
@@ -278,7 +280,9 @@ class Interpreter : public Leaves {
     Value& r = sum(s);
     if (s.a) {
       const Value args[3] = {a, v, r};
-      r = apply(Op::Fma, dtype, dtype, args);
+      r = is_floating(dtype) && rounds_ == MulAddRounds::twice
+              ? multiply_then_add(dtype, args)
+              : apply(Op::MulAdd, dtype, dtype, args);
     } else {
       const Value args[3] = {r, v, {}};
       r = apply(operation_of(s.combine), dtype, dtype, args);
@@ -320,6 +324,7 @@ class Interpreter : public Leaves {
 
   const Kernel& kernel_;
   const RunOrder order_;
+  const MulAddRounds rounds_;
   std::vector<std::byte*> memory_;
   std::deque<std::vector<std::byte>> scratch_;
   std::vector<std::int64_t> vars_;
@@ -332,8 +337,9 @@ class Interpreter : public Leaves {
 
 }  // namespace
 
-void interpret(const Kernel& k, const std::vector<void*>& params, RunOrder order) {
-  Interpreter(k, params, order).run();
+void interpret(const Kernel& k, const std::vector<void*>& params, RunOrder order,
+               MulAddRounds rounds) {
+  Interpreter(k, params, order, rounds).run();
 }
 
 }  // namespace lilith::kir

@@ -14,11 +14,11 @@ Expr chebyshev(Expr t, std::initializer_list<double> c) {
   const Expr two_t = t + t;
   Expr b1 = t.like(0), b2 = b1;
   for (auto x = std::rbegin(c); x != std::prev(std::rend(c)); ++x) {
-    const Expr b = pool.fma(two_t, b1, t.like(*x) - b2);
+    const Expr b = pool.multiply_add(two_t, b1, t.like(*x) - b2);
     b2 = b1;
     b1 = b;
   }
-  return pool.fma(t, b1, t.like(*c.begin()) - b2);
+  return pool.multiply_add(t, b1, t.like(*c.begin()) - b2);
 }
 
 Expr in_f64(Expr x, Expr (*f)(Expr)) {

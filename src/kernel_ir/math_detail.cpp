@@ -8,7 +8,7 @@ namespace lilith::kir::detail {
 Expr polynomial(Expr x, std::initializer_list<double> c) {
   const double* p = c.end();
   Expr y = x.like(*--p);
-  while (p != c.begin()) y = x.pool().fma(y, x, x.like(*--p));
+  while (p != c.begin()) y = x.pool().multiply_add(y, x, x.like(*--p));
   return y;
 }
 
@@ -62,11 +62,11 @@ ExpParts exp_parts(Expr x) {
   Pool& pool = x.pool();
   const bool single = is_f32(x);
   const Expr magic = x.like(rounding_magic(single));
-  const Expr t = pool.fma(x, x.like(0.72134752044448170), magic);  // 1 / (2 ln 2)
+  const Expr t = pool.multiply_add(x, x.like(0.72134752044448170), magic);  // 1 / (2 ln 2)
   const Expr n = t - magic;
   // 2 ln 2 in two parts; the first has so few bits that n times it is exact.
-  Expr r = pool.fma(n, pick(x, -0x1.62e4p+0, -0x1.62e42fefa38p+0), x);
-  r = pool.fma(n, pick(x, -0x1.7f7d1cp-19, -0x1.ef35793c7673p-44), r);
+  Expr r = pool.multiply_add(n, pick(x, -0x1.62e4p+0, -0x1.62e42fefa38p+0), x);
+  r = pool.multiply_add(n, pick(x, -0x1.7f7d1cp-19, -0x1.ef35793c7673p-44), r);
   const Expr q =
       single
           ? polynomial(r, {0.5, 0.16666673123836517, 0.041666686534881592, 0.0083325905725359917,
@@ -76,15 +76,15 @@ ExpParts exp_parts(Expr x) {
                            2.4801590355882793e-5, 2.7557312282348339e-6, 2.7556248718555007e-7,
                            2.5053077530577647e-8, 2.1055931846737806e-9, 1.6060911234506564e-10});
   const Expr scale = from_bits(shift_left(to_bits(t), single ? 23 : 52), x->dtype);
-  return {scale, pool.fma(r * r, q, r)};
+  return {scale, pool.multiply_add(r * r, q, r)};
 }
 
 Expr exp2_parts(Expr hi, Expr lo) {
   Pool& pool = hi.pool();
   const bool single = is_f32(hi);
   const Expr magic = hi.like(rounding_magic(single));
-  const Expr t = pool.fma(hi, hi.like(0.5), magic);
-  Expr r = pool.fma(t - magic, hi.like(-2), hi);
+  const Expr t = pool.multiply_add(hi, hi.like(0.5), magic);
+  Expr r = pool.multiply_add(t - magic, hi.like(-2), hi);
   if (lo) r = r + lo;
   const Expr q =
       single ? polynomial(r, {0.69314724206924438, 0.24022674560546875, 0.055503562092781067,
@@ -96,7 +96,7 @@ Expr exp2_parts(Expr hi, Expr lo) {
                               7.0549075120281727e-9, 4.4453696198495993e-10, 2.5681153664364645e-11,
                               1.3806848453892822e-12, 6.7286885791101632e-14});
   const Expr scale = from_bits(shift_left(to_bits(t), single ? 23 : 52), hi->dtype);
-  return pool.fma(r, q, r.like(1)) * scale * scale;
+  return pool.multiply_add(r, q, r.like(1)) * scale * scale;
 }
 
 Mantissa split_exponent(Expr x) {

@@ -11,7 +11,7 @@ inline bool is_f32(Expr x) { return x->dtype == DType::F32; }
 /// A number of x's dtype; `single` replaces `wide` for F32.
 inline Expr pick(Expr x, double single, double wide) { return x.like(is_f32(x) ? single : wide); }
 
-/// c[0] + c[1] x + c[2] x^2 + …, by Horner's rule with Fma.
+/// c[0] + c[1] x + c[2] x^2 + …, by Horner's rule with MulAdd.
 Expr polynomial(Expr x, std::initializer_list<double> c);
 
 /// The integer dtype of x's width, and x's bits in it.

@@ -25,7 +25,7 @@ Expr detail::expm1_core(Expr x) {
   const std::int64_t twice_bias = is_f32(x) ? 0x7f000000 : 0x7fe0000000000000;
   const Expr inverse =
       from_bits(x.pool().integer(twice_bias, bits_dtype(x)) - to_bits(p.scale), x->dtype);
-  return p.scale * x.pool().fma(p.scale, p.tail, p.scale - inverse);
+  return p.scale * x.pool().multiply_add(p.scale, p.tail, p.scale - inverse);
 }
 
 Expr expm1(Expr x) {
@@ -84,17 +84,17 @@ Expr log_parts(Expr f, Expr e, const Base& base) {
   Expr low;
   if (single) {
     low = f * f * polynomial(f, base.tail);
-    if (scale[1] != 0) low = pool.fma(f, f.like(scale[1]), low);
+    if (scale[1] != 0) low = pool.multiply_add(f, f.like(scale[1]), low);
   } else {
     // log(1+f) = f - s*(f - 2s... ) written so that f carries the leading digits.
     const Expr s = f / (f + 2), s2 = s * s;
     const Expr rest = s * (s2 * atanh_tail(s2) - f);  // log(1+f) - f, from 2s = f - s f
-    low = scale[0] == 1 ? rest : pool.fma(rest, f.like(scale[0]), f * scale[1]);
+    low = scale[0] == 1 ? rest : pool.multiply_add(rest, f.like(scale[0]), f * scale[1]);
   }
-  if (two[1] != 0) low = pool.fma(e, e.like(two[1]), low);
+  if (two[1] != 0) low = pool.multiply_add(e, e.like(two[1]), low);
   // The large part last: e * two is exact, f * scale is inside the Fma.
   const Expr near = scale[0] == 1 ? f + low : pool.fma(f, f.like(scale[0]), low);
-  return pool.fma(e, e.like(two[0]), near);
+  return pool.multiply_add(e, e.like(two[0]), near);
 }
 
 /// The values of a logarithm at 0, at negative numbers, at infinity and at NaN.
@@ -120,14 +120,14 @@ Expr log1p(Expr x) {
   Pool& pool = x.pool();
   const bool single = is_f32(x);
   const int mantissa_bits = single ? 23 : 52;
-  // u = 1 + x gives the exponent alone; the mantissa f = (1 + x) / 2^e - 1 is formed from x in one
-  // Fma. All by 1/4, so that 2^-e is normal for the largest x.
+  // u = 1 + x gives the exponent alone; the mantissa f = (1 + x) / 2^e - 1 is formed from x by
+  // an exact product. All by 1/4, so that 2^-e is normal for the largest x.
   const Expr u = x + 1;
   const Expr half_root = pool.integer(single ? 0x3f3504f3 : 0x3fe6a09e667f3bcd, bits_dtype(x));
   const Expr e_bits = shift_right(to_bits(u) - half_root, mantissa_bits);
   const Expr four = pool.integer(single ? 0x40800000 : 0x4010000000000000, bits_dtype(x));
   const Expr scale = from_bits(four - shift_left(e_bits, mantissa_bits), x->dtype);  // 4 / 2^e
-  const Expr f = pool.fma(x * 0.25, scale, scale * 0.25 - 1);
+  const Expr f = pool.multiply_add(x * 0.25, scale, scale * 0.25 - 1);
   const Expr y = log_special(u, log_parts(f, pool.cast(e_bits, x->dtype), kNatural));
   return pool.select(lt(abs(x), pick(x, 0x1p-25, 0x1p-54)), x, y);
 }
@@ -157,15 +157,15 @@ TwoPart log2_parts(Expr x) {
   // error.
   const Expr k = pick(x, 0x1.715476p+1, 0x1.71547652b82fep+1);
   const Expr k_low = pick(x, 0x1.4ae0cp-25, 0x1.777d0ffda0d24p-55);
-  const Expr a0 = s * k, a0_low = pool.fma(s, k, -a0) + pool.fma(s_low, k, s * k_low);
+  const Expr a0 = s * k, a0_low = pool.fma(s, k, -a0) + pool.multiply_add(s_low, k, s * k_low);
   const Expr s2 = s * s, s2_low = pool.fma(s, s, -s2) + s * s_low * 2;
   const Expr c = pick(x, 0x1.ec709c0000000p-1, 0x1.ec709dc3a03fdp-1);
   const Expr c_low = pick(x, -0x1.4682f00000000p-28, 0x1.d27f05548af0cp-55);
   const Expr more = s2 * s2 * log2_series(s2);
   const Expr cubic = s2 * c, u = cubic + more;
   const Expr u_low =
-      (cubic - u) + more + (pool.fma(s2, c, -cubic) + pool.fma(s2_low, c, s2 * c_low));
-  const Expr b = s * u, b_low = pool.fma(s, u, -b) + pool.fma(s, u_low, s_low * u);
+      (cubic - u) + more + (pool.fma(s2, c, -cubic) + pool.multiply_add(s2_low, c, s2 * c_low));
+  const Expr b = s * u, b_low = pool.fma(s, u, -b) + pool.multiply_add(s, u_low, s_low * u);
   const Expr a = a0 + b, a_low = (a0 - a) + b + (a0_low + b_low);
   const Expr high = p.e + a, low = (p.e - high) + a + a_low;
   const Expr sum = high + low;

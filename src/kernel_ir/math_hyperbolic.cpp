@@ -31,7 +31,7 @@ Expr sinh(Expr x) {
                 : polynomial(z, {0.16666666666666666, 0.0083333333333333332, 0.00019841269841269586,
                                  2.7557319224122917e-6, 2.505210834493234e-8, 1.605905080590672e-10,
                                  7.6464692133580316e-13, 2.8486015826461068e-15});
-  const Expr near = with_sign(pool.fma(a * z, p, a), x);
+  const Expr near = with_sign(pool.multiply_add(a * z, p, a), x);
   return pool.select(lt(a, x.like(1)), near, far);
 }
 

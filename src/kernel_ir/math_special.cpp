@@ -15,7 +15,7 @@ Expr erfc_positive(Expr x) {
   const Expr a = at_most(x, single ? 10.2 : 28);
   const double k = single ? 2 : 3;
   const Expr inverse = 1.0 / (a + k);
-  const Expr t = pool.fma(inverse, x.like(-2 * k), x.like(1));
+  const Expr t = pool.multiply_add(inverse, x.like(-2 * k), x.like(1));
   const Expr h =
       single
           ? polynomial(t, {1.0215827226638794, -0.68716096878051758, 0.27947095036506653,
@@ -33,7 +33,7 @@ Expr erfc_positive(Expr x) {
   const Expr high = a * a, low = pool.fma(a, a, -high);
   const ExpParts e = exp_parts(-high);
   const Expr growth = e.tail + 1;
-  return pool.fma(-low, growth, growth) * (h * inverse) * e.scale * e.scale;
+  return pool.multiply_add(-low, growth, growth) * (h * inverse) * e.scale * e.scale;
 }
 
 /// erf(x) for |x| <= 1.
@@ -49,7 +49,7 @@ Expr erf_near(Expr x) {
                            0.00012055331036837806, -1.4925593505542898e-5, 1.6460972797426376e-6,
                            -1.6350025034382656e-7, 1.4657878695925026e-8, -1.1365661955774253e-9,
                            5.9452556297982601e-11});
-  return x.pool().fma(x, p, x);
+  return x.pool().multiply_add(x, p, x);
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ Expr erfinv(Expr x) {
     const Expr residual =
         pool.select(lt(a, x.like(0.5)), erf_near(y) - a, (one - a) - erfc_positive(y));
     const Expr step = residual * exp(y * y) * 0.88622692545275801;  // sqrt(pi) / 2
-    y = y - step / pool.fma(y, step, one);
+    y = y - step / pool.multiply_add(y, step, one);
   }
   y = pool.select(eq(a, one), infinity(x), y);
   return with_sign(pool.select(lt(one, a), nan(x), y), x);
@@ -132,7 +132,7 @@ Expr stirling(Expr z) {
   const Expr series = polynomial(v * v, {1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188,
                                          -691.0 / 360360, 1.0 / 156, -3617.0 / 122400});
   // (z - 1/2)(log z - 1) - 1/2 + log(2 pi)/2, which cannot make inf - inf.
-  return z.pool().fma(z - 0.5, log(z) - 1, v * series + 0.41893853320467274);
+  return z.pool().multiply_add(z - 0.5, log(z) - 1, v * series + 0.41893853320467274);
 }
 
 /// sin(pi r) / r for |r| <= 1/2, of r^2.
@@ -171,14 +171,14 @@ Expr digamma_wide(Expr x) {
   // The sum of 1/(a + k), k < kShift, as one fraction.
   Expr num = x.like(1), den = a;
   for (int k = 1; k < kShift; ++k) {
-    num = pool.fma(num, a + k, den);
+    num = pool.multiply_add(num, a + k, den);
     den = den * (a + k);
   }
   const Expr down = pool.select(small, num / den, x.like(0));
   const Expr z = pool.select(small, a + kShift, a), v = 1.0 / z, v2 = v * v;
   const Expr series = polynomial(v2, {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132,
                                       -691.0 / 32760, 1.0 / 12, -3617.0 / 8160});
-  const Expr positive = log(z) - pool.fma(v2, series, v * 0.5) - down;
+  const Expr positive = log(z) - pool.multiply_add(v2, series, v * 0.5) - down;
   // digamma(x) = digamma(1 - x) - pi / tan(pi x).
   const Expr r = x - round_even(x), half = 0.5 - abs(r);
   const Expr sine = r * sin_pi_ratio(r * r), cosine = half * sin_pi_ratio(half * half);

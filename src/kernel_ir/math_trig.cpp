@@ -21,8 +21,8 @@ Expr fraction(Expr x) { return x - round_even(x); }
 Reduced quarters(Expr high, Expr low) {
   Pool& pool = high.pool();
   const Expr magic = high.like(0x1.8p52);
-  const Expr t = pool.fma(high, high.like(4), magic);
-  const Expr rest = pool.fma(t - magic, high.like(-0.25), high);
+  const Expr t = pool.multiply_add(high, high.like(4), magic);
+  const Expr rest = pool.multiply_add(t - magic, high.like(-0.25), high);
   return {((low ? rest + low : rest)) * 0x1.921fb54442d18p+2, to_bits(t)};
 }
 
@@ -108,7 +108,7 @@ Expr sin_polynomial(Expr r) {
           ? polynomial(z, {-0.16666655242443085, 0.0083321845158934593, -0.00019517206237651408})
           : polynomial(z, {-0.1666666666666663, 0.0083333333333218684, -0.00019841269829352841,
                            2.7557313528113262e-6, -2.5050731612389257e-8, 1.5895213670761581e-10});
-  return r.pool().fma(r * z, p, r);
+  return r.pool().multiply_add(r * z, p, r);
 }
 
 Expr cos_polynomial(Expr r) {
@@ -118,7 +118,7 @@ Expr cos_polynomial(Expr r) {
           ? polynomial(z, {0.041666645556688309, -0.0013887301320210099, 2.4430670237052254e-5})
           : polynomial(z, {0.041666666666666595, -0.0013888888888873387, 2.480158728900169e-5,
                            -2.7557314208077215e-7, 2.0875702981910409e-9, -1.135856438078006e-11});
-  return r.pool().fma(z, r.pool().fma(z, p, r.like(-0.5)), r.like(1));
+  return r.pool().multiply_add(z, r.pool().multiply_add(z, p, r.like(-0.5)), r.like(1));
 }
 
 /// Bool: bit `bit` of the quadrant.
@@ -175,7 +175,7 @@ ArcSine arc_sine(Expr x) {
                                  0.030381959396184894, 0.022371751923487688, 0.017359795826629044,
                                  0.013884348825099061, 0.012174952421627095, 0.0065034773542543816,
                                  0.01959445798990871, -0.016326875832004248, 0.031981814796585781});
-  return {a, far, pool.fma(s * z, p, s)};
+  return {a, far, pool.multiply_add(s * z, p, s)};
 }
 
 /// k * pi/2 - y, with pi/2 in two parts.
@@ -217,7 +217,7 @@ Expr arc_tangent(Expr t) {
                            -0.025826839824732464, 0.016978081565389113, -0.0091845953144338646,
                            0.0038559954310451528, -0.0011640796862356999, 0.00022302426028454546,
                            -2.0258753210364561e-5});
-  return t.pool().fma(t * z, p, t);
+  return t.pool().multiply_add(t * z, p, t);
 }
 
 }  // namespace

@@ -181,8 +181,10 @@ Expr Pool::make(Op op, DType dtype, std::vector<Expr> args) {
   if (all_const(args)) {
     Value v[3];
     for (std::size_t k = 0; k < args.size() && k < 3; ++k) v[k] = {args[k]->i, args[k]->f};
-    const Value r = apply(op, dtype, operand, v);
-    return is_floating(dtype) ? constant(dtype, r.f) : integer(r.i, dtype);
+    if (op != Op::MulAdd || is_exact_product(dtype, v)) {
+      const Value r = apply(op, dtype, operand, v);
+      return is_floating(dtype) ? constant(dtype, r.f) : integer(r.i, dtype);
+    }
   }
   // Constants go right; otherwise the older node goes left.
   if (is_commutative(op)) {
@@ -218,6 +220,9 @@ Expr Pool::bitcast(Expr x, DType dtype) {
 
 Expr Pool::select(Expr cond, Expr a, Expr b) { return make(Op::Select, a->dtype, {cond, a, b}); }
 Expr Pool::fma(Expr a, Expr b, Expr c) { return make(Op::Fma, a->dtype, {a, b, c}); }
+Expr Pool::multiply_add(Expr a, Expr b, Expr c) {
+  return make(is_floating(a->dtype) ? Op::MulAdd : Op::Fma, a->dtype, {a, b, c});
+}
 
 const std::string& Pool::var_name(VarId id) const {
   return impl_->vars.at(static_cast<std::size_t>(id)).name;

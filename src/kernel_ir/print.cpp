@@ -173,7 +173,7 @@ class Printer {
 
   void accumulate(const Accumulate& s) {
     begin(s.index, {s.a, s.value, s.mask});
-    const std::string value = s.a ? fmt::format("fma {}, {}", text(s.a), text(s.value))
+    const std::string value = s.a ? fmt::format("muladd {}, {}", text(s.a), text(s.value))
                                   : fmt::format("{} {}", combine_name(s.combine), text(s.value));
     line("{} <- {}{}", reg(s.reg, s.index), value, s.mask ? " where " + text(s.mask) : "");
   }

@@ -48,6 +48,7 @@ std::int64_t apply_int(Op op, DType t, std::int64_t a, std::int64_t b, std::int6
     case Op::Mul:
       return static_cast<std::int64_t>(ua * ub);
     case Op::Fma:
+    case Op::MulAdd:
       return static_cast<std::int64_t>(ua * ub + static_cast<std::uint64_t>(c));
     case Op::Div:
       return div_value(a, b);
@@ -128,6 +129,7 @@ T apply_float(Op op, T a, T b, T c) {
     case Op::Max:
       return -min_float(-a, -b);
     case Op::Fma:
+    case Op::MulAdd:
       return std::fma(a, b, c);
     case Op::Sqrt:
       return std::sqrt(a);
@@ -272,6 +274,17 @@ Value convert(Value v, DType from, DType to) {
 Op operation_of(Combine how) {
   static constexpr Op kOps[] = {Op::Add, Op::Mul, Op::Max, Op::Min, Op::And, Op::Or};
   return kOps[static_cast<int>(how)];
+}
+
+Value multiply_then_add(DType dtype, const Value* args) {
+  const Value terms[3] = {apply(Op::Mul, dtype, dtype, args), args[2], {}};
+  return apply(Op::Add, dtype, dtype, terms);
+}
+
+bool is_exact_product(DType dtype, const Value* args) {
+  const double once = apply(Op::MulAdd, dtype, dtype, args).f,
+               twice = multiply_then_add(dtype, args).f;
+  return std::bit_cast<std::uint64_t>(once) == std::bit_cast<std::uint64_t>(twice);
 }
 
 Value neutral(Combine how, DType dtype) {

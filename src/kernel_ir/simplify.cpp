@@ -54,6 +54,7 @@ Expr simplify_float(Pool& pool, Op op, DType dtype, const std::vector<Expr>& arg
     case Op::Max:
       return a == b ? a : Expr{};
     case Op::Fma:
+    case Op::MulAdd:
       if (is_real(b, 1)) return a + args[2];
       if (is_real(a, 1)) return b + args[2];
       if (is_real(args[2], -0.0)) return a * b;

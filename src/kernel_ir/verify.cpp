@@ -30,6 +30,7 @@ int arity(Op op) {
     case Op::Bitcast:
       return 1;
     case Op::Fma:
+    case Op::MulAdd:
     case Op::Select:
       return 3;
     default:

@@ -38,6 +38,7 @@ struct Target {
   Precision precision = Precision::high;  // that products of f32 are asked for
   std::string cpu;  // ISA, vendor, family and model: part of the key of every code cache
 
+  bool has_fma() const { return isa != Isa::Baseline; }
   /// Elements of a vector; those narrower than 4 bytes are computed in 4.
   int lanes(DType dtype) const {
     return vector_bytes / static_cast<int>(size_of(dtype) < 4 ? 4 : size_of(dtype));

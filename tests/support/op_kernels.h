@@ -136,6 +136,8 @@ inline std::vector<OpCase> float_ops() {
     add(
         cases, label(Op::Fma, d), d, d,
         [=](Pool& p, const std::vector<Expr>& x) { return p.fma(x[0], x[1], x[2]); }, 1);
+    add(cases, label(Op::MulAdd, d), d, d,
+        [=](Pool& p, const std::vector<Expr>& x) { return p.multiply_add(x[0], x[1], x[2]); });
     add(cases, label(Op::Select, d), d, d,
         [=](Pool& p, const std::vector<Expr>& x) { return p.select(lt(x[0], x[1]), x[2], x[1]); });
     const DType bits = d == DType::F32 ? DType::I32 : DType::I64;

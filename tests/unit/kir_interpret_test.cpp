@@ -221,5 +221,36 @@ TEST(KirScalar, FloatRulesKeepEveryBit) {
   EXPECT_EQ(p.select(lt(x, x), x, x * 2.0), x * 2.0);
 }
 
+TEST(KirScalar, MulAddFoldsWhereAllTargetsAgree) {
+  Pool p;
+  const Expr third = p.constant(DType::F32, 1.0 / 3), x = p.load(0, DType::F32, p.integer(0));
+  EXPECT_TRUE(p.multiply_add(third, third.like(4), third).is_const());
+  EXPECT_EQ(p.multiply_add(third, third, -(third * third))->op, Op::MulAdd);
+  EXPECT_TRUE(p.fma(third, third, -(third * third)).is_const());
+  EXPECT_EQ(p.multiply_add(x, x.like(1), x), x + x);
+  EXPECT_EQ(p.multiply_add(x, x, x.like(-0.0)), x * x);
+  const Expr i = p.integer(3, DType::I32);
+  EXPECT_TRUE(p.multiply_add(i, i, i).is_const(12));
+}
+
+TEST(KirScalar, MulAddRoundsAsOftenAsAskedFor) {
+  Kernel k;
+  const BufferId x = k.add_buffer("x", DType::F32, 1), y = k.add_buffer("y", DType::F32, 2);
+  k.buffers.back().written = true;
+  const Expr v = k.pool->load(x, DType::F32, k.pool->integer(0));
+  const RegId sum = k.add_reg("sum", DType::F32);
+  k.body = {Store{y, k.pool->integer(0), k.pool->multiply_add(v, v, -(v * v)), {}},
+            DeclReg{sum, -(v * v)}, Accumulate{sum, {}, Combine::Add, v, v, {}},
+            Store{y, k.pool->integer(1), k.pool->read(sum, DType::F32), {}}};
+  float in = 1.0F / 3, out[2];
+  const double wide = in;
+  const auto product = static_cast<float>(wide * wide);
+  for (const MulAddRounds rounds : {MulAddRounds::once, MulAddRounds::twice}) {
+    interpret(k, {&in, out}, {}, rounds);
+    const float error = static_cast<float>(wide * wide - static_cast<double>(product));
+    for (const float got : out) EXPECT_EQ(got, rounds == MulAddRounds::once ? error : 0);
+  }
+}
+
 }  // namespace
 }  // namespace lilith::kir

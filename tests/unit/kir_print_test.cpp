@@ -44,7 +44,7 @@ TEST(KirPrint, MatrixProduct) {
             "    for k in 8\n"
             "      unroll r in 4\n"
             "        vector n in 16\n"
-            "          acc[r][n] <- fma a[(((i * 32) + k) + (r * 8))], b[((k * 16) + n)]\n"
+            "          acc[r][n] <- muladd a[(((i * 32) + k) + (r * 8))], b[((k * 16) + n)]\n"
             "    unroll r in 4\n"
             "      vector n in 16\n"
             "        c[(((i * 64) + (r * 16)) + n)] = acc[r][n] where (n < 13) nontemporal\n");

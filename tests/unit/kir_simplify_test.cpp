@@ -117,7 +117,7 @@ class Twins {
     const int kind = roll(6);
     if (kind == 0) return build(kUnary[roll(9)], t, {make(d, depth - 1)});
     const Twin a = make(d, depth - 1), b = roll(5) ? make(d, depth - 1) : a;
-    if (kind == 1) return build(Op::Fma, t, {a, b, make(d, depth - 1)});
+    if (kind == 1) return build(roll(2) ? Op::Fma : Op::MulAdd, t, {a, b, make(d, depth - 1)});
     return build(kBinary[roll(6)], t, {a, b});
   }
 

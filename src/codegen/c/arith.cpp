@@ -253,6 +253,7 @@ std::string float_op(Op op, DType dtype, std::span<const Operand> args) {
     case Op::Max:
       return clamp(op, type, args);
     case Op::Fma:
+    case Op::MulAdd:
       return call("fma", type, {a, args[1].text, args[2].text});
     case Op::Sqrt:
       return unary("sqrt");

@@ -52,6 +52,11 @@ llvm::Value* Emitter::fused_multiply_add(Value* a, Value* b, Value* c) {
   return b_.CreateFPTrunc(b_.CreateFAdd(p, b_.CreateFPExt(c, wide)), a->getType());
 }
 
+llvm::Value* Emitter::multiply_add(Value* a, Value* b, Value* c) {
+  if (has_fma()) return intrinsic(llvm::Intrinsic::fma, {a, b, c});
+  return b_.CreateFAdd(b_.CreateFMul(a, b), c);
+}
+
 llvm::Value* Emitter::divide(Op op, bool is_unsigned, Value* a, Value* b) {
   const bool is_div = op == Op::Div;
   Type* t = a->getType();

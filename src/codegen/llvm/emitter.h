@@ -132,6 +132,7 @@ class Emitter {
   // arith.cpp: arithmetic that is more than one instruction
   Value* float_min_max(bool is_max, Value* a, Value* b);
   Value* fused_multiply_add(Value* a, Value* b, Value* c);
+  Value* multiply_add(Value* a, Value* b, Value* c);
   Value* packed_sum(kir::Expr e, int lanes);
   Value* divide(kir::Op op, bool is_unsigned, Value* a, Value* b);
   Value* divide_positive(kir::Expr e, Value* a, Value* b);
@@ -151,7 +152,7 @@ class Emitter {
   Value* identity(kir::Combine how, DType dtype, int lanes);
   Value* reduce_lanes(kir::Combine how, DType dtype, Value* v);
   Value* intrinsic(llvm::Intrinsic::ID id, std::initializer_list<Value*> args);
-  bool has_fma() const { return target_.isa != Isa::Baseline; }
+  bool has_fma() const { return target_.has_fma(); }
 
   // memory.cpp: addresses, loads, stores
   struct Place {

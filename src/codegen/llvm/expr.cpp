@@ -160,6 +160,8 @@ llvm::Value* Emitter::emit_float(Op op, const std::vector<Value*>& a) {
       return float_min_max(true, a[0], a[1]);
     case Op::Fma:
       return fused_multiply_add(a[0], a[1], a[2]);
+    case Op::MulAdd:
+      return multiply_add(a[0], a[1], a[2]);
     case Op::Sqrt:
       return intrinsic(I::sqrt, {a[0]});
     case Op::Floor:

@@ -207,8 +207,7 @@ llvm::Value* Emitter::accumulated(const kir::Accumulate& s, Value* old, int lane
   Value* sum = nullptr;
   if (s.a) {
     Value* a = convert(operand(s.a, lanes), s.a->dtype, dtype);
-    sum =
-        is_floating(dtype) ? fused_multiply_add(a, v, old) : b_.CreateAdd(b_.CreateMul(a, v), old);
+    sum = is_floating(dtype) ? multiply_add(a, v, old) : b_.CreateAdd(b_.CreateMul(a, v), old);
   } else {
     sum = combine(s.combine, dtype, old, v);
   }

@@ -101,7 +101,7 @@ std::vector<std::int64_t> row_counts(const Axis& x, std::int64_t most) {
 }
 
 void Search::try_rows(int v, std::int64_t vectors) {
-  const std::int64_t most = (target_.vector_registers - 1 - vectors) / vectors;
+  const std::int64_t most = most_rows(target_, vectors);
   BlockSchedule best;
   best.cycles = INFINITY;
   for (const int r : rows_) {
@@ -170,7 +170,7 @@ bool Search::choose_pairs(BlockSchedule* s) const {
 double Search::steps_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) const {
   const auto steps = static_cast<double>(steps_);
   const double products = byte_products(spec_) * static_cast<double>(rows * vectors);
-  if (pairs_ == 0) return (step_cycles(rows, vectors, b) + products) * steps;
+  if (pairs_ == 0) return (step_cycles(rows, vectors, b, target_.has_fma()) + products) * steps;
   const double sums = static_cast<double>(rows * vectors) * pairs_,
                loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles(),
                latency = 6;

@@ -9,22 +9,38 @@ namespace lilith::schedule {
 
 namespace {
 
+constexpr double kIssued = 6;  // instructions of a cycle
+
 double step_with(double registers, double loads) {
   const double fma = registers / 2, latency = 4;
   return std::max({fma, loads, latency}) + 0.25 * std::min(fma, loads);
 }
 
+// A sum takes a copy of a factor, a product and an addition.
+double step_without_fma(double registers, double loads, double load_instructions) {
+  return std::max(step_with(registers, loads), (3 * registers + load_instructions) / kIssued);
+}
+
 }  // namespace
 
-double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b) {
-  return step_with(static_cast<double>(rows * vectors),
-                   static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles());
+double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b, bool has_fma) {
+  const auto registers = static_cast<double>(rows * vectors);
+  const double loads = static_cast<double>(rows) / 2 + static_cast<double>(vectors) * b.cycles();
+  return has_fma ? step_with(registers, loads)
+                 : step_without_fma(registers, loads, static_cast<double>(2 * rows + vectors));
 }
 
 double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& own,
-                          double shared) {
+                          double shared, bool has_fma) {
   const auto registers = static_cast<double>(rows * vectors);
-  return step_with(registers, registers * own.cycles() + shared);
+  const double loads = registers * own.cycles() + shared;
+  return has_fma ? step_with(registers, loads)
+                 : step_without_fma(registers, loads, static_cast<double>(vectors));
+}
+
+std::int64_t most_rows(const Target& target, std::int64_t vectors) {
+  const std::int64_t others = vectors + (target.has_fma() ? 1 : 2);
+  return std::max<std::int64_t>(1, (target.vector_registers - others) / vectors);
 }
 
 double masked_tiles(std::int64_t extent, std::int64_t tile) {

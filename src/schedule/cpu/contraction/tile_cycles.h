@@ -25,12 +25,17 @@ inline double byte_products(const ContractionSpec& spec) {
   return size_of(spec.a_dtype) == 1 && size_of(spec.b_dtype) == 1 ? kByteProduct : 0;
 }
 /// Cycles of one step of the sum: FMAs beside broadcasts of a and vectors of b. What takes less
-/// time is not free: both compete for the front end.
-double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b);
+/// time is not free: both compete for the front end, which is the limit where there are no FMAs.
+double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b,
+                   bool has_fma = true);
 
 /// The same where each row has vectors of its own; `shared`: the cycles of what all rows load once.
 double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& own,
-                          double shared);
+                          double shared, bool has_fma = true);
+
+/// Rows of a tile whose sums stay in registers, beside an element of a, the vectors of b and, where
+/// there are no FMAs, a product.
+std::int64_t most_rows(const Target& target, std::int64_t vectors);
 
 /// How many tiles there are along an extent that varies, the last one masked: as extents of about
 /// this size have them.

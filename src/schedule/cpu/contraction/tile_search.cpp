@@ -122,8 +122,7 @@ std::optional<Lanes> Search::in_lanes(int v, bool pack) const {
 void Search::try_tiles(const Lanes& l) {
   for (std::int64_t vectors = 1; vectors <= 4; ++vectors) {
     if ((vectors - 1) * lanes_ >= axis(l.axis).extent) return;
-    const std::int64_t most =
-        std::max<std::int64_t>(1, (target_.vector_registers - 1 - vectors) / vectors);
+    const std::int64_t most = most_rows(target_, vectors);
     best_.cycles = INFINITY;
     consider(l, vectors, {});
     for (const int r : l.row_axes) {
@@ -256,9 +255,11 @@ double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) c
 double Search::step(const Lanes& l, std::int64_t rows, std::int64_t vectors,
                     const LaneLoads& loads) const {
   if (l.own)
-    return vector_step_cycles(rows, vectors, *l.own, static_cast<double>(vectors) * loads.cycles());
-  return l.rows_move_b ? vector_step_cycles(rows, vectors, loads, LaneLoads().cycles())
-                       : step_cycles(rows, vectors, loads);
+    return vector_step_cycles(rows, vectors, *l.own, static_cast<double>(vectors) * loads.cycles(),
+                              target_.has_fma());
+  return l.rows_move_b
+             ? vector_step_cycles(rows, vectors, loads, LaneLoads().cycles(), target_.has_fma())
+             : step_cycles(rows, vectors, loads, target_.has_fma());
 }
 
 double Search::one_tile(const Lanes& l, std::int64_t rows, std::int64_t width,

@@ -127,7 +127,7 @@ Block SparseScatter::list_tiles() {
       Expr place = where + number(origin_) + t.element;
       for (const SparseSpec::Tap& x : row_taps_) place = place - at(x.axis) * number(tap_stride(x));
       const Expr old = pool().load(tile_, dtype_, place);
-      return over_tile(t, {kir::Store{tile_, place, pool().fma(value, weight, old), {}}});
+      return over_tile(t, {kir::Store{tile_, place, pool().multiply_add(value, weight, old), {}}});
     }));
     return block;
   });
