@@ -190,6 +190,14 @@ class Tensor {
     const TensorOptions o = detail::with({.dtype = dtype(), .device = device()}, word, loc);
     return std::move(*this).to(o.device, o.dtype, loc);
   }
+  /// The bytes read as another dtype: x.view(kInt32). Where its size is another, the last
+  /// dimension's changes with it: f32 [2, 3] -> u8 [2, 12], i64 needs an even size. A byte that is
+  /// not 0 is true. No gradient flows, but to the same dtype. Errors: a size that does not divide,
+  /// 0-d and another size. Ref: torch.Tensor.view(dtype)
+  template <std::same_as<DType> D>
+  Tensor view(D dtype, SourceLocation loc = SourceLocation::current()) const {
+    return view_of_bytes(dtype, loc);
+  }
   /// Of the dtype and on the device of `other`.
   LILITH_METHOD(to(const Tensor& other, SourceLocation loc = SourceLocation::current()));
   LILITH_METHOD(type(DType dtype, SourceLocation loc = SourceLocation::current()));
@@ -429,6 +437,7 @@ class Tensor {
   const detail::TieTag& tie_tag() const { return tie_; }
 
  private:
+  Tensor view_of_bytes(DType dtype, SourceLocation loc) const;
   double item_f64(SourceLocation loc) const;
   std::int64_t item_i64(SourceLocation loc) const;
   /// Cast to a dtype that holds each value. Error where it does not.

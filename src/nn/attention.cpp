@@ -71,6 +71,116 @@ Tensor split_heads(const Tensor& x, std::int64_t heads) {
   return permute(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), {1, 2, 0, 3});
 }
 
+// The parameters of a layer, or those that a function is given.
+struct Parameters {
+  Tensor in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, bias_k, bias_v;
+  Tensor out_weight, out_bias;
+  std::int64_t num_heads = 1;
+  double dropout = 0;  // where it counts
+  bool add_zero_attn = false;
+  Tensor static_k = {}, static_v = {};
+};
+struct Projected {
+  Tensor q, k, v;
+};
+
+Projected project(const Parameters& p, const Tensor& q, const Tensor& k, const Tensor& v) {
+  std::vector<Tensor> w{p.q_proj_weight, p.k_proj_weight, p.v_proj_weight}, b(3);
+  if (p.in_proj_weight.defined()) {
+    // Self-attention is one product.
+    if (q.node() == k.node() && k.node() == v.node()) {
+      const auto all = chunk(linear(q, p.in_proj_weight, p.in_proj_bias), 3, -1);
+      return {all[0], all[1], all[2]};
+    }
+    w = chunk(p.in_proj_weight, 3, 0);
+  }
+  if (p.in_proj_bias.defined()) b = chunk(p.in_proj_bias, 3, 0);
+  return {linear(q, w[0], b[0]), linear(k, w[1], b[1]), linear(v, w[2], b[2])};
+}
+
+// swap: the batch stands first. by_layer: the caller may say so.
+AttentionResult attend(const Parameters& p, const Tensor& query, const Tensor& key,
+                       const Tensor& value, const AttentionOptions& o, bool batch_first,
+                       bool by_layer) {
+  const int rank = query.ndim();
+  LILITH_CHECK(
+      (rank == 2 || rank == 3) && key.ndim() == rank && value.ndim() == rank,
+      "MultiheadAttention: query is {}, key {}, value {}; need rank 3, or rank 2 without batch.",
+      query.aval().str(), key.aval().str(), value.aval().str());
+  const bool batched = rank == 3, swap = batched && batch_first;
+  const bool same = query.node() == key.node() && key.node() == value.node();
+  const auto canonical = [&](const Tensor& x) {
+    return !batched ? unsqueeze(x, 1) : swap ? transpose(x, 0, 1) : x;
+  };
+  const Tensor q0 = canonical(query), k0 = same ? q0 : canonical(key),
+               v0 = same ? q0 : canonical(value);
+  auto [q, k, v] = project(p, q0, k0, v0);
+  const std::int64_t length = q.size(0), batch = q.size(1), embed = q.size(2);
+  LILITH_CHECK(embed % p.num_heads == 0,
+               "MultiheadAttention: num_heads must divide embed_dim; got {} and {}.", p.num_heads,
+               embed);
+  // [N heads, S, E / heads] as [S, N, E].
+  const auto joined_heads = [&](const char* name, const Tensor& x) {
+    const std::int64_t each = embed / p.num_heads;
+    LILITH_CHECK(x.ndim() == 3 && x.size(0) == batch * p.num_heads && x.size(2) == each,
+                 "MultiheadAttention: {} is {}; need [{}, S, {}]", name, x.aval().str(),
+                 batch * p.num_heads, each);
+    return reshape(permute(x, {1, 0, 2}), {x.size(1), batch, embed});
+  };
+  if (p.static_k.defined()) k = joined_heads("static_k", p.static_k);
+  if (p.static_v.defined()) v = joined_heads("static_v", p.static_v);
+  const std::int64_t given = k.size(0);
+  Tensor attn_mask = o.attn_mask, padding_mask = o.key_padding_mask;
+  const auto append = [&](const Tensor& to_k, const Tensor& to_v) {
+    k = cat({k, expand(to_k, {1, batch, embed})}, 0);
+    v = cat({v, expand(to_v, {1, batch, embed})}, 0);
+    attn_mask = extended(attn_mask);
+    padding_mask = extended(padding_mask);
+  };
+  if (p.bias_k.defined()) append(p.bias_k, p.bias_v);
+  if (p.add_zero_attn) {
+    const Tensor none = zeros({1, 1, embed}, {.dtype = k.dtype(), .device = k.device()});
+    append(none, none);
+  }
+  if (o.is_causal && !attn_mask.defined()) {
+    attn_mask = triu(ones({length, given}, kBool), 1).to(q.device());
+    for (auto more = k.size(0) - attn_mask.size(1); more > 0; --more)
+      attn_mask = extended(attn_mask);
+  }
+  const std::int64_t keys = k.size(0);
+  q = split_heads(q, p.num_heads);
+  k = split_heads(k, p.num_heads);
+  v = split_heads(v, p.num_heads);
+  if (attn_mask.defined()) {
+    const Shape all{batch * p.num_heads, length, keys}, shared{length, keys};
+    const bool swapped =
+        by_layer && batched && !batch_first && attn_mask.shape() == Shape{batch, batch};
+    check_mask("attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared, order_hint(swapped));
+    if (attn_mask.ndim() == 3) attn_mask = reshape(attn_mask, {batch, p.num_heads, length, keys});
+  }
+  if (padding_mask.defined()) {
+    const bool swapped =
+        by_layer && batched && !batch_first && padding_mask.shape() == Shape{keys, batch};
+    check_mask("key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys},
+               order_hint(swapped));
+    padding_mask = reshape(padding_mask, {batch, 1, 1, keys});
+  }
+  Tensor heads, weights;  // [N, heads, L, E / heads], [N, heads, L, S]
+  if (!o.need_weights && p.dropout == 0) heads = attend_in_blocks(q, k, v, attn_mask, padding_mask);
+  if (!heads.defined()) {
+    weights = dropout(weights_of(q, k, attn_mask, padding_mask), p.dropout);
+    heads = matmul(weights, v);
+  }
+  const Tensor joined = reshape(permute(heads, {2, 0, 1, 3}), {length, batch, embed});
+  const Tensor out = linear(joined, p.out_weight, p.out_bias);
+  AttentionResult result;
+  result.output = !batched ? squeeze(out, 1) : swap ? transpose(out, 0, 1) : out;
+  if (!o.need_weights) return result;
+  result.weights = o.average_attn_weights ? mean(weights, 1) : weights;
+  if (!batched) result.weights = squeeze(result.weights, 0);
+  return result;
+}
+
 }  // namespace
 
 // The scope is open before the first member is made.
@@ -111,87 +221,64 @@ MultiheadAttention::MultiheadAttention(Int embed_dim, Int num_heads,
   bias_v = randn({1, 1, embed_dim}, floating) * std;
 }
 
-MultiheadAttention::Projected MultiheadAttention::project(const Tensor& q, const Tensor& k,
-                                                          const Tensor& v) const {
-  std::vector<Tensor> w{q_proj_weight, k_proj_weight, v_proj_weight}, b(3);
-  if (in_proj_weight.defined()) {
-    // Self-attention is one product.
-    if (q.node() == k.node() && k.node() == v.node()) {
-      const auto all = chunk(linear(q, in_proj_weight, in_proj_bias), 3, -1);
-      return {all[0], all[1], all[2]};
-    }
-    w = chunk(in_proj_weight, 3, 0);
-  }
-  if (in_proj_bias.defined()) b = chunk(in_proj_bias, 3, 0);
-  return {linear(q, w[0], b[0]), linear(k, w[1], b[1]), linear(v, w[2], b[2])};
-}
-
 AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor& key,
                                                const Tensor& value, const AttentionOptions& o,
                                                SourceLocation loc) const {
   LocScope scope(loc);
-  const int rank = query.ndim();
-  LILITH_CHECK(
-      (rank == 2 || rank == 3) && key.ndim() == rank && value.ndim() == rank,
-      "MultiheadAttention: query is {}, key {}, value {}; need rank 3, or rank 2 without batch.",
-      query.aval().str(), key.aval().str(), value.aval().str());
-  const bool batched = rank == 3, swap = batched && batch_first;
-  const bool same = query.node() == key.node() && key.node() == value.node();
-  const auto canonical = [&](const Tensor& x) {
-    return !batched ? unsqueeze(x, 1) : swap ? transpose(x, 0, 1) : x;
-  };
-  const Tensor q0 = canonical(query), k0 = same ? q0 : canonical(key),
-               v0 = same ? q0 : canonical(value);
-  auto [q, k, v] = project(q0, k0, v0);
-  const std::int64_t length = q.size(0), batch = q.size(1), embed = q.size(2);
-  Tensor attn_mask = o.attn_mask, padding_mask = o.key_padding_mask;
-  const auto append = [&](const Tensor& to_k, const Tensor& to_v) {
-    k = cat({k, expand(to_k, {1, batch, embed})}, 0);
-    v = cat({v, expand(to_v, {1, batch, embed})}, 0);
-    attn_mask = extended(attn_mask);
-    padding_mask = extended(padding_mask);
-  };
-  if (bias_k.defined()) append(bias_k, bias_v);
-  if (add_zero_attn) {
-    const Tensor none = zeros({1, 1, embed}, {.dtype = k.dtype(), .device = k.device()});
-    append(none, none);
-  }
-  if (o.is_causal && !attn_mask.defined()) {
-    attn_mask = triu(ones({length, key.size(swap ? 1 : 0)}, kBool), 1).to(q.device());
-    for (auto more = k.size(0) - attn_mask.size(1); more > 0; --more)
-      attn_mask = extended(attn_mask);
-  }
-  const std::int64_t keys = k.size(0);
-  q = split_heads(q, num_heads);
-  k = split_heads(k, num_heads);
-  v = split_heads(v, num_heads);
-  if (attn_mask.defined()) {
-    const Shape all{batch * num_heads, length, keys}, shared{length, keys};
-    const bool swapped = batched && !batch_first && attn_mask.shape() == Shape{batch, batch};
-    check_mask("attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared, order_hint(swapped));
-    if (attn_mask.ndim() == 3) attn_mask = reshape(attn_mask, {batch, num_heads, length, keys});
-  }
-  if (padding_mask.defined()) {
-    const bool swapped = batched && !batch_first && padding_mask.shape() == Shape{keys, batch};
-    check_mask("key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys},
-               order_hint(swapped));
-    padding_mask = reshape(padding_mask, {batch, 1, 1, keys});
-  }
-  Tensor heads, weights;  // [N, heads, L, E / heads], [N, heads, L, S]
-  if (!o.need_weights && !(training && dropout > 0))
-    heads = attend_in_blocks(q, k, v, attn_mask, padding_mask);
-  if (!heads.defined()) {
-    weights = lilith::dropout(weights_of(q, k, attn_mask, padding_mask), dropout, training);
-    heads = matmul(weights, v);
-  }
-  const Tensor joined = reshape(permute(heads, {2, 0, 1, 3}), {length, batch, embed});
-  const Tensor out = linear(joined, out_proj.weight, out_proj.bias);
-  AttentionResult result;
-  result.output = !batched ? squeeze(out, 1) : swap ? transpose(out, 0, 1) : out;
-  if (!o.need_weights) return result;
-  result.weights = o.average_attn_weights ? mean(weights, 1) : weights;
-  if (!batched) result.weights = squeeze(result.weights, 0);
-  return result;
+  const Parameters p{.in_proj_weight = in_proj_weight,
+                     .q_proj_weight = q_proj_weight,
+                     .k_proj_weight = k_proj_weight,
+                     .v_proj_weight = v_proj_weight,
+                     .in_proj_bias = in_proj_bias,
+                     .bias_k = bias_k,
+                     .bias_v = bias_v,
+                     .out_weight = out_proj.weight,
+                     .out_bias = out_proj.bias,
+                     .num_heads = num_heads,
+                     .dropout = training ? dropout : 0,
+                     .add_zero_attn = add_zero_attn};
+  return attend(p, query, key, value, o, batch_first, true);
+}
+
+AttentionResult multi_head_attention_forward(
+    const Tensor& query, const Tensor& key, const Tensor& value, Int embed_dim_to_check,
+    Int num_heads, const Tensor& in_proj_weight, const Tensor& in_proj_bias, const Tensor& bias_k,
+    const Tensor& bias_v, bool add_zero_attn, Real dropout_p, const Tensor& out_proj_weight,
+    const Tensor& out_proj_bias, const MultiHeadAttentionForwardOptions& o, SourceLocation loc) {
+  LocScope scope(loc);
+  constexpr const char* kName = "multi_head_attention_forward";
+  LILITH_CHECK(query.ndim() >= 1 && query.size(-1) == embed_dim_to_check && num_heads > 0,
+               "{}: query is {}; need the last size {} and num_heads > 0", kName,
+               query.aval().str(), embed_dim_to_check);
+  LILITH_CHECK(in_proj_weight.defined() || (o.q_proj_weight.defined() &&
+                                            o.k_proj_weight.defined() && o.v_proj_weight.defined()),
+               "{}: there is no in_proj_weight; need one, or q_proj_weight, k_proj_weight and "
+               "v_proj_weight",
+               kName);
+  LILITH_CHECK(bias_k.defined() == bias_v.defined() &&
+                   !(bias_k.defined() && (o.static_k.defined() || o.static_v.defined())),
+               "{}: bias_k and bias_v go together, and not with static_k or static_v", kName);
+  const Parameters p{.in_proj_weight = in_proj_weight,
+                     .q_proj_weight = o.q_proj_weight,
+                     .k_proj_weight = o.k_proj_weight,
+                     .v_proj_weight = o.v_proj_weight,
+                     .in_proj_bias = in_proj_bias,
+                     .bias_k = bias_k,
+                     .bias_v = bias_v,
+                     .out_weight = out_proj_weight,
+                     .out_bias = out_proj_bias,
+                     .num_heads = num_heads,
+                     .dropout = o.training ? +dropout_p : 0,
+                     .add_zero_attn = add_zero_attn,
+                     .static_k = o.static_k,
+                     .static_v = o.static_v};
+  return attend(p, query, key, value,
+                {.key_padding_mask = o.key_padding_mask,
+                 .attn_mask = o.attn_mask,
+                 .need_weights = o.need_weights,
+                 .average_attn_weights = o.average_attn_weights,
+                 .is_causal = o.is_causal},
+                false, false);
 }
 
 }  // namespace lilith

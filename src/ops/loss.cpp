@@ -166,6 +166,33 @@ Tensor cross_entropy_loss(const Arg& input, const Tensor& target,
   return narrowed(add(scale(chosen, 1 - smoothing), scale(spread, each)), given.dtype());
 }
 
+Tensor linear_cross_entropy(const Arg& input, const Tensor& linear_weight, const Tensor& target,
+                            const LinearCrossEntropyOptions& o) {
+  LocScope scope(input.loc());
+  const Tensor x = input.tensor();
+  LILITH_CHECK(
+      linear_weight.ndim() >= 2 && (x.ndim() == 1 || x.ndim() == 2) &&
+          (x.ndim() == 2 || linear_weight.ndim() == 2) && x.size(-1) == linear_weight.size(-1),
+      "linear_cross_entropy: input is {}, linear_weight {}; need [N, E] or [E] and [C, E], "
+      "or [N, E] and [C, d..., E]",
+      x.aval().str(), linear_weight.aval().str());
+  Shape classes = linear_weight.shape();
+  classes.erase(classes.rank() - 1);
+  LILITH_CHECK(!o.linear_bias.defined() || o.linear_bias.shape() == classes,
+               "linear_cross_entropy: linear_bias is {}; need the shape {}",
+               o.linear_bias.aval().str(), classes.str());
+  const I outputs = classes.numel();
+  const Tensor logits =
+      linear(x, make_reshape(linear_weight, {outputs, x.size(-1)}),
+             o.linear_bias.defined() ? make_reshape(o.linear_bias, {outputs}) : Tensor());
+  Shape shape(x.shape().begin(), static_cast<std::size_t>(x.ndim() - 1));
+  for (const I size : classes) shape.push_back(size);
+  return cross_entropy_loss(make_reshape(logits, shape), target,
+                            {.weight = o.weight,
+                             .ignore_index = o.ignore_index,
+                             .reduction = o.reduction,
+                             .label_smoothing = o.label_smoothing});
+}
 Tensor mse_loss(const Arg& input, const Tensor& target, Reduction reduction) {
   LocScope scope(input.loc());
   const Pair o = pair("mse_loss", input, target);

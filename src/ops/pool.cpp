@@ -300,6 +300,27 @@ Picked max_pool2d_with_indices(const Arg& x, const IntList& kernel_size, const I
   return max_pool_at(make_pool("max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode),
                      x.tensor());
 }
+Tensor max_pool2d_with_indices_backward(const Arg& grad_output, const Tensor& x,
+                                        const IntList& kernel_size, const IntList& stride,
+                                        const IntList& padding, const IntList& dilation,
+                                        bool ceil_mode, const Tensor& indices) {
+  LocScope scope(grad_output.loc());
+  const Tensor g = grad_output.tensor();
+  const Aval pooled =
+      max_pool2d(full_as(x, 0), kernel_size, stride, padding, dilation, ceil_mode).aval();
+  LILITH_CHECK(g.shape() == pooled.shape && g.dtype() == x.dtype() &&
+                   is_integral(indices.dtype()) && indices.shape() == g.shape(),
+               "max_pool2d_with_indices_backward: grad_output is {}, indices {}, input {}; need {} "
+               "and integers of its shape",
+               g.aval().str(), indices.aval().str(), x.aval().str(), pooled.str());
+  if (g.numel() == 0) return full_as(x, 0);
+  const I area = x.size(-1) * x.size(-2), planes = x.numel() / area;
+  const Shape flat{planes, g.numel() / planes};
+  const Tensor zeros = make_full({planes, area}, 0, x.dtype(), x.device());
+  return make_reshape(make_scatter_add(zeros, 1, make_reshape(make_cast(indices, DType::I64), flat),
+                                       make_reshape(g, flat)),
+                      x.shape());
+}
 Picked max_pool3d_with_indices(const Arg& x, const IntList& kernel_size, const IntList& stride,
                                const IntList& padding, const IntList& dilation, bool ceil_mode) {
   LocScope scope(x.loc());

@@ -62,6 +62,14 @@ std::vector<Case> system_cases() {
        [](const Ts& x) { return linalg::lstsq(apart(x[0]), wide(x[1])).solution; }},
       {"pinv", {kTall}, [](const Ts& x) { return linalg::pinv(apart(x[0])); }},
       {"pinv", {kWide}, [](const Ts& x) { return pinverse(apart(x[0])); }},
+      {"polar", {kMatrix}, [](const Ts& x) { return linalg::polar(apart(x[0])).U; }},
+      {"polar", {kTall}, [](const Ts& x) { return linalg::polar(apart(x[0])).U; }},
+      {"polar",
+       {kTall},
+       [](const Ts& x) {
+         const auto [U, H] = linalg::polar(apart(x[0]));
+         return cat({U * 2, H}, 0);
+       }},
       {"matrix_exp", {kBatch}, [](const Ts& x) { return matrix_exp(wide(x[0])); }},
       {"matrix_exp", {kMatrix}, [](const Ts& x) { return matrix_exp(wide(x[0]) * 4) * 1e-3; }},
   };

@@ -71,6 +71,7 @@ std::vector<Case> reduction_cases() {
       {"reduce_prod", {{{3, 4}}}, [](const Ts& x) { return prod(x[0], 1); }, nullptr, {}, {}},
       {"reduce_max", {{{3, 4}}}, [](const Ts& x) { return amax(x[0], 1); }},
       {"reduce_min", {{{3, 4}}}, [](const Ts& x) { return amin(x[0], 0); }},
+      {"bitcast", {{{3, 4}}}, [](const Ts& x) { return x[0].view(kUInt8); }},
       {"argmax", {{{3, 4}}}, [](const Ts& x) { return argmax(x[0], 1); }},
       {"argmin", {{{3, 4}}}, [](const Ts& x) { return argmin(x[0]); }},
       {"prod around zeros",

@@ -130,12 +130,18 @@ void bind_spectra(Table& t) {
   }
   for (const char* name : {"linalg.matrix_rank", "linalg.matrix_rank__hermitian"}) {
     t[name] = [](const Call& c) {
+      const bool hermitian = c.flag(-1, "hermitian", false);
       if (c.is_tensor(-1, "atol") || c.is_tensor(-1, "rtol"))
-        throw Unsupported("a tolerance for each matrix");
+        return one(linalg::matrix_rank(c.operand(0), c.maybe_tensor(-1, "atol"),
+                                       c.maybe_tensor(-1, "rtol"), hermitian));
       return one(linalg::matrix_rank(c.operand(0), maybe_real(c, -1, "atol"),
-                                     maybe_real(c, -1, "rtol"), c.flag(-1, "hermitian", false)));
+                                     maybe_real(c, -1, "rtol"), hermitian));
     };
   }
+  t["linalg.polar"] = [](const Call& c) -> std::vector<Tensor> {
+    const auto [U, H] = linalg::polar(c.operand(0));
+    return {U, H};
+  };
   t["linalg.cond"] = [](const Call& c) {
     if (c.is_text(1, "p")) return one(linalg::cond(c.operand(0), c.text(1, "p", "")));
     return one(linalg::cond(c.operand(0), c.real(1, "p", 2)));

@@ -27,6 +27,14 @@ void bind_classification(Table& t) {
                                    .reduction = reduction_of(c),
                                    .label_smoothing = c.real(-1, "label_smoothing", 0)}));
   };
+  t[kPrefix + "linear_cross_entropy"] = [](const Call& c) {
+    return one(linear_cross_entropy(c.operand(0), c.tensor(1), c.tensor(2),
+                                    {.linear_bias = c.maybe_tensor(-1, "linear_bias"),
+                                     .weight = c.maybe_tensor(-1, "weight"),
+                                     .reduction = reduction_of(c),
+                                     .ignore_index = c.integer(-1, "ignore_index", -100),
+                                     .label_smoothing = c.real(-1, "label_smoothing", 0)}));
+  };
   t[kPrefix + "binary_cross_entropy"] = [](const Call& c) {
     return one(binary_cross_entropy(c.operand(0), c.tensor(1), c.maybe_tensor(-1, "weight"),
                                     reduction_of(c)));

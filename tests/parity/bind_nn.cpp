@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "lilith/nn/attention.h"
 #include "lilith/ops.h"
 #include "parity/bind.h"
 
@@ -71,6 +72,17 @@ void bind_max_pools(Table& t) {
       return one(f.values(c.operand(0), size, stride, padding, dilation, ceil_mode));
     };
   }
+  // PyTorch's sample is the gradient for a cotangent of ones.
+  t["max_pool2d_with_indices_backward"] = [](const Call& c) {
+    const IntList size = list_of(c, -1, "kernel_size", {}), stride = list_of(c, -1, "stride", {}),
+                  padding = list_of(c, -1, "padding", {0}),
+                  dilation = list_of(c, -1, "dilation", {1});
+    const bool ceil_mode = c.flag(-1, "ceil_mode", false);
+    const auto [values, indices] =
+        max_pool2d_with_indices(c.operand(0), size, stride, padding, dilation, ceil_mode);
+    return one(max_pool2d_with_indices_backward(ones_like(values), c.tensor(0), size, stride,
+                                                padding, dilation, ceil_mode, indices));
+  };
   const std::tuple<const char*, Adaptive, AdaptiveAt> adaptive[] = {
       {"adaptive_max_pool1d", adaptive_max_pool1d, adaptive_max_pool1d_with_indices},
       {"adaptive_max_pool2d", adaptive_max_pool2d, adaptive_max_pool2d_with_indices},
@@ -82,6 +94,32 @@ void bind_max_pools(Table& t) {
       return one(values(c.operand(0), size));
     };
   }
+}
+
+void bind_attention(Table& t) {
+  t[kPrefix + "multi_head_attention_forward"] = [](const Call& c) -> std::vector<Tensor> {
+    const double dropout = c.real(10, "dropout_p", 0);
+    const bool training = c.flag(-1, "training", true);
+    if (dropout > 0 && training) throw Unsupported("what is drawn");
+    const auto [output, weights] = multi_head_attention_forward(
+        c.tensor(0), c.tensor(1), c.tensor(2), c.integer(3, "embed_dim_to_check"),
+        c.integer(4, "num_heads"), c.maybe_tensor(5), c.maybe_tensor(6), c.maybe_tensor(7),
+        c.maybe_tensor(8), c.flag(9, "add_zero_attn", false), dropout, c.tensor(11),
+        c.maybe_tensor(12),
+        {.training = training,
+         .key_padding_mask = c.maybe_tensor(-1, "key_padding_mask"),
+         .need_weights = c.flag(-1, "need_weights", true),
+         .attn_mask = c.maybe_tensor(-1, "attn_mask"),
+         .q_proj_weight = c.maybe_tensor(-1, "q_proj_weight"),
+         .k_proj_weight = c.maybe_tensor(-1, "k_proj_weight"),
+         .v_proj_weight = c.maybe_tensor(-1, "v_proj_weight"),
+         .static_k = c.maybe_tensor(-1, "static_k"),
+         .static_v = c.maybe_tensor(-1, "static_v"),
+         .average_attn_weights = c.flag(-1, "average_attn_weights", true),
+         .is_causal = c.flag(-1, "is_causal", false)});
+    if (c.num_outs() == 1) return one(output);
+    return {output, weights};
+  };
 }
 
 void bind_avg_pools(Table& t) {
@@ -148,6 +186,7 @@ void bind_nn(Table& t) {
   bind_convolutions(t);
   bind_max_pools(t);
   bind_avg_pools(t);
+  bind_attention(t);
   bind_norms(t);
   t[kPrefix + "linear"] = [](const Call& c) {
     return one(linear(c.operand(0), c.tensor(1), c.maybe_tensor(2, "bias")));

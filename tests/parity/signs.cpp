@@ -13,6 +13,16 @@ Tensor signs_of(const Tensor& columns, const Tensor& stored) {
   return where(products < 0, Tensor(full_like(products, -1)), full_like(products, 1));
 }
 
+// The columns from `count` on, where they are several: any basis of the space that the stored ones
+// span will do, and is turned into those.
+void turn_behind(Tensor& columns, const Tensor& stored, std::int64_t count) {
+  if (columns.size(-1) < count + 2) return;
+  const Tensor behind = columns.slice(-1, count);
+  const Tensor turn =
+      matmul(transpose(stop_gradient(behind), -2, -1), stored.slice(-1, count).to(behind.device()));
+  columns = cat({columns.slice(-1, 0, count), matmul(behind, turn)}, -1);
+}
+
 }  // namespace
 
 void turn_signs(const Sample& sample, const GoldenFile& file, DType floating,
@@ -37,6 +47,9 @@ void turn_signs(const Sample& sample, const GoldenFile& file, DType floating,
                                           : cat({u.slice(-1, 0, count), v.slice(-1, count)}, -1);
   values[0] = values[0] * u;
   values[2] = values[2] * (adjoint ? transpose(both, -2, -1) : both);
+  if (op != "svd") return;
+  turn_behind(values[0], stored(0), count);
+  turn_behind(values[2], stored(2), count);
 }
 
 }  // namespace lilith::parity

@@ -35,6 +35,29 @@ struct AttentionResult {
   Tensor output, weights;
 };
 
+/// What torch.nn.functional.multi_head_attention_forward takes behind its projections.
+struct MultiHeadAttentionForwardOptions {
+  bool training = true;          // dropout_p of the weights counts
+  Tensor key_padding_mask = {};  // as AttentionOptions has them
+  bool need_weights = true;
+  Tensor attn_mask = {};
+  Tensor q_proj_weight = {}, k_proj_weight = {}, v_proj_weight = {};  // without in_proj_weight
+  Tensor static_k = {}, static_v = {};  // [N heads, S, E / heads], in place of key and value
+  bool average_attn_weights = true;
+  bool is_causal = false;
+};
+/// MultiheadAttention with parameters of the caller's: query [L, N, E], key [S, N, kdim], value
+/// [S, N, vdim], or all without N; in_proj_weight [3 E, E], in_proj_bias [3 E] and the others as
+/// the layer has them, undefined where there are none. Errors: E other than embed_dim_to_check,
+/// heads that do not divide it, bias_k beside static_k. Ref:
+/// torch.nn.functional.multi_head_attention_forward
+AttentionResult multi_head_attention_forward(
+    const Tensor& query, const Tensor& key, const Tensor& value, Int embed_dim_to_check,
+    Int num_heads, const Tensor& in_proj_weight, const Tensor& in_proj_bias, const Tensor& bias_k,
+    const Tensor& bias_v, bool add_zero_attn, Real dropout_p, const Tensor& out_proj_weight,
+    const Tensor& out_proj_bias, const MultiHeadAttentionForwardOptions& options = {},
+    SourceLocation loc = SourceLocation::current());
+
 /// softmax(q k^T / sqrt(E / heads) + masks) v for each head, projected in and out. query [L, N, E],
 /// key [S, N, kdim], value [S, N, vdim]; batch first or without a batch as in PyTorch. Errors:
 /// heads that do not divide E. Ref: torch.nn.MultiheadAttention, arXiv:1706.03762.
@@ -98,10 +121,6 @@ class MultiheadAttention {
  private:
   MultiheadAttention(Int embed_dim, Int num_heads, const MultiheadAttentionOptions& options,
                      const LocScope&);
-  struct Projected {
-    Tensor q, k, v;
-  };
-  Projected project(const Tensor& q, const Tensor& k, const Tensor& v) const;
 };
 
 struct TransformerLayerOptions {

@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <limits>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ struct QrResult {
 };
 struct SvdResult {
   Tensor U, S, Vh;
+};
+struct PolarResult {
+  Tensor U, H;
 };
 struct SvdLegacyResult {
   Tensor U, S, V;
@@ -138,6 +142,9 @@ Tensor solve_triangular(const Arg& A, const Arg& B, bool upper, bool left = true
 QrResult qr(const Arg& x, const std::string& mode = "reduced");
 /// x = U diag(S) Vh. full_matrices: U [..., M, M], Vh [..., N, N]. Ref: torch.linalg.svd
 SvdResult svd(const Arg& x, bool full_matrices = true);
+/// x = U H: U [..., M, N] with orthonormal columns, H [..., N, N] symmetric and with no eigenvalue
+/// below 0; M >= N. The gradient needs a full rank. Error where M < N. Ref: torch.linalg.polar
+PolarResult polar(const Arg& x);
 /// Singular values in descending order: [..., min(M, N)]. Ref: torch.linalg.svdvals
 Tensor svdvals(const Arg& x);
 /// Eigenvalues in ascending order, and vectors (columns), of symmetric matrices, of which the "L"
@@ -155,6 +162,12 @@ Tensor matrix_power(const Arg& x, Int n);
 /// neither is given. i64 [...]. Ref: torch.linalg.matrix_rank
 Tensor matrix_rank(const Arg& x, std::optional<Real> atol = {}, std::optional<Real> rtol = {},
                    bool hermitian = false);
+/// The same with tolerances for each matrix, tensors that broadcast to x's batch; undefined: none.
+Tensor matrix_rank_by(const Arg& x, const Tensor& atol, const Tensor& rtol, bool hermitian = false);
+template <std::derived_from<Tensor> T>
+Tensor matrix_rank(const Arg& x, const T& atol, const Tensor& rtol = {}, bool hermitian = false) {
+  return matrix_rank_by(x, atol, rtol, hermitian);
+}
 /// The Moore-Penrose inverse; singular values up to max(atol, rtol * the largest) count as 0. Ref:
 /// torch.linalg.pinv
 Tensor pinv(const Arg& x, std::optional<Real> atol = {}, std::optional<Real> rtol = {},

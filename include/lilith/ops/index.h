@@ -91,8 +91,10 @@ Tensor diagonal_scatter(const Arg& x, const Tensor& src, Int offset = 0, Dim dim
 /// Errors: src's shape, a place outside of x. Ref: torch.as_strided_scatter
 Tensor as_strided_scatter(const Arg& x, const Tensor& src, const Shape& size, const IntList& stride,
                           Int storage_offset = 0);
-/// The indices along each dimension of `shape`, of integers' shape, that flat indices stand for.
-/// Ref: torch.unravel_index
+/// The indices along each dimension of `shape` that flat ones stand for. indices: integers [...] ->
+/// a tensor i64 [...] for each dimension. What is no place of the shape is taken modulo its sizes,
+/// from the end where it is negative. Errors: indices that are no integers; a size below 0, or 0
+/// where there are indices. Ref: torch.unravel_index
 std::vector<Tensor> unravel_index(const Arg& indices, const Shape& shape);
 /// x with `values` at x[indices[0], indices[1], …] of the first dimensions; indices: integers that
 /// broadcast, negative ones count from the end, or masks of one dimension each, whose values are

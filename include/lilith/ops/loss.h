@@ -71,6 +71,18 @@ inline Tensor cross_entropy(const Arg& input, const Tensor& target,
 inline Tensor cross_entropy(const Arg& input, const Tensor& target, const Tensor& weight) {
   return cross_entropy(input, target, {.weight = weight});
 }
+struct LinearCrossEntropyOptions {
+  Tensor linear_bias = {};  // [C] or [C, d…], added to the logits
+  Tensor weight = {};       // [C]
+  Reduction reduction = Reduction::Mean;
+  Int ignore_index = -100;  // of class indices
+  Real label_smoothing = 0;
+};
+/// cross_entropy of linear(input, linear_weight, linear_bias). input [N, E] or [E], linear_weight
+/// [C, E], or [C, d…, E] for logits [N, C, d…]; target as cross_entropy takes it. Errors: shapes
+/// that do not fit, those of cross_entropy. Ref: torch.nn.functional.linear_cross_entropy
+Tensor linear_cross_entropy(const Arg& input, const Tensor& linear_weight, const Tensor& target,
+                            const LinearCrossEntropyOptions& options = {});
 /// (input - target)^2. Ref: torch.nn.functional.mse_loss.
 Tensor mse_loss(const Arg& input, const Tensor& target, Reduction reduction = Reduction::Mean);
 inline Tensor mse_loss(const Arg& input, const Tensor& target, const ReductionOptions& o) {

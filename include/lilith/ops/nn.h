@@ -148,6 +148,14 @@ std::pair<Tensor, Tensor> max_pool3d_with_indices(const Arg& x, const IntList& k
                                                   const IntList& padding = 0,
                                                   const IntList& dilation = 1,
                                                   bool ceil_mode = false);
+/// The gradient of max_pool2d_with_indices to its input x: what of grad_output, [N, C, H', W'] or
+/// [C, H', W'], was picked at the same place is added up there. indices: of grad_output's shape ->
+/// x's shape and dtype. Errors: shapes that do not fit, indices out of x. Ref:
+/// torch.ops.aten.max_pool2d_with_indices_backward
+Tensor max_pool2d_with_indices_backward(const Arg& grad_output, const Tensor& x,
+                                        const IntList& kernel_size, const IntList& stride,
+                                        const IntList& padding, const IntList& dilation,
+                                        bool ceil_mode, const Tensor& indices);
 /// The mean of each window. divisor_override (pools 2d, 3d) replaces the count.
 Tensor avg_pool1d(const Arg& x, const IntList& kernel_size, const IntList& stride = {},
                   const IntList& padding = 0, bool ceil_mode = false,

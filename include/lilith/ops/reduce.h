@@ -104,7 +104,12 @@ Tensor cumulative_trapezoid(const Arg& y, const Tensor& x, Dim dim = -1);
 /// along a dim. Ref: torch.gradient
 std::vector<Tensor> gradient(const Arg& x, Real spacing = 1, const IntList& dims = {},
                              Int edge_order = 1);
-/// The same at the coordinates of each of dims, 1-d, or for spacings, 0-d.
+/// The same with coordinates of the places along each of dims, [n] of any dtype, or with a spacing,
+/// []. A slope between two places is the difference of the values over that of their coordinates,
+/// which are subtracted before they are rounded; inside it is that of the parabola through three
+/// places. -> for each of dims x's shape, of the dtype that x's and floating coordinates meet in
+/// (f32 of integers). Errors: another number of spacings than of dims, of coordinates than of
+/// places; those of above. Ref: torch.gradient
 std::vector<Tensor> gradient(const Arg& x, const std::vector<Tensor>& spacing,
                              const IntList& dims = {}, Int edge_order = 1);
 /// Slices of dim whose p-norm is over maxnorm, scaled to it. Ref: torch.renorm

@@ -52,7 +52,9 @@ struct SegmentReduceOptions {
   bool unsafe = false;  // what no segment has counts for nothing; without it that is an Error
 };
 /// The sum, mean, largest, smallest or product of each segment of data: its dimension `axis`
-/// becomes the number of segments. Empty ones give initial, else 0, NaN, -inf, inf or 1. Ref:
+/// becomes the number of segments. data: floating [...] -> its dtype. Empty ones give initial, else
+/// 0, NaN, -inf, inf or 1. Errors: both or neither of lengths and offsets; when it runs and unless
+/// `unsafe`: lengths below 0, segments that reach beyond the data or leave some of it out. Ref:
 /// torch.segment_reduce
 Tensor segment_reduce(const Arg& data, const SegmentReduction& reduce,
                       const SegmentReduceOptions& options);

@@ -32,6 +32,8 @@ std::vector<Tensor> call_qr(const Tensor& a, bool complete);
 std::vector<Tensor> call_geqrf(const Tensor& a);
 /// U, S, Vh; full: U and Vh are square.
 std::vector<Tensor> call_svd(const Tensor& a, bool full);
+/// U and H of A = U H.
+std::vector<Tensor> call_polar(const Tensor& a);
 /// Eigenvalues and vectors; reads one triangle.
 std::vector<Tensor> call_eigh(const Tensor& a, bool upper);
 /// Eigenvalues and vectors of any matrices, complex: pairs in the last dimension.

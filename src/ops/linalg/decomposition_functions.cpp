@@ -264,6 +264,15 @@ Bounds bounds_of(const Tensor& t, std::optional<Real> atol, std::optional<Real> 
   return {atol ? +*atol : 0.0, rtol ? +*rtol : absolute ? 0.0 : eps * most};
 }
 
+// The singular values, or the magnitudes of the eigenvalues.
+Tensor magnitudes(const Arg& x, bool hermitian) {
+  return hermitian ? abs(eigvalsh(square_of("matrix_rank", x)))
+                   : svdvals(matrices_of("matrix_rank", x));
+}
+Tensor count_above(const Tensor& s, const Tensor& bound) {
+  return sum(make_cast(gt(s, bound), DType::I64), -1);
+}
+
 Tensor from_lower(const Tensor& t) { return add(tril(t), swapped(tril(t, -1))); }
 
 }  // namespace
@@ -271,13 +280,43 @@ Tensor from_lower(const Tensor& t) { return add(tril(t), swapped(tril(t, -1))); 
 Tensor matrix_rank(const Arg& x, std::optional<Real> atol, std::optional<Real> rtol,
                    bool hermitian) {
   LocScope scope(x.loc());
-  const Tensor t = hermitian ? square_of("matrix_rank", x) : matrices_of("matrix_rank", x);
-  const Tensor s = hermitian ? abs(eigvalsh(t)) : svdvals(t);
+  const Tensor s = magnitudes(x, hermitian);
   if (s.size(-1) == 0) return sum(make_cast(s, DType::I64), -1);
-  const Bounds b = bounds_of(t, atol, rtol);
-  const Tensor bound =
-      maximum(scale(amax(s, -1, true), b.rtol), full_as(amax(s, -1, true), b.atol));
-  return sum(make_cast(gt(s, bound), DType::I64), -1);
+  const Bounds b = bounds_of(x.tensor(), atol, rtol);
+  const Tensor most = amax(s, -1, true);
+  return count_above(s, maximum(scale(most, b.rtol), full_as(most, b.atol)));
+}
+
+Tensor matrix_rank_by(const Arg& x, const Tensor& atol, const Tensor& rtol, bool hermitian) {
+  LocScope scope(x.loc(), "matrix_rank");
+  const Tensor s = magnitudes(x, hermitian);
+  if (s.size(-1) == 0) return sum(make_cast(s, DType::I64), -1);
+  const Tensor most = amax(s, -1, true);
+  const auto of_each = [&](const Tensor& given) {
+    return unsqueeze(make_cast(given, s.dtype()), -1);
+  };
+  const Tensor absolute = atol.defined() ? of_each(atol) : full_as(most, 0);
+  const double usual = bounds_of(x.tensor(), {}, {}).rtol;
+  const Tensor relative =
+      rtol.defined()
+          ? of_each(rtol)
+          : make_select(compare("gt", absolute, 0), full_as(absolute, 0), full_as(absolute, usual));
+  return count_above(s, maximum(mul(most, relative), absolute));
+}
+
+PolarResult polar(const Arg& x) {
+  LocScope scope(x.loc());
+  const Tensor t = matrices_of("polar", x);
+  const std::int64_t m = t.size(-2), n = t.size(-1);
+  LILITH_CHECK(m >= n, "polar: got {}; need no more columns than rows", t.aval().str());
+  const DType dtype = x.tensor().dtype();
+  if (t.numel() == 0) {
+    Shape square = t.shape();
+    square[t.ndim() - 2] = n;
+    return {x.tensor(), make_full(square, 0, dtype, t.device())};
+  }
+  const std::vector<Tensor> both = call_polar(t);
+  return {narrowed(both[0], dtype), narrowed(both[1], dtype)};
 }
 
 Tensor pinv(const Arg& x, std::optional<Real> atol, std::optional<Real> rtol, bool hermitian) {

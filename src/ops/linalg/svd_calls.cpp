@@ -10,6 +10,7 @@
 #include "ops/define.h"
 #include "ops/linalg/calls.h"
 #include "ops/linalg/matrices.h"
+#include "ops/linalg/svd.h"
 #include "ops/primitives.h"
 
 // Singular values, eigenvalues of symmetric matrices, and what is computed by them.
@@ -31,35 +32,6 @@ Tensor first(const Tensor& x, int dim, std::int64_t n) {
 Tensor skew(const Tensor& x) { return sub(x, swapped(x)); }
 
 // ---- svd ----
-
-/// In f64 whatever the dtype: the signs of the vectors do not hang on roundings of f32.
-struct Svd {
-  std::vector<double> u, s, vt;  // column-major
-};
-
-template <class T>
-Svd decompose(const T* x, const Matrices& m, bool full) {
-  check_finite(x, m.size);
-  const int k = m.least(), rows = full ? m.cols : k, cols = full ? m.rows : k;
-  const auto at = [](int a, int b) {
-    return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
-  };
-  std::vector<double> a = turned<double>(x, m.rows, m.cols);
-  Svd out{std::vector<double>(at(m.rows, cols)), std::vector<double>(at(k, 1)),
-          std::vector<double>(at(rows, m.cols))};
-  std::vector<int> iwork(at(8, k));
-  int info = 0;
-  with_work<double>([&](double* work, const int* size) {
-    lapack::api<double>().gesdd(full ? "A" : "S", &m.rows, &m.cols, a.data(), &m.rows, out.s.data(),
-                                out.u.data(), &m.rows, out.vt.data(), &rows, work, size,
-                                iwork.data(), &info, 1);
-  });
-  if (info != 0)
-    throw CallError(
-        "the algorithm failed to converge because the input matrix is ill-conditioned or has too "
-        "many repeated singular values");
-  return out;
-}
 
 /// gA = U [(skew(U^T gU) / E) S + S (skew(V^T gV) / E) + diag(gS)] V^T, E_jk = s_k^2 - s_j^2, and
 /// what lies outside of the spaces that U and V span. J. Townsend, "Differentiating the singular
