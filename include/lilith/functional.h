@@ -40,11 +40,9 @@ namespace datasets = ::lilith::data;
 
 /// A parameter is a tensor that is a field of a model. Ref: torch.nn.Parameter
 using Parameter = Tensor;
-/// Layers by number and by name. Ref: torch.nn.ModuleList, torch.nn.ModuleDict
+/// Layers by number. Ref: torch.nn.ModuleList
 template <class Layer>
 using ModuleList = std::vector<Layer>;
-template <class Layer>
-using ModuleDict = std::map<std::string, Layer>;
 using ParameterList = std::vector<Tensor>;
 using ParameterDict = std::map<std::string, Tensor>;
 

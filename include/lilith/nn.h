@@ -4,6 +4,7 @@
 #include "lilith/model.h"
 #include "lilith/nn/activation.h"
 #include "lilith/nn/attention.h"
+#include "lilith/nn/containers.h"
 #include "lilith/nn/conv.h"
 #include "lilith/nn/linear.h"
 #include "lilith/nn/loss.h"

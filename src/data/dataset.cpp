@@ -104,6 +104,37 @@ std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* ro
   return gather_unchecked(source, rows, n, columns);
 }
 
+std::vector<std::int64_t> rows_at(const Slice& slice, std::int64_t n) {
+  const std::int64_t step = slice.step;
+  LILITH_CHECK(step > 0, "Dataset: a slice's step must be above 0; got {}.", step);
+  const auto place = [n](std::int64_t i) {
+    return std::clamp<std::int64_t>(i < 0 ? i + n : i, 0, n);
+  };
+  const std::int64_t stop = place(slice.stop);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = place(slice.start); i < stop; i += std::min(step, n)) rows.push_back(i);
+  return rows;
+}
+
+std::vector<std::int64_t> rows_at(const Tensor& numbers, std::int64_t n) {
+  const bool mask = numbers.dtype() == DType::Bool;
+  LILITH_CHECK(numbers.dim() == 1 && (mask || is_integral(numbers.dtype())),
+               "Dataset: rows are given by 1-d whole numbers or by a 1-d mask; got {} {}.",
+               numbers.dtype(), numbers.shape());
+  LILITH_CHECK(!mask || numbers.size(0) == n, "Dataset: a mask of {} for {} rows.", numbers.size(0),
+               n);
+  std::vector<std::int64_t> rows = numbers.to(DType::I64).to_vector<std::int64_t>();
+  if (!mask) {
+    for (std::int64_t& row : rows)
+      if (row < 0 && row >= -n) row += n;
+    return rows;
+  }
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (rows[static_cast<std::size_t>(i)] != 0) kept.push_back(i);
+  return kept;
+}
+
 DataSourcePtr subset(DataSourcePtr source, std::vector<std::int64_t> rows) {
   check_rows(*source, rows.data(), static_cast<std::int64_t>(rows.size()));
   return std::make_shared<SubsetSource>(std::move(source), std::move(rows));

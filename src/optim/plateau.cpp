@@ -30,7 +30,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(const ReduceLROnPlateauOptions& o, SourceLo
 
 void ReduceLROnPlateau::attach(Optimizer& opt, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  opt_ = &opt;
+  opt_ = opt;
   LILITH_CHECK(min_lrs_.empty() || min_lrs_.size() == opt.param_groups().size(),
                "ReduceLROnPlateau: min_lrs has {} numbers; {} has {} parameter groups.",
                min_lrs_.size(), opt.name(), opt.param_groups().size());
@@ -48,7 +48,7 @@ void ReduceLROnPlateau::step(const Tensor& metric, SourceLocation loc) {
 }
 
 void ReduceLROnPlateau::step(double metric) {
-  LILITH_CHECK(opt_ != nullptr, "ReduceLROnPlateau: no optimiser; call attach(opt) before.");
+  opt_.need("ReduceLROnPlateau");
   ++epoch_;
   if (is_better(metric)) {
     best_ = metric;
@@ -69,10 +69,11 @@ void ReduceLROnPlateau::step(double metric) {
 }
 
 void ReduceLROnPlateau::reduce() {
-  auto& groups = opt_->param_groups();
+  Optimizer& opt = opt_.need("ReduceLROnPlateau");
+  auto& groups = opt.param_groups();
   LILITH_CHECK(min_lrs_.empty() || min_lrs_.size() == groups.size(),
                "ReduceLROnPlateau: min_lrs has {} numbers; {} has {} parameter groups now.",
-               min_lrs_.size(), opt_->name(), groups.size());
+               min_lrs_.size(), opt.name(), groups.size());
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const double old = groups[g].hyper["lr"].value();
     const double now = std::max(old * factor_, min_lrs_.empty() ? min_lr_ : min_lrs_[g]);
@@ -80,7 +81,7 @@ void ReduceLROnPlateau::reduce() {
   }
 }
 
-void ReduceLROnPlateau::note_rates() { last_lr_ = optim::rates(*opt_); }
+void ReduceLROnPlateau::note_rates() { last_lr_ = optim::rates(opt_.need("ReduceLROnPlateau")); }
 
 namespace {
 

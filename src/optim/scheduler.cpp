@@ -7,6 +7,21 @@
 
 namespace lilith {
 
+optim::OptimizerPointer& optim::OptimizerPointer::operator=(Optimizer& opt) {
+  place_ = std::make_shared<Followed*>(&opt);
+  opt.places_.push_back(place_);
+  return *this;
+}
+
+Optimizer& optim::OptimizerPointer::need(std::string_view who) const {
+  LILITH_CHECK(place_ != nullptr, "{}: no optimiser; call attach(opt) before.", who);
+  LILITH_CHECK(*place_ != nullptr,
+               "{}: its optimiser is gone; keep an optimiser as long as its schedule, or attach "
+               "the schedule to another (a copy of an optimiser is another).",
+               who);
+  return *get();
+}
+
 LRScheduler::LRScheduler(Rate rate, Momentum momentum)
     : schedule_{
           .name = "LRScheduler",
@@ -37,23 +52,23 @@ LRScheduler::LRScheduler(std::string name, std::vector<LRScheduler> children,
   // Chained schedules that have their optimiser are at its rates already.
   opt_ = children_.front().opt_;
   for (const LRScheduler& child : children_)
-    LILITH_CHECK(child.opt_ == opt_,
+    LILITH_CHECK(child.opt_.get() == opt_.get(),
                  "{}: its schedules belong to several optimisers; need one, or none of them "
                  "attached.",
                  schedule_.name);
-  if (opt_ != nullptr) note_rates();
+  if (opt_) note_rates();
 }
 
 void LRScheduler::attach(Optimizer& opt, SourceLocation loc) {
   LocScope scope(loc, nullptr);
   for (const LRScheduler& child : children_)
-    LILITH_CHECK(child.opt_ == nullptr || child.opt_ == &opt,
+    LILITH_CHECK(!child.attached() || child.opt_.get() == &opt,
                  "{}: one of its schedules ({}) belongs to another optimiser.", schedule_.name,
                  child.name());
-  const bool chained_before = kind_ == Kind::Chained && opt_ == &opt;
-  opt_ = &opt;
+  const bool chained_before = kind_ == Kind::Chained && opt_.get() == &opt;
+  opt_ = opt;
   for (LRScheduler& child : children_)
-    if (child.opt_ == nullptr) child.attach(opt, loc);
+    if (!child.attached()) child.attach(opt, loc);
   if (schedule_.prepare) schedule_.prepare(opt);
   bases_.clear();
   for (ParamGroup& group : opt.param_groups()) {
@@ -73,7 +88,7 @@ void LRScheduler::attach(Optimizer& opt, SourceLocation loc) {
 // Makes a schedule of others stand at its start: the rates are the initial ones, and those
 // schedules are stepped that run at epoch 0.
 void LRScheduler::begin() {
-  for (ParamGroup& group : opt_->param_groups())
+  for (ParamGroup& group : its_optimizer().param_groups())
     if (group.initial_lr) group.hyper["lr"] = *group.initial_lr;
   for (LRScheduler& child : children_) child.undo();
   if (kind_ == Kind::Sequential) {
@@ -137,7 +152,7 @@ void LRScheduler::advance(bool initial) {
 
 void LRScheduler::step(SourceLocation loc) {
   const LocScope::Fallback line(loc);
-  LILITH_CHECK(opt_ != nullptr, "LRScheduler::step: no optimiser; call attach(opt) before.");
+  opt_.need("LRScheduler::step");
   if (kind_ == Kind::Leaf) {
     advance(false);
     return;
@@ -156,7 +171,7 @@ void LRScheduler::step(SourceLocation loc) {
 }
 
 void LRScheduler::step_to(double time) {
-  LILITH_CHECK(opt_ != nullptr, "LRScheduler::step: no optimiser; call attach(opt) before.");
+  opt_.need("LRScheduler::step");
   LILITH_CHECK(time >= 0, "{}: the epoch must not be negative; got {}.", schedule_.name, time);
   epoch_ = static_cast<std::int64_t>(std::floor(time));
   fraction_ = time - std::floor(time);
@@ -165,7 +180,8 @@ void LRScheduler::step_to(double time) {
 
 void LRScheduler::set_rates(const std::function<double(const optim::RateStep&)>& rate,
                             bool initial) {
-  auto& groups = opt_->param_groups();
+  Optimizer& opt = its_optimizer();
+  auto& groups = opt.param_groups();
   // A group that was added later starts from the rate it has.
   while (bases_.size() < groups.size()) {
     ParamGroup& group = groups[bases_.size()];
@@ -180,23 +196,23 @@ void LRScheduler::set_rates(const std::function<double(const optim::RateStep&)>&
   }
   for (std::size_t g = 0; g < groups.size(); ++g) {
     groups[g].hyper["lr"] = rates[g];
-    if (schedule_.momentum) optim::cycled_momentum(*opt_, g) = momenta[g];
+    if (schedule_.momentum) optim::cycled_momentum(opt, g) = momenta[g];
   }
   last_lr_ = std::move(rates);
 }
 
-void LRScheduler::note_rates() { last_lr_ = optim::rates(*opt_); }
+void LRScheduler::note_rates() { last_lr_ = optim::rates(its_optimizer()); }
 
 void LRScheduler::set_last_epoch(std::int64_t epoch) {
   LILITH_CHECK(epoch >= 0, "LRScheduler: last_epoch must not be negative; got {}.", epoch);
   fraction_ = 0;
-  if (kind_ == Kind::Chained && opt_ != nullptr) {
+  if (kind_ == Kind::Chained && opt_) {
     restart();
     for (std::int64_t t = 0; t < epoch; ++t) step();
     return;
   }
   epoch_ = epoch;
-  if (opt_ == nullptr) return;
+  if (!opt_) return;
   if (kind_ == Kind::Leaf) {
     set_rates([this](const auto& s) { return schedule_.closed(s.time, s.group, s.base); }, false);
     return;
@@ -207,12 +223,14 @@ void LRScheduler::set_last_epoch(std::int64_t epoch) {
 }
 
 void LRScheduler::set_base_lrs(std::vector<double> bases) {
-  LILITH_CHECK(opt_ == nullptr || bases.size() == opt_->param_groups().size(),
-               "LRScheduler: {} base rates for {} parameter groups.", bases.size(),
-               opt_->param_groups().size());
+  if (opt_) {
+    const std::size_t groups = its_optimizer().param_groups().size();
+    LILITH_CHECK(bases.size() == groups, "LRScheduler: {} base rates for {} parameter groups.",
+                 bases.size(), groups);
+  }
   bases_ = std::move(bases);
   for (LRScheduler& child : children_) child.set_base_lrs(bases_);
-  if (opt_ != nullptr && kind_ != Kind::Chained) set_last_epoch(std::max<std::int64_t>(epoch_, 0));
+  if (opt_ && kind_ != Kind::Chained) set_last_epoch(std::max<std::int64_t>(epoch_, 0));
 }
 
 optim::Numbers LRScheduler::numbers() const {
@@ -241,7 +259,7 @@ StateDict LRScheduler::state_dict() const { return optim::to_dict(numbers()); }
 
 void LRScheduler::load_state_dict(const StateDict& dict, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  LILITH_CHECK(opt_ != nullptr, "{}: no optimiser; call attach(opt) before.", schedule_.name);
+  its_optimizer();
   set_numbers(optim::from_dict(dict, numbers(), schedule_.name), "");
 }
 

@@ -2,6 +2,9 @@
 
 #include <limits>
 
+#include "lilith/compile.h"
+#include "lilith/ops.h"
+
 namespace lilith::parity {
 namespace {
 
@@ -33,6 +36,30 @@ DType torch_dtype(const std::string& name) {
 }
 
 bool is_tensor_json(const Json& value) { return value.is_object() && value.contains("t"); }
+
+/// The values of x as a part of a tensor with others beside, or in another order.
+Tensor viewed(const Tensor& x, const std::string& view) {
+  Tensor base;
+  if (view == "transposed") {
+    base = x.transpose(-1, -2).contiguous();
+    eval(base);
+    return base.transpose(-1, -2);
+  }
+  if (view == "strided") {
+    base = stack({x, x.flip(-1)}, -1).flatten(-2);
+    eval(base);
+    return base.slice(-1, 0, base.size(-1), 2);
+  }
+  if (view == "inner") {
+    base = cat({x.flip(0), x, x.flip(0)}, 0);
+    eval(base);
+    return base.narrow(0, x.size(0), x.size(0));
+  }
+  if (view != "flipped") throw std::runtime_error("parity: no view " + view);
+  base = x.flip(-1);
+  eval(base);
+  return base.flip(-1);
+}
 
 }  // namespace
 
@@ -68,7 +95,8 @@ Call Call::with_first(const Tensor& x) const {
 void Call::collect(const Json& value, const GoldenFile& file) {
   if (is_tensor_json(value)) {
     const std::string key = value["t"];
-    inputs_.emplace(key, file.at(key).tensor(floating_).to(device_));
+    const Tensor x = file.at(key).tensor(floating_).to(device_);
+    inputs_.emplace(key, value.contains("view") ? viewed(x, value["view"]) : x);
   } else if (value.is_structured()) {
     for (const Json& item : value) collect(item, file);
   }

@@ -2,7 +2,7 @@
 PyTorch's own tables of tests: what it computes, in float64, for arguments that the stored samples lack.
 `LILITH_GOLDEN=OUT parity` runs them.
 
-    python tests/parity/make_samples.py OUT [--seed 0] [--each 8] [--only REGEX] [--integers]
+    python tests/parity/make_samples.py OUT [--seed 0] [--each 8] [--only REGEX] [--integers] [--views]
 
 Needs torch, numpy, safetensors, expecttest and hypothesis."""
 
@@ -22,6 +22,7 @@ from torch.testing._internal.common_modules import module_db
 
 MOST_ELEMENTS = 4000
 IN_ORDER = False
+VIEWS = False
 # Draws, uninitialised memory, and what is no function of values.
 LEFT_OUT = re.compile(r"rand|empty|dropout|bernoulli|multinomial|normal|uniform|exponential|cauchy|geometric|rrelu|"
                       r"^_|jiterator|sparse|to_sparse|item|nn.functional.scaled_mm|__rand|data_ptr|nested|torch\.ops")
@@ -44,7 +45,13 @@ class Writer:
         if tensor.dtype not in DTYPES or tensor.layout != torch.strided:
             raise Refused(str(tensor.dtype))
         self.pending[key] = tensor.detach().resolve_neg().contiguous().clone()
-        return {"t": key}
+        return {"t": key} | self.view_of(tensor)
+
+    def view_of(self, tensor):
+        """As what part of a larger or otherwise ordered tensor `parity` gives it."""
+        if not VIEWS or tensor.dim() == 0 or tensor.numel() == 0:
+            return {}
+        return {"view": random.choice(["strided", "inner", "flipped"] + ["transposed"] * 2 * (tensor.dim() > 1))}
 
     def encode(self, value, key):
         if isinstance(value, torch.Tensor):
@@ -219,9 +226,15 @@ OPTIMIZERS = {
              "weight_decay": [0.0, 0.01], "maximize": [True, False]},
     "Rprop": {"lr": [0.1, 0.01], "etas": [(0.5, 1.2), (0.7, 1.5)], "step_sizes": [(1e-6, 50.0), (1e-3, 0.1)],
               "maximize": [True, False]},
+    "Adafactor": {"lr": [0.1, 0.01], "beta2_decay": [-0.8, -0.5], "eps": [(None, 1e-3), (1e-8, 1e-2)], "d": [1.0, 2.0],
+                  "weight_decay": [0.0, 0.01], "maximize": [True, False]},
     "LBFGS": {"lr": [0.1, 1.0], "max_iter": [4, 10], "history_size": [100, 2], "max_eval": [5],
               "line_search_fn": ["strong_wolfe"], "tolerance_grad": [1e-7, 1e-3]},
 }
+
+
+# What a group may have for itself.
+OF_GROUPS = ["lr", "weight_decay", "eps", "alpha", "rho", "lambd", "momentum_decay", "lr_decay", "d"]
 
 
 def accepted(function, kwargs):
@@ -244,7 +257,12 @@ def optimizer_runs(each):
             with torch.no_grad():
                 for (i, n), value in zip(names, init):
                     getattr(net[i], n).copy_(value)
-            optimizer = getattr(torch.optim, name)(net.parameters(), **kwargs)
+            own = {}
+            if name != "LBFGS" and random.random() < 0.5:  # the second layer has some of its own
+                own = {k: v for k, v in some({k: choices[k] for k in OF_GROUPS if k in choices}).items()
+                       if isinstance(v, (int, float))}
+            groups = [{"params": net[0].parameters()}, {"params": net[2].parameters(), **own}] if own else net.parameters()
+            optimizer = getattr(torch.optim, name)(groups, **kwargs)
 
             def closure():
                 optimizer.zero_grad()
@@ -256,7 +274,7 @@ def optimizer_runs(each):
             for step in range(13):
                 optimizer.step(closure)
                 after[str(step)] = [getattr(net[i], n).flatten().tolist() for i, n in names]
-            runs.append({"optimizer": name, "kwargs": kwargs, "after_step": after})
+            runs.append({"optimizer": name, "kwargs": kwargs, "after_step": after} | ({"groups": {"b": own}} if own else {}))
     return {"producer": "torch " + torch.__version__, "input": x.tolist(), "init": [t.flatten().tolist() for t in init],
             "param_order": "W1 b1 W2 b2", "runs": runs}
 
@@ -276,7 +294,14 @@ SCHEDULERS = {
     "CyclicLR": ({"base_lr": 0.1, "max_lr": 0.9}, {"step_size_up": [4, 7], "step_size_down": [3, 9], "gamma": [0.9],
                                                    "mode": ["triangular", "triangular2", "exp_range"],
                                                    "cycle_momentum": [True, False]}),
+    "LambdaLR": ({}, {}),
+    "MultiplicativeLR": ({}, {}),
 }
+
+
+# By their names in schedulers.cpp.
+LAMBDAS = {"power": lambda t: 0.9**t, "inverse": lambda t: 1 / (1 + t), "warmup": lambda t: min((t + 1) / 5, 1.0),
+           "steps": lambda t: 0.5 ** (t // 7), "one": lambda t: 1}
 
 
 def scheduler_runs(each):
@@ -286,15 +311,23 @@ def scheduler_runs(each):
             kwargs = given | some(choices)
             if name == "OneCycleLR":
                 kwargs |= random.choice([{"total_steps": 40}, {"epochs": 8, "steps_per_epoch": 5}])
-            parameter = torch.nn.Parameter(torch.zeros(1))
-            optimizer = torch.optim.SGD([parameter], lr=0.5, momentum=0.9)
-            schedule = getattr(torch.optim.lr_scheduler, name)(optimizer, **kwargs)
-            rates = []
+            a, b = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
+            optimizer = torch.optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.3}], lr=0.5, momentum=0.9)
+            functions = dict(kwargs)
+            if name in ("LambdaLR", "MultiplicativeLR"):
+                words = random.sample(sorted(LAMBDAS), 2)
+                kwargs["lr_lambda"] = random.choice([words[0], words])
+                functions["lr_lambda"] = ([LAMBDAS[w] for w in words] if kwargs["lr_lambda"] == words
+                                          else LAMBDAS[words[0]])
+            schedule = getattr(torch.optim.lr_scheduler, name)(optimizer, **functions)
+            rates, second = [], []
             for _ in range(39):
                 rates.append(optimizer.param_groups[0]["lr"])
+                second.append(optimizer.param_groups[1]["lr"])
                 optimizer.step()
                 schedule.step()
-            runs.append({"scheduler": name, "kwargs": kwargs, "base_lr": 0.5, "lr": rates})
+            runs.append({"scheduler": name, "kwargs": kwargs, "base_lr": 0.5, "lr": rates,
+                         "second_base_lr": 0.3, "second_lr": second})
     return runs
 
 
@@ -306,9 +339,10 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--integers", action="store_true", help="also operands of int64, uint8 and bool")
     parser.add_argument("--in-order", action="store_true", help="the first ones of PyTorch's tables, not any")
+    parser.add_argument("--views", action="store_true", help="arguments are parts of other tensors: strided, flipped …")
     args = parser.parse_args()
-    global IN_ORDER
-    IN_ORDER = args.in_order
+    global IN_ORDER, VIEWS
+    IN_ORDER, VIEWS = args.in_order, args.views
     warnings.filterwarnings("ignore")
     random.seed(args.seed)
     torch.manual_seed(args.seed)

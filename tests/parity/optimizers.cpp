@@ -46,6 +46,7 @@ class Keywords {
     return v != nullptr ? v->get<std::string>() : otherwise;
   }
   bool has(const char* name) { return find(name) != nullptr; }
+  const Json* pair(const char* name) { return find(name); }
   void check_all_read() const {
     for (const auto& [name, value] : given_.items())
       if (!seen_.contains(name) && !value.is_null() && value != Json(false))
@@ -117,6 +118,15 @@ std::optional<Optimizer> make_optimizer(const std::string& name, Keywords& k) {
       k.set(&o.lambd, "lambd");
       k.set(&o.alpha, "alpha");
       k.set(&o.t0, "t0");
+    });
+  if (name == "Adafactor")
+    return made<Adafactor, AdafactorOptions>(k, [&](AdafactorOptions& o) {
+      k.set(&o.beta2_decay, "beta2_decay");
+      k.set(&o.d, "d");
+      if (const Json* eps = k.pair("eps")) {
+        if (!(*eps)[0].is_null()) o.eps1 = (*eps)[0].get<double>();
+        o.eps2 = (*eps)[1].get<double>();
+      }
     });
   if (name == "Rprop") {
     RpropOptions o;
@@ -223,6 +233,9 @@ std::string outcome(const Json& run, const Json& golden) {
   }
   auto optimizer = make_optimizer(name, keywords);
   if (!optimizer) throw Unsupported("no optimiser " + name);
+  if (run.contains("groups"))
+    for (const auto& [prefix, own] : run["groups"].items())
+      optimizer->add_param_group(prefix, own.get<std::map<std::string, double>>());
   Optimizer fresh = *optimizer;
   const std::string text = follow(run, old, net, [&] {
     auto [loss, g] = grad(loss_of, net, x);
@@ -256,6 +269,12 @@ std::string name_of_run(const Json& run) {
                                    : "lr_scheduler." + run["scheduler"].get<std::string>();
 }
 
+namespace {
+std::string described(const Json& run) {
+  return run["kwargs"].dump() + (run.contains("groups") ? " " + run["groups"].dump() : "");
+}
+}  // namespace
+
 Count count_runs(const Json& runs, const std::string& name,
                  const std::function<std::string(const Json& run)>& outcome) {
   Count count;
@@ -266,7 +285,7 @@ Count count_runs(const Json& runs, const std::string& name,
       text = outcome(run);
     } catch (const Unsupported& e) {
       ++count.unsupported;
-      if (count.failed == 0) count.reason = run["kwargs"].dump() + ": " + e.what();
+      if (count.failed == 0) count.reason = described(run) + ": " + e.what();
       continue;
     } catch (const std::exception& e) {
       text = e.what();
@@ -274,7 +293,7 @@ Count count_runs(const Json& runs, const std::string& name,
     if (text.empty())
       ++count.passed;
     else if (count.failed++ == 0)
-      count.reason = run["kwargs"].dump() + ": " + text;
+      count.reason = described(run) + ": " + text;
   }
   return count;
 }

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <optional>
 
 #include "lilith/optim.h"
@@ -36,6 +38,8 @@ class Schedules {
                           {.total_iters = whole("total_iters", 5), .power = real("power", 1)});
     if (name == "OneCycleLR") return one_cycle();
     if (name == "CyclicLR") return cyclic();
+    if (name == "LambdaLR") return by_function<LambdaLR>();
+    if (name == "MultiplicativeLR") return by_function<MultiplicativeLR>();
     return {};
   }
 
@@ -54,6 +58,23 @@ class Schedules {
   std::string text(const char* key, const char* otherwise) const {
     const auto it = k_.find(key);
     return it == k_.end() || it->is_null() ? otherwise : it->get<std::string>();
+  }
+
+  /// LAMBDAS of make_samples.py.
+  static std::function<double(std::int64_t)> function(const std::string& word) {
+    if (word == "power") return [](std::int64_t t) { return std::pow(0.9, t); };
+    if (word == "inverse") return [](std::int64_t t) { return 1 / (1 + static_cast<double>(t)); };
+    if (word == "warmup")
+      return [](std::int64_t t) { return std::min((static_cast<double>(t) + 1) / 5, 1.0); };
+    if (word == "steps") return [](std::int64_t t) { return std::pow(0.5, t / 7); };
+    if (word == "one") return [](std::int64_t) { return 1.0; };
+    throw Unsupported("no function " + word);
+  }
+  template <class S>
+  LRScheduler by_function() const {
+    const Json& words = k_.at("lr_lambda");
+    if (words.is_string()) return S(opt_, function(words));
+    return S(opt_, std::vector{function(words[0]), function(words[1])});
   }
 
   LRScheduler one_cycle() const {
@@ -92,6 +113,8 @@ class Schedules {
 
 std::string outcome(const Json& run) {
   SGD optimizer({.lr = run["base_lr"].get<double>(), .momentum = 0.9});
+  const bool two = run.contains("second_lr");
+  if (two) optimizer.add_param_group("second", {{"lr", run["second_base_lr"].get<double>()}});
   const std::string name = run["scheduler"];
   auto schedule = Schedules(run["kwargs"], optimizer).make(name);
   if (!schedule) throw Unsupported("no schedule " + name);
@@ -100,6 +123,12 @@ std::string outcome(const Json& run) {
   for (std::size_t t = 0; t < want.size(); ++t) {
     if (!(std::abs(optimizer.lr() - want[t]) <= 1e-12))  // a NaN too
       return fmt::format("epoch {} has {:.15g}, expected {:.15g}", t, optimizer.lr(), want[t]);
+    if (two) {
+      const double got = optimizer.hyper("lr", 1).value(), of_two = run["second_lr"][t];
+      if (!(std::abs(got - of_two) <= 1e-12))
+        return fmt::format("epoch {}: the second group has {:.15g}, expected {:.15g}", t, got,
+                           of_two);
+    }
     if (t + 1 < want.size()) schedule->step();
   }
   return "";

@@ -7,9 +7,12 @@
 #include "ir/node.h"
 #include "lilith/data.h"
 #include "lilith/ops.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {
+
+using testing::error_text;
 
 Tensor make_f32(const Shape& shape, float first = 0) {
   const Aval aval{shape, DType::F32, {}};
@@ -25,6 +28,30 @@ std::vector<float> epoch_order(DataLoader<1>& loader) {
     for (float v : x.to_vector<float>()) seen.push_back(v);
   }
   return seen;
+}
+
+// As PyTorch's TensorDataset: d[2:5], d[:], d[[0, 2]], d[mask].
+TEST(Dataset, RowsBySliceNumbersAndMask) {
+  const TensorDataset set(make_f32({5, 1}), arange(5));
+  const auto ys = [&](const auto& rows) { return set[rows][1].template to_vector<std::int64_t>(); };
+  using Rows = std::vector<std::int64_t>;
+  EXPECT_EQ(ys(Slice()), (Rows{0, 1, 2, 3, 4}));
+  EXPECT_EQ(ys(Slice{1, 3}), (Rows{1, 2}));
+  EXPECT_EQ(ys(Slice{-2}), (Rows{3, 4}));
+  EXPECT_EQ(ys(Slice{None, -1, 2}), (Rows{0, 2}));
+  EXPECT_EQ(ys(Slice{3, 100}), (Rows{3, 4}));
+  EXPECT_EQ(ys(Slice{3, 1}), Rows{});
+  EXPECT_EQ(ys(Slice{0, None, INT64_MAX}), Rows{0});
+  EXPECT_EQ(ys(tensor({4, 0, -2})), (Rows{4, 0, 3}));
+  EXPECT_EQ(ys(arange(5) > 2), (Rows{3, 4}));
+  EXPECT_EQ((set[Slice{1, 3}][0].shape()), Shape({2, 1}));
+  EXPECT_EQ(set[Slice()][0].to_vector<float>()[4], 4.f);
+  EXPECT_EQ(set[1][1].item<std::int64_t>(), 1);  // a row
+  EXPECT_NE(error_text([&] { set[Slice(0, 2, 0)]; }).find("above 0"), std::string::npos);
+  EXPECT_NE(error_text([&] { set[tensor({7})]; }).find("7"), std::string::npos);
+  EXPECT_NE(error_text([&] { set[tensor({0.5})]; }).find("f32 [1]"), std::string::npos);
+  EXPECT_NE(error_text([&] { set[arange(3) > 1]; }).find("a mask of 3 for 5 rows"),
+            std::string::npos);
 }
 
 // A subset of nothing is a sampler, whose epochs have no batch.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 
 #include "lilith/ops.h"
 #include "lilith/optim.h"
@@ -415,6 +416,52 @@ TEST(Schedules, ThePlateauGoesOnFromAFile) {
     EXPECT_EQ(opt.lr(), resumed.lr());
   }
   EXPECT_LT(opt.lr(), 0.2);
+}
+
+// As configure_optimizers of a PyTorch program gives both.
+struct Both {
+  SGD opt{{.lr = 0.4}};
+  StepLR schedule{opt, {.step_size = 1, .gamma = 0.5}};
+  ReduceLROnPlateau plateau{opt, {.factor = 0.5, .patience = 0}};
+};
+
+TEST(Schedules, GoWithAnOptimiserThatIsMoved) {
+  auto both = std::make_unique<Both>();
+  Both moved = std::move(*both);
+  both.reset();
+  moved.schedule.step();
+  EXPECT_DOUBLE_EQ(moved.opt.lr(), 0.2);
+  moved.plateau.step(1);
+  moved.plateau.step(2);
+  EXPECT_DOUBLE_EQ(moved.opt.lr(), 0.1);
+  SGD other(1.0);
+  StepLR of_other(other, {.step_size = 1, .gamma = 0.1});
+  other = std::move(moved.opt);  // what both schedules step
+  of_other.step();
+  moved.schedule.step();
+  EXPECT_EQ(of_other.optimizer(), &other);
+  EXPECT_EQ(moved.schedule.optimizer(), &other);
+  EXPECT_NEAR(other.lr(), 0.005, 1e-12);
+}
+
+TEST(Schedules, StepNoOptimiserThatIsGone) {
+  auto opt = std::make_unique<SGD>(0.4);
+  StepLR schedule(*opt, {.step_size = 1, .gamma = 0.5});
+  ReduceLROnPlateau plateau(*opt);
+  SGD copy = *opt;
+  schedule.step();
+  EXPECT_DOUBLE_EQ(opt->lr(), 0.2);
+  EXPECT_DOUBLE_EQ(copy.lr(), 0.4);  // another optimiser
+  opt.reset();
+  EXPECT_FALSE(schedule.attached());
+  EXPECT_EQ(schedule.optimizer(), nullptr);
+  const std::string text = error_text([&] { schedule.step(); });
+  EXPECT_NE(text.find("its optimiser is gone"), std::string::npos) << text;
+  EXPECT_NE(error_text([&] { plateau.step(1.0); }).find("its optimiser is gone"),
+            std::string::npos);
+  schedule.attach(copy);
+  schedule.step();
+  EXPECT_DOUBLE_EQ(copy.lr(), 0.2);
 }
 
 TEST(Schedules, AFileOfAnotherKindIsRefused) {

@@ -19,6 +19,8 @@
 namespace lilith {
 class IntList;
 class RealList;
+template <class Layer>
+class ModuleDict;
 }  // namespace lilith
 
 // What reflection tells apart.
@@ -97,6 +99,8 @@ template <class T>
 inline constexpr bool is_map = false;
 template <class T, class C, class A>
 inline constexpr bool is_map<std::map<std::string, T, C, A>> = true;
+template <class T>
+inline constexpr bool is_map<ModuleDict<T>> = true;
 template <class T>
 inline constexpr bool is_unique = false;
 template <class T, class D>

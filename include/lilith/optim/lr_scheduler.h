@@ -39,7 +39,8 @@ struct Schedule {
 }  // namespace optim
 
 /// Sets an optimiser's learning rates, a step at a time. A value: every scheduler may be kept as an
-/// LRScheduler. The optimiser must outlive it. One that is made without an optimiser
+/// LRScheduler. It follows its optimiser where that is moved; a copy of the optimiser is another
+/// one, and a step after the optimiser's end is an Error. One that is made without an optimiser
 /// (StepLR({.step_size = 30})) waits for attach. Like PyTorch's, schedules go on from the rate that
 /// is set: several may step one optimiser, and `set_lr` between their steps counts. Ref:
 /// torch.optim.lr_scheduler.LRScheduler.
@@ -57,9 +58,9 @@ class LRScheduler {
   /// Takes the groups' initial_lr (set to their rates by the first scheduler of an optimiser) as
   /// the base, and makes the step of epoch 0.
   void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
-  bool attached() const { return opt_ != nullptr; }
-  /// What it steps; null before attach.
-  const Optimizer* optimizer() const { return opt_; }
+  bool attached() const { return opt_.get() != nullptr; }
+  /// What it steps; null before attach and after the optimiser's end.
+  const Optimizer* optimizer() const { return opt_.get(); }
   /// Goes on to the next epoch and sets its rates. Error when no optimiser is attached.
   void step(SourceLocation loc = SourceLocation::current());
   /// Number of steps so far. Setting it sets the rates of that epoch by the closed form; a resumed
@@ -102,7 +103,9 @@ class LRScheduler {
   void set_numbers(const std::map<std::string, std::vector<double>>& numbers,
                    const std::string& prefix);
 
-  Optimizer* opt_ = nullptr;
+  Optimizer& its_optimizer() const { return opt_.need(schedule_.name); }
+
+  optim::OptimizerPointer opt_;
   optim::Schedule schedule_;
   std::vector<double> bases_, last_lr_;
   std::int64_t epoch_ = -1;

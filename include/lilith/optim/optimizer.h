@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "lilith/gradients.h"
 #include "lilith/hyper.h"
 #include "lilith/model.h"
+#include "lilith/optim/followed.h"
 #include "lilith/tensor.h"
 
 namespace lilith {
@@ -83,7 +85,7 @@ struct ParamGroup {
 /// where it stood, or when nobody holds those tensors any more (it was loaded anew). Where that
 /// leaves a choice, `update` throws, and asks for a name: {.model = "generator"}. Models without a
 /// name are called "0", "1" … in the order of their first update.
-class Optimizer {
+class Optimizer : public optim::Followed {
  public:
   /// A hyper-parameter of the first group ("lr"), to read or to set. Error when the rule has none
   /// of that name; the message lists them.
@@ -198,6 +200,26 @@ class Optimizer {
   std::int64_t fit_epochs_ = 0;
   optim::Lifetime lifetime_;
 };
+
+namespace optim {
+
+/// What a schedule steps: none, an optimiser, or one that is gone.
+class OptimizerPointer {
+ public:
+  OptimizerPointer() = default;
+  OptimizerPointer& operator=(Optimizer& opt);
+  /// Null without one, and when it is gone.
+  Optimizer* get() const { return place_ ? static_cast<Optimizer*>(*place_) : nullptr; }
+  /// Whether it was given one.
+  explicit operator bool() const { return place_ != nullptr; }
+  /// Error without one, and when it is gone; `who` asks.
+  Optimizer& need(std::string_view who) const;
+
+ private:
+  std::shared_ptr<Followed*> place_;
+};
+
+}  // namespace optim
 
 /// Hyper-parameters, step counts and state by key: "groups.0.lr", "state.fc.weight.exp_avg"; of
 /// further models "models.1.state.fc.weight.exp_avg". Ref: torch.optim.Optimizer.state_dict.

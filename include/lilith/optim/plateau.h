@@ -20,7 +20,7 @@ struct ReduceLROnPlateauOptions {
   /// One a group, instead of min_lr.
   std::vector<double> min_lrs = {};
 };
-/// The optimiser must outlive it. One that is made without waits for attach. Ref:
+/// It follows its optimiser as an LRScheduler does. One that is made without waits for attach. Ref:
 /// torch.optim.lr_scheduler.ReduceLROnPlateau.
 class ReduceLROnPlateau {
  public:
@@ -53,8 +53,8 @@ class ReduceLROnPlateau {
             loc) {}
   /// From now on it sets the rates of `opt`. Error when min_lrs has another number of groups.
   void attach(Optimizer& opt, SourceLocation loc = SourceLocation::current());
-  /// What it steps; null before attach.
-  const Optimizer* optimizer() const { return opt_; }
+  /// What it steps; null before attach and after the optimiser's end.
+  const Optimizer* optimizer() const { return opt_.get(); }
   /// Mode "max".
   bool maximizes() const { return maximize_; }
   /// Counts an epoch with this metric; NaN is no improvement. Error before attach.
@@ -79,7 +79,7 @@ class ReduceLROnPlateau {
   void reduce();
   void note_rates();
 
-  Optimizer* opt_ = nullptr;
+  optim::OptimizerPointer opt_;
   bool maximize_, relative_;
   double factor_, threshold_, min_lr_, eps_, best_;
   std::int64_t patience_, cooldown_, bad_ = 0, cooling_ = 0, epoch_ = 0;
