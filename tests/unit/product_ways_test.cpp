@@ -73,6 +73,22 @@ std::vector<Case> matmuls() {
        [](const Tensor& a, const Tensor& b) { return matmul(tanh(matmul(a, b.t()) * 0.1), b.t()); },
        {50, 60},
        {60, 60}},
+      {"turned",
+       [](const Tensor& a, const Tensor& b) { return act(matmul(a, b) * 0.1).t(); },
+       {61, 67},
+       {67, 53}},
+      {"turned, square",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b).t(); },
+       {64, 40},
+       {40, 64}},
+      {"turned batches",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b).permute({1, 2, 0}); },
+       {3, 30, 48},
+       {3, 48, 40}},
+      {"turned, long sum",
+       [](const Tensor& a, const Tensor& b) { return matmul(a, b).t(); },
+       {40, 1200},
+       {1200, 33}},
       {"prime sum",
        [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
        {40, 613},
@@ -106,6 +122,37 @@ std::vector<Case> convolutions() {
        },
        {2, 10, 9, 24},
        {40, 24, 3, 3}},
+      {"conv, stored channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         return relu(conv({.padding = 1})(x.permute({0, 3, 1, 2}), w)).permute({0, 2, 3, 1});
+       },
+       {2, 10, 9, 24},
+       {40, 24, 3, 3}},
+      {"conv 5x5, stored channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         return conv({.padding = 2})(x, w).permute({0, 2, 3, 1});
+       },
+       {2, 12, 9, 7},
+       {20, 12, 5, 5}},
+      {"1x1, stored channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         return conv({})(x.permute({0, 3, 1, 2}), w).permute({0, 2, 3, 1});
+       },
+       {3, 7, 7, 24},
+       {40, 24, 1, 1}},
+      {"depthwise, stored channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         return conv({.padding = 1, .groups = 37})(x.permute({0, 3, 1, 2}), w)
+             .permute({0, 2, 3, 1});
+       },
+       {2, 10, 9, 37},
+       {37, 1, 3, 3}},
+      {"weights, turned",
+       [weights](const Tensor& x, const Tensor& dy) {
+         return weights({16, 8, 3, 3}, {.padding = 1})(x, dy).permute({2, 3, 1, 0});
+       },
+       {6, 8, 9, 9},
+       {6, 16, 9, 9}},
       {"data",
        [](const Tensor& dy, const Tensor& w) {
          return grad([&](const Tensor& v) { return (conv2d(v, w, {}, 1, 1) * dy).sum(); },
@@ -292,6 +339,19 @@ TEST(ProductWays, GiveTheSameInSmallBlocks) {
     EXPECT_NE(all.find(kind), std::string::npos) << kind;
 }
 
+// A product whose result is only transposed stores the transposition.
+TEST(ProductWays, StoreATranspositionInItsPlace) {
+  for (const char* name :
+       {"turned", "turned, square", "turned batches", "1x1, stored channels last",
+        "depthwise, stored channels last", "conv, stored channels last"}) {
+    const Case c = named(name);
+    const Graph g = schedule::prepare(run_passes(trace(c.f, zeros(c.a), zeros(c.b)))).graph;
+    schedule::Plan plan;
+    ways_of(g, this_machine(), 0, &plan);
+    EXPECT_NE(plan.launches.back().what.find("_general"), std::string::npos) << plan.str();
+  }
+}
+
 // What a loop reads is row-major: lanes across its rows would be stored one by one, so that those
 // of the rows, or an epilogue that runs in rows, come out cheaper.
 TEST(ProductWays, KnowThatALoopReadsRows) {
@@ -329,7 +389,7 @@ TEST(ProductWays, GiveTheSameWhereRowsOfBLieFarApart) {
 }
 
 TEST(ProductWays, GiveTheSameInOtherTypes) {
-  for (const char* name : {"matmul", "a transposed", "one matrix for all", "conv"}) {
+  for (const char* name : {"matmul", "a transposed", "one matrix for all", "conv", "turned"}) {
     for (const DType dtype : {kFloat64, kFloat16, kBFloat16, kInt32})
       expect_all_ways_agree(named(name), dtype, small_caches());
   }

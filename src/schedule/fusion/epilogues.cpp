@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "schedule/kernel/border.h"
+#include "schedule/kernel/turned.h"
 
 namespace lilith::schedule {
 
@@ -67,25 +68,24 @@ void Epilogues::add_group(NodeImpl* core) {
     if (n == core ? core_stored : s_.stored(n)) g.stores.push_back(n);
     if (n == core || s_.stored(n)) s_.set_grouped(n);
   }
-  add_borders(&g);
+  add_copies(&g);
   s_.add(std::move(g));
 }
 
-// What is stored for nothing else than to be padded is stored in its place.
-void Epilogues::add_borders(Product* g) {
+// What is stored for nothing else than to be padded or transposed is stored in its place.
+void Epilogues::add_copies(Product* g) {
   if (!wide_ || !rules_.stores_borders() || g->pool != nullptr || g->sparse) return;
   for (NodeImpl*& n : g->stores) {
     const auto users = a_.users(n);
     if (a_.is_row_major(n) || users.size() != 1) continue;
-    NodeImpl* padded = users[0];
-    if (!adds_border(padded) || !s_.stored(padded) || !s_.is_free(padded) ||
-        a_.is_row_major(padded))
-      continue;
-    const Numbers both{a_.index(g->core), a_.index(padded)};
+    NodeImpl* copy = users[0];
+    if (!s_.stored(copy) || !s_.is_free(copy)) continue;
+    if (adds_border(copy) ? a_.is_row_major(copy) : turned_order(copy).empty()) continue;
+    const Numbers both{a_.index(g->core), a_.index(copy)};
     if (!s_.join(both)) continue;
     s_.set_stored(n, false);
-    s_.set_grouped(padded);
-    n = padded;
+    s_.set_grouped(copy);
+    n = copy;
   }
 }
 

@@ -29,7 +29,7 @@ class Epilogues {
   };
 
   void add_group(ir::NodeImpl* core);
-  void add_borders(Product* g);
+  void add_copies(Product* g);
   Inside inside_of(ir::NodeImpl* core) const;
   // What lies between a product and the pooling that alone reads it, and what pools. Empty when
   // something else reads it too.

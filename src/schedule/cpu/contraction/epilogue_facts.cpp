@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "schedule/kernel/strided_view.h"
+#include "schedule/kernel/turned.h"
 
 namespace lilith::schedule {
 
@@ -65,9 +66,18 @@ Layout with_innermost(Layout layout, int dim) {
 
 void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
   if (g.pool != nullptr) return;
+  // Of a product that stores its transposition: the order of its dimensions there.
+  const auto turned = [&](const NodeImpl* n) {
+    const auto it = std::find(g.stores.begin(), g.stores.end(), n);
+    return it == g.stores.end() ? std::vector<int>{} : turned_order(*it);
+  };
   const auto mark = [&](const NodeImpl* n, const Layout& layout) {
-    if (n->aval.shape != g.domain) return;
-    const auto strides = layout.strides(g.domain);
+    const std::vector<int> order = turned(n);
+    if (order.empty() && n->aval.shape != g.domain) return;
+    auto strides = layout.strides(n->aval.shape);
+    const auto own = strides;
+    for (std::size_t v = 0; v < order.size(); ++v)
+      strides[static_cast<std::size_t>(order[v])] = own[v];
     for (Axis& x : spec->axes) {
       if (x.summed()) continue;
       const std::int64_t apart = strides[static_cast<std::size_t>(x.out_dim)] * x.out_step;
@@ -78,8 +88,9 @@ void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
   };
   const Layout row_major = Layout::row_major(g.domain.rank());
   if (b.dataflow.is_row_major(g.core)) mark(g.core, row_major);
-  spec->in_rows = std::all_of(g.stores.begin(), g.stores.end(),
-                              [&](const NodeImpl* n) { return goes_out(b.dataflow, n); });
+  spec->in_rows = std::all_of(g.stores.begin(), g.stores.end(), [&](NodeImpl* n) {
+    return goes_out(b.dataflow, n) && turned_order(n).empty();
+  });
   visit_epilogue(b, g, [&](const NodeImpl* n, bool made_here) {
     if (made_here && goes_out(b.dataflow, n)) {
       mark(n, row_major);

@@ -6,6 +6,7 @@
 #include "schedule/cpu/contraction/epilogue_facts.h"
 #include "schedule/cpu/contraction/known_searches.h"
 #include "schedule/cpu/winograd/winograd.h"
+#include "schedule/kernel/turned.h"
 #include "schedule/kernel/typical.h"
 
 namespace lilith::schedule {
@@ -19,7 +20,10 @@ Layout innermost(int rank, int dim) {
 
 Choice laid_out(std::string name, double cycles, const Nodes& results, const Layout& layout) {
   Choice c{std::move(name), cycles, {}, {}};
-  for (const ir::NodeImpl* n : results) c.results.emplace_back(n, layout);
+  for (ir::NodeImpl* n : results) {
+    const std::vector<int> turned = turned_order(n);
+    c.results.emplace_back(n, turned.empty() ? layout : turned_layout(turned, layout));
+  }
   return c;
 }
 
