@@ -114,8 +114,9 @@ std::shared_ptr<CopiedInputs> KeptCopies::choose(const std::vector<SeenInput>& s
 
 void KeptCopies::before_run(Instance* instance, std::span<const StoragePtr> inputs) {
   if (copies_.empty()) return;
-  std::vector<SeenInput> seen = look(inputs);
   const std::lock_guard lock(mutex_);
+  if (no_room_ && !kept_) return;
+  std::vector<SeenInput> seen = look(inputs);
   const auto same = [&](std::size_t i) { return kept_->of[i] == seen[i]; };
   if (kept_ && !std::ranges::all_of(kept_->compared, same)) kept_.reset();
   instance->kept = kept_;

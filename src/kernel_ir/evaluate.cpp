@@ -70,9 +70,8 @@ Value Evaluation::run(Leaves& leaves) {
         for (std::size_t k = 0; k < s.args.size(); ++k) {
           args[k] = values_[static_cast<std::size_t>(s.args[k])];
         }
-        values_[n] = s.op == Op::MulAdd && rounds_ == MulAddRounds::twice
-                         ? multiply_then_add(s.dtype, args)
-                         : apply(s.op, s.dtype, s.operand, args);
+        values_[n] = s.op == Op::MulAdd ? multiply_add(s.dtype, args, rounds_)
+                                        : apply(s.op, s.dtype, s.operand, args);
       }
     }
   }

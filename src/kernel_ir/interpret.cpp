@@ -280,9 +280,7 @@ class Interpreter : public Leaves {
     Value& r = sum(s);
     if (s.a) {
       const Value args[3] = {a, v, r};
-      r = is_floating(dtype) && rounds_ == MulAddRounds::twice
-              ? multiply_then_add(dtype, args)
-              : apply(Op::MulAdd, dtype, dtype, args);
+      r = multiply_add(dtype, args, rounds_);
     } else {
       const Value args[3] = {r, v, {}};
       r = apply(operation_of(s.combine), dtype, dtype, args);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel_ir/scalar.h"
 #include "lilith/error.h"
 #include "lilith/kernel_ir.h"
 
@@ -72,7 +73,7 @@ struct SetReg {
 /// reg[index] = combine(reg[index], value) where mask (null: always). Inside a Vector loop, on a
 /// register declared outside of it and not indexed by its variable, lanes are combined after the
 /// loop (in a fixed order). With `a` set, combine must be Add and it is
-/// MulAdd(a, value, reg).
+/// sum_op(dtype)(a, value, reg).
 struct Accumulate {
   RegId reg;
   std::vector<Expr> index;
@@ -235,8 +236,6 @@ std::string canonical_form(const Kernel& k);
 struct RunOrder {
   bool blocks_backwards = false, threads_backwards = false;
 };
-/// How often MulAdd rounds: once on targets with an instruction for it.
-enum class MulAddRounds : std::uint8_t { once, twice };
 /// Runs the kernel on the host, slowly, one thread after another: the oracle of the emitters.
 void interpret(const Kernel& k, const std::vector<void*>& params, RunOrder order = {},
                MulAddRounds rounds = MulAddRounds::once);

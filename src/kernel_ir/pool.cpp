@@ -181,7 +181,7 @@ Expr Pool::make(Op op, DType dtype, std::vector<Expr> args) {
   if (all_const(args)) {
     Value v[3];
     for (std::size_t k = 0; k < args.size() && k < 3; ++k) v[k] = {args[k]->i, args[k]->f};
-    if (op != Op::MulAdd || is_exact_product(dtype, v)) {
+    if (op != Op::MulAdd || rounds_alike(dtype, v)) {
       const Value r = apply(op, dtype, operand, v);
       return is_floating(dtype) ? constant(dtype, r.f) : integer(r.i, dtype);
     }
@@ -221,7 +221,7 @@ Expr Pool::bitcast(Expr x, DType dtype) {
 Expr Pool::select(Expr cond, Expr a, Expr b) { return make(Op::Select, a->dtype, {cond, a, b}); }
 Expr Pool::fma(Expr a, Expr b, Expr c) { return make(Op::Fma, a->dtype, {a, b, c}); }
 Expr Pool::multiply_add(Expr a, Expr b, Expr c) {
-  return make(is_floating(a->dtype) ? Op::MulAdd : Op::Fma, a->dtype, {a, b, c});
+  return make(sum_op(a->dtype), a->dtype, {a, b, c});
 }
 
 const std::string& Pool::var_name(VarId id) const {

@@ -276,14 +276,15 @@ Op operation_of(Combine how) {
   return kOps[static_cast<int>(how)];
 }
 
-Value multiply_then_add(DType dtype, const Value* args) {
+Value multiply_add(DType dtype, const Value* args, MulAddRounds rounds) {
+  if (rounds == MulAddRounds::once) return apply(Op::MulAdd, dtype, dtype, args);
   const Value terms[3] = {apply(Op::Mul, dtype, dtype, args), args[2], {}};
   return apply(Op::Add, dtype, dtype, terms);
 }
 
-bool is_exact_product(DType dtype, const Value* args) {
-  const double once = apply(Op::MulAdd, dtype, dtype, args).f,
-               twice = multiply_then_add(dtype, args).f;
+bool rounds_alike(DType dtype, const Value* args) {
+  const double once = multiply_add(dtype, args, MulAddRounds::once).f,
+               twice = multiply_add(dtype, args, MulAddRounds::twice).f;
   return std::bit_cast<std::uint64_t>(once) == std::bit_cast<std::uint64_t>(twice);
 }
 

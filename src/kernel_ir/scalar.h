@@ -27,10 +27,14 @@ std::int64_t floor_mod_value(std::int64_t a, std::int64_t b);
 
 /// `op` applied to operands of dtype `operand` (Select: of the result's dtype, args[0] Bool).
 Value apply(Op op, DType result, DType operand, const Value* args);
-/// MulAdd by two operations of a target without Fma.
-Value multiply_then_add(DType dtype, const Value* args);
+/// What adds a product to a sum of a dtype: MulAdd, of integers Fma.
+inline Op sum_op(DType dtype) { return is_floating(dtype) ? Op::MulAdd : Op::Fma; }
+/// How often MulAdd rounds: once on targets with an instruction for it.
+enum class MulAddRounds : std::uint8_t { once, twice };
+/// apply(Op::MulAdd), where the target rounds so.
+Value multiply_add(DType dtype, const Value* args, MulAddRounds rounds);
 /// Whether every target computes the same MulAdd of these.
-bool is_exact_product(DType dtype, const Value* args);
+bool rounds_alike(DType dtype, const Value* args);
 /// The operation that combines two values.
 Op operation_of(Combine how);
 /// What changes no value that it is combined with, in any bit: -0.0 for sums of floats.

@@ -32,8 +32,8 @@ struct SparseSpec;
 /// A contraction and what is computed from its result point by point.
 struct Product {
   ir::NodeImpl* core = nullptr;
-  Shape domain;                  // of what it stores
-  Nodes stores;                  // its own value or what its epilogue makes of it
+  Shape domain;                  // over which it runs: of what it stores, or of what these copy
+  Nodes stores;                  // its own value, what its epilogue makes of it, or that, copied
   ir::NodeImpl* pool = nullptr;  // what it stores are windows of its own value, like this
   std::shared_ptr<const SparseSpec> sparse = {};  // an operand has few elements that are not zero
 };

@@ -168,10 +168,10 @@ void StatementPrinter::accumulate(const kir::Accumulate& s) {
   if (s.a) factor = expressions_.operand(s.a);
   const Operand held{sum(s)};
   const DType dtype = decl(s.reg).dtype;
-  const std::string sum = s.a ? arithmetic(is_floating(dtype) ? kir::Op::MulAdd : kir::Op::Fma,
-                                           dtype, false, std::vector<Operand>{*factor, value, held})
-                              : arithmetic(kir::operation_of(s.combine), dtype, false,
-                                           std::vector<Operand>{held, value});
+  const std::string sum =
+      s.a ? arithmetic(kir::sum_op(dtype), dtype, false, std::vector<Operand>{*factor, value, held})
+          : arithmetic(kir::operation_of(s.combine), dtype, false,
+                       std::vector<Operand>{held, value});
   const std::string line = held.text + " = " + bare(sum) + ";";
   out_.add(s.mask ? "if (" + expressions_.guard() + ") " + line : line);
   expressions_.end();

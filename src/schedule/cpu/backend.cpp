@@ -23,7 +23,7 @@ bool CpuBackend::pools(const NodeImpl* core, const NodeImpl* pool) const {
   return has_whole_windows(core, pool) && column_extent(core) > 1;
 }
 
-bool CpuBackend::stores_borders() const { return !env::disabled("borders"); }
+bool CpuBackend::stores_copies() const { return !env::disabled("borders"); }
 
 // There are rows enough for the team, or little work.
 bool CpuBackend::suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const {

@@ -13,7 +13,7 @@ class CpuBackend final : public Backend, public FusionRules {
   bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const override;
   bool is_prologue(const ir::NodeImpl*) const override { return false; }
   bool computes_operand(const ir::NodeImpl*, std::int64_t, double) const override { return false; }
-  bool stores_borders() const override;
+  bool stores_copies() const override;
   bool kernels_wait() const override { return true; }
   bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override;
 

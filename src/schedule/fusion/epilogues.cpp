@@ -74,7 +74,7 @@ void Epilogues::add_group(NodeImpl* core) {
 
 // What is stored for nothing else than to be padded or transposed is stored in its place.
 void Epilogues::add_copies(Product* g) {
-  if (!wide_ || !rules_.stores_borders() || g->pool != nullptr || g->sparse) return;
+  if (!wide_ || !rules_.stores_copies() || g->pool != nullptr || g->sparse) return;
   for (NodeImpl*& n : g->stores) {
     const auto users = a_.users(n);
     if (a_.is_row_major(n) || users.size() != 1) continue;

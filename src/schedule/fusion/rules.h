@@ -21,9 +21,9 @@ class FusionRules {
   /// as often as it reads it: there is no kernel then that stores it.
   virtual bool computes_operand(const ir::NodeImpl* product, std::int64_t elements,
                                 double flops) const = 0;
-  /// Whether a product stores a result that is padded for its only reader in the midst of the
-  /// zeros.
-  virtual bool stores_borders() const = 0;
+  /// Whether a product whose result is only padded or transposed stores it in the midst of the
+  /// zeros, or transposed.
+  virtual bool stores_copies() const = 0;
   /// Whether a kernel may wait for a value that a part of it needs, with what others read of the
   /// rest.
   virtual bool kernels_wait() const = 0;

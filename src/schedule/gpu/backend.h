@@ -18,7 +18,7 @@ class GpuBackend final : public Backend, public FusionRules {
   bool is_prologue(const ir::NodeImpl* n) const override;
   bool computes_operand(const ir::NodeImpl* product, std::int64_t elements,
                         double flops) const override;
-  bool stores_borders() const override { return false; }
+  bool stores_copies() const override { return false; }
   bool kernels_wait() const override { return false; }
   bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override;
 

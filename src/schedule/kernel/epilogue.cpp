@@ -4,6 +4,22 @@
 #include "schedule/kernel/turned.h"
 
 namespace lilith::schedule {
+namespace {
+
+/// What is computed of a value that is stored, and where an element of it lies: the value itself,
+/// or what it copies.
+struct Stored {
+  ir::NodeImpl* inside;
+  Index at;
+};
+Stored stored(ir::NodeImpl* n, const Index& index) {
+  if (adds_border(n)) return {n->inputs[0], inside_border(n, index)};
+  const std::vector<int> turned = turned_order(n);
+  if (turned.empty()) return {n, index};
+  return {n->inputs[0], turned_index(turned, index)};
+}
+
+}  // namespace
 
 kir::Block store_results(Builder& b, const Product& g, Lowerer* lower, const Index& index,
                          kir::Expr core) {
@@ -17,13 +33,8 @@ kir::Block store_results(Builder& b, const Product& g, Lowerer* lower, const Ind
   lower->compute_in_place(g.stores);
   kir::Block body;
   for (ir::NodeImpl* n : g.stores) {
-    const bool has_border = adds_border(n);
-    const std::vector<int> turned = has_border ? std::vector<int>{} : turned_order(n);
-    ir::NodeImpl* inside = has_border || !turned.empty() ? n->inputs[0] : n;
+    const auto [inside, at] = stored(n, index);
     const kir::Expr value = inside == g.core ? core(index) : lower->value(inside, index);
-    const Index at = has_border        ? inside_border(n, index)
-                     : !turned.empty() ? turned_index(turned, index)
-                                       : index;
     body.push_back(lower->store(b.buffer(n), at, value));
   }
   lower->compute_in_place({});

@@ -61,12 +61,10 @@ void Dots::emit(const std::string& how) {
   }
   Block terms, body, results;
   const bool is_open = group_axis >= 0 && axis(group_axis).varies;
-  Expr left;  // of an extent that varies, from this group on: a register, of which nothing is known
+  Expr left;  // of an extent that varies, from this group on
   if (is_open) {
-    const kir::RegId reg = kernel_.add_reg("left", DType::I64);
     const Expr begun = at[static_cast<std::size_t>(group_axis)] * number(group);
-    body.push_back(kir::DeclReg{reg, number(axis(group_axis).extent) - begun});
-    left = pool().read(reg, DType::I64);
+    left = unknown("left", number(axis(group_axis).extent) - begun, &body);
   }
   for (std::int64_t j = 0; j < group; ++j) {
     std::vector<Expr> here = at, read = at;

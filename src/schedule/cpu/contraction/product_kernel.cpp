@@ -24,6 +24,12 @@ std::vector<int> ProductKernel::summed_axes() const {
   return r;
 }
 
+Expr ProductKernel::unknown(const std::string& name, Expr count, Block* before) {
+  const kir::RegId reg = kernel_.add_reg(name, DType::I64);
+  before->push_back(kir::DeclReg{reg, count});
+  return pool().read(reg, DType::I64);
+}
+
 Expr ProductKernel::load_a(const std::vector<Expr>& at, Expr guard) {
   return lower_.load(spec_.a_buffer, spec_.place_a(pool(), at), dtype_, guard);
 }

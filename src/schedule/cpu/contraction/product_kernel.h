@@ -27,6 +27,9 @@ class ProductKernel {
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
   std::vector<int> summed_axes() const;
   std::int64_t extent(const std::vector<int>& some) const { return extent_of(spec_.axes, some); }
+  /// A count that a register holds: what is known of it would else make other code for each
+  /// remainder of a size.
+  Expr unknown(const std::string& name, Expr count, Block* before);
   std::vector<Expr> zeros() { return std::vector<Expr>(spec_.axes.size(), number(0)); }
 
   /// An operand's element; 0 where `guard` (null: always) does not hold.

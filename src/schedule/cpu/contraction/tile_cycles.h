@@ -26,12 +26,11 @@ inline double byte_products(const ContractionSpec& spec) {
 }
 /// Cycles of one step of the sum: FMAs beside broadcasts of a and vectors of b. What takes less
 /// time is not free: both compete for the front end, which is the limit where there are no FMAs.
-double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b,
-                   bool has_fma = true);
+double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b, bool has_fma);
 
 /// The same where each row has vectors of its own; `shared`: the cycles of what all rows load once.
 double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& own,
-                          double shared, bool has_fma = true);
+                          double shared, bool has_fma);
 
 /// Rows of a tile whose sums stay in registers, beside an element of a, the vectors of b and, where
 /// there are no FMAs, a product.

@@ -36,7 +36,7 @@ void add_sparse_ways(Builder& b, const Product& g, std::vector<Choice>* ways);
 
 /// Row-major, but for a dimension that lies innermost.
 Layout innermost(int rank, int dim);
-/// A choice whose results all lie like this.
+/// A choice whose results all lie like this, those that are stored transposed accordingly.
 Choice laid_out(std::string name, double cycles, const Nodes& results, const Layout& layout);
 
 }  // namespace lilith::schedule

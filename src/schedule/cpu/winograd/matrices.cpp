@@ -94,7 +94,7 @@ Expr plus(Expr sum, double factor, Expr x) {
   if (!sum) return is_one(factor) ? x : is_one(-factor) ? -x : x * factor;
   if (is_one(factor)) return sum + x;
   if (is_one(-factor)) return sum - x;
-  return x.pool().fma(x.like(factor), x, sum);
+  return x.pool().multiply_add(x.like(factor), x, sum);
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ std::vector<WinogradSchedule> Search::run() {
   for (WinogradSchedule& s : best_) s.cycles = INFINITY;
   for (std::int64_t vectors = 1; vectors <= 4; ++vectors) {
     if ((vectors - 1) * lanes_ >= columns_) break;
-    const std::int64_t most = (target_.vector_registers - 1 - vectors) / vectors;
+    const std::int64_t most = most_rows(target_, vectors);
     for (std::int64_t rows = std::min<std::int64_t>(4, most); rows <= most; ++rows)
       try_registers(vectors, rows);
   }
@@ -104,8 +104,9 @@ double Search::product_cycles(const WinogradSchedule& s) const {
   const LaneLoads loads{steps_ * s.columns * 4 * 4 <= target_.l1_bytes * 3, true};
   const std::int64_t vectors = s.columns / lanes_;
   const auto tile = [&](std::int64_t rows) {
-    return step_cycles(rows, vectors, loads) * static_cast<double>(steps_) * 1.03 + 20 +
-           static_cast<double>(rows * vectors);
+    return step_cycles(rows, vectors, loads, target_.has_fma()) * static_cast<double>(steps_) *
+               1.03 +
+           20 + static_cast<double>(rows * vectors);
   };
   const std::int64_t rest = s.tiles % s.rows;
   const double group =

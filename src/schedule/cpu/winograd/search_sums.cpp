@@ -127,7 +127,7 @@ WinogradSumSchedule Search::best(std::int64_t tiles, std::int64_t chunks) const 
   best.cycles = INFINITY;
   for (std::int64_t vectors = 1; vectors <= 4; ++vectors) {
     if ((vectors - 1) * lanes_ >= columns_) break;
-    const std::int64_t most = (target_.vector_registers - 1 - vectors) / vectors;
+    const std::int64_t most = most_rows(target_, vectors);
     for (std::int64_t rows = std::min<std::int64_t>(4, most); rows <= most; ++rows) {
       for (std::int64_t block = kBlock; block <= kMostRows; block += kBlock) {
         WinogradSumSchedule s{matrices_.taps, tiles, rows, vectors * lanes_, block, chunks};
@@ -145,8 +145,9 @@ double Search::product_cycles(const WinogradSumSchedule& s) const {
   const std::int64_t vectors = s.columns / lanes_;
   const LaneLoads loads{s.tiles * (s.columns + s.block) * 4 * 4 <= target_.l1_bytes * 3, true};
   const auto tile = [&](std::int64_t rows) {
-    return step_cycles(rows, vectors, loads) * static_cast<double>(s.tiles) * 1.03 + 20 +
-           2 * static_cast<double>(rows * vectors);
+    return step_cycles(rows, vectors, loads, target_.has_fma()) * static_cast<double>(s.tiles) *
+               1.03 +
+           20 + 2 * static_cast<double>(rows * vectors);
   };
   const std::int64_t rest = s.block % s.rows;
   const double block =

@@ -27,12 +27,6 @@ Expr SquareKernel::Edges::holds(Expr row, Expr column) const {
   return all;
 }
 
-Expr SquareKernel::unknown(const std::string& name, Expr count, Block* before) {
-  const kir::RegId reg = kernel_.add_reg(name, DType::I64);
-  before->push_back(kir::DeclReg{reg, count});
-  return pool().read(reg, DType::I64);
-}
-
 Expr SquareKernel::tiles_from(const TileGrid& grid, Expr group, std::int64_t size, Block* before) {
   if (grid.fills(size)) return {};
   const Expr count = number(grid.all) - group * number(size);

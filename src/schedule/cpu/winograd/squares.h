@@ -23,9 +23,6 @@ class SquareKernel : protected ProductKernel {
     /// Whether the element in this row and column does.
     Expr holds(Expr row, Expr column) const;
   };
-  /// A count that a register holds: what is known of it would else make other code for each
-  /// remainder of a size.
-  Expr unknown(const std::string& name, Expr count, Block* before);
   /// How many tiles there are from a group of `size` on. Null: as many as it has.
   Expr tiles_from(const TileGrid& grid, Expr group, std::int64_t size, Block* before);
   /// Of the square at `at`, on axes that reach `beyond` their extents.

@@ -65,24 +65,29 @@ void add(Builder& b, const Product& g, const ContractionSpec& spec, const Layout
 
 bool varies(const ContractionSpec& spec) { return std::ranges::any_of(spec.axes, &Axis::varies); }
 
+/// Which search it was: two of them give the same kind of schedules.
+enum class Asked : char { Best, Shapes };
+
 /// Layers of a network ask for the same again and again.
 template <class Schedule>
-std::vector<Schedule> find(const ContractionSpec& spec, const Correlation& form, int size,
-                           const Target& target,
+std::vector<Schedule> find(Asked asked, const ContractionSpec& spec, const Correlation& form,
+                           int size, const Target& target,
                            std::vector<Schedule> (*search)(const ContractionSpec&,
                                                            const Correlation&, int,
                                                            const Target&)) {
   static KnownSearches<Schedule> known;
-  return known.find_or(search_key(spec, target, DType::F32) + static_cast<char>(size),
-                       [&] { return search(spec, form, size, target); });
+  std::string key = search_key(spec, target, DType::F32);
+  key += static_cast<char>(size);
+  key += static_cast<char>(asked);
+  return known.find_or(key, [&] { return search(spec, form, size, target); });
 }
 
 // Where extents vary: the best for typical ones, so that all extents come to the same.
 std::vector<WinogradSchedule> find_tiles(const ContractionSpec& spec, const Correlation& form,
                                          int outputs, const Target& target) {
-  if (!varies(spec)) return find(spec, form, outputs, target, search_winograd);
+  if (!varies(spec)) return find(Asked::Best, spec, form, outputs, target, search_winograd);
   const ContractionSpec sizes = typical(spec);
-  auto found = find(sizes, form, outputs, target, search_winograd);
+  auto found = find(Asked::Best, sizes, form, outputs, target, search_winograd);
   for (WinogradSchedule& s : found) {
     s.cycles *= spec.macs() / sizes.macs();
     s.pack_cycles *= spec.macs() / sizes.macs();
@@ -94,9 +99,10 @@ std::vector<WinogradSchedule> find_tiles(const ContractionSpec& spec, const Corr
 // ones.
 std::vector<WinogradSumSchedule> find_sums(const ContractionSpec& spec, const Correlation& form,
                                            int taps, const Target& target) {
-  if (!varies(spec)) return find(spec, form, taps, target, search_winograd_sums);
-  return winograd_sums_like(spec, form, taps, target,
-                            find(typical(spec), form, taps, target, search_winograd_sum_shapes));
+  if (!varies(spec)) return find(Asked::Best, spec, form, taps, target, search_winograd_sums);
+  return winograd_sums_like(
+      spec, form, taps, target,
+      find(Asked::Shapes, typical(spec), form, taps, target, search_winograd_sum_shapes));
 }
 
 }  // namespace
