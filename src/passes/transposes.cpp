@@ -266,17 +266,30 @@ Tensor merge(NodeImpl& n) {
   return fits ? Puller(nullptr).pull(n.input(0), ints(n, "perm")) : Tensor();
 }
 
-Tensor move_one_down(NodeImpl& n, bool may_sink) {
+/// What may be done to a node.
+struct Allowed {
+  bool sink = true, swap = true;
+};
+
+Tensor move_one_down(NodeImpl& n, Allowed allowed) {
   if (is(n, "transpose")) {
     Tensor merged = merge(n);
-    return merged.defined() ? merged : swap_operands(n);
+    return merged.defined() || !allowed.swap ? merged : swap_operands(n);
   }
   if (is(n, "dot_general")) {
     Tensor absorbed = absorb_lhs(n);
     return absorbed.defined() ? absorbed : absorb_rhs(n);
   }
   if (takes_axes_alone(n)) return sink_through_reduction(n);
-  return may_sink && !n.is_leaf() ? sink(n) : Tensor();
+  return allowed.sink && !n.is_leaf() ? sink(n) : Tensor();
+}
+
+// Of a transpose of a product that others read as well: swapped for it alone, the product would be
+// computed twice.
+bool has_other_readers(const NodeImpl& transpose, const Uses& uses) {
+  const NodeImpl* x = &transpose;
+  while (is(*x, "transpose") && (x == &transpose || uses.count_of(*x) == 1)) x = x->inputs[0];
+  return is(*x, "transpose") || (is(*x, "dot_general") && uses.count_of(*x) > 1);
 }
 
 // Nodes that some user reads as they are: were their transpose to move past another user, there
@@ -296,20 +309,22 @@ std::vector<char> read_as_they_are(const ir::Numbered& g) {
 
 Graph move_down(const ir::Numbered& g) {
   const std::vector<char> fixed = read_as_they_are(g);
+  const Uses uses(g);
   return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> inputs) -> Tensor {
     NodeImpl& old = g.node(n);
-    bool any = is(old, "transpose"), may_sink = true;
+    bool any = is(old, "transpose");
+    Allowed allowed{true, !any || !has_other_readers(old, uses)};
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!is(*inputs[i], "transpose")) continue;
       any = true;
-      if (fixed[g.inputs(n)[i]]) may_sink = false;
+      if (fixed[g.inputs(n)[i]]) allowed.sink = false;
     }
     if (!any) return {};
     const LocScope::Override scope(old.loc);
     Tensor current = ir::rebuild(&old, inputs);
     constexpr int kMaxMoves = 32;
     for (int i = 0; i < kMaxMoves; ++i) {
-      Tensor next = move_one_down(*current.node(), may_sink);
+      Tensor next = move_one_down(*current.node(), allowed);
       if (!next.defined()) break;
       current = std::move(next);
     }

@@ -352,6 +352,31 @@ TEST(ProductWays, StoreATranspositionInItsPlace) {
   }
 }
 
+// Others still read the product as it is.
+TEST(ProductWays, LeaveATranspositionToACopyWhereTheProductIsReadToo) {
+  const auto product = [](const Tensor& a, const Tensor& b) { return matmul(a, b); };
+  const auto with_sums = [&](const Tensor& a, const Tensor& b) {
+    const Tensor c = product(a, b);
+    return std::vector<Tensor>{c.t(), c.sum(0)};
+  };
+  const auto both = [&](const Tensor& a, const Tensor& b) {
+    const Tensor c = product(a, b);
+    return std::vector<Tensor>{c.t(), c};
+  };
+  const auto plan_of = [&](const auto& f) {
+    const Graph g = schedule::prepare(run_passes(trace(f, zeros({48, 40}), zeros({40, 56})))).graph;
+    schedule::Plan plan;
+    ways_of(g, this_machine(), 0, &plan);
+    return plan;
+  };
+  for (const schedule::Plan& plan : {plan_of(with_sums), plan_of(both)}) {
+    const auto copies = std::ranges::count_if(plan.launches, [](const schedule::LaunchPlan& l) {
+      return l.what.starts_with("transpose");
+    });
+    EXPECT_EQ(copies, 1) << plan.str();
+  }
+}
+
 // What a loop reads is row-major: lanes across its rows would be stored one by one, so that those
 // of the rows, or an epilogue that runs in rows, come out cheaper.
 TEST(ProductWays, KnowThatALoopReadsRows) {
