@@ -18,7 +18,8 @@ struct ContractionSpec {
   bool a_kept = false, b_kept = false;          // copies outlive the run (eval/kept_copies.h)
   DType a_dtype = DType::F32,
         b_dtype = DType::F32;  // in memory; halves are widened as they are read
-  bool in_rows = false;        // the results are row-major, whatever lies in the lanes
+  bool in_rows = false;        // the epilogue may run in rows: its results are row-major
+  bool fixed_layout = false;   // the results lie as they do, whatever lies in the lanes
   double macs() const;         // multiplications
   /// How often a run copies b, on average.
   double copies_of_b() const;

@@ -88,9 +88,11 @@ void mark_strided(const Builder& b, const Product& g, ContractionSpec* spec) {
   };
   const Layout row_major = Layout::row_major(g.domain.rank());
   if (b.dataflow.is_row_major(g.core)) mark(g.core, row_major);
-  spec->in_rows = std::all_of(g.stores.begin(), g.stores.end(), [&](NodeImpl* n) {
-    return goes_out(b.dataflow, n) && turned_order(n).empty();
-  });
+  spec->fixed_layout =
+      std::ranges::all_of(g.stores, [&](const NodeImpl* n) { return goes_out(b.dataflow, n); });
+  spec->in_rows = spec->fixed_layout && std::ranges::all_of(g.stores, [](NodeImpl* n) {
+                    return turned_order(n).empty();
+                  });
   visit_epilogue(b, g, [&](const NodeImpl* n, bool made_here) {
     if (made_here && goes_out(b.dataflow, n)) {
       mark(n, row_major);

@@ -81,7 +81,7 @@ StridedEpilogue strided_epilogue(const ContractionSpec& spec, int vector_axis, d
 }
 
 double layout_factor(const ContractionSpec& spec, int vector_axis) {
-  if (spec.in_rows) return 1;
+  if (spec.fixed_layout) return 1;
   const std::string& name = spec.axes[static_cast<std::size_t>(vector_axis)].name;
   const auto numbered = [&](char kind) {
     return name.size() == 2 && name[0] == kind && name[1] >= '0' && name[1] <= '9';
