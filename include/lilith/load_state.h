@@ -77,6 +77,7 @@ struct LoadReport {
   /// "60 loaded; 2 missing: fc.weight, fc.bias; 1 unexpected: head.weight"
   std::string str() const;
 };
+/// Writes r.str().
 std::ostream& operator<<(std::ostream& out, const LoadReport& r);
 
 }  // namespace lilith

@@ -47,7 +47,8 @@ decltype(auto) call_at(SourceLocation loc, F&& f, const X&... x) {
 template <class...>
 inline constexpr bool kNever = false;
 /// The temporary that an in-place method is called on, which gives its new value back. Error where
-/// others hold it or it is a part of another tensor (x[0], x.t()), whose change would be lost.
+/// it is a part of another tensor or shows it otherwise (x[0], x.t()), whose change would be lost.
+/// What is x itself (x.contiguous()) cannot be told from x.clone(), and counts as new.
 Tensor& new_value(Tensor& temporary, const char* method);
 #define LILITH_NEW_VALUE                                                                        \
   [[nodiscard(                                                                                  \
@@ -326,8 +327,9 @@ class Tensor {
   // other variables keep theirs: `Tensor y = x; x.add_(1);` leaves y as it was, unlike in PyTorch.
   // Fields that are tied stay so. Of a temporary that is new (zeros(3), x + y) they give the new
   // value: `zeros(n, k).scatter_(1, index, 1)`; of a part of a tensor (x[0], x.t()) they are an
-  // Error, since x would stay as it is.
+  // Error, since x would stay as it is; x.contiguous() counts as new, as x.clone() does.
   Tensor& zero_(SourceLocation loc = SourceLocation::current()) &;
+  LILITH_NEW_VALUE Tensor zero_(SourceLocation loc = SourceLocation::current()) &&;
   Tensor& fill_(const Arg& value) &;
   Tensor& copy_(const Arg& source) &;
   LILITH_NEW_VALUE Tensor fill_(const Arg& value) &&;
@@ -348,6 +350,10 @@ class Tensor {
   Tensor& add_(const Arg& other, const AlphaKeyword& keyword) &;
   Tensor& sub_(const Arg& other, const AlphaKeyword& keyword) &;
   Tensor& clamp_(const BoundKeywords& keywords, SourceLocation loc = SourceLocation::current()) &;
+  LILITH_NEW_VALUE Tensor add_(const Arg& other, const AlphaKeyword& keyword) &&;
+  LILITH_NEW_VALUE Tensor sub_(const Arg& other, const AlphaKeyword& keyword) &&;
+  LILITH_NEW_VALUE Tensor clamp_(const BoundKeywords& keywords,
+                                 SourceLocation loc = SourceLocation::current()) &&;
   /// Whole numbers in [from, to), or [0, to). Ref: torch.Tensor.random_
   Tensor& random_(Int from, Int to, SourceLocation loc = SourceLocation::current()) &;
   Tensor& random_(Int to, SourceLocation loc = SourceLocation::current()) &;

@@ -49,18 +49,19 @@ Tensor attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const
 }
 
 // Sizes that only count the same (batch and length swapped) would mask other keys.
-void check_mask(const char* name, const Tensor& mask, const Shape& shape, const char* hint = "") {
+void check_mask(const char* op, const char* name, const Tensor& mask, const Shape& shape,
+                const char* hint) {
   LILITH_CHECK(mask.shape() == shape && (mask.dtype() == DType::Bool || is_floating(mask.dtype())),
-               "MultiheadAttention: {} is {}; need bool (true is left out) or floating (added) of "
-               "shape {}{}",
+               "{}: {} is {}; need bool (true is left out) or floating (added) of shape {}{}", op,
                name, mask.aval().str(), shape.str(), hint);
 }
 
-// Where sizes would fit if the batch stood first.
-const char* order_hint(bool would_fit) {
-  return would_fit ? " (the first dimension is read as the length; .batch_first = true reads it as "
-                     "the batch)"
-                   : "";
+// Where the caller may have the batch stand first, and a mask's sizes would fit then.
+const char* order_hint(bool may_swap, const Tensor& mask, const Shape& swapped) {
+  return may_swap && mask.shape() == swapped
+             ? " (the first dimension is read as the length; .batch_first = true reads it as the "
+               "batch)"
+             : "";
 }
 
 // One more key that no mask hides.
@@ -73,6 +74,7 @@ Tensor split_heads(const Tensor& x, std::int64_t heads) {
 
 // The parameters of a layer, or those that a function is given.
 struct Parameters {
+  const char* op;
   Tensor in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, bias_k, bias_v;
   Tensor out_weight, out_bias;
   std::int64_t num_heads = 1;
@@ -83,6 +85,28 @@ struct Parameters {
 struct Projected {
   Tensor q, k, v;
 };
+
+// In parts, sizes that do not fit would be read past their end, and others broadcast.
+void check_parameters(const Parameters& p, const Tensor& q, const Tensor& k, const Tensor& v) {
+  const std::int64_t embed = q.size(-1);
+  const auto check = [&](const char* name, const Tensor& x, const Shape& need) {
+    LILITH_CHECK(!x.defined() || x.shape() == need,
+                 "{}: {} is {}; need {} where the last sizes of query, key and value are {}, {} "
+                 "and {}",
+                 p.op, name, x.aval().str(), need.str(), embed, k.size(-1), v.size(-1));
+  };
+  check("in_proj_weight", p.in_proj_weight, {3 * embed, embed});
+  check("q_proj_weight", p.q_proj_weight, {embed, embed});
+  check("k_proj_weight", p.k_proj_weight, {embed, k.size(-1)});
+  check("v_proj_weight", p.v_proj_weight, {embed, v.size(-1)});
+  check("in_proj_bias", p.in_proj_bias, {3 * embed});
+  check("bias_k", p.bias_k, {1, 1, embed});
+  check("bias_v", p.bias_v, {1, 1, embed});
+  const Tensor& out = p.out_weight;
+  LILITH_CHECK(out.defined() && out.ndim() == 2 && out.size(1) == embed,
+               "{}: out_proj_weight is {}; need [out, {}]", p.op,
+               out.defined() ? out.aval().str() : "undefined", embed);
+}
 
 Projected project(const Parameters& p, const Tensor& q, const Tensor& k, const Tensor& v) {
   std::vector<Tensor> w{p.q_proj_weight, p.k_proj_weight, p.v_proj_weight}, b(3);
@@ -98,15 +122,14 @@ Projected project(const Parameters& p, const Tensor& q, const Tensor& k, const T
   return {linear(q, w[0], b[0]), linear(k, w[1], b[1]), linear(v, w[2], b[2])};
 }
 
-// swap: the batch stands first. by_layer: the caller may say so.
+// by_layer: the caller may say whether the batch stands first.
 AttentionResult attend(const Parameters& p, const Tensor& query, const Tensor& key,
                        const Tensor& value, const AttentionOptions& o, bool batch_first,
                        bool by_layer) {
   const int rank = query.ndim();
-  LILITH_CHECK(
-      (rank == 2 || rank == 3) && key.ndim() == rank && value.ndim() == rank,
-      "MultiheadAttention: query is {}, key {}, value {}; need rank 3, or rank 2 without batch.",
-      query.aval().str(), key.aval().str(), value.aval().str());
+  LILITH_CHECK((rank == 2 || rank == 3) && key.ndim() == rank && value.ndim() == rank,
+               "{}: query is {}, key {}, value {}; need rank 3, or rank 2 without batch.", p.op,
+               query.aval().str(), key.aval().str(), value.aval().str());
   const bool batched = rank == 3, swap = batched && batch_first;
   const bool same = query.node() == key.node() && key.node() == value.node();
   const auto canonical = [&](const Tensor& x) {
@@ -114,22 +137,30 @@ AttentionResult attend(const Parameters& p, const Tensor& query, const Tensor& k
   };
   const Tensor q0 = canonical(query), k0 = same ? q0 : canonical(key),
                v0 = same ? q0 : canonical(value);
+  LILITH_CHECK(k0.size(1) == q0.size(1) && v0.size(1) == q0.size(1) && v0.size(0) == k0.size(0),
+               "{}: query is {}, key {}, value {}; need {}", p.op, query.aval().str(),
+               key.aval().str(), value.aval().str(),
+               !batched ? "[L, E], [S, K] and [S, V]"
+               : swap   ? "[N, L, E], [N, S, K] and [N, S, V]"
+                        : "[L, N, E], [S, N, K] and [S, N, V]");
+  check_parameters(p, q0, k0, v0);
   auto [q, k, v] = project(p, q0, k0, v0);
   const std::int64_t length = q.size(0), batch = q.size(1), embed = q.size(2);
-  LILITH_CHECK(embed % p.num_heads == 0,
-               "MultiheadAttention: num_heads must divide embed_dim; got {} and {}.", p.num_heads,
-               embed);
+  LILITH_CHECK(embed % p.num_heads == 0, "{}: num_heads must divide embed_dim; got {} and {}.",
+               p.op, p.num_heads, embed);
   // [N heads, S, E / heads] as [S, N, E].
   const auto joined_heads = [&](const char* name, const Tensor& x) {
     const std::int64_t each = embed / p.num_heads;
     LILITH_CHECK(x.ndim() == 3 && x.size(0) == batch * p.num_heads && x.size(2) == each,
-                 "MultiheadAttention: {} is {}; need [{}, S, {}]", name, x.aval().str(),
-                 batch * p.num_heads, each);
+                 "{}: {} is {}; need [{}, S, {}]", p.op, name, x.aval().str(), batch * p.num_heads,
+                 each);
     return reshape(permute(x, {1, 0, 2}), {x.size(1), batch, embed});
   };
   if (p.static_k.defined()) k = joined_heads("static_k", p.static_k);
   if (p.static_v.defined()) v = joined_heads("static_v", p.static_v);
   const std::int64_t given = k.size(0);
+  LILITH_CHECK(v.size(0) == given, "{}: key and value have {} and {} rows; need one number", p.op,
+               given, v.size(0));
   Tensor attn_mask = o.attn_mask, padding_mask = o.key_padding_mask;
   const auto append = [&](const Tensor& to_k, const Tensor& to_v) {
     k = cat({k, expand(to_k, {1, batch, embed})}, 0);
@@ -151,18 +182,16 @@ AttentionResult attend(const Parameters& p, const Tensor& query, const Tensor& k
   q = split_heads(q, p.num_heads);
   k = split_heads(k, p.num_heads);
   v = split_heads(v, p.num_heads);
+  const bool may_swap = by_layer && batched && !batch_first;
   if (attn_mask.defined()) {
     const Shape all{batch * p.num_heads, length, keys}, shared{length, keys};
-    const bool swapped =
-        by_layer && batched && !batch_first && attn_mask.shape() == Shape{batch, batch};
-    check_mask("attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared, order_hint(swapped));
+    check_mask(p.op, "attn_mask", attn_mask, attn_mask.ndim() == 3 ? all : shared,
+               order_hint(may_swap, attn_mask, {batch, batch}));
     if (attn_mask.ndim() == 3) attn_mask = reshape(attn_mask, {batch, p.num_heads, length, keys});
   }
   if (padding_mask.defined()) {
-    const bool swapped =
-        by_layer && batched && !batch_first && padding_mask.shape() == Shape{keys, batch};
-    check_mask("key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys},
-               order_hint(swapped));
+    check_mask(p.op, "key_padding_mask", padding_mask, batched ? Shape{batch, keys} : Shape{keys},
+               order_hint(may_swap, padding_mask, {keys, batch}));
     padding_mask = reshape(padding_mask, {batch, 1, 1, keys});
   }
   Tensor heads, weights;  // [N, heads, L, E / heads], [N, heads, L, S]
@@ -225,7 +254,8 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
                                                const Tensor& value, const AttentionOptions& o,
                                                SourceLocation loc) const {
   LocScope scope(loc);
-  const Parameters p{.in_proj_weight = in_proj_weight,
+  const Parameters p{.op = "MultiheadAttention",
+                     .in_proj_weight = in_proj_weight,
                      .q_proj_weight = q_proj_weight,
                      .k_proj_weight = k_proj_weight,
                      .v_proj_weight = v_proj_weight,
@@ -258,7 +288,8 @@ AttentionResult multi_head_attention_forward(
   LILITH_CHECK(bias_k.defined() == bias_v.defined() &&
                    !(bias_k.defined() && (o.static_k.defined() || o.static_v.defined())),
                "{}: bias_k and bias_v go together, and not with static_k or static_v", kName);
-  const Parameters p{.in_proj_weight = in_proj_weight,
+  const Parameters p{.op = kName,
+                     .in_proj_weight = in_proj_weight,
                      .q_proj_weight = o.q_proj_weight,
                      .k_proj_weight = o.k_proj_weight,
                      .v_proj_weight = o.v_proj_weight,

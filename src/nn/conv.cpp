@@ -4,6 +4,7 @@
 
 #include "lilith/ops/nn.h"
 #include "nn/default_init.h"
+#include "nn/kernel_size.h"
 
 namespace lilith {
 
@@ -53,14 +54,6 @@ Shape weight_shape(std::int64_t first, std::int64_t second,
 
 }  // namespace
 
-// As it stands in its place, or among the options.
-template <class Options>
-const IntList& kernel_of(int d, const IntList& in_place, const Options& options) {
-  LILITH_CHECK(in_place.empty() != options.kernel_size.empty(), "Conv{}d: kernel_size is {}.", d,
-               in_place.empty() ? "not given" : "given twice, in its place and by name");
-  return in_place.empty() ? options.kernel_size : in_place;
-}
-
 // The scope is open before the first member is made.
 template <int D>
 Conv<D>::Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
@@ -77,7 +70,8 @@ Conv<D>::Conv(Int in_channels, Int out_channels, const IntList& kernel_size,
       same_padding(options.padding.is_same()),
       padding_mode(options.padding_mode) {
   check_channels(D, in_channels, out_channels, groups);
-  const auto kernel = spatial<D>(kernel_of(D, kernel_size, options), "kernel_size", 1);
+  const auto kernel =
+      spatial<D>(kernel_size_of(kConv[D], kernel_size, options.kernel_size), "kernel_size", 1);
   const bool strided = std::any_of(stride.begin(), stride.end(), [](auto s) { return s != 1; });
   LILITH_CHECK(!same_padding || !strided, "Conv{}d: padding \"same\" needs stride 1.", D);
   const Shape shape = weight_shape<D>(out_channels, in_channels / groups, kernel);
@@ -125,7 +119,8 @@ ConvTranspose<D>::ConvTranspose(Int in_channels, Int out_channels, const IntList
       dilation(spatial<D>(options.dilation, "dilation", 1)),
       groups(options.groups) {
   check_channels(D, in_channels, out_channels, groups);
-  const auto kernel = spatial<D>(kernel_of(D, kernel_size, options), "kernel_size", 1);
+  const auto kernel = spatial<D>(
+      kernel_size_of(kConvTranspose[D], kernel_size, options.kernel_size), "kernel_size", 1);
   const Shape shape = weight_shape<D>(in_channels, out_channels / groups, kernel);
   // PyTorch counts the fan of weight[1], which are the output's channels here.
   const std::int64_t fan_in = shape.numel() / in_channels;

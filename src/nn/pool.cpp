@@ -2,50 +2,40 @@
 
 #include "lilith/ops/nn.h"
 #include "lilith/ops/spatial.h"
+#include "nn/kernel_size.h"
 
 namespace lilith {
 
 namespace detail {
 
-namespace {
-
-// As it stands in its place, or among the options.
-template <class Options>
-std::vector<std::int64_t> kernel_of(const char* layer, const IntList& in_place,
-                                    const Options& options, Loc loc) {
-  const LocScope scope(loc, layer);
-  LILITH_CHECK(in_place.empty() != options.kernel_size.empty(), "{}: kernel_size is {}.", layer,
-               in_place.empty() ? "not given" : "given twice, in its place and by name");
-  return (in_place.empty() ? options.kernel_size : in_place).vec();
-}
-
-}  // namespace
-
 MaxPool::MaxPool(const IntList& kernel_size, const MaxPoolOptions& options, SourceLocation loc)
-    : kernel_size(kernel_of("MaxPool", kernel_size, options, loc)),
+    : kernel_size(kernel_size_of("MaxPool", kernel_size, options.kernel_size, loc).vec()),
       stride(options.stride.vec()),
       padding(options.padding.vec()),
       dilation(options.dilation.vec()),
       ceil_mode(options.ceil_mode) {}
 MaxPool::MaxPool(const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                 const IntList& dilation, ByName)
+                 const IntList& dilation, ByName, SourceLocation loc)
     : MaxPool(kernel_size,
-              MaxPoolOptions{.stride = stride, .padding = padding, .dilation = dilation}) {}
+              MaxPoolOptions{.stride = stride, .padding = padding, .dilation = dilation}, loc) {}
 
 AvgPool::AvgPool(const IntList& kernel_size, const AvgPoolOptions& options, SourceLocation loc)
-    : kernel_size(kernel_of("AvgPool", kernel_size, options, loc)),
+    : kernel_size(kernel_size_of("AvgPool", kernel_size, options.kernel_size, loc).vec()),
       stride(options.stride.vec()),
       padding(options.padding.vec()),
       ceil_mode(options.ceil_mode),
       count_include_pad(options.count_include_pad),
       divisor_override(options.divisor_override) {}
 AvgPool::AvgPool(const IntList& kernel_size, const IntList& stride, const IntList& padding,
-                 bool ceil_mode, bool count_include_pad, std::optional<Int> divisor_override)
-    : AvgPool(kernel_size, AvgPoolOptions{.stride = stride,
-                                          .padding = padding,
-                                          .ceil_mode = ceil_mode,
-                                          .count_include_pad = count_include_pad,
-                                          .divisor_override = divisor_override}) {}
+                 bool ceil_mode, bool count_include_pad, std::optional<Int> divisor_override,
+                 SourceLocation loc)
+    : AvgPool(kernel_size,
+              AvgPoolOptions{.stride = stride,
+                             .padding = padding,
+                             .ceil_mode = ceil_mode,
+                             .count_include_pad = count_include_pad,
+                             .divisor_override = divisor_override},
+              loc) {}
 
 }  // namespace detail
 

@@ -304,22 +304,22 @@ Tensor max_pool2d_with_indices_backward(const Arg& grad_output, const Tensor& x,
                                         const IntList& kernel_size, const IntList& stride,
                                         const IntList& padding, const IntList& dilation,
                                         bool ceil_mode, const Tensor& indices) {
+  constexpr const char* kName = "max_pool2d_with_indices_backward";
   LocScope scope(grad_output.loc());
   const Tensor g = grad_output.tensor();
-  const Aval pooled =
-      max_pool2d(full_as(x, 0), kernel_size, stride, padding, dilation, ceil_mode).aval();
+  check_input(kName, 2, x);
+  const Window w =
+      window_over(make_pool(kName, 2, kernel_size, stride, padding, dilation, ceil_mode), x);
+  Aval pooled = x.aval();
+  for (int d = 0; d < x.ndim(); ++d)
+    pooled.shape[d] = w.count(static_cast<std::size_t>(d), x.size(d));
   LILITH_CHECK(g.shape() == pooled.shape && g.dtype() == x.dtype() &&
                    is_integral(indices.dtype()) && indices.shape() == g.shape(),
-               "max_pool2d_with_indices_backward: grad_output is {}, indices {}, input {}; need {} "
-               "and integers of its shape",
-               g.aval().str(), indices.aval().str(), x.aval().str(), pooled.str());
-  if (g.numel() == 0) return full_as(x, 0);
-  const I area = x.size(-1) * x.size(-2), planes = x.numel() / area;
-  const Shape flat{planes, g.numel() / planes};
-  const Tensor zeros = make_full({planes, area}, 0, x.dtype(), x.device());
-  return make_reshape(make_scatter_add(zeros, 1, make_reshape(make_cast(indices, DType::I64), flat),
-                                       make_reshape(g, flat)),
-                      x.shape());
+               "{}: grad_output is {}, indices {}, input {}; need {} and integers of its shape",
+               kName, g.aval().str(), indices.aval().str(), x.aval().str(), pooled.str());
+  // Windows over padding alone may be some where x has no elements.
+  if (x.numel() == 0) return full_as(x, 0);
+  return scatter_in_planes(g, indices, x.shape(), 2);
 }
 Picked max_pool3d_with_indices(const Arg& x, const IntList& kernel_size, const IntList& stride,
                                const IntList& padding, const IntList& dilation, bool ceil_mode) {

@@ -61,17 +61,19 @@ Tensor& detail::new_value(Tensor& temporary, const char* method) {
     const LocScope scope(line);                                       \
     return lilith::name(std::move(*this) __VA_OPT__(, ) __VA_ARGS__); \
   }
+#define LILITH_NEW(name, parameters, line, ...)  \
+  Tensor Tensor::name parameters&& {             \
+    const LocScope scope(line);                  \
+    Tensor& x = detail::new_value(*this, #name); \
+    return std::move(x.name(__VA_ARGS__));       \
+  }
 #define LILITH_IN_PLACE(name, function, parameters, line, ...)                               \
   Tensor& Tensor::name parameters& {                                                         \
     const LocScope scope(line);                                                              \
     return set(*this,                                                                        \
                same_kind(#name, *this, lilith::function(*this __VA_OPT__(, ) __VA_ARGS__))); \
   }                                                                                          \
-  Tensor Tensor::name parameters&& {                                                         \
-    const LocScope scope(line);                                                              \
-    Tensor& x = detail::new_value(*this, #name);                                             \
-    return std::move(x.name(__VA_ARGS__));                                                   \
-  }
+  LILITH_NEW(name, parameters, line __VA_OPT__(, ) __VA_ARGS__)
 #define LILITH_VALUE(name) LILITH_METHOD(Tensor, name, (LILITH_HERE), loc)
 #define LILITH_UNARY(name) LILITH_VALUE(name) LILITH_IN_PLACE(name##_, name, (LILITH_HERE), loc)
 #define LILITH_PAIR(name) LILITH_METHOD(Tensor, name, (const Arg& other), other.loc(), other)
@@ -278,12 +280,10 @@ Tensor& Tensor::detach_(SourceLocation loc) & {
 }
 
 // Of temporaries.
-#define LILITH_NEW(name, parameters, line, ...)  \
-  Tensor Tensor::name parameters&& {             \
-    const LocScope scope(line);                  \
-    Tensor& x = detail::new_value(*this, #name); \
-    return std::move(x.name(__VA_ARGS__));       \
-  }
+LILITH_NEW(zero_, (SourceLocation loc), loc)
+LILITH_NEW(add_, (const Arg& other, const AlphaKeyword& keyword), other.loc(), other, keyword)
+LILITH_NEW(sub_, (const Arg& other, const AlphaKeyword& keyword), other.loc(), other, keyword)
+LILITH_NEW(clamp_, (const BoundKeywords& keywords, SourceLocation loc), loc, keywords)
 LILITH_NEW(fill_, (const Arg& value), value.loc(), value)
 LILITH_NEW(copy_, (const Arg& source), source.loc(), source)
 LILITH_NEW(fill_diagonal_, (const Arg& value), value.loc(), value)

@@ -8,6 +8,7 @@
 #include "ops/half.h"
 #include "ops/operand.h"
 #include "ops/primitives.h"
+#include "ops/window.h"
 
 // Poolings that remember or draw places: max_unpool, fractional_max_pool.
 namespace lilith {
@@ -62,22 +63,17 @@ Tensor max_unpool(const char* op, int n, const Arg& input, const Tensor& indices
     area *= sizes[d];
     overlap = overlap || kernel[d] > stride[d];
   }
-  if (x.numel() == 0) return make_full(out, 0, x.dtype(), x.device());
+  const Tensor sums = scatter_in_planes(x, indices, out, n);
+  if (!overlap || x.numel() == 0) return sums;
   const Shape flat{planes, x.numel() / planes};
-  const Tensor values = make_reshape(x, flat),
-               at = make_reshape(make_cast(indices, DType::I64), flat),
-               zeros = make_full({planes, area}, 0, x.dtype(), x.device());
-  if (!overlap) return make_reshape(make_scatter_add(zeros, 1, at, values), out);
   // Windows that overlap may have picked one element. All of them pass its gradient on.
   const Tensor plane = make_iota(flat, 0, DType::I64, x.device());
-  const Tensor place =
-      add(scale(plane, static_cast<double>(area)),
-          make_gather(make_iota({planes, area}, 1, DType::I64, x.device()), 1, at));
-  const Tensor put =
-      index_put(make_reshape(zeros, {planes * area}), {place}, stop_gradient(values));
-  return make_reshape(
-      straight_through(make_reshape(put, {planes, area}), make_scatter_add(zeros, 1, at, values)),
-      out);
+  const Tensor place = add(scale(plane, static_cast<double>(area)),
+                           make_gather(make_iota({planes, area}, 1, DType::I64, x.device()), 1,
+                                       make_reshape(make_cast(indices, DType::I64), flat)));
+  const Tensor put = index_put(make_full({planes * area}, 0, x.dtype(), x.device()), {place},
+                               stop_gradient(make_reshape(x, flat)));
+  return straight_through(make_reshape(put, out), sums);
 }
 
 // Where the windows of a dimension of n begin: i64 [P, out], P planes with a sample each. The last
@@ -180,6 +176,19 @@ Picked fractional_max_pool(const char* op, int n, const Arg& input, const IntLis
 }
 
 }  // namespace
+
+Tensor ops::scatter_in_planes(const Tensor& values, const Tensor& indices, const Shape& shape,
+                              int n) {
+  if (values.numel() == 0) return make_full(shape, 0, values.dtype(), values.device());
+  I planes = 1;
+  for (int d = 0; d < shape.rank() - n; ++d) planes *= shape[d];
+  const Shape flat{planes, values.numel() / planes};
+  const Tensor zeros =
+      make_full({planes, shape.numel() / planes}, 0, values.dtype(), values.device());
+  return make_reshape(make_scatter_add(zeros, 1, make_reshape(make_cast(indices, DType::I64), flat),
+                                       make_reshape(values, flat)),
+                      shape);
+}
 
 Tensor max_unpool1d(const Arg& x, const Tensor& indices, const IntList& kernel_size,
                     const IntList& stride, const IntList& padding, const IntList& output_size) {

@@ -24,6 +24,9 @@ struct Window {
 Tensor make_window(std::string_view op, const Tensor& x, const Window& w);
 /// Writes ct at the offsets inside each window; zeros elsewhere; overlaps add up.
 Tensor make_unpool(const Tensor& ct, const Tensor& offsets, const Window& w, const Shape& shape);
+/// Zeros of `shape` with the values added up at their indices, row-major numbers among the last n
+/// dimensions. values and indices (integers): any sizes behind shape's other dimensions.
+Tensor scatter_in_planes(const Tensor& values, const Tensor& indices, const Shape& shape, int n);
 /// The element of each window at the offset; 0 where it lies outside.
 Tensor make_window_gather(const Tensor& x, const Tensor& offsets, const Window& w);
 

@@ -50,6 +50,12 @@ TEST(SpellingErrors, InPlaceOnWhatShowsATensor) {
   EXPECT_EQ((x * 2).chunk(3, 1)[0].add_(1).sum().item(), 6);
   EXPECT_EQ(x.clone().add_(1).sum().item(), 12);
   EXPECT_EQ(x[x > 0].add_(1).sum().item(), 12);
+  EXPECT_EQ(empty(3).zero_().sum().item(), 0);
+  EXPECT_EQ(ones(3).add_(ones(3), {.alpha = 2}).sum().item(), 9);
+  EXPECT_EQ(ones(3).sub_(ones(3), {.alpha = 2}).sum().item(), -3);
+  EXPECT_EQ(ones(3).clamp_({.max = 0.5}).sum().item(), 1.5);
+  Tensor given = x * 2;
+  EXPECT_EQ(std::move(given).add_(1).sum().item(), 18);
   EXPECT_EQ(x.sum().item(), 6);
   const auto f = [](Tensor v) { return (v * 2).clamp_(0, 1).sum() + (v + 1).mul_(2).sum(); };
   EXPECT_EQ(grad(f, x).second.sum().item(), 12);

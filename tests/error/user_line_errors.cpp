@@ -212,7 +212,17 @@ TEST(UserLine, Layers) {
                     "RNNCell: nonlinearity is 'x'; need 'tanh' or 'relu'.");
   EXPECT_ERROR_HERE(Conv2d(3, 4, 3, {.kernel_size = 3}),
                     "Conv2d: kernel_size is given twice, in its place and by name.");
+  EXPECT_ERROR_HERE(ConvTranspose2d(3, 4, {.stride = 2}),
+                    "ConvTranspose2d: kernel_size is not given.");
   EXPECT_ERROR_HERE(MaxPool2d({.stride = 2}), "MaxPool: kernel_size is not given.");
+  EXPECT_ERROR_HERE(MaxPool2d({}, 2), "MaxPool: kernel_size is not given.");
+  EXPECT_ERROR_HERE(AvgPool2d({}, 2, 1), "AvgPool: kernel_size is not given.");
+  EXPECT_ERROR_HERE(AvgPool2d(3, {.kernel_size = 2}),
+                    "AvgPool: kernel_size is given twice, in its place and by name.");
+  EXPECT_ERROR_HERE(F::max_pool2d(ones({1, 1, 4, 4}), 3, {.kernel_size = 2}),
+                    "kernel_size is given twice, in its place and by name");
+  EXPECT_ERROR_HERE(F::avg_pool1d(ones({1, 1, 4}), 3, {.kernel_size = 3}),
+                    "kernel_size is given twice, in its place and by name");
   EXPECT_ERROR_HERE(LSTMCell(0, 3),
                     "LSTMCell: input_size and hidden_size must be positive; got 0 and 3.");
   EXPECT_ERROR_HERE(MultiheadAttention(10, 3),

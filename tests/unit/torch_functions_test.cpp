@@ -121,6 +121,19 @@ TEST(TorchFunctions, GradientOfMaxPooling) {
       max_pool2d_with_indices_backward(ct, x, 2, 1, 0, 1, false, indices),
       "max_pool2d_with_indices_backward: grad_output is f64[1,2,2], indices i64[1,2,2], input "
       "f64[1,4,4]; need f64[1,3,3] and integers of its shape");
+  EXPECT_ERROR_HERE(max_pool2d_with_indices_backward(ct, x, 5, 1, 0, 1, false, indices),
+                    "max_pool2d_with_indices_backward: the window of 5 is larger than the padded "
+                    "input: dimension 1 of f64[1,4,4]");
+  // Windows over padding alone.
+  const Tensor flat = zeros({1, 1, 0, 4}), of_padding = zeros({1, 1, 1, 3});
+  EXPECT_EQ(
+      max_pool2d_with_indices_backward(of_padding, flat, 2, {}, 1, 1, false, of_padding.to(kInt64))
+          .shape(),
+      flat.shape());
+  EXPECT_EQ(max_pool2d_with_indices_backward(zeros({0, 1, 2, 2}), zeros({0, 1, 4, 4}), 2, {}, 0, 1,
+                                             false, zeros({0, 1, 2, 2}, kInt64))
+                .shape(),
+            (Shape{0, 1, 4, 4}));
 }
 
 TEST(TorchFunctions, LinearCrossEntropy) {
@@ -194,6 +207,69 @@ TEST(TorchFunctions, MultiHeadAttentionForwardRefuses) {
   EXPECT_THROW(multi_head_attention_forward(q, q, q, 4, 2, in, none, none, none, false, 0, out,
                                             none, {.static_k = zeros({3, 2, 2})}),
                Error);
+  const auto text = [](const char* name, const char* got, const char* need) {
+    return fmt::format(
+        "multi_head_attention_forward: {} is {}; need {} where the last sizes of query, key and "
+        "value are 4, 4 and 4",
+        name, got, need);
+  };
+  const auto call = [&](const Tensor& w, const Tensor& b, const Tensor& key,
+                        SourceLocation loc = SourceLocation::current()) {
+    return multi_head_attention_forward(q, key, key, 4, 2, w, b, none, none, false, 0, out, none,
+                                        {}, loc);
+  };
+  // Neither read past their end nor taken for an E of 2, together and in parts.
+  const Tensor other = ones({5, 1, 4});
+  for (const Tensor& key : {q, other}) {
+    EXPECT_ERROR_HERE(call(zeros({4, 4}), none, key), text("in_proj_weight", "f32[4,4]", "[12,4]"));
+    EXPECT_ERROR_HERE(call(zeros({6, 4}), none, key), text("in_proj_weight", "f32[6,4]", "[12,4]"));
+    EXPECT_ERROR_HERE(call(in, zeros({4}), key), text("in_proj_bias", "f32[4]", "[12]"));
+    EXPECT_ERROR_HERE(call(in, zeros({1}), key), text("in_proj_bias", "f32[1]", "[12]"));
+  }
+  EXPECT_ERROR_HERE(
+      multi_head_attention_forward(
+          q, q, q, 4, 2, none, none, none, none, false, 0, out, none,
+          {.q_proj_weight = out, .k_proj_weight = zeros({2, 4}), .v_proj_weight = out}),
+      text("k_proj_weight", "f32[2,4]", "[4,4]"));
+  EXPECT_ERROR_HERE(
+      multi_head_attention_forward(q, q, q, 4, 2, in, none, zeros({1}), bias, false, 0, out, none),
+      text("bias_k", "f32[1]", "[1,1,4]"));
+  EXPECT_ERROR_HERE(
+      multi_head_attention_forward(q, q, q, 4, 2, in, none, none, none, false, 0, none, none),
+      "multi_head_attention_forward: out_proj_weight is undefined; need [out, 4]");
+  EXPECT_ERROR_HERE(
+      multi_head_attention_forward(q, q, q, 4, 2, in, none, none, none, false, 0, zeros({4}), none),
+      "multi_head_attention_forward: out_proj_weight is f32[4]; need [out, 4]");
+}
+
+TEST(TorchFunctions, AttentionRefusesOtherBatchesAndLengths) {
+  const Tensor q = zeros({3, 1, 4}), in = zeros({12, 4}), out = zeros({4, 4}),
+               other = ones({5, 1, 4}), none;
+  // One key for all of the batch.
+  const Tensor batch = ones({3, 2, 4});
+  EXPECT_ERROR_HERE(
+      multi_head_attention_forward(batch, q, q, 4, 2, in, none, none, none, false, 0, out, none),
+      "multi_head_attention_forward: query is f32[3,2,4], key f32[3,1,4], value f32[3,1,4]; need "
+      "[L, N, E], [S, N, K] and [S, N, V]");
+  EXPECT_ERROR_HERE(
+      multi_head_attention_forward(q, q, other, 4, 2, in, none, none, none, false, 0, out, none),
+      "multi_head_attention_forward: query is f32[3,1,4], key f32[3,1,4], value f32[5,1,4]; need "
+      "[L, N, E], [S, N, K] and [S, N, V]");
+  EXPECT_ERROR_HERE(multi_head_attention_forward(q, q, q, 4, 2, in, none, none, none, false, 0, out,
+                                                 none, {.static_k = zeros({2, 5, 2})}),
+                    "multi_head_attention_forward: key and value have 5 and 3 rows; need one "
+                    "number");
+  const MultiheadAttention layer(4, 2, {.batch_first = true});
+  const Tensor two = ones({2, 3, 4}), key = ones({1, 5, 4});
+  EXPECT_ERROR_HERE(layer(two, key, key),
+                    "MultiheadAttention: query is f32[2,3,4], key f32[1,5,4], value f32[1,5,4]; "
+                    "need [N, L, E], [N, S, K] and [N, S, V]");
+  EXPECT_ERROR_HERE(layer(two[0], two[0], key[0]),
+                    "MultiheadAttention: query is f32[3,4], key f32[3,4], value f32[5,4]; need "
+                    "[L, E], [S, K] and [S, V]");
+  EXPECT_ERROR_HERE(layer(ones({2, 3, 6}), two, two),
+                    "MultiheadAttention: in_proj_weight is f32[12,4]; need [18,6] where the last "
+                    "sizes of query, key and value are 6, 4 and 4");
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ struct MultiHeadAttentionForwardOptions {
 /// MultiheadAttention with parameters of the caller's: query [L, N, E], key [S, N, kdim], value
 /// [S, N, vdim], or all without N; in_proj_weight [3 E, E], in_proj_bias [3 E] and the others as
 /// the layer has them, undefined where there are none. Errors: E other than embed_dim_to_check,
-/// heads that do not divide it, bias_k beside static_k. Ref:
+/// heads that do not divide it, parameters of other shapes, batches or lengths of key and value
+/// that differ, bias_k beside static_k. Ref:
 /// torch.nn.functional.multi_head_attention_forward
 AttentionResult multi_head_attention_forward(
     const Tensor& query, const Tensor& key, const Tensor& value, Int embed_dim_to_check,
@@ -60,7 +61,8 @@ AttentionResult multi_head_attention_forward(
 
 /// softmax(q k^T / sqrt(E / heads) + masks) v for each head, projected in and out. query [L, N, E],
 /// key [S, N, kdim], value [S, N, vdim]; batch first or without a batch as in PyTorch. Errors:
-/// heads that do not divide E. Ref: torch.nn.MultiheadAttention, arXiv:1706.03762.
+/// heads that do not divide E, batches or lengths of key and value that differ. Ref:
+/// torch.nn.MultiheadAttention, arXiv:1706.03762.
 class MultiheadAttention {
  public:
   MultiheadAttention(Int embed_dim, Int num_heads, const MultiheadAttentionOptions& options = {},

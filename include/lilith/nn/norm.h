@@ -30,6 +30,8 @@ class ChannelNorm {
 
   /// What a new one starts with. Ref: torch.nn.BatchNorm2d.reset_parameters
   void reset_parameters(SourceLocation loc = SourceLocation::current());
+  /// The running statistics as a new one has them, in place: mean 0, variance 1, no batches.
+  /// Without track_running_stats nothing. Ref: torch.nn.BatchNorm2d.reset_running_stats
   void reset_running_stats(SourceLocation loc = SourceLocation::current());
 
  protected:

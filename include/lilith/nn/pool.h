@@ -36,7 +36,8 @@ class MaxPool {
       : MaxPool(IntList(), options, loc) {}
   /// PyTorch's order: MaxPool2d(3, 2, 1).
   MaxPool(const IntList& kernel_size, const IntList& stride, const IntList& padding = 0,
-          const IntList& dilation = 1, detail::ByName return_indices = {});
+          const IntList& dilation = 1, detail::ByName return_indices = {},
+          SourceLocation loc = SourceLocation::current());
 
   std::vector<std::int64_t> kernel_size, stride, padding, dilation;
   bool ceil_mode = false;
@@ -50,7 +51,7 @@ class AvgPool {
   /// PyTorch's order: AvgPool2d(3, 2, 1).
   AvgPool(const IntList& kernel_size, const IntList& stride, const IntList& padding = 0,
           bool ceil_mode = false, bool count_include_pad = true,
-          std::optional<Int> divisor_override = {});
+          std::optional<Int> divisor_override = {}, SourceLocation loc = SourceLocation::current());
 
   std::vector<std::int64_t> kernel_size, stride, padding;
   bool ceil_mode = false;

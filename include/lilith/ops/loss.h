@@ -79,8 +79,10 @@ struct LinearCrossEntropyOptions {
   Real label_smoothing = 0;
 };
 /// cross_entropy of linear(input, linear_weight, linear_bias). input [N, E] or [E], linear_weight
-/// [C, E], or [C, d…, E] for logits [N, C, d…]; target as cross_entropy takes it. Errors: shapes
-/// that do not fit, those of cross_entropy. Ref: torch.nn.functional.linear_cross_entropy
+/// [C, E], or [C, d…, E] for logits [N, C, d…]; target as cross_entropy takes it. -> 0-d, or
+/// with Reduction::None the sizes of the logits without C ([], [N] or [N, d…]), of input's
+/// dtype. Errors: shapes that do not fit, those of cross_entropy. Ref:
+/// torch.nn.functional.linear_cross_entropy
 Tensor linear_cross_entropy(const Arg& input, const Tensor& linear_weight, const Tensor& target,
                             const LinearCrossEntropyOptions& options = {});
 /// (input - target)^2. Ref: torch.nn.functional.mse_loss.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lilith/detail/choice.h"
+#include "lilith/detail/keywords.h"
 #include "lilith/ops/int_list.h"
 #include "lilith/tensor.h"
 
@@ -115,21 +116,24 @@ inline Tensor max_pool1d(const Arg& x, const MaxPoolFunctionOptions& o) {
 }
 inline Tensor max_pool1d(const Arg& x, const IntList& kernel_size,
                          const MaxPoolFunctionOptions& o) {
-  return max_pool1d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+  return max_pool1d(x, detail::with_first(o, &MaxPoolFunctionOptions::kernel_size, kernel_size,
+                                          "kernel_size", x.loc()));
 }
 inline Tensor max_pool2d(const Arg& x, const MaxPoolFunctionOptions& o) {
   return max_pool2d(x, o.kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
 }
 inline Tensor max_pool2d(const Arg& x, const IntList& kernel_size,
                          const MaxPoolFunctionOptions& o) {
-  return max_pool2d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+  return max_pool2d(x, detail::with_first(o, &MaxPoolFunctionOptions::kernel_size, kernel_size,
+                                          "kernel_size", x.loc()));
 }
 inline Tensor max_pool3d(const Arg& x, const MaxPoolFunctionOptions& o) {
   return max_pool3d(x, o.kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
 }
 inline Tensor max_pool3d(const Arg& x, const IntList& kernel_size,
                          const MaxPoolFunctionOptions& o) {
-  return max_pool3d(x, kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode);
+  return max_pool3d(x, detail::with_first(o, &MaxPoolFunctionOptions::kernel_size, kernel_size,
+                                          "kernel_size", x.loc()));
 }
 /// The same with i64 indices: where each maximum stood, a row-major number among the pooled sizes
 /// (PyTorch's return_indices).
@@ -171,7 +175,8 @@ inline Tensor avg_pool1d(const Arg& x, const AvgPoolFunctionOptions& o) {
 }
 inline Tensor avg_pool1d(const Arg& x, const IntList& kernel_size,
                          const AvgPoolFunctionOptions& o) {
-  return avg_pool1d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad);
+  return avg_pool1d(x, detail::with_first(o, &AvgPoolFunctionOptions::kernel_size, kernel_size,
+                                          "kernel_size", x.loc()));
 }
 inline Tensor avg_pool2d(const Arg& x, const AvgPoolFunctionOptions& o) {
   return avg_pool2d(x, o.kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
@@ -179,8 +184,8 @@ inline Tensor avg_pool2d(const Arg& x, const AvgPoolFunctionOptions& o) {
 }
 inline Tensor avg_pool2d(const Arg& x, const IntList& kernel_size,
                          const AvgPoolFunctionOptions& o) {
-  return avg_pool2d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
-                    o.divisor_override);
+  return avg_pool2d(x, detail::with_first(o, &AvgPoolFunctionOptions::kernel_size, kernel_size,
+                                          "kernel_size", x.loc()));
 }
 inline Tensor avg_pool3d(const Arg& x, const AvgPoolFunctionOptions& o) {
   return avg_pool3d(x, o.kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
@@ -188,8 +193,8 @@ inline Tensor avg_pool3d(const Arg& x, const AvgPoolFunctionOptions& o) {
 }
 inline Tensor avg_pool3d(const Arg& x, const IntList& kernel_size,
                          const AvgPoolFunctionOptions& o) {
-  return avg_pool3d(x, kernel_size, o.stride, o.padding, o.ceil_mode, o.count_include_pad,
-                    o.divisor_override);
+  return avg_pool3d(x, detail::with_first(o, &AvgPoolFunctionOptions::kernel_size, kernel_size,
+                                          "kernel_size", x.loc()));
 }
 /// Windows chosen so that the result has output_size; -1 keeps a size (PyTorch's None).
 Tensor adaptive_avg_pool1d(const Arg& x, const IntList& output_size);

@@ -56,5 +56,10 @@ Tensor swapped(const Tensor& x);
 Tensor product(const Tensor& a, const Tensor& b);
 /// a + b, where either may be undefined.
 Tensor sum_of(const Tensor& a, const Tensor& b);
+/// Vectors [..., N] as matrices of one row, [..., 1, N], and of one column, [..., N, 1].
+Tensor row(const Tensor& x);
+Tensor column(const Tensor& x);
+/// The identity as large as the last dimension, without a batch; of x's dtype, on its device.
+Tensor identity_like(const Tensor& x);
 
 }  // namespace lilith::ops

@@ -40,9 +40,7 @@ Tensor real_solution(const Complex& a, const Complex& b) {
 Cts eig_vjp(const VjpCtx& c, const Cts& cts) {
   const std::vector<Tensor> made = ir::results_of(c.out);
   const Complex values = parts(made[0]), v = parts(made[1]), vh = adjoint(v);
-  const auto row = [](const Tensor& x) { return unsqueeze(x, -2); };
-  const auto column = [](const Tensor& x) { return unsqueeze(x, -1); };
-  const Tensor one = eye(v.re.size(-1), {}, {.dtype = v.re.dtype(), .device = v.re.device()});
+  const Tensor one = identity_like(v.re);
   const Tensor off = sub(full_as(v.re, 1), expand(one, v.re.shape()));
   Complex inner;
   if (cts[1].defined()) {

@@ -43,7 +43,7 @@ Cts polar_vjp(const VjpCtx& c, const Cts& cts) {
   const std::vector<Tensor> made = ir::results_of(c.out);
   const Tensor &u = made[0], &h = made[1];
   const std::vector<Tensor> eigen = call_eigh(h, false);
-  const Tensor &w = eigen[0], &v = eigen[1], across = unsqueeze(w, -2);
+  const Tensor &w = eigen[0], &v = eigen[1], across = row(w);
   Tensor of_h = cts[1], out;
   if (cts[0].defined()) {
     out = matmul(div(matmul(cts[0], v), across), swapped(v));
@@ -51,7 +51,7 @@ Cts polar_vjp(const VjpCtx& c, const Cts& cts) {
   }
   if (!of_h.defined()) return {Tensor()};
   const Tensor even = scale(add(of_h, swapped(of_h)), 0.5);
-  const Tensor inner = div(matmul(swapped(v), matmul(even, v)), add(across, unsqueeze(w, -1)));
+  const Tensor inner = div(matmul(swapped(v), matmul(even, v)), add(across, column(w)));
   const Tensor x = matmul(v, matmul(inner, swapped(v)));
   return {sum_of(out, scale(matmul(c.in[0], x), 2))};
 }

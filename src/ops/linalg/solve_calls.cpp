@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
 #include "lilith/ops/index.h"
 #include "lilith/ops/linalg.h"
@@ -142,6 +143,11 @@ Tensor product(const Tensor& a, const Tensor& b) {
 }
 Tensor sum_of(const Tensor& a, const Tensor& b) {
   return !a.defined() ? b : !b.defined() ? a : add(a, b);
+}
+Tensor row(const Tensor& x) { return unsqueeze(x, -2); }
+Tensor column(const Tensor& x) { return unsqueeze(x, -1); }
+Tensor identity_like(const Tensor& x) {
+  return eye(x.size(-1), {}, {.dtype = x.dtype(), .device = x.device()});
 }
 
 }  // namespace lilith::ops

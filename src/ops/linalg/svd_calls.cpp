@@ -19,11 +19,6 @@ namespace {
 
 using Cts = std::vector<Tensor>;
 
-Tensor row(const Tensor& x) { return unsqueeze(x, -2); }
-Tensor column(const Tensor& x) { return unsqueeze(x, -1); }
-Tensor identity_like(const Tensor& square) {
-  return eye(square.size(-1), {}, {.dtype = square.dtype(), .device = square.device()});
-}
 Tensor first(const Tensor& x, int dim, std::int64_t n) {
   const int d = dim + x.ndim();
   return x.shape()[d] == n ? x : slice_dim(x, d, 0, n);
