@@ -1,4 +1,4 @@
-// Readers of idx, MNIST and CSV files: what they read, and how they refuse what is broken.
+// Readers of idx, MNIST, CIFAR and CSV files: what they read, and how they refuse what is broken.
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -8,24 +8,28 @@
 #include <functional>
 
 #include "lilith/data.h"
+#include "lilith/ops.h"
+#include "support/expect_error.h"
 
 namespace lilith {
 namespace {
 
+using testing::error_text;
 namespace fs = std::filesystem;
 
-class DataFiles : public testing::Test {
+class DataFiles : public ::testing::Test {
  protected:
   void SetUp() override {
     dir_ = fs::temp_directory_path() /
            fmt::format("lilith-data-{}-{}", ::getpid(),
-                       testing::UnitTest::GetInstance()->current_test_info()->name());
+                       ::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(dir_);
   }
   void TearDown() override { fs::remove_all(dir_); }
 
   std::string write(const std::string& name, const std::string& bytes) {
     const fs::path path = dir_ / name;
+    fs::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << bytes;
     return path.string();
   }
@@ -33,11 +37,16 @@ class DataFiles : public testing::Test {
     return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8),
             static_cast<char>(v)};
   }
+  static std::string of_images(std::uint32_t n) {
+    return be32(2051) + be32(n) + be32(28) + be32(28);
+  }
   static std::string images(std::uint32_t n) {
-    std::string s = be32(2051) + be32(n) + be32(28) + be32(28);
+    std::string s = of_images(n);
     for (std::uint32_t i = 0; i < n * 784; ++i) s += static_cast<char>(i % 256);
     return s;
   }
+  /// One image of one value.
+  static std::string image_of(char pixel) { return of_images(1) + std::string(784, pixel); }
   static std::string labels(const std::vector<int>& values) {
     std::string s = be32(2049) + be32(static_cast<std::uint32_t>(values.size()));
     for (int v : values) s += static_cast<char>(v);
@@ -110,7 +119,6 @@ TEST_F(DataFiles, RefusesFilesThatDisagree) {
   write("t10k-labels-idx1-ubyte", labels({1, 2, 3}));
   expect_error(load, {"2 images", "3 labels"});
   const fs::path hostile = dir_ / "\x1b[31m";
-  fs::create_directories(hostile);
   write("\x1b[31m/t10k-images-idx3-ubyte", images(2));
   write("\x1b[31m/t10k-labels-idx1-ubyte", labels({1, 10}));
   expect_error([&] { data::MNIST(hostile.string(), data::Split::Test); },
@@ -123,6 +131,79 @@ TEST_F(DataFiles, RefusesFilesThatDisagree) {
   expect_error(load, {"t10k-images-idx3-ubyte", "wrong magic", "2051"});
   write("t10k-images-idx3-ubyte", be32(2051) + be32(0) + be32(9) + be32(28));
   expect_error(load, {"images of 9x28; need 28x28"});
+}
+
+TEST_F(DataFiles, MnistIsFoundWhereTorchvisionHasIt) {
+  const auto write_set = [&](const std::string& set, char pixel) {
+    write(set + "/raw/t10k-images-idx3-ubyte", image_of(pixel));
+    write(set + "/raw/t10k-labels-idx1-ubyte", labels({3}));
+  };
+  const std::string root = dir_.string();
+  write_set("MNIST", '\0');
+  write_set("FashionMNIST", '\xff');
+  EXPECT_EQ(data::MNIST(root, false)[0][0].max().item(), 0);
+  EXPECT_EQ(data::FashionMNIST(root, false)[0][0].min().item(), 1);
+  EXPECT_EQ(data::FashionMNIST((dir_ / "FashionMNIST/raw").string(), false).size(), 1);
+  EXPECT_NE(error_text([&] { data::KMNIST(root, false); }).find("KMNIST: "), std::string::npos);
+}
+
+// 3 x 32 x 32 bytes of CIFAR.
+std::string photograph() {
+  std::string pixels;
+  for (int p = 0; p < 3072; ++p) pixels += static_cast<char>(p % 256);
+  return pixels;
+}
+
+TEST_F(DataFiles, ReadsCifarsBinaryFiles) {
+  for (const auto& [name, labels] :
+       {std::pair<const char*, int>{"test_batch.bin", 1}, {"test.bin", 2}}) {
+    std::string records;
+    for (int i = 0; i < 2; ++i) {
+      for (int l = 0; l < labels; ++l) records += static_cast<char>(7 + l + i);
+      records += photograph();
+    }
+    write(name, records);
+  }
+  const data::CIFAR10 ten(dir_.string(), data::Split::Test);
+  EXPECT_EQ(ten.size(), 2);
+  EXPECT_EQ(ten[1][1].item<int>(), 8);
+  EXPECT_FLOAT_EQ(ten[1][0].to_vector<float>()[255], 1);
+  EXPECT_EQ(data::CIFAR100(dir_.string(), data::Split::Test)[1][1].item<int>(), 9);
+  EXPECT_NE(error_text([&] {
+              data::CIFAR10(dir_.string(), data::Split::Train);
+            }).find("has neither data_batch_1 nor data_batch_1.bin"),
+            std::string::npos);
+}
+
+// A batch as Python 2 pickled it: {"data": u8 [1, 3072], KEY: [label]}.
+std::string pickled_batch(const std::string& key, char label) {
+  const auto text = [](const std::string& s) { return "U" + std::string(1, char(s.size())) + s; };
+  const std::string array =
+      std::string("cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85", 54) +
+      text("b") + "\x87R(K\x01K\x01M" + std::string("\0\x0c\x86", 3) + "cnumpy\ndtype\n" +
+      text("u1") + std::string("K\0K\x01\x87R(K\x03", 9) + text("|") + "NNN" +
+      "J\xff\xff\xff\xffJ\xff\xff\xff\xff" + std::string("K\0tb\x89", 5);
+  return "\x80\x02}(" + text("data") + array + std::string("T\0\x0c\0\0", 5) + photograph() + "tb" +
+         text(key) + "](K" + label + "eu.";
+}
+
+TEST_F(DataFiles, ReadsCifarsPickledFilesWhereTorchvisionHasThem) {
+  write("cifar-10-batches-py/test_batch", pickled_batch("labels", 7));
+  for (int i = 1; i <= 5; ++i)
+    write("cifar-10-batches-py/data_batch_" + std::to_string(i),
+          pickled_batch("labels", static_cast<char>(i)));
+  write("cifar-100-python/test", pickled_batch("fine_labels", 99));
+  write("cifar-100-python/train", pickled_batch("coarse_labels", 1));
+  const data::CIFAR10 test(dir_.string(), false), train(dir_.string(), true);
+  EXPECT_EQ(test.size(), 1);
+  EXPECT_EQ(test[0][1].item<int>(), 7);
+  EXPECT_EQ(test[0][0].shape(), (Shape{3, 32, 32}));
+  EXPECT_FLOAT_EQ(test[0][0].to_vector<float>()[255], 1);
+  EXPECT_EQ(train.size(), 5);
+  EXPECT_EQ(train[4][1].item<int>(), 5);
+  EXPECT_EQ(data::CIFAR100(dir_.string(), false)[0][1].item<int>(), 99);
+  EXPECT_NE(error_text([&] { data::CIFAR100(dir_.string(), true); }).find("no list 'fine_labels'"),
+            std::string::npos);
 }
 
 TEST_F(DataFiles, ReadsCsv) {
