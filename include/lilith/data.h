@@ -21,7 +21,9 @@ using CsvColumn = std::variant<int, std::string>;
 
 struct CsvOptions {
   /// Whether the first line holds names. Unset: it does when none of its fields is a number, and is
-  /// no row with missing values; a line that holds numbers and words is an Error.
+  /// no row with missing values; a line that holds numbers and words is an Error. Columns of
+  /// `words` do not count, unless they are named and it holds the name; where no others decide: an
+  /// Error.
   std::optional<bool> header = {};
   char separator = ',';
   /// The columns of x; empty: all but the targets.
@@ -37,7 +39,7 @@ struct CsvOptions {
   char decimal = '.';
   /// The columns that hold words: a value is its word's number among those of the column, which are
   /// in the order of their bytes. A missing one is NaN with missing_is_nan. Ref: the codes of
-  /// pandas' categories.
+  /// pandas' categories. Error for a column that is neither a feature nor a target.
   std::vector<CsvColumn> words = {};
 };
 

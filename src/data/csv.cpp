@@ -298,7 +298,19 @@ class CsvReader {
       for (const auto& f : fields) names_.emplace_back(trimmed(f));
     }
     chosen_ = choose_columns(options_, names_, width_, path_);
-    for (const auto& c : options_.words) words_[find_column(c, names_, width_, path_)];
+    for (const auto& column : options_.words) {
+      const std::size_t c = find_column(column, names_, width_, path_);
+      LILITH_CHECK(is_one_of(c, chosen_.features) || is_one_of(c, chosen_.targets),
+                   "CSV: {}: column {}{} of .words is neither a feature nor a target", path_, c,
+                   shown_name(c));
+      words_[c];
+    }
+  }
+  static bool is_one_of(std::size_t c, const std::vector<std::size_t>& columns) {
+    return std::find(columns.begin(), columns.end(), c) != columns.end();
+  }
+  std::string shown_name(std::size_t c) const {
+    return names_.empty() ? "" : " (" + escaped(names_[c]) + ")";
   }
   void renumber(std::size_t column, const std::vector<float>& numbers,
                 const std::vector<std::size_t>& columns, std::vector<float>& values) const {
@@ -315,17 +327,34 @@ class CsvReader {
   }
   // A row that has a value missing is no header: it would be dropped without a word.
   bool looks_like_header(const Fields& fields) const {
-    const auto number = std::find_if(fields.begin(), fields.end(),
-                                     [&](const std::string& f) { return is_number(f); });
-    const auto word = std::find_if(fields.begin(), fields.end(), [&](const std::string& f) {
-      return !is_number(f) && !is_missing(f);
-    });
-    if (number != fields.end() && word != fields.end())
-      fail(
-          "CSV: {}:{}: the first line holds numbers ('{}') and words ('{}'); say whether it is a "
-          "header: .header = true or false",
-          path_, text_.line(), escaped(*number), escaped(*word));
-    return word != fields.end();
+    std::vector<bool> holds_words(width_);
+    for (const CsvColumn& column : options_.words) {
+      if (const auto* name = std::get_if<std::string>(&column)) {
+        if (has_name(fields, *name)) return true;
+      } else {
+        holds_words[find_column(column, {}, width_, path_)] = true;
+      }
+    }
+    // A word in a column of words is a name or a value: the other columns say which.
+    const std::string *number = nullptr, *word = nullptr, *name_or_value = nullptr;
+    for (std::size_t c = 0; c < width_; ++c) {
+      const std::string& field = fields[c];
+      if (is_missing(field) || (holds_words[c] && is_number(field))) continue;
+      const std::string*& first = holds_words[c] ? name_or_value : is_number(field) ? number : word;
+      if (!first) first = &field;
+    }
+    constexpr const char* kSay = "say whether it is a header: .header = true or false";
+    if (number && word)
+      fail("CSV: {}:{}: the first line holds numbers ('{}') and words ('{}'); {}", path_,
+           text_.line(), escaped(*number), escaped(*word), kSay);
+    if (name_or_value && !number && !word)
+      fail("CSV: {}:{}: the first line holds words ('{}') in columns of words alone; {}", path_,
+           text_.line(), escaped(*name_or_value), kSay);
+    return word != nullptr;
+  }
+  static bool has_name(const Fields& fields, std::string_view name) {
+    return std::any_of(fields.begin(), fields.end(),
+                       [&](const std::string& field) { return trimmed(field) == name; });
   }
 
   void append(const Fields& fields, const std::vector<std::size_t>& columns,
@@ -363,8 +392,8 @@ class CsvReader {
   }
 
   [[noreturn]] void refuse(std::size_t c, const std::string& field, const std::string& what) const {
-    fail("CSV: {}:{}: column {}{} holds '{}', which is {}", path_, text_.line(), c,
-         names_.empty() ? "" : " (" + escaped(names_[c]) + ")", escaped(field), what);
+    fail("CSV: {}:{}: column {}{} holds '{}', which is {}", path_, text_.line(), c, shown_name(c),
+         escaped(field), what);
   }
 
   Tensor tensor_of(const std::vector<float>& values, std::size_t columns) const {

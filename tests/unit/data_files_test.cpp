@@ -235,6 +235,37 @@ TEST_F(DataFiles, CsvWordsAreNumbersInTheirOrder) {
   EXPECT_EQ(x[9], 5);
 }
 
+// A first line of words may be a header or the first row: the columns that hold no words tell.
+TEST_F(DataFiles, CsvOfWordsWithoutAHeader) {
+  const auto x = [](const CsvDataset& set) { return set.slice(0)[0].to_vector<float>(); };
+  const std::string mixed = write("mixed.csv", "red,1,b\nblue,2,a\n");
+  const CsvDataset rows(mixed, {.words = {0, 2}});
+  EXPECT_EQ(x(rows), (std::vector<float>{1, 1, 0, 2}));
+  EXPECT_EQ(rows.words(-1), (std::vector<std::string>{"a", "b"}));
+  const std::string named = write("named.csv", "colour,size,kind\nred,1,b\n");
+  EXPECT_EQ(CsvDataset(named, {.words = {0, -1}}).words(0), (std::vector<std::string>{"red"}));
+
+  const std::string words = write("words.csv", "red,b\nblue,a\n");
+  EXPECT_ERROR_HERE(CsvDataset(words, {.words = {0, 1}}),
+                    "CSV: " + words +
+                        ":1: the first line holds words ('red') in columns of words alone; say "
+                        "whether it is a header: .header = true or false");
+  EXPECT_EQ(CsvDataset(words, {.header = false, .words = {0, 1}}).size(), 2);
+  EXPECT_EQ(CsvDataset(words, {.header = true, .words = {0, 1}}).size(), 1);
+  // A name that the line holds makes it a header; one that it lacks is no column.
+  EXPECT_EQ(CsvDataset(words, {.words = {"red", 1}}).size(), 1);
+  EXPECT_ERROR_HERE(CsvDataset(words, {.words = {"green"}}),
+                    "CSV: " + words + ": no column 'green'; the header has: red, b");
+  EXPECT_EQ(CsvDataset(write("codes.csv", "1,2\n3,4\n"), {.words = {0, 1}}).size(), 2);
+}
+
+TEST_F(DataFiles, ColumnsOfWordsAreReadOnes) {
+  const std::string path = write("unread.csv", "colour,size,kind\nred,1,b\n");
+  EXPECT_ERROR_HERE(
+      CsvDataset(path, {.features = {"size"}, .words = {"kind", 0}}),
+      "CSV: " + path + ": column 0 (colour) of .words is neither a feature nor a target");
+}
+
 TEST_F(DataFiles, AMissingValueInTheFirstRowOfCsvDropsNothing) {
   const std::string path = write("hole.csv", "1,,3\n4,5,NA\n");
   expect_error([&] { CsvDataset{path}; }, {"hole.csv:1: column 1 holds ''", "missing_is_nan"});
