@@ -25,11 +25,13 @@ struct Cifar {
   std::vector<std::string> folders;  // that torchvision and the archives make
   std::vector<std::string> files;    // without the binary version's ".bin"
   int labels;                        // bytes before the pixels; the last one is the class
-  const char* classes;               // the key of the classes in Python's version
+  const char* key;                   // of the classes in Python's version
+  int classes;
 };
 
 Cifar cifar10(Split split) {
-  Cifar c{"CIFAR10", {"cifar-10-batches-py", "cifar-10-batches-bin"}, {"test_batch"}, 1, "labels"};
+  Cifar c{"CIFAR10", {"cifar-10-batches-py", "cifar-10-batches-bin"}, {"test_batch"}, 1, "labels",
+          10};
   if (split == Split::Test) return c;
   c.files.clear();
   for (int i = 1; i <= 5; ++i) c.files.push_back("data_batch_" + std::to_string(i));
@@ -40,7 +42,8 @@ Cifar cifar100(Split split) {
           {"cifar-100-python", "cifar-100-binary"},
           {split == Split::Train ? "train" : "test"},
           2,
-          "fine_labels"};
+          "fine_labels",
+          100};
 }
 
 class Reader {
@@ -48,7 +51,8 @@ class Reader {
   explicit Reader(const Cifar& of) : of_(of) {}
 
   DataSourcePtr read(const std::string& dir) {
-    const fs::path root = folder_with(of_.name, dir, of_.folders, of_.files[0], ".bin");
+    const fs::path root =
+        folder_with(of_.name, dir, of_.folders, {of_.files[0], of_.files[0] + ".bin"});
     for (const std::string& file : of_.files) {
       const fs::path plain = root / file, binary = root / (file + ".bin");
       const bool is_binary = fs::is_regular_file(binary);
@@ -58,7 +62,11 @@ class Reader {
       std::ifstream in(path, std::ios::binary);
       LILITH_CHECK(in.is_open(), "{}: cannot open {}", of_.name, shown(path));
       const Bytes bytes{std::istreambuf_iterator<char>(in), {}};
+      const std::size_t before = classes_.size();
       is_binary ? add_records(bytes, path) : add_pickle(bytes, path);
+      for (std::size_t i = before; i < classes_.size(); ++i)
+        LILITH_CHECK(classes_[i] < of_.classes, "{}: {}: label {} at row {}; labels are 0 to {}",
+                     of_.name, shown(path), classes_[i], i - before, of_.classes - 1);
     }
     return std::make_shared<ByteImages>(std::move(pixels_), std::move(classes_), Shape{3, 32, 32});
   }
@@ -79,10 +87,10 @@ class Reader {
   // {"data": u8 [N, 3072], "labels": [N integers], …}; the keys are Python 2's str.
   void add_pickle(const Bytes& bytes, const std::string& path) {
     const io::Pickle pickle = io::parse_pickle(bytes, path);
-    const io::PickleValue *data = find(pickle, "data"), *classes = find(pickle, of_.classes);
+    const io::PickleValue *data = find(pickle, "data"), *classes = find(pickle, of_.key);
     LILITH_CHECK(data && io::is_numpy_array(*data) && classes && classes->is_sequence(),
                  "{}: {} is no batch of the data set: it has no array 'data' or no list '{}'",
-                 of_.name, shown(path), of_.classes);
+                 of_.name, shown(path), of_.key);
     const std::string key = "data";
     const Tensor pixels = io::numpy_array(*data, {path, key});
     const auto n = static_cast<std::int64_t>(classes->items.size());

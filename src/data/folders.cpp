@@ -12,16 +12,20 @@ std::string shown(const std::string& path) {
   return escaped(path, kShown);
 }
 
-fs::path folder_with(const char* op, const std::string& dir,
-                     const std::vector<std::string>& folders, const std::string& file,
-                     const std::string& ending) {
+void check_folder(const char* op, const std::string& dir) {
   LILITH_CHECK(fs::is_directory(dir), "{}: {} is not a folder; nothing is downloaded", op,
                shown(dir));
+}
+
+fs::path folder_with(const char* op, const std::string& dir,
+                     const std::vector<std::string>& folders,
+                     const std::vector<std::string>& names) {
+  check_folder(op, dir);
   std::vector<fs::path> places{dir};
   for (const std::string& folder : folders) places.push_back(fs::path(dir) / folder);
   for (const fs::path& place : places)
-    if (fs::is_regular_file(place / file) || fs::is_regular_file(place / (file + ending)))
-      return place;
+    for (const std::string& name : names)
+      if (fs::is_regular_file(place / name)) return place;
   return dir;
 }
 

@@ -8,10 +8,12 @@ namespace lilith::data {
 
 /// A path as it stands in messages.
 std::string shown(const std::string& path);
-/// `dir`, or the first of these folders in it (those that torchvision makes), that has `file`, with
-/// or without `ending`; `dir` where none has. Error when it is no folder; `op` names the set.
+/// Error when `dir` is no folder; `op` names the set.
+void check_folder(const char* op, const std::string& dir);
+/// `dir`, or the first of these folders in it (those that torchvision makes), that has a file by
+/// one of these names; `dir` where none has. Error when it is no folder.
 std::filesystem::path folder_with(const char* op, const std::string& dir,
-                                  const std::vector<std::string>& folders, const std::string& file,
-                                  const std::string& ending);
+                                  const std::vector<std::string>& folders,
+                                  const std::vector<std::string>& names);
 
 }  // namespace lilith::data

@@ -10,11 +10,12 @@ namespace {
 // In `dir`, or where torchvision puts the files of the set.
 std::string find_file(const char* set, const std::string& dir, const std::string& stem) {
   namespace fs = std::filesystem;
-  const fs::path folder = folder_with(set, dir, {std::string(set) + "/raw"}, stem, ".gz");
   // Some mirrors spell the name with a dot: train-images.idx3-ubyte.
   std::string dotted = stem;
   dotted[dotted.rfind("-idx")] = '.';
-  for (const std::string& name : {stem, stem + ".gz", dotted, dotted + ".gz"}) {
+  const std::vector<std::string> names{stem, stem + ".gz", dotted, dotted + ".gz"};
+  const fs::path folder = folder_with(set, dir, {std::string(set) + "/raw"}, names);
+  for (const std::string& name : names) {
     const fs::path path = folder / name;
     if (fs::is_regular_file(path)) return path.string();
   }
@@ -29,18 +30,18 @@ DataSourcePtr load_mnist(const char* set, const std::string& dir, Split split) {
   IdxFile labels = read_idx(label_path);
   const std::string shown_images = shown(image_path), shown_labels = shown(label_path);
   LILITH_CHECK(images.dtype == DType::U8 && images.shape.rank() == 3,
-               "MNIST: {}: wrong magic: {} with {} dimensions; images are u8 with 3 (magic 2051)",
+               "{}: {}: wrong magic: {} with {} dimensions; images are u8 with 3 (magic 2051)", set,
                shown_images, name(images.dtype), images.shape.rank());
   LILITH_CHECK(images.shape[1] == 28 && images.shape[2] == 28,
-               "MNIST: {}: images of {}x{}; need 28x28", shown_images, images.shape[1],
+               "{}: {}: images of {}x{}; need 28x28", set, shown_images, images.shape[1],
                images.shape[2]);
   LILITH_CHECK(labels.dtype == DType::U8 && labels.shape.rank() == 1,
-               "MNIST: {}: wrong magic: {} with {} dimensions; labels are u8 with 1 (magic 2049)",
+               "{}: {}: wrong magic: {} with {} dimensions; labels are u8 with 1 (magic 2049)", set,
                shown_labels, name(labels.dtype), labels.shape.rank());
-  LILITH_CHECK(images.shape[0] == labels.shape[0], "MNIST: {} images in {}, but {} labels in {}",
+  LILITH_CHECK(images.shape[0] == labels.shape[0], "{}: {} images in {}, but {} labels in {}", set,
                images.shape[0], shown_images, labels.shape[0], shown_labels);
   for (std::size_t i = 0; i < labels.bytes.size(); ++i) {
-    LILITH_CHECK(labels.bytes[i] <= 9, "MNIST: {}: label {} at row {}; labels are 0 to 9",
+    LILITH_CHECK(labels.bytes[i] <= 9, "{}: {}: label {} at row {}; labels are 0 to 9", set,
                  shown_labels, labels.bytes[i], i);
   }
   return std::make_shared<ByteImages>(std::move(images.bytes), std::move(labels.bytes),

@@ -145,6 +145,33 @@ TEST_F(DataFiles, MnistIsFoundWhereTorchvisionHasIt) {
   EXPECT_EQ(data::FashionMNIST(root, false)[0][0].min().item(), 1);
   EXPECT_EQ(data::FashionMNIST((dir_ / "FashionMNIST/raw").string(), false).size(), 1);
   EXPECT_NE(error_text([&] { data::KMNIST(root, false); }).find("KMNIST: "), std::string::npos);
+  write_set("KMNIST", '\x33');
+  EXPECT_FLOAT_EQ(data::KMNIST(root, {.train = false})[0][0].max().item<float>(), 0.2f);
+}
+
+// train-images.idx3-ubyte, as some mirrors have it.
+TEST_F(DataFiles, MnistsNamesMayHaveADot) {
+  write("KMNIST/raw/train-images.idx3-ubyte", image_of('\xff'));
+  gzip(labels({4}), (dir_ / "KMNIST/raw/train-labels.idx1-ubyte.gz").string());
+  EXPECT_EQ(data::KMNIST(dir_.string())[0][1].item<int>(), 4);
+}
+
+TEST_F(DataFiles, ErrorsOfMnistNameTheSet) {
+  const std::string root = dir_.string();
+  const std::string images_path = write("t10k-images-idx3-ubyte", images(2));
+  const std::string labels_path = write("t10k-labels-idx1-ubyte", labels({1, 10}));
+  EXPECT_ERROR_HERE(data::KMNIST(root, false),
+                    "KMNIST: " + labels_path + ": label 10 at row 1; labels are 0 to 9");
+  write("t10k-labels-idx1-ubyte", labels({1}));
+  EXPECT_ERROR_HERE(data::FashionMNIST(root, false), "FashionMNIST: 2 images in " + images_path +
+                                                         ", but 1 labels in " + labels_path);
+  write("t10k-labels-idx1-ubyte", images(1));
+  EXPECT_ERROR_HERE(data::FashionMNIST(root, false),
+                    "FashionMNIST: " + labels_path +
+                        ": wrong magic: u8 with 3 dimensions; labels are u8 with 1 (magic 2049)");
+  write("t10k-images-idx3-ubyte", be32(2051) + be32(0) + be32(9) + be32(28));
+  EXPECT_ERROR_HERE(data::KMNIST(root, false),
+                    "KMNIST: " + images_path + ": images of 9x28; need 28x28");
 }
 
 // 3 x 32 x 32 bytes of CIFAR.
@@ -204,6 +231,23 @@ TEST_F(DataFiles, ReadsCifarsPickledFilesWhereTorchvisionHasThem) {
   EXPECT_EQ(data::CIFAR100(dir_.string(), false)[0][1].item<int>(), 99);
   EXPECT_NE(error_text([&] { data::CIFAR100(dir_.string(), true); }).find("no list 'fine_labels'"),
             std::string::npos);
+}
+
+TEST_F(DataFiles, RefusesClassesThatCifarHasNot) {
+  const std::string nine = "\x09" + photograph(), ten = "\x0a" + photograph();
+  const std::string file = write("test_batch.bin", nine + ten);
+  EXPECT_ERROR_HERE(data::CIFAR10(dir_.string(), false),
+                    "CIFAR10: " + file + ": label 10 at row 1; labels are 0 to 9");
+  // The coarse class comes first, and is not read.
+  const std::string fine = write("test.bin", std::string("\xff\x63", 2) + photograph() +
+                                                 std::string("\x01\x64", 2) + photograph());
+  EXPECT_ERROR_HERE(data::CIFAR100(dir_.string(), false),
+                    "CIFAR100: " + fine + ": label 100 at row 1; labels are 0 to 99");
+  const std::string pickled =
+      write("cifar-10-batches-py/test_batch", pickled_batch("labels", '\xc8'));
+  fs::remove(file);
+  EXPECT_ERROR_HERE(data::CIFAR10(dir_.string(), false),
+                    "CIFAR10: " + pickled + ": label 200 at row 0; labels are 0 to 9");
 }
 
 TEST_F(DataFiles, ReadsCsv) {
