@@ -10,7 +10,7 @@
 #include <jpeglib.h>
 #include <png.h>
 
-#include "core/quote.h"
+#include "data/folders.h"
 #include "ir/host_copy.h"
 #include "lilith/ops/create.h"
 #include "lilith/ops/elementwise.h"
@@ -22,7 +22,6 @@ namespace lilith {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-constexpr std::size_t kShown = 1000;  // bytes of a path in a message
 
 // An image as files have it: rows of pixels of `channels` bytes.
 struct Pixels {
@@ -156,19 +155,20 @@ void save_png(const Pixels& p, const std::string& path) {
   const int ok = png_image_write_to_file(&image, path.c_str(), 0, p.bytes.data(), 0, nullptr);
   const std::string reason = image.message;
   png_image_free(&image);
-  LILITH_CHECK(ok != 0, "write_image: cannot write {}: {}", path, reason);
+  LILITH_CHECK(ok != 0, "write_image: cannot write {}: {}", data::shown(path), reason);
 }
 
 void save_jpeg(const Pixels& p, const std::string& path, std::int64_t quality) {
   LILITH_CHECK(quality >= 1 && quality <= 100, "write_image: quality is {}; need 1 to 100",
                quality);
   std::FILE* file = std::fopen(path.c_str(), "wb");
-  LILITH_CHECK(file != nullptr, "write_image: cannot write {}", path);
+  LILITH_CHECK(file != nullptr, "write_image: cannot write {}", data::shown(path));
   JpegErrors errors;
   start(errors);
   const bool written = write_jpeg(p, static_cast<int>(quality), file, errors);
   const bool closed = std::fclose(file) == 0;
-  LILITH_CHECK(written && closed, "write_image: cannot write {}: {}", path, errors.message);
+  LILITH_CHECK(written && closed, "write_image: cannot write {}: {}", data::shown(path),
+               errors.message);
 }
 
 Pixels pixels_of(const Tensor& image) {
@@ -195,7 +195,7 @@ bool starts_with(const Bytes& bytes, std::initializer_list<std::uint8_t> magic) 
 Tensor decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name,
                     SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  const std::string shown = escaped(name, kShown);
+  const std::string shown = data::shown(name);
   if (starts_with(bytes, {0x89, 'P', 'N', 'G'})) return as_tensor(decode_png(bytes, shown));
   LILITH_CHECK(starts_with(bytes, {0xff, 0xd8, 0xff}),
                "read_image: {} is neither PNG nor JPEG by its first bytes", shown);
@@ -205,9 +205,9 @@ Tensor decode_image(const std::vector<std::uint8_t>& bytes, const std::string& n
 Tensor read_image(const std::string& path, SourceLocation loc) {
   LocScope scope(loc, nullptr);
   std::ifstream file(path, std::ios::binary);
-  LILITH_CHECK(file.is_open(), "read_image: cannot open {}", escaped(path, kShown));
+  LILITH_CHECK(file.is_open(), "read_image: cannot open {}", data::shown(path));
   const Bytes bytes{std::istreambuf_iterator<char>(file), {}};
-  LILITH_CHECK(!file.bad(), "read_image: cannot read {}", escaped(path, kShown));
+  LILITH_CHECK(!file.bad(), "read_image: cannot read {}", data::shown(path));
   return decode_image(bytes, path, loc);
 }
 
@@ -217,7 +217,7 @@ void write_image(const Tensor& image, const std::string& path, Int quality, Sour
   const std::string end = path.substr(std::min(path.rfind('.'), path.size()));
   if (end == ".png") return save_png(p, path);
   LILITH_CHECK(end == ".jpg" || end == ".jpeg", "write_image: '{}'; need .png, .jpg or .jpeg",
-               escaped(path, kShown));
+               data::shown(path));
   LILITH_CHECK(p.channels == 1 || p.channels == 3,
                "write_image: {} channels; JPEG has 1 or 3 (PNG has alpha)", p.channels);
   save_jpeg(p, path, quality);

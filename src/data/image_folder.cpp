@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/quote.h"
+#include "data/folders.h"
 #include "lilith/data/image.h"
 #include "lilith/data/own.h"
 #include "lilith/data/transforms.h"
@@ -13,7 +13,6 @@ namespace lilith::data {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::size_t kShown = 1000;  // bytes of a path in a message
 
 bool is_image(const fs::path& path) {
   std::string end = path.extension().string();
@@ -23,7 +22,7 @@ bool is_image(const fs::path& path) {
 }
 
 std::shared_ptr<const ImageFolder::Files> files_in(const std::string& root) {
-  LILITH_CHECK(fs::is_directory(root), "ImageFolder: {} is not a folder", escaped(root, kShown));
+  check_folder("ImageFolder", root);
   auto files = std::make_shared<ImageFolder::Files>();
   for (const auto& entry : fs::directory_iterator(root))
     if (entry.is_directory()) files->classes.push_back(entry.path().filename().string());
@@ -33,13 +32,12 @@ std::shared_ptr<const ImageFolder::Files> files_in(const std::string& root) {
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(root) / files->classes[c]))
       if (entry.is_regular_file() && is_image(entry.path())) paths.push_back(entry.path().string());
     std::sort(paths.begin(), paths.end());
-    LILITH_CHECK(!paths.empty(), "ImageFolder: there is no PNG or JPEG file in {}/{}",
-                 escaped(root, kShown), escaped(files->classes[c], kShown));
+    LILITH_CHECK(!paths.empty(), "ImageFolder: there is no PNG or JPEG file in {}/{}", shown(root),
+                 shown(files->classes[c]));
     for (std::string& path : paths)
       files->samples.emplace_back(std::move(path), static_cast<std::int64_t>(c));
   }
-  LILITH_CHECK(!files->samples.empty(), "ImageFolder: {} has no folder of images",
-               escaped(root, kShown));
+  LILITH_CHECK(!files->samples.empty(), "ImageFolder: {} has no folder of images", shown(root));
   return files;
 }
 

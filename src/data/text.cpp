@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/quote.h"
+#include "data/folders.h"
 #include "ir/host_copy.h"
 #include "lilith/ops/create.h"
 
@@ -15,7 +16,6 @@ namespace lilith {
 namespace {
 
 using I = std::int64_t;
-constexpr std::size_t kShown = 1000;  // bytes of a path in a message
 
 // The bytes of the character that begins at `at`.
 std::size_t character_bytes(const std::string& text, std::size_t at) {
@@ -192,22 +192,22 @@ void BytePairs::save(const std::string& path, SourceLocation loc) const {
   std::ofstream out(path);
   for (const auto& [a, b] : merges_) out << a << ' ' << b << '\n';
   out.flush();
-  LILITH_CHECK(out.good(), "BytePairs: cannot write {}", escaped(path, kShown));
+  LILITH_CHECK(out.good(), "BytePairs: cannot write {}", data::shown(path));
 }
 
 BytePairs BytePairs::load(const std::string& path, SourceLocation loc) {
   LocScope scope(loc, nullptr);
   std::ifstream in(path);
-  LILITH_CHECK(in.is_open(), "BytePairs: cannot open {}", escaped(path, kShown));
+  LILITH_CHECK(in.is_open(), "BytePairs: cannot open {}", data::shown(path));
   BytePairs out;
   I a = 0, b = 0;
   while (in >> a >> b) {
     LILITH_CHECK(a >= 0 && b >= 0 && a < out.size() && b < out.size(),
-                 "BytePairs: {}: merge {} is of {} and {}; need earlier tokens",
-                 escaped(path, kShown), out.size() - 256, a, b);
+                 "BytePairs: {}: merge {} is of {} and {}; need earlier tokens", data::shown(path),
+                 out.size() - 256, a, b);
     out.add(a, b);
   }
-  LILITH_CHECK(in.eof(), "BytePairs: {}: no pair of numbers after merge {}", escaped(path, kShown),
+  LILITH_CHECK(in.eof(), "BytePairs: {}: no pair of numbers after merge {}", data::shown(path),
                out.size() - 256);
   return out;
 }
