@@ -9,6 +9,7 @@
 #include "ir/host_copy.h"
 #include "ir/node.h"
 #include "lilith/data/dataset.h"
+#include "ops/indices.h"
 #include "ops/random_key.h"
 #include "runtime/storage.h"
 
@@ -76,6 +77,34 @@ void check_rows(const DataSource& source, const std::int64_t* rows, std::int64_t
   }
 }
 
+std::vector<std::int64_t> rows_of_slice(const Slice& slice, std::int64_t n) {
+  LILITH_CHECK(slice.step > 0, "Dataset: a slice's step must be above 0; got {}.",
+               slice.step.value);
+  const ops::SliceRange range(slice.start, slice.stop, slice.step, n);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = range.from; i < range.to; i += range.step) rows.push_back(i);
+  return rows;
+}
+
+std::vector<std::int64_t> rows_of_tensor(const Tensor& numbers, std::int64_t n) {
+  const bool mask = numbers.dtype() == DType::Bool;
+  LILITH_CHECK(numbers.dim() == 1 && (mask || is_integral(numbers.dtype())),
+               "Dataset: rows are given by 1-d whole numbers or by a 1-d mask; got {} {}.",
+               numbers.dtype(), numbers.shape());
+  LILITH_CHECK(!mask || numbers.size(0) == n, "Dataset: a mask of {} for {} rows.", numbers.size(0),
+               n);
+  std::vector<std::int64_t> rows = numbers.to(DType::I64).to_vector<std::int64_t>();
+  if (!mask) {
+    for (std::int64_t& row : rows)
+      if (row >= -n) row = ops::from_end(row, n);
+    return rows;
+  }
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (rows[static_cast<std::size_t>(i)] != 0) kept.push_back(i);
+  return kept;
+}
+
 }  // namespace
 
 std::vector<Tensor> gather_unchecked(const DataSource& source, const std::int64_t* rows,
@@ -104,35 +133,12 @@ std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* ro
   return gather_unchecked(source, rows, n, columns);
 }
 
-std::vector<std::int64_t> rows_at(const Slice& slice, std::int64_t n) {
-  const std::int64_t step = slice.step;
-  LILITH_CHECK(step > 0, "Dataset: a slice's step must be above 0; got {}.", step);
-  const auto place = [n](std::int64_t i) {
-    return std::clamp<std::int64_t>(i < 0 ? i + n : i, 0, n);
-  };
-  const std::int64_t stop = place(slice.stop);
-  std::vector<std::int64_t> rows;
-  for (std::int64_t i = place(slice.start); i < stop; i += std::min(step, n)) rows.push_back(i);
-  return rows;
-}
-
-std::vector<std::int64_t> rows_at(const Tensor& numbers, std::int64_t n) {
-  const bool mask = numbers.dtype() == DType::Bool;
-  LILITH_CHECK(numbers.dim() == 1 && (mask || is_integral(numbers.dtype())),
-               "Dataset: rows are given by 1-d whole numbers or by a 1-d mask; got {} {}.",
-               numbers.dtype(), numbers.shape());
-  LILITH_CHECK(!mask || numbers.size(0) == n, "Dataset: a mask of {} for {} rows.", numbers.size(0),
-               n);
-  std::vector<std::int64_t> rows = numbers.to(DType::I64).to_vector<std::int64_t>();
-  if (!mask) {
-    for (std::int64_t& row : rows)
-      if (row < 0 && row >= -n) row += n;
-    return rows;
-  }
-  std::vector<std::int64_t> kept;
-  for (std::int64_t i = 0; i < n; ++i)
-    if (rows[static_cast<std::size_t>(i)] != 0) kept.push_back(i);
-  return kept;
+std::vector<std::int64_t> rows_at(const TensorIndex& item, std::int64_t n) {
+  if (item.kind == TensorIndex::Kind::Slice) return rows_of_slice(item.slice, n);
+  LILITH_CHECK(item.kind == TensorIndex::Kind::Tensor,
+               "Dataset: got {}; rows are given by a number, a Slice, whole numbers or a mask.",
+               item.kind == TensorIndex::Kind::None ? "None" : "...");
+  return rows_of_tensor(item.tensor, n);
 }
 
 DataSourcePtr subset(DataSourcePtr source, std::vector<std::int64_t> rows) {

@@ -47,11 +47,16 @@ TEST(Dataset, RowsBySliceNumbersAndMask) {
   EXPECT_EQ((set[Slice{1, 3}][0].shape()), Shape({2, 1}));
   EXPECT_EQ(set[Slice()][0].to_vector<float>()[4], 4.f);
   EXPECT_EQ(set[1][1].item<std::int64_t>(), 1);  // a row
-  EXPECT_NE(error_text([&] { set[Slice(0, 2, 0)]; }).find("above 0"), std::string::npos);
-  EXPECT_NE(error_text([&] { set[tensor({7})]; }).find("7"), std::string::npos);
-  EXPECT_NE(error_text([&] { set[tensor({0.5})]; }).find("f32 [1]"), std::string::npos);
-  EXPECT_NE(error_text([&] { set[arange(3) > 1]; }).find("a mask of 3 for 5 rows"),
-            std::string::npos);
+  EXPECT_EQ(ys(Slice{None, INT64_MIN}), Rows{});
+  EXPECT_ERROR_HERE(set[Slice(0, 2, 0)], "Dataset: a slice's step must be above 0; got 0.");
+  EXPECT_ERROR_HERE(set[tensor({7})], "Dataset: row 7 is out of range; there are 5 rows");
+  EXPECT_ERROR_HERE(set[tensor({-6})], "Dataset: row -6 is out of range; there are 5 rows");
+  EXPECT_ERROR_HERE(set[tensor({0.5})],
+                    "Dataset: rows are given by 1-d whole numbers or by a 1-d mask; got f32 [1].");
+  EXPECT_ERROR_HERE(set[arange(3) > 1], "Dataset: a mask of 3 for 5 rows.");
+  const std::string kinds = "rows are given by a number, a Slice, whole numbers or a mask.";
+  EXPECT_ERROR_HERE(set[None], "Dataset: got None; " + kinds);
+  EXPECT_ERROR_HERE(set[Ellipsis], "Dataset: got ...; " + kinds);
 }
 
 // A subset of nothing is a sampler, whose epochs have no batch.

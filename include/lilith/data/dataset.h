@@ -49,10 +49,10 @@ std::vector<std::int64_t> sizes_of_parts(std::int64_t n, const std::vector<doubl
 /// size.
 std::vector<DataSourcePtr> split(const DataSourcePtr& source,
                                  const std::vector<std::int64_t>& sizes, std::uint64_t seed);
-/// The numbers of these rows of n: of a slice, whose ends may be negative, and of i64 numbers or a
-/// mask, 1-d. Errors: a step below 1; a tensor of another shape or dtype, a mask of another size.
-std::vector<std::int64_t> rows_at(const Slice& slice, std::int64_t n);
-std::vector<std::int64_t> rows_at(const Tensor& rows, std::int64_t n);
+/// The numbers of these rows of n: of a slice, whose ends may be negative, and of whole numbers or
+/// a mask, 1-d. Errors: a step below 1; a tensor of another shape or dtype, a mask of another size;
+/// None and "...".
+std::vector<std::int64_t> rows_at(const TensorIndex& item, std::int64_t n);
 /// Tensors of equal first size as columns. Error when sizes differ or one is 0-d.
 DataSourcePtr from_tensors(std::vector<Tensor> columns);
 /// Error when the source is null or has another number of columns.
@@ -67,15 +67,6 @@ struct Column {
   template <class T>
     requires std::is_constructible_v<Tensor, const T&>
   Column(const T& t, SourceLocation loc = SourceLocation::current()) : tensor(t), loc(loc) {}
-  Tensor tensor;
-  SourceLocation loc;
-};
-
-/// A tensor of row numbers, or a mask of rows, with the user's line.
-struct RowNumbers {
-  template <class T>
-    requires std::is_class_v<T> && std::is_convertible_v<const T&, Tensor>
-  RowNumbers(const T& t, SourceLocation loc = SourceLocation::current()) : tensor(t), loc(loc) {}
   Tensor tensor;
   SourceLocation loc;
 };
@@ -123,10 +114,9 @@ class Dataset {
   }
   /// d[Slice(10, 20)], d[Slice()] for all, d[tensor({0, 2})], d[mask]: these rows, stacked. Error
   /// when one is out of range.
-  Batch operator[](const Slice& slice) const { return rows(rows_at(slice, size())); }
-  Batch operator[](const RowNumbers& numbers) const {
-    LocScope scope(numbers.loc, nullptr);
-    return rows(rows_at(numbers.tensor, size()), numbers.loc);
+  Batch operator[](const At& at) const {
+    LocScope scope(at.loc, nullptr);
+    return rows(rows_at(at.item, size()), at.loc);
   }
   /// Rows [from, to) as tensors (to: all that follow). Error for a negative `from`.
   Batch slice(std::int64_t from, std::int64_t to = INT64_MAX,
