@@ -8,8 +8,8 @@
 namespace lilith {
 
 optim::OptimizerPointer& optim::OptimizerPointer::operator=(Optimizer& opt) {
-  place_ = std::make_shared<Followed*>(&opt);
-  opt.places_.push_back(place_);
+  if (opt.places_.empty()) opt.places_.push_back(std::make_shared<Followed*>(&opt));
+  place_ = opt.places_.front();
   return *this;
 }
 

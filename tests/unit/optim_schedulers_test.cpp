@@ -9,6 +9,7 @@
 #include "lilith/optim.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
+#include "unit/count_allocations.h"
 
 namespace lilith {
 namespace {
@@ -442,6 +443,29 @@ TEST(Schedules, GoWithAnOptimiserThatIsMoved) {
   EXPECT_EQ(of_other.optimizer(), &other);
   EXPECT_EQ(moved.schedule.optimizer(), &other);
   EXPECT_NEAR(other.lr(), 0.005, 1e-12);
+}
+
+TEST(Schedules, ShareTheirWayToAnOptimiser) {
+  SGD opt(0.4);
+  StepLR first(opt, {.step_size = 1, .gamma = 0.5});
+  {
+    optim::OptimizerPointer again;
+    const AllocationCounter counter;
+    for (int i = 0; i < 100; ++i) again = opt;
+    EXPECT_EQ(counter.count(), 0);
+  }
+  StepLR second(opt, {.step_size = 1, .gamma = 0.1});
+  SGD other(1.0);
+  StepLR of_other(other, {.step_size = 1, .gamma = 0.5});
+  other = std::move(opt);
+  first.step();
+  EXPECT_DOUBLE_EQ(other.lr(), 0.2);
+  second.attach(other);
+  for (const StepLR* each : {&first, &second, &of_other}) EXPECT_EQ(each->optimizer(), &other);
+  // What was moved from is an optimiser still.
+  of_other.attach(opt);
+  EXPECT_EQ(of_other.optimizer(), &opt);
+  EXPECT_EQ(first.optimizer(), &other);
 }
 
 TEST(Schedules, StepNoOptimiserThatIsGone) {

@@ -31,7 +31,8 @@ class Followed {
     from.places_.clear();
   }
 
-  std::vector<std::shared_ptr<Followed*>> places_;  // one for each move into it that was pointed to
+  // What its schedules share; one more of each object that was moved into it with schedules.
+  std::vector<std::shared_ptr<Followed*>> places_;
 };
 
 }  // namespace lilith::optim

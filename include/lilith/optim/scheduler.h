@@ -383,8 +383,8 @@ class SWALR : public optim::ScheduleOf<SWALROptions> {
   template <detail::AnyNumber N>
   SWALR(Optimizer& opt, N swa_lr, const SWALROptions& options,
         SourceLocation loc = SourceLocation::current())
-      : SWALR(opt, detail::with_first(options, &SWALROptions::swa_lr, Real(swa_lr), "swa_lr", loc),
-              loc) {}
+      : SWALR(opt, detail::with_first(options, &SWALROptions::swa_lr, swa_lr, "swa_lr", loc), loc) {
+  }
 };
 
 /// One schedule after the other: schedules[i] runs from milestones[i - 1], its t counted from
