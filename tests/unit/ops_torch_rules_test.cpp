@@ -5,17 +5,13 @@
 
 #include "lilith/ops.h"
 #include "lilith/transforms.h"
+#include "support/values.h"
 
 namespace lilith {
 namespace {
 
-using Doubles = std::vector<double>;
+using testing::Doubles, testing::doubles, testing::f64, testing::i64;
 
-Tensor f64(const Doubles& v) { return from_data(v.data(), {static_cast<std::int64_t>(v.size())}); }
-Tensor i64(const std::vector<std::int64_t>& v) {
-  return from_data(v.data(), {static_cast<std::int64_t>(v.size())});
-}
-Doubles doubles(const Tensor& t) { return t.to(kFloat64).to_vector<double>(); }
 std::vector<std::int64_t> longs(const Tensor& t) { return t.to_vector<std::int64_t>(); }
 template <class F>
 Doubles gradient(F f, const Doubles& x) {

@@ -5,27 +5,18 @@
 
 #include "lilith/lilith.h"
 #include "support/expect_error.h"
+#include "support/values.h"
 
 namespace lilith {
 namespace {
 
-using Doubles = std::vector<double>;
-using Longs = std::vector<std::int64_t>;
+using testing::doubles, testing::expect_near, testing::f64, testing::i64, testing::longs;
+using testing::Doubles, testing::Longs;
 
-Tensor f64(const Doubles& v) { return from_data(v.data(), {static_cast<std::int64_t>(v.size())}); }
-Tensor i64(const Longs& v) { return from_data(v.data(), {static_cast<std::int64_t>(v.size())}); }
 Tensor u8(const Longs& v) { return i64(v).to(kUInt8); }
-Doubles doubles(const Tensor& t) { return t.to(kFloat64).to_vector<double>(); }
-Longs longs(const Tensor& t) { return t.to(kInt64).to_vector<std::int64_t>(); }
 template <class F>
 Doubles slope(F f, const Doubles& x) {
   return doubles(grad([&](Tensor t) { return f(t).sum(); }, f64(x)).second);
-}
-void expect_near(const Tensor& got, const Doubles& want, double bound = 1e-6) {
-  const Doubles values = doubles(got);
-  ASSERT_EQ(values.size(), want.size());
-  for (std::size_t k = 0; k < want.size(); ++k)
-    EXPECT_NEAR(values[k], want[k], bound * std::max(1.0, std::abs(want[k]))) << k;
 }
 
 TEST(TorchEdges, AveragesOfIntegersAreCut) {

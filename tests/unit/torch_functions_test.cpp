@@ -7,23 +7,14 @@
 
 #include "lilith/lilith.h"
 #include "support/expect_error.h"
+#include "support/values.h"
 
 namespace lilith {
 namespace {
 
-using Doubles = std::vector<double>;
-using Longs = std::vector<std::int64_t>;
+using testing::doubles, testing::expect_near, testing::f64, testing::longs;
+using testing::Doubles, testing::Longs;
 
-Tensor f64(const Doubles& v, const Shape& shape) {
-  return from_data(v.data(), {static_cast<std::int64_t>(v.size())}).reshape(shape);
-}
-Doubles doubles(const Tensor& t) { return t.to(kFloat64).to_vector<double>(); }
-Longs longs(const Tensor& t) { return t.to(kInt64).to_vector<std::int64_t>(); }
-void expect_near(const Tensor& got, const Doubles& want, double bound = 1e-9) {
-  const Doubles values = doubles(got);
-  ASSERT_EQ(values.size(), want.size());
-  for (std::size_t k = 0; k < want.size(); ++k) EXPECT_NEAR(values[k], want[k], bound) << k;
-}
 /// arange(n) % m / d + c.
 Tensor pattern(std::int64_t n, std::int64_t m, double d, double c, const Shape& shape) {
   return (arange(n) % m).to(kFloat64).reshape(shape) / d + c;
