@@ -87,6 +87,11 @@ TEST(Images, FoldersAreClasses) {
   EXPECT_EQ(small[0][0].shape(), (Shape{3, 1, 1}));
   EXPECT_NE(error_text([&] { data::ImageFolder(dir.file("a")); }).find("has no folder of images"),
             std::string::npos);
+  EXPECT_ERROR_HERE(
+      data::ImageFolder(dir.file("\x1b")),
+      "ImageFolder: " + dir.file("\\x1b") + " is not a folder; nothing is downloaded");
+  EXPECT_ERROR_HERE(write_image(picture(), dir.file("\x1b/x.jpg")),
+                    "write_image: cannot write " + dir.file("\\x1b/x.jpg"));
 }
 
 TEST(Images, RealPhotographs) {
