@@ -168,16 +168,17 @@ void find_or_trace(CompiledImpl& impl, CallState& s, std::span<const ArgRef> arg
   double begin = 0;
   const auto trace = [&] {
     begin = driver::now_ms();
+    s.version = 0;
     s.entry = trace_entry(args, f);
     s.program = s.entry->program;
     s.signature.read(args);  // what was made real before tracing belongs to it
   };
   if (!impl.changes) {
-    s.entry = impl.find(s, args);
+    impl.find(s, args);
     const bool due = s.entry && impl.captures && is_due(*s.entry);
     if (s.entry && !due) return driver::count_hit();
     const std::lock_guard lock(impl.trace_mutex);
-    if (!s.entry) s.entry = impl.find(s, args);
+    if (!s.entry) impl.find(s, args);
     if (!s.entry || due) {
       const std::shared_ptr<Entry> before = std::move(s.entry);
       const std::shared_ptr<Program> known = s.program;

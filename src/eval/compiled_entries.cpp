@@ -13,38 +13,49 @@ constexpr std::size_t kMaxEntries = 64;
 }
 
 CallState* CompiledImpl::acquire() {
-  const runtime::Busy busy;
-  std::lock_guard lock(pool_mutex_);
-  if (free_.empty()) {
-    all_.push_back(std::make_unique<CallState>());
-    free_.reserve(all_.size());
-    return all_.back().get();
-  }
-  CallState* state = free_.back();
-  free_.pop_back();
-  return state;
+  std::unique_ptr<CallState> state = free_.take();
+  return state ? state.release() : new CallState;
 }
 
 void CompiledImpl::release(CallState* state) {
   state->clear();
-  const runtime::Busy busy;
-  std::lock_guard lock(pool_mutex_);
-  free_.push_back(state);
+  free_.give(std::unique_ptr<CallState>(state));
 }
 
-std::shared_ptr<Entry> CompiledImpl::find(CallState& s, std::span<const ArgRef> args) {
+bool CompiledImpl::accepts(const Entry& entry, CallState& s, std::span<const ArgRef> args) const {
+  return entry.accepts(s.signature) &&
+         each_binding(entry, s, args,
+                      [](const driver::CallRule& rule, const void* owner, const void* model,
+                         const auto& fields) { return rule.accepts(owner, model, fields); });
+}
+
+void CompiledImpl::note_use(Entry& entry) {
+  if (entry.last_used.load(std::memory_order_relaxed) != clock_.load(std::memory_order_relaxed))
+    entry.last_used.store(++clock_, std::memory_order_relaxed);
+}
+
+bool CompiledImpl::find(CallState& s, std::span<const ArgRef> args) {
+  // Threads that call it again and again write to nothing that they share.
+  if (s.version == version_.load(std::memory_order_acquire) && s.entry->key == s.signature.key &&
+      accepts(*s.entry, s, args)) {
+    note_use(*s.entry);
+    return true;
+  }
+  s.version = 0;
+  s.entry = nullptr;
+  s.program = nullptr;
   std::shared_lock lock(mutex_);
   const auto at = entries_.find(s.signature.key);
-  if (at == entries_.end()) return nullptr;
-  const auto belong = [](const driver::CallRule& rule, const void* owner, const void* model,
-                         const auto& fields) { return rule.accepts(owner, model, fields); };
+  if (at == entries_.end()) return false;
   for (const auto& entry : at->second) {
-    if (!entry->accepts(s.signature) || !each_binding(*entry, s, args, belong)) continue;
-    entry->last_used.store(++clock_, std::memory_order_relaxed);
+    if (!accepts(*entry, s, args)) continue;
+    note_use(*entry);
+    s.entry = entry;
     s.program = entry->program;
-    return entry;
+    s.version = version_;
+    return true;
   }
-  return nullptr;
+  return false;
 }
 
 void CompiledImpl::insert(std::shared_ptr<Entry> entry) {
@@ -58,6 +69,7 @@ void CompiledImpl::insert(std::shared_ptr<Entry> entry) {
 void CompiledImpl::replace_program(Entry& entry, std::shared_ptr<Program> program) {
   std::unique_lock lock(mutex_);
   entry.program = std::move(program);
+  ++version_;
 }
 
 std::shared_ptr<Program> CompiledImpl::program_of(const Entry& entry) const {
@@ -127,6 +139,7 @@ void CompiledImpl::evict() {
   list.erase(list.begin() + static_cast<std::ptrdiff_t>(oldest));
   if (list.empty()) entries_.erase(oldest_key);
   --count_;
+  ++version_;
 }
 
 }  // namespace lilith::detail

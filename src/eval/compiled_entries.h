@@ -1,7 +1,6 @@
 #pragma once
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "core/env.h"
+#include "core/per_thread.h"
 #include "eval/trace_entry.h"
 #include "lilith/compile.h"
 #include "runtime/fork.h"
@@ -21,6 +21,7 @@ struct CallState {
   driver::Signature signature;
   std::shared_ptr<driver::Entry> entry;
   std::shared_ptr<Program> program;  // the entry's, as it was when the call began
+  std::uint64_t version = 0;         // of the entries, when those two were found; 0: they were not
   std::vector<StoragePtr> inputs, outputs, hypers, keys;
   std::vector<char> donated;
   std::vector<Tensor> values;  // of the program's outputs
@@ -31,7 +32,6 @@ struct CallState {
   void clear() {
     inputs.clear();
     for (StoragePtr& s : outputs) s.reset();
-    program.reset();
     values.clear();
     passed.clear();
     results.clear();
@@ -62,8 +62,9 @@ class CompiledImpl {
   CallState* acquire();
   void release(CallState* state);
 
-  /// The entry of the signature that was read, and its program; null where there is none.
-  std::shared_ptr<driver::Entry> find(CallState& s, std::span<const ArgRef> args);
+  /// Gives the state the entry of the signature that was read, and its program; false where there
+  /// is none.
+  bool find(CallState& s, std::span<const ArgRef> args);
   void insert(std::shared_ptr<driver::Entry> entry);
   void replace_program(driver::Entry& entry, std::shared_ptr<Program> program);
   std::shared_ptr<Program> program_of(const driver::Entry& entry) const;
@@ -82,6 +83,8 @@ class CompiledImpl {
 
  private:
   // That of the last call comes last.
+  bool accepts(const driver::Entry& entry, CallState& s, std::span<const ArgRef> args) const;
+  void note_use(driver::Entry& entry);
   using Called = std::pair<std::shared_ptr<const driver::Entry>, std::shared_ptr<const Program>>;
   std::vector<Called> in_order_of_calls() const;
   void evict();
@@ -90,10 +93,10 @@ class CompiledImpl {
   std::unordered_map<driver::Key, std::vector<std::shared_ptr<driver::Entry>>, driver::KeyHash>
       entries_;
   std::size_t count_ = 0;
+  // Changes when an entry or its program goes: what a state found before may be out of date.
+  std::atomic<std::uint64_t> version_{1};
   std::atomic<std::uint64_t> clock_{0};
-  std::mutex pool_mutex_;
-  std::vector<std::unique_ptr<CallState>> all_;
-  std::vector<CallState*> free_;
+  PerThreadPool<CallState> free_;
 };
 
 }  // namespace lilith::detail

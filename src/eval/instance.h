@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "core/per_thread.h"
 #include "runtime/storage.h"
 
 namespace lilith {
@@ -35,7 +35,7 @@ struct Instance {
 };
 
 /// The instances of a program: runs at the same time have one each, later ones take them over, so
-/// that runs allocate nothing. Thread-safe.
+/// that runs allocate nothing (above kThreadSlots at a time, but those). Thread-safe.
 class InstancePool {
  public:
   /// `checks`: of indices, whose results lie on the device, as do `scalar_bytes`.
@@ -48,8 +48,7 @@ class InstancePool {
  private:
   const std::size_t buffers_, checks_, scalar_bytes_;
   const Device device_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Instance>> free_;
+  PerThreadPool<Instance> free_;
 };
 
 }  // namespace lilith

@@ -39,7 +39,7 @@ bool only_copies(const schedule::Plan& plan, const LaunchPlan& l, const std::vec
 
 bool has_room(std::size_t bytes) {
   runtime::DeviceMemory& memory = runtime::memory_of(cpu());
-  return memory.stats().live_bytes + static_cast<std::int64_t>(bytes) <= memory.limit_bytes();
+  return memory.live_bytes() + static_cast<std::int64_t>(bytes) <= memory.limit_bytes();
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ MemoryCheck::MemoryCheck(const schedule::Plan& plan, Device device) : device_(de
 void MemoryCheck::before_run(const Placement& placement, std::span<const char> donated,
                              std::span<const StoragePtr> given) const {
   runtime::DeviceMemory& memory = runtime::memory_of(device_);
-  const std::int64_t live = memory.stats().live_bytes, limit = memory.limit_bytes();
+  const std::int64_t live = memory.live_bytes(), limit = memory.limit_bytes();
   const std::int64_t room = limit - live;
   if (fresh_bytes_ <= room) return;
   const std::int64_t bytes = fresh_bytes_ - placement.bytes_in_place(donated, given);

@@ -1,6 +1,5 @@
 #include "eval/program_cache.h"
 
-#include <atomic>
 #include <new>
 #include <optional>
 
@@ -9,6 +8,7 @@
 #include "core/autocast_state.h"
 #include "core/dump.h"
 #include "core/env.h"
+#include "core/per_thread.h"
 #include "core/phases.h"
 #include "eval/dump_case.h"
 #include "eval/lazy.h"
@@ -24,25 +24,25 @@ namespace {
 constexpr std::size_t kMaxPrograms = 512;
 
 struct Counters {
-  std::atomic<std::int64_t> compiled{0}, hits{0}, runs{0}, donated{0}, traces{0}, planned{0};
+  PerThreadCount compiled, hits, runs, donated, traces, planned;
 };
 Counters counters;
 
 }  // namespace
 
 CacheStats cache_stats() {
-  return {counters.compiled, counters.hits,   counters.runs,
-          counters.donated,  counters.traces, counters.planned};
+  return {counters.compiled.sum(), counters.hits.sum(),   counters.runs.sum(),
+          counters.donated.sum(),  counters.traces.sum(), counters.planned.sum()};
 }
 
 namespace driver {
 
 void count_run(std::int64_t donated) {
-  ++counters.runs;
-  counters.donated += donated;
+  counters.runs.add(1);
+  counters.donated.add(donated);
 }
-void count_trace() { ++counters.traces; }
-void count_hit() { ++counters.hits; }
+void count_trace() { counters.traces.add(1); }
+void count_hit() { counters.hits.add(1); }
 
 ProgramCache& ProgramCache::instance() {
   static ProgramCache* cache = new ProgramCache;  // outlives tensors of static storage duration
@@ -207,7 +207,7 @@ std::shared_ptr<Program> compile_program(const Graph& g, Precision precision, Ph
   auto made = dump::on() ? dump_case(g, make) : make(g);
   const bool planned =
       codegen::kernels_compiled() == compiled && codegen::kernels_shared() > shared;
-  ++(planned ? counters.planned : counters.compiled);
+  (planned ? counters.planned : counters.compiled).add(1);
   if (env::debug(1, "phases"))
     fmt::print(stderr, "phases: {} nodes: {}\n", made->stats().num_nodes,
                (phase_times() - before).str());

@@ -161,10 +161,16 @@ bool is_builtin(const OpDef& def) {
 }
 
 const OpDef* find_op(std::string_view name) {
+  // An op stays for ever: a thread asks once for most, and waits for no other that asks.
+  constexpr std::size_t kKnown = 256;
+  thread_local std::array<const OpDef*, kKnown> known{};
+  const OpDef*& at = known[std::hash<std::string_view>{}(name) % kKnown];
+  if (at && at->name == name) return at;
   Registry& r = registry();
   std::shared_lock lock(r.mutex);
-  const auto at = r.by_name.find(name);
-  return at == r.by_name.end() ? nullptr : at->second;
+  const auto found = r.by_name.find(name);
+  if (found == r.by_name.end()) return nullptr;
+  return at = found->second;
 }
 
 std::vector<const OpDef*> all_ops() {

@@ -28,6 +28,8 @@ class DeviceMemory {
   virtual void copy(const Storage& from, Storage& to, std::size_t bytes) = 0;
 
   virtual MemoryStats stats() = 0;
+  /// Of stats(), which may take longer.
+  virtual std::int64_t live_bytes() { return stats().live_bytes; }
   virtual void reset_peak() = 0;
   virtual void release_cached() = 0;
   /// Bytes that programs may use at most.

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/per_thread.h"
+
 namespace lilith::runtime {
 namespace {
 
@@ -22,7 +24,7 @@ struct State {
   ForkMutex one_fork;  // at a time
   std::mutex mutex;    // of the hooks; whoever is busy may add one
   std::vector<std::pair<LockOrder, ForkHooks>> hooks;
-  std::atomic<int> busy{0};
+  PerThread<std::atomic<int>> busy;  // threads that are
   std::atomic<bool> forking{false};
   std::atomic<std::uint64_t> ended_by{0};     // the thread that ends the process
   std::atomic<Clock::rep> end_until{0};       // how long others wait for that
@@ -38,6 +40,17 @@ State& state() {
 }
 
 thread_local int depth = 0;  // of this thread's Busy scopes
+
+/// Whether another thread is. Once others are kept from it (`forking`, `end_until`) each slot goes
+/// down to none, but for those who look and turn back.
+bool others_are_busy() {
+  const std::atomic<int>& mine = state().busy.mine();
+  bool any = false;
+  state().busy.each([&](const std::atomic<int>& slot) {
+    any |= slot.load() > (&slot == &mine && depth > 0 ? 1 : 0);
+  });
+  return any;
+}
 
 void pause() { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 
@@ -63,7 +76,7 @@ void end() {
   if (!s.end_until.compare_exchange_strong(never, (now + 2 * kPatience).time_since_epoch().count()))
     return;
   s.ended_by = this_thread();
-  while (s.busy.load() > (depth > 0 ? 1 : 0) && Clock::now() < now + kPatience) pause();
+  while (others_are_busy() && Clock::now() < now + kPatience) pause();
 }
 
 // The main thread's own objects are destroyed before all statics.
@@ -82,9 +95,10 @@ void enter() {
   [[maybe_unused]] static const bool ends_with_any = std::atexit(end) == 0;
   State& s = state();
   for (;;) {
-    s.busy.fetch_add(1);
+    std::atomic<int>& busy = s.busy.mine();
+    busy.fetch_add(1);
     if (!s.forking.load() && !must_wait_for_end(s)) return;
-    s.busy.fetch_sub(1);
+    busy.fetch_sub(1);
     while (s.forking.load() || must_wait_for_end(s)) pause();
   }
 }
@@ -94,7 +108,7 @@ void before_fork() {
   s.one_fork.lock();
   s.forking = true;
   // What this thread itself has under way cannot end before the fork.
-  while (s.busy.load() > (depth > 0 ? 1 : 0)) pause();
+  while (others_are_busy()) pause();
   s.mutex.lock();
   for (const auto& [order, hooks] : s.hooks)
     if (hooks.before) hooks.before();
@@ -122,7 +136,8 @@ void in_child() {
   s.end_until = 0;
   end_with_main();  // this thread is the child's
   s.first_thread = s.next_thread;
-  s.busy = depth > 0 ? 1 : 0;
+  s.busy.each([](std::atomic<int>& slot) { slot = 0; });
+  s.busy.mine() = depth > 0 ? 1 : 0;
   s.forking = false;
   s.one_fork.unlock();
 }
@@ -134,11 +149,11 @@ Busy::Busy() {
 }
 
 Busy::~Busy() {
-  if (--depth == 0) state().busy.fetch_sub(1);
+  if (--depth == 0) state().busy.mine().fetch_sub(1);
 }
 
 Idle::Idle() {
-  if (depth > 0) state().busy.fetch_sub(1);
+  if (depth > 0) state().busy.mine().fetch_sub(1);
 }
 
 Idle::~Idle() {

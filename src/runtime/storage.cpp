@@ -9,6 +9,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "core/per_thread.h"
 #include "lilith/error.h"
 #include "runtime/device_memory.h"
 #include "runtime/fork.h"
@@ -45,85 +46,126 @@ void* system_allocate(std::size_t bytes) {
   return p;
 }
 
-/// Free lists by size class: after the first step of a program no allocation reaches the system.
+/// Free blocks by size class. Thread-safe.
+template <int kClasses>
+class FreeLists {
+ public:
+  /// Null: there is none.
+  void* pop(const SizeClass& c) {
+    const std::lock_guard lock(mutex_);
+    FreeBlock*& head = heads_[static_cast<std::size_t>(c.index)];
+    FreeBlock* block = head;
+    if (!block) return nullptr;
+    head = block->next;
+    bytes_ -= static_cast<std::int64_t>(c.bytes);
+    return block;
+  }
+  /// False: more than `limit` bytes would be there.
+  bool push(void* p, const SizeClass& c, std::int64_t limit) {
+    const std::lock_guard lock(mutex_);
+    if (bytes_ + static_cast<std::int64_t>(c.bytes) > limit) return false;
+    FreeBlock*& head = heads_[static_cast<std::size_t>(c.index)];
+    head = new (p) FreeBlock{head};
+    bytes_ += static_cast<std::int64_t>(c.bytes);
+    return true;
+  }
+  /// Gives all of them back to the system.
+  void release() {
+    const std::lock_guard lock(mutex_);
+    for (FreeBlock*& head : heads_)
+      while (FreeBlock* block = head) {
+        head = block->next;
+        std::free(block);
+      }
+    bytes_ = 0;
+  }
+  std::int64_t bytes() {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+
+ private:
+  struct FreeBlock {
+    FreeBlock* next;
+  };
+  std::mutex mutex_;
+  std::array<FreeBlock*, static_cast<std::size_t>(kClasses)> heads_{};
+  std::int64_t bytes_ = 0;
+};
+
+constexpr std::size_t kSmallBytes = std::size_t{16} << 10;  // the largest of each thread's own
+constexpr int kNumSmall = 13 * kSubclasses + kSubclasses + 1;
+constexpr std::int64_t kMaxSmallBytes = std::int64_t{256} << 10;  // of one thread
+
+/// Free lists: after the first step of a program no allocation reaches the system. Small blocks lie
+/// in lists of each thread's own first, so that threads that run small programs do not wait for
+/// each other.
 class Pool {
  public:
   void* allocate(std::size_t bytes, bool count = true) {
     const SizeClass c = size_class(bytes);
-    std::lock_guard lock(mutex_);
-    void* p = pop(c);
+    void* p = c.bytes <= kSmallBytes ? small_.mine().pop(c) : nullptr;
+    if (!p) p = shared_.pop(c);
     if (!p) p = system_allocate(c.bytes);
     if (!p) {
-      release_cache();
+      trim();
       p = system_allocate(c.bytes);
     }
     if (!p) {
       throw DeviceError(
-          fmt::format("cpu: out of memory: {} bytes asked for, {} live", bytes, stats_.live_bytes),
+          fmt::format("cpu: out of memory: {} bytes asked for, {} live", bytes, live_bytes()),
           LocScope::current());
     }
-    if (count) {
-      stats_.live_bytes += static_cast<std::int64_t>(bytes);
-      if (stats_.live_bytes > stats_.peak_bytes) stats_.peak_bytes = stats_.live_bytes;
-    }
+    if (count) add_live(static_cast<std::int64_t>(bytes));
     return p;
   }
 
   void free(void* p, std::size_t bytes, bool count = true) {
     const SizeClass c = size_class(bytes);
-    std::lock_guard lock(mutex_);
-    if (count) stats_.live_bytes -= static_cast<std::int64_t>(bytes);
-    const std::int64_t limit = runtime::cache_limit_bytes(stats_.peak_bytes);
-    if (stats_.cached_bytes + static_cast<std::int64_t>(c.bytes) > limit) release_cache();
-    free_[static_cast<std::size_t>(c.index)] =
-        new (p) FreeBlock{free_[static_cast<std::size_t>(c.index)], c.bytes};
-    stats_.cached_bytes += static_cast<std::int64_t>(c.bytes);
+    if (count) live_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+    const std::int64_t limit = runtime::cache_limit_bytes(peak_.load(std::memory_order_relaxed));
+    if (c.bytes <= kSmallBytes && small_.mine().push(p, c, std::min(limit, kMaxSmallBytes))) return;
+    if (shared_.push(p, c, limit)) return;
+    trim();
+    if (!shared_.push(p, c, limit)) std::free(p);
   }
 
+  std::int64_t live_bytes() const { return live_.load(std::memory_order_relaxed); }
   MemoryStats stats() {
-    std::lock_guard lock(mutex_);
-    return stats_;
+    MemoryStats now;
+    now.live_bytes = live_bytes();
+    now.peak_bytes = peak_.load(std::memory_order_relaxed);
+    now.cached_bytes = shared_.bytes();
+    small_.each([&](auto& lists) { now.cached_bytes += lists.bytes(); });
+    return now;
   }
-  void reset_peak() {
-    std::lock_guard lock(mutex_);
-    stats_.peak_bytes = stats_.live_bytes;
-  }
-  void lock() { mutex_.lock(); }
-  void unlock() { mutex_.unlock(); }
+  void reset_peak() { peak_.store(live_bytes(), std::memory_order_relaxed); }
   void trim() {
-    std::lock_guard lock(mutex_);
-    release_cache();
+    shared_.release();
+    small_.each([](auto& lists) { lists.release(); });
+  }
+  void lock() {
+    small_.each([](auto& lists) { lists.lock(); });
+    shared_.lock();
+  }
+  void unlock() {
+    shared_.unlock();
+    small_.each([](auto& lists) { lists.unlock(); });
   }
 
  private:
-  struct FreeBlock {
-    FreeBlock* next;
-    std::size_t bytes;
-  };
-
-  void* pop(const SizeClass& c) {
-    FreeBlock*& head = free_[static_cast<std::size_t>(c.index)];
-    FreeBlock* block = head;
-    if (!block) return nullptr;
-    head = block->next;
-    stats_.cached_bytes -= static_cast<std::int64_t>(c.bytes);
-    return block;
-  }
-
-  void release_cache() {
-    for (FreeBlock*& head : free_) {
-      while (head) {
-        FreeBlock* block = head;
-        head = block->next;
-        stats_.cached_bytes -= static_cast<std::int64_t>(block->bytes);
-        std::free(block);
-      }
+  void add_live(std::int64_t bytes) {
+    const std::int64_t live = live_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    std::int64_t peak = peak_.load(std::memory_order_relaxed);
+    while (live > peak && !peak_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
     }
   }
 
-  std::mutex mutex_;
-  std::array<FreeBlock*, kNumClasses + 1> free_{};
-  MemoryStats stats_;
+  PerThread<FreeLists<kNumSmall>> small_;
+  FreeLists<kNumClasses + 1> shared_;
+  std::atomic<std::int64_t> live_{0}, peak_{0};
 };
 
 // Never destroyed: tensors of static storage duration free into it.
@@ -188,6 +230,7 @@ class HostMemory final : public runtime::DeviceMemory {
     runtime::copy(from, to, bytes);
   }
   MemoryStats stats() override { return pool().stats(); }
+  std::int64_t live_bytes() override { return pool().live_bytes(); }
   void reset_peak() override { pool().reset_peak(); }
   void release_cached() override { pool().trim(); }
   std::int64_t limit_bytes() override { return runtime::memory_limit_bytes(); }
