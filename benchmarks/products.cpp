@@ -76,9 +76,10 @@ Product conv_of(const Json& j) {
 
 /// Of calls that take two sets of operands in turn, the first two left out. A program of these
 /// sizes alone: those before were others.
-std::vector<double> times_of(const Product& p, double ms) {
+std::vector<double> times_of(const Product& p, DType dtype, double ms) {
   const auto f = compile(p.f, {.dynamic = false});
-  const Tensor a[2] = {randn(p.a), randn(p.a)}, b[2] = {randn(p.b), randn(p.b)};
+  const auto operand = [&](const Shape& s) { return randn(s).to(dtype); };
+  const Tensor a[2] = {operand(p.a), operand(p.a)}, b[2] = {operand(p.b), operand(p.b)};
   eval(a[0], a[1], b[0], b[1]);
   std::vector<double> times;
   double sum = 0;
@@ -95,7 +96,9 @@ std::vector<double> times_of(const Product& p, double ms) {
 
 Json answer(const Json& j) {
   if (j["kind"] == "peak") return {{"gflops", cli::fma_peak_gflops(num_threads())}};
-  std::vector<double> times = times_of(j["kind"] == "matmul" ? matmul_of(j) : conv_of(j), j["ms"]);
+  const DType dtype = j.value("dtype", "f32") == "bf16" ? DType::BF16 : DType::F32;
+  const Product product = j["kind"] == "matmul" ? matmul_of(j) : conv_of(j);
+  std::vector<double> times = times_of(product, dtype, j["ms"]);
   std::sort(times.begin(), times.end());
   return {{"min_ms", times.front()}, {"median_ms", times[times.size() / 2]}};
 }

@@ -79,17 +79,18 @@ def all_products():
     ]
 
 
-def torch_call(p):
+def torch_call(p, dtype):
     """A function of the number of the set, in the faster form: oneDNN's layout for images is channels last."""
     if p["kind"] == "matmul":
         def operand(shape, turned):
-            return torch.randn(*shape[:-2], shape[-1], shape[-2]).transpose(-1, -2) if turned else torch.randn(shape)
+            lying = torch.randn(*shape[:-2], shape[-1], shape[-2]).transpose(-1, -2) if turned else torch.randn(shape)
+            return lying.to(dtype)
         sets = [(operand(p["a"], p["ta"]), operand(p["b"], p["tb"])) for _ in range(2)]
         return lambda k: torch.matmul(*sets[k])
     layout = torch.channels_last
 
     def image(shape):
-        return torch.randn(shape).contiguous(memory_format=layout)
+        return torch.randn(shape).to(dtype).contiguous(memory_format=layout)
     w = [image(p["w"]) for _ in range(2)]
     x, y = [image(p["x"]) for _ in range(2)], [image(p["y"]) for _ in range(2)]
     numbers = [p["stride"]] * 2, [p["padding"]] * 2, [1, 1]
@@ -100,8 +101,8 @@ def torch_call(p):
                                                          mask)
 
 
-def in_torch(p, ms):
-    call, times, total = torch_call(p), [], 0
+def in_torch(p, dtype, ms):
+    call, times, total = torch_call(p, dtype), [], 0
     with torch.inference_mode():
         for k in range(100000):
             if k >= 5 and total >= ms:
@@ -149,11 +150,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ms", type=float, default=100)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of operands and results")
     parser.add_argument("--bandwidth", type=float, default=45, help="GB/s from memory, for the roofline")
     parser.add_argument("--products", type=pathlib.Path, default=ROOT / "build/release/bin/products")
     args = parser.parse_args()
     begin_again(pathlib.Path(sys.prefix) / "libmkl-unlocked.so")
     torch.set_num_threads(args.threads)
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[args.dtype]
     lilith = Lilith(args)
     print("| product | GFLOP | Lilith ms (median) | % of peak | PyTorch ms (median) | % of peak | ratio |")
     print("|---|---|---|---|---|---|---|")
@@ -163,13 +166,13 @@ def main():
             continue
         own, other, peaks = [], [], []
         for _ in range(args.rounds):
-            own.append(lilith.ask(p | {"ms": args.ms}))
-            other.append(in_torch(p, args.ms))
+            own.append(lilith.ask(p | {"ms": args.ms, "dtype": args.dtype}))
+            other.append(in_torch(p, dtype, args.ms))
             peaks.append(lilith.ask({"kind": "peak"})["gflops"])
         least = [min(r["min_ms"] for r in runs) for runs in (own, other)]
         middle = [statistics.median(r["median_ms"] for r in runs) for runs in (own, other)]
         limit = p["flops"] / max(peaks) / 1e6
-        bound = p["bytes"] / args.bandwidth / 1e6 > limit
+        bound = p["bytes"] * dtype.itemsize / 4 / args.bandwidth / 1e6 > limit
         percent = [100 * limit / ms for ms in least]
         percents.append((percent[0], bound, p["name"]))
         ratios.append(least[1] / least[0])
