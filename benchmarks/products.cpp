@@ -61,14 +61,14 @@ Product conv_of(const Json& j) {
   if (pass == "data") {
     return {[=](const Tensor& dy, const Tensor& weight) {
               return grad([&](const Tensor& in) { return (conv(in, weight) * dy).sum(); },
-                          full(last(x), 0.1))
+                          full(last(x), 0.1, {.dtype = dy.dtype()}))
                   .second;
             },
             last(y), w};
   }
   return {[=](const Tensor& in, const Tensor& dy) {
             return grad([&](const Tensor& weight) { return (conv(in, weight) * dy).sum(); },
-                        full(w, 0.1))
+                        full(w, 0.1, {.dtype = dy.dtype()}))
                 .second;
           },
           last(x), last(y)};
