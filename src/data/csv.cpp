@@ -12,6 +12,7 @@
 #include <set>
 
 #include "core/quote.h"
+#include "data/folders.h"
 #include "ir/node.h"
 #include "lilith/data.h"
 
@@ -30,18 +31,21 @@ std::string_view trimmed(std::string_view s) {
 /// of lines and doubled quotes. Ref: RFC 4180.
 class CsvText {
  public:
-  CsvText(const std::string& path, char separator) : path_(path), separator_(separator) {
-    LILITH_CHECK(!std::filesystem::is_directory(path), "CSV: {} is a folder", path);
+  CsvText(const std::string& path, char separator)
+      : path_(data::shown(path)), separator_(separator) {
+    LILITH_CHECK(!std::filesystem::is_directory(path), "CSV: {} is a folder", path_);
     std::ifstream in(path, std::ios::binary);
-    LILITH_CHECK(in.is_open(), "CSV: cannot open {}", path);
+    LILITH_CHECK(in.is_open(), "CSV: cannot open {}", path_);
     text_.assign(std::istreambuf_iterator<char>(in), {});
-    LILITH_CHECK(!in.bad(), "CSV: {}: reading failed", path);
+    LILITH_CHECK(!in.bad(), "CSV: {}: reading failed", path_);
     const auto starts = [&](std::string_view mark) { return text_.starts_with(mark); };
     LILITH_CHECK(!starts("\xff\xfe") && !starts("\xfe\xff"), "CSV: {} is UTF-16; save it as UTF-8",
-                 path);
+                 path_);
     if (starts("\xef\xbb\xbf")) at_ = 3;
   }
 
+  /// As it stands in messages.
+  const std::string& path() const { return path_; }
   /// The line, from 1, where the last record began.
   std::int64_t line() const { return line_; }
   /// The next record that is not blank; false at the end.
@@ -119,7 +123,7 @@ class CsvText {
     fail("CSV: {}:{}: a quoted field does not end", path_, line_);
   }
 
-  const std::string& path_;
+  const std::string path_;
   char separator_;
   std::string text_;
   std::size_t at_ = 0;
@@ -172,10 +176,10 @@ std::size_t find_column(const CsvColumn& column, const Fields& names, std::size_
   const std::string& wanted = std::get<std::string>(column);
   LILITH_CHECK(!names.empty(),
                "CSV: {}: column '{}' is asked for by name, but the file has no header", path,
-               wanted);
+               escaped(wanted));
   const auto it = std::find(names.begin(), names.end(), wanted);
-  LILITH_CHECK(it != names.end(), "CSV: {}: no column '{}'; the header has: {}", path, wanted,
-               fmt::join(names, ", "));
+  LILITH_CHECK(it != names.end(), "CSV: {}: no column '{}'; the header has: {}", path,
+               escaped(wanted), escaped(fmt::format("{}", fmt::join(names, ", ")), 1000));
   return static_cast<std::size_t>(it - names.begin());
 }
 
@@ -233,7 +237,7 @@ Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_
 class CsvReader {
  public:
   CsvReader(const std::string& path, const CsvOptions& options)
-      : path_(path), options_(options), text_(path, options.separator) {
+      : options_(options), text_(path, options.separator) {
     const std::string_view kReserved = "\"\r\n";
     LILITH_CHECK(kReserved.find(options.separator) == kReserved.npos, "CSV: '{}' is no separator",
                  escaped({&options.separator, 1}));
@@ -403,9 +407,9 @@ class CsvReader {
     return ir::make_data(aval, storage);
   }
 
-  const std::string& path_;
   const CsvOptions& options_;
   CsvText text_;
+  const std::string& path_ = text_.path();
   std::int64_t rows_ = 0;
   std::size_t width_ = 0;
   bool has_header_ = false;
@@ -418,7 +422,7 @@ class CsvReader {
 }  // namespace
 
 struct CsvDataset::Table {
-  std::string path;
+  std::string path;  // as it stands in messages
   Fields names;
   std::size_t width = 0;
   std::map<std::size_t, std::vector<std::string>> words;
@@ -428,7 +432,7 @@ struct CsvDataset::Table {
     const LocScope scope(loc, nullptr);
     CsvReader reader(path, options);
     const DataSourcePtr rows = reader.read();
-    return {path, reader.names(), reader.width(), reader.words(), rows};
+    return {data::shown(path), reader.names(), reader.width(), reader.words(), rows};
   }
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/quote.h"
+#include "data/folders.h"
 #include "lilith/data.h"
 
 namespace lilith::data {
@@ -82,7 +83,7 @@ std::uint32_t big_endian(const std::uint8_t* p) {
 
 IdxFile read_idx(const std::string& path, SourceLocation loc) {
   const LocScope scope(loc, nullptr);
-  const std::string shown = escaped(path, 1000);
+  const std::string shown = data::shown(path);
   GzReader reader(path, shown);
   std::uint8_t head[4];
   LILITH_CHECK(reader.read(head, 4) == 4, "idx: {}: the file ends within the magic number", shown);

@@ -82,9 +82,9 @@ class CompiledImpl {
   runtime::ForkMutex trace_mutex;
 
  private:
-  // That of the last call comes last.
   bool accepts(const driver::Entry& entry, CallState& s, std::span<const ArgRef> args) const;
   void note_use(driver::Entry& entry);
+  // That of the last call comes last.
   using Called = std::pair<std::shared_ptr<const driver::Entry>, std::shared_ptr<const Program>>;
   std::vector<Called> in_order_of_calls() const;
   void evict();

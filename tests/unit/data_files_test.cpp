@@ -310,6 +310,15 @@ TEST_F(DataFiles, ColumnsOfWordsAreReadOnes) {
       "CSV: " + path + ": column 0 (colour) of .words is neither a feature nor a target");
 }
 
+TEST_F(DataFiles, MessagesOfCsvHoldNoControlBytes) {
+  const std::string path = write("\x1b[31m/a.csv", "a\x1b[1m,b\n1,x\n");
+  const std::string shown = "CSV: " + dir_.string() + "/\\x1b[31m/";
+  expect_error([&] { CsvDataset{path}; }, {shown + "a.csv:2: column 1 (b) holds 'x'"});
+  EXPECT_ERROR_HERE(CsvDataset(path + "\r"), "CSV: cannot open " + shown.substr(5) + "a.csv\\r");
+  EXPECT_ERROR_HERE(CsvDataset(path, {.targets = {"\x07"}}),
+                    shown + "a.csv: no column '\\x07'; the header has: a\\x1b[1m, b");
+}
+
 TEST_F(DataFiles, AMissingValueInTheFirstRowOfCsvDropsNothing) {
   const std::string path = write("hole.csv", "1,,3\n4,5,NA\n");
   expect_error([&] { CsvDataset{path}; }, {"hole.csv:1: column 1 holds ''", "missing_is_nan"});
