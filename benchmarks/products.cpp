@@ -96,7 +96,7 @@ std::vector<double> times_of(const Product& p, DType dtype, double ms) {
 
 Json answer(const Json& j) {
   if (j["kind"] == "peak") return {{"gflops", cli::fma_peak_gflops(num_threads())}};
-  const DType dtype = j.value("dtype", "f32") == "bf16" ? DType::BF16 : DType::F32;
+  const DType dtype = dtype_from_name(j.value("dtype", "f32"));
   const Product product = j["kind"] == "matmul" ? matmul_of(j) : conv_of(j);
   std::vector<double> times = times_of(product, dtype, j["ms"]);
   std::sort(times.begin(), times.end());

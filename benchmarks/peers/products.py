@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ms", type=float, default=100)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of operands and results")
+    parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of operands and results; the peak stays that of f32's FMAs")
     parser.add_argument("--bandwidth", type=float, default=45, help="GB/s from memory, for the roofline")
     parser.add_argument("--products", type=pathlib.Path, default=ROOT / "build/release/bin/products")
     args = parser.parse_args()

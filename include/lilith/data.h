@@ -20,10 +20,10 @@ namespace lilith {
 using CsvColumn = std::variant<int, std::string>;
 
 struct CsvOptions {
-  /// Whether the first line holds names. Unset: it does when none of its fields is a number, and is
-  /// no row with missing values; a line that holds numbers and words is an Error. Columns of
-  /// `words` do not count, unless they are named and it holds the name; where no others decide: an
-  /// Error.
+  /// Whether the first line holds names. Unset: it does where it holds a name of `features`,
+  /// `targets` or `words`, and else when none of its fields is a number and it is no row with
+  /// missing values; a line that holds numbers and words is an Error. Columns of `words`, given by
+  /// number, do not count there; a line whose only words are in them is an Error.
   std::optional<bool> header = {};
   char separator = ',';
   /// The columns of x; empty: all but the targets.

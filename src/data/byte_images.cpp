@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "data/folders.h"
+
 namespace lilith::data {
 namespace {
 
@@ -54,6 +56,13 @@ void ByteImages::read(const std::int64_t* rows, std::int64_t n, void* const* out
   if (auto* y = static_cast<std::int64_t*>(out[1])) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = labels_[static_cast<std::size_t>(rows[i])];
   }
+}
+
+void check_labels(const char* op, const std::string& path, std::span<const std::uint8_t> labels,
+                  int classes) {
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    LILITH_CHECK(labels[i] < classes, "{}: {}: label {} at row {}; labels are 0 to {}", op,
+                 shown(path), labels[i], i, classes - 1);
 }
 
 }  // namespace lilith::data

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "lilith/data.h"
@@ -21,5 +23,9 @@ class ByteImages final : public DataSource {
   std::vector<std::uint8_t> pixels_, labels_;
   std::vector<Aval> columns_;
 };
+
+/// Error for one that is not below `classes`, with its row; `op` names the set, `path` its file.
+void check_labels(const char* op, const std::string& path, std::span<const std::uint8_t> labels,
+                  int classes);
 
 }  // namespace lilith::data

@@ -51,22 +51,18 @@ class Reader {
   explicit Reader(const Cifar& of) : of_(of) {}
 
   DataSourcePtr read(const std::string& dir) {
-    const fs::path root =
-        folder_with(of_.name, dir, of_.folders, {of_.files[0], of_.files[0] + ".bin"});
+    const auto first = file_in(of_.name, dir, of_.folders, {of_.files[0], of_.files[0] + ".bin"});
+    const fs::path root = first ? first->parent_path() : fs::path(dir);
     for (const std::string& file : of_.files) {
       const fs::path plain = root / file, binary = root / (file + ".bin");
-      const bool is_binary = fs::is_regular_file(binary);
-      LILITH_CHECK(is_binary || fs::is_regular_file(plain), "{}: {} has neither {} nor {}.bin",
-                   of_.name, shown(root.string()), file, file);
+      const bool is_binary = is_file(binary);
+      LILITH_CHECK(is_binary || is_file(plain), "{}: {} has neither {} nor {}.bin", of_.name,
+                   shown(root.string()), file, file);
       const std::string path = (is_binary ? binary : plain).string();
-      std::ifstream in(path, std::ios::binary);
-      LILITH_CHECK(in.is_open(), "{}: cannot open {}", of_.name, shown(path));
-      const Bytes bytes{std::istreambuf_iterator<char>(in), {}};
+      const Bytes bytes = read_file(of_.name, path);
       const std::size_t before = classes_.size();
       is_binary ? add_records(bytes, path) : add_pickle(bytes, path);
-      for (std::size_t i = before; i < classes_.size(); ++i)
-        LILITH_CHECK(classes_[i] < of_.classes, "{}: {}: label {} at row {}; labels are 0 to {}",
-                     of_.name, shown(path), classes_[i], i - before, of_.classes - 1);
+      check_labels(of_.name, path, std::span(classes_).subspan(before), of_.classes);
     }
     return std::make_shared<ByteImages>(std::move(pixels_), std::move(classes_), Shape{3, 32, 32});
   }

@@ -4,9 +4,6 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
@@ -33,11 +30,8 @@ class CsvText {
  public:
   CsvText(const std::string& path, char separator)
       : path_(data::shown(path)), separator_(separator) {
-    LILITH_CHECK(!std::filesystem::is_directory(path), "CSV: {} is a folder", path_);
-    std::ifstream in(path, std::ios::binary);
-    LILITH_CHECK(in.is_open(), "CSV: cannot open {}", path_);
-    text_.assign(std::istreambuf_iterator<char>(in), {});
-    LILITH_CHECK(!in.bad(), "CSV: {}: reading failed", path_);
+    const std::vector<std::uint8_t> bytes = data::read_file("CSV", path);
+    text_.assign(bytes.begin(), bytes.end());
     const auto starts = [&](std::string_view mark) { return text_.starts_with(mark); };
     LILITH_CHECK(!starts("\xff\xfe") && !starts("\xfe\xff"), "CSV: {} is UTF-16; save it as UTF-8",
                  path_);
@@ -213,6 +207,10 @@ class Words {
   std::map<std::string, std::size_t> numbers_;
 };
 
+bool is_one_of(std::size_t c, const std::vector<std::size_t>& columns) {
+  return std::find(columns.begin(), columns.end(), c) != columns.end();
+}
+
 Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_t width,
                       const std::string& path) {
   Chosen chosen;
@@ -222,9 +220,7 @@ Chosen choose_columns(const CsvOptions& options, const Fields& names, std::size_
     chosen.features.push_back(find_column(c, names, width, path));
   if (options.features.empty()) {
     for (std::size_t c = 0; c < width; ++c) {
-      if (std::find(chosen.targets.begin(), chosen.targets.end(), c) == chosen.targets.end()) {
-        chosen.features.push_back(c);
-      }
+      if (!is_one_of(c, chosen.targets)) chosen.features.push_back(c);
     }
   }
   LILITH_CHECK(!chosen.features.empty(),
@@ -255,13 +251,13 @@ class CsvReader {
         if (has_header_) continue;
       }
       if (fields.size() == width_ + 1 && ends_empty(fields)) fields.pop_back();
-      LILITH_CHECK(fields.size() == width_, "CSV: {}:{}: {} fields; the first line has {}", path_,
+      LILITH_CHECK(fields.size() == width_, "CSV: {}:{}: {} fields; the first line has {}", path(),
                    text_.line(), fields.size(), width_);
       append(fields, chosen_.features, x_);
       append(fields, chosen_.targets, y_);
       ++rows_;
     }
-    LILITH_CHECK(rows_ > 0, "CSV: {}: no rows of data{}", path_,
+    LILITH_CHECK(rows_ > 0, "CSV: {}: no rows of data{}", path(),
                  has_header_ ? ", a header alone" : "");
     for (const auto& [column, words] : words_) {
       renumber(column, words.renumbering(), chosen_.features, x_);
@@ -277,6 +273,7 @@ class CsvReader {
     for (const auto& [column, words] : words_) out[column] = words.sorted();
     return out;
   }
+  const std::string& path() const { return text_.path(); }
   const Fields& names() const { return names_; }
   std::size_t width() const { return width_; }
 
@@ -301,17 +298,14 @@ class CsvReader {
     if (has_header_) {
       for (const auto& f : fields) names_.emplace_back(trimmed(f));
     }
-    chosen_ = choose_columns(options_, names_, width_, path_);
+    chosen_ = choose_columns(options_, names_, width_, path());
     for (const auto& column : options_.words) {
-      const std::size_t c = find_column(column, names_, width_, path_);
+      const std::size_t c = find_column(column, names_, width_, path());
       LILITH_CHECK(is_one_of(c, chosen_.features) || is_one_of(c, chosen_.targets),
-                   "CSV: {}: column {}{} of .words is neither a feature nor a target", path_, c,
+                   "CSV: {}: column {}{} of .words is neither a feature nor a target", path(), c,
                    shown_name(c));
       words_[c];
     }
-  }
-  static bool is_one_of(std::size_t c, const std::vector<std::size_t>& columns) {
-    return std::find(columns.begin(), columns.end(), c) != columns.end();
   }
   std::string shown_name(std::size_t c) const {
     return names_.empty() ? "" : " (" + escaped(names_[c]) + ")";
@@ -331,14 +325,14 @@ class CsvReader {
   }
   // A row that has a value missing is no header: it would be dropped without a word.
   bool looks_like_header(const Fields& fields) const {
+    for (const auto* columns : {&options_.features, &options_.targets, &options_.words})
+      for (const CsvColumn& column : *columns)
+        if (const auto* name = std::get_if<std::string>(&column); name && has_name(fields, *name))
+          return true;
     std::vector<bool> holds_words(width_);
-    for (const CsvColumn& column : options_.words) {
-      if (const auto* name = std::get_if<std::string>(&column)) {
-        if (has_name(fields, *name)) return true;
-      } else {
-        holds_words[find_column(column, {}, width_, path_)] = true;
-      }
-    }
+    for (const CsvColumn& column : options_.words)
+      if (std::holds_alternative<int>(column))
+        holds_words[find_column(column, {}, width_, path())] = true;
     // A word in a column of words is a name or a value: the other columns say which.
     const std::string *number = nullptr, *word = nullptr, *name_or_value = nullptr;
     for (std::size_t c = 0; c < width_; ++c) {
@@ -349,10 +343,10 @@ class CsvReader {
     }
     constexpr const char* kSay = "say whether it is a header: .header = true or false";
     if (number && word)
-      fail("CSV: {}:{}: the first line holds numbers ('{}') and words ('{}'); {}", path_,
+      fail("CSV: {}:{}: the first line holds numbers ('{}') and words ('{}'); {}", path(),
            text_.line(), escaped(*number), escaped(*word), kSay);
     if (name_or_value && !number && !word)
-      fail("CSV: {}:{}: the first line holds words ('{}') in columns of words alone; {}", path_,
+      fail("CSV: {}:{}: the first line holds words ('{}') in columns of words alone; {}", path(),
            text_.line(), escaped(*name_or_value), kSay);
     return word != nullptr;
   }
@@ -396,7 +390,7 @@ class CsvReader {
   }
 
   [[noreturn]] void refuse(std::size_t c, const std::string& field, const std::string& what) const {
-    fail("CSV: {}:{}: column {}{} holds '{}', which is {}", path_, text_.line(), c, shown_name(c),
+    fail("CSV: {}:{}: column {}{} holds '{}', which is {}", path(), text_.line(), c, shown_name(c),
          escaped(field), what);
   }
 
@@ -409,7 +403,6 @@ class CsvReader {
 
   const CsvOptions& options_;
   CsvText text_;
-  const std::string& path_ = text_.path();
   std::int64_t rows_ = 0;
   std::size_t width_ = 0;
   bool has_header_ = false;
@@ -432,7 +425,7 @@ struct CsvDataset::Table {
     const LocScope scope(loc, nullptr);
     CsvReader reader(path, options);
     const DataSourcePtr rows = reader.read();
-    return {data::shown(path), reader.names(), reader.width(), reader.words(), rows};
+    return {reader.path(), reader.names(), reader.width(), reader.words(), rows};
   }
 };
 

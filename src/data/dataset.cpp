@@ -133,7 +133,9 @@ std::vector<Tensor> gather_rows(const DataSource& source, const std::int64_t* ro
   return gather_unchecked(source, rows, n, columns);
 }
 
-std::vector<std::int64_t> rows_at(const TensorIndex& item, std::int64_t n) {
+std::vector<std::int64_t> rows_at(const At& at, std::int64_t n) {
+  const LocScope scope(at.loc, nullptr);
+  const TensorIndex& item = at.item;
   if (item.kind == TensorIndex::Kind::Slice) return rows_of_slice(item.slice, n);
   LILITH_CHECK(item.kind == TensorIndex::Kind::Tensor,
                "Dataset: got {}; rows are given by a number, a Slice, whole numbers or a mask.",

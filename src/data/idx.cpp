@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "core/quote.h"
 #include "data/folders.h"
@@ -17,7 +16,7 @@ class GzReader {
  public:
   /// `shown` is the path in messages.
   GzReader(const std::string& path, const std::string& shown) : shown_(shown) {
-    LILITH_CHECK(!std::filesystem::is_directory(path), "idx: {} is a folder", shown);
+    LILITH_CHECK(!is_folder(path), "idx: {} is a folder", shown);
     file_ = gzopen(path.c_str(), "rb");
     LILITH_CHECK(file_ != nullptr, "idx: cannot open {}: {}", shown, std::strerror(errno));
     gzbuffer(file_, 1 << 17);

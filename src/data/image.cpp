@@ -204,11 +204,7 @@ Tensor decode_image(const std::vector<std::uint8_t>& bytes, const std::string& n
 
 Tensor read_image(const std::string& path, SourceLocation loc) {
   LocScope scope(loc, nullptr);
-  std::ifstream file(path, std::ios::binary);
-  LILITH_CHECK(file.is_open(), "read_image: cannot open {}", data::shown(path));
-  const Bytes bytes{std::istreambuf_iterator<char>(file), {}};
-  LILITH_CHECK(!file.bad(), "read_image: cannot read {}", data::shown(path));
-  return decode_image(bytes, path, loc);
+  return decode_image(data::read_file("read_image", path), path, loc);
 }
 
 void write_image(const Tensor& image, const std::string& path, Int quality, SourceLocation loc) {

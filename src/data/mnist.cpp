@@ -1,5 +1,3 @@
-#include <filesystem>
-
 #include "data/byte_images.h"
 #include "data/folders.h"
 #include "lilith/data.h"
@@ -9,16 +7,12 @@ namespace {
 
 // In `dir`, or where torchvision puts the files of the set.
 std::string find_file(const char* set, const std::string& dir, const std::string& stem) {
-  namespace fs = std::filesystem;
   // Some mirrors spell the name with a dot: train-images.idx3-ubyte.
   std::string dotted = stem;
   dotted[dotted.rfind("-idx")] = '.';
   const std::vector<std::string> names{stem, stem + ".gz", dotted, dotted + ".gz"};
-  const fs::path folder = folder_with(set, dir, {std::string(set) + "/raw"}, names);
-  for (const std::string& name : names) {
-    const fs::path path = folder / name;
-    if (fs::is_regular_file(path)) return path.string();
-  }
+  if (const auto path = file_in(set, dir, {std::string(set) + "/raw"}, names))
+    return path->string();
   fail("{}: {} has neither {} nor {}.gz", set, shown(dir), stem, stem);
 }
 
@@ -40,10 +34,7 @@ DataSourcePtr load_mnist(const char* set, const std::string& dir, Split split) {
                shown_labels, name(labels.dtype), labels.shape.rank());
   LILITH_CHECK(images.shape[0] == labels.shape[0], "{}: {} images in {}, but {} labels in {}", set,
                images.shape[0], shown_images, labels.shape[0], shown_labels);
-  for (std::size_t i = 0; i < labels.bytes.size(); ++i) {
-    LILITH_CHECK(labels.bytes[i] <= 9, "{}: {}: label {} at row {}; labels are 0 to 9", set,
-                 shown_labels, labels.bytes[i], i);
-  }
+  check_labels(set, label_path, labels.bytes, 10);
   return std::make_shared<ByteImages>(std::move(images.bytes), std::move(labels.bytes),
                                       Shape{1, 28, 28});
 }

@@ -10,6 +10,7 @@
 #include "lilith/data.h"
 #include "lilith/ops.h"
 #include "support/expect_error.h"
+#include "support/temp_dir.h"
 
 namespace lilith {
 namespace {
@@ -19,14 +20,6 @@ namespace fs = std::filesystem;
 
 class DataFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    dir_ = fs::temp_directory_path() /
-           fmt::format("lilith-data-{}-{}", ::getpid(),
-                       ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(dir_);
-  }
-  void TearDown() override { fs::remove_all(dir_); }
-
   std::string write(const std::string& name, const std::string& bytes) {
     const fs::path path = dir_ / name;
     fs::create_directories(path.parent_path());
@@ -70,7 +63,8 @@ class DataFiles : public ::testing::Test {
       }
     }
   }
-  fs::path dir_;
+  const testing::TempDir folder_;
+  const fs::path dir_ = folder_.path();
 };
 
 TEST_F(DataFiles, ReadsMnistPlainAndGzipped) {
@@ -296,7 +290,13 @@ TEST_F(DataFiles, CsvOfWordsWithoutAHeader) {
                         "whether it is a header: .header = true or false");
   EXPECT_EQ(CsvDataset(words, {.header = false, .words = {0, 1}}).size(), 2);
   EXPECT_EQ(CsvDataset(words, {.header = true, .words = {0, 1}}).size(), 1);
-  // A name that the line holds makes it a header; one that it lacks is no column.
+  // A name that the line holds makes it a header, whatever it is asked for; one that it lacks is no
+  // column.
+  EXPECT_EQ(CsvDataset(words, {.targets = {"b"}, .words = {0, 1}}).size(), 1);
+  EXPECT_EQ(
+      CsvDataset(write("year.csv", "colour,2019\nred,1\n"), {.targets = {"2019"}, .words = {0}})
+          .size(),
+      1);
   EXPECT_EQ(CsvDataset(words, {.words = {"red", 1}}).size(), 1);
   EXPECT_ERROR_HERE(CsvDataset(words, {.words = {"green"}}),
                     "CSV: " + words + ": no column 'green'; the header has: red, b");
@@ -308,6 +308,19 @@ TEST_F(DataFiles, ColumnsOfWordsAreReadOnes) {
   EXPECT_ERROR_HERE(
       CsvDataset(path, {.features = {"size"}, .words = {"kind", 0}}),
       "CSV: " + path + ": column 0 (colour) of .words is neither a feature nor a target");
+}
+
+TEST_F(DataFiles, PathsThatTheSystemRefusesAreErrors) {
+  fs::create_symlink(dir_ / "round", dir_ / "round");
+  for (const std::string& name : {std::string(300, 'a'), std::string("round")}) {
+    const std::string path = (dir_ / name).string();
+    EXPECT_ERROR_HERE(CsvDataset{path}, "CSV: cannot open " + path);
+    expect_error([&] { data::read_idx(path); }, {"idx: cannot open " + path});
+    for (const auto& [set, text] :
+         {std::pair{"MNIST", error_text([&] { data::MNIST(path, false); })},
+          std::pair{"CIFAR10", error_text([&] { data::CIFAR10(path, false); })}})
+      EXPECT_EQ(text.find(set + (": " + path) + " is not a folder"), 0) << text;
+  }
 }
 
 TEST_F(DataFiles, MessagesOfCsvHoldNoControlBytes) {

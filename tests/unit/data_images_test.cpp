@@ -45,6 +45,8 @@ TEST(Images, AreReadAsTheyWereWritten) {
 
 TEST(Images, ErrorsNameTheFile) {
   const testing::TempDir dir;
+  EXPECT_ERROR_HERE(read_image(dir.path().string()),
+                    "read_image: " + dir.path().string() + " is a folder");
   EXPECT_NE(error_text([&] { read_image(dir.file("none.png")); }).find("read_image: cannot open"),
             std::string::npos);
   std::ofstream(dir.file("text.png")) << "hello";

@@ -52,7 +52,7 @@ std::vector<DataSourcePtr> split(const DataSourcePtr& source,
 /// The numbers of these rows of n: of a slice, whose ends may be negative, and of whole numbers or
 /// a mask, 1-d. Errors: a step below 1; a tensor of another shape or dtype, a mask of another size;
 /// None and "...".
-std::vector<std::int64_t> rows_at(const TensorIndex& item, std::int64_t n);
+std::vector<std::int64_t> rows_at(const At& at, std::int64_t n);
 /// Tensors of equal first size as columns. Error when sizes differ or one is 0-d.
 DataSourcePtr from_tensors(std::vector<Tensor> columns);
 /// Error when the source is null or has another number of columns.
@@ -114,10 +114,7 @@ class Dataset {
   }
   /// d[Slice(10, 20)], d[Slice()] for all, d[tensor({0, 2})], d[mask]: these rows, stacked. Error
   /// when one is out of range.
-  Batch operator[](const At& at) const {
-    LocScope scope(at.loc, nullptr);
-    return rows(rows_at(at.item, size()), at.loc);
-  }
+  Batch operator[](const At& at) const { return rows(rows_at(at, size()), at.loc); }
   /// Rows [from, to) as tensors (to: all that follow). Error for a negative `from`.
   Batch slice(std::int64_t from, std::int64_t to = INT64_MAX,
               SourceLocation loc = SourceLocation::current()) const {
