@@ -183,6 +183,32 @@ std::vector<Case> convolutions() {
        },
        {2, 10, 9, 37},
        {37, 1, 3, 3}},
+      {"depthwise 7x7, channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         return conv({.padding = 3, .groups = 37})(x.permute({0, 3, 1, 2}), w)
+             .permute({0, 2, 3, 1});
+       },
+       {2, 9, 19, 37},
+       {37, 1, 7, 7}},
+      {"depthwise 1x5, strided, channels last",
+       [conv](const Tensor& x, const Tensor& w) {
+         return conv({.stride = 2, .padding = 2, .groups = 32})(x.permute({0, 3, 1, 2}), w)
+             .permute({0, 2, 3, 1});
+       },
+       {2, 3, 23, 32},
+       {32, 1, 1, 5}},
+      {"depthwise 7x7, data, channels last",
+       [conv](const Tensor& dy, const Tensor& w) {
+         const auto loss = [&](const Tensor& v) {
+           return (conv({.padding = 3, .groups = 24})(v.permute({0, 3, 1, 2}), w)
+                       .permute({0, 2, 3, 1}) *
+                   dy)
+               .sum();
+         };
+         return grad(loss, full({2, 9, 15, 24}, 0.1).to(dy.dtype())).second;
+       },
+       {2, 9, 15, 24},
+       {24, 1, 7, 7}},
       {"depthwise, more channels",
        conv({.padding = 1, .groups = 20}),
        {2, 20, 9, 7},

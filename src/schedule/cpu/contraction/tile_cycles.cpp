@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "schedule/cpu/contraction/operand_walk.h"
 
@@ -31,11 +32,31 @@ double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b, 
 }
 
 double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& own,
-                          double shared, bool has_fma) {
+                          double shared, bool has_fma, double loaded) {
   const auto registers = static_cast<double>(rows * vectors);
-  const double loads = registers * own.cycles() + shared;
+  const double loads = registers * loaded * own.cycles() + shared;
   return has_fma ? step_with(registers, loads)
                  : step_without_fma(registers, loads, static_cast<double>(vectors));
+}
+
+bool Window::fits(const Target& target, std::int64_t rows, std::int64_t vectors) const {
+  const std::int64_t product = target.has_fma() ? 0 : 1;
+  return shift > 0 && (rows * (1 + shift) + 1) * vectors + product <= target.vector_registers;
+}
+
+double Window::loads(std::int64_t rows) const {
+  return static_cast<double>((rows - 1) * shift + extent) / static_cast<double>(rows * extent);
+}
+
+Window window_of(const std::vector<Axis>& axes, int vector_axis, int row_axis) {
+  const Axis &lanes = axes[static_cast<std::size_t>(vector_axis)],
+             &row = axes[static_cast<std::size_t>(row_axis)];
+  const auto inner =
+      std::find_if(axes.rbegin(), axes.rend(), [](const Axis& x) { return x.summed(); });
+  if (lanes.a == 0 || lanes.b == 0 || inner == axes.rend() || inner->varies) return {};
+  if (inner->a == 0 || row.b != 0 || row.a % inner->a != 0) return {};
+  const std::int64_t shift = std::abs(row.a / inner->a);
+  return shift < inner->extent ? Window{shift, inner->extent} : Window{};
 }
 
 std::int64_t most_rows(const Target& target, std::int64_t vectors) {

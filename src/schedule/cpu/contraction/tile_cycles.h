@@ -28,9 +28,26 @@ inline double byte_products(const ContractionSpec& spec) {
 /// time is not free: both compete for the front end, which is the limit where there are no FMAs.
 double step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& b, bool has_fma);
 
-/// The same where each row has vectors of its own; `shared`: the cycles of what all rows load once.
+/// The same where each row has vectors of its own, of which it loads a part in each step; `shared`:
+/// the cycles of what all rows load once.
 double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoads& own,
-                          double shared, bool has_fma);
+                          double shared, bool has_fma, double loaded = 1);
+
+/// Rows with vectors of their own whose windows overlap, as along a depthwise convolution: row r
+/// reads at step k of the innermost sum what row r + 1 read `shift` steps before. With that sum
+/// written out each vector is loaded once.
+struct Window {
+  std::int64_t shift = 0;   // steps of the innermost sum between one row and the next; 0: none
+  std::int64_t extent = 1;  // of that sum
+
+  /// Whether sums, what later steps read again and the vector that all rows share stay in
+  /// registers.
+  bool fits(const Target& target, std::int64_t rows, std::int64_t vectors) const;
+  /// Vectors of its own that a row loads in a step, on average.
+  double loads(std::int64_t rows) const;
+};
+/// Of rows along an axis while another lies in the lanes.
+Window window_of(const std::vector<Axis>& axes, int vector_axis, int row_axis);
 
 /// Rows of a tile whose sums stay in registers, beside an element of a, the vectors of b and, where
 /// there are no FMAs, a product.

@@ -80,10 +80,11 @@ class Search {
   bool holds_units(const Rows& rows) const;
   double row_distance(const Rows& rows, std::int64_t vectors) const;
   double all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) const;
-  double one_tile(const Lanes& l, std::int64_t rows, std::int64_t width,
+  double one_tile(const Lanes& l, const Rows& rows, std::int64_t count, std::int64_t width,
                   const LaneLoads& loads) const;
-  double step(const Lanes& l, std::int64_t rows, std::int64_t vectors,
+  double step(const Lanes& l, const Rows& rows, std::int64_t count, std::int64_t vectors,
               const LaneLoads& loads) const;
+  double loaded(const Lanes& l, const Rows& rows, std::int64_t count, std::int64_t vectors) const;
 
   const ContractionSpec& spec_;
   const Target& target_;
@@ -246,32 +247,43 @@ double Search::all_tiles(const Lanes& l, const Rows& rows, std::int64_t width) c
   const double full = masked ? masked_tiles(extent, width) : static_cast<double>(extent / width);
   const std::int64_t rest = masked ? 0 : extent % width;
   const auto columns = [&](std::int64_t n) {
-    return full * one_tile(l, n, width, loads) + (rest ? one_tile(l, n, rest, loads) : 0);
+    return full * one_tile(l, rows, n, width, loads) +
+           (rest ? one_tile(l, rows, n, rest, loads) : 0);
   };
   return rows.full * columns(rows.rows) + (rows.rest > 0 ? columns(rows.rest) : 0);
 }
 
-// Rows that have vectors of their own load one for each FMA.
-double Search::step(const Lanes& l, std::int64_t rows, std::int64_t vectors,
+// Rows that have vectors of their own load one for each FMA, but for what their windows share.
+double Search::step(const Lanes& l, const Rows& rows, std::int64_t count, std::int64_t vectors,
                     const LaneLoads& loads) const {
   if (l.own)
-    return vector_step_cycles(rows, vectors, *l.own, static_cast<double>(vectors) * loads.cycles(),
-                              target_.has_fma());
+    return vector_step_cycles(count, vectors, *l.own, static_cast<double>(vectors) * loads.cycles(),
+                              target_.has_fma(), loaded(l, rows, count, vectors));
   return l.rows_move_b
-             ? vector_step_cycles(rows, vectors, loads, LaneLoads().cycles(), target_.has_fma())
-             : step_cycles(rows, vectors, loads, target_.has_fma());
+             ? vector_step_cycles(count, vectors, loads, LaneLoads().cycles(), target_.has_fma())
+             : step_cycles(count, vectors, loads, target_.has_fma());
 }
 
-double Search::one_tile(const Lanes& l, std::int64_t rows, std::int64_t width,
+// The part of its own vectors that each row loads in a step, of so many rows in all.
+double Search::loaded(const Lanes& l, const Rows& rows, std::int64_t count,
+                      std::int64_t vectors) const {
+  if (rows.axes.size() == 0) return 1;
+  const std::size_t inner = rows.axes.size() - 1;
+  const Window window = window_of(spec_.axes, l.axis, rows.axes[inner]);
+  return window.fits(target_, count, vectors) ? window.loads(std::min(count, rows.tiles[inner]))
+                                              : 1;
+}
+
+double Search::one_tile(const Lanes& l, const Rows& rows, std::int64_t count, std::int64_t width,
                         const LaneLoads& loads) const {
   const std::int64_t vectors = divide_up(width, lanes_);
   const double widened =
-      (is_half(spec_.a_dtype) ? kWidenedRow * static_cast<double>(rows) : 0) +
+      (is_half(spec_.a_dtype) ? kWidenedRow * static_cast<double>(count) : 0) +
       (is_half(spec_.b_dtype) && !l.pack ? kWidenedVector * static_cast<double>(vectors) : 0);
-  const double products = byte_products(spec_) * static_cast<double>(rows * vectors);
-  const double cycles = step(l, rows, vectors, loads) + widened + products;
+  const double products = byte_products(spec_) * static_cast<double>(count * vectors);
+  const double cycles = step(l, rows, count, vectors, loads) + widened + products;
   return cycles * static_cast<double>(summed_) * loop_overhead_ + 20 +
-         static_cast<double>(rows * vectors);
+         static_cast<double>(count * vectors);
 }
 
 // What all tiles of a schedule wait for what lies beyond the L2 cache, in the order of Tiles.

@@ -6,6 +6,7 @@
 
 #include "schedule/cpu/contraction/epilogue_facts.h"
 #include "schedule/cpu/contraction/packed_sums.h"
+#include "schedule/cpu/contraction/tile_cycles.h"
 #include "schedule/kernel/epilogue.h"
 
 // Register tiles over the result: which loops walk over them, what one of them sums, and the
@@ -67,8 +68,9 @@ namespace {
 
 // Vector operations of an epilogue that are written out; above, it is a loop.
 constexpr std::int64_t kMaxEpilogue = 200;
-// Vector FMAs of an innermost sum that is written out.
-constexpr std::int64_t kMaxUnrolledSum = 48;
+// Vector FMAs of an innermost sum that is written out: since the loop around it would cost as much
+// as its body, and where its steps share what they load.
+constexpr std::int64_t kMaxUnrolledSum = 48, kMaxSharedSum = 256;
 
 }  // namespace
 
@@ -177,6 +179,15 @@ Expr Tiles::tile_b(const ResultTile& tile) {
                      pair_axis() < 0 ? dtype_ : DType::I32);
 }
 
+// Vector FMAs of its innermost sum that may be written out.
+std::int64_t Tiles::most_unrolled(const ResultTile& tile) const {
+  if (tile.row_axes.empty()) return kMaxUnrolledSum;
+  const Window window = window_of(spec_.axes, schedule_.vector_axis, tile.row_axes.back());
+  if (window.shift == 0) return kMaxUnrolledSum;
+  const std::int64_t vectors = divide_up(tile.columns, b_.target.lanes(dtype_));
+  return window.fits(b_.target, tile.row_count, vectors) ? kMaxSharedSum : 0;
+}
+
 // Adds a * b over the `summed` axes to the accumulators.
 Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& summed) {
   for (const int i : summed)
@@ -193,9 +204,8 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& 
   Block sum = over_tile(tile, std::move(step));
   const std::int64_t vectors = tile.row_count * divide_up(tile.columns, b_.target.lanes(dtype_));
   for (auto it = summed.rbegin(); it != summed.rend(); ++it) {
-    // The loop around a short innermost sum would cost as much as its body.
-    const bool unroll =
-        it == summed.rbegin() && !axis(*it).varies && axis(*it).extent * vectors <= kMaxUnrolledSum;
+    const bool unroll = it == summed.rbegin() && !axis(*it).varies &&
+                        axis(*it).extent * vectors <= most_unrolled(tile);
     sum = in_loop(tile.at[static_cast<std::size_t>(*it)],
                   unroll ? LoopKind::Unroll : LoopKind::Serial, std::move(sum));
   }
