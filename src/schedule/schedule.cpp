@@ -65,6 +65,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   if (gpu && !env::disabled("side_by_side")) gpu::put_side_by_side(&plan, *gpu);
   take_what_is_free(&plan, options.donated, !gpu);
   place_barriers(&plan);
+  if (!gpu) part_peaks(&plan);
   if (!gpu && !env::disabled("streams")) stream_large_results(&plan, options.target);
   plan_memory(&plan, options.guard_bytes, gpu ? gpu->spread_bytes : 0);
   record_plan(g, options, plan);
