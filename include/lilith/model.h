@@ -57,10 +57,14 @@ concept Reads = std::is_invocable_v<F&, const std::string&, const V&>;
 /// Calls read(m, f) where f takes its fields as const.
 template <class V, class M, class F, class Read>
 void read_with(M& m, F& f, Read read) {
-  static_assert(Reads<F, V>,
+  constexpr bool kWithPath = Reads<F, V>, kWithout = std::is_invocable_v<F&, const V&>;
+  static_assert(kWithPath || kWithout,
                 "lilith: the model is const, so the function gets its fields as const: write "
                 "[](const std::string& path, const Tensor& t) { … }");
-  if constexpr (Reads<F, V>) read(ConstModelRef(m), f);
+  if constexpr (kWithPath)
+    read(ConstModelRef(m), f);
+  else if constexpr (kWithout)
+    read(ConstModelRef(m), [&](const std::string&, const V& t) { f(t); });
 }
 }  // namespace detail
 
@@ -75,6 +79,15 @@ void for_each_parameter(ModelRef m,
 void for_each_buffer(ModelRef m, const std::function<void(const std::string& path, Buffer& t)>& f);
 /// f(path, hyper) for each run-time number.
 void for_each_hyper(ModelRef m, const std::function<void(const std::string& path, Hyper& h)>& f);
+/// The same without the path: for_each_parameter(net, [](Tensor& p) { init::normal_(p); });
+template <std::invocable<Tensor&> F>
+void for_each_parameter(ModelRef m, F&& f) {
+  for_each_parameter(m, [&](const std::string&, Tensor& t) { f(t); });
+}
+template <std::invocable<Buffer&> F>
+void for_each_buffer(ModelRef m, F&& f) {
+  for_each_buffer(m, [&](const std::string&, Buffer& t) { f(t); });
+}
 
 namespace detail {
 template <class V>
@@ -157,14 +170,16 @@ void tie(A& target, B& source, SourceLocation loc = SourceLocation::current()) {
 }
 
 /// The parameters in the order of declaration, what is tied or shared once, and with their paths.
-/// Ref: torch.nn.Module.parameters, torch.nn.Module.named_parameters
-std::vector<Tensor> parameters(ConstModelRef m);
-std::vector<std::pair<std::string, Tensor>> named_parameters(ConstModelRef m);
+/// They are copies, and const, so that a loop that would change them in vain does not compile:
+/// for_each_parameter and apply change a model. Ref: torch.nn.Module.parameters,
+/// torch.nn.Module.named_parameters
+const std::vector<Tensor> parameters(ConstModelRef m);
+const std::vector<std::pair<std::string, Tensor>> named_parameters(ConstModelRef m);
 /// The buffers, in the same way. Ref: torch.nn.Module.named_buffers
-std::vector<std::pair<std::string, Tensor>> named_buffers(ConstModelRef m);
+const std::vector<std::pair<std::string, Tensor>> named_buffers(ConstModelRef m);
 
 /// The buffers alone. Ref: torch.nn.Module.buffers
-std::vector<Tensor> buffers(ConstModelRef m);
+const std::vector<Tensor> buffers(ConstModelRef m);
 /// The parameters as one vector, and back, each with its shape, dtype and device. Error where the
 /// numbers differ. Ref: torch.nn.utils.parameters_to_vector, vector_to_parameters
 Tensor parameters_to_vector(ConstModelRef m);

@@ -21,6 +21,7 @@ struct At;
 struct TensorIndex;
 struct ValuesIndices;
 struct UniqueOptions;
+struct AsTupleKeyword;
 struct UniqueConsecutiveOptions;
 struct UniqueResult;
 struct QrResult;
@@ -87,7 +88,16 @@ class Tensor {
   Tensor& operator=(Tensor&& other) & noexcept;
 
   bool defined() const { return node_ != nullptr; }
-  explicit operator bool() const { return defined(); }
+  /// The value of one element: `if (loss < 0.1)`, `while (mask.any())`. false when undefined, as
+  /// PyTorch's None is. Errors, with the line that made the tensor: not one element; a value that
+  /// is asked for while a function is traced.
+  explicit operator bool() const;
+  /// Python's float(x) and int(x): item(), cut to whole for an integer.
+  template <class T>
+    requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>)
+  explicit operator T() const {
+    return item<T>(SourceLocation());
+  }
 
   const Aval& aval() const;  // Error when undefined, as all that follow
   const Shape& shape() const { return aval().shape; }
@@ -180,6 +190,7 @@ class Tensor {
   LILITH_METHOD(to(Device device, DType dtype, SourceLocation loc = SourceLocation::current()));
   LILITH_METHOD(to(Device device, const TransferKeywords& options,
                    SourceLocation loc = SourceLocation::current()));
+  LILITH_METHOD(to(const ToKeywords& k, SourceLocation loc = SourceLocation::current()));
   /// By PyTorch's word for a device or a dtype: x.to("cpu"), x.to("float64").
   template <detail::Word W>
   Tensor to(const W& word, SourceLocation loc = SourceLocation::current()) const& {
@@ -316,6 +327,10 @@ class Tensor {
   template <class... R>
   Tensor new_zeros(Size first, Size second, R... rest) const {
     return new_zeros({first.value, second.value, Size(rest, first.loc).value...}, {}, first.loc);
+  }
+  template <class... R>
+  Tensor new_empty(Size first, Size second, R... rest) const {
+    return new_empty({first.value, second.value, Size(rest, first.loc).value...}, {}, first.loc);
   }
   template <class... R>
   Tensor new_ones(Size first, Size second, R... rest) const {

@@ -36,6 +36,7 @@ class TensorDict {
   /// The tensor of that name. Error when there is none: with the reason where the file holds one
   /// that could not be read, else with the nearest key.
   const Tensor& operator[](const detail::Name& key) const;
+  const Tensor& at(const detail::Name& key) const { return (*this)[key]; }
 
   /// "; the nearest is 'fc.weight'", for a name that is not there; nothing where there is none.
   std::string nearest_text(std::string_view name) const;

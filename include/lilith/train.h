@@ -336,8 +336,8 @@ History fit(M& model, const data::Dataset<N>& data, Loss loss, FitOptions option
         auto of_model = [&](M& of, const std::vector<Tensor>& x) {
           return objective(loss_argument.loss_of(held), of, x);
         };
-        auto [value, score, gradients] =
-            detail::grad_aux_impl(std::index_sequence<0>{}, "fit", loc, of_model, m, batch);
+        auto [value, score, gradients] = detail::grad_aux_impl(
+            std::index_sequence<0>{}, "fit", GradOptions{.loc = loc}, of_model, m, batch);
         detail::clip_for_fit(gradients, options, loc);
         update(optimizer, m, std::move(gradients), {.ignore = ignore}, loc);
         score.insert(score.begin(), value);
@@ -351,8 +351,8 @@ History fit(M& model, const data::Dataset<N>& data, Loss loss, FitOptions option
         auto of_model = [&](M& of, const std::vector<Tensor>& x) {
           return objective(loss_argument.loss_of(held), of, x);
         };
-        auto [value, score, gradients] =
-            detail::grad_aux_impl(std::index_sequence<0>{}, "fit", loc, of_model, m, batch);
+        auto [value, score, gradients] = detail::grad_aux_impl(
+            std::index_sequence<0>{}, "fit", GradOptions{.loc = loc}, of_model, m, batch);
         detail::add_scaled(ModelRef(sum, loc), gradients, part);
         score.insert(score.begin(), value);
         return score;

@@ -189,9 +189,9 @@ auto grad_impl(std::index_sequence<I...> which, const GradOptions& options, F& f
 }
 
 template <std::size_t... I, class F, class... A>
-auto grad_aux_impl(std::index_sequence<I...> which, const char* what, SourceLocation loc, F& f,
-                   A&&... args) {
-  Tape tape(what, loc);
+auto grad_aux_impl(std::index_sequence<I...> which, const char* what, const GradOptions& options,
+                   F& f, A&&... args) {
+  Tape tape(what, options.loc);
   return differentiate(
       which, tape, f,
       [&]<class R>(R& out, auto& arguments) {
@@ -200,7 +200,7 @@ auto grad_aux_impl(std::index_sequence<I...> which, const char* what, SourceLoca
               out.first;
               out.second;
             }, "lilith: grad_aux: the function must return std::pair(loss, aux)");
-        tape.solve_scalar(out.first, out.second, {.loc = loc});
+        tape.solve_scalar(out.first, out.second, options);
         return std::tuple(Tensor(out.first), std::move(out.second),
                           one_or_all(arguments.gradients()));
       },
@@ -258,28 +258,37 @@ auto grad(const GradOptions& options, F&& f, A&&... args) {
 
 /// (value, aux, gradient of the first argument). f returns std::pair(scalar, aux); aux is any
 /// tensor, tuple or struct and is not differentiated.
-template <std::size_t... I, class F, class... A>
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class... A>
 auto grad_aux(F&& f, A&&... args) {
-  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", {}, f, std::forward<A>(args)...);
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", GradOptions{.loc = {}}, f,
+                               std::forward<A>(args)...);
 }
-template <std::size_t... I, class F, class A>
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A>
 auto grad_aux(F&& f, A&& a, SourceLocation loc = SourceLocation::current()) {
-  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a));
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", GradOptions{.loc = loc}, f,
+                               std::forward<A>(a));
 }
-template <std::size_t... I, class F, class A, class B>
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A, class B>
 auto grad_aux(F&& f, A&& a, B&& b, SourceLocation loc = SourceLocation::current()) {
-  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a),
-                               std::forward<B>(b));
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", GradOptions{.loc = loc}, f,
+                               std::forward<A>(a), std::forward<B>(b));
 }
-template <std::size_t... I, class F, class A, class B, class C>
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A, class B, class C>
 auto grad_aux(F&& f, A&& a, B&& b, C&& c, SourceLocation loc = SourceLocation::current()) {
-  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a),
-                               std::forward<B>(b), std::forward<C>(c));
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", GradOptions{.loc = loc}, f,
+                               std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
 }
-template <std::size_t... I, class F, class A, class B, class C, class D>
+template <std::size_t... I, detail::NoOptions<GradOptions> F, class A, class B, class C, class D>
 auto grad_aux(F&& f, A&& a, B&& b, C&& c, D&& d, SourceLocation loc = SourceLocation::current()) {
-  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", loc, f, std::forward<A>(a),
-                               std::forward<B>(b), std::forward<C>(c), std::forward<D>(d));
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", GradOptions{.loc = loc}, f,
+                               std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+                               std::forward<D>(d));
+}
+/// The same with options: grad_aux({.allow_unused = true}, f, args…).
+template <std::size_t... I, class F, class... A>
+auto grad_aux(const GradOptions& options, F&& f, A&&... args) {
+  return detail::grad_aux_impl(detail::Which<I...>{}, "grad_aux", options, f,
+                               std::forward<A>(args)...);
 }
 
 /// A function of f's arguments that returns grad(f, args…).

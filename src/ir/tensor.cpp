@@ -89,6 +89,17 @@ double Tensor::item(SourceLocation loc) const {
   return value;
 }
 
+Tensor::operator bool() const {
+  if (!node_) return false;
+  // A conversion knows no line of its own; a comparison stands where the condition does.
+  const LocScope scope(node_->loc, "if");
+  LILITH_CHECK(numel() == 1,
+               "if: the condition is {}; need exactly one element, as any(x) and all(x) give; "
+               "whether there is a tensor says x.defined()",
+               aval().str());
+  return item<bool>(SourceLocation());
+}
+
 bool Tensor::is_nonzero(SourceLocation loc) const { return item<bool>(loc); }
 
 const void* Tensor::raw_data(SourceLocation loc) const {

@@ -375,20 +375,11 @@ Tensor operator~(const Arg& x) { return bitwise_not(x); }
 Tensor operator&(const Arg& a, const Arg& b) { return bitwise_and(a, b); }
 Tensor operator|(const Arg& a, const Arg& b) { return bitwise_or(a, b); }
 Tensor operator^(const Arg& a, const Arg& b) { return bitwise_xor(a, b); }
-Comparison operator==(const Arg& a, const Arg& b) { return eq(a, b); }
-Comparison operator!=(const Arg& a, const Arg& b) { return ne(a, b); }
-Comparison operator<(const Arg& a, const Arg& b) { return lt(a, b); }
-Comparison operator<=(const Arg& a, const Arg& b) { return le(a, b); }
-Comparison operator>(const Arg& a, const Arg& b) { return gt(a, b); }
-Comparison operator>=(const Arg& a, const Arg& b) { return ge(a, b); }
-
-Comparison::operator bool() const {
-  // A conversion knows no line of its own; the comparison stands where the condition does.
-  const LocScope scope(defined() ? node()->loc : Loc(), "if");
-  LILITH_CHECK(numel() == 1,
-               "if: the condition is {}; need exactly one element, as any(x) and all(x) give",
-               aval().str());
-  return item<bool>(SourceLocation());
-}
+Tensor operator==(const Arg& a, const Arg& b) { return eq(a, b); }
+Tensor operator!=(const Arg& a, const Arg& b) { return ne(a, b); }
+Tensor operator<(const Arg& a, const Arg& b) { return lt(a, b); }
+Tensor operator<=(const Arg& a, const Arg& b) { return le(a, b); }
+Tensor operator>(const Arg& a, const Arg& b) { return gt(a, b); }
+Tensor operator>=(const Arg& a, const Arg& b) { return ge(a, b); }
 
 }  // namespace lilith

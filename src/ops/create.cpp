@@ -1,5 +1,6 @@
 #include "lilith/ops/create.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/device_kinds.h"
@@ -109,6 +110,42 @@ namespace detail {
 
 void fail_ragged(Loc loc) {
   throw Error("tensor: rows differ in length; need as many numbers in each pair of braces", loc);
+}
+
+void Nested::collect(int depth, Shape& shape, std::vector<const Nested*>& numbers, Loc loc) const {
+  const bool innermost = shape.rank() <= depth;
+  if (is_list_ ? innermost && !numbers.empty() : !innermost)
+    throw Error("tensor: a number stands beside a list; need lists of one depth", loc);
+  if (!is_list_) {
+    numbers.push_back(this);
+    return;
+  }
+  const auto n = static_cast<I>(items_.size());
+  if (innermost)
+    shape.push_back(n);
+  else if (shape[depth] != n)
+    fail_ragged(loc);
+  for (const Nested& item : items_) item.collect(depth + 1, shape, numbers, loc);
+}
+
+Tensor Nested::tensor_of(const Nested& list, const ValueOptions& options, Loc loc) {
+  Shape shape;
+  std::vector<const Nested*> numbers;
+  list.collect(0, shape, numbers, loc);
+  const auto any = [&](DType kind) {
+    return std::ranges::any_of(numbers, [&](const Nested* n) { return n->kind_ == kind; });
+  };
+  const bool real = any(DType::F32) || numbers.empty();
+  const TensorOptions o = placed(real              ? DType::F32
+                                 : any(DType::I64) ? DType::I64
+                                                   : DType::Bool,
+                                 options);
+  const auto values_of = [&]<class V>(V Nested::* value) {
+    std::vector<V> values;
+    for (const Nested* n : numbers) values.push_back(n->*value);
+    return tensor_from(shape, values, o, loc);
+  };
+  return real ? values_of(&Nested::real_) : values_of(&Nested::whole_);
 }
 
 Tensor tensor_from(const Shape& shape, const std::vector<double>& values,

@@ -61,6 +61,35 @@ LILITH_ROW(Tensor, add, (const Arg& x, const Arg& y, const AlphaKeyword& k), x, 
 LILITH_ROW(Tensor, sub, (const Arg& x, const Arg& y, const AlphaKeyword& k), x, y, k.alpha)
 LILITH_ROW(Tensor, div, (const Arg& x, const Arg& y, const RoundingKeyword& k), x, y,
            k.rounding_mode)
+LILITH_ROW(Tensor, triu, (const Arg& x, const DiagonalKeyword& k), x, k.diagonal)
+LILITH_ROW(Tensor, tril, (const Arg& x, const DiagonalKeyword& k), x, k.diagonal)
+LILITH_ROW(Tensor, cumsum, (const Arg& x, Dim dim, const DTypeKeyword& k), x, dim, k.dtype)
+LILITH_ROW(Tensor, cumprod, (const Arg& x, Dim dim, const DTypeKeyword& k), x, dim, k.dtype)
+LILITH_ROW(Tensor, quantile, (const Arg& x, const Arg& q, const QuantileKeywords& k), x, q, k.dim,
+           k.keepdim)
+LILITH_ROW(Tensor, nanquantile, (const Arg& x, const Arg& q, const QuantileKeywords& k), x, q,
+           k.dim, k.keepdim)
+LILITH_ROW(Tensor, nan_to_num, (const Arg& x, const NanToNumKeywords& k), x, k.nan, k.posinf,
+           k.neginf)
+LILITH_ROW(Tensor, repeat_interleave, (const Arg& x, Int n, const RepeatKeyword& k), x, n, k.dim)
+LILITH_ROW(Tensor, repeat_interleave, (const Arg& x, const Tensor& n, const RepeatKeyword& k), x, n,
+           k.dim)
+#define LILITH_WITH_BETA(name)                                                                   \
+  LILITH_ROW(Tensor, name, (const Arg& x, const Arg& a, const Arg& b, const BetaKeywords& k), x, \
+             a, b, k.beta, k.alpha)
+LILITH_WITH_BETA(addmm)
+LILITH_WITH_BETA(addmv)
+LILITH_WITH_BETA(addr)
+LILITH_WITH_BETA(addbmm)
+LILITH_WITH_BETA(baddbmm)
+LILITH_ROW(Tensor, addcmul, (const Arg& x, const Arg& a, const Arg& b, const ValueKeyword& k), x, a,
+           b, k.value)
+LILITH_ROW(Tensor, addcdiv, (const Arg& x, const Arg& a, const Arg& b, const ValueKeyword& k), x, a,
+           b, k.value)
+LILITH_ROW(Tensor, diff, (const Arg& x, const DiffKeywords& k), x, k.n, k.dim, k.prepend, k.append)
+LILITH_ROW(Tensor, trapezoid, (const Arg& x, const TrapezoidKeywords& k), x, k.dx, k.dim)
+LILITH_ROW(Tensor, cumulative_trapezoid, (const Arg& x, const TrapezoidKeywords& k), x, k.dx, k.dim)
+LILITH_ROW(Tensor, round, (const Arg& x, const DecimalsKeyword& k), x, k.decimals)
 LILITH_ROW(Tensor, bincount, (const Arg& x, const MinlengthKeyword& k), x, k.weights, k.minlength)
 LILITH_ROW(Tensor, multinomial, (const Arg& x, Int n, const MultinomialKeywords& k), x, n,
            k.replacement, k.generator)
@@ -97,6 +126,42 @@ LILITH_ROW(Tensor, group_norm, (const Arg& x, Int groups, const GroupNormKeyword
 LILITH_CONV(1)
 LILITH_CONV(2)
 LILITH_CONV(3)
+
+namespace linalg {
+LILITH_ROW(Tensor, norm, (const Arg& x, const LinalgNormKeywords& k), x, k.ord, k.dim, k.keepdim,
+           k.dtype)
+LILITH_ROW(Tensor, norm, (const Arg& x, Real ord, const NormDimKeywords& k), x, ord, k.dim,
+           k.keepdim, k.dtype)
+LILITH_ROW(Tensor, norm, (const Arg& x, MatrixNorm ord, const NormDimKeywords& k), x, ord, k.dim,
+           k.keepdim, k.dtype)
+LILITH_ROW(Tensor, vector_norm, (const Arg& x, const LinalgNormKeywords& k), x, k.ord.value_or(2),
+           k.dim, k.keepdim, k.dtype)
+LILITH_ROW(Tensor, vector_norm, (const Arg& x, Real ord, const NormDimKeywords& k), x, ord, k.dim,
+           k.keepdim, k.dtype)
+LILITH_ROW(Tensor, solve_triangular, (const Arg& x, const Arg& b, const TriangularKeywords& k), x,
+           b, k.upper, k.left, k.unitriangular)
+SvdResult svd(const Arg& x, const FullMatricesKeyword& k) {
+  const LocScope scope(x.loc());
+  return linalg::svd(x, k.full_matrices);
+}
+}  // namespace linalg
+
+namespace fft {
+namespace {
+IntList last_two(const IntList& dim) { return dim.empty() ? IntList{-2, -1} : dim; }
+}  // namespace
+#define LILITH_FFT(name)                                                                      \
+  LILITH_ROW(Tensor, name, (const Arg& x, const FftKeywords& k), x, k.n, k.dim, k.norm)       \
+  LILITH_ROW(Tensor, name##n, (const Arg& x, const FftnKeywords& k), x, k.s, k.dim, k.norm)   \
+  LILITH_ROW(Tensor, name##2, (const Arg& x, const FftnKeywords& k), x, k.s, last_two(k.dim), \
+             k.norm)
+LILITH_FFT(fft)
+LILITH_FFT(ifft)
+LILITH_FFT(rfft)
+LILITH_FFT(irfft)
+LILITH_FFT(hfft)
+LILITH_FFT(ihfft)
+}  // namespace fft
 
 std::vector<Tensor> nonzero(const Arg& x, const AsTupleKeyword& k) {
   const LocScope scope(x.loc());

@@ -123,6 +123,9 @@ LILITH_METHOD(to, (Device device, const TransferKeywords& options, SourceLocatio
               const LocScope scope(loc);
               const DType dtype = options.dtype.value_or(this->dtype());
               return take().to(device).to(dtype);)
+LILITH_METHOD(to, (const ToKeywords& k, SourceLocation loc), const LocScope scope(loc);
+              const Aval own = aval();
+              return take().to(k.device.value_or(own.device)).to(k.dtype.value_or(own.dtype));)
 LILITH_METHOD(type, (DType dtype, SourceLocation loc), return take().to(dtype, loc);)
 LILITH_METHOD(byte, (SourceLocation loc), return take().to(kUInt8, loc);)
 LILITH_METHOD(to, (const Tensor& other, SourceLocation loc), const LocScope scope(loc);

@@ -275,25 +275,25 @@ std::int64_t num_parameters(ConstModelRef m) {
   return n;
 }
 
-std::vector<std::pair<std::string, Tensor>> named_parameters(ConstModelRef m) {
+const std::vector<std::pair<std::string, Tensor>> named_parameters(ConstModelRef m) {
   std::vector<std::pair<std::string, Tensor>> out;
   detail::read_parameters(
       m, [&](const std::string& path, const Tensor& t) { out.emplace_back(path, t); });
   return out;
 }
-std::vector<std::pair<std::string, Tensor>> named_buffers(ConstModelRef m) {
+const std::vector<std::pair<std::string, Tensor>> named_buffers(ConstModelRef m) {
   std::vector<std::pair<std::string, Tensor>> out;
   detail::read_buffers(
       m, [&](const std::string& path, const Buffer& t) { out.emplace_back(path, t); });
   return out;
 }
-std::vector<Tensor> parameters(ConstModelRef m) {
+const std::vector<Tensor> parameters(ConstModelRef m) {
   std::vector<Tensor> out;
   detail::read_parameters(m, [&](const std::string&, const Tensor& t) { out.push_back(t); });
   return out;
 }
 
-std::vector<Tensor> buffers(ConstModelRef m) {
+const std::vector<Tensor> buffers(ConstModelRef m) {
   std::vector<Tensor> out;
   detail::read_buffers(m, [&](const std::string&, const Buffer& t) { out.push_back(t); });
   return out;

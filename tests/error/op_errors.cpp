@@ -106,6 +106,12 @@ TEST(OpErrors, Creation) {
   EXPECT_ERROR_HERE(eye(-1), "eye: -1 x -1; need sizes >= 0");
   EXPECT_ERROR_HERE(tensor({{1.f, 2.f}, {3.f}}),
                     "tensor: rows differ in length; need as many numbers in each pair of braces");
+  EXPECT_ERROR_HERE(tensor({{1, 2}, {0.5}}),
+                    "tensor: rows differ in length; need as many numbers in each pair of braces");
+  EXPECT_ERROR_HERE(tensor({1.5, 2, {3}}),
+                    "tensor: a number stands beside a list; need lists of one depth");
+  EXPECT_ERROR_HERE(tensor({{0.5, 1}, 2}, kDouble),
+                    "tensor: a number stands beside a list; need lists of one depth");
   EXPECT_ERROR_HERE(randint(3, 3, {2}), "randint: [3, 3); need low < high");
   EXPECT_ERROR_HERE(dropout(of({2}), 1.5), "dropout: p is 1.5; need 0 <= p <= 1");
 }

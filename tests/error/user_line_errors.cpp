@@ -96,7 +96,10 @@ TEST(UserLine, ConditionsAndPrinting) {
   const Tensor x = ones({2});
   EXPECT_ERROR_HERE(static_cast<void>(x > 0 ? 1 : 2),
                     "if: the condition is bool[2]; need exactly one element, as any(x) and all(x) "
-                    "give");
+                    "give; whether there is a tensor says x.defined()");
+  EXPECT_ERROR_HERE(static_cast<void>(ones({0}) ? 1 : 2),
+                    "if: the condition is f32[0]; need exactly one element, as any(x) and all(x) "
+                    "give; whether there is a tensor says x.defined()");
   const std::string asked =
       "a value was asked for while a function is traced; return it from the function, or ask "
       "outside of it";

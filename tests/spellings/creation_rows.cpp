@@ -7,6 +7,13 @@ namespace {
 const Row kRows[] = {
     SPELL("torch.tensor([1., 2.])", tensor({1., 2.})),
     SPELL("torch.tensor([[1, 2], [3, 4]])", tensor({{1, 2}, {3, 4}})),
+    SPELL("torch.tensor([1, 2.5, 3])", tensor({1, 2.5, 3})),
+    SPELL("torch.tensor([[1, 0.5], [2, 3]])", tensor({{1, 0.5}, {2, 3}})),
+    SPELL("torch.tensor([True, 2])", tensor({true, 2})),
+    SPELL("torch.tensor([[1, 0.5], [2, 3]], dtype=torch.float64)",
+          tensor({{1, 0.5}, {2, 3}}, kFloat64)),
+    SPELL("torch.tensor([[[[[1, 2.5]]]]])", tensor({{{{{1, 2.5}}}}})),
+    SPELL("torch.tensor([])", tensor({})),
     SPELL("torch.tensor(3.)", tensor(3.)),
     SPELL("torch.tensor([True, False])", tensor({true, false})),
     SPELL("torch.tensor([1, 2], dtype=torch.float64)", tensor({1, 2}, {.dtype = kFloat64})),

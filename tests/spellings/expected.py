@@ -97,8 +97,8 @@ def shown(o):
 
 
 def run(line, env):
-    # torch's own float, int and range are not what a line means.
-    python = {"float": float, "int": int, "range": range, "true": True, "false": False}
+    # torch's own bool, float, int and range are not what a line means.
+    python = {"bool": bool, "float": float, "int": int, "range": range, "true": True, "false": False}
     scope = {**vars(torch), **globals(), **python, **env}
     return flat(eval(line, scope))
 

@@ -63,6 +63,7 @@ std::vector<Row> function_rows();
 std::vector<Row> creation_rows();
 std::vector<Row> functional_rows();
 std::vector<Row> keyword_rows();
+std::vector<Row> keyword_function_rows();
 std::vector<Row> keyword_layer_rows();
 std::vector<Row> distribution_rows();
 std::vector<Row> layer_rows();

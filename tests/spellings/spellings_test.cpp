@@ -49,9 +49,10 @@ namespace {
 
 std::vector<Row> all_rows() {
   std::vector<Row> out;
-  for (const auto& family : {tensor_rows(), in_place_rows(), function_rows(), sorting_rows(),
-                             creation_rows(), functional_rows(), layer_rows(), training_rows(),
-                             keyword_rows(), keyword_layer_rows(), distribution_rows()})
+  for (const auto& family :
+       {tensor_rows(), in_place_rows(), function_rows(), sorting_rows(), creation_rows(),
+        functional_rows(), layer_rows(), training_rows(), keyword_rows(), keyword_function_rows(),
+        keyword_layer_rows(), distribution_rows()})
     out.insert(out.end(), family.begin(), family.end());
   return out;
 }

@@ -8,6 +8,7 @@
 #include "lilith/lower.h"
 #include "lilith/memory.h"
 #include "lilith/op_def.h"
+#include "lilith/ops.h"
 
 namespace lilith {
 namespace {
@@ -86,6 +87,22 @@ TEST(Tensor, ReadsItsValue) {
             "item: the tensor is i64[2,2]; need exactly one element");
   EXPECT_EQ(message_of([&] { t.size(2); }), "size: dimension 2 of i64[2,2]; need -2 <= d < 2");
   EXPECT_THROW(Tensor().shape(), Error);
+}
+
+TEST(Tensor, IsAConditionOfItsValue) {
+  const Tensor zero = tensor(0.), one = tensor({1}), nothing;
+  EXPECT_FALSE(zero);
+  EXPECT_TRUE(one);
+  EXPECT_TRUE(!zero && one);
+  EXPECT_FALSE(nothing);  // None
+  EXPECT_EQ(zero ? 1 : 2, 2);
+  EXPECT_TRUE(isnan(tensor(NAN)));
+  EXPECT_TRUE(tensor(NAN));
+  EXPECT_FALSE((one > 2).any());
+  Tensor x = tensor(8.);
+  int steps = 0;
+  while (floor(x)) x = x / 2, ++steps;
+  EXPECT_EQ(steps, 4);
 }
 
 TEST(Tensor, ConstantsHaveValuesOnTheHost) {

@@ -107,6 +107,21 @@ TEST(Reflect, ParametersInOrderUnderTheirPaths) {
   EXPECT_EQ(num_parameters(m), 6 + 2 + 4 + 1 + 1 + 2 + 1 + 4 + 4 + 1 + 2 + 2 + 2 + 5);
 }
 
+TEST(Reflect, FunctionsWithoutThePath) {
+  struct Net {
+    Tensor w = ones({2});
+    Buffer mean = zeros({1});
+  };
+  Net net;
+  for_each_parameter(net, [](Tensor& p) { p = p * 3; });
+  for_each_buffer(net, [](Buffer& b) { b = b + 2; });
+  double sum = 0;
+  const Net& same = net;
+  for_each_parameter(same, [&](const Tensor& p) { sum += p.sum().item(); });
+  for_each_buffer(same, [&](const Tensor& b) { sum += b.item(); });
+  EXPECT_EQ(sum, 8);
+}
+
 TEST(Reflect, LocalTypesAndLambdas) {
   struct Local {
     Tensor w = ones({1});

@@ -102,6 +102,19 @@ TEST(Grad, AuxIsReturned) {
   EXPECT_EQ(values(g), (std::vector<double>{1, 1}));
 }
 
+TEST(Grad, AuxWithOptions) {
+  struct Two {
+    Tensor used = ones({2}), unused = ones({2});
+  };
+  auto [loss, aux, g] = grad_aux(
+      {.allow_unused = true},
+      [](const Two& m) { return std::pair(m.used.square().sum(), m.unused); }, Two());
+  EXPECT_EQ(loss.item(), 2);
+  EXPECT_EQ(aux.to_vector<float>(), (std::vector<float>{1, 1}));
+  EXPECT_EQ(g.used.to_vector<float>(), (std::vector<float>{2, 2}));
+  EXPECT_FALSE(g.unused.defined());
+}
+
 TEST(Grad, ControlFlowThatForcesAValue) {
   auto f = [](Tensor x) {
     Tensor y = x * x;

@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 
+#include "lilith/device.h"
 #include "lilith/dtype.h"
 #include "lilith/error.h"
 #include "lilith/ops/int_list.h"
@@ -76,10 +77,39 @@ struct SoftmaxKeywords {
   std::optional<Dim> dim = {};  // has to be given
   std::optional<DType> dtype = {};
 };
+struct DiagonalKeyword {
+  detail::Named named = {};
+  Int diagonal = 0;
+};
+struct DTypeKeyword {
+  detail::Named named = {};
+  std::optional<DType> dtype = {};
+};
+/// Of what a number in its place would be, too: x.quantile(0.5, {.dim = 1, .keepdim = true}).
+using QuantileKeywords = DimKeywords;
+struct NanToNumKeywords {
+  detail::Named named = {};
+  Real nan = 0.0;
+  std::optional<Real> posinf = {}, neginf = {};
+};
+struct BetaKeywords {
+  detail::Named named = {};
+  Real beta = 1, alpha = 1;
+};
+struct RepeatKeyword {
+  detail::Named named = {};
+  std::optional<Dim> dim = {};
+};
 struct TransferKeywords {
   detail::Named named = {};
   std::optional<DType> dtype = {};
   bool non_blocking = false, copy = false;  // change nothing: values never do, and are lazy
+};
+struct ToKeywords {
+  detail::Named named = {};
+  std::optional<Device> device = {};
+  std::optional<DType> dtype = {};
+  bool non_blocking = false, copy = false;  // as above
 };
 
 }  // namespace lilith

@@ -59,6 +59,12 @@ AttentionResult multi_head_attention_forward(
     const Tensor& out_proj_bias, const MultiHeadAttentionForwardOptions& options = {},
     SourceLocation loc = SourceLocation::current());
 
+namespace detail {
+/// What stands for a mask in PyTorch's order.
+template <class T>
+concept TensorOrNone = std::derived_from<T, Tensor> || std::same_as<T, std::nullopt_t>;
+}  // namespace detail
+
 /// softmax(q k^T / sqrt(E / heads) + masks) v for each head, projected in and out. query [L, N, E],
 /// key [S, N, kdim], value [S, N, vdim]; batch first or without a batch as in PyTorch. Errors:
 /// heads that do not divide E, batches or lengths of key and value that differ. Ref:
@@ -94,7 +100,7 @@ class MultiheadAttention {
                              const AttentionOptions& options = {},
                              SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
-  template <std::derived_from<Tensor> T>
+  template <detail::TensorOrNone T>
   AttentionResult operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                              const T& key_padding_mask, bool need_weights = true,
                              const Tensor& attn_mask = {}, bool average_attn_weights = true,
@@ -221,7 +227,7 @@ class TransformerEncoderLayer : public detail::TransformerLayer<detail::EncoderL
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
-  template <std::derived_from<Tensor> T>
+  template <detail::TensorOrNone T>
   Tensor operator()(const Tensor& src, const T& src_mask, const Tensor& src_key_padding_mask = {},
                     bool is_causal = false, SourceLocation loc = SourceLocation::current()) const {
     const EncoderMasks masks{
@@ -240,7 +246,7 @@ class TransformerDecoderLayer : public detail::TransformerLayer<detail::DecoderL
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
-  template <std::derived_from<Tensor> T>
+  template <detail::TensorOrNone T>
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const T& tgt_mask,
                     const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
                     const Tensor& memory_key_padding_mask = {},
@@ -281,7 +287,7 @@ struct TransformerEncoder {
   Tensor operator()(const Tensor& src, const EncoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
-  template <std::derived_from<Tensor> T>
+  template <detail::TensorOrNone T>
   Tensor operator()(const Tensor& src, const T& src_mask, const Tensor& src_key_padding_mask = {},
                     bool is_causal = false, SourceLocation loc = SourceLocation::current()) const {
     const EncoderMasks masks{
@@ -309,7 +315,7 @@ struct TransformerDecoder {
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const DecoderMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
-  template <std::derived_from<Tensor> T>
+  template <detail::TensorOrNone T>
   Tensor operator()(const Tensor& tgt, const Tensor& memory, const T& tgt_mask,
                     const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
                     const Tensor& memory_key_padding_mask = {},
@@ -393,12 +399,21 @@ class Transformer {
   Tensor operator()(const Tensor& src, const Tensor& tgt, const TransformerMasks& masks = {},
                     SourceLocation loc = SourceLocation::current()) const;
   /// PyTorch's order.
-  template <std::derived_from<Tensor> T>
+  template <detail::TensorOrNone T>
   Tensor operator()(const Tensor& src, const Tensor& tgt, const T& src_mask,
                     const Tensor& tgt_mask = {}, const Tensor& memory_mask = {},
+                    const Tensor& src_key_padding_mask = {},
+                    const Tensor& tgt_key_padding_mask = {},
+                    const Tensor& memory_key_padding_mask = {},
                     SourceLocation loc = SourceLocation::current()) const {
     return (*this)(src, tgt,
-                   {.src_mask = src_mask, .tgt_mask = tgt_mask, .memory_mask = memory_mask}, loc);
+                   {.src_mask = src_mask,
+                    .tgt_mask = tgt_mask,
+                    .memory_mask = memory_mask,
+                    .src_key_padding_mask = src_key_padding_mask,
+                    .tgt_key_padding_mask = tgt_key_padding_mask,
+                    .memory_key_padding_mask = memory_key_padding_mask},
+                   loc);
   }
   /// The additive mask [size, size] that hides what comes later: -inf above the diagonal.
   static Tensor generate_square_subsequent_mask(Int size,

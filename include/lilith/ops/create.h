@@ -66,6 +66,34 @@ Tensor from_list(const List& list, const TensorOptions& options, Loc loc) {
   collect(list, 0, shape, values, loc);
   return tensor_from(shape, values, options, loc);
 }
+/// A number of any kind, or a list of such: numbers in braces that are not of one kind.
+class Nested {
+ public:
+  template <class T>
+    requires std::is_arithmetic_v<Plain<T>>
+  Nested(T value)
+      : kind_(literal_dtype<T>()), real_(static_cast<double>(value)), whole_(whole_part(value)) {}
+  Nested(std::initializer_list<Nested> items) : is_list_(true), items_(items) {}
+
+  /// f32 where one is floating, else i64, else bool; f32 without any.
+  static Tensor tensor_of(const Nested& list, const ValueOptions& options, Loc loc);
+
+ private:
+  template <class T>
+  static std::int64_t whole_part(T value) {
+    if constexpr (std::is_integral_v<Plain<T>>)
+      return static_cast<std::int64_t>(value);
+    else
+      return 0;
+  }
+  void collect(int depth, Shape& shape, std::vector<const Nested*>& numbers, Loc loc) const;
+
+  bool is_list_ = false;
+  std::vector<Nested> items_;
+  DType kind_ = DType::F32;
+  double real_ = 0;
+  std::int64_t whole_ = 0;
+};
 template <class T>
 using List1 = std::initializer_list<T>;
 template <class T>
@@ -166,6 +194,22 @@ Tensor tensor(T value, P dtype_or_device, std::optional<Device> device = {},
       {}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
       detail::placed(detail::literal_dtype<T>(), dtype_or_device, device, loc), loc);
 }
+/// Numbers of several kinds: tensor({0, 0.5, 1}) is f32, tensor({true, 2}) i64, tensor({}) has no
+/// elements. Any number of levels. Errors: rows of different lengths, a number beside a list.
+inline Tensor tensor(std::initializer_list<detail::Nested> v,
+                     SourceLocation loc = SourceLocation::current()) {
+  return detail::Nested::tensor_of(v, {}, loc);
+}
+inline Tensor tensor(std::initializer_list<detail::Nested> v, const ValueOptions& options,
+                     SourceLocation loc = SourceLocation::current()) {
+  return detail::Nested::tensor_of(v, options, loc);
+}
+template <detail::Placement P>
+Tensor tensor(std::initializer_list<detail::Nested> v, P dtype_or_device,
+              std::optional<Device> device = {}, SourceLocation loc = SourceLocation::current()) {
+  const Arg at(0, loc);
+  return detail::Nested::tensor_of(v, detail::value_options(at, dtype_or_device, device), loc);
+}
 /// A 1-d tensor that copies the vector; the dtype is the host type's.
 template <class T>
   requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
@@ -185,8 +229,8 @@ Tensor tensor(const std::vector<T>& values, const P& options,
     return tensor(values, detail::placed(dtype_of<T>, options), loc);
   }
 }
-inline Tensor tensor(const std::vector<bool>& values,
-                     SourceLocation loc = SourceLocation::current()) {
+template <std::same_as<std::vector<bool>> V>
+Tensor tensor(const V& values, SourceLocation loc = SourceLocation::current()) {
   const std::vector<std::int64_t> numbers(values.begin(), values.end());
   return detail::tensor_from({static_cast<std::int64_t>(values.size())}, numbers,
                              {.dtype = DType::Bool}, loc);

@@ -205,6 +205,38 @@ Tensor matrix_norm(const Arg& x, MatrixNorm ord = MatrixNorm::Fro, const IntList
                    bool keepdim = false, std::optional<DType> dtype = {});
 Tensor matrix_norm(const Arg& x, Real ord, const IntList& dim = {-2, -1}, bool keepdim = false,
                    std::optional<DType> dtype = {});
+/// Keyword arguments: linalg::norm(x, {.ord = 1, .dim = 1}), linalg::vector_norm(x, 2, {.dim = 1}),
+/// linalg::solve_triangular(A, B, {.upper = true}), linalg::svd(x, {.full_matrices = false}).
+struct LinalgNormKeywords {
+  detail::Named named = {};
+  std::optional<Real> ord = {};
+  IntList dim = {};
+  bool keepdim = false;
+  std::optional<DType> dtype = {};
+};
+Tensor norm(const Arg& x, const LinalgNormKeywords& k);
+Tensor vector_norm(const Arg& x, const LinalgNormKeywords& k);
+struct NormDimKeywords {
+  detail::Named named = {};
+  IntList dim = {};
+  bool keepdim = false;
+  std::optional<DType> dtype = {};
+};
+Tensor norm(const Arg& x, Real ord, const NormDimKeywords& k);
+Tensor norm(const Arg& x, MatrixNorm ord, const NormDimKeywords& k);
+Tensor vector_norm(const Arg& x, Real ord, const NormDimKeywords& k);
+struct TriangularKeywords {
+  detail::Named named = {};
+  bool upper = false;
+  bool left = true;
+  bool unitriangular = false;
+};
+Tensor solve_triangular(const Arg& A, const Arg& B, const TriangularKeywords& k);
+struct FullMatricesKeyword {
+  detail::Named named = {};
+  bool full_matrices = true;
+};
+SvdResult svd(const Arg& x, const FullMatricesKeyword& k);
 /// Rows 1, x, x^2, …, x^(N - 1): [..., n] -> [..., n, N]. Ref: torch.linalg.vander
 Tensor vander(const Arg& x, std::optional<Int> N = {});
 Tensor cross(const Arg& a, const Arg& b, Dim dim = -1);

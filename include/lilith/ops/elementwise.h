@@ -167,15 +167,6 @@ Tensor clamp_max(const Arg& x, const Arg& max);
 /// The dtype that operands meet in: PyTorch's result_type.
 DType result_type(const Arg& a, const Arg& b);
 
-/// What a comparison operator gives: a bool tensor. `if (loss < 0.1)` evaluates it. Errors, with
-/// the comparison's line: more than one element; a value that is asked for while a function is
-/// traced.
-class Comparison : public Tensor {
- public:
-  Comparison(Tensor t) : Tensor(std::move(t)) {}
-  explicit operator bool() const;
-};
-
 Tensor operator+(const Arg& a, const Arg& b);
 Tensor operator-(const Arg& a, const Arg& b);
 Tensor operator*(const Arg& a, const Arg& b);
@@ -196,11 +187,11 @@ Tensor operator~(const Arg& x);
 Tensor operator&(const Arg& a, const Arg& b);
 Tensor operator|(const Arg& a, const Arg& b);
 Tensor operator^(const Arg& a, const Arg& b);
-Comparison operator==(const Arg& a, const Arg& b);
-Comparison operator!=(const Arg& a, const Arg& b);
-Comparison operator<(const Arg& a, const Arg& b);
-Comparison operator<=(const Arg& a, const Arg& b);
-Comparison operator>(const Arg& a, const Arg& b);
-Comparison operator>=(const Arg& a, const Arg& b);
+Tensor operator==(const Arg& a, const Arg& b);
+Tensor operator!=(const Arg& a, const Arg& b);
+Tensor operator<(const Arg& a, const Arg& b);
+Tensor operator<=(const Arg& a, const Arg& b);
+Tensor operator>(const Arg& a, const Arg& b);
+Tensor operator>=(const Arg& a, const Arg& b);
 
 }  // namespace lilith

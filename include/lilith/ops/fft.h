@@ -57,6 +57,30 @@ Tensor hfft2(const Arg& x, const IntList& s = {}, const IntList& dim = {-2, -1},
 Tensor ihfft2(const Arg& x, const IntList& s = {}, const IntList& dim = {-2, -1},
               FftNorm norm = {});
 
+/// Keyword arguments: fft::rfft(x, {.dim = 0}), fft::fft2(x, {.norm = "ortho"}).
+struct FftKeywords {
+  detail::Named named = {};
+  std::optional<Int> n = {};
+  Dim dim = -1;
+  FftNorm norm = {};
+};
+struct FftnKeywords {
+  detail::Named named = {};
+  IntList s = {}, dim = {};  // of fft2 and its like dim is {-2, -1} where it is not given
+  FftNorm norm = {};
+};
+#define LILITH_FFT_KEYWORDS(name)                      \
+  Tensor name(const Arg& x, const FftKeywords& k);     \
+  Tensor name##n(const Arg& x, const FftnKeywords& k); \
+  Tensor name##2(const Arg& x, const FftnKeywords& k);
+LILITH_FFT_KEYWORDS(fft)
+LILITH_FFT_KEYWORDS(ifft)
+LILITH_FFT_KEYWORDS(rfft)
+LILITH_FFT_KEYWORDS(irfft)
+LILITH_FFT_KEYWORDS(hfft)
+LILITH_FFT_KEYWORDS(ihfft)
+#undef LILITH_FFT_KEYWORDS
+
 /// The frequencies of the elements of fft (rfft) of n samples that lie d apart: 0, 1, …, -2, -1
 /// over n d.
 Tensor fftfreq(Int n, Real d = 1, const TensorOptions& options = {},

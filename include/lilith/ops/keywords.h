@@ -29,6 +29,45 @@ Tensor isclose(const Arg& a, const Arg& b, const CloseKeywords& k);
 Tensor add(const Arg& a, const Arg& b, const AlphaKeyword& k);
 Tensor sub(const Arg& a, const Arg& b, const AlphaKeyword& k);
 Tensor div(const Arg& a, const Arg& b, const RoundingKeyword& k);
+Tensor triu(const Arg& x, const DiagonalKeyword& k);
+Tensor tril(const Arg& x, const DiagonalKeyword& k);
+Tensor cumsum(const Arg& x, Dim dim, const DTypeKeyword& k);
+Tensor cumprod(const Arg& x, Dim dim, const DTypeKeyword& k);
+Tensor quantile(const Arg& x, const Arg& q, const QuantileKeywords& k);
+Tensor nanquantile(const Arg& x, const Arg& q, const QuantileKeywords& k);
+Tensor nan_to_num(const Arg& x, const NanToNumKeywords& k);
+Tensor repeat_interleave(const Arg& x, Int repeats, const RepeatKeyword& k);
+Tensor repeat_interleave(const Arg& x, const Tensor& repeats, const RepeatKeyword& k);
+Tensor addmm(const Arg& x, const Arg& a, const Arg& b, const BetaKeywords& k);
+Tensor addmv(const Arg& x, const Arg& a, const Arg& b, const BetaKeywords& k);
+Tensor addr(const Arg& x, const Arg& a, const Arg& b, const BetaKeywords& k);
+Tensor addbmm(const Arg& x, const Arg& a, const Arg& b, const BetaKeywords& k);
+Tensor baddbmm(const Arg& x, const Arg& a, const Arg& b, const BetaKeywords& k);
+struct ValueKeyword {
+  detail::Named named = {};
+  Real value = 1;
+};
+Tensor addcmul(const Arg& x, const Arg& a, const Arg& b, const ValueKeyword& k);
+Tensor addcdiv(const Arg& x, const Arg& a, const Arg& b, const ValueKeyword& k);
+struct DiffKeywords {
+  detail::Named named = {};
+  Int n = 1;
+  Dim dim = -1;
+  Tensor prepend = {}, append = {};
+};
+Tensor diff(const Arg& x, const DiffKeywords& k);
+struct TrapezoidKeywords {
+  detail::Named named = {};
+  Real dx = 1;
+  Dim dim = -1;
+};
+Tensor trapezoid(const Arg& y, const TrapezoidKeywords& k);
+Tensor cumulative_trapezoid(const Arg& y, const TrapezoidKeywords& k);
+struct DecimalsKeyword {
+  detail::Named named = {};
+  Int decimals = 0;
+};
+Tensor round(const Arg& x, const DecimalsKeyword& k);
 struct MinlengthKeyword {
   detail::Named named = {};
   Tensor weights = {};
