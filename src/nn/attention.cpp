@@ -288,14 +288,20 @@ AttentionResult multi_head_attention_forward(
   LILITH_CHECK(bias_k.defined() == bias_v.defined() &&
                    !(bias_k.defined() && (o.static_k.defined() || o.static_v.defined())),
                "{}: bias_k and bias_v go together, and not with static_k or static_v", kName);
+  // PyTorch repeats it [1, N, 1] times: [E] and [1, E] will do.
+  const auto one_key = [&](const Tensor& bias) {
+    const bool short_of = bias.defined() && bias.ndim() > 0 && bias.ndim() < 3 &&
+                          bias.numel() == embed_dim_to_check && bias.size(-1) == bias.numel();
+    return short_of ? reshape(bias, {1, 1, bias.numel()}) : bias;
+  };
   const Parameters p{.op = kName,
                      .in_proj_weight = in_proj_weight,
                      .q_proj_weight = o.q_proj_weight,
                      .k_proj_weight = o.k_proj_weight,
                      .v_proj_weight = o.v_proj_weight,
                      .in_proj_bias = in_proj_bias,
-                     .bias_k = bias_k,
-                     .bias_v = bias_v,
+                     .bias_k = one_key(bias_k),
+                     .bias_v = one_key(bias_v),
                      .out_weight = out_proj_weight,
                      .out_bias = out_proj_bias,
                      .num_heads = num_heads,

@@ -225,6 +225,10 @@ TEST(TorchFunctions, MultiHeadAttentionForwardRefuses) {
   EXPECT_ERROR_HERE(
       multi_head_attention_forward(q, q, q, 4, 2, in, none, zeros({1}), bias, false, 0, out, none),
       text("bias_k", "f32[1]", "[1,1,4]"));
+  const auto with_bias = [&](const Tensor& b) {
+    return multi_head_attention_forward(q, q, q, 4, 2, in, none, b, b, false, 0, out, none).output;
+  };
+  EXPECT_TRUE(equal(with_bias(arange(4.)), with_bias(arange(4.).view(1, 1, 4))));
   EXPECT_ERROR_HERE(
       multi_head_attention_forward(q, q, q, 4, 2, in, none, none, none, false, 0, none, none),
       "multi_head_attention_forward: out_proj_weight is undefined; need [out, 4]");
