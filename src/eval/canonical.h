@@ -25,7 +25,7 @@ struct KeyHash {
 };
 
 /// What a set of outputs computes, numbered in the order of a depth-first walk. Marker ops are
-/// gone; nodes that hold a value are inputs. Made and used under one GraphLock; pointers stay valid
+/// gone; nodes that hold a value are inputs. Made and used under one lock; pointers stay valid
 /// while the outputs are held.
 struct Canonical {
   struct Item {

@@ -70,24 +70,64 @@ void check_no_tracers(const Canonical& c) {
 /// while a program is compiled or interpreted: passes, `lower`, `reference`.
 thread_local int evaluations = 0;
 
-/// One evaluation: chosen and stored under the lock, compiled and run without it. Walks do not wait
+/// The claims of one evaluation; those that it has when it ends are let go of.
+class Claims {
+ public:
+  Claims() = default;
+  Claims(Claims&&) = default;
+  ~Claims() { let_go(); }
+  /// False: another thread has it.
+  bool take(ir::NodeImpl& node) {
+    const ir::Claim::Taken taken = node.claim.take();
+    if (taken == ir::Claim::Taken::Now) nodes_.push_back(&node);
+    return taken != ir::Claim::Taken::ByAnother;
+  }
+  void let_go_of_others(const std::vector<Tensor>& kept) {
+    ir::NodeMap<char> stay(kept.size());
+    for (const Tensor& t : kept) stay.insert(t.node(), 1);
+    std::erase_if(nodes_, [&](ir::NodeImpl* node) {
+      if (stay.contains(node)) return false;
+      node->claim.let_go();
+      return true;
+    });
+    ir::GraphLock::tell_waiting();
+  }
+  void let_go() {
+    for (ir::NodeImpl* node : nodes_) node->claim.let_go();
+    nodes_.clear();
+    ir::GraphLock::tell_waiting();
+  }
+  std::size_t size() const { return nodes_.size(); }
+
+ private:
+  std::vector<ir::NodeImpl*> nodes_;  // which stay: they are held, or reached from what is
+};
+
+/// What an evaluation is chosen from, under the lock.
+struct Choice {
+  std::vector<ir::NodeImpl*> targets, order;  // order: all that is pending, inputs first
+  Canonical canonical;
+  ProgramCache::Request request;
+  std::vector<char> keep_inputs;  // by target
+  Claims claims;                  // of the targets, but for those that others have; may be of more
+};
+
+/// One evaluation: chosen and stored under a lock, compiled and run without it. Walks do not wait
 /// for those that compile: the user's code that is called may itself walk.
 class Evaluation {
  public:
-  /// Marks the targets as being computed.
-  Evaluation(const std::vector<ir::NodeImpl*>& targets, const std::vector<ir::NodeImpl*>& order)
-      : targets_(targets.begin(), targets.end()) {
-    const Canonical c = canonicalise(targets);
-    check_no_tracers(c);
-    request_ = ProgramCache::instance().request(c);
-    lines_ = lines_of(c);
-    take_inputs(c, order, request_.program.get());
+  explicit Evaluation(Choice choice)
+      : targets_(choice.targets.begin(), choice.targets.end()),
+        keep_inputs_(std::move(choice.keep_inputs)),
+        request_(std::move(choice.request)),
+        lines_(lines_of(choice.canonical)),
+        claims_(std::move(choice.claims)) {
+    take_inputs(choice.canonical, choice.order, request_.program.get());
+    claims_.let_go_of_others(targets_);
     ++evaluations;
   }
   ~Evaluation() {
     --evaluations;
-    if (!running_) return;
-    const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
     end();
   }
   Evaluation(const Evaluation&) = delete;
@@ -103,15 +143,11 @@ class Evaluation {
 
   /// Ends it.
   void store() {
-    const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
-    for (std::size_t k = 0; k < targets_.size(); ++k) {
-      const Tensor& target = targets_[k];
-      if (target.node()->storage()) continue;  // by a run that this thread did not wait for
-      if (keep_inputs_[k])
-        ir::store_and_keep_inputs(target, std::move(outputs_[k]));
-      else
-        target.node()->make_leaf(std::move(outputs_[k]));
-    }
+    const bool keeps = std::ranges::find(keep_inputs_, 1) != keep_inputs_.end();
+    if (keeps || claims_.size() < targets_.size())
+      store_alone();
+    else
+      store_beside_others();
     end();
   }
 
@@ -120,7 +156,6 @@ class Evaluation {
   /// to.
   void take_inputs(const Canonical& c, const std::vector<ir::NodeImpl*>& order,
                    const Program* program) {
-    keep_inputs_ = ir::keep_inputs(targets_);
     ir::NodeMap<char> become_leaves(targets_.size());
     for (std::size_t k = 0; k < targets_.size(); ++k)
       if (!keep_inputs_[k]) become_leaves.insert(targets_[k].node(), 1);
@@ -136,7 +171,6 @@ class Evaluation {
     num_donated_ = std::count(donated_.begin(), donated_.end(), 1);
     const bool interpreted = program && !program->plan();
     running_.emplace(num_donated_ > 0 && !interpreted);
-    for (const Tensor& t : targets_) t.node()->computed_by = ir::RunScope::thread();
   }
 
   /// Now that it is compiled the program may write to inputs, unless part of what it computes was
@@ -146,12 +180,38 @@ class Evaluation {
     std::vector<ir::NodeImpl*> targets;
     for (const Tensor& t : targets_) targets.push_back(t.node());
     const Canonical c = canonicalise(targets);
-    if (c.key == request_.key) take_inputs(c, pending_nodes(targets), &program);
+    if (c.key != request_.key) return;
+    keep_inputs_ = ir::keep_inputs(targets_);
+    take_inputs(c, pending_nodes(targets), &program);
+  }
+
+  void store_alone() {
+    const ir::GraphLock lock(ir::GraphLock::For::Evaluation);
+    for (std::size_t k = 0; k < targets_.size(); ++k) {
+      const Tensor& target = targets_[k];
+      if (target.node()->storage()) continue;  // by a run that this thread did not wait for
+      if (keep_inputs_[k])
+        ir::store_and_keep_inputs(target, std::move(outputs_[k]));
+      else
+        target.node()->make_leaf(std::move(outputs_[k]));
+    }
+  }
+
+  void store_beside_others() {
+    std::vector<std::vector<ir::NodeImpl*>> old_inputs(targets_.size());
+    {
+      const ir::SharedGraphLock lock;
+      for (std::size_t k = 0; k < targets_.size(); ++k) {
+        ir::NodeImpl& target = *targets_[k].node();
+        if (!target.storage()) target.make_leaf(std::move(outputs_[k]), old_inputs[k]);
+      }
+    }
+    for (const std::vector<ir::NodeImpl*>& nodes : old_inputs)
+      for (ir::NodeImpl* node : nodes) node->release();
   }
 
   void end() {
-    for (const Tensor& t : targets_)
-      if (t.node()->computed_by == ir::RunScope::thread()) t.node()->computed_by = nullptr;
+    claims_.let_go();
     running_.reset();
   }
 
@@ -166,13 +226,8 @@ class Evaluation {
   std::vector<Loc> lines_;
   std::int64_t num_donated_ = 0;
   std::optional<ir::RunScope> running_;
+  Claims claims_;
 };
-
-/// Whether another thread computes it now.
-bool is_computed_elsewhere(const ir::NodeImpl* node) {
-  return node->computed_by && node->computed_by != ir::RunScope::thread() &&
-         ir::RunScope::runs(node->computed_by);
-}
 
 /// What evaluating the roots stores: them, and what else they reach that somebody holds.
 std::vector<ir::NodeImpl*> targets_of(const std::vector<ir::NodeImpl*>& roots,
@@ -186,30 +241,72 @@ std::vector<ir::NodeImpl*> targets_of(const std::vector<ir::NodeImpl*>& roots,
   return targets;
 }
 
+std::vector<ir::NodeImpl*> pending_roots(const std::vector<Tensor>& outputs) {
+  std::vector<ir::NodeImpl*> roots;
+  for (const Tensor& t : outputs)
+    if (t.defined() && pending(*t.node())) roots.push_back(t.node());
+  return roots;
+}
+
+/// Beside other threads' evaluations, having claimed all that is pending. Null: another has part of
+/// it, the program is to be made, or somebody's gradient may need what would be let go of.
+std::unique_ptr<Evaluation> choose_beside_others(const std::vector<Tensor>& outputs) {
+  if (ir::differentiation_depth() > 0) return nullptr;
+  const ir::SharedGraphLock lock;
+  Choice choice;
+  bool mine = true;
+  choice.order = ir::inputs_first(pending_roots(outputs), [&](ir::NodeImpl& node) {
+    if (!mine || !pending(node)) return false;
+    mine = choice.claims.take(node);
+    return mine && pending(node);  // still: now nobody else stores it
+  });
+  if (!mine || ir::may_be_differentiated(choice.order)) return nullptr;
+  choice.targets = targets_of(pending_roots(outputs), choice.order);
+  if (choice.targets.empty()) return nullptr;
+  choice.canonical = canonicalise(choice.targets);
+  check_no_tracers(choice.canonical);
+  choice.request.key = choice.canonical.key;
+  choice.request.program = ProgramCache::instance().find(choice.canonical.key);
+  if (!choice.request.program) return nullptr;
+  choice.keep_inputs.assign(choice.targets.size(), 0);
+  return std::make_unique<Evaluation>(std::move(choice));
+}
+
 /// Null: nothing is pending. Waits for other threads that compute part of it. Not so where this
-/// thread holds the lock already, or is called back by an evaluation or a compilation of its own,
+/// thread holds the lock already, or is `called_back` by an evaluation or a compilation of its own,
 /// which others may wait for: it computes the value again, once nobody writes to inputs.
-std::unique_ptr<Evaluation> choose(const std::vector<Tensor>& outputs) {
-  const bool called_back = evaluations > 0 || ProgramCache::is_making();
+std::unique_ptr<Evaluation> choose_alone(const std::vector<Tensor>& outputs, bool called_back) {
   while (true) {
     ir::GraphLock lock(called_back ? ir::GraphLock::For::Walk : ir::GraphLock::For::Evaluation);
-    std::vector<ir::NodeImpl*> roots;
-    for (const Tensor& t : outputs)
-      if (t.defined() && pending(*t.node())) roots.push_back(t.node());
+    const std::vector<ir::NodeImpl*> roots = pending_roots(outputs);
     if (roots.empty()) return nullptr;
-    const std::vector<ir::NodeImpl*> order = pending_nodes(roots);
-    const auto elsewhere = std::ranges::find_if(order, is_computed_elsewhere);
-    if (called_back || !ir::GraphLock::is_outermost() || elsewhere == order.end())
-      return std::make_unique<Evaluation>(targets_of(roots, order), order);
-    const ir::NodeRef held{Tensor(*elsewhere)};
-    lock.wait_until([node = *elsewhere] { return !is_computed_elsewhere(node); });
+    Choice choice;
+    choice.order = pending_nodes(roots);
+    const auto elsewhere = std::ranges::find_if(
+        choice.order, [](const ir::NodeImpl* node) { return node->claim.is_anothers(); });
+    if (!called_back && ir::GraphLock::is_outermost() && elsewhere != choice.order.end()) {
+      const ir::NodeRef held{Tensor(*elsewhere)};
+      lock.wait_until([node = *elsewhere] { return !node->claim.is_anothers(); });
+      continue;
+    }
+    choice.targets = targets_of(roots, choice.order);
+    choice.canonical = canonicalise(choice.targets);
+    check_no_tracers(choice.canonical);
+    choice.request = ProgramCache::instance().request(choice.canonical);
+    choice.keep_inputs = ir::keep_inputs({choice.targets.begin(), choice.targets.end()});
+    for (ir::NodeImpl* target : choice.targets) choice.claims.take(*target);
+    return std::make_unique<Evaluation>(std::move(choice));
   }
 }
 
 }  // namespace
 
 void evaluate(const std::vector<Tensor>& outputs) {
-  const std::unique_ptr<Evaluation> evaluation = choose(outputs);
+  if (pending_roots(outputs).empty()) return;
+  const bool called_back = evaluations > 0 || ProgramCache::is_making();
+  std::unique_ptr<Evaluation> evaluation;
+  if (!called_back && !ir::GraphLock::is_held()) evaluation = choose_beside_others(outputs);
+  if (!evaluation) evaluation = choose_alone(outputs, called_back);
   if (!evaluation) return;
   evaluation->run();
   evaluation->store();

@@ -1,5 +1,6 @@
 #include "eval/program_cache.h"
 
+#include <algorithm>
 #include <new>
 #include <optional>
 
@@ -49,22 +50,33 @@ ProgramCache& ProgramCache::instance() {
   return *cache;
 }
 
+std::shared_ptr<Program> ProgramCache::look_up(const Key& key) {
+  const auto at = entries_.find(key);
+  if (at == entries_.end()) return nullptr;
+  // The last one that was asked for stays the last: threads that ask for it write to nothing.
+  std::atomic<std::uint64_t>& used = at->second.last_used;
+  if (used.load(std::memory_order_relaxed) != clock_.load(std::memory_order_relaxed))
+    used.store(++clock_, std::memory_order_relaxed);
+  return at->second.program;
+}
+
 std::shared_ptr<Program> ProgramCache::find(const Key& key) {
-  const auto at = by_key_.find(key);
-  if (at == by_key_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, at->second);
-  return at->second->program;
+  const std::shared_lock lock(mutex_);
+  return look_up(key);
 }
 
 void ProgramCache::insert(const Key& key, std::shared_ptr<Program> program) {
-  std::lock_guard lock(mutex_);
-  if (by_key_.count(key)) return;
-  entries_.push_front({key, std::move(program)});
-  by_key_[key] = entries_.begin();
-  if (entries_.size() > kMaxPrograms) {
-    by_key_.erase(entries_.back().key);
-    entries_.pop_back();
-  }
+  std::shared_ptr<Program> oldest;  // ends without the lock
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_new] = entries_.try_emplace(key);
+  if (!is_new) return;
+  at->second.program = std::move(program);
+  at->second.last_used = ++clock_;
+  if (entries_.size() <= kMaxPrograms) return;
+  const auto out = std::ranges::min_element(
+      entries_, {}, [](const auto& entry) { return entry.second.last_used.load(); });
+  oldest = std::move(out->second.program);
+  entries_.erase(out);
 }
 
 namespace {
@@ -79,14 +91,14 @@ const bool fork_hooks = runtime::at_fork(
 bool ProgramCache::is_making() { return depth > 0; }
 
 void ProgramCache::forget_other_threads() {
-  new (&mutex_) std::mutex;
-  new (&made_) std::condition_variable;
+  new (&mutex_) std::shared_mutex;
+  new (&made_) std::condition_variable_any;
   std::erase_if(being_made_,
                 [](const auto& made) { return made.second != std::this_thread::get_id(); });
 }
 
 // Who makes it calls code of the user, which may fork.
-void ProgramCache::wait_until_made(const Key& key, std::unique_lock<std::mutex>& lock) {
+void ProgramCache::wait_until_made(const Key& key, std::unique_lock<std::shared_mutex>& lock) {
   while (being_made_.contains(key)) {
     {
       const runtime::Idle idle;
@@ -105,7 +117,7 @@ std::shared_ptr<Program> ProgramCache::find_or_make(const Key& key, Make make) {
   {
     std::unique_lock lock(mutex_);
     if (waits) wait_until_made(key, lock);
-    if (auto found = find(key)) return found;
+    if (auto found = look_up(key)) return found;
     if (waits) being_made_.emplace(key, std::this_thread::get_id());
   }
   struct Scope {
@@ -127,11 +139,7 @@ std::shared_ptr<Program> ProgramCache::find_or_make(const Key& key, Make make) {
 }
 
 ProgramCache::Request ProgramCache::request(const Canonical& c) {
-  Request r{.key = c.key, .program = {}, .graph = {}, .before = {}};
-  {
-    const std::lock_guard lock(mutex_);
-    r.program = find(c.key);
-  }
+  Request r{.key = c.key, .program = find(c.key), .graph = {}, .before = {}};
   if (r.program) return r;
   r.before = phase_times();
   r.before[Phase::Key] -= c.ms;
@@ -158,20 +166,20 @@ std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
 }
 
 bool ProgramCache::has(const Key& key) {
-  const std::lock_guard lock(mutex_);
-  return by_key_.contains(key);
+  const std::shared_lock lock(mutex_);
+  return entries_.contains(key);
 }
 
 void ProgramCache::replace(const Key& key, std::shared_ptr<Program> program) {
   const std::lock_guard lock(mutex_);
-  if (const auto at = by_key_.find(key); at != by_key_.end())
-    at->second->program = std::move(program);
+  if (const auto at = entries_.find(key); at != entries_.end())
+    at->second.program.swap(program);  // the old one ends without the lock
 }
 
 void ProgramCache::clear() {
-  std::lock_guard lock(mutex_);
-  entries_.clear();
-  by_key_.clear();
+  std::unordered_map<Key, Entry, KeyHash> old;  // ends without the lock
+  const std::lock_guard lock(mutex_);
+  entries_.swap(old);
 }
 
 ProgramOptions program_options(const Graph& g, Precision precision) {

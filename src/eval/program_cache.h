@@ -1,9 +1,11 @@
 #pragma once
+#include <atomic>
 #include <condition_variable>
-#include <list>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <thread>
 #include <unordered_map>
 
@@ -13,7 +15,7 @@
 
 namespace lilith::driver {
 
-/// Programs by key, least recently used out first. Thread-safe.
+/// Programs by key, least recently used out first. Thread-safe; threads look side by side.
 class ProgramCache {
  public:
   static ProgramCache& instance();
@@ -27,6 +29,8 @@ class ProgramCache {
   };
   /// Under the GraphLock of the canonical graph, which get() does without.
   Request request(const Canonical& c);
+  /// The program that is there, or null.
+  std::shared_ptr<Program> find(const Key& key);
   /// The program: as found, or compiled (passes, then Program::compile); once, where several
   /// threads ask for it.
   std::shared_ptr<Program> get(const Request& request);
@@ -42,20 +46,20 @@ class ProgramCache {
 
  private:
   struct Entry {
-    Key key;
     std::shared_ptr<Program> program;
+    std::atomic<std::uint64_t> last_used{0};
   };
-  std::shared_ptr<Program> find(const Key& key);  // with the lock held
+  std::shared_ptr<Program> look_up(const Key& key);  // with the lock held
   void insert(const Key& key, std::shared_ptr<Program> program);
   template <class Make>
   std::shared_ptr<Program> find_or_make(const Key& key, Make make);
-  void wait_until_made(const Key& key, std::unique_lock<std::mutex>& lock);
+  void wait_until_made(const Key& key, std::unique_lock<std::shared_mutex>& lock);
 
-  std::mutex mutex_;
-  std::condition_variable made_;
+  std::shared_mutex mutex_;
+  std::condition_variable_any made_;
   std::unordered_map<Key, std::thread::id, KeyHash> being_made_;  // by whom
-  std::list<Entry> entries_;                                      // most recently used first
-  std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key_;
+  std::unordered_map<Key, Entry, KeyHash> entries_;
+  std::atomic<std::uint64_t> clock_{0};
 };
 
 /// What a graph of a trace is compiled with.

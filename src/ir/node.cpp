@@ -108,6 +108,12 @@ void NodeImpl::make_leaf(StoragePtr data) {
   let_go_of_inputs();
 }
 
+void NodeImpl::make_leaf(StoragePtr data, std::vector<NodeImpl*>& old_inputs) noexcept {
+  set_storage(std::move(data));
+  op.replace(&data_op());
+  inputs.swap(old_inputs);
+}
+
 void NodeImpl::let_go_of_inputs() {
   op.replace(&data_op());
   std::vector<NodeImpl*> old;

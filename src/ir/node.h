@@ -30,9 +30,10 @@ class OpPointer {
 
 /// A node of the graph IR. Immutable but for one step: once evaluated it becomes a leaf (make_leaf)
 /// and lets go of its inputs. Other threads may read `op`, `attrs`, `aval` and `storage()` of a
-/// node that they hold at any time, `inputs` under a GraphLock. Intrusively counted: `refs` counts
-/// every Tensor; `handles` those that are not held as another node's input (NodeImpl::inputs are
-/// counted in refs alone) and are no operand that was used up.
+/// node that they hold at any time, `inputs` under a GraphLock, or a SharedGraphLock with the
+/// claim. Intrusively counted: `refs` counts every Tensor; `handles` those that are not held as
+/// another node's input (NodeImpl::inputs are counted in refs alone) and are no operand that was
+/// used up.
 class NodeImpl {
  public:
   NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc);
@@ -44,8 +45,8 @@ class NodeImpl {
   Loc loc;
   std::string name;               // of an input ("conv1.weight"); for printing alone
   std::vector<NodeImpl*> inputs;  // each counted in refs
-  /// The thread that computes its value now (RunScope::thread), or null. Under a GraphLock.
-  const void* computed_by = nullptr;
+  /// Who computes its value now.
+  Claim claim;
   /// Whether it depends on a traced function's input: then it cannot be evaluated.
   const bool traced;
 
@@ -78,6 +79,9 @@ class NodeImpl {
   /// Turns an evaluated node into a leaf "data" that holds `storage`; drops the inputs. Under a
   /// GraphLock.
   void make_leaf(StoragePtr storage);
+  /// The same where a SharedGraphLock and the claim will do. `old_inputs`, empty before: the inputs
+  /// that it had, which the caller releases without the lock.
+  void make_leaf(StoragePtr storage, std::vector<NodeImpl*>& old_inputs) noexcept;
   /// The same where it has its value already.
   void let_go_of_inputs();
 

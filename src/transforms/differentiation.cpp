@@ -107,6 +107,21 @@ std::vector<char> keep_inputs(const std::vector<Tensor>& nodes) {
   return keeps;
 }
 
+bool may_be_differentiated(const std::vector<NodeImpl*>& pending) {
+  if (depth > 0) return true;
+  if (sessions().empty()) return false;
+  NodeMap<char> placeholders(256);
+  for (const Session* s : sessions())
+    for (const NodeImpl* placeholder : s->placeholders) placeholders.insert(placeholder, 1);
+  const auto is_kept = [](const NodeImpl& n) { return n.storage() && !n.is_leaf(); };
+  return std::ranges::any_of(pending, [&](const NodeImpl* node) {
+    return placeholders.contains(node) ||
+           std::ranges::any_of(node->inputs, [&](const NodeImpl* input) {
+             return placeholders.contains(input) || is_kept(*input);
+           });
+  });
+}
+
 void store_and_keep_inputs(const Tensor& node, StoragePtr value) {
   if (depth == 0 && sessions().empty()) {  // they ended while the value was computed
     node.node()->make_leaf(std::move(value));

@@ -29,6 +29,9 @@ void add_placeholders(const std::vector<Tensor>& placeholders);
 /// inside of a differentiation of its own does; else what depends on another's placeholders. Under
 /// a GraphLock.
 std::vector<char> keep_inputs(const std::vector<Tensor>& nodes);
+/// Of all that an evaluation reaches and that is pending: false where none of it keeps its inputs.
+/// Looks at the edges of these nodes alone: a SharedGraphLock will do.
+bool may_be_differentiated(const std::vector<NodeImpl*>& pending);
 /// Gives its value to a node that keeps its inputs, as long as anybody needs them. Under a
 /// GraphLock.
 void store_and_keep_inputs(const Tensor& node, StoragePtr value);
