@@ -3,7 +3,6 @@
 #include <lilith/ops.h>
 
 #include <cmath>
-#include <utility>
 
 namespace lilith::zoo {
 
@@ -42,9 +41,26 @@ struct TimedBlock {
   LILITH_FIELDS(norm1, conv1, time, norm2, conv2, shortcut)
 };
 
+/// Every place of an image looks at all others. x [N,C,H,W] -> the same shape.
+struct PlaceAttention {
+  GroupNorm norm;
+  Conv2d qkv, out;
+
+  explicit PlaceAttention(std::int64_t channels)
+      : norm(8, channels), qkv(channels, 3 * channels, 1), out(channels, channels, 1) {}
+
+  Tensor operator()(const Tensor& x) const {
+    const auto parts = qkv(norm(x)).flatten(2).transpose(1, 2).chunk<3>(2);  // [N,H W,C] each
+    const Tensor seen = scaled_dot_product_attention(parts[0], parts[1], parts[2]);
+    return x + out(seen.transpose(1, 2).reshape(x.shape()));
+  }
+  LILITH_FIELDS(norm, qkv, out)
+};
+
 /// Says which noise is in an image: down to a quarter of its sides and up again, with what is seen
-/// on the way down joined on the way up. x f32 [N,1,28,28], t i64 [N] -> [N,1,28,28]. Ronneberger
-/// et al., arXiv:1505.04597; Ho et al., arXiv:2006.11239.
+/// on the way down joined on the way up; at the bottom all places see each other. x f32
+/// [N,1,28,28], t i64 [N] -> [N,1,28,28]. Ronneberger et al., arXiv:1505.04597; Ho et al.,
+/// arXiv:2006.11239.
 struct UNet {
   static constexpr std::int64_t kWidth = 32, kEmbedded = 128;
   Linear time1{kWidth, kEmbedded}, time2{kEmbedded, kEmbedded};
@@ -54,6 +70,7 @@ struct UNet {
   TimedBlock down2{kWidth, 2 * kWidth, kEmbedded};
   Conv2d halve2{2 * kWidth, 2 * kWidth, 3, {.stride = 2, .padding = 1}};
   TimedBlock middle1{2 * kWidth, 2 * kWidth, kEmbedded}, middle2{2 * kWidth, 2 * kWidth, kEmbedded};
+  PlaceAttention attention{2 * kWidth};
   TimedBlock up2{4 * kWidth, 2 * kWidth, kEmbedded}, up1{3 * kWidth, kWidth, kEmbedded};
   GroupNorm norm{8, kWidth};
   Conv2d last{kWidth, 1, 3, {.padding = 1}};
@@ -63,7 +80,7 @@ struct UNet {
     const Tensor high = down1(first(x), embedding);     // 28 x 28
     const Tensor mid = down2(halve1(high), embedding);  // 14 x 14
     Tensor y = middle1(halve2(mid), embedding);         // 7 x 7
-    y = middle2(y, embedding);
+    y = middle2(attention(y), embedding);
     y = up2(cat({interpolate(y, {.scale_factor = 2}), mid}, 1), embedding);
     y = up1(cat({interpolate(y, {.scale_factor = 2}), high}, 1), embedding);
     return last(silu(norm(y)));
@@ -97,12 +114,15 @@ struct Diffusion {
                  a = index_select(schedule.kept, 0, t).reshape({-1, 1, 1, 1});
     return mse_loss(unet(sqrt(a) * x + sqrt(1 - a) * noise, t), noise);
   }
-  /// One step back: x_t and t i64 [N], all alike, -> x_{t-1}. Algorithm 2.
+  /// One step back: x_t and t i64 [N], all alike, -> x_{t-1}: what x_0 seems to be, kept within
+  /// what images are, and x_t, each by its share. Equation 7.
   Tensor denoise(const Tensor& x, const Tensor& t) const {
     const auto at = [&](const Tensor& of) { return index_select(of, 0, t).reshape({-1, 1, 1, 1}); };
-    const Tensor b = at(schedule.beta), a = at(schedule.kept);
-    const Tensor mean = (x - b / sqrt(1 - a) * unet(x, t)) / sqrt(1 - b);
-    return mean + where(t.reshape({-1, 1, 1, 1}) > 0, sqrt(b) * randn_like(x), 0);
+    const Tensor b = at(schedule.beta), a = at(schedule.kept), before = a / (1 - b);
+    const Tensor image = clamp((x - sqrt(1 - a) * unet(x, t)) / sqrt(a), -1, 1);
+    const Tensor mean =
+        sqrt(before) * b / (1 - a) * image + sqrt(1 - b) * (1 - before) / (1 - a) * x;
+    return mean + sqrt(clamp_min(b * (1 - before) / (1 - a), 0)) * randn_like(x);
   }
 };
 

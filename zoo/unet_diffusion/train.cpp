@@ -31,7 +31,7 @@ TrainReport train_unet_diffusion(const TrainArgs& args) {
   manual_seed(args.seed);
   Diffusion model;
   const auto loss = [](const Diffusion& m, const Tensor& x) { return m.loss(x * 2 - 1); };
-  const std::int64_t epochs = or_default<std::int64_t>(args.epochs, 4);
+  const std::int64_t epochs = or_default<std::int64_t>(args.epochs, 6);
   const History history = fit(model, digits.train, loss,
                               {.epochs = epochs,
                                .batch_size = or_default<std::int64_t>(args.batch_size, 64),
