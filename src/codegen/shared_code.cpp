@@ -19,21 +19,22 @@ using Numbers = std::vector<kir::Number>;
 struct Form {
   struct General {
     kir::Holes holes;
+    Numbers fixed;  // those that are no holes
     std::shared_ptr<const kir::Kernel> kernel;
   };
-  std::vector<Numbers> samples;  // the first one's, and those that a general kernel was made for
+  std::vector<Numbers> own;      // whose kernels were compiled as they are
+  std::vector<Numbers> samples;  // those that a general kernel was made for
+  std::optional<Numbers> shown;  // those of other sizes
   std::vector<General> generals;
-  bool first_is_own = true;  // its kernel was compiled as it is
 };
 
 // A form whose kernels go on differing in other places is not worth more code.
 constexpr std::size_t kMostGenerals = 6;
 
 std::optional<SharedKernel> find(const Form& form, const Numbers& numbers) {
-  if (form.first_is_own && numbers == form.samples.front()) return SharedKernel{};
+  if (std::ranges::find(form.own, numbers) != form.own.end()) return SharedKernel{};
   for (auto g = form.generals.rbegin(); g != form.generals.rend(); ++g)
-    if (g->holes.fit(numbers, form.samples.front()))
-      return SharedKernel{g->kernel, g->holes.values(numbers)};
+    if (g->holes.fit(numbers, g->fixed)) return SharedKernel{g->kernel, g->holes.values(numbers)};
   return {};
 }
 
@@ -43,16 +44,19 @@ SharedKernel make_general(Form& form, const kir::Kernel& k, const Numbers& numbe
   auto general = std::make_shared<kir::Kernel>(kir::generalise(k, holes));
   general->forms = std::make_shared<kir::KernelForms>();
   SharedKernel out{general, holes.values(numbers), {}};
-  form.generals.push_back({std::move(holes), std::move(general)});
+  form.samples.push_back(numbers);
+  form.generals.push_back({std::move(holes), samples.front(), std::move(general)});
   return out;
 }
 
 /// Whether a number of a kernel seems to follow from a size: a multiple of it, an index that is one
-/// less, a count of tiles along it.
-bool follows(const kir::Number& n, std::int64_t size, const std::vector<std::int64_t>& tiles) {
+/// less, a count of tiles along it. Only the last of them may be the same for two sizes: alone
+/// where those of another size were `shown`.
+bool follows(const kir::Number& n, std::int64_t size, const std::vector<std::int64_t>& tiles,
+             bool shown) {
   if (n.role == kir::Number::Role::Constant && n.dtype != DType::I64) return false;
   if (size < 2 || n.value < 2) return false;
-  if (n.value % size == 0 || n.value == size - 1) return true;
+  if (!shown && (n.value % size == 0 || n.value == size - 1)) return true;
   return std::ranges::any_of(
       tiles, [&](std::int64_t tile) { return tile < size && (size + tile - 1) / tile == n.value; });
 }
@@ -69,12 +73,13 @@ std::vector<std::int64_t> tiles_of(const kir::Kernel& k) {
 
 /// The numbers as another size might have them; `apart`: equal ones as two sizes might.
 Numbers imagined(const kir::Kernel& k, Numbers numbers, std::span<const std::int64_t> varying,
-                 bool apart) {
+                 bool apart, bool shown) {
   const std::vector<std::int64_t> tiles = tiles_of(k);
   std::int64_t step = 0;
   for (kir::Number& n : numbers) {
-    const bool open = std::any_of(varying.begin(), varying.end(),
-                                  [&](std::int64_t size) { return follows(n, size, tiles); });
+    const bool open = std::any_of(varying.begin(), varying.end(), [&](std::int64_t size) {
+      return follows(n, size, tiles, shown);
+    });
     if (open && n.value < INT64_MAX / 4) n.value = 2 * n.value + 1 + (apart ? step++ : 0);
   }
   return numbers;
@@ -82,18 +87,19 @@ Numbers imagined(const kir::Kernel& k, Numbers numbers, std::span<const std::int
 
 SharedKernel share(Form& form, const kir::Kernel& k, const Numbers& numbers,
                    std::span<const std::int64_t> varying) {
-  if (form.samples.empty()) {
-    form.samples.push_back(numbers);
-    Numbers other = imagined(k, numbers, varying, false);
-    if (other == numbers) return {};
-    form.first_is_own = false;
-    return make_general(form, k, numbers, {numbers, std::move(other)});
-  }
   if (auto known = find(form, numbers)) return *std::move(known);
   if (form.generals.size() == kMostGenerals) return {};
-  form.samples.push_back(numbers);
-  std::vector<Numbers> samples = form.samples;
-  samples.push_back(imagined(k, numbers, varying, !form.generals.empty()));
+  const bool shown = form.shown.has_value();
+  std::vector<Numbers> samples = shown ? std::vector<Numbers>{*form.shown} : form.own;
+  samples.insert(samples.end(), form.samples.begin(), form.samples.end());
+  samples.push_back(numbers);
+  const bool is_first = samples.size() == 1;
+  samples.push_back(imagined(k, numbers, varying, !form.generals.empty(), shown));
+  const auto is_same = [&](const Numbers& other) { return other == numbers; };
+  if ((is_first || shown) && std::ranges::all_of(samples, is_same)) {
+    form.own.push_back(numbers);
+    return {};
+  }
   return make_general(form, k, numbers, samples);
 }
 
@@ -146,11 +152,20 @@ std::vector<SharedKernel> share_code(std::uint64_t family,
   const std::lock_guard lock(families().mutex);
   Family& f = find_family(family);
   for (std::size_t k = 0; k < kernels.size(); ++k) {
+    if (kernels[k]->follows_no_size) continue;
     out[k] = share(f.forms[forms[k].key], *kernels[k], forms[k].numbers, varying);
     shared_here += out[k].general != nullptr;
     if (!out[k].general) out[k].form = std::move(forms[k]);
   }
   return out;
+}
+
+void show_code(std::uint64_t family, std::span<const kir::Kernel* const> kernels) {
+  if (family == 0 || env::disabled("shared_code")) return;
+  std::vector<KernelForm> forms = forms_of(kernels);
+  const std::lock_guard lock(families().mutex);
+  Family& f = find_family(family);
+  for (KernelForm& k : forms) f.forms[k.key].shown = std::move(k.numbers);
 }
 
 void remember_code(std::uint64_t family, std::span<const KernelForm> forms) {
@@ -160,7 +175,7 @@ void remember_code(std::uint64_t family, std::span<const KernelForm> forms) {
   for (const KernelForm& k : forms) {
     if (k.key.empty()) continue;  // made without sharing
     Form& form = f.forms[k.key];
-    if (form.samples.empty()) form.samples.push_back(k.numbers);
+    if (form.own.empty() && form.samples.empty()) form.own.push_back(k.numbers);
   }
 }
 

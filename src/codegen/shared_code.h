@@ -34,7 +34,10 @@ struct SharedKernel {
 std::vector<SharedKernel> share_code(std::uint64_t family,
                                      std::span<const kir::Kernel* const> kernels,
                                      std::span<const std::int64_t> varying = {});
-/// The same for a program of the family whose code was found on disk.
+/// What kernels of the family would be for other sizes, planned as those to come: what is the same
+/// in both stays in the code. Nothing is compiled.
+void show_code(std::uint64_t family, std::span<const kir::Kernel* const> kernels);
+/// The kernels of a program of the family whose code was found on disk.
 void remember_code(std::uint64_t family, std::span<const KernelForm> forms);
 /// General kernels that share_code gave this thread so far.
 std::int64_t kernels_shared();

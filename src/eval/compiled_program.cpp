@@ -14,6 +14,7 @@
 #include "core/env.h"
 #include "core/text_table.h"
 #include "eval/check_nan.h"
+#include "eval/first_sizes.h"
 #include "eval/guard_bands.h"
 #include "eval/host_calls.h"
 #include "eval/kept_copies.h"
@@ -220,6 +221,7 @@ schedule::Plan plan_for(const Graph& g, bool checked, const ProgramOptions& opti
     plan.donated.assign(options.donatable.begin(), options.donatable.end());
   plan.guard_bytes = options.guard_bytes;
   plan.varying = options.family.varying;
+  plan.varying_dims = options.varying_dims;
   plan.keeps_copies = keeps_copies(device_of(g), options.guard_bytes > 0);
   plan.pick = options.pick;
   schedule::Plan made = schedule::make_plan(g, plan);
@@ -301,7 +303,9 @@ std::shared_ptr<Program> make_compiled_program(const Graph& g, const ProgramOpti
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());
   schedule::IndexChecks prepared = schedule::prepare(g);
-  auto program = compile_prepared(prepared.graph, prepared.checks, options);
+  ProgramOptions own = options;
+  own.varying_dims = compare_with_first(prepared.graph, options);
+  auto program = compile_prepared(prepared.graph, prepared.checks, own);
   if (!prepared.early.empty()) {
     ProgramOptions before;
     before.family = part_of(options.family, 1);

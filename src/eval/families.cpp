@@ -1,11 +1,13 @@
 #include "eval/families.h"
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
 
 #include "core/env.h"
+#include "eval/first_sizes.h"
 #include "ir/family.h"
 #include "ir/hash.h"
 #include "ir/node.h"
@@ -17,16 +19,41 @@ namespace {
 struct Sizes {
   std::vector<std::int64_t> first;
   std::vector<bool> varies;
+  std::shared_ptr<FirstProgram> program;  // null: it was long ago
 };
 struct Families {
   std::mutex mutex;
   std::unordered_map<std::uint64_t, Sizes> by_id;
+  std::deque<std::uint64_t> with_programs;
 };
 constexpr std::size_t kMostFamilies = 1024;  // beyond, all are forgotten
+constexpr std::size_t kMostFirst = 64;       // beyond, the oldest is dropped
 
 Families& families() {
   static Families* f = new Families;  // outlives every static that still compiles
   return *f;
+}
+
+void keep_first(const Graph& g, std::uint64_t id, Sizes* sizes) {
+  std::deque<std::uint64_t>& ids = families().with_programs;
+  sizes->program = std::make_shared<FirstProgram>(g);
+  ids.push_back(id);
+  if (ids.size() <= kMostFirst) return;
+  const auto oldest = families().by_id.find(ids.front());
+  if (oldest != families().by_id.end() && ids.front() != id) oldest->second.program = nullptr;
+  ids.pop_front();
+}
+
+/// Those that vary, in order.
+std::vector<std::int64_t> varying_of(const std::vector<std::int64_t>& sizes,
+                                     const std::vector<bool>& varies) {
+  std::vector<std::int64_t> out;
+  for (std::size_t k = 0; k < sizes.size(); ++k)
+    if (varies[k]) out.push_back(sizes[k]);
+  std::ranges::sort(out);
+  const auto again = std::ranges::unique(out);
+  out.erase(again.begin(), again.end());
+  return out;
 }
 
 std::vector<std::int64_t> sizes_of(const Graph& g) {
@@ -63,17 +90,18 @@ Family join_family(const Graph& g) {
   if (is_new || known.first.size() != sizes.size()) {
     known.varies.assign(sizes.size(), false);
     known.first = std::move(sizes);
+    keep_first(g, family.id, &known);
     return family;
   }
   // The first one's plan is its own, whenever it is made: its sums keep their order.
   if (sizes == known.first) return family;
   for (std::size_t k = 0; k < sizes.size(); ++k) {
-    known.varies[k] = known.varies[k] || sizes[k] != known.first[k];
-    if (known.varies[k]) family.varying.push_back(sizes[k]);
+    if (known.varies[k] || sizes[k] == known.first[k]) continue;
+    known.varies[k] = family.begins_to_vary = true;
   }
-  std::sort(family.varying.begin(), family.varying.end());
-  family.varying.erase(std::unique(family.varying.begin(), family.varying.end()),
-                       family.varying.end());
+  family.varying = varying_of(sizes, known.varies);
+  family.first = known.program;
+  family.first_varying = varying_of(known.first, known.varies);
   return family;
 }
 

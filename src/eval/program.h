@@ -33,6 +33,8 @@ struct ProgramOptions {
   Precision precision = lilith::precision();
   /// Whose code it may share, and what sizes make it differ. None: its kernels are its own.
   Family family = {};
+  /// Which dimensions of a prepared graph vary; null: all of such a size.
+  std::shared_ptr<const schedule::VaryingDims> varying_dims = {};
   /// Which ways its kernels take; null: the best by the model.
   schedule::Pick pick = {};
 };

@@ -205,6 +205,8 @@ struct Kernel {
   std::vector<RegDecl> regs;
   Block body;
   int threads = 0;  // of a block: GPU form. 0: a kernel for a CPU
+  bool follows_no_size =
+      false;  // that varies: other sizes may need another kernel, not its numbers
   // Of a kernel that changes in its names alone from now on: what copies of it are known by.
   std::shared_ptr<KernelForms> forms = {};
 

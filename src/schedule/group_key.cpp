@@ -36,7 +36,11 @@ class Writer {
     for (NodeImpl* operand : g.core->inputs) views_below(operand);
     domain(g.domain);
     domain(g.core->aval.shape);
-    for (const NodeImpl* operand : g.core->inputs) domain(operand->aval.shape);
+    varying(g.core);
+    for (const NodeImpl* operand : g.core->inputs) {
+      domain(operand->aval.shape);
+      varying(operand);
+    }
     node(g.core);
     list(g.stores);
     if (g.pool != nullptr) node(g.pool);
@@ -62,6 +66,9 @@ class Writer {
     for (const std::int64_t d : shape) {
       add(static_cast<std::uint64_t>(d) * 2 + static_cast<std::uint64_t>(b_.varies(d)));
     }
+  }
+  void varying(const NodeImpl* n) {
+    for (int d = 0; d < n->aval.shape.rank(); ++d) add(b_.varies(n, d) ? 1 : 0);
   }
   // Loops over several dimensions are merged: extents that vary may be products of these.
   void domain(const Shape& shape) {

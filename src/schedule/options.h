@@ -1,10 +1,12 @@
 #pragma once
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "schedule/group.h"
 #include "schedule/target.h"
+#include "schedule/varying_dims.h"
 
 namespace lilith::schedule {
 
@@ -26,6 +28,8 @@ struct PlanOptions {
   // Extents that the same work has had otherwise, in order: tiles along them have one size and
   // their last one is masked, so that kernels for other extents are the same but for numbers.
   std::vector<std::int64_t> varying = {};
+  // Which dimensions of the graph's nodes these are. Null: all of such an extent.
+  std::shared_ptr<const VaryingDims> varying_dims = {};
 };
 
 }  // namespace lilith::schedule

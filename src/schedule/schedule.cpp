@@ -50,6 +50,7 @@ Plan make_plan(const Graph& g, const PlanOptions& options) {
   };
   if (options.target.isa != Isa::Baseline) builder.varying = options.varying;  // which has no masks
   builder.varied = options.varying;
+  builder.varying_dims = options.varying_dims;
   const std::vector<Decision> decisions = choose(fusion.groups, backend, options.pick, &builder);
   for (std::size_t k = 0; k < decisions.size(); ++k) {
     const std::size_t first = builder.plan.launches.size();

@@ -12,6 +12,7 @@
 #include "codegen/codegen.h"
 #include "codegen/shared_code.h"
 #include "core/env.h"
+#include "ir/node.h"
 #include "kernel_ir/skeleton.h"
 #include "lilith/lilith.h"
 #include "passes/pipeline.h"
@@ -183,10 +184,11 @@ TEST(SharedCode, ProductsOfRandomShapesHaveTheirOwnBits) {
   }
 }
 
-schedule::Plan plan_of(const Work& work, std::int64_t n) {
+schedule::Plan plan_of(const Work& work, std::int64_t n, std::vector<std::int64_t> varying = {}) {
   const Graph g = run_passes(trace([&] { return work.run(n); }));
   schedule::PlanOptions options;
   options.target = codegen::target();
+  options.varying = std::move(varying);
   return schedule::make_plan(schedule::prepare(g).graph, options);
 }
 
@@ -251,6 +253,72 @@ TEST(SharedCode, IsCompiledOnce) {
       forms.insert(k.general ? kir::canonical_form(*k.general) : "its own");
   }
   EXPECT_LE(forms.size(), 3U);
+}
+
+// Of three axes of 16 one is the batch: what other sizes were planned with stays in the code.
+TEST(SharedCode, WhatWasShownToStayDoesNotBecomeAnInput) {
+  const Work product{"a product of 16 columns", [](std::int64_t n) {
+                       return std::vector{matmul(values({n, 16}), values({16, 48}))};
+                     }};
+  const auto kernels_of = [](const schedule::Plan& p) {
+    std::vector<const kir::Kernel*> kernels;
+    for (const auto& l : p.launches) kernels.push_back(&l.kernel);
+    return kernels;
+  };
+  const auto inputs = [&](bool shown, std::uint64_t family) {
+    const schedule::Plan first = plan_of(product, 8, {8}), second = plan_of(product, 16, {16});
+    if (shown) codegen::show_code(family, kernels_of(first));
+    const std::vector<std::int64_t> varying{16};
+    std::size_t count = 0;
+    for (const auto& k : codegen::share_code(family, kernels_of(second), varying))
+      count += k.numbers.size();
+    return count;
+  };
+  EXPECT_LT(inputs(true, 0x5e1ec8), inputs(false, 0x5e1ec9));
+}
+
+TEST(SharedCode, AKernelThatFollowsNoSizeIsItsOwn) {
+  schedule::Plan plan = plan_of(works()[3], 20);
+  std::vector<const kir::Kernel*> kernels;
+  for (auto& l : plan.launches) {
+    l.kernel.follows_no_size = true;
+    kernels.push_back(&l.kernel);
+  }
+  const std::vector<std::int64_t> varying{20};
+  for (const auto& k : codegen::share_code(0x5e1eca, kernels, varying)) EXPECT_FALSE(k.general);
+}
+
+// By their places in the graph, not by their extents: 20 features are no batch of 20.
+TEST(VaryingDims, OnlyTheDimensionsThatVaryAreMasked) {
+  const Graph g = schedule::prepare(run_passes(trace([] {
+                    return std::vector{matmul(values({20, 24}), values({24, 20}))};
+                  }))).graph;
+  const ir::NodeImpl* product = nullptr;
+  for (const ir::NodeImpl* n : ir::topological_order(g.outputs()))
+    if (n->op->cls == OpClass::Contraction) product = n;
+  ASSERT_NE(product, nullptr);
+  const auto marked = [&](std::uint64_t dims) {
+    auto map = std::make_shared<schedule::VaryingDims>();
+    for (const ir::NodeImpl* n : ir::topological_order(g.outputs())) map->insert(n, 0);
+    *map->find(product) = dims;
+    return map;
+  };
+  schedule::PlanOptions options;
+  options.target = codegen::target();
+  const auto text = [&] {
+    std::string all;
+    for (const auto& l : schedule::make_plan(g, options).launches) all += kir::to_string(l.kernel);
+    return all;
+  };
+  const std::string own = text();
+  options.varying = {20};
+  const std::string by_extent = text();
+  options.varying_dims = marked(0);
+  EXPECT_EQ(text(), own);
+  options.varying_dims = marked(1);
+  const std::string rows = text();
+  EXPECT_NE(rows, own);
+  EXPECT_NE(rows, by_extent);
 }
 
 TEST(Skeleton, KeepsWhatDecidesHowCodeIsWritten) {

@@ -25,6 +25,8 @@ std::vector<Axis> contraction_axes(const NodeImpl* core, const std::vector<std::
   for (ContractionAxis& x : axes_of(core)) {
     axes.push_back({std::move(x.name), x.extent, moved(x.lhs, a), moved(x.rhs, b), x.out.dim,
                     x.out.dim < 0 ? 0 : x.out.step});
+    axes.back().a_dim = x.lhs.dim;
+    axes.back().b_dim = x.rhs.dim;
   }
   return axes;
 }

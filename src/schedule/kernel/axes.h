@@ -24,6 +24,7 @@ struct Axis {
   int strided = 0;
   std::int64_t apart = 0;
   bool varies = false;  // in other programs that share this one's code: the last tile is masked
+  int a_dim = -1, b_dim = -1;  // of the operands' logical dimensions; -1: it moves none
   bool summed() const { return out_dim < 0; }
 };
 

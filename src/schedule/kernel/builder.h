@@ -13,6 +13,7 @@
 #include "schedule/levels.h"
 #include "schedule/plan.h"
 #include "schedule/target.h"
+#include "schedule/varying_dims.h"
 
 namespace lilith::schedule {
 
@@ -39,7 +40,8 @@ struct Builder {
   std::vector<Nodes> stored_by;  // by launch: the values of the graph that it stores
   std::vector<SparseList> sparse_lists;
   std::vector<SplitSum> split_sums;
-  std::vector<std::int64_t> varying = {};  // extents (PlanOptions::varying)
+  std::vector<std::int64_t> varying = {};                // extents (PlanOptions::varying)
+  std::shared_ptr<const VaryingDims> varying_dims = {};  // PlanOptions::varying_dims
   std::vector<std::int64_t> varied =
       {};                           // those too where ways for these extents alone are asked for
   std::vector<bool> constant = {};  // inputs (PlanOptions::constant)
@@ -52,6 +54,11 @@ struct Builder {
 
   bool varies(std::int64_t extent) const {
     return std::binary_search(varying.begin(), varying.end(), extent);
+  }
+  /// Whether a node's dimension does.
+  bool varies(const ir::NodeImpl* n, int dim) const {
+    const std::uint64_t* dims = varying_dims ? varying_dims->find(n) : nullptr;
+    return varies(n->aval.shape[dim]) && (dims == nullptr || (*dims >> dim & 1) != 0);
   }
   bool has_varied(std::int64_t extent) const {
     return std::binary_search(varied.begin(), varied.end(), extent);

@@ -22,6 +22,7 @@ void merge_summed(ContractionSpec* spec) {
         if (i == j || !axes[i].summed() || !axes[j].summed()) continue;
         if (axes[i].a == axes[j].a * axes[j].extent && axes[i].b == axes[j].b * axes[j].extent) {
           axes[j].extent *= axes[i].extent;
+          axes[j].varies |= axes[i].varies;
           axes[j].name = axes[i].name + axes[j].name;
           axes.erase(axes.begin() + static_cast<std::ptrdiff_t>(i));
           again = true;
@@ -99,6 +100,19 @@ Operand make_operand(const Builder& b, NodeImpl* node) {
   return o;
 }
 
+namespace {
+
+// As the dimension does that the axis goes along.
+bool varies(const Builder& b, const NodeImpl* core, const Axis& x) {
+  const std::pair<const NodeImpl*, int> along[] = {
+      {core, x.out_dim}, {core->inputs[1], x.b_dim}, {core->inputs[0], x.a_dim}};
+  for (const auto& [n, dim] : along)
+    if (dim >= 0 && n->aval.shape[dim] == x.extent) return b.varies(n, dim);
+  return b.varies(x.extent);
+}
+
+}  // namespace
+
 ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   const Operand lhs = make_operand(b, core->inputs[0]), rhs = make_operand(b, core->inputs[1]);
   ContractionSpec spec;
@@ -114,9 +128,9 @@ ContractionSpec make_spec(const Builder& b, NodeImpl* core) {
   spec.a_offset = lhs.offset;
   spec.b_offset = rhs.offset;
   spec.axes = contraction_axes(core, lhs.stride, rhs.stride);
+  for (Axis& x : spec.axes) x.varies = varies(b, core, x);
   std::erase_if(spec.axes, [](const Axis& x) { return x.extent == 1; });
   merge_summed(&spec);
-  for (Axis& x : spec.axes) x.varies = b.varies(x.extent);
   // Summed axes with the longest step outside, as a lies: b is what panels are made of.
   std::stable_sort(spec.axes.begin(), spec.axes.end(), [](const Axis& x, const Axis& y) {
     if (x.summed() != y.summed()) return !x.summed();

@@ -1,7 +1,12 @@
 #include "schedule/kernel/typical.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace lilith::schedule {
 namespace {
+
+constexpr std::int64_t kFew = 16;
 
 // Short strides matter as they are, and those at which lines compete for a place in the cache.
 std::int64_t typical_stride(std::int64_t stride) {
@@ -18,7 +23,7 @@ std::int64_t typical_stride(std::int64_t stride) {
 
 std::int64_t typical_extent(std::int64_t extent) {
   if (extent <= 1) return extent;
-  std::int64_t most = 16, typical = 8;
+  std::int64_t most = kFew, typical = 8;
   for (; most < extent; most *= 16) typical = 4 * most;
   return typical;
 }
@@ -29,6 +34,14 @@ ContractionSpec typical(ContractionSpec spec) {
     for (std::int64_t* stride : {&x.a, &x.b, &x.apart}) *stride = typical_stride(*stride);
   }
   spec.a_offset = spec.b_offset = 0;
+  return spec;
+}
+
+ContractionSpec typical_or_more(ContractionSpec spec) {
+  spec = typical(std::move(spec));
+  for (Axis& x : spec.axes) {
+    if (x.varies && x.extent > 1) x.extent = std::max(x.extent, kFew);
+  }
   return spec;
 }
 

@@ -45,7 +45,7 @@ SquareKernel::Edges SquareKernel::edges(const TileGrid& grid, const std::vector<
 }
 
 Block SquareKernel::transformed(bool a, const Matrix& m, const TileGrid& grid, std::vector<Expr> at,
-                                const Edges& edges, Expr guard,
+                                const Edges& edges,
                                 const std::function<kir::Stmt(Expr square, Expr value)>& store) {
   const std::vector<Expr> first = at;
   const auto load = [&](int i, int j) {
@@ -53,7 +53,7 @@ Block SquareKernel::transformed(bool a, const Matrix& m, const TileGrid& grid, s
       const auto k = static_cast<std::size_t>(grid.axes[d]);
       at[k] = first[k] + number(d == 0 ? i : j);
     }
-    const Expr inside = kir::logical_and(guard, edges.holds(number(i), number(j)));
+    const Expr inside = edges.holds(number(i), number(j));
     return a ? load_a(at, inside) : load_b(at, inside);
   };
   return transform_square(kernel_, a ? "a" : "b", m, load, [&](int i, int j, Expr value) {

@@ -31,7 +31,7 @@ class SquareKernel : protected ProductKernel {
   /// Of a where `a`, else of b: the square at `at`, whose rows and columns `grid.axes` move to,
   /// transformed, in the lanes of the loop around it.
   Block transformed(bool a, const Matrix& m, const TileGrid& grid, std::vector<Expr> at,
-                    const Edges& edges, Expr guard,
+                    const Edges& edges,
                     const std::function<kir::Stmt(Expr square, Expr value)>& store);
   /// Of each column of a panel: the sums of products transformed back, and stored from the result's
   /// place `at` on. `grid`: the tiles of the result; null: it is one tile.

@@ -115,11 +115,21 @@ void WinogradSums::emit_chunks() {
 
 // Tiles beyond the last one are zeros.
 Block WinogradSums::transform(const Side& side, Expr group, Expr tile) {
+  Block all;
+  const Expr left = tiles_from(grid_, group, schedule_.tiles, &all);
+  Block squares = squares_of(side, group, tile);
+  if (left)
+    all.push_back(kir::If{kir::lt(tile, left), std::make_shared<Block>(std::move(squares)),
+                          std::make_shared<Block>(zeros_of(side, group, tile))});
+  else
+    append(&all, std::move(squares));
+  return all;
+}
+
+Block WinogradSums::squares_of(const Side& side, Expr group, Expr tile) {
   const Expr n = group * number(schedule_.tiles) + tile;
   const std::vector<Expr> at = grid_.at(n, spec_.axes.size());
   Block all;
-  const Expr left = tiles_from(grid_, group, schedule_.tiles, &all),
-             guard = left ? kir::lt(tile, left) : Expr();
   const Edges e = edges(grid_, at, side.beyond, &all);
   const Expr block = loop_var(pool(), side.blocks, "block");
   Block body = full_or_last(block, side.extent, side.block, [&](std::int64_t width) {
@@ -130,16 +140,26 @@ Block WinogradSums::transform(const Side& side, Expr group, Expr tile) {
     split_index(block * number(side.block) + element, dims, &by);
     for (std::size_t k = 0; k < dims.size(); ++k)
       mine[static_cast<std::size_t>(side.axes[k])] = kir::substitute(dims[k].var, by);
-    return in_loop(
-        element, LoopKind::Vector,
-        transformed(side.a, *side.matrix, grid_, mine, e, guard,
-                    [&](Expr square, Expr value) -> kir::Stmt {
-                      return kir::Store{
-                          side.buffer, place(side, group, block, square, tile, element), value, {}};
-                    }));
+    const auto store = [&](Expr square, Expr value) -> kir::Stmt {
+      return kir::Store{side.buffer, place(side, group, block, square, tile, element), value, {}};
+    };
+    return in_loop(element, LoopKind::Vector,
+                   transformed(side.a, *side.matrix, grid_, mine, e, store));
   });
   append(&all, in_loop(block, LoopKind::Serial, std::move(body)));
   return all;
+}
+
+Block WinogradSums::zeros_of(const Side& side, Expr group, Expr tile) {
+  const Expr block = loop_var(pool(), side.blocks, "block"),
+             square = loop_var(pool(), squares_, "square"),
+             element = loop_var(pool(), side.block, "e");
+  return nest({{block, side.blocks}, {square, squares_}, {element, side.block}},
+              Block{kir::Store{side.buffer,
+                               place(side, group, block, square, tile, element),
+                               pool().constant(dtype_, 0),
+                               {}}},
+              LoopKind::Vector);
 }
 
 Block WinogradSums::products(const At& at) {

@@ -40,6 +40,8 @@ class WinogradSums : private SquareKernel {
   Side make_side(bool a);
   Expr place(const Side& side, Expr group, Expr block, Expr square, Expr tile, Expr element);
   Block transform(const Side& side, Expr group, Expr tile);
+  Block squares_of(const Side& side, Expr group, Expr tile);
+  Block zeros_of(const Side& side, Expr group, Expr tile);
   // Where a task or a chunk stands: its group, whether it is the first of its sums, which sums.
   struct At {
     Expr group, first, block, panel, sums;

@@ -61,6 +61,11 @@ Expr WinogradTiles::number_of(Expr group, Expr tile, Expr left) {
   return group * number(schedule_.tiles) + tile;
 }
 
+// Whether a tile of the registers that begins at `first` holds any tile.
+Expr WinogradTiles::begins(Expr first, Expr left) {
+  return left && schedule_.tiles > schedule_.rows ? kir::lt(first, left) : Expr();
+}
+
 Expr WinogradTiles::data_place(Expr square, Expr group, Expr tile, Expr step) {
   if (schedule_.staged) square = group * number(squares_) + square;
   return square * number(schedule_.tiles * steps_ + kApart) + tile * number(steps_) + step;
@@ -74,6 +79,8 @@ Block WinogradTiles::transform_data(Expr group, Expr tile) {
   Block all;
   const Expr left = tiles_from(grid_, group, schedule_.tiles, &all);
   std::vector<Expr> at = grid_.at(number_of(group, tile, left), spec_.axes.size());
+  const Expr first = kir::floor_div(tile, schedule_.rows) * number(schedule_.rows);
+  Block body;
   std::vector<LoopDim> loops;
   for (const int i : form_.summed) {
     loops.push_back({loop_var(pool(), axis(i).extent, axis(i).name), axis(i).extent});
@@ -83,16 +90,18 @@ Block WinogradTiles::transform_data(Expr group, Expr tile) {
   const auto store = [&](Expr square, Expr value) -> kir::Stmt {
     return kir::Store{data_, data_place(square, group, tile, step), value, {}};
   };
-  const Edges e = edges(grid_, at, matrices_.taps - 1, &all);
-  append(&all,
-         nest(loops, transformed(true, matrices_.data, grid_, at, e, {}, store), LoopKind::Vector));
+  const Edges e = edges(grid_, at, matrices_.taps - 1, &body);
+  append(&body,
+         nest(loops, transformed(true, matrices_.data, grid_, at, e, store), LoopKind::Vector));
+  append(&all, only_where(begins(first, left), std::move(body)));
   return all;
 }
 
 Block WinogradTiles::panel(Expr group, Expr panel) {
-  Block body = products(group, panel);
+  Block body;
   const Expr tile = loop_var(pool(), schedule_.tiles, "tile"),
              left = tiles_from(grid_, group, schedule_.tiles, &body);
+  append(&body, products(group, panel, left));
   Block back = results(&grid_, grid_.at(number_of(group, tile, left), spec_.axes.size()), panel,
                        [&](Expr square, Expr column) {
                          return pool().load(sums_, dtype_, sum_place(square, tile, column));
@@ -102,7 +111,7 @@ Block WinogradTiles::panel(Expr group, Expr panel) {
   return body;
 }
 
-Block WinogradTiles::products(Expr group, Expr panel) {
+Block WinogradTiles::products(Expr group, Expr panel, Expr left) {
   const Expr square = loop_var(pool(), squares_, "square"), step = loop_var(pool(), steps_, "step");
   Block body = tile_by_tile(
       pool(), "rows", schedule_.tiles, schedule_.rows, [&](Expr first, std::int64_t size) {
@@ -123,7 +132,7 @@ Block WinogradTiles::products(Expr group, Expr panel) {
                             {}}};
         append(&one, in_loop(step, LoopKind::Serial, over_tile(tile, std::move(add))));
         append(&one, over_tile(tile, std::move(keep)));
-        return one;
+        return only_where(begins(first, left), std::move(one));
       });
   return in_loop(square, LoopKind::Serial, std::move(body));
 }

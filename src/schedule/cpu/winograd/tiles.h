@@ -26,12 +26,13 @@ class WinogradTiles : private SquareKernel {
 
  private:
   Expr number_of(Expr group, Expr tile, Expr left);
+  Expr begins(Expr first, Expr left);
   Expr data_place(Expr square, Expr group, Expr tile, Expr step);
   Expr sum_place(Expr square, Expr tile, Expr column);
   void add_memory();
   Block transform_data(Expr group, Expr tile);
   Block panel(Expr group, Expr panel);
-  Block products(Expr group, Expr panel);
+  Block products(Expr group, Expr panel, Expr left);
 
   const WinogradSchedule schedule_;
   const TileGrid grid_;

@@ -82,11 +82,12 @@ std::vector<Schedule> find(Asked asked, const ContractionSpec& spec, const Corre
   return known.find_or(key, [&] { return search(spec, form, size, target); });
 }
 
-// Where extents vary: the best for typical ones, so that all extents come to the same.
+// Where extents vary: the best for typical ones, so that all extents come to the same. Groups pass
+// over tiles that there are not.
 std::vector<WinogradSchedule> find_tiles(const ContractionSpec& spec, const Correlation& form,
                                          int outputs, const Target& target) {
   if (!varies(spec)) return find(Asked::Best, spec, form, outputs, target, search_winograd);
-  const ContractionSpec sizes = typical(spec);
+  const ContractionSpec sizes = typical_or_more(spec);
   auto found = find(Asked::Best, sizes, form, outputs, target, search_winograd);
   for (WinogradSchedule& s : found) {
     s.cycles *= spec.macs() / sizes.macs();

@@ -7,7 +7,9 @@
 #include "schedule/cpu/tasks.h"
 #include "schedule/cpu/winograd/transform.h"
 
-//   parallel panel, summed… { vector c { to[panel][…][summed][c] = G from[…] G^T } }
+// A strip of lanes goes through all steps before the next: more columns at a time than a set of the
+// cache has ways would push out each other's lines before all of a line's taps are read.
+//   parallel panel, strip, summed… { vector c { to[panel][…][summed][c] = G from[…] G^T } }
 namespace lilith::schedule {
 
 using kir::Block;
@@ -35,11 +37,10 @@ Expr WinogradWeights::place(Expr panel, Expr square, Expr step, Expr column) con
 
 // Of `width` columns from `first` on in a panel; zeros beyond the last column.
 Block WinogradWeights::squares(kir::Kernel& kernel, Lowerer& lower, std::vector<Expr> at,
-                               Expr panel, Expr step, std::int64_t first,
-                               std::int64_t width) const {
+                               Expr panel, Expr step, Expr first, std::int64_t width) const {
   kir::Pool& p = *kernel.pool;
   const kir::BufferId to = lower.written_param(buffer_);
-  const Expr c = p.var(width, "c"), column = c + p.integer(first);
+  const Expr c = p.var(width, "c"), column = first + c;
   Expr& mine = at[static_cast<std::size_t>(form_.columns)];
   mine = panel * p.integer(columns_) + column;
   const std::int64_t extent = axis(form_.columns).extent;
@@ -59,10 +60,13 @@ Block WinogradWeights::squares(kir::Kernel& kernel, Lowerer& lower, std::vector<
 void WinogradWeights::fill(const std::string& of) {
   kir::Kernel kernel;
   kernel.name = "pack";
+  kernel.follows_no_size = std::ranges::none_of(
+      spec_.axes, [&](const Axis& x) { return x.b != 0 && b_.has_varied(x.extent); });
   Lowerer lower = b_.lowerer(kernel);
   kir::Pool& p = *kernel.pool;
-  const Expr panel = loop_var(p, panels_, "panel");
-  std::vector<LoopDim> loops{{panel, panels_}};
+  const std::int64_t lanes = b_.target.lanes(DType::F32);  // columns are whole vectors
+  const Expr panel = loop_var(p, panels_, "panel"), strip = loop_var(p, columns_ / lanes, "strip");
+  std::vector<LoopDim> loops{{panel, panels_}, {strip, columns_ / lanes}};
   std::vector<Expr> at(spec_.axes.size(), p.integer(0));
   Expr step = p.integer(0);
   for (const int i : form_.summed) {
@@ -71,11 +75,7 @@ void WinogradWeights::fill(const std::string& of) {
     loops.push_back({place, axis(i).extent});
     step = step * p.integer(axis(i).extent) + place;
   }
-  Block body;
-  const std::int64_t strip = b_.target.lanes(DType::F32);
-  for (std::int64_t first = 0; first < columns_; first += strip)
-    append(&body,
-           squares(kernel, lower, at, panel, step, first, std::min(strip, columns_ - first)));
+  Block body = squares(kernel, lower, at, panel, step, strip * p.integer(lanes), lanes);
   kernel.body.push_back(
       share_loops(p, loops, std::move(body), enough_tasks(b_.target, panels_ * steps_ * columns_)));
   b_.launch(std::move(kernel), lower, {},

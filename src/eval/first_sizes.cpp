@@ -1,0 +1,77 @@
+#include "eval/first_sizes.h"
+
+#include "codegen/shared_code.h"
+#include "eval/compiled_program.h"
+#include "eval/host_calls.h"
+#include "eval/launcher.h"
+#include "eval/split.h"
+#include "ir/node.h"
+#include "passes/pipeline.h"
+
+namespace lilith {
+namespace {
+
+using Nodes = std::vector<ir::NodeImpl*>;
+
+bool are_alike(const Nodes& a, const Nodes& b) {
+  return std::ranges::equal(a, b, [](const ir::NodeImpl* x, const ir::NodeImpl* y) {
+    return x->op == y->op && x->aval.shape.rank() == y->aval.shape.rank();
+  });
+}
+
+/// Notes where dimensions differ.
+void compare(const Nodes& a, const Nodes& b, std::vector<bool>* varies) {
+  std::size_t at = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    for (int d = 0; d < a[k]->aval.shape.rank(); ++d, ++at) {
+      if (at == varies->size()) varies->push_back(false);
+      if (a[k]->aval.shape[d] != b[k]->aval.shape[d]) (*varies)[at] = true;
+    }
+  }
+}
+
+std::shared_ptr<const schedule::VaryingDims> dims_of(const Nodes& nodes,
+                                                     const std::vector<bool>& varies) {
+  auto dims = std::make_shared<schedule::VaryingDims>(nodes.size());
+  std::size_t at = 0;
+  for (const ir::NodeImpl* n : nodes) {
+    std::uint64_t some = 0;
+    for (int d = 0; d < n->aval.shape.rank(); ++d, ++at)
+      some |= static_cast<std::uint64_t>(varies[at]) << d;
+    dims->insert(n, some);
+  }
+  return dims;
+}
+
+void show(const FirstProgram& first, const ProgramOptions& like,
+          std::shared_ptr<const schedule::VaryingDims> dims) {
+  ProgramOptions options = like;
+  options.family.varying = like.family.first_varying;
+  options.varying_dims = std::move(dims);
+  options.pick = {};
+  const schedule::Plan plan =
+      plan_for(first.prepared->graph, !first.prepared->checks.empty(), options);
+  codegen::show_code(plan.family, kernels_of(plan));
+}
+
+}  // namespace
+
+std::shared_ptr<const schedule::VaryingDims> compare_with_first(const Graph& prepared,
+                                                                const ProgramOptions& options) {
+  if (!options.family.first || target_of(device_of(prepared)).gpu) return nullptr;
+  FirstProgram& first = *options.family.first;
+  const std::lock_guard lock(first.mutex);
+  if (!first.prepared) {
+    const Graph g = calls_on_host(run_passes(first.graph));
+    if (!is_on_one_device(g)) return nullptr;
+    first.prepared = schedule::prepare(g);
+  }
+  const Nodes before = ir::topological_order(first.prepared->graph.outputs()),
+              now = ir::topological_order(prepared.outputs());
+  if (!are_alike(before, now)) return nullptr;
+  compare(before, now, &first.varies);
+  if (options.family.begins_to_vary) show(first, options, dims_of(before, first.varies));
+  return dims_of(now, first.varies);
+}
+
+}  // namespace lilith
