@@ -30,7 +30,8 @@ struct SharedKernel {
 /// them at launch, and serves all later ones that differ in no more; kernels correspond that have
 /// one form and come in one order. What has a form that is new while sizes are known to vary
 /// becomes general at once, in numbers that seem to follow from those (`varying`: the program's own
-/// sizes, in order). Thread-safe.
+/// sizes, in order), unless it equals what was shown for other sizes, or says that it follows none.
+/// Thread-safe.
 std::vector<SharedKernel> share_code(std::uint64_t family,
                                      std::span<const kir::Kernel* const> kernels,
                                      std::span<const std::int64_t> varying = {});

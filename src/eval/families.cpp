@@ -34,14 +34,16 @@ Families& families() {
   return *f;
 }
 
-void keep_first(const Graph& g, std::uint64_t id, Sizes* sizes) {
+/// Returns one that is dropped for it.
+std::shared_ptr<FirstProgram> keep_first(const Graph& g, std::uint64_t id, Sizes* sizes) {
   std::deque<std::uint64_t>& ids = families().with_programs;
-  sizes->program = std::make_shared<FirstProgram>(g);
+  std::erase(ids, id);
   ids.push_back(id);
-  if (ids.size() <= kMostFirst) return;
-  const auto oldest = families().by_id.find(ids.front());
-  if (oldest != families().by_id.end() && ids.front() != id) oldest->second.program = nullptr;
+  sizes->program = std::make_shared<FirstProgram>(g);
+  if (ids.size() <= kMostFirst) return nullptr;
+  const std::uint64_t oldest = ids.front();
   ids.pop_front();
+  return std::exchange(families().by_id.at(oldest).program, nullptr);
 }
 
 /// Those that vary, in order.
@@ -82,23 +84,26 @@ Family join_family(const Graph& g) {
   if (own_sizes()) return {};
   Family family{ir::family(g), {}};
   std::vector<std::int64_t> sizes = sizes_of(g);
+  std::unordered_map<std::uint64_t, Sizes> forgotten;  // graphs end without the lock
+  std::shared_ptr<FirstProgram> dropped;
   const std::lock_guard lock(families().mutex);
   auto& by_id = families().by_id;
-  if (by_id.size() >= kMostFamilies && !by_id.contains(family.id)) by_id.clear();
+  if (by_id.size() >= kMostFamilies && !by_id.contains(family.id)) {
+    forgotten.swap(by_id);
+    families().with_programs.clear();
+  }
   const auto [at, is_new] = by_id.try_emplace(family.id);
   Sizes& known = at->second;
   if (is_new || known.first.size() != sizes.size()) {
     known.varies.assign(sizes.size(), false);
     known.first = std::move(sizes);
-    keep_first(g, family.id, &known);
+    dropped = keep_first(g, family.id, &known);
     return family;
   }
   // The first one's plan is its own, whenever it is made: its sums keep their order.
   if (sizes == known.first) return family;
-  for (std::size_t k = 0; k < sizes.size(); ++k) {
-    if (known.varies[k] || sizes[k] == known.first[k]) continue;
-    known.varies[k] = family.begins_to_vary = true;
-  }
+  for (std::size_t k = 0; k < sizes.size(); ++k)
+    known.varies[k] = known.varies[k] || sizes[k] != known.first[k];
   family.varying = varying_of(sizes, known.varies);
   family.first = known.program;
   family.first_varying = varying_of(known.first, known.varies);

@@ -16,7 +16,6 @@ struct Family {
       varying;  // sizes of this program that others of the family have otherwise
   std::shared_ptr<FirstProgram> first = {};  // of the family, where sizes vary; null: it is unknown
   std::vector<std::int64_t> first_varying = {};  // its sizes that do
-  bool begins_to_vary = false;                   // some size does that did not before
 };
 /// Of a graph that is about to be made a program; remembers its sizes. None under
 /// LILITH_DISABLE=shared_code. Thread-safe.

@@ -1,5 +1,9 @@
 #include "eval/first_sizes.h"
 
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
 #include "codegen/shared_code.h"
 #include "eval/compiled_program.h"
 #include "eval/host_calls.h"
@@ -19,15 +23,18 @@ bool are_alike(const Nodes& a, const Nodes& b) {
   });
 }
 
-/// Notes where dimensions differ.
-void compare(const Nodes& a, const Nodes& b, std::vector<bool>* varies) {
+/// Notes where dimensions differ; whether some do that did not before.
+bool compare(const Nodes& a, const Nodes& b, std::vector<bool>* varies) {
   std::size_t at = 0;
+  bool more = false;
   for (std::size_t k = 0; k < a.size(); ++k) {
     for (int d = 0; d < a[k]->aval.shape.rank(); ++d, ++at) {
       if (at == varies->size()) varies->push_back(false);
-      if (a[k]->aval.shape[d] != b[k]->aval.shape[d]) (*varies)[at] = true;
+      if ((*varies)[at] || a[k]->aval.shape[d] == b[k]->aval.shape[d]) continue;
+      (*varies)[at] = more = true;
     }
   }
+  return more;
 }
 
 std::shared_ptr<const schedule::VaryingDims> dims_of(const Nodes& nodes,
@@ -54,6 +61,14 @@ void show(const FirstProgram& first, const ProgramOptions& like,
   codegen::show_code(plan.family, kernels_of(plan));
 }
 
+/// False where it lies on several devices.
+bool prepare(FirstProgram& first) {
+  const Graph g = calls_on_host(run_passes(*std::exchange(first.graph, {})));
+  if (!is_on_one_device(g)) return false;
+  first.prepared = schedule::prepare(g);
+  return true;
+}
+
 }  // namespace
 
 std::shared_ptr<const schedule::VaryingDims> compare_with_first(const Graph& prepared,
@@ -61,17 +76,17 @@ std::shared_ptr<const schedule::VaryingDims> compare_with_first(const Graph& pre
   if (!options.family.first || target_of(device_of(prepared)).gpu) return nullptr;
   FirstProgram& first = *options.family.first;
   const std::lock_guard lock(first.mutex);
-  if (!first.prepared) {
-    const Graph g = calls_on_host(run_passes(first.graph));
-    if (!is_on_one_device(g)) return nullptr;
-    first.prepared = schedule::prepare(g);
+  try {
+    if (!first.prepared && (!first.graph || !prepare(first))) return nullptr;
+    const Nodes before = ir::topological_order(first.prepared->graph.outputs()),
+                now = ir::topological_order(prepared.outputs());
+    if (!are_alike(before, now)) return nullptr;
+    if (compare(before, now, &first.varies)) show(first, options, dims_of(before, first.varies));
+    return dims_of(now, first.varies);
+  } catch (const Error&) {  // of a pass or a rule that takes no such sizes: said where it was asked
+    first.prepared.reset();
+    return nullptr;
   }
-  const Nodes before = ir::topological_order(first.prepared->graph.outputs()),
-              now = ir::topological_order(prepared.outputs());
-  if (!are_alike(before, now)) return nullptr;
-  compare(before, now, &first.varies);
-  if (options.family.begins_to_vary) show(first, options, dims_of(before, first.varies));
-  return dims_of(now, first.varies);
 }
 
 }  // namespace lilith

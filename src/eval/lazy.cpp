@@ -85,14 +85,15 @@ class Claims {
   void let_go_of_others(const std::vector<Tensor>& kept) {
     ir::NodeMap<char> stay(kept.size());
     for (const Tensor& t : kept) stay.insert(t.node(), 1);
-    std::erase_if(nodes_, [&](ir::NodeImpl* node) {
+    const auto gone = std::erase_if(nodes_, [&](ir::NodeImpl* node) {
       if (stay.contains(node)) return false;
       node->claim.let_go();
       return true;
     });
-    ir::GraphLock::tell_waiting();
+    if (gone > 0) ir::GraphLock::tell_waiting();
   }
   void let_go() {
+    if (nodes_.empty()) return;
     for (ir::NodeImpl* node : nodes_) node->claim.let_go();
     nodes_.clear();
     ir::GraphLock::tell_waiting();
@@ -241,30 +242,38 @@ std::vector<ir::NodeImpl*> targets_of(const std::vector<ir::NodeImpl*>& roots,
   return targets;
 }
 
+bool is_pending(const Tensor& t) { return t.defined() && pending(*t.node()); }
+
 std::vector<ir::NodeImpl*> pending_roots(const std::vector<Tensor>& outputs) {
   std::vector<ir::NodeImpl*> roots;
   for (const Tensor& t : outputs)
-    if (t.defined() && pending(*t.node())) roots.push_back(t.node());
+    if (is_pending(t)) roots.push_back(t.node());
   return roots;
+}
+
+/// With `order`: what is computed for the roots, and the graph of it.
+void choose_targets(const std::vector<ir::NodeImpl*>& roots, Choice* choice) {
+  choice->targets = targets_of(roots, choice->order);
+  choice->canonical = canonicalise(choice->targets);
+  check_no_tracers(choice->canonical);
 }
 
 /// Beside other threads' evaluations, having claimed all that is pending. Null: another has part of
 /// it, the program is to be made, or somebody's gradient may need what would be let go of.
 std::unique_ptr<Evaluation> choose_beside_others(const std::vector<Tensor>& outputs) {
-  if (ir::differentiation_depth() > 0) return nullptr;
   const ir::SharedGraphLock lock;
   Choice choice;
   bool mine = true;
-  choice.order = ir::inputs_first(pending_roots(outputs), [&](ir::NodeImpl& node) {
+  std::vector<ir::NodeImpl*> roots = pending_roots(outputs);
+  choice.order = ir::inputs_first(roots, [&](ir::NodeImpl& node) {
     if (!mine || !pending(node)) return false;
     mine = choice.claims.take(node);
     return mine && pending(node);  // still: now nobody else stores it
   });
   if (!mine || ir::may_be_differentiated(choice.order)) return nullptr;
-  choice.targets = targets_of(pending_roots(outputs), choice.order);
-  if (choice.targets.empty()) return nullptr;
-  choice.canonical = canonicalise(choice.targets);
-  check_no_tracers(choice.canonical);
+  std::erase_if(roots, [](const ir::NodeImpl* root) { return !pending(*root); });
+  if (roots.empty()) return nullptr;  // others stored them meanwhile
+  choose_targets(roots, &choice);
   choice.request.key = choice.canonical.key;
   choice.request.program = ProgramCache::instance().find(choice.canonical.key);
   if (!choice.request.program) return nullptr;
@@ -289,9 +298,7 @@ std::unique_ptr<Evaluation> choose_alone(const std::vector<Tensor>& outputs, boo
       lock.wait_until([node = *elsewhere] { return !node->claim.is_anothers(); });
       continue;
     }
-    choice.targets = targets_of(roots, choice.order);
-    choice.canonical = canonicalise(choice.targets);
-    check_no_tracers(choice.canonical);
+    choose_targets(roots, &choice);
     choice.request = ProgramCache::instance().request(choice.canonical);
     choice.keep_inputs = ir::keep_inputs({choice.targets.begin(), choice.targets.end()});
     for (ir::NodeImpl* target : choice.targets) choice.claims.take(*target);
@@ -302,7 +309,7 @@ std::unique_ptr<Evaluation> choose_alone(const std::vector<Tensor>& outputs, boo
 }  // namespace
 
 void evaluate(const std::vector<Tensor>& outputs) {
-  if (pending_roots(outputs).empty()) return;
+  if (std::ranges::none_of(outputs, is_pending)) return;
   const bool called_back = evaluations > 0 || ProgramCache::is_making();
   std::unique_ptr<Evaluation> evaluation;
   if (!called_back && !ir::GraphLock::is_held()) evaluation = choose_beside_others(outputs);

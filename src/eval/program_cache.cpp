@@ -53,7 +53,7 @@ ProgramCache& ProgramCache::instance() {
 std::shared_ptr<Program> ProgramCache::look_up(const Key& key) {
   const auto at = entries_.find(key);
   if (at == entries_.end()) return nullptr;
-  // The last one that was asked for stays the last: threads that ask for it write to nothing.
+  // The last one that was asked for stays the last: threads that ask for it leave the clock alone.
   std::atomic<std::uint64_t>& used = at->second.last_used;
   if (used.load(std::memory_order_relaxed) != clock_.load(std::memory_order_relaxed))
     used.store(++clock_, std::memory_order_relaxed);

@@ -10,6 +10,7 @@
 #include "core/autocast_state.h"
 #include "core/env.h"
 #include "eval/compiled_program.h"
+#include "eval/first_sizes.h"
 #include "eval/host_calls.h"
 #include "eval/lazy.h"
 #include "eval/plan_runner.h"
@@ -114,7 +115,9 @@ Tuned tune_program(const Graph& g, const std::shared_ptr<Program>& program,
   const Graph optimised = run_passes(g);
   const schedule::IndexChecks prepared = schedule::prepare(calls_on_host(optimised));
   schedule::WayTimes times;
-  measure(prepared.graph, !prepared.checks.empty(), options, inputs, &times);
+  ProgramOptions own = options;
+  own.varying_dims = compare_with_first(prepared.graph, options);
+  measure(prepared.graph, !prepared.checks.empty(), own, inputs, &times);
   tuned.report.measured = static_cast<std::int64_t>(times.measured());
 
   std::shared_ptr<Program> best;

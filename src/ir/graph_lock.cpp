@@ -68,9 +68,13 @@ void lock_spinning(std::unique_lock<std::recursive_mutex>& lock) {
   if (!spin_until([&] { return lock.try_lock(); })) lock.lock();
 }
 
+// It would wait for itself.
+void check_not_sharing() {
+  if (sharing > 0) throw InternalError("graph: an evaluation that shares the lock asks for it");
+}
+
 // With the mutex: keeps evaluations that share from beginning, and waits for those that have.
 void keep_others_out(State& s) {
-  if (sharing > 0) throw InternalError("graph: an evaluation that shares the lock asks for it");
   s.alone = true;
   s.sharing.each([](const std::atomic<int>& slot) {
     const auto none = [&] { return slot.load() == 0; };
@@ -94,6 +98,7 @@ bool nobody_else_writes() { return state().writers == own_writers; }
 }  // namespace
 
 void GraphLock::acquire() {
+  check_not_sharing();
   busy_.emplace();
   lock_spinning(lock_);
   if (depth == 0) keep_others_out(state());
@@ -118,6 +123,7 @@ GraphLock::GraphLock(For purpose) : lock_(state().mutex, std::defer_lock) {
 }
 
 GraphLock::GraphLock(std::try_to_lock_t t) : busy_(std::in_place), lock_(state().mutex, t) {
+  check_not_sharing();
   if (lock_ && depth++ == 0) keep_others_out(state());
 }
 

@@ -110,14 +110,17 @@ void NodeImpl::make_leaf(StoragePtr data) {
 
 void NodeImpl::make_leaf(StoragePtr data, std::vector<NodeImpl*>& old_inputs) noexcept {
   set_storage(std::move(data));
+  drop_inputs(old_inputs);
+}
+
+void NodeImpl::drop_inputs(std::vector<NodeImpl*>& into) noexcept {
   op.replace(&data_op());
-  inputs.swap(old_inputs);
+  inputs.swap(into);
 }
 
 void NodeImpl::let_go_of_inputs() {
-  op.replace(&data_op());
   std::vector<NodeImpl*> old;
-  old.swap(inputs);
+  drop_inputs(old);
   for (NodeImpl* input : old) input->release();
 }
 

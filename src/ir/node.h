@@ -102,6 +102,7 @@ class NodeImpl {
   void subtract(std::uint64_t counts) {
     if (was_last(counts_.fetch_sub(counts, std::memory_order_acq_rel))) destroy();
   }
+  void drop_inputs(std::vector<NodeImpl*>& into) noexcept;
   static bool was_last(std::uint64_t before) { return field(before, kRef) == 1; }
   void destroy();
 

@@ -205,8 +205,9 @@ struct Kernel {
   std::vector<RegDecl> regs;
   Block body;
   int threads = 0;  // of a block: GPU form. 0: a kernel for a CPU
-  bool follows_no_size =
-      false;  // that varies: other sizes may need another kernel, not its numbers
+  // Nothing in it follows from a size that varies: code that programs share leaves it as it is
+  // (codegen/shared_code.h).
+  bool follows_no_size = false;
   // Of a kernel that changes in its names alone from now on: what copies of it are known by.
   std::shared_ptr<KernelForms> forms = {};
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <queue>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -49,21 +50,20 @@ class Live {
   std::vector<std::size_t> begun_, ended_;  // by all launches before
 };
 
-/// Launches between two barriers.
+/// Launches between two barriers, and what they take.
 struct Stretch {
   std::size_t first, end, bytes;
+  bool operator<(const Stretch& other) const { return bytes < other.bytes; }
 };
 
-Stretch fullest(const Plan& plan, const Live& live) {
-  Stretch most{0, 0, 0};
-  for (std::size_t first = 0; first < plan.launches.size();) {
-    std::size_t end = first + 1;
+std::priority_queue<Stretch> stretches_of(const Plan& plan, const Live& live) {
+  std::priority_queue<Stretch> stretches;
+  for (std::size_t first = 0, end = 0; first < plan.launches.size(); first = end) {
+    end = first + 1;
     while (end < plan.launches.size() && !plan.launches[end].barrier_before) ++end;
-    if (const std::size_t bytes = live.during(first, end); bytes > most.bytes)
-      most = {first, end, bytes};
-    first = end;
+    stretches.push({first, end, live.during(first, end)});
   }
-  return most;
+  return stretches;
 }
 
 }  // namespace
@@ -106,15 +106,19 @@ void place_barriers(Plan* plan) {
 void part_peaks(Plan* plan) {
   const Live live(*plan);
   if (live.all() < kLargeArena || plan->once > 0) return;
-  while (true) {
-    const Stretch peak = fullest(*plan, live);
+  std::priority_queue<Stretch> stretches = stretches_of(*plan, live);
+  while (!stretches.empty()) {
+    const Stretch peak = stretches.top();
+    stretches.pop();
     std::size_t best = 0, least = peak.bytes - peak.bytes / kWorthwhile;
     for (std::size_t k = peak.first + 1; k < peak.end; ++k) {
       const std::size_t bytes = std::max(live.during(peak.first, k), live.during(k, peak.end));
       if (bytes < least) std::tie(best, least) = std::pair(k, bytes);
     }
-    if (best == 0) return;
+    if (best == 0) return;  // the arena is no smaller for what is parted elsewhere
     plan->launches[best].barrier_before = true;
+    stretches.push({peak.first, best, live.during(peak.first, best)});
+    stretches.push({best, peak.end, live.during(best, peak.end)});
   }
 }
 

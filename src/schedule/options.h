@@ -28,7 +28,8 @@ struct PlanOptions {
   // Extents that the same work has had otherwise, in order: tiles along them have one size and
   // their last one is masked, so that kernels for other extents are the same but for numbers.
   std::vector<std::int64_t> varying = {};
-  // Which dimensions of the graph's nodes these are. Null: all of such an extent.
+  // Which dimensions of the graph's nodes these are, for products outside of loops. Null: all of
+  // such an extent, as for all else.
   std::shared_ptr<const VaryingDims> varying_dims = {};
 };
 

@@ -187,7 +187,7 @@ TEST(SharedCode, ProductsOfRandomShapesHaveTheirOwnBits) {
 schedule::Plan plan_of(const Work& work, std::int64_t n, std::vector<std::int64_t> varying = {}) {
   const Graph g = run_passes(trace([&] { return work.run(n); }));
   schedule::PlanOptions options;
-  options.target = codegen::target();
+  options.target = varying.empty() ? codegen::target() : codegen::target_for(schedule::Isa::Avx2);
   options.varying = std::move(varying);
   return schedule::make_plan(schedule::prepare(g).graph, options);
 }
@@ -286,6 +286,11 @@ TEST(SharedCode, AKernelThatFollowsNoSizeIsItsOwn) {
   }
   const std::vector<std::int64_t> varying{20};
   for (const auto& k : codegen::share_code(0x5e1eca, kernels, varying)) EXPECT_FALSE(k.general);
+  for (auto& l : plan.launches) l.kernel.follows_no_size = false;
+  bool some = false;
+  for (const auto& k : codegen::share_code(0x5e1ecb, kernels, varying))
+    some |= k.general != nullptr;
+  EXPECT_TRUE(some);
 }
 
 // By their places in the graph, not by their extents: 20 features are no batch of 20.
@@ -304,7 +309,7 @@ TEST(VaryingDims, OnlyTheDimensionsThatVaryAreMasked) {
     return map;
   };
   schedule::PlanOptions options;
-  options.target = codegen::target();
+  options.target = codegen::target_for(schedule::Isa::Avx512);  // which has masks
   const auto text = [&] {
     std::string all;
     for (const auto& l : schedule::make_plan(g, options).launches) all += kir::to_string(l.kernel);

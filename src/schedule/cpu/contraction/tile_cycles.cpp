@@ -39,9 +39,11 @@ double vector_step_cycles(std::int64_t rows, std::int64_t vectors, const LaneLoa
                  : step_without_fma(registers, loads, static_cast<double>(vectors));
 }
 
-bool Window::fits(const Target& target, std::int64_t rows, std::int64_t vectors) const {
+bool Window::is_written_out(const Target& target, std::int64_t rows, std::int64_t vectors) const {
+  constexpr std::int64_t kMostFmas = 256;
   const std::int64_t product = target.has_fma() ? 0 : 1;
-  return shift > 0 && (rows * (1 + shift) + 1) * vectors + product <= target.vector_registers;
+  return shift > 0 && extent * rows * vectors <= kMostFmas &&
+         (rows * (1 + shift) + 1) * vectors + product <= target.vector_registers;
 }
 
 double Window::loads(std::int64_t rows) const {

@@ -40,9 +40,9 @@ struct Window {
   std::int64_t shift = 0;   // steps of the innermost sum between one row and the next; 0: none
   std::int64_t extent = 1;  // of that sum
 
-  /// Whether sums, what later steps read again and the vector that all rows share stay in
-  /// registers.
-  bool fits(const Target& target, std::int64_t rows, std::int64_t vectors) const;
+  /// Whether the sum may be written out: it is short enough, and sums, what later steps read again
+  /// and the vector that all rows share stay in registers.
+  bool is_written_out(const Target& target, std::int64_t rows, std::int64_t vectors) const;
   /// Vectors of its own that a row loads in a step, on average.
   double loads(std::int64_t rows) const;
 };

@@ -270,8 +270,9 @@ double Search::loaded(const Lanes& l, const Rows& rows, std::int64_t count,
   if (rows.axes.size() == 0) return 1;
   const std::size_t inner = rows.axes.size() - 1;
   const Window window = window_of(spec_.axes, l.axis, rows.axes[inner]);
-  return window.fits(target_, count, vectors) ? window.loads(std::min(count, rows.tiles[inner]))
-                                              : 1;
+  return window.is_written_out(target_, count, vectors)
+             ? window.loads(std::min(count, rows.tiles[inner]))
+             : 1;
 }
 
 double Search::one_tile(const Lanes& l, const Rows& rows, std::int64_t count, std::int64_t width,

@@ -68,9 +68,9 @@ namespace {
 
 // Vector operations of an epilogue that are written out; above, it is a loop.
 constexpr std::int64_t kMaxEpilogue = 200;
-// Vector FMAs of an innermost sum that is written out: since the loop around it would cost as much
-// as its body, and where its steps share what they load.
-constexpr std::int64_t kMaxUnrolledSum = 48, kMaxSharedSum = 256;
+// Vector FMAs of an innermost sum that is written out: the loop around it would cost as much as its
+// body.
+constexpr std::int64_t kMaxUnrolledSum = 48;
 
 }  // namespace
 
@@ -179,13 +179,16 @@ Expr Tiles::tile_b(const ResultTile& tile) {
                      pair_axis() < 0 ? dtype_ : DType::I32);
 }
 
-// Vector FMAs of its innermost sum that may be written out.
-std::int64_t Tiles::most_unrolled(const ResultTile& tile) const {
-  if (tile.row_axes.empty()) return kMaxUnrolledSum;
-  const Window window = window_of(spec_.axes, schedule_.vector_axis, tile.row_axes.back());
-  if (window.shift == 0) return kMaxUnrolledSum;
+// Of its innermost sum. Steps that are written out keep what their windows share in registers:
+// where these are too few for that, the loop stays, however short.
+bool Tiles::is_written_out(const ResultTile& tile, int inner) const {
+  if (axis(inner).varies) return false;
   const std::int64_t vectors = divide_up(tile.columns, b_.target.lanes(dtype_));
-  return window.fits(b_.target, tile.row_count, vectors) ? kMaxSharedSum : 0;
+  const Window window = tile.row_axes.empty()
+                            ? Window{}
+                            : window_of(spec_.axes, schedule_.vector_axis, tile.row_axes.back());
+  return window.shift > 0 ? window.is_written_out(b_.target, tile.row_count, vectors)
+                          : axis(inner).extent * tile.row_count * vectors <= kMaxUnrolledSum;
 }
 
 // Adds a * b over the `summed` axes to the accumulators.
@@ -202,10 +205,8 @@ Block Tiles::inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& 
   else
     step.push_back(kir::Accumulate{acc, {tile.row, tile.column}, kir::Combine::Add, x * y, {}, {}});
   Block sum = over_tile(tile, std::move(step));
-  const std::int64_t vectors = tile.row_count * divide_up(tile.columns, b_.target.lanes(dtype_));
   for (auto it = summed.rbegin(); it != summed.rend(); ++it) {
-    const bool unroll = it == summed.rbegin() && !axis(*it).varies &&
-                        axis(*it).extent * vectors <= most_unrolled(tile);
+    const bool unroll = it == summed.rbegin() && is_written_out(tile, *it);
     sum = in_loop(tile.at[static_cast<std::size_t>(*it)],
                   unroll ? LoopKind::Unroll : LoopKind::Serial, std::move(sum));
   }

@@ -70,7 +70,7 @@ class Tiles : protected ProductKernel {
  private:
   bool is_masked(int axis) const;
   Block inside(const ResultTile& tile, Block block) const;
-  std::int64_t most_unrolled(const ResultTile& tile) const;
+  bool is_written_out(const ResultTile& tile, int inner) const;
   Block sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vector<Access>& reads);
   Block pooled_epilogue(kir::RegId acc, const ResultTile& tile);
   bool heavy_epilogue(std::int64_t elements) const;

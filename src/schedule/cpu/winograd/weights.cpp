@@ -35,12 +35,13 @@ Expr WinogradWeights::place(Expr panel, Expr square, Expr step, Expr column) con
   return which * p.integer(steps_ * columns_ + kApart) + step * p.integer(columns_) + column;
 }
 
-// Of `width` columns from `first` on in a panel; zeros beyond the last column.
+// Of a strip of a panel's columns, which are whole vectors; zeros beyond the last column.
 Block WinogradWeights::squares(kir::Kernel& kernel, Lowerer& lower, std::vector<Expr> at,
-                               Expr panel, Expr step, Expr first, std::int64_t width) const {
+                               Expr panel, Expr step, Expr strip) const {
   kir::Pool& p = *kernel.pool;
   const kir::BufferId to = lower.written_param(buffer_);
-  const Expr c = p.var(width, "c"), column = first + c;
+  const std::int64_t lanes = b_.target.lanes(DType::F32);
+  const Expr c = p.var(lanes, "c"), column = strip * p.integer(lanes) + c;
   Expr& mine = at[static_cast<std::size_t>(form_.columns)];
   mine = panel * p.integer(columns_) + column;
   const std::int64_t extent = axis(form_.columns).extent;
@@ -64,9 +65,9 @@ void WinogradWeights::fill(const std::string& of) {
       spec_.axes, [&](const Axis& x) { return x.b != 0 && b_.has_varied(x.extent); });
   Lowerer lower = b_.lowerer(kernel);
   kir::Pool& p = *kernel.pool;
-  const std::int64_t lanes = b_.target.lanes(DType::F32);  // columns are whole vectors
-  const Expr panel = loop_var(p, panels_, "panel"), strip = loop_var(p, columns_ / lanes, "strip");
-  std::vector<LoopDim> loops{{panel, panels_}, {strip, columns_ / lanes}};
+  const std::int64_t strips = columns_ / b_.target.lanes(DType::F32);
+  const Expr panel = loop_var(p, panels_, "panel"), strip = loop_var(p, strips, "strip");
+  std::vector<LoopDim> loops{{panel, panels_}, {strip, strips}};
   std::vector<Expr> at(spec_.axes.size(), p.integer(0));
   Expr step = p.integer(0);
   for (const int i : form_.summed) {
@@ -75,7 +76,7 @@ void WinogradWeights::fill(const std::string& of) {
     loops.push_back({place, axis(i).extent});
     step = step * p.integer(axis(i).extent) + place;
   }
-  Block body = squares(kernel, lower, at, panel, step, strip * p.integer(lanes), lanes);
+  Block body = squares(kernel, lower, at, panel, step, strip);
   kernel.body.push_back(
       share_loops(p, loops, std::move(body), enough_tasks(b_.target, panels_ * steps_ * columns_)));
   b_.launch(std::move(kernel), lower, {},

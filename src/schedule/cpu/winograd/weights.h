@@ -22,7 +22,7 @@ class WinogradWeights {
  private:
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
   kir::Block squares(kir::Kernel& kernel, Lowerer& lower, std::vector<kir::Expr> at,
-                     kir::Expr panel, kir::Expr step, kir::Expr first, std::int64_t width) const;
+                     kir::Expr panel, kir::Expr step, kir::Expr strip) const;
 
   Builder& b_;
   const ContractionSpec& spec_;
