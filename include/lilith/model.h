@@ -88,6 +88,10 @@ template <std::invocable<Buffer&> F>
 void for_each_buffer(ModelRef m, F&& f) {
   for_each_buffer(m, [&](const std::string&, Buffer& t) { f(t); });
 }
+template <std::invocable<Hyper&> F>
+void for_each_hyper(ModelRef m, F&& f) {
+  for_each_hyper(m, [&](const std::string&, Hyper& h) { f(h); });
+}
 
 namespace detail {
 template <class V>

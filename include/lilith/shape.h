@@ -28,9 +28,11 @@ class Shape {
   int rank() const { return rank_; }
   std::size_t size() const { return static_cast<std::size_t>(rank_); }
   bool empty() const { return rank_ == 0; }
-  std::int64_t operator[](int i) const { return dims_[i]; }
-  std::int64_t& operator[](int i) { return dims_[i]; }
-  std::int64_t back() const { return dims_[rank_ - 1]; }
+  /// Size i; a negative i counts from the end. Error out of range.
+  std::int64_t operator[](int i) const { return dims_[place(i)]; }
+  std::int64_t& operator[](int i) { return dims_[place(i)]; }
+  /// The last size. Error for a scalar.
+  std::int64_t back() const { return dims_[place(-1)]; }
   const std::int64_t* begin() const { return dims_; }
   const std::int64_t* end() const { return dims_ + rank_; }
   std::int64_t* begin() { return dims_; }
@@ -50,6 +52,13 @@ class Shape {
   bool operator==(const Shape& other) const;
 
  private:
+  int place(int i) const {
+    const int at = i < 0 ? i + rank_ : i;
+    if (static_cast<unsigned>(at) >= static_cast<unsigned>(rank_)) fail_index(i);
+    return at;
+  }
+  [[noreturn]] void fail_index(int i) const;
+
   std::int64_t dims_[kMaxRank] = {};
   int rank_ = 0;
 };

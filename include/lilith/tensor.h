@@ -1,5 +1,7 @@
 #pragma once
 #include <concepts>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,11 +94,16 @@ class Tensor {
   /// PyTorch's None is. Errors, with the line that made the tensor: not one element; a value that
   /// is asked for while a function is traced.
   explicit operator bool() const;
-  /// Python's float(x) and int(x): item(), cut to whole for an integer.
+  /// Python's float(x) and int(x): item(), cut to whole for an integer. Errors, with the line that
+  /// made the tensor: as above; a number that T does not hold, as NaN and 3e9 of an int.
   template <class T>
     requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>)
   explicit operator T() const {
-    return item<T>(SourceLocation());
+    if constexpr (std::integral<T>)
+      return static_cast<T>(as_whole(static_cast<std::int64_t>(std::numeric_limits<T>::min()),
+                                     sizeof(T) < 8 ? std::numeric_limits<T>::max() : INT64_MAX));
+    else
+      return static_cast<T>(as_real());
   }
 
   const Aval& aval() const;  // Error when undefined, as all that follow
@@ -459,6 +466,8 @@ class Tensor {
 
  private:
   Tensor view_of_bytes(DType dtype, SourceLocation loc) const;
+  double as_real() const;
+  std::int64_t as_whole(std::int64_t least, std::int64_t most) const;
   double item_f64(SourceLocation loc) const;
   std::int64_t item_i64(SourceLocation loc) const;
   /// Cast to a dtype that holds each value. Error where it does not.

@@ -100,6 +100,25 @@ Tensor::operator bool() const {
   return item<bool>(SourceLocation());
 }
 
+double Tensor::as_real() const {
+  const LocScope scope(node_ ? node_->loc : Loc{}, "float");
+  return item_f64(SourceLocation());
+}
+
+std::int64_t Tensor::as_whole(std::int64_t least, std::int64_t most) const {
+  const LocScope scope(node_ ? node_->loc : Loc{}, "int");
+  if (is_floating(dtype())) {
+    const double value = item_f64(SourceLocation());
+    LILITH_CHECK(value > static_cast<double>(least) - 1 && value < static_cast<double>(most) + 1,
+                 "int: the value is {}; need a number from {} to {}", value, least, most);
+    return static_cast<std::int64_t>(value);
+  }
+  const std::int64_t value = item_i64(SourceLocation());
+  LILITH_CHECK(value >= least && value <= most, "int: the value is {}; need a number from {} to {}",
+               value, least, most);
+  return value;
+}
+
 bool Tensor::is_nonzero(SourceLocation loc) const { return item<bool>(loc); }
 
 const void* Tensor::raw_data(SourceLocation loc) const {

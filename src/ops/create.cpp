@@ -112,10 +112,10 @@ void fail_ragged(Loc loc) {
   throw Error("tensor: rows differ in length; need as many numbers in each pair of braces", loc);
 }
 
-void Nested::collect(int depth, Shape& shape, std::vector<const Nested*>& numbers, Loc loc) const {
+void Nested::collect(int depth, Shape& shape, std::vector<const Nested*>& numbers) const {
   const bool innermost = shape.rank() <= depth;
-  if (is_list_ ? innermost && !numbers.empty() : !innermost)
-    throw Error("tensor: a number stands beside a list; need lists of one depth", loc);
+  LILITH_CHECK(is_list_ ? !innermost || numbers.empty() : innermost,
+               "tensor: a number stands beside a list; need lists of one depth");
   if (!is_list_) {
     numbers.push_back(this);
     return;
@@ -124,14 +124,22 @@ void Nested::collect(int depth, Shape& shape, std::vector<const Nested*>& number
   if (innermost)
     shape.push_back(n);
   else if (shape[depth] != n)
-    fail_ragged(loc);
-  for (const Nested& item : items_) item.collect(depth + 1, shape, numbers, loc);
+    fail_ragged(LocScope::current());
+  for (const Nested& item : items_) item.collect(depth + 1, shape, numbers);
 }
 
-Tensor Nested::tensor_of(const Nested& list, const ValueOptions& options, Loc loc) {
+I Nested::whole() const {
+  const bool floating = kind_ == DType::F32;
+  LILITH_CHECK(floating ? real_ >= -0x1p63 && real_ < 0x1p63 : whole_ >= 0 || real_ < 0,
+               "tensor: {} does not fit an i64", real_);
+  return floating ? static_cast<I>(real_) : whole_;
+}
+
+Tensor Nested::tensor_of(const Nested& written, const ValueOptions& options, Loc loc) {
+  const LocScope scope(loc, "tensor");
   Shape shape;
   std::vector<const Nested*> numbers;
-  list.collect(0, shape, numbers, loc);
+  written.collect(0, shape, numbers);
   const auto any = [&](DType kind) {
     return std::ranges::any_of(numbers, [&](const Nested* n) { return n->kind_ == kind; });
   };
@@ -140,12 +148,14 @@ Tensor Nested::tensor_of(const Nested& list, const ValueOptions& options, Loc lo
                                  : any(DType::I64) ? DType::I64
                                                    : DType::Bool,
                                  options);
-  const auto values_of = [&]<class V>(V Nested::* value) {
-    std::vector<V> values;
-    for (const Nested* n : numbers) values.push_back(n->*value);
+  if (is_floating(o.dtype) || (real && o.dtype == DType::Bool)) {
+    std::vector<double> values;
+    for (const Nested* n : numbers) values.push_back(n->real_);
     return tensor_from(shape, values, o, loc);
-  };
-  return real ? values_of(&Nested::real_) : values_of(&Nested::whole_);
+  }
+  std::vector<I> values;
+  for (const Nested* n : numbers) values.push_back(n->whole());
+  return tensor_from(shape, values, o, loc);
 }
 
 Tensor tensor_from(const Shape& shape, const std::vector<double>& values,

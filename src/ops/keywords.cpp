@@ -66,9 +66,9 @@ LILITH_ROW(Tensor, tril, (const Arg& x, const DiagonalKeyword& k), x, k.diagonal
 LILITH_ROW(Tensor, cumsum, (const Arg& x, Dim dim, const DTypeKeyword& k), x, dim, k.dtype)
 LILITH_ROW(Tensor, cumprod, (const Arg& x, Dim dim, const DTypeKeyword& k), x, dim, k.dtype)
 LILITH_ROW(Tensor, quantile, (const Arg& x, const Arg& q, const QuantileKeywords& k), x, q, k.dim,
-           k.keepdim)
+           k.keepdim, k.interpolation)
 LILITH_ROW(Tensor, nanquantile, (const Arg& x, const Arg& q, const QuantileKeywords& k), x, q,
-           k.dim, k.keepdim)
+           k.dim, k.keepdim, k.interpolation)
 LILITH_ROW(Tensor, nan_to_num, (const Arg& x, const NanToNumKeywords& k), x, k.nan, k.posinf,
            k.neginf)
 LILITH_ROW(Tensor, repeat_interleave, (const Arg& x, Int n, const RepeatKeyword& k), x, n, k.dim)
@@ -82,6 +82,7 @@ LILITH_WITH_BETA(addmv)
 LILITH_WITH_BETA(addr)
 LILITH_WITH_BETA(addbmm)
 LILITH_WITH_BETA(baddbmm)
+#undef LILITH_WITH_BETA
 LILITH_ROW(Tensor, addcmul, (const Arg& x, const Arg& a, const Arg& b, const ValueKeyword& k), x, a,
            b, k.value)
 LILITH_ROW(Tensor, addcdiv, (const Arg& x, const Arg& a, const Arg& b, const ValueKeyword& k), x, a,
@@ -126,20 +127,24 @@ LILITH_ROW(Tensor, group_norm, (const Arg& x, Int groups, const GroupNormKeyword
 LILITH_CONV(1)
 LILITH_CONV(2)
 LILITH_CONV(3)
+#undef LILITH_CONV
 
 namespace linalg {
 LILITH_ROW(Tensor, norm, (const Arg& x, const LinalgNormKeywords& k), x, k.ord, k.dim, k.keepdim,
            k.dtype)
-LILITH_ROW(Tensor, norm, (const Arg& x, Real ord, const NormDimKeywords& k), x, ord, k.dim,
-           k.keepdim, k.dtype)
-LILITH_ROW(Tensor, norm, (const Arg& x, MatrixNorm ord, const NormDimKeywords& k), x, ord, k.dim,
+LILITH_ROW(Tensor, norm, (const Arg& x, Real ord, const SumKeywords& k), x, ord, k.dim, k.keepdim,
+           k.dtype)
+LILITH_ROW(Tensor, norm, (const Arg& x, MatrixNorm ord, const SumKeywords& k), x, ord, k.dim,
            k.keepdim, k.dtype)
 LILITH_ROW(Tensor, vector_norm, (const Arg& x, const LinalgNormKeywords& k), x, k.ord.value_or(2),
            k.dim, k.keepdim, k.dtype)
-LILITH_ROW(Tensor, vector_norm, (const Arg& x, Real ord, const NormDimKeywords& k), x, ord, k.dim,
+LILITH_ROW(Tensor, vector_norm, (const Arg& x, Real ord, const SumKeywords& k), x, ord, k.dim,
            k.keepdim, k.dtype)
-LILITH_ROW(Tensor, solve_triangular, (const Arg& x, const Arg& b, const TriangularKeywords& k), x,
-           b, k.upper, k.left, k.unitriangular)
+Tensor solve_triangular(const Arg& A, const Arg& B, const TriangularKeywords& k) {
+  const LocScope scope(A.loc());
+  LILITH_CHECK(k.upper, "solve_triangular: .upper is missing; need true or false");
+  return linalg::solve_triangular(A, B, *k.upper, k.left, k.unitriangular);
+}
 SvdResult svd(const Arg& x, const FullMatricesKeyword& k) {
   const LocScope scope(x.loc());
   return linalg::svd(x, k.full_matrices);
@@ -161,6 +166,8 @@ LILITH_FFT(rfft)
 LILITH_FFT(irfft)
 LILITH_FFT(hfft)
 LILITH_FFT(ihfft)
+#undef LILITH_FFT
+#undef LILITH_ROW
 }  // namespace fft
 
 std::vector<Tensor> nonzero(const Arg& x, const AsTupleKeyword& k) {

@@ -112,6 +112,15 @@ TEST(OpErrors, Creation) {
                     "tensor: a number stands beside a list; need lists of one depth");
   EXPECT_ERROR_HERE(tensor({{0.5, 1}, 2}, kDouble),
                     "tensor: a number stands beside a list; need lists of one depth");
+  EXPECT_ERROR_HERE(tensor({1, {3}}),
+                    "tensor: a number stands beside a list; need lists of one depth");
+  EXPECT_ERROR_HERE(tensor({{}, 1}),
+                    "tensor: a number stands beside a list; need lists of one depth");
+  EXPECT_ERROR_HERE(tensor({1.5, {}}),
+                    "tensor: a number stands beside a list; need lists of one depth");
+  EXPECT_ERROR_HERE(tensor({1e30, 1}, kInt64), "tensor: 1e+30 does not fit an i64");
+  EXPECT_ERROR_HERE(linalg::solve_triangular(ones({2, 2}), ones({2, 2}), {.left = true}),
+                    "solve_triangular: .upper is missing; need true or false");
   EXPECT_ERROR_HERE(randint(3, 3, {2}), "randint: [3, 3); need low < high");
   EXPECT_ERROR_HERE(dropout(of({2}), 1.5), "dropout: p is 1.5; need 0 <= p <= 1");
 }

@@ -100,6 +100,13 @@ TEST(UserLine, ConditionsAndPrinting) {
   EXPECT_ERROR_HERE(static_cast<void>(ones({0}) ? 1 : 2),
                     "if: the condition is f32[0]; need exactly one element, as any(x) and all(x) "
                     "give; whether there is a tensor says x.defined()");
+  EXPECT_ERROR_HERE(int(tensor(3e9)),
+                    "int: the value is 3000000000; need a number from -2147483648 to 2147483647");
+  EXPECT_ERROR_HERE(int(tensor(std::nanf(""))),
+                    "int: the value is nan; need a number from -2147483648 to 2147483647");
+  EXPECT_ERROR_HERE(static_cast<std::int8_t>(tensor(200)),
+                    "int: the value is 200; need a number from -128 to 127");
+  EXPECT_ERROR_HERE(float(ones({2})), "float: the tensor is f32[2]; need exactly one element");
   const std::string asked =
       "a value was asked for while a function is traced; return it from the function, or ask "
       "outside of it";

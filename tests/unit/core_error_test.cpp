@@ -121,6 +121,21 @@ TEST(Shape, EditsAndMeasures) {
             "shape: 13 dimensions; at most 12 are supported");
 }
 
+TEST(Shape, SizesAreReadFromBothEnds) {
+  Shape s{2, 3};
+  EXPECT_EQ(s[0], 2);
+  EXPECT_EQ(s[-1], 3);
+  EXPECT_EQ(s.back(), 3);
+  s[-2] = 5;
+  EXPECT_EQ(s, (Shape{5, 3}));
+  EXPECT_EQ(error_text([&] { static_cast<void>(s[2]); }),
+            "shape: dimension 2 is out of range for [5,3]; need -2 <= i < 2");
+  EXPECT_EQ(error_text([&] { static_cast<void>(s[-3]); }),
+            "shape: dimension -3 is out of range for [5,3]; need -2 <= i < 2");
+  EXPECT_EQ(error_text([] { static_cast<void>(Shape{}.back()); }),
+            "shape: dimension -1 of a scalar, whose shape is []");
+}
+
 struct EnvTest : ::testing::Test {
   void TearDown() override {
     env::set("LILITH_DEBUG", "");

@@ -4,6 +4,7 @@
 #include "lilith/device.h"
 #include "lilith/dtype.h"
 #include "lilith/error.h"
+#include "lilith/ops/choices.h"
 #include "lilith/ops/int_list.h"
 #include "lilith/real.h"
 
@@ -85,8 +86,12 @@ struct DTypeKeyword {
   detail::Named named = {};
   std::optional<DType> dtype = {};
 };
-/// Of what a number in its place would be, too: x.quantile(0.5, {.dim = 1, .keepdim = true}).
-using QuantileKeywords = DimKeywords;
+struct QuantileKeywords {
+  detail::Named named = {};
+  std::optional<Dim> dim = {};
+  bool keepdim = false;
+  QuantileInterpolation interpolation = {};
+};
 struct NanToNumKeywords {
   detail::Named named = {};
   Real nan = 0.0;

@@ -19,196 +19,91 @@ Tensor copy_from(const void* data, const Shape& shape, DType dtype, Device devic
 Tensor borrow_from(void* data, const Shape& shape, DType dtype, std::function<void()> deleter,
                    Loc loc);
 [[noreturn]] void fail_ragged(Loc loc);
-/// What a dtype, a device or a word for one says, with the line of `at`.
+/// What a dtype, a device or a word for one says.
 template <Placement P>
-ValueOptions value_options(const Arg& at, const P& what, const std::optional<Device>& device) {
+ValueOptions value_options(const P& what, const std::optional<Device>& device, Loc loc) {
   if constexpr (std::same_as<P, Device>) {
-    return {std::nullopt, one_device(what, device, at.loc())};
+    return {std::nullopt, one_device(what, device, loc)};
   } else if constexpr (Word<P>) {
-    return options_of_word(what, device, at.loc());
+    return options_of_word(what, device, loc);
   } else {
-    const TensorOptions o = placed(DType::F32, what, device, at.loc());
+    const TensorOptions o = placed(DType::F32, what, device, loc);
     return {o.dtype, o.device};
   }
 }
 
-/// Numbers written in braces: bool stays bool, integers are i64, floating literals f32.
-template <class T>
-constexpr DType literal_dtype() {
-  if constexpr (std::is_same_v<T, bool>)
-    return DType::Bool;
-  else if constexpr (std::is_integral_v<Plain<T>>)
-    return DType::I64;
-  else
-    return DType::F32;
-}
-template <class T>
-using Wide = std::conditional_t<std::is_floating_point_v<Plain<T>>, double, std::int64_t>;
-
-template <class T>
-void collect(T value, int, Shape&, std::vector<Wide<T>>& out, Loc) {
-  out.push_back(static_cast<Wide<T>>(value));
-}
-template <class T, class V>
-void collect(const std::initializer_list<T>& list, int depth, Shape& shape, std::vector<V>& out,
-             Loc loc) {
-  const auto n = static_cast<std::int64_t>(list.size());
-  if (shape.rank() <= depth)
-    shape.push_back(n);
-  else if (shape[depth] != n)
-    fail_ragged(loc);
-  for (const T& item : list) collect(item, depth + 1, shape, out, loc);
-}
-template <class T, class List>
-Tensor from_list(const List& list, const TensorOptions& options, Loc loc) {
-  Shape shape;
-  std::vector<Wide<T>> values;
-  collect(list, 0, shape, values, loc);
-  return tensor_from(shape, values, options, loc);
-}
-/// A number of any kind, or a list of such: numbers in braces that are not of one kind.
+/// A number as it was written, or a list of such in braces. It lives as long as the braces, to the
+/// end of the expression.
 class Nested {
  public:
   template <class T>
     requires std::is_arithmetic_v<Plain<T>>
   Nested(T value)
-      : kind_(literal_dtype<T>()), real_(static_cast<double>(value)), whole_(whole_part(value)) {}
+      : kind_(std::is_same_v<T, bool>        ? DType::Bool
+              : std::is_integral_v<Plain<T>> ? DType::I64
+                                             : DType::F32),
+        real_(static_cast<double>(value)) {
+    if constexpr (std::is_integral_v<Plain<T>>) whole_ = static_cast<std::int64_t>(value);
+  }
   Nested(std::initializer_list<Nested> items) : is_list_(true), items_(items) {}
 
   /// f32 where one is floating, else i64, else bool; f32 without any.
-  static Tensor tensor_of(const Nested& list, const ValueOptions& options, Loc loc);
+  static Tensor tensor_of(const Nested& written, const ValueOptions& options, Loc loc);
 
  private:
-  template <class T>
-  static std::int64_t whole_part(T value) {
-    if constexpr (std::is_integral_v<Plain<T>>)
-      return static_cast<std::int64_t>(value);
-    else
-      return 0;
-  }
-  void collect(int depth, Shape& shape, std::vector<const Nested*>& numbers, Loc loc) const;
+  void collect(int depth, Shape& shape, std::vector<const Nested*>& numbers) const;
+  std::int64_t whole() const;
 
   bool is_list_ = false;
-  std::vector<Nested> items_;
+  std::initializer_list<Nested> items_ = {};
   DType kind_ = DType::F32;
   double real_ = 0;
-  std::int64_t whole_ = 0;
+  std::int64_t whole_ = 0;  // of an integer
 };
-template <class T>
-using List1 = std::initializer_list<T>;
-template <class T>
-using List2 = std::initializer_list<List1<T>>;
-template <class T>
-using List3 = std::initializer_list<List2<T>>;
-template <class T>
-using List4 = std::initializer_list<List3<T>>;
+template <Placement P>
+Tensor tensor_placed(const Nested& written, const P& dtype_or_device,
+                     const std::optional<Device>& device, Loc loc) {
+  return Nested::tensor_of(written, value_options(dtype_or_device, device, loc), loc);
+}
 }  // namespace detail
 
-/// A tensor with the numbers written: tensor({{1.f, 2.f}, {3.f, 4.f}}), up to four levels. bool,
-/// i64 or f32 by the kind of number. Errors: rows of different lengths.
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<T> v, SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
+/// A tensor with the numbers written: tensor({{1.f, 2.f}, {3.f, 4.f}}), any number of levels up to
+/// 12; tensor({}) has no elements. f32 where one is floating (tensor({0, 0.5, 1})), else i64, else
+/// bool. Errors: rows of different lengths, a number beside a list. Ref: torch.tensor
+inline Tensor tensor(std::initializer_list<detail::Nested> v,
+                     SourceLocation loc = SourceLocation::current()) {
+  return detail::Nested::tensor_of(v, {}, loc);
 }
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> v,
-              SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
+/// The same with the dtype and device of `options`. An integer dtype cuts floating numbers to
+/// whole; Error for a number that i64 does not hold.
+inline Tensor tensor(std::initializer_list<detail::Nested> v, const ValueOptions& options,
+                     SourceLocation loc = SourceLocation::current()) {
+  return detail::Nested::tensor_of(v, options, loc);
 }
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> v,
-              SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
+/// A dtype, a device or PyTorch's word for one in the place of options: tensor({1, 2}, kFloat),
+/// tensor({1, 2}, "float64").
+template <detail::Placement P>
+Tensor tensor(std::initializer_list<detail::Nested> v, P dtype_or_device,
+              std::optional<Device> device = {}, SourceLocation loc = SourceLocation::current()) {
+  return detail::tensor_placed(v, dtype_or_device, device, loc);
 }
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(
-    std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> v,
-    SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, {.dtype = detail::literal_dtype<T>()}, loc);
-}
-/// The same with the dtype and device of `options`.
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<T> v, const ValueOptions& options,
-              SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
-}
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> v, const ValueOptions& options,
-              SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
-}
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> v,
-              const ValueOptions& options, SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
-}
-template <class T>
-  requires std::is_arithmetic_v<detail::Plain<T>>
-Tensor tensor(
-    std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> v,
-    const ValueOptions& options, SourceLocation loc = SourceLocation::current()) {
-  return detail::from_list<T>(v, detail::placed(detail::literal_dtype<T>(), options), loc);
-}
-/// A 0-d tensor.
+/// A 0-d tensor; dtypes as above.
 template <class T>
   requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(T value, SourceLocation loc = SourceLocation::current()) {
-  return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
-                             {.dtype = detail::literal_dtype<T>()}, loc);
+  return detail::Nested::tensor_of(value, {}, loc);
 }
 template <class T>
   requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(T value, const ValueOptions& options,
               SourceLocation loc = SourceLocation::current()) {
-  return detail::tensor_from({}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
-                             detail::placed(detail::literal_dtype<T>(), options), loc);
+  return detail::Nested::tensor_of(value, options, loc);
 }
-/// A dtype, a device or PyTorch's word for one in the place of options: tensor({1, 2}, kFloat),
-/// tensor({1, 2}, "float64").
-#define LILITH_TENSOR_OF(List)                                                             \
-  template <class T, detail::Placement P>                                                  \
-    requires std::is_arithmetic_v<detail::Plain<T>>                                        \
-  Tensor tensor(List v, P dtype_or_device, std::optional<Device> device = {},              \
-                SourceLocation loc = SourceLocation::current()) {                          \
-    return detail::from_list<T>(                                                           \
-        v, detail::placed(detail::literal_dtype<T>(), dtype_or_device, device, loc), loc); \
-  }
-LILITH_TENSOR_OF(std::initializer_list<T>)
-LILITH_TENSOR_OF(std::initializer_list<std::initializer_list<T>>)
-LILITH_TENSOR_OF(std::initializer_list<std::initializer_list<std::initializer_list<T>>>)
-LILITH_TENSOR_OF(
-    std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>>)
-#undef LILITH_TENSOR_OF
 template <class T, detail::Placement P>
   requires std::is_arithmetic_v<detail::Plain<T>>
 Tensor tensor(T value, P dtype_or_device, std::optional<Device> device = {},
               SourceLocation loc = SourceLocation::current()) {
-  return detail::tensor_from(
-      {}, std::vector<detail::Wide<T>>{static_cast<detail::Wide<T>>(value)},
-      detail::placed(detail::literal_dtype<T>(), dtype_or_device, device, loc), loc);
-}
-/// Numbers of several kinds: tensor({0, 0.5, 1}) is f32, tensor({true, 2}) i64, tensor({}) has no
-/// elements. Any number of levels. Errors: rows of different lengths, a number beside a list.
-inline Tensor tensor(std::initializer_list<detail::Nested> v,
-                     SourceLocation loc = SourceLocation::current()) {
-  return detail::Nested::tensor_of(v, {}, loc);
-}
-inline Tensor tensor(std::initializer_list<detail::Nested> v, const ValueOptions& options,
-                     SourceLocation loc = SourceLocation::current()) {
-  return detail::Nested::tensor_of(v, options, loc);
-}
-template <detail::Placement P>
-Tensor tensor(std::initializer_list<detail::Nested> v, P dtype_or_device,
-              std::optional<Device> device = {}, SourceLocation loc = SourceLocation::current()) {
-  const Arg at(0, loc);
-  return detail::Nested::tensor_of(v, detail::value_options(at, dtype_or_device, device), loc);
+  return detail::tensor_placed(value, dtype_or_device, device, loc);
 }
 /// A 1-d tensor that copies the vector; the dtype is the host type's.
 template <class T>
@@ -287,7 +182,7 @@ Tensor full(const Shape& shape, const Arg& value, const ValueOptions& options);
 template <detail::Placement P>
 Tensor full(const Shape& shape, const Arg& value, P dtype_or_device,
             std::optional<Device> device = {}) {
-  return full(shape, value, detail::value_options(value, dtype_or_device, device));
+  return full(shape, value, detail::value_options(dtype_or_device, device, value.loc()));
 }
 /// With the shape, device and (unless given) dtype of x.
 Tensor zeros_like(const Arg& x, std::optional<DType> dtype = {});
@@ -316,17 +211,17 @@ Tensor arange(const Arg& start, const Arg& end, const ValueOptions& options);
 /// The same with a dtype, a device or PyTorch's word for one: arange(0, 10, kFloat).
 template <detail::Placement P>
 Tensor arange(const Arg& end, P dtype_or_device, std::optional<Device> device = {}) {
-  return arange(end, detail::value_options(end, dtype_or_device, device));
+  return arange(end, detail::value_options(dtype_or_device, device, end.loc()));
 }
 template <detail::Placement P>
 Tensor arange(const Arg& start, const Arg& end, P dtype_or_device,
               std::optional<Device> device = {}) {
-  return arange(start, end, detail::value_options(end, dtype_or_device, device));
+  return arange(start, end, detail::value_options(dtype_or_device, device, end.loc()));
 }
 template <detail::Placement P>
 Tensor arange(const Arg& start, const Arg& end, const Arg& step, P dtype_or_device,
               std::optional<Device> device = {}) {
-  return arange(start, end, step, detail::value_options(end, dtype_or_device, device));
+  return arange(start, end, step, detail::value_options(dtype_or_device, device, end.loc()));
 }
 /// `steps` numbers evenly spaced from start to end, both included.
 Tensor linspace(const Arg& start, const Arg& end, Int steps, const TensorOptions& options = {});

@@ -216,18 +216,12 @@ struct LinalgNormKeywords {
 };
 Tensor norm(const Arg& x, const LinalgNormKeywords& k);
 Tensor vector_norm(const Arg& x, const LinalgNormKeywords& k);
-struct NormDimKeywords {
-  detail::Named named = {};
-  IntList dim = {};
-  bool keepdim = false;
-  std::optional<DType> dtype = {};
-};
-Tensor norm(const Arg& x, Real ord, const NormDimKeywords& k);
-Tensor norm(const Arg& x, MatrixNorm ord, const NormDimKeywords& k);
-Tensor vector_norm(const Arg& x, Real ord, const NormDimKeywords& k);
+Tensor norm(const Arg& x, Real ord, const SumKeywords& k);
+Tensor norm(const Arg& x, MatrixNorm ord, const SumKeywords& k);
+Tensor vector_norm(const Arg& x, Real ord, const SumKeywords& k);
 struct TriangularKeywords {
   detail::Named named = {};
-  bool upper = false;
+  std::optional<bool> upper = {};  // has to be given
   bool left = true;
   bool unitriangular = false;
 };
