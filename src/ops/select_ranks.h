@@ -1,7 +1,8 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "ops/radix_sort.h"
 #include "ops/sort_items.h"
@@ -11,9 +12,9 @@
 // there is one answer.
 namespace lilith::ops {
 
-/// The `count` first of a part of a row: those that may be among them are collected, and as soon as
-/// there are twice as many the rest is dropped. What is above the worst of the kept is passed over
-/// many elements at a time.
+/// The `count` first of a part of a row. The least of each of some groups of its first elements say
+/// how large the last of them can be; what is above that is passed over many elements at a time,
+/// the others are kept, and where too many are, those behind the `count` first of them are dropped.
 template <DType dtype>
 class FirstFew {
  public:
@@ -30,61 +31,100 @@ class FirstFew {
 
   /// The elements of [begin, end) that are among its first `count`, unordered; how many.
   std::int64_t run(std::int64_t begin, std::int64_t end) {
-    constexpr std::int64_t kBlock = 32;
+    bound(begin, end);
     std::int64_t i = begin;
-    for (; i + kBlock <= end; i += kBlock) {
-      if (is_full_ && !any_below(i, kBlock)) continue;
-      for (std::int64_t k = i; k < i + kBlock; ++k) add(k);
-    }
-    for (; i < end; ++i) add(i);
+    for (; i + kBlock <= end && !done_; i += kBlock)
+      if (any_passes(i)) add(i, i + kBlock);
+    if (!done_) add(i, end);
     if (size_ > count_) cut();
     return size_;
   }
 
  private:
-  static constexpr std::int64_t kLeast = 64;
+  static constexpr std::int64_t kLeast = 64, kBlock = 32;
+  static constexpr std::int64_t kLanes = 16;        // of a vector of minima
+  static constexpr std::int64_t kLooked = 1 << 14;  // elements that the bound is made from
+  // Vectors compare f32 as signed numbers, others as keys.
+  using Quick = std::conditional_t<dtype == DType::F32, std::int32_t, Bits>;
 
-  bool any_below(std::int64_t i, std::int64_t n) const {
-    if constexpr (dtype == DType::F32) {
-      return row_.flip ? any_precedes<true>(row_.in + i, n) : any_precedes<false>(row_.in + i, n);
-    }
-    Bits least = static_cast<Bits>(~Bits{0});
-    for (std::int64_t k = i; k < i + n; ++k) least = std::min(least, row_[k]);
-    return least < worst_;
+  // -0 lies below 0, where the keys are equal; else as the keys.
+  Quick quick(std::int64_t i) const {
+    if constexpr (dtype == DType::F32)
+      return ordered_number(row_.in[i]) ^ static_cast<std::int32_t>(row_.flip);
+    else
+      return row_[i];
   }
 
-  template <bool kLargestFirst>
-  bool any_precedes(const Bits* at, std::int64_t n) const {
-    const Bits worst = worst_bits_;
-    std::uint32_t any = 0;
-    for (std::int64_t k = 0; k < n; ++k) any |= may_precede(at[k], worst, kLargestFirst) ? 1u : 0u;
-    return any != 0;
+  // As many groups as `count` each have an element that is not above the bound.
+  void bound(std::int64_t begin, std::int64_t end) {
+    std::int64_t groups = kLeast;
+    while (groups < 2 * count_) groups *= 2;
+    const std::int64_t each = std::min(end - begin, std::max(kLooked, 4 * groups)) / groups;
+    if (each < 4) return;
+    Quick* const least = reinterpret_cast<Quick*>(kept_);  // at most as many bytes as `room` items
+    for (std::int64_t g = 0; g < groups; g += kLanes) {
+      const std::int64_t from = begin + g * each;
+      Quick lanes[kLanes];
+      for (std::int64_t l = 0; l < kLanes; ++l) lanes[l] = quick(from + l);
+      for (std::int64_t k = 1; k < each; ++k)
+        for (std::int64_t l = 0; l < kLanes; ++l)
+          lanes[l] = std::min(lanes[l], quick(from + k * kLanes + l));
+      std::copy_n(lanes, kLanes, least + g);
+    }
+    std::nth_element(least, least + count_ - 1, least + groups);
+    Quick last = least[count_ - 1];
+    if constexpr (dtype == DType::F32) {
+      if (last == -1) last = 0;  // -0 is 0
+      pass_until(static_cast<Bits>(last) ^ kSign);
+    } else {
+      pass_until(last);
+    }
+  }
+
+  void pass_until(Bits last) {
+    last_ = last;
+    if constexpr (dtype == DType::F32) {
+      quick_last_ = static_cast<std::int32_t>(last ^ kSign);
+      if (quick_last_ == -1) quick_last_ = 0;  // where the largest comes first, 0 and behind it -0
+    } else {
+      quick_last_ = last;
+    }
+  }
+
+  bool any_passes(std::int64_t i) const {
+    const Quick last = quick_last_;
+    Quick least = quick(i);
+    for (std::int64_t k = i + 1; k < i + kBlock; ++k) least = std::min(least, quick(k));
+    return least <= last;
+  }
+
+  void add(std::int64_t begin, std::int64_t end) {
+    if (size_ + end - begin > room_) cut();
+    if (done_) return;
+    for (std::int64_t k = begin; k < end; ++k) {
+      const Bits key = row_[k];
+      kept_[size_] = Item::of(key, k);
+      size_ += key <= last_ ? 1 : 0;
+    }
   }
 
   // An equal one further on comes after those that are kept.
-  void add(std::int64_t i) {
-    const Bits key = row_[i];
-    if (is_full_ && key >= worst_) return;
-    kept_[size_++] = Item::of(key, i);
-    if (size_ == room_) cut();
-  }
-
   void cut() {
     std::nth_element(kept_, kept_ + count_ - 1, kept_ + size_);
     size_ = count_;
-    is_full_ = true;
-    worst_ = static_cast<Bits>(kept_[count_ - 1].key());
-    worst_bits_ = row_.in[kept_[count_ - 1].place()];
-    // A NaN is the largest whatever its sign.
-    if (dtype == DType::F32 && (worst_bits_ & 0x7fffffffu) > 0x7f800000u) worst_bits_ = 0x7fffffffu;
+    const Bits worst = static_cast<Bits>(kept_[count_ - 1].key());
+    done_ = worst == 0;
+    if (!done_) pass_until(static_cast<Bits>(worst - 1));
   }
 
+  static constexpr Bits kSign = static_cast<Bits>(Bits{1} << (8 * sizeof(Bits) - 1));
   const KeyRow<dtype> row_;
   const std::int64_t count_, room_;
   Item* const kept_;
   std::int64_t size_ = 0;
-  bool is_full_ = false;
-  Bits worst_ = 0, worst_bits_ = 0;
+  bool done_ = false;  // nothing comes before those that are kept
+  Bits last_ = static_cast<Bits>(~Bits{0});
+  Quick quick_last_ = std::numeric_limits<Quick>::max();
 };
 
 /// One rank of a row by all threads: from the highest digits on those are kept that share the

@@ -56,16 +56,12 @@ struct NarrowRow {
   Bits operator[](std::int64_t i) const { return static_cast<Bits>(row[i] - least); }
 };
 
-/// Whether an f32 may come before one of those bits, where the smallest (or largest) is first; true
-/// for NaN. In signed numbers, which every x86 compares many at a time.
-inline bool may_precede(std::uint32_t b, std::uint32_t other, bool largest_first) {
-  const auto ordered = [](std::uint32_t x) {
-    const auto s = static_cast<std::int32_t>(x);
-    return s ^ ((s >> 31) & 0x7fffffff);
-  };
-  const bool is_nan = static_cast<std::int32_t>(b & 0x7fffffffu) > 0x7f800000;
-  const std::int32_t x = ordered(b), y = ordered(other);
-  return is_nan | (largest_first ? x > y : x < y);
+/// An f32 as a signed number that orders as it does, which every x86 compares many at a time: -0
+/// lies below 0, NaN above everything.
+inline std::int32_t ordered_number(std::uint32_t bits) {
+  const auto b = static_cast<std::int32_t>(bits);
+  const bool is_nan = (b & 0x7fffffff) > 0x7f800000;
+  return is_nan ? 0x7fffffff : b ^ ((b >> 31) & 0x7fffffff);
 }
 
 /// A key of at most 32 bits over its place: compared as one number.

@@ -62,6 +62,21 @@ TEST(Sorting, AllDtypesAndWays) {
   }
 }
 
+// The bound that the least of groups give, for counts of all sizes and rows in every order.
+TEST(Sorting, TheFirstFewOfRowsInEveryOrder) {
+  for (const DType dtype : {kInt16, kFloat, kDouble, kInt64}) {
+    const Tensor numbers = awkward({4200}, dtype), rising = numbers.sort().values;
+    const Tensor zeros_of_both_signs = where(randint(0, 2, {4200}) == 0, 0.0, -0.0).to(dtype);
+    const Tensor x =
+        stack({numbers, rising, rising.flip({0}), zeros_of_both_signs, zeros({4200}, dtype)});
+    for (const I k : {1, 10, 63, 64, 65, 250})
+      for (const bool largest : {false, true}) {
+        SCOPED_TRACE(x.aval().str() + ", k " + std::to_string(k) + (largest ? ", largest" : ""));
+        EXPECT_EQ(topk(x, k, -1, largest).indices.to_vector<I>(), order_of(x, 0, k, largest));
+      }
+  }
+}
+
 TEST(Sorting, AnyNumberOfThreadsGivesTheSame) {
   const Tensor x = awkward({2, 70000}, kFloat);
   const std::vector<I> all = order_of(x, 0, 70000, false), few = order_of(x, 0, 100, true);
