@@ -1,5 +1,8 @@
 #include "data/prefetch.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <utility>
 
 namespace lilith::data {
@@ -20,7 +23,16 @@ Prefetcher::~Prefetcher() {
   for (std::thread& t : threads_) t.join();
 }
 
+namespace {
+// A worker that wakes does not take the core of who woke it, which goes on with its step.
+void let_others_run() {
+  const sched_param none{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);  // else it is a thread as others are
+}
+}  // namespace
+
 void Prefetcher::work() {
+  let_others_run();
   const LocScope::Fallback line(line_);
   std::unique_lock lock(mutex_);
   while (true) {

@@ -23,8 +23,9 @@ struct DataLoaderOptions {
   /// Threads that make the next batches meanwhile; 0: each is made when it is asked for. Order,
   /// values and state are the same with any number.
   Int num_workers = 0;
-  /// Batches that each of them may be ahead.
-  Int prefetch_factor = 2;
+  /// Batches that each of them may be ahead. More than PyTorch's 2: where steps keep all cores
+  /// busy, a worker runs some milliseconds late, which short steps would wait for.
+  Int prefetch_factor = 4;
   /// Which rows an epoch visits, instead of `shuffle`.
   Sampler sampler = {};
   /// PyTorch's, which change nothing here: copies to a device pass through pinned memory of their
