@@ -94,16 +94,12 @@ class Tensor {
   /// PyTorch's None is. Errors, with the line that made the tensor: not one element; a value that
   /// is asked for while a function is traced.
   explicit operator bool() const;
-  /// Python's float(x) and int(x): item(), cut to whole for an integer. Errors, with the line that
-  /// made the tensor: as above; a number that T does not hold, as NaN and 3e9 of an int.
+  /// Python's float(x) and int(x): item<T>(). Errors, with the line that made the tensor: as above.
   template <class T>
     requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>)
   explicit operator T() const {
-    if constexpr (std::integral<T>)
-      return static_cast<T>(as_whole(static_cast<std::int64_t>(std::numeric_limits<T>::min()),
-                                     sizeof(T) < 8 ? std::numeric_limits<T>::max() : INT64_MAX));
-    else
-      return static_cast<T>(as_real());
+    const LocScope scope(own_line(), std::integral<T> ? "int" : "float");
+    return item<T>(SourceLocation());
   }
 
   const Aval& aval() const;  // Error when undefined, as all that follow
@@ -144,13 +140,17 @@ class Tensor {
   bool is_same_size(const Tensor& other) const { return shape() == other.shape(); }
 
   // ---- Reading a value: evaluates what is pending. ----
-  /// The value of a one-element tensor, converted to T.
+  /// The value of a one-element tensor, converted to T: cut to whole for an integer, rounded for a
+  /// float. Errors: not one element; what an integer T does not hold, as NaN and 3e9 of an int, and
+  /// of an unsigned one 2^63 and more.
   template <class T>
   T item(SourceLocation loc = SourceLocation::current()) const {
     if constexpr (std::same_as<T, bool>)
       return item_f64(loc) != 0;
     else if constexpr (std::integral<T>)
-      return static_cast<T>(item_i64(loc));
+      return static_cast<T>(item_whole(static_cast<std::int64_t>(std::numeric_limits<T>::min()),
+                                       sizeof(T) < 8 ? std::numeric_limits<T>::max() : INT64_MAX,
+                                       loc));
     else
       return static_cast<T>(item_f64(loc));
   }
@@ -466,10 +466,10 @@ class Tensor {
 
  private:
   Tensor view_of_bytes(DType dtype, SourceLocation loc) const;
-  double as_real() const;
-  std::int64_t as_whole(std::int64_t least, std::int64_t most) const;
+  Loc own_line() const;  // that made it
   double item_f64(SourceLocation loc) const;
   std::int64_t item_i64(SourceLocation loc) const;
+  std::int64_t item_whole(std::int64_t least, std::int64_t most, SourceLocation loc) const;
   /// Cast to a dtype that holds each value. Error where it does not.
   Tensor widened(DType to, SourceLocation loc) const;
   Tensor norm_by_word(std::string_view p, const IntList& dim, bool keepdim,

@@ -1,7 +1,5 @@
 #include "lilith/shape.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "lilith/aval.h"
@@ -25,9 +23,7 @@ Shape::Shape(const std::int64_t* dims, std::size_t rank) {
 
 void Shape::fail_index(int i) const {
   LILITH_CHECK(rank_ > 0, "shape: dimension {} of a scalar, whose shape is []", i);
-  throw Error(fmt::format("shape: dimension {} is out of range for {}; need {} <= i < {}", i, str(),
-                          -rank_, rank_),
-              LocScope::current());
+  fail("shape: dimension {} is out of range for {}; need {} <= i < {}", i, str(), -rank_, rank_);
 }
 
 void Shape::push_back(std::int64_t dim) { insert(rank_, dim); }

@@ -1,9 +1,10 @@
 #include "data/prefetch.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 #include <utility>
+
+#include "runtime/thread_team.h"
 
 namespace lilith::data {
 
@@ -11,6 +12,7 @@ Prefetcher::Prefetcher(const BatchStream& stream)
     : stream_(stream), line_(LocScope::current()), next_(stream.position()), taken_(next_) {
   const DataLoaderOptions& o = stream.options();
   ahead_ = o.num_workers * o.prefetch_factor;
+  runtime::ThreadTeam::instance();  // whose threads wake as those of who makes it do
   for (std::int64_t i = 0; i < o.num_workers; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -24,10 +26,11 @@ Prefetcher::~Prefetcher() {
 }
 
 namespace {
-// A worker that wakes does not take the core of who woke it, which goes on with its step.
+// A worker that wakes does not take the core of who woke it, which goes on with its step. Where the
+// system refuses, it is a thread as others are.
 void let_others_run() {
   const sched_param none{};
-  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);  // else it is a thread as others are
+  sched_setscheduler(0, SCHED_BATCH, &none);
 }
 }  // namespace
 

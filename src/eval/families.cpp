@@ -85,7 +85,7 @@ Family join_family(const Graph& g) {
   Family family{ir::family(g), {}};
   std::vector<std::int64_t> sizes = sizes_of(g);
   std::unordered_map<std::uint64_t, Sizes> forgotten;  // graphs end without the lock
-  std::shared_ptr<FirstProgram> dropped;
+  std::shared_ptr<FirstProgram> dropped, replaced;
   const std::lock_guard lock(families().mutex);
   auto& by_id = families().by_id;
   if (by_id.size() >= kMostFamilies && !by_id.contains(family.id)) {
@@ -97,6 +97,7 @@ Family join_family(const Graph& g) {
   if (is_new || known.first.size() != sizes.size()) {
     known.varies.assign(sizes.size(), false);
     known.first = std::move(sizes);
+    replaced = std::move(known.program);
     dropped = keep_first(g, family.id, &known);
     return family;
   }

@@ -83,6 +83,8 @@ std::shared_ptr<const schedule::VaryingDims> compare_with_first(const Graph& pre
     if (!are_alike(before, now)) return nullptr;
     if (compare(before, now, &first.varies)) show(first, options, dims_of(before, first.varies));
     return dims_of(now, first.varies);
+  } catch (const InternalError&) {
+    throw;
   } catch (const Error&) {  // of a pass or a rule that takes no such sizes: said where it was asked
     first.prepared.reset();
     return nullptr;

@@ -261,6 +261,7 @@ void choose_targets(const std::vector<ir::NodeImpl*>& roots, Choice* choice) {
 /// Beside other threads' evaluations, having claimed all that is pending. Null: another has part of
 /// it, the program is to be made, or somebody's gradient may need what would be let go of.
 std::unique_ptr<Evaluation> choose_beside_others(const std::vector<Tensor>& outputs) {
+  if (ir::differentiation_depth() > 0) return nullptr;  // before all is walked and claimed
   const ir::SharedGraphLock lock;
   Choice choice;
   bool mine = true;

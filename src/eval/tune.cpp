@@ -116,7 +116,8 @@ Tuned tune_program(const Graph& g, const std::shared_ptr<Program>& program,
   const schedule::IndexChecks prepared = schedule::prepare(calls_on_host(optimised));
   schedule::WayTimes times;
   ProgramOptions own = options;
-  own.varying_dims = compare_with_first(prepared.graph, options);
+  own.varying_dims =  // as make_compiled_program has them
+      compare_with_first(prepared.graph, options);
   measure(prepared.graph, !prepared.checks.empty(), own, inputs, &times);
   tuned.report.measured = static_cast<std::int64_t>(times.measured());
 

@@ -1,5 +1,6 @@
 #include "lilith/tensor.h"
 
+#include <cmath>
 #include <ostream>
 
 #include "ir/host.h"
@@ -92,7 +93,7 @@ double Tensor::item(SourceLocation loc) const {
 Tensor::operator bool() const {
   if (!node_) return false;
   // A conversion knows no line of its own; a comparison stands where the condition does.
-  const LocScope scope(node_->loc, "if");
+  const LocScope scope(own_line(), "if");
   LILITH_CHECK(numel() == 1,
                "if: the condition is {}; need exactly one element, as any(x) and all(x) give; "
                "whether there is a tensor says x.defined()",
@@ -100,24 +101,7 @@ Tensor::operator bool() const {
   return item<bool>(SourceLocation());
 }
 
-double Tensor::as_real() const {
-  const LocScope scope(node_ ? node_->loc : Loc{}, "float");
-  return item_f64(SourceLocation());
-}
-
-std::int64_t Tensor::as_whole(std::int64_t least, std::int64_t most) const {
-  const LocScope scope(node_ ? node_->loc : Loc{}, "int");
-  if (is_floating(dtype())) {
-    const double value = item_f64(SourceLocation());
-    LILITH_CHECK(value > static_cast<double>(least) - 1 && value < static_cast<double>(most) + 1,
-                 "int: the value is {}; need a number from {} to {}", value, least, most);
-    return static_cast<std::int64_t>(value);
-  }
-  const std::int64_t value = item_i64(SourceLocation());
-  LILITH_CHECK(value >= least && value <= most, "int: the value is {}; need a number from {} to {}",
-               value, least, most);
-  return value;
-}
+Loc Tensor::own_line() const { return node_ ? node_->loc : Loc{}; }
 
 bool Tensor::is_nonzero(SourceLocation loc) const { return item<bool>(loc); }
 
@@ -179,6 +163,21 @@ std::int64_t Tensor::item_i64(SourceLocation loc) const {
   std::int64_t element[2] = {};
   read_one(*this, element);
   return ir::read_i64(element, dtype(), 0);
+}
+
+std::int64_t Tensor::item_whole(std::int64_t least, std::int64_t most, SourceLocation loc) const {
+  const LocScope scope(loc, "item");
+  if (is_floating(dtype())) {
+    // Doubles near 2^63 are whole: the largest i64, as one, is 2^63.
+    const double value = item_f64(loc), whole = std::trunc(value);
+    LILITH_CHECK(whole >= static_cast<double>(least) && whole < static_cast<double>(most) + 1,
+                 "item: the value is {}; need a number from {} to {}", value, least, most);
+    return static_cast<std::int64_t>(value);
+  }
+  const std::int64_t value = item_i64(loc);
+  LILITH_CHECK(value >= least && value <= most,
+               "item: the value is {}; need a number from {} to {}", value, least, most);
+  return value;
 }
 
 Arg::Arg(const Tensor& t, SourceLocation loc) : node_(t.node()), loc_(loc) {

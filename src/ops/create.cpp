@@ -128,10 +128,17 @@ void Nested::collect(int depth, Shape& shape, std::vector<const Nested*>& number
   for (const Nested& item : items_) item.collect(depth + 1, shape, numbers);
 }
 
-I Nested::whole() const {
-  const bool floating = kind_ == DType::F32;
-  LILITH_CHECK(floating ? real_ >= -0x1p63 && real_ < 0x1p63 : whole_ >= 0 || real_ < 0,
-               "tensor: {} does not fit an i64", real_);
+// As in PyTorch, a negative integer in an unsigned dtype wraps.
+I Nested::whole(DType dtype) const {
+  const int bits = 8 * static_cast<int>(size_of(dtype));
+  const bool floating = kind_ == DType::F32, is_signed = dtype != DType::U8;
+  const double end = std::ldexp(1, is_signed ? bits - 1 : bits), cut = std::trunc(real_),
+               least = is_signed  ? -end
+                       : floating ? 0
+                                  : 1 - end;
+  // An integer near 2^63 may be less than its double says; one beyond has the other sign.
+  const bool fits = floating || bits < 64 ? cut >= least && cut < end : whole_ >= 0 || real_ < 0;
+  LILITH_CHECK(fits, "tensor: {} does not fit {}", real_, name(dtype));
   return floating ? static_cast<I>(real_) : whole_;
 }
 
@@ -148,13 +155,13 @@ Tensor Nested::tensor_of(const Nested& written, const ValueOptions& options, Loc
                                  : any(DType::I64) ? DType::I64
                                                    : DType::Bool,
                                  options);
-  if (is_floating(o.dtype) || (real && o.dtype == DType::Bool)) {
+  if (is_floating(o.dtype) || o.dtype == DType::Bool) {
     std::vector<double> values;
     for (const Nested* n : numbers) values.push_back(n->real_);
     return tensor_from(shape, values, o, loc);
   }
   std::vector<I> values;
-  for (const Nested* n : numbers) values.push_back(n->whole());
+  for (const Nested* n : numbers) values.push_back(n->whole(o.dtype));
   return tensor_from(shape, values, o, loc);
 }
 

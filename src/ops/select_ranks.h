@@ -61,7 +61,9 @@ class FirstFew {
     while (groups < 2 * count_) groups *= 2;
     const std::int64_t each = std::min(end - begin, std::max(kLooked, 4 * groups)) / groups;
     if (each < 4) return;
-    Quick* const least = reinterpret_cast<Quick*>(kept_);  // at most as many bytes as `room` items
+    // Fewer than four for each of `count`, or kLeast: they fit what is kept later.
+    static_assert(2 * sizeof(Quick) <= sizeof(Item));
+    Quick* const least = reinterpret_cast<Quick*>(kept_);
     for (std::int64_t g = 0; g < groups; g += kLanes) {
       const std::int64_t from = begin + g * each;
       Quick lanes[kLanes];
@@ -85,7 +87,8 @@ class FirstFew {
     last_ = last;
     if constexpr (dtype == DType::F32) {
       quick_last_ = static_cast<std::int32_t>(last ^ kSign);
-      if (quick_last_ == -1) quick_last_ = 0;  // where the largest comes first, 0 and behind it -0
+      // 0, and behind it -0, where the largest comes first; else what lies below both.
+      if (quick_last_ == -1) quick_last_ = row_.flip ? 0 : -2;
     } else {
       quick_last_ = last;
     }

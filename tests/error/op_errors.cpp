@@ -118,7 +118,12 @@ TEST(OpErrors, Creation) {
                     "tensor: a number stands beside a list; need lists of one depth");
   EXPECT_ERROR_HERE(tensor({1.5, {}}),
                     "tensor: a number stands beside a list; need lists of one depth");
-  EXPECT_ERROR_HERE(tensor({1e30, 1}, kInt64), "tensor: 1e+30 does not fit an i64");
+  EXPECT_ERROR_HERE(tensor({1e30, 1}, kInt64), "tensor: 1e+30 does not fit i64");
+  EXPECT_ERROR_HERE(tensor({~0ULL}), "tensor: 1.8446744073709552e+19 does not fit i64");
+  EXPECT_ERROR_HERE(tensor({3e9}, kInt32), "tensor: 3000000000 does not fit i32");
+  EXPECT_ERROR_HERE(tensor({300}, kUInt8), "tensor: 300 does not fit u8");
+  EXPECT_ERROR_HERE(tensor({-1.5}, kUInt8), "tensor: -1.5 does not fit u8");
+  EXPECT_ERROR_HERE(tensor(-129, kInt8), "tensor: -129 does not fit i8");
   EXPECT_ERROR_HERE(linalg::solve_triangular(ones({2, 2}), ones({2, 2}), {.left = true}),
                     "solve_triangular: .upper is missing; need true or false");
   EXPECT_ERROR_HERE(randint(3, 3, {2}), "randint: [3, 3); need low < high");

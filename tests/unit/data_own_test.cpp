@@ -1,5 +1,6 @@
 // Own datasets, samplers, worker threads and collating.
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -176,6 +177,16 @@ TEST(Workers, ResumeAtAnyBatch) {
   DataLoader other(noisy(), options);
   other.set_state(state);
   EXPECT_EQ(epoch_of(other), rest);
+}
+
+TEST(Workers, WakeWithoutTakingACore) {
+  struct Policies {
+    std::int64_t size() const { return 1; }
+    Tensor get(std::int64_t) const { return tensor(sched_getscheduler(0)); }
+  };
+  for (auto [policy] : DataLoader(OwnDataset(Policies{}), {.num_workers = 1}))
+    EXPECT_EQ(policy.item(), SCHED_BATCH);
+  EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
 }
 
 TEST(Workers, ErrorsReachTheLoop) {

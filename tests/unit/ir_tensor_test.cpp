@@ -105,6 +105,16 @@ TEST(Tensor, IsAConditionOfItsValue) {
   EXPECT_EQ(steps, 4);
 }
 
+TEST(Tensor, IsANumberOfItsValue) {
+  EXPECT_EQ(int(tensor(-2.7)), -2);
+  EXPECT_EQ(static_cast<std::int64_t>(tensor(-0x1p63, kDouble)), INT64_MIN);
+  EXPECT_THROW(static_cast<std::int64_t>(tensor(0x1p63, kDouble)), Error);
+  EXPECT_EQ(static_cast<std::uint8_t>(tensor(255.5)), 255);
+  EXPECT_THROW(static_cast<std::uint8_t>(tensor(-1)), Error);
+  EXPECT_EQ(static_cast<std::uint64_t>(tensor(INT64_MAX)), std::uint64_t{INT64_MAX});
+  EXPECT_EQ(float(tensor(0.5)), 0.5F);
+}
+
 TEST(Tensor, ConstantsHaveValuesOnTheHost) {
   Tensor c = ir::make_constant({Scalar::Kind::Float, 0, 2.5}, {.shape = {3}});
   EXPECT_EQ(c.to_vector<float>(), (std::vector<float>{2.5, 2.5, 2.5}));

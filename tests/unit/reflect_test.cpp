@@ -111,9 +111,12 @@ TEST(Reflect, FunctionsWithoutThePath) {
   struct Net {
     Tensor w = ones({2});
     Buffer mean = zeros({1});
+    Hyper rate = 0.5;
   };
   Net net;
   for_each_parameter(net, [](Tensor& p) { p = p * 3; });
+  for_each_hyper(net, [](Hyper& h) { h = 0.25; });
+  EXPECT_EQ(static_cast<double>(net.rate), 0.25);
   for_each_buffer(net, [](Buffer& b) { b = b + 2; });
   double sum = 0;
   const Net& same = net;

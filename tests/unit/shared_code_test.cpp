@@ -187,6 +187,7 @@ TEST(SharedCode, ProductsOfRandomShapesHaveTheirOwnBits) {
 schedule::Plan plan_of(const Work& work, std::int64_t n, std::vector<std::int64_t> varying = {}) {
   const Graph g = run_passes(trace([&] { return work.run(n); }));
   schedule::PlanOptions options;
+  // Code for sizes that vary is compared where there are masks.
   options.target = varying.empty() ? codegen::target() : codegen::target_for(schedule::Isa::Avx2);
   options.varying = std::move(varying);
   return schedule::make_plan(schedule::prepare(g).graph, options);

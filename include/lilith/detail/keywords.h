@@ -86,6 +86,7 @@ struct DTypeKeyword {
   detail::Named named = {};
   std::optional<DType> dtype = {};
 };
+/// x.quantile(0.5, {.dim = 1, .interpolation = "lower"}).
 struct QuantileKeywords {
   detail::Named named = {};
   std::optional<Dim> dim = {};

@@ -32,8 +32,8 @@ ValueOptions value_options(const P& what, const std::optional<Device>& device, L
   }
 }
 
-/// A number as it was written, or a list of such in braces. It lives as long as the braces, to the
-/// end of the expression.
+/// A number as it was written, or a list of such in braces. Not to be kept: it
+/// lives as long as the braces, to the end of the expression.
 class Nested {
  public:
   template <class T>
@@ -52,7 +52,7 @@ class Nested {
 
  private:
   void collect(int depth, Shape& shape, std::vector<const Nested*>& numbers) const;
-  std::int64_t whole() const;
+  std::int64_t whole(DType dtype) const;
 
   bool is_list_ = false;
   std::initializer_list<Nested> items_ = {};
@@ -69,13 +69,14 @@ Tensor tensor_placed(const Nested& written, const P& dtype_or_device,
 
 /// A tensor with the numbers written: tensor({{1.f, 2.f}, {3.f, 4.f}}), any number of levels up to
 /// 12; tensor({}) has no elements. f32 where one is floating (tensor({0, 0.5, 1})), else i64, else
-/// bool. Errors: rows of different lengths, a number beside a list. Ref: torch.tensor
+/// bool. Errors: rows of different lengths, a number beside a list, more levels, an integer beyond
+/// i64. Ref: torch.tensor
 inline Tensor tensor(std::initializer_list<detail::Nested> v,
                      SourceLocation loc = SourceLocation::current()) {
   return detail::Nested::tensor_of(v, {}, loc);
 }
 /// The same with the dtype and device of `options`. An integer dtype cuts floating numbers to
-/// whole; Error for a number that i64 does not hold.
+/// whole; Error for a number that it does not hold.
 inline Tensor tensor(std::initializer_list<detail::Nested> v, const ValueOptions& options,
                      SourceLocation loc = SourceLocation::current()) {
   return detail::Nested::tensor_of(v, options, loc);
