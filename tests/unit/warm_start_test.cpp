@@ -15,6 +15,8 @@
 #include "runtime/disk_cache.h"
 #include "support/opencl.h"
 #include "support/temp_dir.h"
+#include "zoo/cnn/model.h"
+#include "zoo/gpt/model.h"
 
 namespace lilith {
 namespace {
@@ -107,6 +109,41 @@ TEST(WarmStartDevice, DISABLED_Trains) {
   say_how();
 }
 
+// Three compiled steps of Adam, as `lilith bench` takes them.
+template <class Net, class Loss>
+void train_and_say(Net net, Loss loss, const Tensor& x, const Tensor& y) {
+  Adam adam{{.lr = 1e-3}};
+  const auto step = compile([loss](Net& m, Adam& o, const Tensor& a, const Tensor& b) {
+    auto [value, g] = grad(loss, m, a, b);
+    update(o, m, std::move(g));
+    return value;
+  });
+  for (int i = 0; i < 3; ++i) std::printf("child: loss %016lx\n", bits_of(step(net, adam, x, y)));
+  for (const auto& [name, t] : state_dict(net))
+    std::printf("child: %s %016lx\n", name.c_str(), bits_of(t));
+  say_how();
+}
+
+TEST(WarmStartCnn, DISABLED_Trains) {
+  manual_seed(7);
+  const auto loss = [](const zoo::Cnn& m, const Tensor& x, const Tensor& y) {
+    return nll_loss(m(x), y);
+  };
+  train_and_say(zoo::Cnn{}, loss, rand({100, 1, 28, 28}), randint(0, 10, {100}));
+}
+
+TEST(WarmStartGpt, DISABLED_Trains) {
+  constexpr std::int64_t kSymbols = 65, kLength = 64;
+  manual_seed(7);
+  const auto loss = [](const zoo::Gpt& m, const Tensor& x, const Tensor& y) {
+    return cross_entropy_loss(m(x).flatten(0, 1), y.flatten());
+  };
+  const zoo::GptConfig config{
+      .symbols = kSymbols, .length = kLength, .width = 128, .heads = 4, .blocks = 3};
+  train_and_say(zoo::Gpt(config), loss, randint(0, kSymbols, {4, kLength}),
+                randint(0, kSymbols, {4, kLength}));
+}
+
 struct Outcome {
   std::string said;  // all that it computed
   bool llvm = false, generator = false;
@@ -163,6 +200,18 @@ TEST_F(WarmStartTest, TheSecondProcessHasTheSameBitsWithoutLlvm) {
   EXPECT_EQ(warm.said, off.said);
   EXPECT_EQ(cold.said, off.said);
   EXPECT_NE(off.said.find("index_select: index 6 is out of range"), std::string::npos) << off.said;
+}
+
+TEST_F(WarmStartTest, StepsOfWholeModelsNeedNoLlvm) {
+  for (const std::string suite : {"WarmStartCnn", "WarmStartGpt"}) {
+    const Outcome cold = run_child(cache_, "", suite), warm = run_child(cache_, "", suite);
+    EXPECT_TRUE(cold.llvm && cold.generator) << suite;
+    EXPECT_FALSE(warm.llvm || warm.generator) << suite;
+    EXPECT_GT(warm.hits, 0) << suite;
+    EXPECT_EQ(warm.misses + warm.stored, 0) << suite;
+    EXPECT_EQ(warm.said, cold.said) << suite;
+    EXPECT_NE(warm.said.find("child: loss"), std::string::npos) << suite;
+  }
 }
 
 TEST_F(WarmStartTest, WhatWasTunedIsKept) {
