@@ -24,8 +24,12 @@ std::int64_t enough_tasks(const Target& target, std::int64_t elements) {
 kir::Stmt share_loops(kir::Pool& pool, std::vector<LoopDim> dims, Block body, std::int64_t tasks) {
   dims = proper_loops(std::move(dims));
   std::size_t shared = 0;
-  std::int64_t n = 1;
-  while (shared < dims.size() && n < tasks) n *= dims[shared++].extent;
+  std::int64_t n = 1, counted = 1;
+  for (; shared < dims.size() && counted < tasks; ++shared) {
+    const LoopDim& d = dims[shared];
+    n *= d.extent;
+    counted *= d.typical > 0 ? d.typical : d.extent;
+  }
   body = nest({dims.begin() + static_cast<std::ptrdiff_t>(shared), dims.end()}, std::move(body));
   dims.resize(shared);
   if (shared == 0) return run_once(pool, std::move(body));

@@ -13,6 +13,7 @@ struct LoopDim {
   kir::Expr var;  // a constant where there is one iteration alone
   std::int64_t extent = 1;
   bool reduced = false;
+  std::int64_t typical = 0;  // where the extent varies: what counts where the form is decided
 };
 
 /// A loop's variable; 0 where there is one iteration alone.

@@ -37,6 +37,10 @@ ContractionSpec typical(ContractionSpec spec) {
   return spec;
 }
 
+ContractionSpec typical_if_varying(const ContractionSpec& spec) {
+  return std::ranges::any_of(spec.axes, &Axis::varies) ? typical(spec) : spec;
+}
+
 ContractionSpec typical_or_more(ContractionSpec spec) {
   spec = typical(std::move(spec));
   for (Axis& x : spec.axes) {

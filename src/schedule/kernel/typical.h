@@ -11,7 +11,8 @@ namespace lilith::schedule {
 std::int64_t typical_extent(std::int64_t extent);
 /// A product with such extents where they vary, and with strides and offsets that stand for many.
 ContractionSpec typical(ContractionSpec spec);
-
+/// The same where any varies; else the product as it is.
+ContractionSpec typical_if_varying(const ContractionSpec& spec);
 /// The same, but up to 16 are 16: for code that leaves out what lies beyond.
 ContractionSpec typical_or_more(ContractionSpec spec);
 

@@ -84,11 +84,14 @@ void BlockedTiles::emit_loops() {
   const std::int64_t row_blocks = divide_up(loops.row_steps, blocks_.row_tiles),
                      column_blocks = divide_up(loops.columns.steps, blocks_.column_tiles);
   std::vector<LoopDim> dims;
-  for (const TileLoop& l : loops.batches) dims.push_back({l.var, l.steps});
+  for (const TileLoop& l : loops.batches) dims.push_back({l.var, l.steps, false, l.typical});
   const Expr row_block = loop_var(pool(), row_blocks, "rows"),
              column_block = loop_var(pool(), column_blocks, "columns");
-  dims.push_back({row_block, row_blocks});
-  dims.push_back({column_block, column_blocks});
+  std::int64_t typical_rows = 1;
+  for (const TileLoop& l : loops.rows) typical_rows *= l.typical;
+  dims.push_back({row_block, row_blocks, false, divide_up(typical_rows, blocks_.row_tiles)});
+  dims.push_back(
+      {column_block, column_blocks, false, divide_up(loops.columns.typical, blocks_.column_tiles)});
   at_ = zeros();
   for (const TileLoop& l : loops.batches) at_[static_cast<std::size_t>(l.axis)] = l.var;
   Block body = block_of_sum(loops, row_block, column_block);
@@ -160,7 +163,8 @@ Expr BlockedTiles::partial_place(const ResultTile& tile) {
 
 Block BlockedTiles::one_tile(const ResultTile& tile) {
   const kir::RegId acc = add_accumulator(tile);
-  Block body{kir::DeclReg{acc, pool().constant(dtype_, 0)}};
+  Block body = tile.before;
+  body.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
   Block last = epilogue_of_tile(acc, tile), ahead;
   if (const auto reads = reads_ahead(tile, last); !reads.empty()) {
     fetches_ahead_ = true;
@@ -252,7 +256,9 @@ Block BlockedTiles::copy_columns(const TileLoop& columns) {
     std::vector<LoopDim> loops = walk_sum(&t);
     Block copy{kir::Store{columns_, copied_column(t), Tiles::tile_b(t), {}}};
     loops.push_back({t.column, t.columns});
-    return nest(loops, std::move(copy), LoopKind::Vector);
+    Block body = t.before;
+    append(&body, nest(loops, std::move(copy), LoopKind::Vector));
+    return body;
   });
 }
 
@@ -264,7 +270,9 @@ Block BlockedTiles::copy_tile(const ResultTile& tile) {
   std::vector<LoopDim> loops = along_sum() ? t.rows : sum;
   const std::vector<LoopDim>& inside = along_sum() ? sum : t.rows;
   loops.insert(loops.end(), inside.begin(), inside.end());
-  return nest(proper_loops(std::move(loops)), std::move(copy), LoopKind::Vector);
+  Block body = t.before;
+  append(&body, nest(proper_loops(std::move(loops)), std::move(copy), LoopKind::Vector));
+  return body;
 }
 
 }  // namespace lilith::schedule

@@ -57,7 +57,8 @@ void Dots::emit(const std::string& how) {
     const std::int64_t n = divide_up(axis(i).extent, i == group_axis ? group : 1);
     at.push_back(axis(i).summed() ? pool().var(n, axis(i).name)
                                   : loop_var(pool(), n, axis(i).name));
-    if (!axis(i).summed()) outer.push_back({at.back(), n});
+    if (!axis(i).summed())
+      outer.push_back({at.back(), n, false, typical_steps(i, i == group_axis ? group : 1)});
   }
   Block terms, body, results;
   const bool is_open = group_axis >= 0 && axis(group_axis).varies;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "schedule/cpu/tasks.h"
+#include "schedule/kernel/typical.h"
 
 // A b that is not contiguous in the lanes is copied into panels first, in a launch of its own:
 //
@@ -103,19 +104,17 @@ Expr Panels::place(kir::Pool& p, const std::vector<Expr>& at, Expr tile, Expr co
   return row * p.integer(vector_tile_) + column;
 }
 
-// One panel of `width` columns at one place of the loops around it; `inner` is the block of k.
+// One panel of `width` columns at one place of the loops around it; `inner` is the block of k, and
+// what is `left` (null: enough) of the columns is copied.
 Block Panels::tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<Expr> at,
-                      Expr tile, std::int64_t width, const LoopDim& inner) const {
+                      Expr tile, std::int64_t width, const LoopDim& inner, Expr left) const {
   Block strips;
   const std::int64_t strip_width = b_.target.lanes(dtype_);
   for (std::int64_t start = 0; start < width; start += strip_width) {
     const Expr c = p.var(std::min(strip_width, width - start), "c");
     const Expr column = c + p.integer(start);
     at[static_cast<std::size_t>(vector_axis_)] = tile * p.integer(vector_tile_) + column;
-    const Expr mine = at[static_cast<std::size_t>(vector_axis_)];
-    const std::int64_t extent = axis(vector_axis_).extent;
-    const Expr guard = axis(vector_axis_).varies ? kir::lt(mine, p.integer(extent)) : Expr();
-    const Expr value = element(p, from, at, guard);
+    const Expr value = element(p, from, at, left ? kir::lt(column, left) : Expr());
     Block copy;
     copy.push_back(kir::Store{to, place(p, at, tile, column), value, {}});
     Block strip = in_loop(c, LoopKind::Vector, std::move(copy));
@@ -133,12 +132,18 @@ Panels::Walk Panels::walk(kir::Pool& p) const {
   order.insert(order.end(), k.begin(), k.end());
   std::stable_sort(order.begin(), order.end(),
                    [&](int i, int j) { return std::abs(axis(i).b) > std::abs(axis(j).b); });
-  w.elements = extent_of(spec_.axes, order) * axis(vector_axis_).extent;
+  const ContractionSpec counted = typical_if_varying(spec_);
+  w.elements =
+      extent_of(counted.axes, order) * counted.axes[static_cast<std::size_t>(vector_axis_)].extent;
   for (const int i : order) {
     const bool blocked = i == order.back();
-    if (blocked) w.inner.extent = largest_divisor(axis(i).extent, kMaxBlock);
+    // One that varies goes in one piece: how it divides would make other code.
+    if (blocked)
+      w.inner.extent = axis(i).varies ? axis(i).extent : largest_divisor(axis(i).extent, kMaxBlock);
     const std::int64_t steps = axis(i).extent / (blocked ? w.inner.extent : 1);
-    w.loops.push_back({loop_var(p, steps, axis(i).name), steps});
+    const std::int64_t counted_steps =
+        divide_up(counted.axes[static_cast<std::size_t>(i)].extent, blocked ? w.inner.extent : 1);
+    w.loops.push_back({loop_var(p, steps, axis(i).name), steps, false, counted_steps});
     Expr& at = w.at[static_cast<std::size_t>(i)];
     at = w.loops.back().var;
     if (w.inner.extent > 1) {
@@ -158,12 +163,23 @@ void Panels::fill(const std::string& of) {
   kir::Pool& p = *kernel.pool;
   Walk w = walk(p);
   const Expr tile = loop_var(p, tiles_, "tile");
-  w.loops.insert(w.loops.begin(), {tile, tiles_});
+  const Axis& lanes = axis(vector_axis_);
+  w.loops.insert(w.loops.begin(),
+                 {tile, tiles_, false,
+                  lanes.varies ? divide_up(typical_extent(lanes.extent), vector_tile_) : tiles_});
   // Beyond an extent that varies lie zeros: there is room for full panels.
   const bool full = axis(vector_axis_).varies;
   const std::int64_t columns = full ? tiles_ * vector_tile_ : axis(vector_axis_).extent;
   Block body = full_or_last(tile, columns, vector_tile_, [&](std::int64_t width) {
-    return tile_of(p, from, to, w.at, tile, width, w.inner);
+    Block one;
+    Expr left;
+    if (full) {  // in a register: what is known of it would make other code for some sizes
+      const kir::RegId reg = kernel.add_reg("left", DType::I64);
+      one.push_back(kir::DeclReg{reg, p.integer(lanes.extent) - tile * p.integer(vector_tile_)});
+      left = p.read(reg, DType::I64);
+    }
+    append(&one, tile_of(p, from, to, w.at, tile, width, w.inner, left));
+    return one;
   });
   kernel.body.push_back(
       share_loops(p, w.loops, std::move(body), enough_tasks(b_.target, w.elements)));

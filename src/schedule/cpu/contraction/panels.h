@@ -36,7 +36,8 @@ class Panels {
   };
   Walk walk(kir::Pool& p) const;
   kir::Block tile_of(kir::Pool& p, kir::BufferId from, kir::BufferId to, std::vector<kir::Expr> at,
-                     kir::Expr tile, std::int64_t width, const LoopDim& inner) const;
+                     kir::Expr tile, std::int64_t width, const LoopDim& inner,
+                     kir::Expr left) const;
   kir::Expr element(kir::Pool& p, kir::BufferId from, std::vector<kir::Expr> at,
                     kir::Expr guard) const;
   std::vector<int> others() const;  // axes of b in the result but the vector axis

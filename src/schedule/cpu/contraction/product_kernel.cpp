@@ -1,6 +1,7 @@
 #include "schedule/cpu/contraction/product_kernel.h"
 
 #include "schedule/kernel/epilogue.h"
+#include "schedule/kernel/typical.h"
 
 namespace lilith::schedule {
 
@@ -12,7 +13,8 @@ ProductKernel::ProductKernel(Builder& b, const Product& g, ContractionSpec spec,
       lower_(b.lowerer(kernel_)),
       dtype_(compute_dtype(g.core->aval.dtype)),
       spec_(std::move(spec)),
-      layout_(std::move(layout)) {
+      layout_(std::move(layout)),
+      typical_macs_(typical_if_varying(spec_).macs()) {
   kernel_.name = g.core->op->name;
 }
 
@@ -60,8 +62,12 @@ void ProductKernel::store_kept() {
   if (keeps()) store_in_rows([this](Expr place) { return pool().load(kept_, dtype_, place); });
 }
 
+std::int64_t ProductKernel::typical_steps(int i, std::int64_t by) const {
+  return divide_up(axis(i).varies ? typical_extent(axis(i).extent) : axis(i).extent, by);
+}
+
 std::int64_t ProductKernel::tasks() const {
-  return spec_.macs() < 2e4 ? 1 : enough_tasks(b_.target);
+  return typical_macs_ < 2e4 ? 1 : enough_tasks(b_.target);
 }
 
 void ProductKernel::launch(std::string how) {

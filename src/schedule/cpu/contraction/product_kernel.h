@@ -30,6 +30,8 @@ class ProductKernel {
   /// A count that a register holds: what is known of it would else make other code for each
   /// remainder of a size.
   Expr unknown(const std::string& name, Expr count, Block* before);
+  /// Whether that is worth it: a large product may have code of its own for sizes that divide.
+  bool is_small() const { return typical_macs_ < 2e7; }
   std::vector<Expr> zeros() { return std::vector<Expr>(spec_.axes.size(), number(0)); }
 
   /// An operand's element; 0 where `guard` (null: always) does not hold.
@@ -48,6 +50,8 @@ class ProductKernel {
   void store_kept();
   /// After a barrier: the epilogue, in rows, of a product that lies as `layout_` says.
   void store_in_rows(const std::function<Expr(Expr place)>& product);
+  /// How many steps go along an axis, by its typical extent where that varies.
+  std::int64_t typical_steps(int axis, std::int64_t by) const;
   /// Small products one thread does sooner than two agree.
   std::int64_t tasks() const;
   /// Ends the kernel; `how` says what is particular to it.
@@ -71,6 +75,7 @@ class ProductKernel {
   void store_zeros(ir::NodeImpl* n, const std::vector<Range>& box);
 
   kir::BufferId kept_ = -1;
+  const double typical_macs_;
 };
 
 }  // namespace lilith::schedule

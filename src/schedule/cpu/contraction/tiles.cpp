@@ -80,7 +80,8 @@ std::vector<TileLoop> Tiles::tile_loops() {
   std::vector<TileLoop> rows, others, vec;
   const auto add = [&](std::vector<TileLoop>* list, int i, std::int64_t tile) {
     const std::int64_t steps = divide_up(axis(i).extent, tile);
-    list->push_back({i, tile, loop_var(pool(), steps, axis(i).name), steps});
+    list->push_back(
+        {i, tile, loop_var(pool(), steps, axis(i).name), steps, typical_steps(i, tile)});
   };
   for (int i = 0; i < axes(); ++i) {
     if (axis(i).summed() || i == schedule_.vector_axis) continue;
@@ -119,12 +120,19 @@ bool Tiles::is_masked(int i) const {
   return may_mask() && g_.pool == nullptr && axis(i).varies && schedule_.tile_of(i) > 1;
 }
 
+// How many elements an axis has from there on.
+Expr Tiles::left_from(int i, Expr first, Block* before) {
+  const Expr left = number(axis(i).extent) - first;
+  return is_small() ? unknown("left", left, before) : left;
+}
+
 // The tile that the loops stand at; `at` holds what is known of axes outside of them.
 ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
                             const std::vector<std::int64_t>& sizes, std::vector<Expr> at) {
   ResultTile t;
   std::int64_t columns = schedule_.vector_tile;
   t.step = number(0);
+  t.left.resize(spec_.axes.size());
   for (std::size_t k = 0; k < loops.size(); ++k) {
     const TileLoop& l = loops[k];
     if (l.axis == schedule_.vector_axis) {
@@ -137,15 +145,20 @@ ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
     if (sizes[k] == 1) continue;
     t.add_row(pool(), pool().var(sizes[k], "r"), sizes[k]);
     t.row_axes.push_back(l.axis);
-    place = place + t.rows.back().var;
-    if (is_masked(l.axis))
-      t.row_inside = kir::logical_and(t.row_inside, kir::lt(place, number(axis(l.axis).extent)));
+    const Expr row = t.rows.back().var;
+    if (is_masked(l.axis)) {
+      Expr& left = t.left[static_cast<std::size_t>(l.axis)];
+      left = left_from(l.axis, place, &t.before);
+      t.row_inside = kir::logical_and(t.row_inside, kir::lt(row, left));
+    }
+    place = place + row;
   }
   t.add_columns(pool(), columns);
   Expr& column = at[static_cast<std::size_t>(schedule_.vector_axis)];
-  column = t.step * number(schedule_.vector_tile) + t.column;
+  const Expr first = t.step * number(schedule_.vector_tile);
+  column = first + t.column;
   if (is_masked(schedule_.vector_axis))
-    t.column_inside = kir::lt(column, number(axis(schedule_.vector_axis).extent));
+    t.column_inside = kir::lt(t.column, left_from(schedule_.vector_axis, first, &t.before));
   t.at = std::move(at);
   return t;
 }
@@ -153,9 +166,10 @@ ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
 // Rows beyond the result are the last one again: what they give is not stored.
 Expr Tiles::tile_a(const ResultTile& tile) {
   std::vector<Expr> at = tile.at;
-  for (const int i : tile.row_axes) {
-    Expr& place = at[static_cast<std::size_t>(i)];
-    if (is_masked(i)) place = kir::min(place, number(axis(i).extent - 1));
+  for (std::size_t k = 0; k < tile.row_axes.size(); ++k) {
+    const auto i = static_cast<std::size_t>(tile.row_axes[k]);
+    const Expr row = tile.rows[k].var;
+    if (tile.left[i]) at[i] = at[i] - row + kir::min(row, tile.left[i] - number(1));
   }
   return load_a(at, axis(schedule_.vector_axis).a == 0 ? Expr() : tile.column_inside);
 }
@@ -292,7 +306,7 @@ void Tiles::emit_loops() {
   Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
     const ResultTile tile = make_tile(loops, sizes, zeros());
     const kir::RegId acc = add_accumulator(tile);
-    Block one;
+    Block one = tile.before;
     one.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
     Block last = epilogue_of_tile(acc, tile);
     append(&one, sum_with_prefetch(acc, tile, reads_ahead(tile, last)));
@@ -300,7 +314,7 @@ void Tiles::emit_loops() {
     return one;
   });
   std::vector<LoopDim> dims;
-  for (const TileLoop& l : loops) dims.push_back({l.var, l.steps});
+  for (const TileLoop& l : loops) dims.push_back({l.var, l.steps, false, l.typical});
   kernel_.body.push_back(share_loops(pool(), dims, std::move(body), tasks()));
 }
 

@@ -16,9 +16,9 @@ namespace lilith::schedule {
 /// A loop over tiles of one axis of the result.
 struct TileLoop {
   int axis;
-  std::int64_t tile;  // elements of the axis in one step
-  kir::Expr var;      // counts steps
-  std::int64_t steps;
+  std::int64_t tile;            // elements of the axis in one step
+  kir::Expr var;                // counts steps
+  std::int64_t steps, typical;  // what there are, and what counts (LoopDim)
 };
 
 /// The tile that the loops stand at.
@@ -28,6 +28,9 @@ struct ResultTile : RegisterTile {
   std::vector<kir::Expr> at;  // the value of every axis
   // Where a full tile reaches beyond the result: of a row, of a lane. Null: everywhere.
   kir::Expr row_inside, column_inside;
+  kir::Block before;  // what these read
+  // By axis whose last tile reaches beyond: what is left of it from the tile's first element on.
+  std::vector<kir::Expr> left;
 };
 
 /// Register tiles over the result: what all loops around them share.
@@ -69,6 +72,7 @@ class Tiles : protected ProductKernel {
 
  private:
   bool is_masked(int axis) const;
+  Expr left_from(int axis, Expr first, Block* before);
   Block inside(const ResultTile& tile, Block block) const;
   bool is_written_out(const ResultTile& tile, int inner) const;
   Block sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vector<Access>& reads);

@@ -1,6 +1,7 @@
 #include "schedule/cpu/contraction/ways.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "schedule/cpu/contraction/blocked.h"
 #include "schedule/cpu/contraction/epilogue_facts.h"
@@ -102,7 +103,7 @@ std::vector<Schedule> find_schedules(const Target& target, const Product& g,
                                      std::string_view kind) {
   const DType dtype = compute_dtype(g.core->aval.dtype);
   const bool varies = std::ranges::any_of(spec.axes, &Axis::varies);
-  const ContractionSpec sizes = varies ? typical(spec) : spec;
+  const ContractionSpec sizes = typical_if_varying(spec);
   static KnownSearches<Schedule> known;
   auto found = known.find_or(search_key(sizes, target, dtype).append(kind), [&] {
     std::vector<Schedule> all = search(sizes, target, dtype), kept;
@@ -159,6 +160,33 @@ void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
   }
 }
 
+namespace {
+
+// The layout that a product of such sizes is given: the best of the tiles for typical extents.
+std::optional<Layout> usual_layout(Builder& b, const Product& g, ContractionSpec spec) {
+  for (Axis& x : spec.axes) x.varies = true;
+  const auto found = find_schedules(b.target, g, spec, search_tiles, "tiles");
+  if (found.empty()) return {};
+  return result_layout(g, lanes_innermost(g, spec, found.front().vector_axis), found.front());
+}
+
+// Small products lie as those of like sizes do, where that costs little: what is compiled for one
+// size then serves others.
+void prefer_usual_layout(Builder& b, const Product& g, const ContractionSpec& spec,
+                         std::vector<Choice>* ways) {
+  constexpr double kSmall = 4e4, kTimes = 1.15, kMore = 300;  // cycles
+  if (ways->size() < 2 || ways->front().cycles > kSmall || g.pool != nullptr) return;
+  const std::optional<Layout> usual = usual_layout(b, g, spec);
+  if (!usual) return;
+  const double most = kTimes * ways->front().cycles + kMore;
+  const std::vector<std::pair<const ir::NodeImpl*, Layout>> results =
+      laid_out("", 0, g.stores, *usual).results;
+  std::ranges::stable_partition(
+      *ways, [&](const Choice& c) { return c.cycles <= most && c.results == results; });
+}
+
+}  // namespace
+
 std::vector<Choice> product_ways(Builder& b, const Product& g) {
   std::vector<Choice> ways;
   if (g.sparse) {
@@ -179,6 +207,7 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
   }
   std::stable_sort(ways.begin(), ways.end(),
                    [](const Choice& x, const Choice& y) { return x.cycles < y.cycles; });
+  if (b.varying.empty()) prefer_usual_layout(b, g, spec, &ways);
   if (ways.empty()) add_generic_way(b, g, spec, &ways);
   return ways;
 }
