@@ -179,7 +179,8 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--before", o.before,
                  "Examples of steps that run before, fewer than in a batch: what is timed is then "
                  "the program for all sizes")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::PositiveNumber)
+      ->delimiter(',');
   app.add_option("--lr", o.lr, "Of Adam")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "Threads to run on (default: the cores there are)")
       ->check(CLI::PositiveNumber);
