@@ -173,7 +173,7 @@ Tensor cat(const std::vector<Tensor>& tensors, Dim dim, SourceLocation loc) {
                  "cat: {} and {} do not fit along dimension {}; need equal sizes elsewhere",
                  parts[0].aval().str(), t.aval().str(), d);
   }
-  return make_concat(parts, d);
+  return joined(parts, d);
 }
 Tensor stack(const std::vector<Tensor>& tensors, Dim dim, SourceLocation loc) {
   LocScope scope(loc);
@@ -185,7 +185,7 @@ Tensor stack(const std::vector<Tensor>& tensors, Dim dim, SourceLocation loc) {
                  tensors[0].aval().str(), t.aval().str());
     parts.push_back(unsqueeze(t, d));
   }
-  return make_concat(parts, d);
+  return joined(parts, d);
 }
 Tensor hstack(const std::vector<Tensor>& tensors, SourceLocation loc) {
   LocScope scope(loc);
