@@ -4,6 +4,7 @@
 
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/build_id.h"
 #include "core/bytes.h"
@@ -47,6 +48,7 @@ std::vector<CompiledKernel> load(std::shared_ptr<const KernelObject> object) {
 struct Loaded {
   std::mutex mutex;
   std::unordered_map<std::string, std::vector<CompiledKernel>> objects;
+  std::unordered_set<std::string> stored;  // by this process
 };
 Loaded& loaded() {
   static Loaded* l = new Loaded;  // outlives every static that still holds code
@@ -60,6 +62,58 @@ std::vector<CompiledKernel> load_named(const std::string& name) {
   auto object = read_object(in);
   if (!in.done()) return {};
   return load(std::move(object));
+}
+
+/// Under the mutex; null where there is none.
+const std::vector<CompiledKernel>* find_loaded(const std::string& name) {
+  auto& objects = loaded().objects;
+  if (const auto at = objects.find(name); at != objects.end()) return &at->second;
+  std::vector<CompiledKernel> functions = load_named(name);
+  return functions.empty() ? nullptr : &objects.emplace(name, std::move(functions)).first->second;
+}
+
+/// Stores what this process neither found nor stored; the object's name.
+std::string keep(const KernelObject& object) {
+  ByteWriter out;
+  write(out, object);
+  const std::string bytes = out.take();
+  std::string name = runtime::content_hash(bytes);
+  {
+    const std::lock_guard lock(loaded().mutex);
+    if (loaded().objects.contains(name) || !loaded().stored.insert(name).second) return name;
+  }
+  runtime::store_on_disk(kObject, name, bytes, object.made_by);
+  return name;
+}
+
+/// Objects by number, each once, and of every kernel the object and the function.
+void write(ByteWriter& out, std::span<const CompiledKernel> kernels,
+           void (*write_object)(ByteWriter&, const KernelObject&)) {
+  std::vector<const KernelObject*> objects;
+  std::unordered_map<const KernelObject*, std::size_t> number;
+  for (const CompiledKernel& k : kernels)
+    if (number.emplace(k.object.get(), objects.size()).second) objects.push_back(k.object.get());
+  out.count(objects.size());
+  for (const KernelObject* object : objects) write_object(out, *object);
+  out.count(kernels.size());
+  for (const CompiledKernel& k : kernels) {
+    out.count(number.at(k.object.get()));
+    out.number(k.function);
+  }
+}
+
+std::vector<CompiledKernel> read(ByteReader& in,
+                                 std::vector<CompiledKernel> (*read_functions)(ByteReader&)) {
+  std::vector<std::vector<CompiledKernel>> objects(in.count());
+  for (auto& functions : objects) functions = read_functions(in);
+  std::vector<CompiledKernel> out(in.count());
+  for (CompiledKernel& kernel : out) {
+    const auto object = static_cast<std::size_t>(in.number());
+    const auto function = static_cast<std::size_t>(in.number());
+    if (object >= objects.size() || function >= objects[object].size()) return {};
+    kernel = objects[object][function];
+  }
+  return out;
 }
 
 }  // namespace
@@ -98,30 +152,21 @@ const std::string& loaded_llvm() {
 }
 
 void write(ByteWriter& out, std::span<const CompiledKernel> kernels) {
-  std::vector<const KernelObject*> objects;
-  std::unordered_map<const KernelObject*, std::size_t> number;
-  for (const CompiledKernel& k : kernels)
-    if (number.emplace(k.object.get(), objects.size()).second) objects.push_back(k.object.get());
-  out.count(objects.size());
-  for (const KernelObject* object : objects) write(out, *object);
-  out.count(kernels.size());
-  for (const CompiledKernel& k : kernels) {
-    out.count(number.at(k.object.get()));
-    out.number(k.function);
-  }
+  write(out, kernels, [](ByteWriter& to, const KernelObject& object) { write(to, object); });
+}
+std::vector<CompiledKernel> read_kernels(ByteReader& in) {
+  return read(in, [](ByteReader& from) { return load(read_object(from)); });
 }
 
-std::vector<CompiledKernel> read_kernels(ByteReader& in) {
-  std::vector<std::vector<CompiledKernel>> objects(in.count());
-  for (auto& functions : objects) functions = load(read_object(in));
-  std::vector<CompiledKernel> out(in.count());
-  for (CompiledKernel& kernel : out) {
-    const auto object = static_cast<std::size_t>(in.number());
-    const auto function = static_cast<std::size_t>(in.number());
-    if (object >= objects.size() || function >= objects[object].size()) return {};
-    kernel = objects[object][function];
-  }
-  return out;
+void write_by_name(ByteWriter& out, std::span<const CompiledKernel> kernels) {
+  write(out, kernels, [](ByteWriter& to, const KernelObject& object) { to.text(keep(object)); });
+}
+std::vector<CompiledKernel> read_named_kernels(ByteReader& in) {
+  const std::lock_guard lock(loaded().mutex);
+  return read(in, [](ByteReader& from) {
+    const auto* functions = find_loaded(std::string(from.text()));
+    return functions ? *functions : std::vector<CompiledKernel>();
+  });
 }
 
 std::optional<CompiledKernel> find_on_disk(const std::string& identity, const std::string& kernel) {
@@ -131,24 +176,15 @@ std::optional<CompiledKernel> find_on_disk(const std::string& identity, const st
   const std::string name(in.text());
   const auto function = static_cast<std::size_t>(in.number());
   if (!in.done()) return std::nullopt;
-  std::lock_guard lock(loaded().mutex);
-  auto at = loaded().objects.find(name);
-  if (at == loaded().objects.end()) {
-    std::vector<CompiledKernel> functions = load_named(name);
-    if (functions.empty()) return std::nullopt;
-    at = loaded().objects.emplace(name, std::move(functions)).first;
-  }
-  if (function >= at->second.size()) return std::nullopt;
-  return at->second[function];
+  const std::lock_guard lock(loaded().mutex);
+  const auto* functions = find_loaded(name);
+  if (!functions || function >= functions->size()) return std::nullopt;
+  return (*functions)[function];
 }
 
 void store_on_disk(const std::string& identity, std::span<const std::string> kernels,
                    const KernelObject& object) {
-  ByteWriter out;
-  write(out, object);
-  const std::string bytes = out.take();
-  const std::string name = runtime::content_hash(bytes);
-  runtime::store_on_disk(kObject, name, bytes, object.made_by);
+  const std::string name = keep(object);
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     ByteWriter entry;
     entry.text(name);

@@ -23,6 +23,10 @@ const std::string& loaded_llvm();
 void write(ByteWriter& out, std::span<const CompiledKernel> kernels);
 /// The kernels, loaded; none for bytes that are no objects.
 std::vector<CompiledKernel> read_kernels(ByteReader& in);
+/// The same with the names of the objects, which are on disk once for all that share them: none
+/// where one is not there any more.
+void write_by_name(ByteWriter& out, std::span<const CompiledKernel> kernels);
+std::vector<CompiledKernel> read_named_kernels(ByteReader& in);
 
 /// `identity`: code_identity's, not empty. `kernel`: its canonical form.
 std::optional<CompiledKernel> find_on_disk(const std::string& identity, const std::string& kernel);

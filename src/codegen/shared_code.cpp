@@ -142,6 +142,7 @@ thread_local std::int64_t shared_here = 0;
 }  // namespace
 
 std::int64_t kernels_shared() { return shared_here; }
+void found_shared(std::int64_t kernels) { shared_here += kernels; }
 
 std::vector<SharedKernel> share_code(std::uint64_t family,
                                      std::span<const kir::Kernel* const> kernels,

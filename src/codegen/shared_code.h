@@ -40,8 +40,9 @@ std::vector<SharedKernel> share_code(std::uint64_t family,
 void show_code(std::uint64_t family, std::span<const kir::Kernel* const> kernels);
 /// The kernels of a program of the family whose code was found on disk.
 void remember_code(std::uint64_t family, std::span<const KernelForm> forms);
-/// General kernels that share_code gave this thread so far.
+/// General kernels that share_code gave this thread so far, or that it found on disk.
 std::int64_t kernels_shared();
+void found_shared(std::int64_t kernels);
 
 void write(ByteWriter& out, std::span<const KernelForm> forms);
 std::vector<KernelForm> read_forms(ByteReader& in);

@@ -73,14 +73,19 @@ class CpuLauncher final : public Launcher {
   }
 
   Code code() const override {
-    // Code that is shared is kept by kernel: each size would bring it again.
+    // Code that is shared is kept by name: each size would bring it again.
+    const bool shares =
+        std::ranges::any_of(shared_, [](const auto& k) { return k.general != nullptr; });
     std::vector<codegen::KernelForm> forms;
-    for (const codegen::SharedKernel& k : shared_) {
-      if (k.general) return {};
-      forms.push_back(k.form);
-    }
+    for (const codegen::SharedKernel& k : shared_) forms.push_back(k.form);
     ByteWriter out;
-    codegen::write(out, compiled_);
+    out.number(shares);
+    if (shares) {
+      codegen::write_by_name(out, compiled_);
+      write_numbers(out);
+    } else {
+      codegen::write(out, compiled_);
+    }
     codegen::write(out, forms);
     return {out.take(), compiled_.empty() ? "" : compiled_[0].object->made_by};
   }
@@ -129,6 +134,16 @@ class CpuLauncher final : public Launcher {
   }
 
  private:
+  // Of each kernel that reads them at launch.
+  void write_numbers(ByteWriter& out) const {
+    for (const codegen::SharedKernel& k : shared_) {
+      out.number(k.general != nullptr);
+      if (!k.general) continue;
+      out.count(k.numbers.size());
+      for (const std::int64_t x : k.numbers) out.number(x);
+    }
+  }
+
   struct Context {
     const CpuLauncher& launcher;
     Instance& instance;
@@ -367,14 +382,34 @@ std::unique_ptr<Launcher> make_cpu_launcher(const schedule::Plan& plan) {
   return std::make_unique<CpuLauncher>(plan, codegen::compile_kernels(kernels), std::move(shared));
 }
 
+namespace {
+
+void read_numbers(ByteReader& in, std::vector<codegen::SharedKernel>* shared) {
+  // That there is one says that the code reads numbers: none of it is needed any more.
+  static const auto general = std::make_shared<const kir::Kernel>();
+  for (codegen::SharedKernel& k : *shared) {
+    if (in.number() == 0) continue;
+    k.general = general;
+    k.numbers.resize(in.count());
+    for (std::int64_t& x : k.numbers) x = in.number();
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Launcher> restore_cpu_launcher(const schedule::Plan& plan, std::string_view code) {
   ByteReader in(code);
-  std::vector<codegen::CompiledKernel> compiled = codegen::read_kernels(in);
+  const bool shares = in.number() != 0;
+  std::vector<codegen::CompiledKernel> compiled =
+      shares ? codegen::read_named_kernels(in) : codegen::read_kernels(in);
+  std::vector<codegen::SharedKernel> own(compiled.size());
+  if (shares) read_numbers(in, &own);
   std::vector<codegen::KernelForm> forms = codegen::read_forms(in);
   if (!in.done() || compiled.size() != kernels_of(plan).size() || forms.size() != compiled.size())
     return nullptr;
   codegen::remember_code(plan.family, forms);
-  std::vector<codegen::SharedKernel> own(compiled.size());
+  codegen::found_shared(
+      std::ranges::count_if(own, [](const auto& k) { return k.general != nullptr; }));
   for (std::size_t i = 0; i < forms.size(); ++i) own[i].form = std::move(forms[i]);
   return std::make_unique<CpuLauncher>(plan, std::move(compiled), std::move(own));
 }

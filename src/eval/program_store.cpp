@@ -133,8 +133,6 @@ bool write(ByteWriter& out, Device device) {
 std::string program_key(const Graph& g, const ProgramOptions& options) {
   if (!runtime::has_disk_cache() || is_watched() || options.guard_bytes > 0) return {};
   if (g.outputs().empty()) return {};
-  // Programs that share code are planned again: their kernels are there, once for all sizes.
-  if (!options.family.varying.empty()) return {};
   const ir::Numbered numbered(g);
   if (has_ops_of_the_user(numbered) || has_passes_of_the_user()) return {};
   const std::vector<Device> devices = devices_of(numbered);
@@ -143,6 +141,7 @@ std::string program_key(const Graph& g, const ProgramOptions& options) {
   for (const Device device : devices)
     if (!write(out, device)) return {};
   out.number(static_cast<std::int64_t>(options.precision));
+  out.number(!options.family.varying.empty());  // code of its own is chosen otherwise
   out.count(env::disabled().size());
   for (const std::string& name : env::disabled()) out.text(name);
   out.text(std::string_view(options.donatable.data(), options.donatable.size()));

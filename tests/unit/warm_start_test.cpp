@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -144,6 +145,24 @@ TEST(WarmStartGpt, DISABLED_Trains) {
                 randint(0, kSymbols, {4, kLength}));
 }
 
+// Batches of many sizes: all but the first share their code. WARM_START_MORE: one more.
+TEST(WarmStartSizes, DISABLED_Trains) {
+  manual_seed(7);
+  Net net;
+  Adam adam{{.lr = 1e-2}};
+  std::vector<std::int64_t> sizes{6, 9, 12, 5, 24, 33, 7, 6, 18};
+  if (std::getenv("WARM_START_MORE") != nullptr) sizes.push_back(11);
+  for (const std::int64_t n : sizes) {
+    const Tensor x = randn({n, 3, 8, 8}), y = arange(n) % 10;
+    auto [l, g] = grad([&](Net& m) { return cross_entropy_loss(m(x), y); }, net);
+    update(adam, net, std::move(g));
+    std::printf("child: loss %016lx\n", bits_of(l));
+  }
+  for (const auto& [name, t] : state_dict(net))
+    std::printf("child: %s %016lx\n", name.c_str(), bits_of(t));
+  say_how();
+}
+
 struct Outcome {
   std::string said;  // all that it computed
   bool llvm = false, generator = false;
@@ -200,6 +219,27 @@ TEST_F(WarmStartTest, TheSecondProcessHasTheSameBitsWithoutLlvm) {
   EXPECT_EQ(warm.said, off.said);
   EXPECT_EQ(cold.said, off.said);
   EXPECT_NE(off.said.find("index_select: index 6 is out of range"), std::string::npos) << off.said;
+}
+
+TEST_F(WarmStartTest, WhatSharesItsCodeIsFoundForEachSize) {
+  const auto run = [&](const std::string& cache, const std::string& environment = "") {
+    return run_child(cache, environment, "WarmStartSizes");
+  };
+  const Outcome off = run("off"), cold = run(cache_), warm = run(cache_);
+  EXPECT_EQ(cold.said, off.said);
+  EXPECT_EQ(warm.said, off.said);
+  EXPECT_FALSE(warm.llvm || warm.generator);
+  EXPECT_EQ(warm.misses + warm.stored, 0);
+  // A size that is new is planned beside those that were found.
+  EXPECT_EQ(run(cache_, "WARM_START_MORE=1").said, run("off", "WARM_START_MORE=1").said);
+  // Programs whose objects are gone are made again.
+  const runtime::DiskCache disk(cache_);
+  for (const auto& e : disk.entries())
+    if (e.kind == "object") fs::remove(cache_ + "/" + e.name);
+  const Outcome again = run(cache_);
+  EXPECT_EQ(again.said, off.said);
+  EXPECT_GT(again.stored, 0);
+  EXPECT_EQ(run(cache_).misses, 0);
 }
 
 TEST_F(WarmStartTest, StepsOfWholeModelsNeedNoLlvm) {
