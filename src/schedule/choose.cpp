@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/env.h"
+#include "schedule/kernel/contraction_spec.h"
 #include "schedule/known_groups.h"
 
 namespace lilith::schedule {
@@ -54,6 +55,12 @@ class Chooser {
     if (try_whole(g)) return;
     if (const auto* chain = std::get_if<RowChain>(&g)) return add_in_parts(*chain);
     const auto* product = std::get_if<Product>(&g);
+    if (product != nullptr && !b_.target.gpu) {  // whose products read any operand
+      if (NodeImpl* operand = padded_operand(b_, product->core)) {
+        add(Map{operand->aval.shape, {operand}, {}});
+        return add(g);
+      }
+    }
     if (product == nullptr || product->pool == nullptr)
       throw InternalError("schedule: the device has no way to compute a group");
     add(Product{product->core, product->core->aval.shape, {product->core}});

@@ -361,7 +361,7 @@ TEST(ProductWays, GiveTheSameInSmallBlocks) {
   for (const char* kind : {"pack b of", "b in panels", "operands swapped", "blocks of", "tiles x ",
                            "a copied", "sum split over", "lanes along the sum", "epilogue in rows",
                            "pooled", "winograd F(2x2", "winograd F(4x4", "winograd F(2x2, 5x5)",
-                           "winograd F(3x3, 2x2)", "winograd F(3x3, 4x4)", "staged"})
+                           "winograd F(3x3, 2x2)", "winograd F(3x3, 4x4)", "staged", "slabs of"})
     EXPECT_NE(all.find(kind), std::string::npos) << kind;
 }
 

@@ -5,6 +5,8 @@
 #include "core/env.h"
 #include "schedule/cpu/sparse/sparse.h"
 #include "schedule/cpu/tasks.h"
+#include "schedule/kernel/axes.h"
+#include "schedule/kernel/border.h"
 
 namespace lilith::schedule {
 
@@ -21,6 +23,16 @@ std::optional<SparseSpec> CpuBackend::sparse(const NodeImpl* product) const {
 // A register tile can hold whole windows.
 bool CpuBackend::pools(const NodeImpl* core, const NodeImpl* pool) const {
   return has_whole_windows(core, pool) && column_extent(core) > 1;
+}
+
+// A slab of it, with its zeros, in memory of a task's own (contraction/slab.h).
+bool CpuBackend::is_prologue(const NodeImpl* n) const {
+  return adds_border(n) && is_floating(n->aval.dtype) && !env::disabled("slabs");
+}
+
+bool CpuBackend::computes_operand(const NodeImpl* product, const NodeImpl* operand, double) const {
+  return operand == product->inputs[0] && padded_below(product->inputs[0]) != nullptr &&
+         is_depthwise(product);
 }
 
 bool CpuBackend::stores_copies() const { return !env::disabled("borders"); }

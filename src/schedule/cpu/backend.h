@@ -11,8 +11,10 @@ class CpuBackend final : public Backend, public FusionRules {
   std::vector<Choice> ways(const Group& g, Builder& b) const override;
   std::optional<SparseSpec> sparse(const ir::NodeImpl* product) const override;
   bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const override;
-  bool is_prologue(const ir::NodeImpl*) const override { return false; }
-  bool computes_operand(const ir::NodeImpl*, std::int64_t, double) const override { return false; }
+  bool is_prologue(const ir::NodeImpl* n) const override;
+  bool computes_operand(const ir::NodeImpl* product, const ir::NodeImpl* operand,
+                        double flops) const override;
+  bool computes_again() const override { return false; }
   bool stores_copies() const override;
   bool kernels_wait() const override { return true; }
   bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override;

@@ -60,10 +60,39 @@ void Operands::expand(NodeImpl* n, Expression* e) const {
   const int i = a_.index(n);
   if (n->is_leaf() || s_.stored(i) || follows_[static_cast<std::size_t>(i)] >= 0 ||
       !rules_.is_prologue(n))
-    return e->reads.push_back(n);
+    return e->reads.push_back(strided_view(n).base);
   e->nodes.push_back(n);
   e->flops += n->op->cost;
   for (NodeImpl* in : n->inputs) expand(in, e);
+}
+
+// No one else reads what the product computes, and what that is made of lies in memory whoever
+// computes it.
+bool Operands::is_alone(const NodeImpl* operand, const Expression& e) const {
+  const auto has_one_reader = [&](const NodeImpl* n) {
+    return a_.users(n).size() == 1 && !a_.is_output(n);
+  };
+  if (e.reads.empty()) return false;  // it is made of constants
+  for (const NodeImpl* n = operand; n != e.nodes[0]; n = n->inputs[0])
+    if (!has_one_reader(n)) return false;
+  return std::ranges::all_of(e.nodes, [&](const NodeImpl* n) {
+    return has_one_reader(n) && std::ranges::all_of(n->inputs, [&](const NodeImpl* in) {
+             return is_stored_for_others(in);
+           });
+  });
+}
+
+// Several read it, a view of it or what it is a view of.
+bool Operands::is_stored_for_others(const NodeImpl* n) const {
+  bool shared = false;
+  for (;; n = n->inputs[0]) {
+    if (n->is_leaf()) return true;
+    shared |= a_.users(n).size() > 1 || a_.is_output(n);
+    if (n->op->cls != OpClass::View || n->inputs.size() != 1) break;
+  }
+  const auto is_product = [](const NodeImpl* u) { return u->op->cls == OpClass::Contraction; };
+  return shared && (s_.stored(n) || follows_[static_cast<std::size_t>(a_.index(n))] >= 0 ||
+                    std::ranges::any_of(a_.users(n), is_product));
 }
 
 Nodes Operands::reads(NodeImpl* operand, const NodeImpl* product) {
@@ -71,8 +100,8 @@ Nodes Operands::reads(NodeImpl* operand, const NodeImpl* product) {
   Expression e;
   expand(base, &e);
   if (e.nodes.empty() || e.nodes.size() > kMostNodes || e.reads.size() > kMostReads ||
-      !rules_.computes_operand(product, operand->aval.numel(),
-                               e.flops + static_cast<double>(e.reads.size())))
+      !rules_.computes_operand(product, operand, e.flops + static_cast<double>(e.reads.size())) ||
+      !(rules_.computes_again() || is_alone(operand, e)))
     return {base};
   for (const NodeImpl* n : e.nodes) computed_[static_cast<std::size_t>(a_.index(n))] = true;
   return e.reads;

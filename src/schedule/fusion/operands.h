@@ -26,6 +26,8 @@ class Operands {
     double flops = 0;  // of an element
   };
   void expand(ir::NodeImpl* n, Expression* e) const;
+  bool is_alone(const ir::NodeImpl* operand, const Expression& e) const;
+  bool is_stored_for_others(const ir::NodeImpl* n) const;
   int followed(const ir::NodeImpl* n) const;
   bool is_late(const ir::NodeImpl* n, const ir::NodeImpl* product) const;
 

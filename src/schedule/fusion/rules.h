@@ -17,10 +17,13 @@ class FusionRules {
   virtual bool pools(const ir::NodeImpl* product, const ir::NodeImpl* pool) const = 0;
   /// Whether products may compute this op where they read their operands.
   virtual bool is_prologue(const ir::NodeImpl* n) const = 0;
-  /// Whether a product had better compute an operand of so many elements, at so many flops each,
-  /// as often as it reads it: there is no kernel then that stores it.
-  virtual bool computes_operand(const ir::NodeImpl* product, std::int64_t elements,
+  /// Whether a product had better compute an operand, at so many flops an element, as often as it
+  /// reads it: there is no kernel then that stores it.
+  virtual bool computes_operand(const ir::NodeImpl* product, const ir::NodeImpl* operand,
                                 double flops) const = 0;
+  /// Whether it does so even where others read the operand too, or where what it is made of would
+  /// else not be stored.
+  virtual bool computes_again() const = 0;
   /// Whether a product whose result is only padded or transposed stores it in the midst of the
   /// zeros, or transposed.
   virtual bool stores_copies() const = 0;

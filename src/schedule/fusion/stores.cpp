@@ -75,7 +75,10 @@ void Stores::must_store() {
     if (cls == OpClass::Contraction) {
       for (NodeImpl* in : n->inputs) {
         if (sparse_.listed(in)) continue;
-        for (const NodeImpl* read : operands_.reads(in, n)) store(read);
+        if (sparse_.of(n))
+          store(strided_view(in).base);
+        else
+          for (const NodeImpl* read : operands_.reads(in, n)) store(read);
       }
     }
   }

@@ -30,8 +30,9 @@ bool GpuBackend::is_prologue(const ir::NodeImpl* n) const {
   return n->op->cls == OpClass::Elementwise;
 }
 
-bool GpuBackend::computes_operand(const ir::NodeImpl* product, std::int64_t elements,
+bool GpuBackend::computes_operand(const ir::NodeImpl* product, const ir::NodeImpl* operand,
                                   double flops) const {
+  const std::int64_t elements = operand->aval.numel();
   const double again = macs_of(product) / kReuse * flops / (target_->units * kFlops);
   const double stored = 2 * 4 * static_cast<double>(elements) / (target_->units * kBytes);
   return again < kLaunch + stored;

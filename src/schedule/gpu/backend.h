@@ -16,8 +16,9 @@ class GpuBackend final : public Backend, public FusionRules {
     return has_whole_windows(product, pool);
   }
   bool is_prologue(const ir::NodeImpl* n) const override;
-  bool computes_operand(const ir::NodeImpl* product, std::int64_t elements,
+  bool computes_operand(const ir::NodeImpl* product, const ir::NodeImpl* operand,
                         double flops) const override;
+  bool computes_again() const override { return true; }
   bool stores_copies() const override { return false; }
   bool kernels_wait() const override { return false; }
   bool suits_rows(const Shape& domain, const std::vector<std::int64_t>& axes) const override;

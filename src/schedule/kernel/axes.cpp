@@ -72,6 +72,18 @@ bool has_whole_windows(const NodeImpl* core, const NodeImpl* pool) {
   return dims >= 1 && dims <= 2 && volume <= 16;
 }
 
+bool is_depthwise(const NodeImpl* core) {
+  constexpr std::int64_t kFew = 16;  // or less of the images
+  if (core->inputs[1]->aval.numel() * kFew > core->inputs[0]->aval.numel()) return false;
+  bool own = false;
+  for (const ContractionAxis& x : axes_of(core)) {
+    if (x.extent == 1) continue;
+    if (x.out.dim >= 0 && x.lhs.dim < 0) return false;
+    own |= x.out.dim >= 0 && x.rhs.dim >= 0;
+  }
+  return own;
+}
+
 std::int64_t column_extent(const NodeImpl* core) {
   for (const ContractionAxis& x : axes_of(core)) {
     if (x.out.dim >= 0 && x.lhs.dim < 0) return core->aval.shape[x.out.dim];

@@ -43,6 +43,9 @@ bool slides(const ir::NodeImpl* core, int dim);
 /// Whether a pooling takes windows that follow each other without overlap or padding over one or
 /// two spatial dimensions of a convolution's result.
 bool has_whole_windows(const ir::NodeImpl* core, const ir::NodeImpl* pool);
+/// Whether every channel of the first operand has windows and few weights of its own, in the
+/// second.
+bool is_depthwise(const ir::NodeImpl* core);
 /// The size of the result's first dimension that only the second operand has: a convolution's
 /// features, a matrix's columns; 1 where there is none.
 std::int64_t column_extent(const ir::NodeImpl* core);

@@ -1,9 +1,11 @@
 #include "schedule/kernel/contraction_spec.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "lilith/error.h"
+#include "schedule/kernel/border.h"
 #include "schedule/kernel/strided_view.h"
 
 namespace lilith::schedule {
@@ -84,13 +86,40 @@ ContractionSpec ContractionSpec::swapped() const {
   return s;
 }
 
+namespace {
+
+// The dimensions lie in the order of what is inside.
+Operand inside_of(const Builder& b, NodeImpl* padded) {
+  const Operand inside = make_operand(b, padded->inputs[0]);
+  Layout layout = Layout::row_major(padded->aval.shape.rank());
+  std::ranges::stable_sort(layout.order, std::greater(), [&](int d) {
+    return std::abs(inside.stride[static_cast<std::size_t>(d)]);
+  });
+  return {inside.buffer, 0, layout.strides(padded->aval.shape)};
+}
+
+}  // namespace
+
+NodeImpl* padded_operand(const Builder& b, const NodeImpl* core) {
+  NodeImpl* padded = padded_below(core->inputs[0]);
+  return padded != nullptr && b.buffer(padded) < 0 ? padded : nullptr;
+}
+
 Operand make_operand(const Builder& b, NodeImpl* node) {
   const StridedView view = strided_view(node);
   Operand o;
+  std::vector<std::int64_t> base;
   o.buffer = b.buffer(view.base);
-  if (o.buffer < 0) throw InternalError("schedule: a contraction's operand is not stored");
-  const BufferPlan& plan = b.plan.buffers[static_cast<std::size_t>(o.buffer)];
-  const auto base = plan.layout.strides(plan.shape);
+  if (o.buffer >= 0) {
+    const BufferPlan& plan = b.plan.buffers[static_cast<std::size_t>(o.buffer)];
+    base = plan.layout.strides(plan.shape);
+  } else if (adds_border(view.base)) {
+    Operand inside = inside_of(b, view.base);
+    o.buffer = inside.buffer;
+    base = std::move(inside.stride);
+  } else {
+    throw InternalError("schedule: a contraction's operand is not stored");
+  }
   o.stride.assign(node->aval.shape.size(), 0);
   for (std::size_t d = 0; d < view.offset.size(); ++d) {
     o.offset += view.offset[d] * base[d];

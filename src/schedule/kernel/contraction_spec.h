@@ -38,5 +38,10 @@ struct Operand {
   std::int64_t offset = 0;
   std::vector<std::int64_t> stride;
 };
+/// Of what no kernel pads: the buffer of what is inside, and the steps that it would have if it was
+/// stored.
 Operand make_operand(const Builder& b, ir::NodeImpl* node);
+/// What the first operand is, but for the order of its dimensions, where the product itself has to
+/// put the zeros around that; else null.
+ir::NodeImpl* padded_operand(const Builder& b, const ir::NodeImpl* core);
 }  // namespace lilith::schedule

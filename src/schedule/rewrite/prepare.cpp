@@ -41,7 +41,8 @@ std::function<Graph(const ir::Numbered&)> at_each(std::vector<std::string_view> 
 void warn_of_unknown() {
   std::vector<std::string> known = {"fuse",         "rows",        "sparse",      "side_by_side",
                                     "gpu_kernels",  "cuda_graphs", "streams",     "shared_code",
-                                    "known_groups", "winograd",    "kept_copies", "borders"};
+                                    "known_groups", "winograd",    "kept_copies", "borders",
+                                    "slabs"};
   for (const passes::Pass& p : passes::pipeline()) known.push_back(p.name);
   for (const passes::Pass& r : rewrites()) {
     if (r.kind != passes::PassKind::Required &&

@@ -301,17 +301,20 @@ Block Tiles::sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vecto
   return sum;
 }
 
+Block Tiles::whole_tile(const ResultTile& tile) {
+  const kir::RegId acc = add_accumulator(tile);
+  Block body = tile.before;
+  body.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
+  Block last = epilogue_of_tile(acc, tile);
+  append(&body, sum_with_prefetch(acc, tile, reads_ahead(tile, last)));
+  append(&body, std::move(last));
+  return body;
+}
+
 void Tiles::emit_loops() {
   const std::vector<TileLoop> loops = tile_loops();
   Block body = tile_cases(loops, 0, {}, [&](const std::vector<std::int64_t>& sizes) {
-    const ResultTile tile = make_tile(loops, sizes, zeros());
-    const kir::RegId acc = add_accumulator(tile);
-    Block one = tile.before;
-    one.push_back(kir::DeclReg{acc, pool().constant(dtype_, 0)});
-    Block last = epilogue_of_tile(acc, tile);
-    append(&one, sum_with_prefetch(acc, tile, reads_ahead(tile, last)));
-    append(&one, std::move(last));
-    return one;
+    return whole_tile(make_tile(loops, sizes, zeros()));
   });
   std::vector<LoopDim> dims;
   for (const TileLoop& l : loops) dims.push_back({l.var, l.steps, false, l.typical});

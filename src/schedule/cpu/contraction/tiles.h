@@ -62,6 +62,8 @@ class Tiles : protected ProductKernel {
   virtual Expr tile_a(const ResultTile& tile);
   virtual Expr tile_b(const ResultTile& tile);
   Block inner_sum(kir::RegId acc, ResultTile tile, const std::vector<int>& summed);
+  /// Sums a tile and stores it.
+  Block whole_tile(const ResultTile& tile);
   Block epilogue_of_tile(kir::RegId acc, const ResultTile& tile);
   std::vector<Access> reads_ahead(const ResultTile& tile, const Block& epilogue) const;
   Block prefetch_row(const ResultTile& tile, const std::vector<Access>& reads, Expr row);

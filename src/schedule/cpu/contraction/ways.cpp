@@ -6,6 +6,7 @@
 #include "schedule/cpu/contraction/blocked.h"
 #include "schedule/cpu/contraction/epilogue_facts.h"
 #include "schedule/cpu/contraction/known_searches.h"
+#include "schedule/cpu/contraction/slab.h"
 #include "schedule/cpu/winograd/winograd.h"
 #include "schedule/kernel/turned.h"
 #include "schedule/kernel/typical.h"
@@ -141,6 +142,24 @@ void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
   }
 }
 
+void add_slab_ways(Builder& b, const Product& g, std::vector<Choice>* ways) {
+  ir::NodeImpl* padded = g.core->inputs[0];
+  ContractionSpec spec = make_spec(b, g.core);
+  spec.a_dtype = compute_dtype(padded->aval.dtype);
+  mark_strided(b, g, &spec);
+  for (const TileSchedule& s : find_schedules(b.target, g, spec, search_tiles, "tiles")) {
+    const std::optional<Slab> slab = find_slab(b, spec, padded, s);
+    if (!slab) continue;
+    const Layout layout = lanes_innermost(g, spec, s.vector_axis);
+    Choice way = laid_out(slab->name(s.name(spec.axes, false)), s.cycles + slab->cycles, g.stores,
+                          result_layout(g, layout, s));
+    share_panels(b, s.swap ? spec.swapped() : spec, s, -1, &way);
+    way.emit = [&b, g, spec, layout, s, slab] { SlabTiles(b, g, spec, layout, s, *slab).emit(); };
+    ways->push_back(std::move(way));
+  }
+  std::ranges::stable_sort(*ways, {}, &Choice::cycles);
+}
+
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                       std::vector<Choice>* ways) {
   std::vector<BlockSchedule> all = find_schedules(b.target, g, spec, search_blocks, "blocks");
@@ -191,6 +210,10 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
   std::vector<Choice> ways;
   if (g.sparse) {
     add_sparse_ways(b, g, &ways);
+    return ways;
+  }
+  if (padded_operand(b, g.core) != nullptr) {
+    if (g.pool == nullptr) add_slab_ways(b, g, &ways);
     return ways;
   }
   ContractionSpec spec = make_spec(b, g.core);

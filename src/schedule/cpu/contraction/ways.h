@@ -21,6 +21,8 @@ constexpr std::int64_t kWinograd = 4;  // transformed, with so many outputs a ti
 /// Register tiles over the result, in all of their shapes.
 void add_tile_ways(Builder& b, const Product& g, const ContractionSpec& spec,
                    std::vector<Choice>* ways);
+/// Register tiles over an operand that the kernel itself pads. None where no slab of it fits.
+void add_slab_ways(Builder& b, const Product& g, std::vector<Choice>* ways);
 /// Tiles in blocks that the caches hold; of bf16 in pairs too, where the target has instructions
 /// for that.
 void add_blocked_ways(Builder& b, const Product& g, const ContractionSpec& spec,
