@@ -1,6 +1,7 @@
 #include "eval/program_store.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "codegen/kernel_store.h"
 #include "core/bytes.h"
@@ -182,6 +183,13 @@ std::string store(const std::string& key, const Program& program) {
   return bytes;
 }
 
+// A loop whose sizes never come back shall not fill the disk.
+bool may_store(const ProgramOptions& options) {
+  constexpr std::int64_t kMostSizes = 4096;
+  static std::atomic<std::int64_t> sizes{0};
+  return options.family.varying.empty() || sizes++ < kMostSizes;
+}
+
 }  // namespace
 
 std::shared_ptr<Program> find_or_make_program(
@@ -205,7 +213,7 @@ std::shared_ptr<Program> find_or_make_program(
     }
   }
   std::shared_ptr<Program> made = make();
-  store(key, *made);
+  if (may_store(options)) store(key, *made);
   return made;
 }
 
