@@ -80,9 +80,11 @@ std::string keep(const KernelObject& object) {
   std::string name = runtime::content_hash(bytes);
   {
     const std::lock_guard lock(loaded().mutex);
-    if (loaded().objects.contains(name) || !loaded().stored.insert(name).second) return name;
+    if (loaded().objects.contains(name) || loaded().stored.contains(name)) return name;
   }
   runtime::store_on_disk(kObject, name, bytes, object.made_by);
+  const std::lock_guard lock(loaded().mutex);
+  loaded().stored.insert(name);
   return name;
 }
 

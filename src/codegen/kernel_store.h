@@ -26,6 +26,7 @@ std::vector<CompiledKernel> read_kernels(ByteReader& in);
 /// The same with the names of the objects, which are on disk once for all that share them: none
 /// where one is not there any more.
 void write_by_name(ByteWriter& out, std::span<const CompiledKernel> kernels);
+/// Those that write_by_name wrote.
 std::vector<CompiledKernel> read_named_kernels(ByteReader& in);
 
 /// `identity`: code_identity's, not empty. `kernel`: its canonical form.

@@ -42,6 +42,7 @@ void show_code(std::uint64_t family, std::span<const kir::Kernel* const> kernels
 void remember_code(std::uint64_t family, std::span<const KernelForm> forms);
 /// General kernels that share_code gave this thread so far, or that it found on disk.
 std::int64_t kernels_shared();
+/// Counts those of a program that was found on disk.
 void found_shared(std::int64_t kernels);
 
 void write(ByteWriter& out, std::span<const KernelForm> forms);

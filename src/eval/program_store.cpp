@@ -184,10 +184,12 @@ std::string store(const std::string& key, const Program& program) {
 }
 
 // A loop whose sizes never come back shall not fill the disk.
-bool may_store(const ProgramOptions& options) {
+void store_made(const std::string& key, const Program& program, const ProgramOptions& options) {
   constexpr std::int64_t kMostSizes = 4096;
   static std::atomic<std::int64_t> sizes{0};
-  return options.family.varying.empty() || sizes++ < kMostSizes;
+  const bool is_one_of_many = !options.family.varying.empty();
+  if (is_one_of_many && sizes >= kMostSizes) return;
+  if (!store(key, program).empty() && is_one_of_many) ++sizes;
 }
 
 }  // namespace
@@ -213,7 +215,7 @@ std::shared_ptr<Program> find_or_make_program(
     }
   }
   std::shared_ptr<Program> made = make();
-  if (may_store(options)) store(key, *made);
+  store_made(key, *made, options);
   return made;
 }
 

@@ -91,7 +91,7 @@ Tensor joined(const std::vector<Tensor>& parts, int dim) {
   StoragePtr storage = Storage::allocate(bytes);
   copy_joined(memory, row_bytes, rows, static_cast<char*>(storage->data()));
   if (std::ranges::all_of(parts, is_data)) return ir::make_data(all.aval(), std::move(storage));
-  all.node()->set_storage(std::move(storage));
+  if (!all.node()->storage()) all.node()->set_storage(std::move(storage));
   return all;
 }
 

@@ -15,8 +15,8 @@ Tensor part_of(const Tensor& x, int dim, std::int64_t start, std::int64_t limit,
 
 /// The parts one behind the other along a dimension. Many small ones that lie in the host's memory,
 /// or are reshaped from what does, are copied at once: the whole is a value already, and no program
-/// knows how many there were (an episode's states); cotangents flow through it. Else, and inside of
-/// a trace, a concatenation.
+/// knows how many there were (an episode's states); cotangents flow through it, so what is reshaped
+/// (as by `stack`) stays held. Else, and inside of a trace, a concatenation.
 Tensor joined(const std::vector<Tensor>& parts, int dim);
 
 /// x with x[items] = values; see Tensor::index_put.

@@ -14,6 +14,12 @@ Expr loop_var(kir::Pool& pool, std::int64_t extent, std::string name) {
   return extent == 1 ? pool.integer(0) : pool.var(extent, std::move(name));
 }
 
+Expr unknown(kir::Kernel& kernel, std::string name, Expr count, Block* before) {
+  const kir::RegId reg = kernel.add_reg(std::move(name), DType::I64);
+  before->push_back(kir::DeclReg{reg, count});
+  return kernel.pool->read(reg, DType::I64);
+}
+
 std::int64_t extent_of(const std::vector<LoopDim>& dims) {
   std::int64_t n = 1;
   for (const LoopDim& d : dims) n *= d.extent;

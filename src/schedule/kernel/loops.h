@@ -18,6 +18,9 @@ struct LoopDim {
 
 /// A loop's variable; 0 where there is one iteration alone.
 kir::Expr loop_var(kir::Pool& pool, std::int64_t extent, std::string name);
+/// A count that a register holds, set by what is added to `before`: what is known of it would else
+/// make other code for each remainder of a size.
+kir::Expr unknown(kir::Kernel& kernel, std::string name, kir::Expr count, kir::Block* before);
 /// Iterations of all loops together.
 std::int64_t extent_of(const std::vector<LoopDim>& dims);
 

@@ -173,11 +173,9 @@ void Panels::fill(const std::string& of) {
   Block body = full_or_last(tile, columns, vector_tile_, [&](std::int64_t width) {
     Block one;
     Expr left;
-    if (full) {  // in a register: what is known of it would make other code for some sizes
-      const kir::RegId reg = kernel.add_reg("left", DType::I64);
-      one.push_back(kir::DeclReg{reg, p.integer(lanes.extent) - tile * p.integer(vector_tile_)});
-      left = p.read(reg, DType::I64);
-    }
+    if (full)
+      left =
+          unknown(kernel, "left", p.integer(lanes.extent) - tile * p.integer(vector_tile_), &one);
     append(&one, tile_of(p, from, to, w.at, tile, width, w.inner, left));
     return one;
   });

@@ -27,9 +27,7 @@ std::vector<int> ProductKernel::summed_axes() const {
 }
 
 Expr ProductKernel::unknown(const std::string& name, Expr count, Block* before) {
-  const kir::RegId reg = kernel_.add_reg(name, DType::I64);
-  before->push_back(kir::DeclReg{reg, count});
-  return pool().read(reg, DType::I64);
+  return schedule::unknown(kernel_, name, count, before);
 }
 
 Expr ProductKernel::load_a(const std::vector<Expr>& at, Expr guard) {

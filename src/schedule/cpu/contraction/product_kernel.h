@@ -27,8 +27,7 @@ class ProductKernel {
   const Axis& axis(int i) const { return spec_.axes[static_cast<std::size_t>(i)]; }
   std::vector<int> summed_axes() const;
   std::int64_t extent(const std::vector<int>& some) const { return extent_of(spec_.axes, some); }
-  /// A count that a register holds: what is known of it would else make other code for each
-  /// remainder of a size.
+  /// In this kernel.
   Expr unknown(const std::string& name, Expr count, Block* before);
   /// Whether that is worth it: a large product may have code of its own for sizes that divide.
   bool is_small() const { return typical_macs_ < 2e7; }

@@ -144,7 +144,7 @@ std::optional<Slab> find_slab(const Builder& b, const ContractionSpec& spec, ir:
 }
 
 void SlabTiles::emit_loops() {
-  std::vector<TileLoop> outer, inner, all = tile_loops();
+  std::vector<TileLoop> outer, all = tile_loops();
   const std::int64_t row = slab_.stride[static_cast<std::size_t>(slab_.order[slab_.cut])];
   copy_ = kernel_.add_buffer("slab", dtype_, slab_.rows * row, kir::Space::Thread);
   Expr which = number(0), inside;

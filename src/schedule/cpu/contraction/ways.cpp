@@ -8,6 +8,8 @@
 #include "schedule/cpu/contraction/known_searches.h"
 #include "schedule/cpu/contraction/slab.h"
 #include "schedule/cpu/winograd/winograd.h"
+#include "schedule/kernel/axes.h"
+#include "schedule/kernel/border.h"
 #include "schedule/kernel/turned.h"
 #include "schedule/kernel/typical.h"
 
@@ -228,6 +230,9 @@ std::vector<Choice> product_ways(Builder& b, const Product& g) {
     add_dot_ways(b, g, spec, &ways);
     add_winograd_ways(b, g, spec, &ways);
   }
+  // Where sizes that came before say whether a kernel pads this itself, in slabs: the same bits.
+  if (is_depthwise(g.core) && padded_below(g.core->inputs[0]) != nullptr)
+    std::erase_if(ways, [](const Choice& c) { return !c.sum_order.empty(); });
   std::stable_sort(ways.begin(), ways.end(),
                    [](const Choice& x, const Choice& y) { return x.cycles < y.cycles; });
   if (b.varying.empty()) prefer_usual_layout(b, g, spec, &ways);
