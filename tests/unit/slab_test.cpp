@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "codegen/codegen.h"
+#include "core/env.h"
 #include "eval/plan_runner.h"
 #include "ir/node.h"
 #include "lilith/lilith.h"
@@ -261,6 +262,23 @@ TEST(Slabs, AreTheSameForImagesThatVary) {
                                   w.to(kFloat64).to_vector<double>());
     ASSERT_EQ(got.size(), want.size());
     for (std::size_t k = 0; k < want.size(); ++k) ASSERT_NEAR(got[k], want[k], 1e-5) << k;
+  }
+}
+
+// Lengths that came before decide who pads: the bits stay those of a length of its own.
+TEST(SlabTests, LengthsThatVaryHaveTheirOwnBits) {
+  const Tensor w = values({24, 1, 31}).to(kFloat32);
+  const auto run = [&](std::int64_t n) {
+    const Tensor x = values({2, 24, n}).to(kFloat32);
+    return conv1d(pad(x, {30, 0}), w, {}, 1, 0, 1, 24).to_vector<float>();
+  };
+  const std::string before = env::text("LILITH_DISABLE");
+  for (const std::int64_t n : {700, 900, 1301, 640, 2048}) {
+    const std::vector<float> shared = run(n);
+    env::set("LILITH_DISABLE", "shared_code");
+    clear_program_cache();
+    EXPECT_EQ(run(n), shared) << n;
+    env::set("LILITH_DISABLE", before);
   }
 }
 
