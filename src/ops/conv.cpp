@@ -15,13 +15,20 @@ using I = std::int64_t;
 using Cts = std::vector<Tensor>;
 
 ConvSpec ConvSpec::of(const Attrs& a) {
-  return {a.ints("stride"),          a.ints("lo"),           a.ints("hi"),
-          a.ints("lhs_dilation"),    a.ints("rhs_dilation"), a.integer("groups"),
-          a.integer("batch_groups"), a.ints("lhs_spec"),     a.ints("rhs_spec"),
-          a.ints("out_spec")};
+  return {a.ints("stride"),
+          a.ints("lo"),
+          a.ints("hi"),
+          a.ints("lhs_dilation"),
+          a.ints("rhs_dilation"),
+          a.integer("groups"),
+          a.integer("batch_groups"),
+          a.ints("lhs_spec"),
+          a.ints("rhs_spec"),
+          a.ints("out_spec"),
+          a.has("stacked") ? a.integer("stacked") : 0};
 }
 Attrs ConvSpec::attrs() const {
-  return {{"stride", stride},
+  Attrs a{{"stride", stride},
           {"lo", lo},
           {"hi", hi},
           {"lhs_dilation", lhs_dilation},
@@ -31,6 +38,8 @@ Attrs ConvSpec::attrs() const {
           {"lhs_spec", lhs},
           {"rhs_spec", rhs},
           {"out_spec", out}};
+  if (stacked > 0) a.set("stacked", stacked);
+  return a;
 }
 
 namespace {
@@ -40,8 +49,9 @@ I extent(const Shape& shape, const Ints& spec, std::size_t i) {
 }
 I dilated(I n, I dilation) { return n == 0 ? 0 : (n - 1) * dilation + 1; }
 
-void check_spec(const Ints& spec, int rank) {
+void check_spec(const Ints& spec, int stacked, int rank) {
   Ints sorted = spec;
+  for (int d = 0; d < stacked; ++d) sorted.push_back(d);
   std::sort(sorted.begin(), sorted.end());
   LILITH_CHECK(sorted == range(rank), "conv_general: a spec is no permutation of {} dimensions",
                rank);
@@ -49,16 +59,22 @@ void check_spec(const Ints& spec, int rank) {
 
 Aval infer_conv(const InferCtx& c) {
   const int rank = c.in[0].shape.rank();
-  LILITH_CHECK(rank >= 2 && c.in[1].shape.rank() == rank && c.in[0].dtype == c.in[1].dtype,
-               "conv_general: got {}; need two operands of one rank (>= 2) and dtype", describe(c));
-  for (const char* key : {"stride", "lo", "hi", "lhs_dilation", "rhs_dilation"})
-    ints_per_dim(c, key, rank - 2);
   const ConvSpec s = ConvSpec::of(c.attrs);
-  for (const Ints* spec : {&s.lhs, &s.rhs, &s.out}) check_spec(*spec, rank);
+  LILITH_CHECK(s.stacked >= 0 && s.stacked <= rank - 2 && c.in[1].shape.rank() == rank &&
+                   c.in[0].dtype == c.in[1].dtype,
+               "conv_general: got {}; need two operands of one rank (>= {}) and dtype", describe(c),
+               2 + s.stacked);
+  const auto stacked = static_cast<int>(s.stacked);
+  for (const char* key : {"stride", "lo", "hi", "lhs_dilation", "rhs_dilation"})
+    ints_per_dim(c, key, rank - 2 - stacked);
+  for (const Ints* spec : {&s.lhs, &s.rhs, &s.out}) check_spec(*spec, stacked, rank);
   LILITH_CHECK(s.groups >= 1 && s.batch_groups >= 1 && (s.groups == 1 || s.batch_groups == 1),
                "conv_general: groups {}, batch_groups {}; need both >= 1 and one of them 1",
                s.groups, s.batch_groups);
   const Shape &lhs = c.in[0].shape, &rhs = c.in[1].shape;
+  for (int d = 0; d < stacked; ++d)
+    LILITH_CHECK(lhs[d] == rhs[d], "conv_general: got {}: stacked dimension {} differs",
+                 describe(c), d);
   const I features = extent(lhs, s.lhs, 1), out_features = extent(rhs, s.rhs, 0),
           batch = extent(lhs, s.lhs, 0);
   LILITH_CHECK(extent(rhs, s.rhs, 1) * s.groups == features,
@@ -122,7 +138,8 @@ Tensor lhs_gradient(const ConvSpec& s, const Tensor& ct, const Tensor& lhs, cons
              .batch_groups = 1,
              .lhs = s.out,
              .rhs = swapped(s.rhs),
-             .out = s.lhs};
+             .out = s.lhs,
+             .stacked = s.stacked};
   for (std::size_t i = 0; i < s.stride.size(); ++i) {
     const I k = dilated(extent(rhs.shape(), s.rhs, i + 2), s.rhs_dilation[i]);
     const I in = dilated(extent(lhs.shape(), s.lhs, i + 2), s.lhs_dilation[i]);
@@ -143,7 +160,8 @@ Tensor rhs_gradient(const ConvSpec& s, const Tensor& ct, const Tensor& lhs, cons
              .batch_groups = s.groups,
              .lhs = swapped(s.lhs),
              .rhs = swapped(s.out),
-             .out = swapped(s.rhs)};
+             .out = swapped(s.rhs),
+             .stacked = s.stacked};
   for (std::size_t i = 0; i < s.stride.size(); ++i) {
     const I k = dilated(extent(rhs.shape(), s.rhs, i + 2), s.rhs_dilation[i]);
     const I in = dilated(extent(lhs.shape(), s.lhs, i + 2), s.lhs_dilation[i]);
@@ -164,6 +182,7 @@ void reference_conv(RefCtx& c) {
   const I out_features = extent(ws, s.rhs, 0), batch = extent(os, s.out, 0);
   Ints xi(xs.size()), wi(ws.size());
   for_each_index(os, [&](const Ints& to, I k) {
+    for (I d = 0; d < s.stacked; ++d) xi[at(d)] = wi[at(d)] = to[at(d)];
     const I o = to[at(s.out[1])];
     xi[at(s.lhs[0])] = o / (out_features / s.batch_groups) * batch + to[at(s.out[0])];
     const I first = o / (out_features / s.groups) * kernel[0];
@@ -201,6 +220,8 @@ std::vector<ContractionAxis> conv_axes(const Attrs& attrs, const Shape&, const S
             lhs_c = index(s.lhs[1]), rhs_o = index(s.rhs[0]), rhs_i = index(s.rhs[1]);
   const I features = out[out_c] / (s.groups * s.batch_groups), in_features = rhs[rhs_i];
   std::vector<ContractionAxis> axes;
+  for (int d = 0; d < index(s.stacked); ++d)
+    axes.push_back({fmt::format("stack{}", d), out[d], {d}, {d}, {d}});
   // Each group has its own part of lhs's features (or batch), of rhs's output features and of the
   // result's.
   if (s.groups > 1)
@@ -246,9 +267,17 @@ Tensor part_batch(const Tensor& y, I from, I groups, I size) {
   return make_reshape(move_dim(make_reshape(y, split), d + 1, 0), parted);
 }
 
-// The examples are more of the batch, more output features, or groups.
+// The same convolution behind one more stacked dimension.
+ConvSpec behind_one_more(ConvSpec s) {
+  ++s.stacked;
+  for (Ints* spec : {&s.lhs, &s.rhs, &s.out})
+    for (I& d : *spec) ++d;
+  return s;
+}
+
+// The examples are more of the batch, more output features, or stacked.
 Cts batch_conv(const BatchCtx& c) {
-  ConvSpec s = ConvSpec::of(c.attrs);
+  const ConvSpec s = ConvSpec::of(c.attrs);
   const I groups = s.groups * s.batch_groups;
   Tensor lhs = c.in[0], rhs = c.in[1];
   if (!c.batched[1]) {
@@ -259,11 +288,7 @@ Cts batch_conv(const BatchCtx& c) {
     rhs = join_batch(rhs, s.rhs[0], groups);
     return {part_batch(make_conv(lhs, rhs, s), s.out[1], groups, c.size)};
   }
-  I& more = s.batch_groups > 1 ? s.batch_groups : s.groups;
-  lhs = join_batch(lhs, s.batch_groups > 1 ? s.lhs[0] : s.lhs[1], 1);
-  rhs = join_batch(rhs, s.rhs[0], 1);
-  more *= c.size;
-  return {part_batch(make_conv(lhs, rhs, s), s.out[1], 1, c.size)};
+  return {make_conv(lhs, rhs, behind_one_more(s))};
 }
 
 const OpDef& conv_op =

@@ -123,11 +123,19 @@ ConvSpec conv_spec(std::int64_t groups, std::int64_t batch_groups) {
           .out = {1, 0, 2, 3}};
 }
 
+// Behind two stacked dimensions.
+ConvSpec stacked_spec(std::int64_t groups, std::int64_t batch_groups) {
+  ConvSpec s = conv_spec(groups, batch_groups);
+  s.stacked = 2;
+  for (auto* spec : {&s.lhs, &s.rhs, &s.out})
+    for (std::int64_t& d : *spec) d += 2;
+  return s;
+}
+
 std::vector<Case> contraction_cases() {
-  const auto conv = [](std::int64_t groups, std::int64_t batch_groups, Shape x, Shape w) {
-    return Case{"conv_general", {{x}, {w}}, [=](const Ts& t) {
-                  return make_conv(t[0], t[1], conv_spec(groups, batch_groups));
-                }};
+  const auto conv = [](const ConvSpec& spec, Shape x, Shape w) {
+    return Case{
+        "conv_general", {{x}, {w}}, [=](const Ts& t) { return make_conv(t[0], t[1], spec); }};
   };
   return {
       {"dot_general", {{{3, 4}}, {{4, 5}}}, [](const Ts& x) { return matmul(x[0], x[1]); }},
@@ -135,9 +143,12 @@ std::vector<Case> contraction_cases() {
        {{{4, 2, 3, 5}}, {{5, 6, 3, 4}}},
        [](const Ts& x) { return dot_general(x[0], x[1], {2}, {2}, {3, 0}, {0, 3}); }},
       {"dot_general", {{{4}}, {{4}}}, [](const Ts& x) { return dot(x[0], x[1]); }},
-      conv(1, 1, {2, 7, 4, 3}, {3, 2, 3, 4}),
-      conv(2, 1, {2, 7, 4, 6}, {3, 2, 3, 4}),
-      conv(1, 2, {4, 7, 4, 3}, {3, 2, 3, 4}),
+      conv(conv_spec(1, 1), {2, 7, 4, 3}, {3, 2, 3, 4}),
+      conv(conv_spec(2, 1), {2, 7, 4, 6}, {3, 2, 3, 4}),
+      conv(conv_spec(1, 2), {4, 7, 4, 3}, {3, 2, 3, 4}),
+      conv(stacked_spec(1, 1), {1, 2, 2, 7, 4, 3}, {1, 2, 3, 2, 3, 4}),
+      conv(stacked_spec(2, 1), {2, 1, 2, 7, 4, 6}, {2, 1, 3, 2, 3, 4}),
+      conv(stacked_spec(1, 2), {1, 2, 4, 7, 4, 3}, {1, 2, 3, 2, 3, 4}),
   };
 }
 

@@ -1,4 +1,5 @@
 #include "lilith/transforms.h"
+#include "lilith/vmap.h"
 #include "program_check.h"
 
 // Convolutions before a max pooling: the cotangent has one element a window, and the gradients read
@@ -86,6 +87,29 @@ INSTANTIATE_TEST_SUITE_P(
         SparseCase{.x = {4, 64, 40}, .w = {16, 64, 5}, .padding = 2, .pool = 4, .pool_stride = 4},
         SparseCase{.x = {2, 8, 6, 8, 6}, .w = {8, 8, 3, 3, 3}, .padding = 1},
         SparseCase{.x = {3, 16, 10, 10}, .w = {8, 16, 3, 3}, .padding = 1, .dtype = DType::F64}));
+
+// Of each image: the lists are the same, and nothing is summed over the images. A convolution whose
+// weights differ, too, reads no list for its input's gradient.
+TEST(ProgramSparseCases, GradientsOfEachSample) {
+  for (const bool weights : {false, true}) {
+    const Shape w = weights ? Shape({3, 24, 12, 3, 5}) : Shape({24, 12, 3, 5});
+    const auto program =
+        check_program({f32({3, 12, 13, 12}), f32(w), f32({24})}, [&](const Inputs& in) {
+          const auto f = [](Tensor x, Tensor w, Tensor b) {
+            const Tensor y = conv2d((x * 0.5).unsqueeze(0), w, b, 1, {1, 0});
+            return max_pool2d(relu(y), 2).pow(2).sum();
+          };
+          auto each = [&](Tensor x, Tensor w, Tensor b) {
+            return grad<0, 1, 2>(f, x, w, b).second;
+          };
+          const VmapAxes axes =
+              weights ? VmapAxes{0, 0, std::nullopt} : VmapAxes{0, std::nullopt, std::nullopt};
+          auto [gx, gw, gb] = vmap(each, axes)(in[0], in[1], in[2]);
+          return Inputs{gx, gw, gb};
+        });
+    EXPECT_EQ(count(program->stats().text, "sparse: "), weights ? 1 : 2) << program->stats().text;
+  }
+}
 
 // A mask on what the pooling read becomes one on what it gave, also where windows leave a rest.
 TEST(ProgramSparseCases, RestOfWindowsAndLeakyMasks) {

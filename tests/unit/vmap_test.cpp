@@ -156,6 +156,30 @@ TEST(Vmap, GradientsOfEachSample) {
   }
 }
 
+TEST(Vmap, GradientsOfEachImage) {
+  struct Images {
+    Conv2d a{2, 6, 3}, b{6, 8, 3};
+    Tensor operator()(Tensor x) const {
+      x = max_pool2d(relu(a(x)), 2);
+      return max_pool2d(relu(b(x)), 2).sum({-1, -2});
+    }
+  } net;
+  const Tensor x = ramp({4, 1, 2, 14, 14}).sin();
+  const auto loss = [](const Images& net, const Tensor& x) { return net(x).pow(2).sum(); };
+  const auto each = compile([&](const Images& net, const Tensor& x) {
+    return vmap([&](const Images& net, const Tensor& x) { return grad(loss, net, x).second; },
+                {std::nullopt, 0})(net, x);
+  });
+  const Images all = each(net, x);
+  for (std::int64_t k = 0; k < 4; ++k) {
+    const Images g = grad(loss, net, x[k]).second;
+    expect_near(all.a.weight[k], g.a.weight);
+    expect_near(all.b.weight[k], g.b.weight);
+    expect_near(all.b.bias[k], g.b.bias);
+  }
+  EXPECT_EQ(each(net, x).b.weight.to_vector<float>(), all.b.weight.to_vector<float>());
+}
+
 TEST(Vmap, Ensembles) {
   std::vector<Net> nets(4);
   const Net all = stack_models(nets);

@@ -22,7 +22,7 @@ std::shared_ptr<const SparseSpec> SparseProducts::of(const NodeImpl* product) co
 bool SparseProducts::listed(const NodeImpl* n) const {
   if (specs_.empty() || a_.is_output(n) || a_.users(n).empty()) return false;
   return std::all_of(a_.users(n).begin(), a_.users(n).end(), [&](const NodeImpl* u) {
-    if (u->op->zeros == Zeros::Around && n->op->zeros == Zeros::Beside) return listed(u);
+    if (u->op->cls == OpClass::View || u->op->zeros == Zeros::Around) return listed(u);
     const auto it = specs_.find(u);
     if (it == specs_.end()) return false;
     const auto side = static_cast<std::size_t>(it->second->side);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "schedule/kernel/strided_view.h"
+
 // Which contractions have a sparse operand, and what each of their axes means to it.
 namespace lilith::schedule {
 
@@ -9,29 +11,85 @@ using ir::NodeImpl;
 
 namespace {
 
-// Looks through padding; fills in the unpool and where its elements lie in the operand.
+bool contains(const std::vector<int>& v, int x) {
+  return std::find(v.begin(), v.end(), x) != v.end();
+}
+
+// A value seen through views that move its dimensions: which one of the view each of them is.
+struct Moved {
+  NodeImpl* value = nullptr;
+  std::vector<int> dims;
+};
+
+// The one dimension of a view that an operand's dimension moves along; -1 where there is none.
+int moved_by(const std::vector<std::int64_t>& coefficient, std::int64_t extent, const Shape& view,
+             const std::vector<int>& taken) {
+  int found = -1;
+  for (int k = 0; k < view.rank(); ++k) {
+    const std::int64_t c = coefficient[static_cast<std::size_t>(k)];
+    if (view[k] == 1 && extent > 1) continue;
+    if (c == 1 && view[k] == extent && found < 0 && !contains(taken, k))
+      found = k;
+    else if (c != 0 && view[k] > 1)
+      return -1;
+  }
+  return found;
+}
+
+// Views that leave dimensions of extent 1 out, add some or change the order; else no value.
+Moved behind_views(NodeImpl* view) {
+  const StridedView v = strided_view(view);
+  for (const NodeImpl* n = view; n != v.base; n = n->inputs[0])
+    if (n->op->cls != OpClass::View) return {};
+  if (v.base->aval.numel() != view->aval.numel()) return {};
+  Moved m{v.base, {}};
+  for (std::size_t d = 0; d < v.offset.size(); ++d) {
+    m.dims.push_back(moved_by(v.coefficient[d], v.base->aval.shape[static_cast<int>(d)],
+                              view->aval.shape, m.dims));
+    if (m.dims.back() < 0 || v.offset[d] != 0) return {};
+  }
+  return m;
+}
+
+template <class T>
+std::vector<T> by(const std::vector<int>& dims, const std::vector<T>& list) {
+  std::vector<T> out;
+  for (const int d : dims) out.push_back(list[static_cast<std::size_t>(d)]);
+  return out;
+}
+
+// Looks through views and padding; fills in the unpool and where its elements lie in the operand.
 bool find_unpool(NodeImpl* operand, SparseSpec* spec) {
-  const auto rank = static_cast<std::size_t>(operand->aval.shape.rank());
+  Moved m = behind_views(operand);
+  if (m.value == nullptr) return false;
+  const auto rank = static_cast<std::size_t>(m.value->aval.shape.rank());
   spec->lo.assign(rank, 0);
   spec->step.assign(rank, 1);
-  if (operand->op->zeros == Zeros::Around) {
-    if (operand->attrs.real("value") != 0) return false;
-    spec->lo = operand->attrs.ints("lo");
+  if (m.value->op->zeros == Zeros::Around) {
+    const Attrs& pad = m.value->attrs;
+    if (pad.real("value") != 0) return false;
+    const Moved inside = behind_views(m.value->inputs[0]);
+    if (inside.value == nullptr) return false;
     for (std::size_t d = 0; d < rank; ++d) {
-      spec->step[d] = operand->attrs.ints("interior")[d] + 1;
-      if (spec->lo[d] < 0 || operand->attrs.ints("hi")[d] < 0) return false;
+      const std::int64_t lo = pad.ints("lo")[d], hi = pad.ints("hi")[d];
+      if (lo < 0 || hi < 0) return false;
+      if (lo + hi > 0 && !contains(inside.dims, static_cast<int>(d))) return false;
     }
-    operand = operand->inputs[0];
+    spec->lo = by(inside.dims, pad.ints("lo"));
+    spec->step = by(inside.dims, pad.ints("interior"));
+    for (std::int64_t& step : spec->step) ++step;
+    m = {inside.value, by(inside.dims, m.dims)};
   }
-  if (operand->op->zeros != Zeros::Beside) return false;
-  spec->unpool = operand;
-  for (const std::int64_t lo : operand->attrs.ints("lo")) {
+  if (m.value->op->zeros != Zeros::Beside) return false;
+  spec->unpool = m.value;
+  spec->dims = std::move(m.dims);
+  for (const std::int64_t lo : spec->unpool->attrs.ints("lo")) {
     if (lo != 0) return false;
   }
-  for (const std::int64_t hi : operand->attrs.ints("hi")) {
+  for (const std::int64_t hi : spec->unpool->attrs.ints("hi")) {
     if (hi > 0) return false;
   }
-  return is_floating(operand->aval.dtype);
+  return is_floating(spec->unpool->aval.dtype);
 }
 
 std::vector<int> axes_of_dim(const Coefficients& c, int dim) {
@@ -40,10 +98,6 @@ std::vector<int> axes_of_dim(const Coefficients& c, int dim) {
     if (c[i][static_cast<std::size_t>(dim)] != 0) list.push_back(static_cast<int>(i));
   }
   return list;
-}
-
-bool contains(const std::vector<int>& v, int x) {
-  return std::find(v.begin(), v.end(), x) != v.end();
 }
 
 class Classifier {
@@ -122,7 +176,7 @@ class Classifier {
         if (s_.scatter && !axis(i).summed() && in_dense(i)) return false;
         continue;
       }
-      if (contains(s_.position_axes, i)) continue;
+      if (contains(s_.position_axes, i) || (axis(i).summed() && axis(i).extent == 1)) continue;
       if (std::any_of(s_.taps.begin(), s_.taps.end(), [&](const auto& t) { return t.axis == i; }))
         continue;
       if (axis(i).summed()) return false;
@@ -145,8 +199,9 @@ std::vector<SparseSpec> sparse_forms(const NodeImpl* core) {
     SparseSpec s;
     s.side = side;
     if (!find_unpool(core->inputs[static_cast<std::size_t>(side)], &s)) continue;
-    const Coefficients sparse = operand_coefficients(core, side),
-                       dense = operand_coefficients(core, 1 - side);
+    Coefficients sparse = operand_coefficients(core, side);
+    for (auto& moves : sparse) moves = by(s.dims, moves);
+    const Coefficients dense = operand_coefficients(core, 1 - side);
     const auto rank = [&](std::size_t k) {
       return static_cast<std::size_t>(core->inputs[k]->aval.shape.rank());
     };

@@ -19,6 +19,7 @@ namespace lilith::schedule {
 struct SparseSpec {
   ir::NodeImpl* unpool = nullptr;
   int side = 0;                        // which operand of the contraction it is
+  std::vector<int> dims;               // of the unpool: which one of the operand each is
   std::vector<std::int64_t> lo, step;  // operand's index = lo + step * unpool's index
   std::vector<Axis> axes;              // of the contraction; `a` of the dense operand once known
   bool scatter = false;
