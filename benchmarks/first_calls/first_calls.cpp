@@ -193,6 +193,7 @@ std::function<void()> annealed() {
   auto opt = std::make_shared<Adam>();
   const Tensor x = rand({64, 8});
   eval(x);
+  eval_pending(*net);
   auto step = compile([](Policy& m, Adam& o, Tensor x, double beta) {
     auto [loss, g] =
         grad([beta](const Policy& m, Tensor x) { return (m(x) * m(x)).mean() * beta + 0.5; }, m, x);

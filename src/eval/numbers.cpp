@@ -48,17 +48,17 @@ std::vector<bool> remember(std::uint64_t structure, const std::vector<double>& v
 WithNumbers changing_numbers(Graph g) {
   if (own_sizes()) return {std::move(g), {}};
   const ir::Numbered numbered(g);
-  const std::vector<std::uint32_t> free = passes::free_numbers(numbered);
-  if (free.empty()) return {std::move(g), {}};
+  const auto [nodes, free] = passes::numbers_of(numbered);
+  if (nodes.empty()) return {std::move(g), {}};
   std::vector<double> values;
-  for (const std::uint32_t n : free) values.push_back(*passes::constant_value(numbered.node(n)));
-  const std::vector<bool> changes = remember(passes::with_inputs(numbered, free).hash(), values);
+  for (const std::uint32_t n : nodes) values.push_back(*passes::constant_value(numbered.node(n)));
+  const std::vector<bool> changes = remember(passes::with_inputs(numbered, nodes).hash(), values);
   std::vector<std::uint32_t> changing;
   std::vector<StoragePtr> numbers;
-  for (std::size_t k = 0; k < free.size(); ++k) {
-    if (!changes[k]) continue;
-    changing.push_back(free[k]);
-    const DType dtype = numbered.node(free[k]).aval.dtype;
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    if (!changes[k] || !free[k]) continue;
+    changing.push_back(nodes[k]);
+    const DType dtype = numbered.node(nodes[k]).aval.dtype;
     numbers.push_back(Storage::allocate(size_of(dtype)));
     ir::fill(numbers.back()->data(), dtype, 1, {Scalar::Kind::Float, 0, values[k]});
   }

@@ -38,14 +38,18 @@ std::optional<double> exact(const NodeImpl& n, std::span<const double> x) {
 
 class Search {
  public:
-  explicit Search(const ir::Numbered& g) : g_(g), known_(g.size()), free_(g.size()) {}
+  explicit Search(const ir::Numbered& g)
+      : g_(g), known_(g.size()), combined_(g.size()), free_(g.size(), true) {}
 
-  std::vector<std::uint32_t> run() {
+  Numbers run() {
     for (std::uint32_t n = 0; n < g_.size(); ++n) visit(n);
-    for (const std::uint32_t out : g_.outputs()) hold(out);
-    std::vector<std::uint32_t> found;
-    for (std::uint32_t n = 0; n < g_.size(); ++n)
-      if (free_[n]) found.push_back(n);
+    for (const std::uint32_t out : g_.outputs()) rule_out(out, combined_);
+    Numbers found;
+    for (std::uint32_t n = 0; n < g_.size(); ++n) {
+      if (!combined_[n]) continue;
+      found.nodes.push_back(n);
+      found.free.push_back(free_[n]);
+    }
     return found;
   }
 
@@ -61,7 +65,8 @@ class Search {
     const auto inputs = g_.inputs(n);
     if (const auto value = constant_value(node)) {
       known_[n] = Known{*value, {n}};
-      free_[n] = is_floating(node.aval.dtype) && !is_special(*value);
+      combined_[n] = is_floating(node.aval.dtype);
+      free_[n] = !is_special(*value);
     } else if (!inputs.empty() && repeats(node)) {
       known_[n] = known_[inputs[0]];
     } else if (!combine(n)) {
@@ -83,7 +88,7 @@ class Search {
     if (!value) return false;
     all.value = *value;
     known_[n] = std::move(all);
-    if (is_special(*value)) hold(n);
+    if (is_special(*value)) rule_out(n, free_);
     return true;
   }
   void use(std::uint32_t n) {
@@ -94,18 +99,19 @@ class Search {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       const bool exponent = k == 1 && is(node, "pow");
       const auto& known = known_[inputs[k]];
-      if (!combines || (exponent && known && is_simple_exponent(known->value))) hold(inputs[k]);
+      if (!combines) rule_out(inputs[k], combined_);
+      if (exponent && known && is_simple_exponent(known->value)) rule_out(inputs[k], free_);
     }
   }
-  /// What the node is made of stays in the graph.
-  void hold(std::uint32_t n) {
+  /// The constants that the node is made of are not `what`.
+  void rule_out(std::uint32_t n, std::vector<bool>& what) {
     if (!known_[n]) return;
-    for (const std::uint32_t c : known_[n]->constants) free_[c] = false;
+    for (const std::uint32_t c : known_[n]->constants) what[c] = false;
   }
 
   const ir::Numbered& g_;
   std::vector<std::optional<Known>> known_;
-  std::vector<bool> free_;
+  std::vector<bool> combined_, free_;
 };
 
 Tensor placed(Tensor number, const Aval& aval) {
@@ -118,7 +124,7 @@ Tensor placed(Tensor number, const Aval& aval) {
 
 }  // namespace
 
-std::vector<std::uint32_t> free_numbers(const ir::Numbered& g) { return Search(g).run(); }
+Numbers numbers_of(const ir::Numbered& g) { return Search(g).run(); }
 
 Graph with_inputs(const ir::Numbered& g, std::span<const std::uint32_t> constants) {
   std::vector<Tensor> inputs = g.graph().inputs();
