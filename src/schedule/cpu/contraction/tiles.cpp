@@ -71,6 +71,8 @@ constexpr std::int64_t kMaxEpilogue = 200;
 // Vector FMAs of an innermost sum that is written out: the loop around it would cost as much as its
 // body.
 constexpr std::int64_t kMaxUnrolledSum = 48;
+// Along an extent that varies: the half of a tile that lies beyond counts up to here.
+constexpr std::int64_t kFewTiles = 16;
 
 }  // namespace
 
@@ -107,6 +109,16 @@ Block Tiles::tile_cases(const std::vector<TileLoop>& loops, std::size_t k,
   if (k == loops.size()) return emit(sizes);
   const TileLoop& l = loops[k];
   sizes.push_back(l.tile);
+  if (const std::int64_t narrow = narrow_tile(l.axis); narrow > 0) {
+    Block block;
+    const Expr left = left_from(l.axis, l.var * number(l.tile), true, &block);
+    Block full = tile_cases(loops, k + 1, sizes, emit);
+    sizes.back() = narrow;
+    Block last = tile_cases(loops, k + 1, std::move(sizes), emit);
+    block.push_back(kir::If{kir::lt(number(narrow), left), std::make_shared<Block>(std::move(full)),
+                            std::make_shared<Block>(std::move(last))});
+    return block;
+  }
   if (is_masked(l.axis)) return tile_cases(loops, k + 1, std::move(sizes), emit);
   return full_or_last(l.var, axis(l.axis).extent, l.tile, [&](std::int64_t size) {
     sizes.back() = size;
@@ -120,10 +132,19 @@ bool Tiles::is_masked(int i) const {
   return may_mask() && g_.pool == nullptr && axis(i).varies && schedule_.tile_of(i) > 1;
 }
 
-// How many elements an axis has from there on.
-Expr Tiles::left_from(int i, Expr first, Block* before) {
+// The lanes' last tile may have half of the vectors, where tiles are so few that those which are
+// masked whole would count. 0: it is like the others.
+std::int64_t Tiles::narrow_tile(int i) const {
+  if (i != schedule_.vector_axis || !is_masked(i)) return 0;
+  const std::int64_t lanes = b_.target.lanes(dtype_), vectors = schedule_.vector_tile / lanes;
+  const bool few = typical_steps(i, schedule_.vector_tile) <= kFewTiles;
+  return few && vectors > 1 ? divide_up(vectors, 2) * lanes : 0;
+}
+
+// How many elements an axis has from there on. `open`: what is simplified does not look at it.
+Expr Tiles::left_from(int i, Expr first, bool open, Block* before) {
   const Expr left = number(axis(i).extent) - first;
-  return is_small() ? unknown("left", left, before) : left;
+  return open || is_small() ? unknown("left", left, before) : left;
 }
 
 // The tile that the loops stand at; `at` holds what is known of axes outside of them.
@@ -148,7 +169,7 @@ ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
     const Expr row = t.rows.back().var;
     if (is_masked(l.axis)) {
       Expr& left = t.left[static_cast<std::size_t>(l.axis)];
-      left = left_from(l.axis, place, &t.before);
+      left = left_from(l.axis, place, false, &t.before);
       t.row_inside = kir::logical_and(t.row_inside, kir::lt(row, left));
     }
     place = place + row;
@@ -157,8 +178,11 @@ ResultTile Tiles::make_tile(const std::vector<TileLoop>& loops,
   Expr& column = at[static_cast<std::size_t>(schedule_.vector_axis)];
   const Expr first = t.step * number(schedule_.vector_tile);
   column = first + t.column;
-  if (is_masked(schedule_.vector_axis))
-    t.column_inside = kir::lt(t.column, left_from(schedule_.vector_axis, first, &t.before));
+  if (is_masked(schedule_.vector_axis)) {
+    const bool narrow = columns < schedule_.vector_tile;
+    const Expr left = left_from(schedule_.vector_axis, first, narrow, &t.before);
+    t.column_inside = kir::lt(t.column, left);
+  }
   t.at = std::move(at);
   return t;
 }

@@ -74,7 +74,8 @@ class Tiles : protected ProductKernel {
 
  private:
   bool is_masked(int axis) const;
-  Expr left_from(int axis, Expr first, Block* before);
+  std::int64_t narrow_tile(int axis) const;
+  Expr left_from(int axis, Expr first, bool open, Block* before);
   Block inside(const ResultTile& tile, Block block) const;
   bool is_written_out(const ResultTile& tile, int inner) const;
   Block sum_with_prefetch(kir::RegId acc, ResultTile tile, const std::vector<Access>& reads);
