@@ -199,7 +199,7 @@ class Evaluation {
   }
 
   void store_beside_others() {
-    std::vector<std::vector<ir::NodeImpl*>> old_inputs(targets_.size());
+    std::vector<ir::InputList> old_inputs(targets_.size());
     {
       const ir::SharedGraphLock lock;
       for (std::size_t k = 0; k < targets_.size(); ++k) {
@@ -207,7 +207,7 @@ class Evaluation {
         if (!target.storage()) target.make_leaf(std::move(outputs_[k]), old_inputs[k]);
       }
     }
-    for (const std::vector<ir::NodeImpl*>& nodes : old_inputs)
+    for (const ir::InputList& nodes : old_inputs)
       for (ir::NodeImpl* node : nodes) node->release();
   }
 

@@ -152,9 +152,8 @@ Tensor rebuild(NodeImpl* node, std::span<NodeImpl* const> new_inputs) {
     same_avals = same_avals && new_inputs[i]->aval == node->inputs[i]->aval;
   }
   if (same) return Tensor(node);
+  if (same_avals) return Tensor(new NodeImpl(*node, new_inputs));
   std::vector<Tensor> inputs(new_inputs.begin(), new_inputs.end());
-  if (same_avals)
-    return Tensor(new NodeImpl(node->op, std::move(inputs), node->attrs, node->aval, node->loc));
   LocScope::Override scope(node->loc);
   return apply(*node->op, std::move(inputs), node->attrs);
 }

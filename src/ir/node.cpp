@@ -66,18 +66,50 @@ void NodeImpl::operator delete(void* p) {
   ++num_free;
 }
 
-NodeImpl::NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc)
+struct NodeImpl::Said {
+  explicit Said(Attrs all) : attrs(std::move(all)) {}
+  const Attrs attrs;
+  mutable std::atomic<std::uint64_t> hash{0};  // 0: not known yet
+};
+
+namespace {
+const Attrs& no_attrs() {
+  static const auto* none = new Attrs;
+  return *none;
+}
+}  // namespace
+
+NodeImpl::NodeImpl(const OpDef* op, const std::vector<Tensor>& inputs, Attrs attrs,
+                   const Aval& aval, Loc loc)
     : op(op),
-      attrs(std::move(attrs)),
+      said_(attrs.empty() ? nullptr : std::make_shared<const Said>(std::move(attrs))),
+      attrs(said_ ? said_->attrs : no_attrs()),
       aval(aval),
       loc(loc),
+      inputs(inputs.size()),
       traced(op == &parameter_op() ||
              std::ranges::any_of(inputs, [](const Tensor& t) { return t.node()->traced; })) {
-  this->inputs.reserve(inputs.size());
-  for (const Tensor& t : inputs) {
-    t.node()->retain();
-    this->inputs.push_back(t.node());
-  }
+  std::ranges::transform(inputs, this->inputs.begin(), &Tensor::node);
+  for (NodeImpl* n : this->inputs) n->retain();
+}
+
+NodeImpl::NodeImpl(const NodeImpl& like, std::span<NodeImpl* const> inputs)
+    : op(static_cast<const OpDef*>(like.op)),
+      said_(like.said_),
+      attrs(like.attrs),
+      aval(like.aval),
+      loc(like.loc),
+      inputs(inputs.size()),
+      traced(std::ranges::any_of(inputs, [](const NodeImpl* n) { return n->traced; })) {
+  std::ranges::copy(inputs, this->inputs.begin());
+  for (NodeImpl* n : inputs) n->retain();
+}
+
+std::uint64_t NodeImpl::attrs_hash() const {
+  if (!said_) return attrs.hash();
+  std::uint64_t h = said_->hash.load(std::memory_order_relaxed);
+  if (h == 0) said_->hash.store(h = attrs.hash(), std::memory_order_relaxed);
+  return h;
 }
 
 NodeImpl::~NodeImpl() = default;
@@ -108,18 +140,18 @@ void NodeImpl::make_leaf(StoragePtr data) {
   let_go_of_inputs();
 }
 
-void NodeImpl::make_leaf(StoragePtr data, std::vector<NodeImpl*>& old_inputs) noexcept {
+void NodeImpl::make_leaf(StoragePtr data, InputList& old_inputs) noexcept {
   set_storage(std::move(data));
   drop_inputs(old_inputs);
 }
 
-void NodeImpl::drop_inputs(std::vector<NodeImpl*>& into) noexcept {
+void NodeImpl::drop_inputs(InputList& into) noexcept {
   op.replace(&data_op());
   inputs.swap(into);
 }
 
 void NodeImpl::let_go_of_inputs() {
-  std::vector<NodeImpl*> old;
+  InputList old;
   drop_inputs(old);
   for (NodeImpl* input : old) input->release();
 }

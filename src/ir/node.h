@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +30,44 @@ class OpPointer {
   std::atomic<const OpDef*> op_;
 };
 
+class NodeImpl;
+
+/// What a node reads. Up to three inputs need no memory of their own.
+class InputList {
+ public:
+  explicit InputList(std::size_t size = 0) : size_(size) {
+    if (size > kInPlace) many_ = new NodeImpl*[size];
+  }
+  InputList(const InputList&) = delete;
+  ~InputList() {
+    if (size_ > kInPlace) delete[] many_;
+  }
+  void swap(InputList& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(few_, other.few_);
+  }
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  NodeImpl** begin() { return size_ > kInPlace ? many_ : few_; }
+  NodeImpl** end() { return begin() + size_; }
+  NodeImpl* const* begin() const { return size_ > kInPlace ? many_ : few_; }
+  NodeImpl* const* end() const { return begin() + size_; }
+  NodeImpl* operator[](std::size_t i) const { return begin()[i]; }
+  NodeImpl* back() const { return begin()[size_ - 1]; }
+  bool operator==(const InputList& other) const {
+    return std::equal(begin(), end(), other.begin(), other.end());
+  }
+
+ private:
+  static constexpr std::size_t kInPlace = 3;
+  std::size_t size_;
+  union {
+    NodeImpl* few_[kInPlace] = {};
+    NodeImpl** many_;
+  };
+};
+
 /// A node of the graph IR. Immutable but for one step: once evaluated it becomes a leaf (make_leaf)
 /// and lets go of its inputs. Other threads may read `op`, `attrs`, `aval` and `storage()` of a
 /// node that they hold at any time, `inputs` under a GraphLock, or a SharedGraphLock with the
@@ -36,20 +76,32 @@ class OpPointer {
 /// used up.
 class NodeImpl {
  public:
-  NodeImpl(const OpDef* op, std::vector<Tensor> inputs, Attrs attrs, Aval aval, Loc loc);
+  NodeImpl(const OpDef* op, const std::vector<Tensor>& inputs, Attrs attrs, const Aval& aval,
+           Loc loc);
+  /// The same op on other inputs, which have the same avals.
+  NodeImpl(const NodeImpl& like, std::span<NodeImpl* const> inputs);
   ~NodeImpl();
 
   OpPointer op;
-  const Attrs attrs;  // a node that became a leaf keeps them
+
+ private:
+  /// Attributes that nodes share where one is the other on new inputs.
+  struct Said;
+  const std::shared_ptr<const Said> said_;  // null: there are none
+
+ public:
+  const Attrs& attrs;  // a node that became a leaf keeps them
   const Aval aval;
   Loc loc;
-  std::string name;               // of an input ("conv1.weight"); for printing alone
-  std::vector<NodeImpl*> inputs;  // each counted in refs
+  std::string name;  // of an input ("conv1.weight"); for printing alone
+  InputList inputs;  // each counted in refs
   /// Who computes its value now.
   Claim claim;
   /// Whether it depends on a traced function's input: then it cannot be evaluated.
   const bool traced;
 
+  /// attrs.hash(), computed once for all that share them.
+  std::uint64_t attrs_hash() const;
   /// The data of a leaf or of an evaluated node; null otherwise.
   const StoragePtr& storage() const {
     return has_storage_.load(std::memory_order_acquire) ? storage_ : kNoStorage;
@@ -81,7 +133,7 @@ class NodeImpl {
   void make_leaf(StoragePtr storage);
   /// The same where a SharedGraphLock and the claim will do. `old_inputs`, empty before: the inputs
   /// that it had, which the caller releases without the lock.
-  void make_leaf(StoragePtr storage, std::vector<NodeImpl*>& old_inputs) noexcept;
+  void make_leaf(StoragePtr storage, InputList& old_inputs) noexcept;
   /// The same where it has its value already.
   void let_go_of_inputs();
 
@@ -102,7 +154,7 @@ class NodeImpl {
   void subtract(std::uint64_t counts) {
     if (was_last(counts_.fetch_sub(counts, std::memory_order_acq_rel))) destroy();
   }
-  void drop_inputs(std::vector<NodeImpl*>& into) noexcept;
+  void drop_inputs(InputList& into) noexcept;
   static bool was_last(std::uint64_t before) { return field(before, kRef) == 1; }
   void destroy();
 

@@ -2,13 +2,27 @@
 
 #include <algorithm>
 
+#include "ir/hash.h"
+
 namespace lilith::ir {
+namespace {
+
+std::uint64_t bit_of(const OpDef* op) {
+  return std::uint64_t{1} << (mix(0, reinterpret_cast<std::uintptr_t>(op)) & 63);
+}
+
+}  // namespace
 
 /// The walk of inputs_first, which notes the numbers of what a node reads as it comes back to it:
 /// one look into the map for each edge.
 class Numbered::Walk {
  public:
-  explicit Walk(Data& data) : data_(data) {}
+  Walk(Data& data, std::size_t expected) : data_(data) {
+    data.nodes.reserve(expected);
+    data.first_input.reserve(expected + 1);
+    data.inputs.reserve(2 * expected);
+    number_.reserve(expected);
+  }
 
   void run() {
     for (const Tensor& output : data_.graph.outputs()) {
@@ -54,7 +68,13 @@ class Numbered::Walk {
     const auto number = static_cast<std::uint32_t>(data_.nodes.size());
     number_[top.entered] = number;
     data_.nodes.push_back(top.node);
+    note_op(top.node->op);
     reads_.push_back(number);
+  }
+
+  void note_op(const OpDef* op) {
+    data_.ops |= bit_of(op);
+    data_.classes |= 1u << static_cast<unsigned>(op->cls);
   }
 
   Data& data_;
@@ -65,7 +85,7 @@ class Numbered::Walk {
 
 Numbered::Numbered(Graph g, std::size_t expected) {
   auto data = std::make_shared<Data>(std::move(g), expected);
-  Walk(*data).run();
+  Walk(*data, expected).run();
   data_ = std::move(data);
 }
 
@@ -78,7 +98,8 @@ Numbered Numbered::next(Graph g) const {
 
 bool Numbered::has(std::string_view name) const {
   const OpDef* op = find_op(name);
-  return std::any_of(nodes().begin(), nodes().end(), [&](NodeImpl* n) { return n->op == op; });
+  return (data_->ops & bit_of(op)) != 0 &&
+         std::any_of(nodes().begin(), nodes().end(), [&](NodeImpl* n) { return n->op == op; });
 }
 
 namespace {

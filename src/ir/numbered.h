@@ -33,8 +33,9 @@ class Numbered {
   const std::vector<std::uint32_t>& outputs() const { return data_->outputs; }
   /// The number of a node, or nullptr.
   const std::uint32_t* find(const NodeImpl* node) const { return data_->number.find(node); }
-  /// Whether a node has this op.
+  /// Whether a node has this op, or one of this class.
   bool has(std::string_view op) const;
+  bool has(OpClass cls) const { return (data_->classes >> static_cast<unsigned>(cls) & 1) != 0; }
   /// What became of the graph: itself where no output is another node.
   Numbered next(Graph g) const;
   /// True for a copy.
@@ -46,6 +47,8 @@ class Numbered {
     std::vector<NodeImpl*> nodes;
     std::vector<std::uint32_t> first_input{0}, inputs, outputs;
     NodeMap<std::uint32_t> number;
+    std::uint64_t ops = 0;      // bits of those there are; several share one
+    std::uint32_t classes = 0;  // bits of those there are
     Data(Graph g, std::size_t expected) : graph(std::move(g)), number(expected) {}
   };
   class Walk;

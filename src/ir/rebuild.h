@@ -17,7 +17,7 @@ Tensor rebuild(NodeImpl* node, const std::vector<Tensor>& new_inputs);
 /// What the nodes of a graph become, first to last. Costs nothing to speak of for those that stay.
 class NewValues {
  public:
-  explicit NewValues(const Numbered& g) : g_(g), values_(g.size()) {}
+  explicit NewValues(const Numbered& g) : g_(g), values_(g.size()) { made_.reserve(g.size()); }
 
   /// The new values of a node's inputs; until the next call.
   std::span<NodeImpl* const> inputs(std::size_t n) {

@@ -36,7 +36,7 @@ bool same_value(const NodeImpl& a, const NodeImpl& b) {
 }
 
 std::uint64_t hash_of(const NodeImpl& n) {
-  std::uint64_t h = mix(reinterpret_cast<std::uintptr_t>(n.op.operator->()), n.attrs.hash());
+  std::uint64_t h = mix(reinterpret_cast<std::uintptr_t>(n.op.operator->()), n.attrs_hash());
   // A sum over the inputs, so that the order of commutative ones does not matter.
   std::uint64_t inputs = 0;
   for (const NodeImpl* input : n.inputs) inputs += mix(7, reinterpret_cast<std::uintptr_t>(input));

@@ -446,19 +446,17 @@ Graph move_products(const ir::Numbered& g) {
 }  // namespace
 
 Graph loops(const ir::Numbered& g) {
-  if (std::ranges::none_of(g.nodes(), [](const NodeImpl* n) { return n->op == &ir::scan_op(); }))
-    return g.graph();
+  if (!g.has(OpClass::Loop)) return g.graph();
   const ir::Numbered merged = g.next(merge(g));
   const ir::Numbered reduced = merged.next(reduce(merged));
   return move_products(reduced);
 }
 
 Graph with_bodies(const ir::Numbered& g, const std::function<Graph(const Graph&)>& f) {
-  const auto is_loop = [](const NodeImpl* n) { return n->op->cls == OpClass::Loop; };
-  if (std::ranges::none_of(g.nodes(), is_loop)) return g.graph();
+  if (!g.has(OpClass::Loop)) return g.graph();
   return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> in) -> Tensor {
     NodeImpl& node = g.node(n);
-    if (!is_loop(&node)) return {};
+    if (node.op->cls != OpClass::Loop) return {};
     return Tensor(new NodeImpl(
         node.op, Tensors(in.begin(), in.end()),
         ir::map_bodies(

@@ -9,6 +9,7 @@
 #include "core/phases.h"
 #include "ir/stages.h"
 #include "ir/verify.h"
+#include "passes/pass_runner.h"
 #include "runtime/fork.h"
 
 namespace lilith {
@@ -128,25 +129,17 @@ namespace {
 // Round after round, until nothing changes. A registered pass need not reach a fixed point: it runs
 // once, where it does at all.
 ir::Numbered in_rounds(const ir::Numbered& g, bool registered) {
-  ir::Numbered current = g;
   const std::vector<passes::Pass> all = passes::pipeline();
-  int version = 0;                              // of the graph
-  std::vector<int> left_alone(all.size(), -1);  // by pass: the version that it had nothing to do in
+  passes::PassRunner runner(g);
   for (int round = 0; round < passes::kMaxRounds; ++round) {
-    const ir::Numbered before = current;
-    for (std::size_t k = 0; k < all.size(); ++k) {
-      if (all[k].kind == passes::PassKind::Registered && (round > 0 || !registered)) continue;
-      if (left_alone[k] == version) continue;
-      ir::Numbered next = passes::run_pass(all[k], current);
-      if (next.is(current))
-        left_alone[k] = version;
-      else
-        ++version;
-      current = std::move(next);
+    const ir::Numbered before = runner.graph();
+    for (const passes::Pass& pass : all) {
+      if (pass.kind == passes::PassKind::Registered && (round > 0 || !registered)) continue;
+      runner.run(pass);
     }
-    if (same_program(before, current)) break;
+    if (same_program(before, runner.graph())) break;
   }
-  return current;
+  return runner.graph();
 }
 
 ir::Numbered optimised(const Graph& g) {

@@ -12,10 +12,8 @@ namespace {
 // A rule that keeps fitting its own result is a mistake; stop rather than hang.
 constexpr int kMaxRewrites = 32;
 
-Tensor first_fit(const Rules& rules, ir::NodeImpl& node) {
-  const auto at = rules.find(node.op);
-  if (at == rules.end()) return {};
-  for (Rule rule : at->second) {
+Tensor first_fit(const std::vector<Rule>& rules, ir::NodeImpl& node) {
+  for (const Rule rule : rules) {
     if (Tensor out = rule(node); out.defined()) {
       if (!(out.aval() == node.aval)) {
         throw InternalError("a rule turned " + node.op->name + " " + node.aval.str() + " into " +
@@ -42,14 +40,16 @@ Rules by_op(const NamedRules& rules) {
 Graph apply_rules(const ir::Numbered& g, const Rules& rules) {
   return ir::transform(g, [&](std::size_t n, std::span<ir::NodeImpl* const> inputs) -> Tensor {
     ir::NodeImpl& old = g.node(n);
-    if (!rules.contains(old.op)) return {};
+    auto fitting = rules.find(old.op);
+    if (fitting == rules.end()) return {};
     const LocScope::Override scope(old.loc);
     Tensor current;  // undefined while it is the old node
     if (!std::ranges::equal(inputs, old.inputs)) current = ir::rebuild(&old, inputs);
-    for (int i = 0; i < kMaxRewrites; ++i) {
-      Tensor next = first_fit(rules, current.defined() ? *current.node() : old);
+    for (int i = 0; i < kMaxRewrites && fitting != rules.end(); ++i) {
+      Tensor next = first_fit(fitting->second, current.defined() ? *current.node() : old);
       if (!next.defined()) break;
       current = std::move(next);
+      fitting = rules.find(current.node()->op);
     }
     return current;
   });

@@ -6,6 +6,7 @@
 //   return %2                                           |  return %2
 #include <algorithm>
 #include <functional>
+#include <span>
 
 #include "ir/rebuild.h"
 #include "passes/pipeline.h"
@@ -15,6 +16,12 @@ namespace lilith::passes {
 namespace {
 
 using ir::NodeImpl;
+/// What an op is to become on new inputs, of the same avals as the old ones: there is no node of it
+/// yet.
+struct Applied {
+  const NodeImpl& old;
+  std::span<NodeImpl* const> inputs;
+};
 /// Of a node's dimensions: those that go away; empty where there are none.
 using Drop = std::vector<bool>;
 
@@ -67,11 +74,11 @@ Tensor narrow(NodeImpl& x, const Drop& drop) {
 }
 
 /// Whether a dimension is of extent 1 in the result and in all operands.
-bool is_unit(const NodeImpl& n, std::size_t d) {
+bool is_unit(const Applied& n, std::size_t d) {
   const auto in = [d](const Aval& a) {
     return a.shape.size() > d && a.shape[static_cast<int>(d)] == 1;
   };
-  return in(n.aval) &&
+  return in(n.old.aval) &&
          std::ranges::all_of(n.inputs, [&](const NodeImpl* x) { return in(x->aval); });
 }
 
@@ -100,51 +107,54 @@ Attrs narrow_attrs(const NodeImpl& n, const Drop& drop) {
 }
 
 // Ops whose result has the dimensions of their operands.
-Tensor sink(NodeImpl& n) {
-  if (!n.op->pure || !(n.op->cls == OpClass::Elementwise || n.op->dims)) return {};
+Tensor sink(const Applied& n) {
+  const NodeImpl& old = n.old;
+  if (!old.op->pure || !(old.op->cls == OpClass::Elementwise || old.op->dims)) return {};
   Drop drop;
   for (const NodeImpl* x : n.inputs)
     if (drop.empty()) drop = units(*x);
-  if (drop.size() != n.aval.shape.size()) return {};
+  if (drop.size() != old.aval.shape.size()) return {};
   for (std::size_t d = 0; d < drop.size(); ++d)
-    drop[d] = drop[d] && is_unit(n, d) && leaves_alone(n, d);
+    drop[d] = drop[d] && is_unit(n, d) && leaves_alone(old, d);
   if (std::ranges::none_of(drop, std::identity())) return {};
   for (const NodeImpl* x : n.inputs)
     if (!is_narrow_for_nothing(*x)) return {};
   std::vector<Tensor> inputs;
   for (NodeImpl* x : n.inputs) inputs.push_back(narrow(*x, drop));
-  return apply(*n.op, std::move(inputs), narrow_attrs(n, drop));
+  return apply(*old.op, std::move(inputs), narrow_attrs(old, drop));
 }
 
-Tensor sink_through_reduction(NodeImpl& n) {
-  if (n.attrs.items().size() != 1) return {};
+Tensor sink_through_reduction(const Applied& n) {
+  const NodeImpl& old = n.old;
+  if (old.attrs.items().size() != 1) return {};
   Drop drop = units(*n.inputs[0]);
   if (drop.empty()) return {};
-  Ints axes = ints(n, "axes");
-  if (n.aval.dtype != n.inputs[0]->aval.dtype)  // of an index
+  Ints axes = ints(old, "axes");
+  if (old.aval.dtype != n.inputs[0]->aval.dtype)  // of an index
     for (const std::int64_t d : axes) drop[static_cast<std::size_t>(d)] = false;
   axes = renumbered(axes, drop);
   if (axes.empty() || std::ranges::none_of(drop, std::identity())) return {};
-  return apply(*n.op, {narrow(*n.inputs[0], drop)}, {{"axes", std::move(axes)}});
+  return apply(*old.op, {narrow(*n.inputs[0], drop)}, {{"axes", std::move(axes)}});
 }
 
-Tensor sink_through_transpose(NodeImpl& n) {
+Tensor sink_through_transpose(const Applied& n) {
   const Drop drop = units(*n.inputs[0]);
   if (std::ranges::none_of(drop, std::identity())) return {};
-  return transpose(narrow(*n.inputs[0], drop), renumbered(ints(n, "perm"), drop));
+  return transpose(narrow(*n.inputs[0], drop), renumbered(ints(n.old, "perm"), drop));
 }
 
 // Rows and columns of one element.
-Tensor sink_through_product(NodeImpl& n) {
+Tensor sink_through_product(const Applied& n) {
+  const NodeImpl& old = n.old;
   std::vector<Tensor> inputs;
-  Attrs attrs = n.attrs;
+  Attrs attrs = old.attrs;
   bool any = false;
   for (std::size_t side = 0; side < 2; ++side) {
     NodeImpl& x = *n.inputs[side];
     const std::string prefix = side == 0 ? "lhs_" : "rhs_";
     Drop drop = units(x);
     for (const char* role : {"batch", "contract"})
-      for (const std::int64_t d : ints(n, prefix + role))
+      for (const std::int64_t d : ints(old, prefix + role))
         if (!drop.empty()) drop[static_cast<std::size_t>(d)] = false;
     if (std::ranges::none_of(drop, std::identity())) {
       inputs.emplace_back(&x);
@@ -153,15 +163,15 @@ Tensor sink_through_product(NodeImpl& n) {
     any = true;
     inputs.push_back(narrow(x, drop));
     for (const char* role : {"batch", "contract"})
-      attrs.set(prefix + role, renumbered(ints(n, prefix + role), drop));
+      attrs.set(prefix + role, renumbered(ints(old, prefix + role), drop));
   }
-  return any ? apply(*n.op, std::move(inputs), std::move(attrs)) : Tensor();
+  return any ? apply(*old.op, std::move(inputs), std::move(attrs)) : Tensor();
 }
 
-Tensor narrowed(NodeImpl& n) {
-  if (is(n, "dot_general")) return sink_through_product(n);
-  if (is(n, "transpose")) return sink_through_transpose(n);
-  return n.op->cls == OpClass::Reduction ? sink_through_reduction(n) : sink(n);
+Tensor narrowed(const Applied& n) {
+  if (is(n.old, "dot_general")) return sink_through_product(n);
+  if (is(n.old, "transpose")) return sink_through_transpose(n);
+  return n.old.op->cls == OpClass::Reduction ? sink_through_reduction(n) : sink(n);
 }
 
 }  // namespace
@@ -170,10 +180,10 @@ Graph unit_dims(const ir::Numbered& g) {
   return ir::transform(g, [&](std::size_t n, std::span<NodeImpl* const> inputs) -> Tensor {
     const auto is_reshape = [](const NodeImpl* x) { return is(*x, "reshape"); };
     if (std::ranges::none_of(inputs, is_reshape)) return {};
-    const LocScope::Override scope(g.node(n).loc);
-    const Tensor current = ir::rebuild(&g.node(n), inputs);
-    const Tensor narrow = narrowed(*current.node());
-    return narrow.defined() ? reshape(narrow, current.shape()) : current;
+    const NodeImpl& old = g.node(n);
+    const LocScope::Override scope(old.loc);
+    const Tensor narrow = narrowed({old, inputs});
+    return narrow.defined() ? reshape(narrow, old.aval.shape) : Tensor();
   });
 }
 

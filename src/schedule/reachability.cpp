@@ -15,13 +15,16 @@ Edges::Edges(std::size_t nodes, const std::vector<std::pair<int, int>>& pairs)
 }
 
 Reachability::Reachability(const Edges& inputs)
-    : inputs_(inputs), labels_(inputs.nodes()), seen_(inputs.nodes(), 0) {
+    : inputs_(inputs),
+      walks_(inputs.nodes() < kSmall ? kFewWalks : kWalks),
+      labels_(inputs.nodes()),
+      seen_(inputs.nodes(), 0) {
   for (std::size_t n = 0; n < labels_.size(); ++n) {
     for (const int in : inputs_.of(static_cast<int>(n)))
       labels_[n].depth =
           std::max(labels_[n].depth, labels_[static_cast<std::size_t>(in)].depth + 1);
   }
-  for (int k = 0; k < kWalks; ++k) walk(k);
+  for (int k = 0; k < walks_; ++k) walk(k);
 }
 
 // Depth first from the last node to the first: in the first walk through inputs in their order, in
@@ -74,7 +77,7 @@ Reachability::Answer Reachability::look_up(int n, int of) const {
   const Label &a = labels_[static_cast<std::size_t>(n)], &b = labels_[static_cast<std::size_t>(of)];
   if (a.depth <= b.depth) return Answer::No;
   bool found = false;
-  for (std::size_t k = 0; k < kWalks; ++k) {
+  for (std::size_t k = 0; k < static_cast<std::size_t>(walks_); ++k) {
     const Place &x = a.walks[k], &y = b.walks[k];
     if (x.needs > y.needs || x.left < y.left) return Answer::No;
     found = found || x.subtree <= y.left;

@@ -39,7 +39,8 @@ class Reachability {
   std::int64_t looked_at() const { return looked_at_; }
 
  private:
-  static constexpr int kWalks = 4;
+  static constexpr int kWalks = 4, kFewWalks = 2;  // of a small graph a search costs little
+  static constexpr std::size_t kSmall = 1024;
   // A node's place in the order in which a walk leaves the nodes; the first place of its subtree
   // in the walk's tree, and of all that it needs.
   struct Place {
@@ -56,6 +57,7 @@ class Reachability {
   bool search(int n, int of) const;
 
   const Edges& inputs_;
+  const int walks_;
   std::vector<Label> labels_;
   mutable std::vector<std::uint32_t> seen_;  // by the number of a search
   mutable std::vector<int> stack_;

@@ -5,6 +5,7 @@
 
 #include "ir/node.h"
 #include "ir/op_registry.h"
+#include "ir/rebuild.h"
 #include "lilith/lower.h"
 #include "lilith/memory.h"
 #include "lilith/op_def.h"
@@ -75,6 +76,24 @@ TEST(Tensor, ANodeMadeALeafLetsGoOfItsInputs) {
   b.node()->make_leaf(Storage::allocate(8));
   EXPECT_EQ(a.node()->refs(), 1);
   EXPECT_TRUE(b.node()->is_leaf());
+}
+
+TEST(Tensor, ANodeOnOtherInputsSharesItsAttributes) {
+  const Tensor a = make<float>({2}, {1, 2}), b = make<float>({2}, {3, 4});
+  for (const std::size_t count : {1, 3, 4}) {
+    const std::vector<Tensor> first(count, a), second(count, b);
+    const Tensor x = apply("concat", first, {{"dim", std::int64_t{0}}});
+    const Tensor y = ir::rebuild(x.node(), second);
+    EXPECT_EQ(&y.node()->attrs, &x.node()->attrs);
+    EXPECT_EQ(y.node()->attrs_hash(), x.node()->attrs.hash());
+    EXPECT_EQ(y.aval(), x.aval());
+    ASSERT_EQ(y.node()->inputs.size(), count);
+    EXPECT_EQ(y.node()->inputs.back(), b.node());
+    EXPECT_FALSE(y.node()->inputs == x.node()->inputs);
+    EXPECT_TRUE(y.node()->inputs == ir::rebuild(y.node(), second).node()->inputs);
+    EXPECT_EQ(b.node()->refs(), static_cast<int>(1 + 2 * count));
+  }
+  EXPECT_EQ(a.node()->refs(), 1);
 }
 
 TEST(Tensor, ReadsItsValue) {

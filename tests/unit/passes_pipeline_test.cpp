@@ -5,6 +5,7 @@
 
 #include "core/env.h"
 #include "ir/node.h"
+#include "passes/pass_runner.h"
 #include "passes/pipeline.h"
 
 namespace lilith {
@@ -83,6 +84,35 @@ TEST_F(PipelineTest, AMistakeInAUsersPassIsTheUsers) {
                            },
                            PassKind::Registered};
   EXPECT_EQ(text_of(wrong, parse_graph(kTwice)), "in pass 'axes': attrs: no 'axes' in {}");
+}
+
+TEST_F(PipelineTest, APassThatHadNothingToDoWaitsForAChange) {
+  int runs = 0;
+  const passes::Pass look{"look", [&](const ir::Numbered& g) {
+                            ++runs;
+                            return g.graph();
+                          }};
+  const passes::Pass cse{"cse", passes::cse};
+  passes::PassRunner runner{ir::Numbered(parse_graph(kTwice))};
+  runner.run(look);
+  runner.run(look);
+  EXPECT_EQ(runs, 1);
+  runner.run(cse);
+  EXPECT_EQ(runner.graph().size(), 3u);
+  runner.run(look);
+  runner.run(cse);
+  runner.run(look);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST_F(PipelineTest, ANumberedGraphKnowsItsOps) {
+  const ir::Numbered g(parse_graph(kTwice));
+  EXPECT_TRUE(g.has("exp"));
+  EXPECT_TRUE(g.has(OpClass::Elementwise));
+  EXPECT_TRUE(g.has(OpClass::Leaf));
+  EXPECT_FALSE(g.has(OpClass::Loop));
+  for (const OpDef* op : all_ops())
+    EXPECT_EQ(g.has(op->name), op->name == "exp" || op->name == "add" || op->name == "parameter");
 }
 
 TEST_F(PipelineTest, RegisteredPassesRunOnceInTheirPlace) {

@@ -45,6 +45,7 @@ Fusion fuse(const Dataflow& a, const Graph& g, const FusionRules& rules,
     groups = order.sorted(Chains(rules, state, reads, std::move(groups)).run());
 
   Fusion fusion;
+  fusion.groups.reserve(groups.size());
   for (LinkedGroup& group : groups) fusion.groups.push_back(std::move(group.group));
   return fusion;
 }

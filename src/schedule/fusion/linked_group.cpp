@@ -15,27 +15,40 @@ LinkedGroups linked(std::vector<Group> groups, const Dataflow& a, Reads& reads) 
   return all;
 }
 
+namespace {
+using Pairs = std::vector<std::pair<std::size_t, std::size_t>>;
+}
+
+GroupLists::GroupLists(std::size_t groups,
+                       std::span<const std::pair<std::size_t, std::size_t>> pairs)
+    : first_(groups + 1, 0), all_(pairs.size()) {
+  for (const auto& [k, what] : pairs) ++first_[k + 1];
+  for (std::size_t k = 0; k < groups; ++k) first_[k + 1] += first_[k];
+  std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
+  for (const auto& [k, what] : pairs) all_[next[k]++] = what;
+}
+
 GroupLists needs_of(const LinkedGroups& groups, const Dataflow& a) {
   std::vector<int> maker(a.order().size(), -1);  // by index: the group that makes the value
   for (std::size_t k = 0; k < groups.size(); ++k) {
     for (const int r : groups[k].results) maker[static_cast<std::size_t>(r)] = static_cast<int>(k);
   }
-  GroupLists needs(groups.size());
+  Pairs needs;
   for (std::size_t k = 0; k < groups.size(); ++k) {
     for (const int r : groups[k].reads) {
       const int by = maker[static_cast<std::size_t>(r)];
-      if (by >= 0 && by != static_cast<int>(k)) needs[k].push_back(static_cast<std::size_t>(by));
+      if (by >= 0 && by != static_cast<int>(k)) needs.emplace_back(k, static_cast<std::size_t>(by));
     }
   }
-  return needs;
+  return {groups.size(), needs};
 }
 
 GroupLists reversed(const GroupLists& lists) {
-  GroupLists by(lists.size());
+  Pairs by;
   for (std::size_t k = 0; k < lists.size(); ++k) {
-    for (const std::size_t m : lists[k]) by[m].push_back(k);
+    for (const std::size_t m : lists[k]) by.emplace_back(m, k);
   }
-  return by;
+  return {lists.size(), by};
 }
 
 Numbers numbers_of(const Nodes& nodes, const Dataflow& a) {

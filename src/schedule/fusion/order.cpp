@@ -138,22 +138,22 @@ LinkedGroups Order::sorted(LinkedGroups groups) const {
 }
 
 GroupLists Order::earlier_readers(const LinkedGroups& groups) const {
-  GroupLists readers_of(a_.order().size());  // by index, of donated inputs alone
+  std::vector<std::pair<std::size_t, std::size_t>> readers, earlier;
   for (std::size_t k = 0; k < groups.size(); ++k) {
     for (const int r : groups[k].reads) {
-      if (donated(r)) readers_of[static_cast<std::size_t>(r)].push_back(k);
+      if (donated(r)) readers.emplace_back(static_cast<std::size_t>(r), k);
     }
   }
-  GroupLists earlier(groups.size());
+  const GroupLists readers_of(a_.order().size(), readers);  // by index, of donated inputs alone
   for (std::size_t k = 0; k < groups.size(); ++k) {
     for (const int r : groups[k].reads) {
       if (!donated(r) || !may_replace(groups[k], r)) continue;
       for (const std::size_t m : readers_of[static_cast<std::size_t>(r)]) {
-        if (m != k && !depends(groups[m], groups[k])) earlier[k].push_back(m);
+        if (m != k && !depends(groups[m], groups[k])) earlier.emplace_back(k, m);
       }
     }
   }
-  return earlier;
+  return {groups.size(), earlier};
 }
 
 bool Order::may_replace(const LinkedGroup& g, int input) const {

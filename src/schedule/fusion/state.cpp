@@ -10,7 +10,9 @@ FusionState::FusionState(const Dataflow& a)
       shared_(a.order().size(), false),
       grouped_(a.order().size(), false),
       cost_(a.order().size(), 0),
-      units_(a.input_edges(), a.user_edges()) {}
+      units_(a.input_edges(), a.user_edges()) {
+  groups_.reserve(a.order().size() / 2);
+}
 
 std::size_t FusionState::add(Group g) {
   groups_.push_back(std::move(g));

@@ -21,7 +21,6 @@ Units::Units(const Edges& inputs, const Edges& users)
       seen_{std::vector<std::uint32_t>(inputs.nodes()),
             std::vector<std::uint32_t>(inputs.nodes())} {
   std::iota(unit_.begin(), unit_.end(), 0);
-  for (std::size_t n = 0; n < members_.size(); ++n) members_[n] = {static_cast<int>(n)};
   const int end = static_cast<int>(members_.size());  // closes the line to a ring
   for (int n = 0; n <= end; ++n) {
     next_[static_cast<std::size_t>(n)] = n == end ? 0 : n + 1;
@@ -47,7 +46,7 @@ class Units::Search {
   /// Looks at one edge more; false when there is none.
   bool step() {
     while (unit_ < queue_.size()) {
-      const std::vector<int>& members = units_.members(queue_[unit_]);
+      const std::span<const int> members = units_.members(queue_[unit_]);
       if (member_ == members.size()) {
         ++unit_;
         member_ = 0;
@@ -160,13 +159,13 @@ int Units::merge(const std::vector<int>& joined, int at) {
     place_[static_cast<std::size_t>(unit)] = place(at);  // which leaves the line below
   }
   auto& all = members_[static_cast<std::size_t>(unit)];
+  if (all.empty()) all.push_back(unit);
   for (const int u : joined) {
     if (u == unit) continue;
     unlink(u);
-    for (const int n : members_[static_cast<std::size_t>(u)]) {
-      unit_[static_cast<std::size_t>(n)] = unit;
-      all.push_back(n);
-    }
+    const auto its = members(u);
+    all.insert(all.end(), its.begin(), its.end());
+    for (const int n : its) unit_[static_cast<std::size_t>(n)] = unit;
     members_[static_cast<std::size_t>(u)] = {};
   }
   return unit;

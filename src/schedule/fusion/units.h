@@ -37,8 +37,9 @@ class Units {
 
   int unit_of(int n) const { return unit_[static_cast<std::size_t>(n)]; }
   Place place(int unit) const { return place_[static_cast<std::size_t>(unit)]; }
-  const std::vector<int>& members(int unit) const {
-    return members_[static_cast<std::size_t>(unit)];
+  std::span<const int> members(int unit) const {
+    const std::vector<int>& all = members_[static_cast<std::size_t>(unit)];
+    return all.empty() ? std::span(&unit_[static_cast<std::size_t>(unit)], 1) : std::span(all);
   }
   bool absorbs(int unit, const std::vector<bool>& stored) const;
   // Moves those of `found` that stand between to `joined`; what is found leads to `joined` by the
@@ -55,7 +56,7 @@ class Units {
 
   const Edges &inputs_, &users_;
   std::vector<int> unit_;                  // by node: the node that names its unit
-  std::vector<std::vector<int>> members_;  // by unit
+  std::vector<std::vector<int>> members_;  // by unit; empty while it is one node
   std::vector<Place> place_;               // by unit; the last one is the end of the line
   std::vector<int> next_, last_;           // by unit: who stands behind and before it
   std::vector<std::uint32_t> joined_;      // by the number of a search

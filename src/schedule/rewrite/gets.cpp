@@ -8,6 +8,7 @@
 namespace lilith::schedule {
 
 Graph one_get_each(const ir::Numbered& g) {
+  if (!g.has(OpClass::Get)) return g.graph();
   std::map<std::pair<const ir::NodeImpl*, std::int64_t>, Tensor> first;
   return ir::transform(g, [&](std::size_t n, std::span<ir::NodeImpl* const> in) -> Tensor {
     ir::NodeImpl& node = g.node(n);

@@ -10,6 +10,7 @@
 #include "core/phases.h"
 #include "ir/rebuild.h"
 #include "ir/stages.h"
+#include "passes/pass_runner.h"
 #include "schedule/rewrite/rewrites.h"
 
 namespace lilith::schedule {
@@ -83,10 +84,11 @@ const std::vector<passes::Pass>& rewrites() {
 namespace {
 
 ir::Numbered rewritten(const Graph& g) {
-  ir::Numbered current(g);
+  passes::PassRunner runner{ir::Numbered(g)};
   for (const passes::Pass& r : rewrites()) {
-    if (!env::disabled(r.feature)) current = passes::run_pass(r, current);
+    if (!env::disabled(r.feature)) runner.run(r);
   }
+  const ir::Numbered& current = runner.graph();
   return current.next(
       passes::with_bodies(current, [](const Graph& body) { return rewritten(body).graph(); }));
 }

@@ -23,6 +23,16 @@ constexpr int kFlops = 48;               // of an element that is computed again
 
 using Numbers = std::vector<std::uint32_t>;
 
+bool is_large(const ir::NodeImpl& n) { return n.aval.bytes() >= kLarge; }
+
+// Whether values are large enough, were all of them computed again.
+bool may_pay(const ir::Numbered& g) {
+  std::size_t bytes = 0;
+  for (const ir::NodeImpl* n : g.nodes())
+    if (!n->is_leaf() && is_large(*n)) bytes += n->aval.bytes();
+  return bytes >= kMuch;
+}
+
 class Again {
  public:
   explicit Again(const ir::Numbered& g) : g_(g), users_(g.size()), output_(g.size(), false) {
@@ -60,7 +70,7 @@ class Again {
     return cls == OpClass::Elementwise || passes::is(node(n), "pad");
   }
   bool is_large(std::uint32_t n) const {
-    return is_point(n) && !output_[n] && users_[n].size() > 1 && node(n).aval.bytes() >= kLarge;
+    return is_point(n) && !output_[n] && users_[n].size() > 1 && schedule::is_large(node(n));
   }
 
   // Those of its products that need the first of them. None where others need the value as late.
@@ -127,7 +137,7 @@ Tensor once_there(ir::NodeImpl* value, const Tensor& late) {
 }  // namespace
 
 Graph compute_again(const ir::Numbered& g) {
-  if (!g.has("conv_general") && !g.has("dot_general")) return g.graph();
+  if (!g.has(OpClass::Contraction) || !may_pay(g)) return g.graph();
   const auto found = Again(g).find();
   if (found.empty()) return g.graph();
   std::unordered_map<std::uint32_t, Tensor> made;
