@@ -1,5 +1,7 @@
 #pragma once
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -108,6 +110,13 @@ class Tensor {
   Device device() const { return aval().device; }
   const Shape& size() const { return shape(); }
   const Shape& sizes() const { return shape(); }
+  /// The sizes as structured bindings: auto [B, C, H, W] = x.sizes<4>(). Error for another rank.
+  template <std::size_t N>
+  std::array<std::int64_t, N> sizes(SourceLocation loc = SourceLocation::current()) const {
+    std::array<std::int64_t, N> all;
+    copy_sizes(all.data(), static_cast<int>(N), loc);
+    return all;
+  }
   /// Size of dimension d; negative d counts from the end.
   std::int64_t size(Dim d, SourceLocation loc = SourceLocation::current()) const;
   int ndim() const { return shape().rank(); }
@@ -478,6 +487,8 @@ class Tensor {
   /// Error when the dtype is another.
   std::int64_t numel_of(DType expected, SourceLocation loc) const;
   void copy_elements(void* to, SourceLocation loc) const;
+  /// Error unless there are `rank` of them.
+  void copy_sizes(std::int64_t* to, int rank, SourceLocation loc) const;
 
   ir::NodeImpl* node_ = nullptr;
   detail::TieTag tie_;

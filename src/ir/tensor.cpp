@@ -1,5 +1,6 @@
 #include "lilith/tensor.h"
 
+#include <algorithm>
 #include <cmath>
 #include <ostream>
 
@@ -72,6 +73,13 @@ std::int64_t Tensor::size(Dim d, SourceLocation loc) const {
   LILITH_CHECK(d >= -rank && d < rank, "size: dimension {} of {}; need {} <= d < {}", d,
                aval().str(), -rank, rank);
   return shape()[d < 0 ? d + rank : int{d}];
+}
+
+void Tensor::copy_sizes(std::int64_t* to, int rank, SourceLocation loc) const {
+  LocScope scope(loc, "sizes");
+  LILITH_CHECK(ndim() == rank, "sizes: {} sizes are asked for of {}, whose rank is {}", rank,
+               aval().str(), ndim());
+  std::ranges::copy(shape(), to);
 }
 
 std::int64_t Tensor::stride(Dim d, SourceLocation loc) const {

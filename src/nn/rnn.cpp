@@ -8,6 +8,7 @@
 #include "lilith/ops/random.h"
 #include "lilith/ops/shape.h"
 #include "nn/default_init.h"
+#include "nn/packed_sequence.h"
 #include "ops/autocast.h"
 #include "ops/half.h"
 
@@ -64,30 +65,47 @@ const Options& with_known_nonlinearity(const char* layer, const Options& o, Loc 
   return o;
 }
 
-// h after each step over the rows of gates [T, N, gates H]; `s` becomes the state after the last
-// one. A loop in the graph, but for a few steps, and for a state of another dtype, which the first
-// step changes.
-Tensor all_steps(Cell cell, const Tensor& gates, const Recurrent::Weights& w, bool reverse,
+// Of the steps' rows, or of one step: gates [T, N, gates H], and where they belong to the row, bool
+// [T, N, 1], undefined where all do.
+struct Steps {
+  Tensor gates, within;
+};
+
+LSTMState next_state(Cell cell, const Steps& row, const Recurrent::Weights& w,
+                     const LSTMState& now) {
+  LSTMState next = now;
+  cell(row.gates, w, next.h, next.c);
+  if (!row.within.defined()) return next;
+  const auto held = [&](const Tensor& after, const Tensor& before) {
+    return where(row.within, after, before.to(after.dtype()));
+  };
+  return {held(next.h, now.h), now.c.defined() ? held(next.c, now.c) : Tensor()};
+}
+
+// h after each step; `s` becomes the state after the last one. A loop in the graph, but for a few
+// steps, and for a state of another dtype, which the first step changes.
+Tensor all_steps(Cell cell, const Steps& all, const Recurrent::Weights& w, bool reverse,
                  LSTMState& s) {
   constexpr std::int64_t kFew = 3;
-  const std::int64_t steps = gates.size(0);
+  const std::int64_t steps = all.gates.size(0);
   const auto is_like_gates = [&](const Tensor& t) {
-    return !t.defined() || t.dtype() == gates.dtype();
+    return !t.defined() || t.dtype() == all.gates.dtype();
   };
   if (steps > kFew && is_like_gates(s.h) && is_like_gates(s.c)) {
     auto [last, outputs] = scan(
-        [&](LSTMState now, const Tensor& x) {
-          cell(x, w, now.h, now.c);
-          return std::pair(now, now.h);
+        [&](const LSTMState& now, const Steps& row) {
+          const LSTMState next = next_state(cell, row, w, now);
+          return std::pair(next, next.h);
         },
-        s, gates, {.reverse = reverse});
+        s, all, {.reverse = reverse});
     s = last;
     return outputs;
   }
   std::vector<Tensor> outputs(static_cast<std::size_t>(steps));
   for (std::int64_t i = 0; i < steps; ++i) {
     const std::int64_t t = reverse ? steps - 1 - i : i;
-    cell(select(gates, 0, t), w, s.h, s.c);
+    const Tensor within = all.within.defined() ? select(all.within, 0, t) : Tensor();
+    s = next_state(cell, {select(all.gates, 0, t), within}, w, s);
     outputs[static_cast<std::size_t>(t)] = s.h;
   }
   return stack(outputs);
@@ -143,27 +161,23 @@ Tensor Recurrent::zero_state(std::int64_t batch, std::int64_t size) const {
   return zeros_beside({num_layers * directions(), batch, size}, weights[0].weight_ih);
 }
 
-LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& given, const LSTMState& state,
-                          bool has_c) const {
-  const Tensor x = lowered(given);
-  LILITH_CHECK((x.ndim() == 2 || x.ndim() == 3) && x.shape().back() == input_size,
-               "{}: x is {}; need {} with {} features.", name, x.aval().str(),
-               batch_first ? "[N,T,C]" : "[T,N,C]", input_size);
-  const bool batched = x.ndim() == 3;
-  // seq: [T, N, C]
-  Tensor seq = !batched ? unsqueeze(x, 1) : batch_first ? transpose(x, 0, 1) : x;
-  const std::int64_t steps = seq.size(0), batch = seq.size(1);
-  LILITH_CHECK(steps > 0, "{}: x has no time step.", name);
-  const auto start = [&](const Tensor& given, std::int64_t size, const char* what) {
-    const Shape full{num_layers * directions(), batch, size};
-    if (!given.defined()) return zeros_beside(full, x);
-    const Tensor s = lowered(batched ? given : unsqueeze(given, 1));
-    LILITH_CHECK(s.shape() == full, "{}: {} is {}; need {}.", name, what, given.aval().str(),
+LSTMState Recurrent::start(const char* name, const Tensor& x, const LSTMState& given,
+                           bool has_c) const {
+  const auto checked = [&](const Tensor& s, std::int64_t size, const char* what) {
+    const Shape full{num_layers * directions(), x.size(1), size};
+    if (!s.defined()) return zeros_beside(full, x);
+    LILITH_CHECK(s.shape() == full, "{}: {} is {}; need {}.", name, what, s.aval().str(),
                  full.str());
-    return s;
+    return lowered(s);
   };
-  const Tensor h0 = start(state.h, output_size(), "h"),
-               c0 = has_c ? start(state.c, hidden_size, "c") : Tensor();
+  return {checked(given.h, output_size(), "h"),
+          has_c ? checked(given.c, hidden_size, "c") : Tensor()};
+}
+
+LSTMResult Recurrent::run_steps(Cell cell, const Tensor& x, const Tensor& within,
+                                const LSTMState& start) const {
+  const bool has_c = start.c.defined();
+  Tensor seq = x;
   std::vector<Tensor> last_h, last_c;
   for (std::int64_t layer = 0; layer < num_layers; ++layer) {
     std::vector<Tensor> sides;
@@ -172,22 +186,50 @@ LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& given, cons
       const Weights w = lowered_weights(weights[static_cast<std::size_t>(k)]);
       const AutocastOff inside;
       const Tensor gates = linear(seq, w.weight_ih, w.bias_ih);  // all steps at once
-      LSTMState last{select(h0, 0, k), has_c ? select(c0, 0, k) : Tensor()};
-      sides.push_back(all_steps(cell, gates, w, d == 1, last));
+      LSTMState last{select(start.h, 0, k), has_c ? select(start.c, 0, k) : Tensor()};
+      sides.push_back(all_steps(cell, {gates, within}, w, d == 1, last));
       last_h.push_back(last.h);
       if (has_c) last_c.push_back(last.c);
     }
     seq = sides.size() == 1 ? sides[0] : cat(sides, -1);
     if (layer + 1 < num_layers) seq = lilith::dropout(seq, dropout, training);
   }
-  const auto finish = [&](const std::vector<Tensor>& parts) {
-    return batched ? stack(parts) : squeeze(stack(parts), 1);
+  return {seq, {stack(last_h), has_c ? stack(last_c) : Tensor()}};
+}
+
+LSTMResult Recurrent::run(const char* name, Cell cell, const Tensor& given, const LSTMState& state,
+                          bool has_c) const {
+  const Tensor x = lowered(given);
+  LILITH_CHECK((x.ndim() == 2 || x.ndim() == 3) && x.shape().back() == input_size,
+               "{}: x is {}; need {} with {} features.", name, x.aval().str(),
+               batch_first ? "[N,T,C]" : "[T,N,C]", input_size);
+  const bool batched = x.ndim() == 3;
+  const auto over_rows = [&](const Tensor& t) {
+    return batched || !t.defined() ? t : unsqueeze(t, 1);
   };
-  LSTMResult out;
-  out.output = !batched ? squeeze(seq, 1) : batch_first ? transpose(seq, 0, 1) : seq;
-  out.state.h = finish(last_h);
-  if (has_c) out.state.c = finish(last_c);
-  return out;
+  const auto as_given = [&](const Tensor& t) {
+    return batched || !t.defined() ? t : squeeze(t, 1);
+  };
+  // seq: [T, N, C]
+  const Tensor seq = batched && batch_first ? transpose(x, 0, 1) : over_rows(x);
+  LILITH_CHECK(seq.size(0) > 0, "{}: x has no time step.", name);
+  const LSTMResult out =
+      run_steps(cell, seq, {}, start(name, seq, {over_rows(state.h), over_rows(state.c)}, has_c));
+  return {batched && batch_first ? transpose(out.output, 0, 1) : as_given(out.output),
+          {as_given(out.state.h), as_given(out.state.c)}};
+}
+
+// What is behind a row's end is cleared first: a NaN there, times a gradient of 0, would be one.
+PackedLSTMResult Recurrent::run(const char* name, Cell cell, const PackedSequence& packed,
+                                const LSTMState& state, bool has_c) const {
+  const Tensor x = lowered(packed.padded);
+  LILITH_CHECK(x.ndim() == 3 && x.shape().back() == input_size && x.size(0) > 0,
+               "{}: the packed x is {}; need [T,N,C] with {} features.", name, x.aval().str(),
+               input_size);
+  const Tensor within = steps_within(name, {x, packed.lengths}), behind = logical_not(within);
+  const LSTMResult out =
+      run_steps(cell, masked_fill(x, behind, 0), within, start(name, x, state, has_c));
+  return {{masked_fill(out.output, behind, 0), packed.lengths}, out.state};
 }
 
 void Recurrent::visit_as(const TypeInfo& type, Visitor& v, bool* relu) {
@@ -232,6 +274,12 @@ RNNResult RNN::operator()(const Tensor& x, const Tensor& state, SourceLocation l
   LSTMResult r = run("RNN", relu ? relu_cell : tanh_cell, x, {state, {}}, false);
   return {r.output, r.state.h};
 }
+PackedRNNResult RNN::operator()(const PackedSequence& x, const Tensor& state,
+                                SourceLocation loc) const {
+  LocScope scope(loc);
+  PackedLSTMResult r = run("RNN", relu ? relu_cell : tanh_cell, x, {state, {}}, false);
+  return {r.output, r.state.h};
+}
 void RNN::visit_fields(Visitor& v) { visit_as(reflect::type_info<RNN>, v, &relu); }
 
 template <>
@@ -246,6 +294,12 @@ RNNResult GRU::operator()(const Tensor& x, const Tensor& state, SourceLocation l
   LSTMResult r = run("GRU", gru_cell, x, {state, {}}, false);
   return {r.output, r.state.h};
 }
+PackedRNNResult GRU::operator()(const PackedSequence& x, const Tensor& state,
+                                SourceLocation loc) const {
+  LocScope scope(loc);
+  PackedLSTMResult r = run("GRU", gru_cell, x, {state, {}}, false);
+  return {r.output, r.state.h};
+}
 
 template <>
 detail::GatedRecurrent<LSTMOptions>::GatedRecurrent(Int input_size, Int hidden_size,
@@ -255,6 +309,11 @@ detail::GatedRecurrent<LSTMOptions>::GatedRecurrent(Int input_size, Int hidden_s
                  o.bidirectional, o.dropout, o.dtype},
                 loc) {}
 LSTMResult LSTM::operator()(const Tensor& x, const LSTMState& state, SourceLocation loc) const {
+  LocScope scope(loc);
+  return run("LSTM", lstm_cell, x, state, true);
+}
+PackedLSTMResult LSTM::operator()(const PackedSequence& x, const LSTMState& state,
+                                  SourceLocation loc) const {
   LocScope scope(loc);
   return run("LSTM", lstm_cell, x, state, true);
 }

@@ -6,13 +6,15 @@
 
 namespace lilith::ops {
 
+bool depends_on_inputs(const Tensor& x) {
+  return std::ranges::any_of(ir::topological_order({x}),
+                             [](const ir::NodeImpl* n) { return n->op == &ir::parameter_op(); });
+}
+
 void check_known(std::string_view op, std::string_view what, const Tensor& x) {
   if (ir::trace_depth() == 0) return;
-  const std::vector<ir::NodeImpl*> nodes = ir::topological_order({x});
-  const bool known = std::ranges::none_of(
-      nodes, [](const ir::NodeImpl* n) { return n->op == &ir::parameter_op(); });
   LILITH_CHECK(
-      known,
+      !depends_on_inputs(x),
       "{}: {} depends on values of {}, which a function that is traced (compile, a loop's "
       "body) does not have; call {} outside and pass its result in, or keep the shape with "
       "where or masked_fill",

@@ -6,6 +6,9 @@
 
 namespace lilith::ops {
 
+/// Whether x is computed of an input of a function that is traced or mapped.
+bool depends_on_inputs(const Tensor& x);
+
 /// Error where x is not known while a function is traced; `what` of the result depends on it.
 void check_known(std::string_view op, std::string_view what, const Tensor& x);
 

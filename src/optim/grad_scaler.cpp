@@ -86,6 +86,10 @@ void GradScaler::update(Real new_scale, SourceLocation loc) {
 
 double GradScaler::get_scale(SourceLocation loc) const {
   const LocScope scope(loc);
+  LILITH_CHECK(!tracing(),
+               "get_scale: the scale's value is asked for while a function is traced; return the "
+               "tensor scaler.current_scale from the function, from a loss with grad_aux, or ask "
+               "outside of it");
   return Tensor(current_scale).item<double>();
 }
 

@@ -117,6 +117,36 @@ TEST(SpellingErrors, WordsOfDevicesInMixedPrecision) {
   EXPECT_EQ(GradScaler("cuda:1").get_scale(), 65536);
 }
 
+TEST(SpellingErrors, ScaleWhileAFunctionIsTraced) {
+  const GradScaler scaler;
+  EXPECT_ERROR_HERE(trace([&](const Tensor& x) { return x * scaler.get_scale(); }, zeros({2})),
+                    "get_scale: the scale's value is asked for while a function is traced; return "
+                    "the tensor scaler.current_scale from the function, from a loss with "
+                    "grad_aux, or ask outside of it");
+}
+
+TEST(SpellingErrors, PackedSequences) {
+  const Tensor x = zeros({4, 3, 2});
+  EXPECT_ERROR_HERE(pack_padded_sequence(x, {4, 2}),
+                    "pack_padded_sequence: lengths are i64[2]; need integers [3], one a row");
+  EXPECT_ERROR_HERE(pack_padded_sequence(x, zeros({3})),
+                    "pack_padded_sequence: lengths are f32[3]; need integers [3], one a row");
+  EXPECT_ERROR_HERE(pack_padded_sequence(x, {4, 5, 1}),
+                    "pack_padded_sequence: a row's length is 5; need 1 to 4, the steps of x");
+  EXPECT_ERROR_HERE(pack_padded_sequence(x, tensor({4, 0, 1})),
+                    "pack_padded_sequence: a row's length is 0; need 1 to 4, the steps of x");
+  EXPECT_ERROR_HERE(pack_padded_sequence(zeros({4}), {4}),
+                    "pack_padded_sequence: x is f32[4]; need at least two dimensions, of steps "
+                    "and of rows");
+  EXPECT_ERROR_HERE(
+      pad_packed_sequence(pack_padded_sequence(x, {3, 2, 1}), {.total_length = 2}),
+      "pad_packed_sequence: total_length is 2; need 3, the steps of the longest row, or more");
+  EXPECT_ERROR_HERE(nn::GRU(5, 3)(pack_padded_sequence(x, {3, 2, 1})),
+                    "GRU: the packed x is f32[3,3,2]; need [T,N,C] with 5 features.");
+  EXPECT_ERROR_HERE(nn::GRU(2, 3)(pack_padded_sequence(x, {3, 2, 1}), zeros({1, 2, 3})),
+                    "GRU: h is f32[1,2,3]; need [1,3,3].");
+}
+
 TEST(SpellingErrors, Draws) {
   Tensor bytes = zeros({4}, kUInt8), half = zeros({2}, kFloat16);
   EXPECT_ERROR_HERE(bytes.random_(0, 300), "random_: [0, 300) of u8; need numbers that it holds");

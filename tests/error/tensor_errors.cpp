@@ -31,6 +31,15 @@ TEST(TensorErrors, Size) {
   EXPECT_ERROR_HERE(t.size(-3), "size: dimension -3 of f32[2,3]; need -2 <= d < 2");
 }
 
+TEST(TensorErrors, Sizes) {
+  const Tensor t = leaf({2, 3});
+  EXPECT_ERROR_HERE(t.sizes<4>(), "sizes: 4 sizes are asked for of f32[2,3], whose rank is 2");
+  const auto [rows, columns] = t.sizes<2>();
+  EXPECT_EQ(rows, 2);
+  EXPECT_EQ(columns, 3);
+  EXPECT_EQ(leaf({}).sizes<0>().size(), 0u);
+}
+
 TEST(TensorErrors, Item) {
   EXPECT_ERROR_HERE(leaf({2}).item<float>(),
                     "item: the tensor is f32[2]; need exactly one element");

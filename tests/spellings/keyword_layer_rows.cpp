@@ -76,6 +76,21 @@ const Row kRows[] = {
           nn::utils::parameters_to_vector(nn::Linear(3, 4)).shape()),
     SPELL("nn.utils.rnn.pad_sequence([v, v[:2]], batch_first=True)",
           nn::utils::rnn::pad_sequence({v, v.slice(0, 0, 2)}, {.batch_first = true})),
+    SPELL("nn.utils.rnn.pad_packed_sequence(nn.utils.rnn.pack_padded_sequence(x, [3, 1], "
+          "batch_first=True), padding_value=9.0)[0]",
+          nn::utils::rnn::pad_packed_sequence(
+              nn::utils::rnn::pack_padded_sequence(x, {3, 1}, {.batch_first = true}),
+              {.padding_value = 9.0})
+              .output),
+    SPELL("nn.utils.rnn.pad_packed_sequence(nn.LSTM(3, 5, bidirectional=True)("
+          "nn.utils.rnn.pack_padded_sequence(seq, index + 1, enforce_sorted=False))[0], True, "
+          "total_length=6)[0].shape",
+          nn::utils::rnn::pad_packed_sequence(
+              nn::LSTM(3, 5, {.bidirectional = true})(
+                  nn::utils::rnn::pack_padded_sequence(seq, index + 1, {.enforce_sorted = false}))
+                  .output,
+              true, 0, 6)
+              .output.shape()),
     SPELL("after_steps(lambda p: optim.Adam(p, 1e-2, weight_decay=0.1), x)",
           after_steps(optim::Adam(1e-2, {.weight_decay = 0.1}), x)),
     SPELL("after_steps(lambda p: optim.SGD(p, 0.1, momentum=0.9), x)",

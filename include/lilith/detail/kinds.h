@@ -129,8 +129,8 @@ constexpr bool is_standard() {
   return text.substr(text.find("T = ") + 4).starts_with("std::");
 }
 template <class T>
-inline constexpr bool is_number_list =
-    std::is_same_v<T, std::vector<bool>> || std::is_same_v<T, Shape> || std::is_same_v<T, IntList>;
+inline constexpr bool is_number_list = std::is_same_v<T, std::vector<bool>> ||
+                                       std::is_same_v<T, Shape> || std::is_base_of_v<IntList, T>;
 template <class T>
 inline constexpr bool is_text = std::is_convertible_v<T&, std::string_view>;
 template <class T>

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lilith/nn/packed_sequence.h"
 #include "lilith/reflect.h"
 #include "lilith/tensor.h"
 
@@ -45,6 +46,16 @@ struct LSTMState {
 };
 struct LSTMResult {
   Tensor output;
+  LSTMState state;
+};
+/// Of rows of different lengths: the state is that of each row's last step, which for the backward
+/// direction is its first one.
+struct PackedRNNResult {
+  PackedSequence output;
+  Tensor state;
+};
+struct PackedLSTMResult {
+  PackedSequence output;
   LSTMState state;
 };
 
@@ -89,7 +100,16 @@ class Recurrent {
   using Cell = void (*)(const Tensor& gates, const Weights& w, Tensor& h, Tensor& c);
   LSTMResult run(const char* name, Cell cell, const Tensor& x, const LSTMState& state,
                  bool has_c) const;
+  PackedLSTMResult run(const char* name, Cell cell, const PackedSequence& x, const LSTMState& state,
+                       bool has_c) const;
   void visit_as(const TypeInfo& type, Visitor& v, bool* relu = nullptr);
+
+ private:
+  /// What is given for x [T, N, C], or zeros. Errors: other shapes.
+  LSTMState start(const char* name, const Tensor& x, const LSTMState& given, bool has_c) const;
+  /// x [T, N, C]; within: bool [T, N, 1], or undefined: elsewhere a row's state stays as it is.
+  LSTMResult run_steps(Cell cell, const Tensor& x, const Tensor& within,
+                       const LSTMState& start) const;
 };
 
 /// How GRU and LSTM are made.
@@ -114,8 +134,9 @@ GatedRecurrent<LSTMOptions>::GatedRecurrent(Int, Int, const LSTMOptions&, Source
 }  // namespace detail
 
 /// Elman's network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh). x [T, N, input_size] (or [T,
-/// input_size]); state [layers D, N, hidden_size], zeros when undefined. All weights are uniform in
-/// ±1/sqrt(hidden_size). Errors: sizes that do not fit. Ref: torch.nn.RNN.
+/// input_size]), or a PackedSequence of that, whatever batch_first says; state [layers D, N,
+/// hidden_size], zeros when undefined. All weights are uniform in ±1/sqrt(hidden_size). Errors:
+/// sizes that do not fit. Ref: torch.nn.RNN.
 class RNN : public detail::Recurrent {
  public:
   RNN(Int input_size, Int hidden_size, const RNNOptions& options = {},
@@ -141,6 +162,8 @@ class RNN : public detail::Recurrent {
             loc) {}
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
+  PackedRNNResult operator()(const PackedSequence& x, const Tensor& state = {},
+                             SourceLocation loc = SourceLocation::current()) const;
   bool relu = false;
   LILITH_CLASS
   void visit_fields(Visitor& v);
@@ -164,6 +187,8 @@ class GRU : public detail::GatedRecurrent<GRUOptions> {
             loc) {}
   RNNResult operator()(const Tensor& x, const Tensor& state = {},
                        SourceLocation loc = SourceLocation::current()) const;
+  PackedRNNResult operator()(const PackedSequence& x, const Tensor& state = {},
+                             SourceLocation loc = SourceLocation::current()) const;
   LILITH_CLASS
   void visit_fields(Visitor& v) { visit_as(reflect::type_info<GRU>, v); }
 };
@@ -187,6 +212,8 @@ class LSTM : public detail::GatedRecurrent<LSTMOptions> {
              loc) {}
   LSTMResult operator()(const Tensor& x, const LSTMState& state = {},
                         SourceLocation loc = SourceLocation::current()) const;
+  PackedLSTMResult operator()(const PackedSequence& x, const LSTMState& state = {},
+                              SourceLocation loc = SourceLocation::current()) const;
   LILITH_CLASS
   void visit_fields(Visitor& v) { visit_as(reflect::type_info<LSTM>, v); }
 };

@@ -119,7 +119,7 @@ struct ChannelShuffle {
 /// Blocks of kernel_size under a sliding window as columns: [N, C, H, W] -> [N, C k_h k_w, L].
 /// Ref: torch.nn.Unfold.
 struct Unfold {
-  IntList kernel_size;
+  detail::FirstIntList kernel_size;
   IntList dilation = 1;
   IntList padding = 0;
   IntList stride = 1;
@@ -127,7 +127,7 @@ struct Unfold {
 };
 /// Its adjoint: [N, C k_h k_w, L] -> [N, C, H, W], overlapping blocks add up. Ref: torch.nn.Fold.
 struct Fold {
-  IntList output_size;
+  detail::FirstIntList output_size;
   IntList kernel_size;
   IntList dilation = 1;
   IntList padding = 0;
@@ -137,7 +137,7 @@ struct Fold {
 
 /// interpolate to `size`, or by `scale_factor`. Ref: torch.nn.Upsample.
 struct Upsample {
-  IntList size = {};
+  detail::FirstIntList size = {};
   RealList scale_factor = {};
   Interpolation mode = {};
   bool align_corners = false;
@@ -146,13 +146,13 @@ struct Upsample {
 
 /// Upsample in mode "nearest". Ref: torch.nn.UpsamplingNearest2d.
 struct UpsamplingNearest2d {
-  IntList size = {};
+  detail::FirstIntList size = {};
   RealList scale_factor = {};
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };
 /// Upsample in mode "bilinear" with align_corners. Ref: torch.nn.UpsamplingBilinear2d.
 struct UpsamplingBilinear2d {
-  IntList size = {};
+  detail::FirstIntList size = {};
   RealList scale_factor = {};
   Tensor operator()(const Tensor& x, SourceLocation loc = SourceLocation::current()) const;
 };

@@ -53,6 +53,19 @@ class IntList {
   std::vector<std::int64_t> values_;
 };
 
+namespace detail::write_names_in_one_pair_of_braces {
+/// The first field of a struct whose fields are given by name. Of `Upsample up{{.scale_factor =
+/// 2}}` compilers say no more than this type's name.
+class IntList : public lilith::IntList {
+ public:
+  using lilith::IntList::IntList;
+  IntList(const lilith::IntList& list) : lilith::IntList(list) {}
+};
+}  // namespace detail::write_names_in_one_pair_of_braces
+namespace detail {
+using FirstIntList = write_names_in_one_pair_of_braces::IntList;
+}  // namespace detail
+
 /// Numbers that one number may stand for: interpolate's factors.
 class RealList {
  public:

@@ -37,6 +37,10 @@ class SGD : public Optimizer {
   template <detail::AnyNumber N>
   SGD(N lr, const SGDOptions& options, SourceLocation loc = SourceLocation::current())
       : SGD(detail::with_first(options, &SGDOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<SGDOptions> P, class O = SGDOptions, class... A>
+  explicit SGD(const P&, const O& = {}, const A&...) : SGD() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   SGD(const SGDOptions& options, const LocScope&);
@@ -70,6 +74,10 @@ class Adam : public Optimizer {
   template <detail::AnyNumber N>
   Adam(N lr, const AdamOptions& options, SourceLocation loc = SourceLocation::current())
       : Adam(detail::with_first(options, &AdamOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<AdamOptions> P, class O = AdamOptions, class... A>
+  explicit Adam(const P&, const O& = {}, const A&...) : Adam() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Adam(const AdamOptions& options, const LocScope&);
@@ -104,6 +112,10 @@ class AdamW : public Optimizer {
   template <detail::AnyNumber N>
   AdamW(N lr, const AdamWOptions& options, SourceLocation loc = SourceLocation::current())
       : AdamW(detail::with_first(options, &AdamWOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<AdamWOptions> P, class O = AdamWOptions, class... A>
+  explicit AdamW(const P&, const O& = {}, const A&...) : AdamW() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   AdamW(const AdamWOptions& options, const LocScope&);
@@ -139,6 +151,10 @@ class RMSprop : public Optimizer {
   template <detail::AnyNumber N>
   RMSprop(N lr, const RMSpropOptions& options, SourceLocation loc = SourceLocation::current())
       : RMSprop(detail::with_first(options, &RMSpropOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<RMSpropOptions> P, class O = RMSpropOptions, class... A>
+  explicit RMSprop(const P&, const O& = {}, const A&...) : RMSprop() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   RMSprop(const RMSpropOptions& options, const LocScope&);
@@ -172,6 +188,10 @@ class Adagrad : public Optimizer {
   template <detail::AnyNumber N>
   Adagrad(N lr, const AdagradOptions& options, SourceLocation loc = SourceLocation::current())
       : Adagrad(detail::with_first(options, &AdagradOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<AdagradOptions> P, class O = AdagradOptions, class... A>
+  explicit Adagrad(const P&, const O& = {}, const A&...) : Adagrad() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Adagrad(const AdagradOptions& options, const LocScope&);
@@ -199,6 +219,10 @@ class Adadelta : public Optimizer {
   template <detail::AnyNumber N>
   Adadelta(N lr, const AdadeltaOptions& options, SourceLocation loc = SourceLocation::current())
       : Adadelta(detail::with_first(options, &AdadeltaOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<AdadeltaOptions> P, class O = AdadeltaOptions, class... A>
+  explicit Adadelta(const P&, const O& = {}, const A&...) : Adadelta() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Adadelta(const AdadeltaOptions& options, const LocScope&);
@@ -227,6 +251,10 @@ class Adamax : public Optimizer {
   template <detail::AnyNumber N>
   Adamax(N lr, const AdamaxOptions& options, SourceLocation loc = SourceLocation::current())
       : Adamax(detail::with_first(options, &AdamaxOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<AdamaxOptions> P, class O = AdamaxOptions, class... A>
+  explicit Adamax(const P&, const O& = {}, const A&...) : Adamax() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Adamax(const AdamaxOptions& options, const LocScope&);
@@ -260,6 +288,10 @@ class NAdam : public Optimizer {
   template <detail::AnyNumber N>
   NAdam(N lr, const NAdamOptions& options, SourceLocation loc = SourceLocation::current())
       : NAdam(detail::with_first(options, &NAdamOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<NAdamOptions> P, class O = NAdamOptions, class... A>
+  explicit NAdam(const P&, const O& = {}, const A&...) : NAdam() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   NAdam(const NAdamOptions& options, const LocScope&);
@@ -288,6 +320,10 @@ class RAdam : public Optimizer {
   template <detail::AnyNumber N>
   RAdam(N lr, const RAdamOptions& options, SourceLocation loc = SourceLocation::current())
       : RAdam(detail::with_first(options, &RAdamOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<RAdamOptions> P, class O = RAdamOptions, class... A>
+  explicit RAdam(const P&, const O& = {}, const A&...) : RAdam() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   RAdam(const RAdamOptions& options, const LocScope&);
@@ -317,6 +353,10 @@ class ASGD : public Optimizer {
   template <detail::AnyNumber N>
   ASGD(N lr, const ASGDOptions& options, SourceLocation loc = SourceLocation::current())
       : ASGD(detail::with_first(options, &ASGDOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<ASGDOptions> P, class O = ASGDOptions, class... A>
+  explicit ASGD(const P&, const O& = {}, const A&...) : ASGD() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   ASGD(const ASGDOptions& options, const LocScope&);
@@ -343,6 +383,10 @@ class Rprop : public Optimizer {
   template <detail::AnyNumber N>
   Rprop(N lr, const RpropOptions& options, SourceLocation loc = SourceLocation::current())
       : Rprop(detail::with_first(options, &RpropOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<RpropOptions> P, class O = RpropOptions, class... A>
+  explicit Rprop(const P&, const O& = {}, const A&...) : Rprop() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Rprop(const RpropOptions& options, const LocScope&);

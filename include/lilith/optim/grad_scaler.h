@@ -98,7 +98,7 @@ class GradScaler {
   /// Sets it.
   void update(Real new_scale, SourceLocation loc = SourceLocation::current());
 
-  /// Asks for the value.
+  /// Asks for the value. Error while a function is traced, which may return current_scale.
   double get_scale(SourceLocation loc = SourceLocation::current()) const;
   /// The scale and the steps since it grew. Ref: torch.amp.GradScaler.state_dict
   StateDict state_dict() const { return lilith::state_dict(*this); }

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lilith/detail/given_first.h"
 #include "lilith/model.h"
 #include "lilith/transforms.h"
 
@@ -47,6 +48,10 @@ class LBFGS {
   template <detail::AnyNumber N>
   LBFGS(N lr, const LBFGSOptions& options, SourceLocation loc = SourceLocation::current())
       : LBFGS(detail::with_first(options, &LBFGSOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<LBFGSOptions> P, class O = LBFGSOptions, class... A>
+  explicit LBFGS(const P&, const O& = {}, const A&...) : LBFGS() {
+    detail::refuse_parameters<P>();
+  }
 
   /// Up to max_iter iterations on f(model, args...); returns the loss before them.
   template <class F, class M, class... A>

@@ -30,6 +30,10 @@ class Lion : public Optimizer {
   template <detail::AnyNumber N>
   Lion(N lr, const LionOptions& options, SourceLocation loc = SourceLocation::current())
       : Lion(detail::with_first(options, &LionOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<LionOptions> P, class O = LionOptions, class... A>
+  explicit Lion(const P&, const O& = {}, const A&...) : Lion() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Lion(const LionOptions& options, const LocScope&);
@@ -69,6 +73,10 @@ class Muon : public Optimizer {
   template <detail::AnyNumber N>
   Muon(N lr, const MuonOptions& options, SourceLocation loc = SourceLocation::current())
       : Muon(detail::with_first(options, &MuonOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<MuonOptions> P, class O = MuonOptions, class... A>
+  explicit Muon(const P&, const O& = {}, const A&...) : Muon() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Muon(const MuonOptions& options, const LocScope&);
@@ -99,6 +107,10 @@ class Adafactor : public Optimizer {
   template <detail::AnyNumber N>
   Adafactor(N lr, const AdafactorOptions& options, SourceLocation loc = SourceLocation::current())
       : Adafactor(detail::with_first(options, &AdafactorOptions::lr, lr, "lr", loc), loc) {}
+  template <detail::GivenFirst<AdafactorOptions> P, class O = AdafactorOptions, class... A>
+  explicit Adafactor(const P&, const O& = {}, const A&...) : Adafactor() {
+    detail::refuse_parameters<P>();
+  }
 
  private:
   Adafactor(const AdafactorOptions& options, const LocScope&);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lilith/detail/given_first.h"
 #include "lilith/gradients.h"
 #include "lilith/hyper.h"
 #include "lilith/model.h"
