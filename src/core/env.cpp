@@ -173,7 +173,20 @@ bool disabled(std::string_view what) {
   return std::find(names.begin(), names.end(), what) != names.end();
 }
 
+namespace {
+std::vector<void (*)()>& readers() {
+  static std::vector<void (*)()> all;
+  return all;
+}
+}  // namespace
+
+bool before_set(void (*stop)()) {
+  readers().push_back(stop);
+  return true;
+}
+
 void set(std::string_view variable, std::string_view value) {
+  for (const auto stop : readers()) stop();
   const_cast<Row&>(settings().row(variable)).value = value;
   settings().parse();
 }

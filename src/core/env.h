@@ -36,6 +36,9 @@ bool check_nan();
 /// Replaces a variable's value for this process; an empty value unsets it. Not thread-safe: for
 /// tests and for command-line flags, before other threads run.
 void set(std::string_view variable, std::string_view value);
+/// Called before a variable is replaced: threads of the library itself stop reading them. For
+/// static initialisers; returns true.
+bool before_set(void (*stop)());
 /// The table as text, for `--help`: one variable a line.
 std::string help();
 

@@ -68,6 +68,12 @@ std::vector<std::int64_t> sizes_of(const Graph& g) {
   return sizes;
 }
 
+void describe(const Sizes& known, const std::vector<std::int64_t>& sizes, Family* family) {
+  family->varying = varying_of(sizes, known.varies);
+  family->first = known.program;
+  family->first_varying = varying_of(known.first, known.varies);
+}
+
 }  // namespace
 
 Family part_of(const Family& whole, std::uint64_t part) {
@@ -105,9 +111,21 @@ Family join_family(const Graph& g) {
   if (sizes == known.first) return family;
   for (std::size_t k = 0; k < sizes.size(); ++k)
     known.varies[k] = known.varies[k] || sizes[k] != known.first[k];
-  family.varying = varying_of(sizes, known.varies);
-  family.first = known.program;
-  family.first_varying = varying_of(known.first, known.varies);
+  describe(known, sizes, &family);
+  return family;
+}
+
+std::optional<Family> family_ahead(const Graph& g) {
+  Family family{.id = ir::family(g), .varying = {}, .is_ahead = true};
+  const std::vector<std::int64_t> sizes = sizes_of(g);
+  const std::lock_guard lock(families().mutex);
+  const auto at = families().by_id.find(family.id);
+  if (at == families().by_id.end()) return std::nullopt;
+  const Sizes& known = at->second;
+  if (known.first.size() != sizes.size() || known.first == sizes) return std::nullopt;
+  for (std::size_t k = 0; k < sizes.size(); ++k)
+    if (sizes[k] != known.first[k] && !known.varies[k]) return std::nullopt;
+  describe(known, sizes, &family);
   return family;
 }
 

@@ -77,11 +77,17 @@ std::shared_ptr<const schedule::VaryingDims> compare_with_first(const Graph& pre
   FirstProgram& first = *options.family.first;
   const std::lock_guard lock(first.mutex);
   try {
+    if (options.family.is_ahead && !first.prepared) throw ShowsMore();
     if (!first.prepared && (!first.graph || !prepare(first))) return nullptr;
     const Nodes before = ir::topological_order(first.prepared->graph.outputs()),
                 now = ir::topological_order(prepared.outputs());
     if (!are_alike(before, now)) return nullptr;
-    if (compare(before, now, &first.varies)) show(first, options, dims_of(before, first.varies));
+    std::vector<bool> varies = first.varies;
+    if (compare(before, now, &varies)) {
+      if (options.family.is_ahead) throw ShowsMore();
+      first.varies = std::move(varies);
+      show(first, options, dims_of(before, first.varies));
+    }
     return dims_of(now, first.varies);
   } catch (const InternalError&) {
     throw;

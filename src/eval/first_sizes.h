@@ -21,6 +21,10 @@ struct FirstProgram {
   std::vector<bool> varies = {};  // of its nodes' dimensions, one after another
 };
 
+/// Why a program cannot be made ahead: what it would show of its family has to be shown in the
+/// order in which programs are asked for.
+struct ShowsMore {};
+
 /// Which dimensions of a prepared graph other programs of its family have otherwise. Null: that is
 /// not known, as where the first one could not be compiled. Where some size begins to vary, the
 /// first program is planned as one whose sizes do, and its kernels are shown to the code that the

@@ -11,6 +11,7 @@
 #include "core/env.h"
 #include "core/per_thread.h"
 #include "core/phases.h"
+#include "eval/ahead.h"
 #include "eval/dump_case.h"
 #include "eval/lazy.h"
 #include "eval/program_store.h"
@@ -89,6 +90,8 @@ const bool fork_hooks = runtime::at_fork(
 }  // namespace
 
 bool ProgramCache::is_making() { return depth > 0; }
+ProgramCache::MakingScope::MakingScope() { ++depth; }
+ProgramCache::MakingScope::~MakingScope() { --depth; }
 
 void ProgramCache::forget_other_threads() {
   new (&mutex_) std::shared_mutex;
@@ -125,18 +128,36 @@ std::shared_ptr<Program> ProgramCache::find_or_make(const Key& key, Make make) {
     const Key& key;
     const bool waits;
     ~Scope() {
-      --depth;
       if (!waits) return;
       const std::lock_guard lock(cache.mutex_);
       cache.being_made_.erase(key);
       cache.made_.notify_all();
     }
   } scope{*this, key, waits};
-  ++depth;
+  const MakingScope making;
   std::shared_ptr<Program> made = make();
   insert(key, made);
   return made;
 }
+
+namespace {
+
+void count_made(const MadeProgram& made) {
+  (made.is_planned ? counters.planned : counters.compiled).add(1);
+}
+
+std::shared_ptr<Program> take_or_compile(const Key& key, const Graph& g, PhaseTimes before) {
+  // As in find_or_make: only a thread that nobody waits for waits itself.
+  if (depth == 1 && !ir::GraphLock::is_held()) {
+    if (const auto taken = Ahead::instance().take(key, g)) {
+      count_made(*taken);
+      return taken->program;
+    }
+  }
+  return compile_program(g, key.precision, before);
+}
+
+}  // namespace
 
 ProgramCache::Request ProgramCache::request(const Canonical& c) {
   Request r{.key = c.key, .program = find(c.key), .graph = {}, .before = {}};
@@ -155,14 +176,14 @@ std::shared_ptr<Program> ProgramCache::get(const Request& r) {
   bool made = false;
   auto program = find_or_make(r.key, [&] {
     made = true;
-    return compile_program(*r.graph, r.key.precision, r.before);
+    return take_or_compile(r.key, *r.graph, r.before);
   });
   if (!made) count_hit();  // by the thread that this one waited for
   return program;
 }
 
 std::shared_ptr<Program> ProgramCache::get(const Key& key, const Graph& g) {
-  return find_or_make(key, [&] { return compile_program(g, key.precision); });
+  return find_or_make(key, [&] { return take_or_compile(key, g, phase_times()); });
 }
 
 bool ProgramCache::has(const Key& key) {
@@ -177,49 +198,77 @@ void ProgramCache::replace(const Key& key, std::shared_ptr<Program> program) {
 }
 
 void ProgramCache::clear() {
+  Ahead::instance().clear();
   std::unordered_map<Key, Entry, KeyHash> old;  // ends without the lock
   const std::lock_guard lock(mutex_);
   entries_.swap(old);
 }
 
-ProgramOptions program_options(const Graph& g, Precision precision) {
+namespace {
+
+ProgramOptions options_of(const Graph& g, Precision precision, Family family) {
   ProgramOptions options;
   options.precision = precision;
   options.donatable.assign(g.inputs().size(), 1);
-  options.family = join_family(g);
+  options.family = std::move(family);
   return options;
 }
 
-namespace {
+std::shared_ptr<Program> find_or_compile(const Graph& g, const ProgramOptions& options) {
+  bool is_found = true;
+  auto program = find_or_make_program(g, options, [&] {
+    is_found = false;
+    return Program::compile(run_passes(g), options);
+  });
+  Ahead::instance().note(is_found);
+  return program;
+}
 
 std::shared_ptr<Program> make_program(const Graph& g, Precision precision) {
   if (env::eager()) return make_eager_program(g);
-  const ProgramOptions options = program_options(g, precision);
   try {
-    return find_or_make_program(g, options,
-                                [&] { return Program::compile(run_passes(g), options); });
+    return find_or_compile(g, program_options(g, precision));
   } catch (const codegen::Gone&) {
     return make_eager_program(g);  // the process ends: slow, but right
   }
 }
 
-}  // namespace
-
-std::shared_ptr<Program> compile_program(const Graph& g, Precision precision, PhaseTimes before) {
+template <class Make>
+MadeProgram make_and_look(Make make) {
   const BuildingScope building;
   const AutocastOff passes;
   const std::int64_t compiled = codegen::kernels_compiled(), shared = codegen::kernels_shared();
+  MadeProgram made{make()};
+  made.is_planned = codegen::kernels_compiled() == compiled && codegen::kernels_shared() > shared;
+  return made;
+}
+
+}  // namespace
+
+ProgramOptions program_options(const Graph& g, Precision precision) {
+  return options_of(g, precision, join_family(g));
+}
+
+std::shared_ptr<Program> compile_program(const Graph& g, Precision precision, PhaseTimes before) {
   std::optional<dump::Asked> asked;
   if (schedule::records_plans()) asked.emplace(g.hash());
-  const auto make = [precision](const Graph& of) { return make_program(of, precision); };
-  auto made = dump::on() ? dump_case(g, make) : make(g);
-  const bool planned =
-      codegen::kernels_compiled() == compiled && codegen::kernels_shared() > shared;
-  (planned ? counters.planned : counters.compiled).add(1);
+  const MadeProgram made = make_and_look([&] {
+    const auto make = [precision](const Graph& of) { return make_program(of, precision); };
+    return dump::on() ? dump_case(g, make) : make(g);
+  });
+  count_made(made);
   if (env::debug(1, "phases"))
-    fmt::print(stderr, "phases: {} nodes: {}\n", made->stats().num_nodes,
+    fmt::print(stderr, "phases: {} nodes: {}\n", made.program->stats().num_nodes,
                (phase_times() - before).str());
-  return made;
+  return made.program;
+}
+
+std::optional<MadeProgram> make_program_ahead(const Graph& g, Precision precision) {
+  std::optional<Family> family = family_ahead(g);
+  if (!family) return std::nullopt;
+  const ProgramOptions options = options_of(g, precision, *std::move(family));
+  const ProgramCache::MakingScope making;
+  return make_and_look([&] { return find_or_compile(g, options); });
 }
 
 }  // namespace driver

@@ -41,6 +41,13 @@ class ProgramCache {
   void clear();
   /// Whether this thread compiles a program now: others may wait for it.
   static bool is_making();
+  /// On a thread that makes a program for others.
+  class MakingScope {
+   public:
+    MakingScope();
+    ~MakingScope();
+    MakingScope(const MakingScope&) = delete;
+  };
   /// After a fork: nobody else compiles, and the locks are free.
   void forget_other_threads();
 
@@ -64,6 +71,13 @@ class ProgramCache {
 
 /// What a graph of a trace is compiled with.
 ProgramOptions program_options(const Graph& g, Precision precision);
+
+struct MadeProgram {
+  std::shared_ptr<Program> program;
+  bool is_planned = false;  // all its code was there
+};
+/// The program that nobody has asked for yet; none where that cannot be (families.h). Not counted.
+std::optional<MadeProgram> make_program_ahead(const Graph& g, Precision precision);
 
 /// Optimises and compiles; counts it. `before`: this thread's phases when the work began.
 std::shared_ptr<Program> compile_program(const Graph& g, Precision precision = lilith::precision(),

@@ -23,11 +23,6 @@ namespace {
 
 constexpr std::string_view kKind = "program", kTuned = "tuned";
 
-// A program that is found shows none of the stages it went through.
-bool is_watched() {
-  return dump::on() || schedule::records_plans() || ir::stages_observed() || env::debug_level() > 1;
-}
-
 // What the user's code does cannot be told from its name.
 bool has_passes_of_the_user() {
   return std::ranges::any_of(passes::pipeline(), [](const passes::Pass& p) {
@@ -131,11 +126,20 @@ bool write(ByteWriter& out, Device device) {
 
 }  // namespace
 
+// A program that is found shows none of the stages it went through.
+bool is_watched() {
+  return dump::on() || schedule::records_plans() || ir::stages_observed() || env::debug_level() > 1;
+}
+
+bool has_code_of_the_user(const ir::Numbered& g) {
+  return has_passes_of_the_user() || has_ops_of_the_user(g);
+}
+
 std::string program_key(const Graph& g, const ProgramOptions& options) {
   if (!runtime::has_disk_cache() || is_watched() || options.guard_bytes > 0) return {};
   if (g.outputs().empty()) return {};
   const ir::Numbered numbered(g);
-  if (has_ops_of_the_user(numbered) || has_passes_of_the_user()) return {};
+  if (has_code_of_the_user(numbered)) return {};
   const std::vector<Device> devices = devices_of(numbered);
   ByteWriter out;
   out.count(devices.size());
