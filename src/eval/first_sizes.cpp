@@ -83,11 +83,10 @@ std::shared_ptr<const schedule::VaryingDims> compare_with_first(const Graph& pre
                 now = ir::topological_order(prepared.outputs());
     if (!are_alike(before, now)) return nullptr;
     std::vector<bool> varies = first.varies;
-    if (compare(before, now, &varies)) {
-      if (options.family.is_ahead) throw ShowsMore();
-      first.varies = std::move(varies);
-      show(first, options, dims_of(before, first.varies));
-    }
+    const bool more = compare(before, now, &varies);
+    if (more && options.family.is_ahead) throw ShowsMore();
+    first.varies = std::move(varies);
+    if (more) show(first, options, dims_of(before, first.varies));
     return dims_of(now, first.varies);
   } catch (const InternalError&) {
     throw;

@@ -295,6 +295,14 @@ TEST(SharedCode, AKernelThatFollowsNoSizeIsItsOwn) {
 }
 
 // By their places in the graph, not by their extents: 20 features are no batch of 20.
+// What is asked for has other sizes, what passes leave of it has not.
+TEST(VaryingDims, SizesThatPassesRemoveVaryNowhere) {
+  for (const std::int64_t n : {5, 6, 7, 9}) {
+    const Tensor first = cast(arange(n), DType::F32).slice(0, 0, 3) * values({3}, 2);
+    EXPECT_EQ(first.to_vector<float>()[2], static_cast<float>(2 * 2 * std::sin(1.4f))) << n;
+  }
+}
+
 TEST(VaryingDims, OnlyTheDimensionsThatVaryAreMasked) {
   const Graph g = schedule::prepare(run_passes(trace([] {
                     return std::vector{matmul(values({20, 24}), values({24, 20}))};
